@@ -1,0 +1,88 @@
+import pg from 'pg'
+
+/** How a group commit is bounded. */
+export type GroupCommitLimits = {
+  /** Items of one commit. */
+  batchSizeMax: number
+  /** Items that may wait for theirs. */
+  waitingMax: number
+}
+
+/** The queue of a group commit is full: the database does not keep up. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError'
+}
+
+type Waiting<Item, Result> = {
+  item: Item
+  resolve: (result: Result) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * Lets items that arrive while a commit is under way share the next one. When nothing is under way, an item goes at
+ * once, with those that arrive in the same turn of the event loop: at rest, sharing costs nothing.
+ *
+ * A batch that the database refused is tried again item by item, so that an item fails only for a reason of its own.
+ */
+export class GroupCommit<Item, Result> {
+  readonly #commit: (items: Item[]) => Promise<Result[]>
+  readonly #limits: GroupCommitLimits
+  #waiting: Waiting<Item, Result>[] = []
+  #running: Promise<void> | undefined
+
+  /** @param commit commits all items or none, and gives a result for each, in their order */
+  constructor(commit: (items: Item[]) => Promise<Result[]>, limits: GroupCommitLimits) {
+    this.#commit = commit
+    this.#limits = limits
+  }
+
+  /**
+   * Commits an item, with its neighbours.
+   *
+   * @returns its result, once it is committed
+   * @throws {QueueFullError} at once, when too many wait; else what `commit` threw for this item
+   */
+  submit(item: Item): Promise<Result> {
+    if (this.#waiting.length >= this.#limits.waitingMax) {
+      return Promise.reject(new QueueFullError(`${this.#waiting.length} are waiting for the database already`))
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject })
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async settled(): Promise<void> {
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    await new Promise(setImmediate)
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#limits.batchSizeMax)
+      try {
+        await this.#settle(batch)
+      } catch (error) {
+        for (const one of batch) {
+          if (batch.length > 1 && isUndone(error)) await this.#settle([one]).catch(one.reject)
+          else one.reject(error)
+        }
+      }
+    }
+    this.#running = undefined
+  }
+
+  async #settle(batch: Waiting<Item, Result>[]): Promise<void> {
+    const results = await this.#commit(batch.map(({ item }) => item))
+    batch.forEach(({ resolve }, index) => {
+      resolve(results[index] as Result)
+    })
+  }
+}
+
+/** Whether a failed commit certainly left nothing. After a lost connection it may have come through: no second try. */
+function isUndone(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.severity === 'ERROR'
+}

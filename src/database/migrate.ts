@@ -1,0 +1,84 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { MigrationList } from '@prisma/schema-engine-wasm'
+import { runMigrations } from 'graphile-worker'
+import pg from 'pg'
+import { withSchemaEngine } from './schema-engine.ts'
+
+const migrationsDir = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
+const schemaPath = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
+
+const NO_FILTERS = { externalTables: [], externalEnums: [] }
+
+/** Any number, as long as every version of Holdfast takes the same: two servers that start at once migrate in turn. */
+const MIGRATION_LOCK = 4_716_253_908
+
+/**
+ * Brings a database up to date: Holdfast's tables, then graphile-worker's. Safe to call from several processes at once.
+ *
+ * Works with the same `_prisma_migrations` table as `prisma migrate deploy`.
+ *
+ * @returns the names of Holdfast's migrations that were applied now, oldest first
+ * @throws when a migration fails or an earlier one was left half-applied; nothing else is tried after it
+ */
+export async function migrate(databaseUrl: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'holdfast-migrate' })
+  await client.connect()
+  try {
+    // held by this connection: one that is lost gives the lock back by itself
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+    const migrationsList = await readMigrations()
+    const { appliedMigrationNames } = await withSchemaEngine(databaseUrl, (engine) =>
+      engine.applyMigrations({ migrationsList, filters: NO_FILTERS }),
+    )
+    // before any worker: two that migrate graphile-worker's schema at once trip over each other
+    await runMigrations({ connectionString: databaseUrl })
+    return appliedMigrationNames
+  } finally {
+    await client.end()
+  }
+}
+
+/** Every migration in `prisma/migrations`, in the form that the schema engine takes. */
+async function readMigrations(): Promise<MigrationList> {
+  const entries = await readdir(migrationsDir, { withFileTypes: true })
+  const names = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+  return {
+    baseDir: migrationsDir,
+    lockfile: {
+      path: 'migration_lock.toml',
+      content: await readFile(`${migrationsDir}/migration_lock.toml`, 'utf8'),
+    },
+    shadowDbInitScript: '',
+    migrationDirectories: await Promise.all(
+      names.map(async (name) => ({
+        path: name,
+        migrationFile: {
+          path: 'migration.sql',
+          content: { tag: 'ok' as const, value: await readFile(`${migrationsDir}/${name}/migration.sql`, 'utf8') },
+        },
+      })),
+    ),
+  }
+}
+
+/**
+ * The SQL that would make `prisma/schema.prisma` out of an empty database: a test holds the migrations against it,
+ * and a new migration starts from its difference to the last.
+ */
+export async function schemaSql(databaseUrl: string): Promise<string> {
+  const files = [{ path: schemaPath, content: await readFile(schemaPath, 'utf8') }]
+  const { stdout } = await withSchemaEngine(databaseUrl, (engine) =>
+    engine.diff({
+      from: { tag: 'empty' },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: null,
+      filters: NO_FILTERS,
+    }),
+  )
+  return stdout ?? ''
+}

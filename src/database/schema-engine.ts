@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
+import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg'
+import pg from 'pg'
+
+// TypeScript has these types only in the browser's library
+declare const WebAssembly: {
+  instantiate(
+    bytes: Uint8Array,
+    imports: Record<string, object>,
+  ): Promise<{ instance: { exports: Record<string, unknown> } }>
+}
+
+const schemaPath = new URL('../../prisma/schema.prisma', import.meta.url)
+
+/**
+ * Runs `work` with Prisma's schema engine, in its WebAssembly build: the native one is a download that a closed
+ * network refuses.
+ *
+ * @param databaseUrl the database that the engine migrates or compares with
+ */
+export async function withSchemaEngine<Result>(
+  databaseUrl: string,
+  work: (engine: bindings.SchemaEngine) => Promise<Result>,
+): Promise<Result> {
+  await instantiate()
+  const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'holdfast-migrate' })
+  try {
+    const datamodels: [string, string][] = [['schema.prisma', await readFile(schemaPath, 'utf8')]]
+    const adapter = bindMigrationAwareSqlAdapterFactory(new AtomicScripts(pool))
+    return await work(await bindings.SchemaEngine.new({ datamodels }, () => {}, adapter))
+  } finally {
+    // the engine's own advisory lock lives as long as its connection: left open, the next start waits 10 s for it
+    await pool.end()
+  }
+}
+
+/**
+ * A migration is all there or not at all. The stock adapter cuts a script at every `;`, those in comments too, and
+ * commits each piece alone; PostgreSQL runs a script sent whole as one transaction.
+ */
+class AtomicScripts extends PrismaPg {
+  override async connect() {
+    const connection = await super.connect()
+    connection.executeScript = async (script) => {
+      await connection.underlyingDriver().query(script)
+    }
+    return connection
+  }
+}
+
+let instance: Promise<void> | undefined
+
+/** Once per process. By hand, since `import … from './x.wasm'` makes Node print a warning of an experiment. */
+function instantiate(): Promise<void> {
+  instance ??= (async () => {
+    const file = new URL('schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'))
+    const imports = { './schema_engine_bg.js': bindings }
+    const { instance } = await WebAssembly.instantiate(await readFile(file), imports)
+    bindings.__wbg_set_wasm(instance.exports)
+    const start = instance.exports.__wbindgen_start as () => void
+    start()
+  })()
+  return instance
+}

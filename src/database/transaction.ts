@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { OrderEvent } from '../domain/events.ts'
+
+/** A client inside a transaction, with the events that its commit will make true. */
+export type Tx = pg.PoolClient & { events: OrderEvent[] }
+
+/** What a transaction needs of the application. */
+export type TransactionContext = {
+  pool: pg.Pool
+  /** Hears of events once they are committed, in the order in which they were recorded. */
+  onEvents: (events: readonly OrderEvent[]) => void
+}
+
+/** Another transaction was in the way, and trying again is the documented answer. */
+const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
+/** Two transactions that collide three times in a row, each time at another moment, have another problem. */
+const TRIES_MAX = 3
+const RETRY_DELAY_MAX_MS = 50
+
+/**
+ * Runs `work` in a transaction of its own: commits what it did when it returns, undoes it when it throws.
+ * A deadlock or a serialization failure is tried again, so `work` must have no effect but on `tx`.
+ *
+ * @param name for logs, metrics and traces
+ * @throws what `work` throws, or a `pg.DatabaseError`
+ */
+export async function inTransaction<Result>(
+  context: TransactionContext,
+  name: string,
+  work: (tx: Tx) => Promise<Result>,
+): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const { result, events } = await once(context, name, work)
+      if (events.length > 0) context.onEvents(events)
+      return result
+    } catch (error) {
+      const isWorthAnotherTry = error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
+      if (!isWorthAnotherTry || tries === TRIES_MAX) throw error
+      await sleep(Math.random() * RETRY_DELAY_MAX_MS)
+    }
+  }
+}
+
+async function once<Result>(context: TransactionContext, name: string, work: (tx: Tx) => Promise<Result>) {
+  const client = await context.pool.connect()
+  const tx = Object.assign(client, { events: [] as OrderEvent[] })
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await work(tx)
+    await client.query('commit')
+    return { result, events: tx.events }
+  } catch (error) {
+    // a client that cannot even roll back is thrown away, and its transaction with it
+    await client.query('rollback').catch((cause: Error) => {
+      broken = cause
+    })
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}

@@ -1,0 +1,28 @@
+/** What a caller may get wrong, as `userErrors` and REST problems name it. */
+export const USER_ERROR_CODES = [
+  'INVALID_QTY',
+  'INVALID_SKU',
+  'SKU_TAKEN',
+  'UNKNOWN_SKU',
+  'IDEMPOTENCY_KEY_REUSED',
+  'INSUFFICIENT_STOCK',
+  'STALE_EXPECTATION',
+] as const
+export type UserErrorCode = (typeof USER_ERROR_CODES)[number]
+
+/** A request that was understood and refused. `field` is the path to the culprit in the input. */
+export type UserError = { code: UserErrorCode; message: string; field: string[] | null }
+
+/** Errors that a caller sees by their code, on every transport. Any other error is a bug: masked, and logged whole. */
+export type CallErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'UNAVAILABLE'
+
+/** A call that cannot be answered, for a reason that the caller may know. */
+export class CallError extends Error {
+  override readonly name = 'CallError'
+  readonly code: CallErrorCode
+
+  constructor(code: CallErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,13 @@
+import type { Order } from './order.ts'
+import type { FailureReason, OrderEventType, OrderStatus } from './order-status.ts'
+
+/** One transition of one order, with the order as it stands after it. */
+export type OrderEvent = {
+  type: OrderEventType
+  from: OrderStatus | null
+  to: OrderStatus
+  reason: FailureReason | null
+  version: number
+  at: Date
+  order: Order
+}

@@ -1,0 +1,13 @@
+/**
+ * Work that a worker does later, with what it needs to find its order again. `task` is the task's identifier;
+ * `delayMs` counts from the transaction, by the database's clock: servers whose clocks differ agree on it.
+ */
+export type Job =
+  | { task: 'reserve-inventory'; payload: { orderId: string }; delayMs?: number }
+  | { task: 'request-supplier' | 'check-supplier-status'; payload: { orderId: string; step: number }; delayMs?: number }
+
+/**
+ * Tries of a job that throws, the first included. graphile-worker waits exp(n) s after the n-th: the eighth comes
+ * 29 minutes after the first, so an order is in a final state within the hour whatever its job runs into.
+ */
+export const JOB_ATTEMPTS_MAX = 8

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { GroupCommit } from '../database/group-commit.ts'
+import { CallError } from '../domain/errors.ts'
+import type { Order } from '../domain/order.ts'
+import type { Logger } from '../observability/logger.ts'
+import { findOrders } from '../sql/find-orders.ts'
+import { decodeNotices, ORDER_CHANNEL, type OrderNotice } from '../sql/notify-watchers.ts'
+import { ChannelListener } from './channel-listener.ts'
+import { OrderWatcher } from './order-watcher.ts'
+
+/** Orders of one read: a reply of about 250 kB. */
+const READ_BATCH_MAX = 1_000
+/** Watchers that may wait for their first state at once, each some 200 bytes. */
+const READS_WAITING_MAX = 100_000
+/** A database that restarts takes about this long at the least. */
+const REREAD_DELAY_MS = 500
+
+/**
+ * Tells watchers of orders what changes, whichever process changed it. A change is heard by NOTIFY with its commit, and
+ * read once for all the watchers in this process.
+ */
+export class OrderFeed {
+  readonly #watchers = new Map<string, Set<OrderWatcher>>()
+  readonly #listener: ChannelListener
+  readonly #reads: GroupCommit<string, Order | undefined>
+  readonly #logger: Logger
+
+  constructor({ databaseUrl, pool, logger }: { databaseUrl: string; pool: pg.Pool; logger: Logger }) {
+    this.#logger = logger
+    this.#reads = new GroupCommit((ids) => readInOrder(pool, ids), {
+      batchSizeMax: READ_BATCH_MAX,
+      waitingMax: READS_WAITING_MAX,
+    })
+    this.#listener = new ChannelListener({
+      databaseUrl,
+      channel: ORDER_CHANNEL,
+      onNotification: (payload) => void this.#hear(decodeNotices(payload)),
+      onGap: () => void this.#refresh([...this.#watchers.keys()]),
+      logger,
+    })
+  }
+
+  /** Resolves once changes are heard. Nobody may watch before: a change could pass unseen. */
+  async start(): Promise<void> {
+    await this.#listener.start()
+  }
+
+  /** Ends every watcher's view and stops listening. */
+  async stop(): Promise<void> {
+    for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) await watcher.return()
+    await this.#listener.stop()
+  }
+
+  /** Whether changes are heard at this moment. */
+  isListening(): boolean {
+    return this.#listener.isListening()
+  }
+
+  /** Views that are open. */
+  get watcherCount(): number {
+    let count = 0
+    for (const set of this.#watchers.values()) count += set.size
+    return count
+  }
+
+  /**
+   * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, newest version last.
+   * Ends once the order is FAILED.
+   *
+   * @throws {CallError} NOT_FOUND when there is no such order
+   */
+  async watch(orderId: string, afterVersion: number): Promise<OrderWatcher> {
+    const watcher = new OrderWatcher(orderId, afterVersion, (watcher) => this.#remove(watcher))
+    // first listen, then read: a change between the two is heard, and its version tells which is newer
+    this.#add(watcher)
+    try {
+      const order = await this.#reads.submit(orderId)
+      if (!order) throw new CallError('NOT_FOUND', `There is no order ${orderId}`)
+      watcher.offer(order)
+      return watcher
+    } catch (error) {
+      await watcher.return()
+      throw error
+    }
+  }
+
+  async #hear(notices: readonly OrderNotice[]): Promise<void> {
+    const news = notices.filter(({ id, version }) => {
+      for (const watcher of this.#watchers.get(id) ?? []) if (watcher.version < version) return true
+      return false
+    })
+    await this.#refresh(news.map(({ id }) => id))
+  }
+
+  /** Reads orders until it succeeds: what was heard once is not heard again. */
+  async #refresh(ids: readonly string[]): Promise<void> {
+    await Promise.all(
+      ids.map(async (id) => {
+        while (this.#watchers.has(id)) {
+          try {
+            const order = await this.#reads.submit(id)
+            if (order) for (const watcher of this.#watchers.get(id) ?? []) watcher.offer(order)
+            return
+          } catch (error) {
+            this.#logger.warn({ err: error, orderId: id }, 'cannot read a watched order, will try again')
+            await sleep(REREAD_DELAY_MS, undefined, { ref: false })
+          }
+        }
+      }),
+    )
+  }
+
+  #add(watcher: OrderWatcher): void {
+    const set = this.#watchers.get(watcher.orderId)
+    if (set) set.add(watcher)
+    else this.#watchers.set(watcher.orderId, new Set([watcher]))
+  }
+
+  #remove(watcher: OrderWatcher): void {
+    const set = this.#watchers.get(watcher.orderId)
+    set?.delete(watcher)
+    if (set?.size === 0) this.#watchers.delete(watcher.orderId)
+  }
+}
+
+async function readInOrder(pool: pg.Pool, ids: string[]): Promise<(Order | undefined)[]> {
+  const orders = new Map((await findOrders(pool, ids)).map((order) => [order.id, order]))
+  return ids.map((id) => orders.get(id))
+}

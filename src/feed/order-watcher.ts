@@ -1,0 +1,79 @@
+import type { Order } from '../domain/order.ts'
+import { endsWatching } from '../domain/order-status.ts'
+
+/**
+ * What one watcher of an order has yet to see: the newest state alone, so that a slow client costs one order of memory.
+ * Versions rise strictly; those between are skipped when the client is slower than the changes.
+ *
+ * An iterator by hand and not a generator: a generator that waits cannot be told to stop.
+ */
+export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
+  readonly orderId: string
+  readonly #onClose: (watcher: OrderWatcher) => void
+  #version: number
+  #newest: Order | undefined
+  #pull: ((result: IteratorResult<Order, undefined>) => void) | undefined
+  #isEnding = false
+
+  /** @param afterVersion the version that the client has seen, 0 for none */
+  constructor(orderId: string, afterVersion: number, onClose: (watcher: OrderWatcher) => void) {
+    this.orderId = orderId
+    this.#version = afterVersion
+    this.#onClose = onClose
+  }
+
+  /** The newest version that it has seen or will see next. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Gives the watcher a state to see, unless it knows that or a newer one. */
+  offer(order: Order): void {
+    if (this.#isEnding) return
+    if (order.version > this.#version) {
+      this.#version = order.version
+      this.#newest = order
+    }
+    if (endsWatching(order.status) && order.version >= this.#version) this.#end()
+    this.#flush()
+  }
+
+  async next(): Promise<IteratorResult<Order, undefined>> {
+    return new Promise((resolve) => {
+      this.#pull?.({ done: true, value: undefined })
+      this.#pull = resolve
+      this.#flush()
+    })
+  }
+
+  async return(): Promise<IteratorResult<Order, undefined>> {
+    this.#newest = undefined
+    this.#end()
+    this.#flush()
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #end(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#onClose(this)
+  }
+
+  #flush(): void {
+    if (!this.#pull) return
+    const pull = this.#pull
+    if (this.#newest) {
+      const value = this.#newest
+      this.#newest = undefined
+      this.#pull = undefined
+      pull({ done: false, value })
+    } else if (this.#isEnding) {
+      this.#pull = undefined
+      pull({ done: true, value: undefined })
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import type { InventoryItem, InventoryMovement, NewMovement } from '../domain/stock.ts'
+import { prepare, type Queryable } from './statement.ts'
+
+/** Locks the stock rows of the SKUs that exist among `skus`. */
+export function lockStock(on: Queryable, skus: readonly string[]): Promise<InventoryItem[]> {
+  return lock(on, [skus])
+}
+
+// locked in the order of their SKUs: two batches that share SKUs wait for each other in turn, never in a circle
+const lock = prepare<InventoryItem>(
+  'lock-stock',
+  'select sku, name, available, reserved from inventory_items where sku = any ($1::text[]) order by sku for update',
+)
+
+/**
+ * Writes movements to the ledger in the order given, and what follows from them to the stock rows. The caller holds
+ * the SKUs' locks: an id of the ledger is drawn under them, so that per SKU the ids run in the order of the changes.
+ *
+ * A movement of type RESERVATION makes what it takes `reserved`.
+ *
+ * @returns the movements as written, in the order given
+ */
+export async function moveStock(on: Queryable, movements: readonly NewMovement[]): Promise<InventoryMovement[]> {
+  if (movements.length === 0) return []
+  return move(on, [
+    movements.map((movement) => movement.sku),
+    movements.map((movement) => movement.type),
+    movements.map((movement) => movement.delta),
+    movements.map((movement) => movement.availableAfter),
+    movements.map((movement) => movement.orderId),
+    movements.map((movement) => movement.reason),
+    movements.map((movement) => movement.actor),
+    movements.map((movement) => movement.createdAt),
+  ])
+}
+
+const move = prepare<InventoryMovement>(
+  'move-stock',
+  `with input as (
+    select *
+    from unnest(
+      $1::text[], $2::movement_type[], $3::int[], $4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[]
+    ) with ordinality
+      as input (sku, type, delta, available_after, order_id, reason, actor, created_at, turn)
+  ), stock as (
+    update inventory_items
+    set
+      available = inventory_items.available + change.delta,
+      reserved = inventory_items.reserved + change.reserved
+    from (
+      select sku, sum(delta) as delta, coalesce(-sum(delta) filter (where type = 'RESERVATION'), 0) as reserved
+      from input group by sku
+    ) as change
+    where inventory_items.sku = change.sku
+  )
+  insert into inventory_movements (sku, type, delta, available_after, order_id, reason, actor, created_at)
+  select sku, type, delta, available_after, order_id, reason, actor, created_at from input order by turn
+  returning
+    id, sku, type, delta, available_after as "availableAfter", order_id as "orderId", reason, actor,
+    created_at as "createdAt"`,
+)
+
+/**
+ * Writes a new item with nothing in stock.
+ *
+ * @returns whether it was written: false when the SKU is taken
+ */
+export async function insertInventoryItem(on: Queryable, sku: string, name: string): Promise<boolean> {
+  return (await insertItem(on, [sku, name])).length === 1
+}
+
+const insertItem = prepare<{ sku: string }>(
+  'insert-inventory-item',
+  'insert into inventory_items (sku, name, available, reserved) values ($1, $2, 0, 0) on conflict do nothing returning sku',
+)

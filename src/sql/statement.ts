@@ -1,0 +1,39 @@
+import pg from 'pg'
+
+/** What a statement runs on: a pool, or the client of a transaction. */
+export type Queryable = Pick<pg.ClientBase, 'query'>
+
+const INT8 = 20
+
+/** As Prisma reads the same columns: bigint as BigInt, never a rounded number. */
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 ? (value: string) => BigInt(value) : pg.types.getTypeParser(oid, format as 'text'),
+} as pg.CustomTypesConfig
+
+/**
+ * A hot statement: parsed and planned once per connection under `name`, then only executed.
+ *
+ * @returns a function that runs it with `values` and gives the rows
+ */
+export function prepare<Row extends pg.QueryResultRow>(
+  name: string,
+  text: string,
+): (on: Queryable, values: unknown[]) => Promise<Row[]> {
+  return async (on, values) => (await on.query<Row>({ name, text, values, types })).rows
+}
+
+/** The columns of `orders` as `Order` names them. */
+export const ORDER_COLUMNS = `
+  orders.id,
+  orders.sku,
+  orders.qty,
+  orders.status,
+  orders.failure_reason as "failureReason",
+  orders.supplier_ref as "supplierRef",
+  orders.supplier_step as "supplierStep",
+  orders.supplier_attempts as "supplierAttempts",
+  orders.supplier_rechecks as "supplierRechecks",
+  orders.version,
+  orders.created_at as "createdAt",
+  orders.updated_at as "updatedAt"`

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+
+/** The largest reference, in UTF-16 units: it is stored with the order and goes into a path. */
+const refLengthMax = 200
+
+/** What asking a supplier comes to. Neither method ever throws; `close` is for the end of the process. */
+export type Supplier = {
+  /** Asks for `qty` pieces of `sku`. The order's id is the idempotency key: the same order may be sent again. */
+  reserve(order: { id: string; sku: string; qty: number }): Promise<ReserveAnswer | TransportError>
+  /** Asks how far the reservation is that `reserve` answered with `ref`. */
+  checkStatus(ref: string): Promise<StatusAnswer | TransportError>
+  /** Waits for the calls under way, then closes the connections. A call made later is a transport error. */
+  close(): Promise<void>
+}
+
+/** Accepted is not delivered: only a status of `ok` is. */
+export type ReserveAnswer = { kind: 'accepted'; ref: string } | { kind: 'refused' }
+
+export type StatusAnswer = { kind: 'ok' } | { kind: 'fail' } | { kind: 'delayed' }
+
+/**
+ * No answer was had, and nothing is known of what the supplier did: try again, under the same key.
+ *
+ * `detail` is for people: one line without control characters. `httpStatus` is set where a status line
+ * was read; `retryAfterMs` where a 429 or 503 asked for a wait, at most a day.
+ */
+export type TransportError = {
+  kind: 'transport-error'
+  cause: 'timeout' | 'connection' | 'http-status' | 'malformed' | 'too-large' | 'redirect'
+  detail: string
+  httpStatus?: number
+  retryAfterMs?: number
+}
+
+/**
+ * A supplier's reference: any text of 1 to 200 characters that can be stored and sent back. Control
+ * characters and half surrogate pairs PostgreSQL or a URL would refuse; `.` and `..` are the two texts that
+ * no encoding keeps from changing the path of a URL.
+ */
+export const refSchema = z
+  .string()
+  .min(1)
+  .max(refLengthMax)
+  .refine((ref) => !/\p{Cc}/u.test(ref), 'has control characters')
+  .refine((ref) => ref.isWellFormed(), 'is not well-formed Unicode')
+  .refine((ref) => ref !== '.' && ref !== '..', 'is a step in a path')
+
+/** Body of `POST {base}/supplier/reserve`. */
+export const reserveRequestSchema = z.object({
+  order_id: z.string().min(1),
+  sku: z.string().min(1),
+  qty: z.int().positive(),
+})
+export type ReserveRequest = z.infer<typeof reserveRequestSchema>
+
+/** Answer of `POST {base}/supplier/reserve`; parses to a `ReserveAnswer`. */
+export const reserveAnswerSchema = z
+  .discriminatedUnion('accepted', [
+    z.object({ accepted: z.literal(true), ref: refSchema }),
+    z.object({ accepted: z.literal(false) }),
+  ])
+  .transform(
+    (answer): ReserveAnswer =>
+      answer.accepted ? { kind: 'accepted', ref: answer.ref } : { kind: 'refused' },
+  )
+export type ReserveAnswerBody = z.input<typeof reserveAnswerSchema>
+
+/** Answer of `GET {base}/supplier/status/{ref}`; parses to a `StatusAnswer`. */
+export const statusAnswerSchema = z
+  .object({ status: z.enum(['ok', 'fail', 'delayed']) })
+  .transform((answer): StatusAnswer => ({ kind: answer.status }))
+export type StatusAnswerBody = z.input<typeof statusAnswerSchema>

@@ -1,0 +1,105 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { App } from '../app.ts'
+import { CallError, type UserError } from '../domain/errors.ts'
+import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
+import { isSku } from '../domain/stock.ts'
+import { findOrdersByKey, type KeyedOrder } from '../sql/find-orders.ts'
+import { insertOrders } from '../sql/insert-orders.ts'
+
+/** `caller` is who asks: an idempotency key is one caller's own. */
+export type CreateOrderRequest = { sku: string; qty: number; idempotencyKey: string | null; caller: string }
+
+export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
+
+/** Keys are UUIDs or the like: room for any of them, and none fills the index. */
+const KEY_LENGTH_MAX = 255
+const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
+
+/**
+ * Takes an order: once this answers, the order exists and will reach a final state.
+ *
+ * @returns the order as PENDING, or in its current state where the caller had sent it under this key before
+ * @throws {CallError} BAD_USER_INPUT for a key that cannot be one
+ */
+export async function createOrder(app: App, request: CreateOrderRequest): Promise<CreateOrderResult> {
+  const { idempotencyKey: key } = request
+  if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
+    throw new CallError(
+      'BAD_USER_INPUT',
+      `An idempotency key is 1 to ${KEY_LENGTH_MAX} printable ASCII characters, with no space at its ends`,
+    )
+  }
+  if (!isQty(request.qty)) return refuse('INVALID_QTY', `qty must be ${QTY_MIN} to ${QTY_MAX}`, 'qty')
+  // what cannot be a SKU never reaches the database: a zero byte there is an error, not an unknown SKU
+  if (!isSku(request.sku)) return unknownSku(request.sku)
+  return app.groups.createOrder.submit(request)
+}
+
+/**
+ * Takes orders that are well-formed, all in one transaction.
+ *
+ * @returns a result for each request, in their order
+ */
+export async function createOrders(app: App, requests: CreateOrderRequest[]): Promise<CreateOrderResult[]> {
+  const createdAt = app.now()
+  const orders = requests.map(({ sku, qty, idempotencyKey, caller }) => ({
+    // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
+    id: uuidv7(),
+    sku,
+    qty,
+    createdAt,
+    caller,
+    key: idempotencyKey,
+  }))
+  const inserted = await insertOrders(app.pool, orders, { task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX })
+  app.onEvents(inserted.flatMap(({ order }) => (order ? [creation(order)] : [])))
+
+  const repeated = requests.filter((_, index) => inserted[index]!.isSkuKnown && !inserted[index]!.order)
+  const earlier = repeated.length > 0 ? await findEarlier(app, repeated) : new Map<string, KeyedOrder>()
+
+  return requests.map((request, index) => {
+    const { order, isSkuKnown } = inserted[index]!
+    if (order) return { order, userErrors: [] }
+    return isSkuKnown ? repeat(request, earlier.get(keyOf(request))) : unknownSku(request.sku)
+  })
+}
+
+async function findEarlier(app: App, repeated: CreateOrderRequest[]): Promise<Map<string, KeyedOrder>> {
+  const keys = repeated.map(({ caller, idempotencyKey }) => ({ caller, key: idempotencyKey }))
+  const rows = await findOrdersByKey(app.pool, keys)
+  return new Map(rows.map((row) => [JSON.stringify([row.caller, row.key]), row]))
+}
+
+function keyOf({ caller, idempotencyKey }: CreateOrderRequest): string {
+  return JSON.stringify([caller, idempotencyKey])
+}
+
+function repeat(request: CreateOrderRequest, earlier: KeyedOrder | undefined): CreateOrderResult {
+  if (!earlier) throw new Error('An idempotency key was taken by an order that does not exist')
+  if (earlier.sku !== request.sku || earlier.qty !== request.qty) {
+    const message = 'This idempotency key was used for an order of another SKU or quantity'
+    return refuse('IDEMPOTENCY_KEY_REUSED', message, 'idempotencyKey')
+  }
+  return { order: earlier, userErrors: [] }
+}
+
+function unknownSku(sku: string): CreateOrderResult {
+  return refuse('UNKNOWN_SKU', `There is no item with the SKU ${JSON.stringify(sku.slice(0, 64))}`, 'sku')
+}
+
+function refuse(code: UserError['code'], message: string, field: string): CreateOrderResult {
+  return { order: null, userErrors: [{ code, message, field: ['input', field] }] }
+}
+
+function creation(order: Order) {
+  return {
+    type: 'OrderCreated' as const,
+    from: null,
+    to: order.status,
+    reason: null,
+    version: order.version,
+    at: order.createdAt,
+    order,
+  }
+}

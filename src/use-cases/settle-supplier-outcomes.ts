@@ -1,0 +1,95 @@
+import type { App, SettledCall } from '../app.ts'
+import { inTransaction, type Tx } from '../database/transaction.ts'
+import type { Job } from '../domain/jobs.ts'
+import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import type { Order } from '../domain/order.ts'
+import type { NewMovement } from '../domain/stock.ts'
+import { decide, type SupplierDecision } from '../domain/supplier-policy.ts'
+import { addJobs } from '../sql/add-jobs.ts'
+import { findOrders, lockOrders } from '../sql/find-orders.ts'
+import { lockStock, moveStock } from '../sql/move-stock.ts'
+import { noteSupplierProgress } from '../sql/note-supplier-progress.ts'
+import { reservation } from './reserve-inventory.ts'
+import { type Transition, transitionOrders } from './transition-orders.ts'
+
+/**
+ * The order that a scheduled call to the supplier is for.
+ *
+ * @returns null when the call is out of date: its order waits no longer, or for a later call
+ */
+export async function findOrderForSupplierCall(app: App, orderId: string, step: number): Promise<Order | null> {
+  const [order] = await findOrders(app.pool, [orderId])
+  return order && isOnStep(order, step) ? order : null
+}
+
+/**
+ * Draws the consequences of calls to the supplier, in one transaction: delivered goods are received and reserved,
+ * refusals and failures end the order, and where there is no answer yet the next call is scheduled. The outcome of a
+ * call that is out of date changes nothing, so that a repeat does nothing.
+ */
+export async function settleSupplierOutcomes(app: App, calls: readonly SettledCall[]): Promise<void> {
+  await inTransaction(app, 'settle-supplier-outcomes', async (tx) => {
+    const callOf = new Map(calls.map((call) => [call.orderId, call]))
+    const orders = await lockOrders(tx, [...callOf.keys()])
+    const decided = orders.flatMap((order) => {
+      const { step, outcome } = callOf.get(order.id)!
+      if (!isOnStep(order, step)) return []
+      const progress = { attempts: order.supplierAttempts, rechecks: order.supplierRechecks }
+      return [{ order, decision: decide(outcome, progress, app.supplierPolicy, app.random()) }]
+    })
+
+    await receiveAndReserve(app, tx, ordersTo('reserve', decided))
+    await askAgain(app, tx, decided)
+    await transitionOrders(app, tx, decided.flatMap(transitionOf))
+  })
+}
+
+type Decided = { order: Order; decision: SupplierDecision }
+
+function isOnStep(order: Order, step: number): boolean {
+  return order.status === 'AWAITING_RESTOCK' && order.supplierStep === step
+}
+
+function ordersTo(kind: SupplierDecision['kind'], decided: readonly Decided[]): Order[] {
+  return decided.filter(({ decision }) => decision.kind === kind).map(({ order }) => order)
+}
+
+function transitionOf({ order, decision }: Decided): Transition[] {
+  if (decision.kind === 'reserve') return [{ order, to: 'RESERVED' }]
+  if (decision.kind === 'fail') return [{ order, to: 'FAILED', reason: decision.reason }]
+  return []
+}
+
+/** The supplier's goods come in and go to the order they were asked for: stock that others can take is as before. */
+async function receiveAndReserve(app: App, tx: Tx, orders: readonly Order[]): Promise<void> {
+  if (orders.length === 0) return
+  const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])
+  const availableOf = new Map(stock.map((item) => [item.sku, item.available]))
+  const createdAt = app.now()
+  const movements = orders.flatMap((order): NewMovement[] => {
+    const available = availableOf.get(order.sku)!
+    const taken = reservation(order, available, createdAt)
+    const received = { delta: order.qty, availableAfter: available + BigInt(order.qty) }
+    return [{ ...taken, ...received, type: 'SUPPLIER_RECEIPT' }, taken]
+  })
+  await moveStock(tx, movements)
+}
+
+async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<void> {
+  const delayOf = new Map<string, number>()
+  const notes = decided.flatMap(({ order, decision }) => {
+    if (decision.kind !== 'ask-again') return []
+    delayOf.set(order.id, decision.delayMs)
+    return [{ id: order.id, step: order.supplierStep, ref: decision.ref ?? null, ...decision.progress }]
+  })
+  if (notes.length === 0) return
+  const noted = await noteSupplierProgress(tx, notes, app.now())
+  const jobs = noted.map(
+    (order): Job => ({
+      task: order.supplierRef === null ? 'request-supplier' : 'check-supplier-status',
+      payload: { orderId: order.id, step: order.supplierStep },
+      delayMs: delayOf.get(order.id)!,
+    }),
+  )
+  await addJobs(tx, jobs, JOB_ATTEMPTS_MAX)
+}

@@ -1,0 +1,46 @@
+import type { App } from '../app.ts'
+import type { Tx } from '../database/transaction.ts'
+import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import type { Order } from '../domain/order.ts'
+import { LISTENERS } from '../domain/order-listeners.ts'
+import { eventOf, type FailureReason, type OrderStatus } from '../domain/order-status.ts'
+import { addJobs } from '../sql/add-jobs.ts'
+import { moveOrders } from '../sql/move-orders.ts'
+import { notifyWatchers } from '../sql/notify-watchers.ts'
+
+/** Where an order that this transaction has locked is to go. */
+export type Transition = { order: Order; to: OrderStatus; reason?: FailureReason }
+
+/**
+ * Moves locked orders to their next state: writes the state, one event each, the jobs that listeners ask for and one
+ * notification, all in the caller's transaction. Called once in a transaction, with all that it moves.
+ *
+ * @throws {Error} when the table has no such transition, or an order is not where its lock showed it: bugs
+ */
+export async function transitionOrders(app: App, tx: Tx, transitions: readonly Transition[]): Promise<void> {
+  if (transitions.length === 0) return
+  const at = app.now()
+  const moves = transitions.map(({ order, to, reason = null }) => ({
+    id: order.id,
+    from: order.status,
+    to,
+    reason,
+    version: order.version,
+    event: eventOf(order.status, to, reason),
+  }))
+  const moved = await moveOrders(tx, moves, at)
+  if (moved.length !== moves.length) throw new Error(`${moves.length - moved.length} locked orders had moved`)
+
+  const moveOf = new Map(moves.map((move) => [move.id, move]))
+  const events = moved.map((order) => {
+    const { event, from, to, reason } = moveOf.get(order.id)!
+    return { type: event, from, to, reason, version: order.version, at, order }
+  })
+  await addJobs(
+    tx,
+    events.flatMap(({ type, order }) => LISTENERS[type](order)),
+    JOB_ATTEMPTS_MAX,
+  )
+  await notifyWatchers(tx, moved)
+  tx.events.push(...events)
+}

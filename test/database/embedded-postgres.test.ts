@@ -1,0 +1,204 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
+
+const MODULE = new URL('../../src/database/embedded-postgres.ts', import.meta.url).href
+
+// a start takes 1 s on an idle machine; these run beside the rest of the suite
+const TEST_LIMIT_MS = 60_000
+
+vi.setConfig({ testTimeout: TEST_LIMIT_MS, hookTimeout: TEST_LIMIT_MS })
+
+test('creates a database at the first start and keeps data and port over a stop', async () => {
+  const { dataDir, start } = prepare()
+  const first = await start()
+  expect(await query(first, 'show server_encoding')).toEqual([{ server_encoding: 'UTF8' }])
+  await query(first, 'create table kept (sku text)')
+  await query(first, `insert into kept values ('GIZMO')`)
+  await Promise.all([first.stop(), first.stop()])
+  expect(existsSync(join(dataDir, 'postgres/postmaster.pid'))).toBe(false)
+
+  const second = await start()
+  expect(await query(second, 'select sku from kept')).toEqual([{ sku: 'GIZMO' }])
+  expect(second.url).toBe(first.url)
+})
+
+test('keeps the password to its owner and listens on loopback without a socket', async () => {
+  const { dataDir, start } = prepare()
+  const postgres = await start({ work_mem: '5MB', 'holdfast.note': `it's "quoted"` })
+  expect(statSync(join(dataDir, 'password')).mode & 0o777).toBe(0o600)
+  const names = ['listen_addresses', 'unix_socket_directories', 'fsync', 'synchronous_commit', 'work_mem']
+  const settings = await query(
+    postgres,
+    `select current_setting(name) as value from unnest(array['${names.join(`','`)}']) as name`,
+  )
+  expect(settings.map(({ value }) => value)).toEqual(['127.0.0.1', '', 'on', 'on', '5MB'])
+  expect(await query(postgres, 'show holdfast.note')).toEqual([{ 'holdfast.note': `it's "quoted"` }])
+
+  const withoutPassword = new URL(postgres.url)
+  withoutPassword.password = 'wrong'
+  await expect(query({ url: withoutPassword.href }, 'select')).rejects.toThrow(
+    /password authentication failed/,
+  )
+})
+
+test('runs the server in a session and process group of its own', async () => {
+  const { dataDir, start } = prepare()
+  await start()
+  const groups = (pid: number) =>
+    execFileSync('ps', ['-o', 'pgid=,sid=', '-p', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split(/\s+/)
+  const [ourGroup, ourSession] = groups(process.pid)
+  const [group, session] = groups(postmasterPid(dataDir))
+  expect(group).not.toBe(ourGroup)
+  expect(session).not.toBe(ourSession)
+})
+
+test('refuses a second start while the first runs, and names its pid', async () => {
+  const { dataDir, start } = prepare()
+  const owner = await startInChild(dataDir)
+  await expect(start()).rejects.toThrow(`${dataDir} is in use by process ${owner.pid}`)
+  expect(await query(owner, 'select 1 as one')).toEqual([{ one: 1 }])
+})
+
+test('lets one of two first starts win', async () => {
+  const { dataDir, start } = prepare()
+  const results = await Promise.allSettled([start(), start()])
+  const refused = results.filter((result) => result.status === 'rejected')
+  expect(refused.map(({ reason }) => reason.message)).toEqual([
+    expect.stringContaining(`${dataDir} is in use by process ${process.pid}`),
+  ])
+  expect(readdirSync(dataDir).sort()).toEqual(['password', 'port', 'postgres', 'postgres.log'])
+})
+
+test('adopts the server of an owner that was killed', async () => {
+  const { dataDir, start } = prepare()
+  const owner = await startInChild(dataDir)
+  const server = postmasterPid(dataDir)
+  await owner.kill()
+  const adopted = await start()
+  expect(adopted.url).toBe(owner.url)
+  expect(postmasterPid(dataDir)).toBe(server)
+  await adopted.stop()
+  expect(existsSync(join(dataDir, 'postgres/postmaster.pid'))).toBe(false)
+})
+
+test('starts after the owner and the server were both killed, a busy backend left behind', async () => {
+  const { dataDir, start } = prepare()
+  const owner = await startInChild(dataDir)
+  await query(owner, 'create table kept (sku text)')
+  // outlives its server for a while: it notices at the end of the query
+  const busy = query(owner, 'select count(*) from generate_series(1, 30000000)').catch(() => {})
+  await owner.kill()
+  process.kill(postmasterPid(dataDir), 'SIGKILL')
+  const postgres = await start()
+  expect(await query(postgres, 'select from kept')).toEqual([])
+  await busy
+})
+
+test('takes the ownership again after the connection was lost', async () => {
+  const { dataDir, start, lines } = prepare()
+  const postgres = await start()
+  await query(
+    postgres,
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'holdfast-owner-%'`,
+  )
+  await vi.waitFor(() => expect(lines).toContain('The embedded PostgreSQL is owned again'), {
+    timeout: 10_000,
+  })
+  await expect(start()).rejects.toThrow(`${dataDir} is in use by process ${process.pid}`)
+})
+
+test('chooses another port where something else took the last one', async () => {
+  const { start } = prepare()
+  const first = await start()
+  await first.stop()
+  const squatter = createServer().listen(Number(new URL(first.url).port), '127.0.0.1')
+  await once(squatter, 'listening')
+  onTestFinished(() => void squatter.close())
+  const second = await start()
+  expect(new URL(second.url).port).not.toBe(new URL(first.url).port)
+})
+
+test('removes what a start killed in the middle left behind', async () => {
+  const { dataDir, start } = prepare()
+  const gone = spawn('true')
+  await once(gone, 'exit')
+  mkdirSync(join(dataDir, `postgres.init-${gone.pid}-0badcafe`))
+  await start()
+  expect(readdirSync(dataDir).sort()).toEqual(['password', 'port', 'postgres', 'postgres.log'])
+})
+
+test('says what the log says where the server does not start', async () => {
+  const { start } = prepare()
+  await expect(start({ shared_buffers: 'plenty' })).rejects.toThrow(
+    /did not start.*invalid value for parameter "shared_buffers": "plenty"/s,
+  )
+})
+
+test.runIf(process.getuid?.() === 0)('names the folder that bars the way of the user postgres', async () => {
+  const parent = mkdtempSync(join(tmpdir(), 'holdfast-barred-'))
+  onTestFinished(() => rmSync(parent, { recursive: true }))
+  await expect(startEmbeddedPostgres({ dataDir: join(parent, 'data') })).rejects.toThrow(
+    `may not enter ${parent} (mode 700)`,
+  )
+})
+
+/** A data directory of its own; what was started on it is stopped in the end. */
+function prepare() {
+  const dataDir = mkdtempSync(join(tmpdir(), 'holdfast-postgres-'))
+  const started: EmbeddedPostgres[] = []
+  const lines: string[] = []
+  const start = async (settings: Record<string, string> = {}) => {
+    const postgres = await startEmbeddedPostgres({ dataDir, settings, log: (line) => lines.push(line) })
+    started.push(postgres)
+    return postgres
+  }
+  onTestFinished(async () => {
+    await Promise.all(started.map((postgres) => postgres.stop()))
+    rmSync(dataDir, { recursive: true, force: true })
+  })
+  return { dataDir, start, lines }
+}
+
+/** Another process that owns the database, until it is killed or the test ends. */
+async function startInChild(dataDir: string) {
+  const script = `
+    const { startEmbeddedPostgres } = await import(${JSON.stringify(MODULE)})
+    const postgres = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)} })
+    process.once('SIGTERM', () => postgres.stop())
+    process.stdout.write(postgres.url)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
+    await once(child, 'exit')
+  }
+  onTestFinished(() => end('SIGTERM'))
+  const [url] = await once(child.stdout.setEncoding('utf8'), 'data')
+  return { url: String(url), pid: child.pid!, kill: () => end('SIGKILL') }
+}
+
+function postmasterPid(dataDir: string): number {
+  return Number(readFileSync(join(dataDir, 'postgres/postmaster.pid'), 'utf8').split('\n')[0])
+}
+
+async function query({ url }: { url: string }, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
