@@ -1,21 +1,17 @@
-import type pg from 'pg'
 import type { GroupCommit } from './database/group-commit.ts'
 import type { TransactionContext } from './database/transaction.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
 import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
-import type { Logger } from './observability/logger.ts'
 import type { Supplier } from './supplier/contract.ts'
 import type { CreateOrderRequest, CreateOrderResult } from './use-cases/create-orders.ts'
 
 /** What every use-case works with. The composition root makes one per process, a test one per file. */
 export type App = TransactionContext & {
-  pool: pg.Pool
   prisma: PrismaClient
   now: () => Date
   /** A number in [0, 1). */
   random: () => number
-  logger: Logger
   supplier: Supplier
   supplierPolicy: SupplierPolicy
   feed: OrderFeed

@@ -45,7 +45,9 @@ export class GroupCommit<Item, Result> {
    */
   submit(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#limits.waitingMax) {
-      return Promise.reject(new QueueFullError(`${this.#waiting.length} are waiting for the database already`))
+      return Promise.reject(
+        new QueueFullError(`${this.#waiting.length} are waiting for the database already`),
+      )
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })

@@ -58,7 +58,10 @@ async function readMigrations(): Promise<MigrationList> {
         path: name,
         migrationFile: {
           path: 'migration.sql',
-          content: { tag: 'ok' as const, value: await readFile(`${migrationsDir}/${name}/migration.sql`, 'utf8') },
+          content: {
+            tag: 'ok' as const,
+            value: await readFile(`${migrationsDir}/${name}/migration.sql`, 'utf8'),
+          },
         },
       })),
     ),

@@ -55,7 +55,10 @@ let instance: Promise<void> | undefined
 /** Once per process. By hand, since `import … from './x.wasm'` makes Node print a warning of an experiment. */
 function instantiate(): Promise<void> {
   instance ??= (async () => {
-    const file = new URL('schema_engine_bg.wasm', import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'))
+    const file = new URL(
+      'schema_engine_bg.wasm',
+      import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'),
+    )
     const imports = { './schema_engine_bg.js': bindings }
     const { instance } = await WebAssembly.instantiate(await readFile(file), imports)
     bindings.__wbg_set_wasm(instance.exports)

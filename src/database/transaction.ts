@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { OrderEvent } from '../domain/events.ts'
+import type { Logger } from '../observability/logger.ts'
 
 /** A client inside a transaction, with the events that its commit will make true. */
 export type Tx = pg.PoolClient & { events: OrderEvent[] }
@@ -8,6 +9,7 @@ export type Tx = pg.PoolClient & { events: OrderEvent[] }
 /** What a transaction needs of the application. */
 export type TransactionContext = {
   pool: pg.Pool
+  logger: Logger
   /** Hears of events once they are committed, in the order in which they were recorded. */
   onEvents: (events: readonly OrderEvent[]) => void
 }
@@ -32,18 +34,19 @@ export async function inTransaction<Result>(
 ): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
-      const { result, events } = await once(context, name, work)
+      const { result, events } = await once(context, work)
       if (events.length > 0) context.onEvents(events)
       return result
     } catch (error) {
       const isWorthAnotherTry = error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
       if (!isWorthAnotherTry || tries === TRIES_MAX) throw error
+      context.logger.debug({ err: error, transaction: name, tries }, 'transaction met another, will try again')
       await sleep(Math.random() * RETRY_DELAY_MAX_MS)
     }
   }
 }
 
-async function once<Result>(context: TransactionContext, name: string, work: (tx: Tx) => Promise<Result>) {
+async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promise<Result>) {
   const client = await context.pool.connect()
   const tx = Object.assign(client, { events: [] as OrderEvent[] })
   let broken: Error | undefined

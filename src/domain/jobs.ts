@@ -4,7 +4,11 @@
  */
 export type Job =
   | { task: 'reserve-inventory'; payload: { orderId: string }; delayMs?: number }
-  | { task: 'request-supplier' | 'check-supplier-status'; payload: { orderId: string; step: number }; delayMs?: number }
+  | {
+      task: 'request-supplier' | 'check-supplier-status'
+      payload: { orderId: string; step: number }
+      delayMs?: number
+    }
 
 /**
  * Tries of a job that throws, the first included. graphile-worker waits exp(n) s after the n-th: the eighth comes

@@ -1,6 +1,6 @@
+import type { Job } from './jobs.ts'
 import type { Order } from './order.ts'
 import type { OrderEventType } from './order-status.ts'
-import type { Job } from './jobs.ts'
 
 /** What has to be done because of an event, enqueued in the transaction that records the event. */
 export const LISTENERS: Record<OrderEventType, (order: Order) => Job[]> = {

@@ -19,7 +19,13 @@ export const TRANSITIONS = [
     from: 'AWAITING_RESTOCK',
     to: 'FAILED',
     event: 'OrderFailed',
-    reasons: ['SUPPLIER_REFUSED', 'SUPPLIER_FAILED', 'SUPPLIER_DELAYED', 'SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR'],
+    reasons: [
+      'SUPPLIER_REFUSED',
+      'SUPPLIER_FAILED',
+      'SUPPLIER_DELAYED',
+      'SUPPLIER_UNREACHABLE',
+      'INTERNAL_ERROR',
+    ],
   },
   { from: 'FAILED', to: 'PENDING', event: 'OrderReopened', reasons: [] },
 ] as const
@@ -51,7 +57,11 @@ export function endsWatching(status: OrderStatus): boolean {
  * @param reason why it failed, on the way to FAILED only
  * @throws {Error} for a pair, or a reason, that the table does not have: a bug in the caller
  */
-export function eventOf(from: OrderStatus | null, to: OrderStatus, reason: FailureReason | null): OrderEventType {
+export function eventOf(
+  from: OrderStatus | null,
+  to: OrderStatus,
+  reason: FailureReason | null,
+): OrderEventType {
   const row = TRANSITIONS.find((row) => row.from === from && row.to === to)
   if (!row) throw new Error(`No transition leads from ${from ?? 'nothing'} to ${to}`)
   const reasons: readonly string[] = row.reasons

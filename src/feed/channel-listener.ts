@@ -51,7 +51,9 @@ export class ChannelListener {
       keepAlive: true,
     })
     client.on('notification', ({ payload }) => onNotification(payload ?? ''))
-    client.on('error', (error) => this.#options.logger.warn({ err: error }, 'lost the connection that listens'))
+    client.on('error', (error) =>
+      this.#options.logger.warn({ err: error }, 'lost the connection that listens'),
+    )
     client.once('end', () => {
       if (this.#client === client) void this.#reconnect()
     })
@@ -68,7 +70,11 @@ export class ChannelListener {
 
   async #reconnect(): Promise<void> {
     this.#client = undefined
-    for (let delayMs = RECONNECT_DELAY_MIN_MS; !this.#isStopped; delayMs = Math.min(2 * delayMs, RECONNECT_DELAY_MAX_MS)) {
+    for (
+      let delayMs = RECONNECT_DELAY_MIN_MS;
+      !this.#isStopped;
+      delayMs = Math.min(2 * delayMs, RECONNECT_DELAY_MAX_MS)
+    ) {
       try {
         await this.#connect()
         this.#options.onGap()

@@ -3,7 +3,14 @@ import { eventOf } from '../domain/order-status.ts'
 import { ORDER_COLUMNS, prepare, type Queryable } from './statement.ts'
 
 /** An order to be written. `caller` and `key` are its idempotency key, `key` null for none. */
-export type NewOrder = { id: string; sku: string; qty: number; createdAt: Date; caller: string; key: string | null }
+export type NewOrder = {
+  id: string
+  sku: string
+  qty: number
+  createdAt: Date
+  caller: string
+  key: string | null
+}
 
 /** What became of a new order, in the place it had in the input. Without an order: the SKU is unknown or the key taken. */
 export type InsertedOrder = { isSkuKnown: boolean; order: Order | null }

@@ -20,7 +20,10 @@ const lock = prepare<InventoryItem>(
  *
  * @returns the movements as written, in the order given
  */
-export async function moveStock(on: Queryable, movements: readonly NewMovement[]): Promise<InventoryMovement[]> {
+export async function moveStock(
+  on: Queryable,
+  movements: readonly NewMovement[],
+): Promise<InventoryMovement[]> {
   if (movements.length === 0) return []
   return move(on, [
     movements.map((movement) => movement.sku),

@@ -17,7 +17,11 @@ export type SupplierNote = {
  *
  * @returns the orders that were on the step the note is of, now on their next
  */
-export function noteSupplierProgress(on: Queryable, notes: readonly SupplierNote[], at: Date): Promise<Order[]> {
+export function noteSupplierProgress(
+  on: Queryable,
+  notes: readonly SupplierNote[],
+  at: Date,
+): Promise<Order[]> {
   return note(on, [
     notes.map((note) => note.id),
     notes.map((note) => note.step),

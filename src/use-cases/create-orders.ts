@@ -52,7 +52,10 @@ export async function createOrders(app: App, requests: CreateOrderRequest[]): Pr
     caller,
     key: idempotencyKey,
   }))
-  const inserted = await insertOrders(app.pool, orders, { task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX })
+  const inserted = await insertOrders(app.pool, orders, {
+    task: 'reserve-inventory',
+    attemptsMax: JOB_ATTEMPTS_MAX,
+  })
   app.onEvents(inserted.flatMap(({ order }) => (order ? [creation(order)] : [])))
 
   const repeated = requests.filter((_, index) => inserted[index]!.isSkuKnown && !inserted[index]!.order)

@@ -17,7 +17,11 @@ import { type Transition, transitionOrders } from './transition-orders.ts'
  *
  * @returns null when the call is out of date: its order waits no longer, or for a later call
  */
-export async function findOrderForSupplierCall(app: App, orderId: string, step: number): Promise<Order | null> {
+export async function findOrderForSupplierCall(
+  app: App,
+  orderId: string,
+  step: number,
+): Promise<Order | null> {
   const [order] = await findOrders(app.pool, [orderId])
   return order && isOnStep(order, step) ? order : null
 }

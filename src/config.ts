@@ -1,0 +1,131 @@
+import { z } from 'zod'
+
+/** Everything that the environment decides, parsed once, when an entry point starts. */
+export type Config = ReturnType<typeof readConfig>
+
+/** The environment is wrong. The message names every variable that is, what it was and what it may be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '::1']
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
+const port = whole(0, 65_535)
+
+const variables = z.object({
+  NODE_ENV: z.string().optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'a URL that begins with postgres://')
+    .optional(),
+  DATA_DIR: z.string().min(1, 'the path of a folder').default('.data'),
+  HOST: z
+    .string()
+    .refine(
+      (host) => LOOPBACK_HOSTS.includes(host),
+      `${LOOPBACK_HOSTS.join(', ')}: there is no authentication, so only this machine may call`,
+    )
+    .default('127.0.0.1'),
+  PORT: port.default(4000),
+  ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
+  WORKER_CONCURRENCY: whole(1, 1_000).default(200),
+  SUPPLIER_URL: z
+    .union(
+      [z.literal('simulated'), z.url({ protocol: /^https?$/ })],
+      'simulated, or a URL that begins with http:// or https://',
+    )
+    .optional(),
+  SUPPLIER_TIMEOUT_MS: whole(1, 600_000).default(5_000),
+  SUPPLIER_RECHECK_DELAY_MS: whole(0, 86_400_000).default(15_000),
+  SUPPLIER_RECHECK_LIMIT: whole(0, 1_000).default(2),
+  SUPPLIER_RECHECK_FACTOR: z.coerce
+    .number('a number from 1 to 10')
+    .min(1, 'a number from 1 to 10')
+    .max(10, 'a number from 1 to 10')
+    .default(1),
+  SUPPLIER_MAX_ATTEMPTS: whole(1, 100).default(8),
+  SUPPLIER_RETRY_BASE_MS: whole(1, 60_000).default(1_000),
+  LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
+})
+
+/**
+ * Reads the environment.
+ *
+ * @param env usually `process.env`; a variable that is set to nothing counts as not set
+ * @throws {ConfigError} that names every wrong variable
+ */
+export function readConfig(env: Record<string, string | undefined>) {
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const parsed = variables.safeParse(set)
+  const problems = parsed.success
+    ? findConflicts(parsed.data)
+    : parsed.error.issues.map((issue) =>
+        problem(String(issue.path[0]), set[String(issue.path[0])], issue.message),
+      )
+  if (!parsed.success || problems.length > 0) {
+    throw new ConfigError(`Holdfast cannot start:\n${problems.map((text) => `  ${text}`).join('\n')}`)
+  }
+  const { data } = parsed
+  return {
+    databaseUrl: data.DATABASE_URL,
+    dataDir: data.DATA_DIR,
+    host: data.HOST,
+    port: data.PORT,
+    runsApi: data.ROLE !== 'worker',
+    runsWorker: data.ROLE !== 'api',
+    workerConcurrency: data.WORKER_CONCURRENCY,
+    /** `simulated`: the server plays its own supplier. */
+    supplierUrl: data.SUPPLIER_URL ?? 'simulated',
+    supplierTimeoutMs: data.SUPPLIER_TIMEOUT_MS,
+    supplierPolicy: {
+      recheckDelayMs: data.SUPPLIER_RECHECK_DELAY_MS,
+      recheckLimit: data.SUPPLIER_RECHECK_LIMIT,
+      recheckFactor: data.SUPPLIER_RECHECK_FACTOR,
+      attemptsMax: data.SUPPLIER_MAX_ATTEMPTS,
+      retryBaseMs: data.SUPPLIER_RETRY_BASE_MS,
+    },
+    logLevel: data.LOG_LEVEL,
+  }
+}
+
+/** What is wrong only together with another variable. */
+function findConflicts(data: z.infer<typeof variables>): string[] {
+  const problems: string[] = []
+  if (data.NODE_ENV === 'production' && data.SUPPLIER_URL === undefined) {
+    problems.push(
+      problem(
+        'SUPPLIER_URL',
+        undefined,
+        'the URL of the supplier: it has no default when NODE_ENV=production',
+      ),
+    )
+  }
+  if (data.ROLE !== 'all' && data.DATABASE_URL === undefined) {
+    problems.push(
+      problem(
+        'DATABASE_URL',
+        undefined,
+        `the database that all processes share: ROLE=${data.ROLE} needs one`,
+      ),
+    )
+  }
+  return problems
+}
+
+function problem(name: string, value: string | undefined, expected: string): string {
+  // a database's URL holds a password
+  const shown = name === 'DATABASE_URL' && value !== undefined ? 'something else' : JSON.stringify(value)
+  return `${name} is ${value === undefined ? 'not set' : shown}; it may be ${expected}`
+}
+
+function whole(min: number, max: number) {
+  const expected = `a whole number from ${min} to ${max}`
+  return z
+    .string()
+    .regex(/^\d+$/, expected)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, expected)
+}

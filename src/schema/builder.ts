@@ -1,0 +1,45 @@
+import SchemaBuilder from '@pothos/core'
+import PrismaPlugin from '@pothos/plugin-prisma'
+import RelayPlugin from '@pothos/plugin-relay'
+import type { App } from '../app.ts'
+import type PrismaTypes from '../generated/pothos.ts'
+import { getDatamodel } from '../generated/pothos.ts'
+
+/** What every resolver has at hand. */
+export type GraphQLContext = {
+  app: App
+  /** Who asks. */
+  caller: string
+}
+
+type SchemaTypes = {
+  Context: GraphQLContext
+  PrismaTypes: PrismaTypes
+  DefaultFieldNullability: false
+  Scalars: {
+    ID: { Input: string; Output: string | bigint }
+    DateTime: { Input: Date; Output: Date }
+    Quantity: { Input: bigint; Output: bigint }
+  }
+}
+
+export const builder = new SchemaBuilder<SchemaTypes>({
+  plugins: [PrismaPlugin, RelayPlugin],
+  defaultFieldNullability: false,
+  relay: {
+    // an order's id is the same in GraphQL and REST: nothing here is fetched by an opaque global id
+    nodeQueryOptions: false,
+    nodesQueryOptions: false,
+    edgesFieldOptions: { nullable: false },
+    nodeFieldOptions: { nullable: false },
+  },
+  prisma: {
+    client: ({ app }) => app.prisma,
+    dmmf: getDatamodel(),
+    onUnusedQuery: process.env.VITEST ? 'error' : null,
+  },
+})
+
+builder.queryType({})
+builder.mutationType({})
+builder.subscriptionType({})

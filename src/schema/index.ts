@@ -1,0 +1,6 @@
+import { builder } from './builder.ts'
+import './scalars.ts'
+import './order.ts'
+import './inventory.ts'
+
+export const schema = builder.toSchema()

@@ -1,0 +1,39 @@
+import type { JobHelpers, Task } from 'graphile-worker'
+import { z } from 'zod'
+import type { App } from '../app.ts'
+import { failOrders } from '../use-cases/fail-orders.ts'
+
+/** A task of graphile-worker, once it has an application to work with. */
+export type TaskOf = (app: App) => Task
+
+/** Payload of a task about one order. */
+export const orderPayload = z.object({ orderId: z.uuid() })
+/** Payload of a task that makes one scheduled call to the supplier. */
+export const supplierCallPayload = orderPayload.extend({ step: z.int().positive() })
+
+/**
+ * Makes a task about one order: its payload meets its schema, and an order whose job fails for the last time is ended.
+ *
+ * @param run must be harmless when it runs again: a job runs at least once
+ */
+export function defineTask<Payload extends { orderId: string }>(
+  schema: z.ZodType<Payload>,
+  run: (app: App, payload: Payload) => Promise<void>,
+): TaskOf {
+  return (app) =>
+    async (rawPayload, { job }) => {
+      const payload = schema.parse(rawPayload)
+      try {
+        await run(app, payload)
+      } catch (error) {
+        const { attempts, max_attempts: attemptsMax, task_identifier: task } = job
+        app.logger.error({ err: error, task, orderId: payload.orderId, attempts, attemptsMax }, 'job failed')
+        if (!isLastAttempt(job)) throw error
+        await failOrders(app, [payload.orderId])
+      }
+    }
+}
+
+function isLastAttempt(job: JobHelpers['job']): boolean {
+  return job.attempts >= job.max_attempts
+}

@@ -1,0 +1,72 @@
+import type { App } from '../app.ts'
+import { inTransaction } from '../database/transaction.ts'
+import type { UserError } from '../domain/errors.ts'
+import {
+  AVAILABLE_MAX,
+  type InventoryItem,
+  type InventoryMovement,
+  isSku,
+  REASON_LENGTH_MAX,
+} from '../domain/stock.ts'
+import { lockStock, moveStock } from '../sql/move-stock.ts'
+import { assertText } from './assert-text.ts'
+
+/** `actor` is who asks: the ledger keeps it. */
+export type AdjustInventoryRequest = {
+  sku: string
+  /** What to add to what is available; below zero to take from it. */
+  delta: number
+  reason: string
+  /** What the caller believes to be available: when that is not so, nothing changes. Null to adjust all the same. */
+  expectedAvailable: number | null
+  actor: string
+}
+
+export type AdjustInventoryResult =
+  | { inventoryItem: InventoryItem; movement: InventoryMovement; userErrors: [] }
+  | { inventoryItem: null; movement: null; userErrors: [UserError] }
+
+/**
+ * Changes what is available of a SKU by a delta, with an ADJUSTMENT movement. There is no way to set an absolute
+ * quantity: one that was read earlier would undo what happened since.
+ *
+ * @throws {CallError} BAD_USER_INPUT for a reason that is empty, too long or not text
+ */
+export async function adjustInventory(
+  app: App,
+  { sku, delta, reason, expectedAvailable, actor }: AdjustInventoryRequest,
+): Promise<AdjustInventoryResult> {
+  assertText('reason', reason, REASON_LENGTH_MAX)
+  if (delta === 0) return refuse('INVALID_QTY', 'delta must not be 0', 'delta')
+  const unknown = refuse(
+    'UNKNOWN_SKU',
+    `There is no item with the SKU ${JSON.stringify(sku.slice(0, 64))}`,
+    'sku',
+  )
+  if (!isSku(sku)) return unknown
+  return inTransaction(app, 'adjust-inventory', async (tx) => {
+    const [item] = await lockStock(tx, [sku])
+    if (!item) return unknown
+    if (expectedAvailable !== null && BigInt(expectedAvailable) !== item.available) {
+      return refuse(
+        'STALE_EXPECTATION',
+        `${item.available} are available, not ${expectedAvailable}`,
+        'expectedAvailable',
+      )
+    }
+    const availableAfter = item.available + BigInt(delta)
+    if (availableAfter < 0n) {
+      return refuse('INSUFFICIENT_STOCK', `Only ${item.available} are available`, 'delta')
+    }
+    if (availableAfter > AVAILABLE_MAX) {
+      return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be available`, 'delta')
+    }
+    const adjustment = { sku, type: 'ADJUSTMENT' as const, delta, availableAfter, orderId: null }
+    const [movement] = await moveStock(tx, [{ ...adjustment, reason, actor, createdAt: app.now() }])
+    return { inventoryItem: { ...item, available: availableAfter }, movement: movement!, userErrors: [] }
+  })
+}
+
+function refuse(code: UserError['code'], message: string, field: string): AdjustInventoryResult {
+  return { inventoryItem: null, movement: null, userErrors: [{ code, message, field: ['input', field] }] }
+}

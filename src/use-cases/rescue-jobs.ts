@@ -1,0 +1,29 @@
+import type { App } from '../app.ts'
+import { inTransaction } from '../database/transaction.ts'
+import { findUnknownHolders, forgetWorkers, lockSilentWorkers, releaseJobs } from '../sql/rescue-jobs.ts'
+
+/** How often a worker says that it is alive. */
+export const HEARTBEAT_INTERVAL_MS = 2_000
+/** Four beats missed: a busy event loop is late by less. With the next look at it, jobs are free within 10 s. */
+const SILENCE_MAX_MS = 8_000
+/** A worker's first beat follows its first job within milliseconds. */
+const UNKNOWN_MAX_MS = 4_000
+
+/**
+ * Gives back the jobs of workers that have died, or seem to: one that was only stopped finds, when it wakes up, that
+ * what its jobs had to do is done.
+ *
+ * @param alsoUnknown look too for workers that died before their first beat, which reads every job
+ * @returns how many jobs are free again
+ */
+export async function rescueJobs(app: App, { alsoUnknown }: { alsoUnknown: boolean }): Promise<number> {
+  return inTransaction(app, 'rescue-jobs', async (tx) => {
+    const dead = await lockSilentWorkers(tx, SILENCE_MAX_MS)
+    if (alsoUnknown) dead.push(...(await findUnknownHolders(tx, UNKNOWN_MAX_MS)))
+    if (dead.length === 0) return 0
+    const released = await releaseJobs(tx, dead)
+    await forgetWorkers(tx, dead)
+    app.logger.warn({ workers: dead, released }, 'released the jobs of dead workers')
+    return released
+  })
+}
