@@ -3,7 +3,6 @@ import type { TransactionContext } from './database/transaction.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
 import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
-import type { Supplier } from './supplier/contract.ts'
 import type { CreateOrderRequest, CreateOrderResult } from './use-cases/create-orders.ts'
 
 /** What every use-case works with. The composition root makes one per process, a test one per file. */
@@ -12,14 +11,13 @@ export type App = TransactionContext & {
   now: () => Date
   /** A number in [0, 1). */
   random: () => number
-  supplier: Supplier
   supplierPolicy: SupplierPolicy
   feed: OrderFeed
   /** Where work of many callers comes together to share transactions. */
   groups: {
     createOrder: GroupCommit<CreateOrderRequest, CreateOrderResult>
-    reserveInventory: GroupCommit<string, void>
-    settleSupplierOutcome: GroupCommit<SettledCall, void>
+    reserveInventory: GroupCommit<string, undefined>
+    settleSupplierOutcome: GroupCommit<SettledCall, undefined>
   }
 }
 

@@ -40,7 +40,10 @@ export async function inTransaction<Result>(
     } catch (error) {
       const isWorthAnotherTry = error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
       if (!isWorthAnotherTry || tries === TRIES_MAX) throw error
-      context.logger.debug({ err: error, transaction: name, tries }, 'transaction met another, will try again')
+      context.logger.debug(
+        { err: error, transaction: name, tries },
+        'transaction met another, will try again',
+      )
       await sleep(Math.random() * RETRY_DELAY_MAX_MS)
     }
   }

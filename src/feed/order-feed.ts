@@ -46,9 +46,14 @@ export class OrderFeed {
     await this.#listener.start()
   }
 
+  /** Ends every watcher's view. */
+  async endViews(): Promise<void> {
+    for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) await watcher.return()
+  }
+
   /** Ends every watcher's view and stops listening. */
   async stop(): Promise<void> {
-    for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) await watcher.return()
+    await this.endViews()
     await this.#listener.stop()
   }
 

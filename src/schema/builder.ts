@@ -16,6 +16,8 @@ type SchemaTypes = {
   Context: GraphQLContext
   PrismaTypes: PrismaTypes
   DefaultFieldNullability: false
+  DefaultEdgesNullability: false
+  DefaultNodeNullability: false
   Scalars: {
     ID: { Input: string; Output: string | bigint }
     DateTime: { Input: Date; Output: Date }

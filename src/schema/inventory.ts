@@ -77,6 +77,7 @@ builder.queryField('inventoryItems', (t) =>
         app.prisma.inventoryItem.findMany({ ...query, orderBy: { sku: 'asc' } }),
     },
     { name: 'InventoryItemConnection' },
+    { name: 'InventoryItemEdge' },
   ),
 )
 
@@ -129,7 +130,7 @@ builder.mutationField('createInventoryItem', (t) =>
       createInventoryItem(app, {
         sku: input.sku,
         name: input.name,
-        available: input.available,
+        available: input.available ?? 0,
         actor: caller,
       }),
   }),

@@ -88,6 +88,7 @@ builder.queryField('orders', (t) =>
       },
     },
     { name: 'OrderConnection' },
+    { name: 'OrderEdge' },
   ),
 )
 

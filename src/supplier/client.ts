@@ -50,7 +50,8 @@ export function createSupplierClient(options: {
     try {
       const signal = AbortSignal.timeout(timeoutMs)
       // the global fetch, though undici has its own: the tests' network stubs replace only this one
-      const response = await fetch(base + path, { ...init, dispatcher, redirect: 'manual', signal })
+      const options = { ...init, dispatcher, redirect: 'manual' as const, signal }
+      const response = await fetch(base + path, options)
       return await readAnswer(response, schema)
     } catch (error) {
       return fromException(error, timeoutMs)

@@ -2,11 +2,14 @@ import { findOrderForSupplierCall } from '../use-cases/settle-supplier-outcomes.
 import { defineTask, supplierCallPayload } from './define-task.ts'
 
 /** Asks the supplier what became of an order that it has accepted. */
-export const checkSupplierStatusTask = defineTask(supplierCallPayload, async (app, { orderId, step }) => {
-  const order = await findOrderForSupplierCall(app, orderId, step)
-  if (!order) return
-  if (order.supplierRef === null)
-    throw new Error('A status check was scheduled before the supplier gave a reference')
-  const outcome = await app.supplier.checkStatus(order.supplierRef)
-  await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
-})
+export const checkSupplierStatusTask = defineTask(
+  supplierCallPayload,
+  async ({ app, supplier }, { orderId, step }) => {
+    const order = await findOrderForSupplierCall(app, orderId, step)
+    if (!order) return
+    if (order.supplierRef === null)
+      throw new Error('A status check was scheduled before the supplier gave a reference')
+    const outcome = await supplier.checkStatus(order.supplierRef)
+    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
+  },
+)

@@ -1,10 +1,14 @@
 import type { JobHelpers, Task } from 'graphile-worker'
 import { z } from 'zod'
 import type { App } from '../app.ts'
+import type { Supplier } from '../supplier/contract.ts'
 import { failOrders } from '../use-cases/fail-orders.ts'
 
-/** A task of graphile-worker, once it has an application to work with. */
-export type TaskOf = (app: App) => Task
+/** What tasks work with. They alone have the supplier: no use-case waits for the network. */
+export type TaskContext = { app: App; supplier: Supplier }
+
+/** A task of graphile-worker, once it has something to work with. */
+export type TaskOf = (context: TaskContext) => Task
 
 /** Payload of a task about one order. */
 export const orderPayload = z.object({ orderId: z.uuid() })
@@ -18,15 +22,16 @@ export const supplierCallPayload = orderPayload.extend({ step: z.int().positive(
  */
 export function defineTask<Payload extends { orderId: string }>(
   schema: z.ZodType<Payload>,
-  run: (app: App, payload: Payload) => Promise<void>,
+  run: (context: TaskContext, payload: Payload) => Promise<void>,
 ): TaskOf {
-  return (app) =>
+  return (context) =>
     async (rawPayload, { job }) => {
       const payload = schema.parse(rawPayload)
       try {
-        await run(app, payload)
+        await run(context, payload)
       } catch (error) {
         const { attempts, max_attempts: attemptsMax, task_identifier: task } = job
+        const { app } = context
         app.logger.error({ err: error, task, orderId: payload.orderId, attempts, attemptsMax }, 'job failed')
         if (!isLastAttempt(job)) throw error
         await failOrders(app, [payload.orderId])

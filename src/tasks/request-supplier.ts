@@ -2,9 +2,12 @@ import { findOrderForSupplierCall } from '../use-cases/settle-supplier-outcomes.
 import { defineTask, supplierCallPayload } from './define-task.ts'
 
 /** Asks the supplier to deliver what an order wants. Asked again under the order's id, it delivers once all the same. */
-export const requestSupplierTask = defineTask(supplierCallPayload, async (app, { orderId, step }) => {
-  const order = await findOrderForSupplierCall(app, orderId, step)
-  if (!order) return
-  const outcome = await app.supplier.reserve(order)
-  await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
-})
+export const requestSupplierTask = defineTask(
+  supplierCallPayload,
+  async ({ app, supplier }, { orderId, step }) => {
+    const order = await findOrderForSupplierCall(app, orderId, step)
+    if (!order) return
+    const outcome = await supplier.reserve(order)
+    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
+  },
+)

@@ -1,6 +1,6 @@
 import { defineTask, orderPayload } from './define-task.ts'
 
 /** Reserves an order's quantity, together with whatever else is to be reserved at this moment. */
-export const reserveInventoryTask = defineTask(orderPayload, (app, { orderId }) =>
-  app.groups.reserveInventory.submit(orderId),
-)
+export const reserveInventoryTask = defineTask(orderPayload, async ({ app }, { orderId }) => {
+  await app.groups.reserveInventory.submit(orderId)
+})

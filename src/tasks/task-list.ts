@@ -1,8 +1,7 @@
 import type { TaskList } from 'graphile-worker'
-import type { App } from '../app.ts'
 import type { Job } from '../domain/jobs.ts'
 import { checkSupplierStatusTask } from './check-supplier-status.ts'
-import type { TaskOf } from './define-task.ts'
+import type { TaskContext, TaskOf } from './define-task.ts'
 import { requestSupplierTask } from './request-supplier.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
 
@@ -12,7 +11,9 @@ const TASKS: Record<Job['task'], TaskOf> = {
   'check-supplier-status': checkSupplierStatusTask,
 }
 
-/** Every task by its identifier, for a worker of this application. */
-export function createTaskList(app: App): TaskList {
-  return Object.fromEntries(Object.entries(TASKS).map(([identifier, taskOf]) => [identifier, taskOf(app)]))
+/** Every task by its identifier, for a worker. */
+export function createTaskList(context: TaskContext): TaskList {
+  return Object.fromEntries(
+    Object.entries(TASKS).map(([identifier, taskOf]) => [identifier, taskOf(context)]),
+  )
 }

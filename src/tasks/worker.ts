@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'graphile-worker'
 import type { App } from '../app.ts'
 import { beat, forgetWorkers } from '../sql/rescue-jobs.ts'
+import type { Supplier } from '../supplier/contract.ts'
 import { HEARTBEAT_INTERVAL_MS, rescueJobs } from '../use-cases/rescue-jobs.ts'
 import { createTaskList } from './task-list.ts'
 
 export type WorkerOptions = {
+  supplier: Supplier
   databaseUrl: string
   /** Jobs under way at once. Most wait for the transaction that they share, so it costs little to have many. */
   concurrency: number
@@ -59,7 +61,7 @@ export class Worker {
   }
 
   async #run(): Promise<void> {
-    const { databaseUrl, concurrency } = this.#options
+    const { databaseUrl, concurrency, supplier } = this.#options
     const events: WorkerEvents = new EventEmitter()
     events.on('pool:create', ({ workerPool }) => {
       this.#poolId = workerPool.id
@@ -71,7 +73,7 @@ export class Worker {
       pollInterval: POLL_INTERVAL_MS,
       // the server owns the signals
       noHandleSignals: true,
-      taskList: createTaskList(this.#app),
+      taskList: createTaskList({ app: this.#app, supplier }),
       events,
       logger: new GraphileLogger(() => (level, message, meta) => {
         // it tells of every failed job at its length; define-task.ts has said so in one line

@@ -1,0 +1,30 @@
+import type { Config } from './config.ts'
+
+/** Says on standard output what a newcomer can open and call. */
+export function announce(url: string, config: Config): void {
+  if (!config.runsApi) {
+    process.stdout.write(`Holdfast's worker runs. Readiness: ${url}/health/ready\n`)
+    return
+  }
+  process.stdout.write(`
+Holdfast is ready.
+
+  GraphiQL         ${url}/graphql
+  REST, to try     ${url}/docs
+  Readiness        ${url}/health/ready
+
+Three calls to try:
+
+  # GraphQL: order two
+  curl ${url}/graphql -H 'content-type: application/json' \\
+    -d '{"query":"mutation { createOrder(input: {sku: \\"WIDGET\\", qty: 2}) { order { id status } userErrors { code } } }"}'
+
+  # REST: order two, of what only the supplier has
+  curl ${url}/api/order -H 'content-type: application/json' -d '{"sku":"SCARCE-LATE","qty":2}'
+
+  # Subscription: watch an order, by the id that it was answered with
+  curl -N ${url}/graphql -H 'content-type: application/json' -H 'accept: text/event-stream' \\
+    -d '{"query":"subscription { orderStatusChanged(id: \\"ID\\") { status failureReason version } }"}'
+
+`)
+}

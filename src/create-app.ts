@@ -1,0 +1,96 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import type { App, SettledCall } from './app.ts'
+import { GroupCommit } from './database/group-commit.ts'
+import type { SupplierPolicy } from './domain/supplier-policy.ts'
+import { OrderFeed } from './feed/order-feed.ts'
+import { PrismaClient } from './generated/prisma/client.ts'
+import { logEvents } from './observability/log-events.ts'
+import type { Logger } from './observability/logger.ts'
+import { NOTIFIED_ORDERS_MAX } from './sql/notify-watchers.ts'
+import { type CreateOrderRequest, type CreateOrderResult, createOrders } from './use-cases/create-orders.ts'
+import { reserveInventory } from './use-cases/reserve-inventory.ts'
+import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
+
+export type AppOptions = { databaseUrl: string; logger: Logger; supplierPolicy: SupplierPolicy }
+
+/** Connections for calls and tasks together: with the worker's and the listener's, five servers fit PostgreSQL's 100. */
+const POOL_SIZE = 12
+/** A call that gets no connection in this time is answered that the database is away. */
+const CONNECT_TIMEOUT_MS = 5_000
+/** One transaction of at most as many orders as one notification can name. */
+const BATCH_SIZE_MAX = NOTIFIED_ORDERS_MAX
+/** Orders that may wait for their commit: some 5 MB, and less than 5 s of work. Beyond, callers are told to come back. */
+const CREATE_ORDERS_WAITING_MAX = 10_000
+/** A worker has no more jobs under way than its concurrency, which is less: never reached. */
+const JOBS_WAITING_MAX = 10_000
+
+/** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
+export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
+  const { databaseUrl, logger, supplierPolicy } = options
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    application_name: 'holdfast',
+    max: POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  })
+  // an idle connection that breaks is replaced at the next query: nothing else listens, and unheard it ends the process
+  pool.on('error', (error) => logger.warn({ err: error }, 'lost an idle connection'))
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
+  const feed = new OrderFeed({ databaseUrl, pool, logger })
+  const app: App = {
+    pool,
+    prisma,
+    logger,
+    supplierPolicy,
+    feed,
+    onEvents: logEvents(logger),
+    now: () => new Date(),
+    random: Math.random,
+    groups: {
+      createOrder: new GroupCommit<CreateOrderRequest, CreateOrderResult>(
+        (requests) => createOrders(app, requests),
+        {
+          batchSizeMax: BATCH_SIZE_MAX,
+          waitingMax: CREATE_ORDERS_WAITING_MAX,
+        },
+      ),
+      reserveInventory: new GroupCommit<string, undefined>(
+        voids((ids) => reserveInventory(app, ids)),
+        {
+          batchSizeMax: BATCH_SIZE_MAX,
+          waitingMax: JOBS_WAITING_MAX,
+        },
+      ),
+      settleSupplierOutcome: new GroupCommit<SettledCall, undefined>(
+        voids((calls) => settleSupplierOutcomes(app, calls)),
+        {
+          batchSizeMax: BATCH_SIZE_MAX,
+          waitingMax: JOBS_WAITING_MAX,
+        },
+      ),
+    },
+  }
+  const close = async () => {
+    await Promise.all(Object.values(app.groups).map((group) => group.settled()))
+    await feed.stop()
+    await prisma.$disconnect()
+    await pool.end()
+  }
+  try {
+    await feed.start()
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { app, close }
+}
+
+/** As a group commit takes it: nothing for each. */
+function voids<Item>(commit: (items: Item[]) => Promise<void>): (items: Item[]) => Promise<undefined[]> {
+  return async (items) => {
+    await commit(items)
+    return items.map(() => undefined)
+  }
+}

@@ -1,0 +1,57 @@
+import type { Server } from 'node:http'
+import { useServer } from 'graphql-ws/use/ws'
+import { WebSocketServer } from 'ws'
+import { BODY_SIZE_MAX_BYTES, GRAPHQL_PATH, type GraphQLServer } from './graphql.ts'
+
+/** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
+const GOING_AWAY = 1001
+
+/**
+ * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
+ *
+ * @returns what closes every connection
+ */
+export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () => Promise<void> {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES })
+  http.on('upgrade', (request, socket, head) => {
+    const { pathname } = new URL(request.url ?? '', 'http://localhost')
+    if (pathname !== GRAPHQL_PATH) {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
+      return
+    }
+    sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
+  })
+
+  type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
+  useServer(
+    {
+      // the enveloped functions, and not those of graphql-js: they hide from callers what these would show
+      execute: (args) => (args.rootValue as Enveloped).execute(args),
+      subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
+      onSubscribe: async (context, _id, params) => {
+        const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
+          ...context,
+          request: context.extra.request,
+          params,
+        })
+        const document = parse(params.query)
+        const errors = validate(schema, document)
+        if (errors.length > 0) return errors
+        return {
+          schema,
+          document,
+          operationName: params.operationName,
+          variableValues: params.variables,
+          contextValue: await contextFactory(),
+          rootValue: { execute, subscribe } satisfies Enveloped,
+        }
+      },
+    },
+    sockets,
+  )
+
+  return async () => {
+    for (const client of sockets.clients) client.close(GOING_AWAY, 'Going away')
+    sockets.close()
+  }
+}

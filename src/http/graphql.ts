@@ -1,0 +1,60 @@
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
+import type { FastifyPluginAsync } from 'fastify'
+import { createYoga, type YogaServerInstance } from 'graphql-yoga'
+import type { App } from '../app.ts'
+import type { GraphQLContext } from '../schema/builder.ts'
+import { schema } from '../schema/index.ts'
+import { graphiqlTabs } from './graphiql-tabs.ts'
+import { maskError } from './mask-error.ts'
+
+export const GRAPHQL_PATH = '/graphql'
+
+/** Room for a large document with its variables, none for an upload. */
+export const BODY_SIZE_MAX_BYTES = 100_000
+
+/** Who calls, as long as there is no authentication. */
+export const ANONYMOUS = 'anonymous'
+
+export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
+
+/** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
+export function createGraphQLServer(app: App): GraphQLServer {
+  const { logger } = app
+  return createYoga<object, GraphQLContext>({
+    schema,
+    graphqlEndpoint: GRAPHQL_PATH,
+    context: () => ({ app, caller: ANONYMOUS }),
+    maskedErrors: {
+      errorMessage: 'Unexpected error',
+      maskError: (error, message) => maskError(error, message, logger),
+    },
+    maxRequestBodySize: BODY_SIZE_MAX_BYTES,
+    multipart: false,
+    landingPage: false,
+    renderGraphiQL,
+    graphiql: { title: 'Holdfast', defaultTabs: graphiqlTabs, subscriptionsProtocol: 'WS' },
+    logging: {
+      debug: (...args) => logger.trace({ args }, 'yoga'),
+      info: (...args) => logger.debug({ args }, 'yoga'),
+      warn: (...args) => logger.warn({ args }, 'yoga'),
+      error: (...args) => logger.error({ args }, 'yoga'),
+    },
+  })
+}
+
+/** Mounts it on Fastify: POST, GET and server-sent events; GraphiQL for a browser. */
+export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
+  return async (fastify) => {
+    // the GraphQL server reads the body itself, with its own limit
+    fastify.removeAllContentTypeParsers()
+    fastify.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    fastify.route({
+      url: GRAPHQL_PATH,
+      method: ['GET', 'POST', 'OPTIONS'],
+      handler: async (request, reply) => {
+        reply.hijack()
+        await server(request.raw, reply.raw)
+      },
+    })
+  }
+}

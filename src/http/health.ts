@@ -1,0 +1,42 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { App } from '../app.ts'
+
+/** What readiness looks at, by the name under which it reports it. */
+export type ReadinessCheck = () => boolean | Promise<boolean>
+
+/** A database that takes longer to say "1" is of no use to callers. */
+const DATABASE_TIMEOUT_MS = 2_000
+
+/**
+ * `/health/live`: the process answers. `/health/ready`: it can do its work; 503 with what is missing otherwise.
+ *
+ * @param checks what this process needs besides the database
+ */
+export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): FastifyPluginAsync {
+  const all: Record<string, ReadinessCheck> = { database: () => isDatabaseReady(app), ...checks }
+  return async (fastify) => {
+    fastify.get('/health/live', async () => ({ status: 'ok' }))
+    fastify.get('/health/ready', async (_request, reply) => {
+      const results = await Promise.all(
+        Object.entries(all).map(async ([name, check]) => [name, (await check()) ? 'ok' : 'failing'] as const),
+      )
+      const isReady = results.every(([, result]) => result === 'ok')
+      if (!isReady) reply.status(503).header('retry-after', '1')
+      return { status: isReady ? 'ok' : 'failing', checks: Object.fromEntries(results) }
+    })
+  }
+}
+
+/** Reachable, and migrated: the tables are there. */
+async function isDatabaseReady(app: App): Promise<boolean> {
+  const late = new Promise<never>((_resolve, reject) => {
+    setTimeout(() => reject(new Error('timed out')), DATABASE_TIMEOUT_MS).unref()
+  })
+  try {
+    await Promise.race([app.pool.query('select from orders, graphile_worker.jobs limit 0'), late])
+    return true
+  } catch (error) {
+    app.logger.warn({ err: error }, 'the database is not ready')
+    return false
+  }
+}

@@ -1,0 +1,35 @@
+import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import type { App } from '../app.ts'
+import { restApi } from '../rest/rest-api.ts'
+import { supplierSimulator } from '../supplier/simulator.ts'
+import { BODY_SIZE_MAX_BYTES, createGraphQLServer, graphqlRoutes } from './graphql.ts'
+import { serveGraphqlWebSocket } from './graphql-websocket.ts'
+import { healthRoutes, type ReadinessCheck } from './health.ts'
+
+export type HttpServerOptions = {
+  /** Whether GraphQL and REST are served, and not health alone. */
+  servesApis: boolean
+  /** Whether the supplier's two paths are played here. */
+  simulatesSupplier: boolean
+  readinessChecks: Record<string, ReadinessCheck>
+}
+
+/** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
+export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
+  const loggerInstance: FastifyBaseLogger = app.logger
+  const http = fastify({ bodyLimit: BODY_SIZE_MAX_BYTES, loggerInstance, disableRequestLogging: true })
+  await http.register(healthRoutes(app, options.readinessChecks))
+  if (options.simulatesSupplier) await http.register(supplierSimulator)
+  if (options.servesApis) {
+    const graphql = createGraphQLServer(app)
+    await http.register(graphqlRoutes(graphql))
+    await http.register(restApi(app))
+    const closeWebSockets = serveGraphqlWebSocket(http.server, graphql)
+    http.addHook('preClose', async () => {
+      // streams first: a server that waits for its requests would wait for them for ever
+      await app.feed.endViews()
+      await closeWebSockets()
+    })
+  }
+  return http
+}

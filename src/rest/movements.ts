@@ -1,0 +1,146 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { App } from '../app.ts'
+import { type InventoryMovement, MOVEMENT_TYPES } from '../domain/stock.ts'
+import { listMovements } from '../use-cases/list-movements.ts'
+import { allowOnly } from './allow-only.ts'
+import { ProblemError, problemResponses } from './problem.ts'
+
+const LIMIT_MAX = 100
+const LIMIT_DEFAULT = 20
+/** Ids are a bigint's positive half. */
+const ID_MAX = 2n ** 63n - 1n
+
+const movementSchema = z
+  .object({
+    id: z.string().describe('A whole number, larger than those of earlier changes of the SKU'),
+    sku: z.string(),
+    type: z.enum(MOVEMENT_TYPES),
+    delta: z.int().describe('What it added to the available stock'),
+    available_after: z.int().min(0).describe('What was available right after it'),
+    order_id: z.uuid().nullable(),
+    reason: z.string().nullable(),
+    created_at: z.iso.datetime(),
+  })
+  .meta({
+    id: 'Movement',
+    description: 'One change of what is available of a SKU',
+    examples: [
+      {
+        id: '4711',
+        sku: 'WIDGET',
+        type: 'RESERVATION',
+        delta: -2,
+        available_after: 998,
+        order_id: '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a',
+        reason: null,
+        created_at: '2026-01-05T09:30:00.000Z',
+      },
+    ],
+  })
+
+const movementPageSchema = z
+  .object({
+    data: z.array(movementSchema),
+    next_cursor: z.string().nullable().describe('The `cursor` of the next page; null on the last'),
+  })
+  .meta({ id: 'MovementPage', description: 'Movements, newest first' })
+
+const querySchema = z.object({
+  limit: z.custom<string>(isLimit, `limit must be 1 to ${LIMIT_MAX}`).transform(Number).optional().meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: LIMIT_MAX,
+    default: LIMIT_DEFAULT,
+    description: 'Movements a page',
+  }),
+  cursor: z
+    .string('cursor must be the next_cursor of the page before')
+    .transform((cursor, context) => {
+      const id = decodeCursor(cursor)
+      if (id !== undefined) return id
+      context.addIssue('cursor must be the next_cursor of the page before')
+      return z.NEVER
+    })
+    .optional()
+    .meta({ description: 'The `next_cursor` of the page before' }),
+})
+
+/** `GET /inventory/:sku/movements`: a SKU's ledger, a page at a time. */
+export function movements(app: App): FastifyPluginAsyncZod {
+  return async (fastify) => {
+    fastify.get(
+      '/inventory/:sku/movements',
+      {
+        schema: {
+          operationId: 'listMovements',
+          tags: ['Inventory'],
+          summary: "List what changed a SKU's stock",
+          description: 'Newest first. Pages stay as they are while new movements come in.',
+          params: z.object({ sku: z.string().meta({ examples: ['WIDGET'] }) }),
+          querystring: querySchema,
+          response: {
+            200: {
+              description: 'A page of movements',
+              content: { 'application/json': { schema: movementPageSchema } },
+            },
+            ...problemResponses(
+              'NOT_FOUND',
+              'INVALID_LIMIT',
+              'INVALID_CURSOR',
+              'INTERNAL_ERROR',
+              'UNAVAILABLE',
+            ),
+          },
+        },
+      },
+      async (request) => {
+        const { limit, cursor: before } = request.query
+        const page = await listMovements(app, {
+          sku: request.params.sku,
+          limit: Number(limit ?? LIMIT_DEFAULT),
+          before,
+        })
+        if (!page) throw new ProblemError('NOT_FOUND', 'There is no such item')
+        const last = page.movements.at(-1)
+        return {
+          data: page.movements.map(toBody),
+          next_cursor: page.hasOlder && last ? encodeCursor(last.id) : null,
+        }
+      },
+    )
+    allowOnly(fastify, '/inventory/:sku/movements', ['GET', 'HEAD'])
+  }
+}
+
+function toBody(movement: InventoryMovement): z.infer<typeof movementSchema> {
+  return {
+    id: String(movement.id),
+    sku: movement.sku,
+    type: movement.type,
+    delta: movement.delta,
+    // stock stays below 2^53
+    available_after: Number(movement.availableAfter),
+    order_id: movement.orderId,
+    reason: movement.reason,
+    created_at: movement.createdAt.toISOString(),
+  }
+}
+
+function isLimit(value: unknown): boolean {
+  return (
+    typeof value === 'string' && /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= LIMIT_MAX
+  )
+}
+
+function encodeCursor(id: bigint): string {
+  return Buffer.from(String(id)).toString('base64url')
+}
+
+/** The id in a cursor that `encodeCursor` made; `undefined` for anything else. */
+function decodeCursor(cursor: string): bigint | undefined {
+  const text = Buffer.from(cursor, 'base64url').toString('latin1')
+  if (!/^[1-9]\d{0,18}$/.test(text)) return undefined
+  const id = BigInt(text)
+  return id <= ID_MAX && encodeCursor(id) === cursor ? id : undefined
+}

@@ -1,0 +1,44 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { App } from '../app.ts'
+import { movements } from './movements.ts'
+import { openApi } from './openapi.ts'
+import { orders } from './orders.ts'
+import { answerNotFound, answerWithProblem } from './problem.ts'
+
+/** An order is some 50 bytes; the rest is for what callers send along and nobody reads. */
+const BODY_BYTES_MAX = 100_000
+
+/**
+ * The REST API: `/api/…`, its description at `/openapi.json` and a page to try it at `/docs`.
+ *
+ * Every failure below `/api` is answered as `application/problem+json`. What it sets up stays in its own scope: other
+ * routes of the same server keep their error handlers, parsers and compilers.
+ */
+export function restApi(app: App): FastifyPluginAsync {
+  return async (fastify) => {
+    fastify.setValidatorCompiler(validatorCompiler)
+    fastify.setSerializerCompiler(serializerCompiler)
+    fastify.setErrorHandler(answerWithProblem)
+    await openApi(fastify)
+    await fastify.register(api, { prefix: '/api' })
+  }
+
+  async function api(fastify: FastifyInstance): Promise<void> {
+    parseJsonOnly(fastify)
+    fastify.setNotFoundHandler(answerNotFound)
+    await fastify.register(orders(app))
+    await fastify.register(movements(app))
+  }
+}
+
+function parseJsonOnly(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers()
+  // 'error': a body with __proto__ or constructor.prototype is refused
+  const parseJson = fastify.getDefaultJsonParser('error', 'error')
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string', bodyLimit: BODY_BYTES_MAX },
+    parseJson,
+  )
+}

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { announce } from './announce.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
+import { createApp } from './create-app.ts'
+import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
+import { migrate } from './database/migrate.ts'
+import { createHttpServer } from './http/http-server.ts'
+import { createLogger, type Logger } from './observability/logger.ts'
+import { createSupplierClient } from './supplier/client.ts'
+import { Worker } from './tasks/worker.ts'
+import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
+
+/** Of the 10 s in which a stopped process has to be gone, what is under way may take this long. */
+const DRAIN_TIMEOUT_MS = 7_000
+
+/** Undoes one step of the start. */
+type Undo = () => Promise<unknown>
+
+/**
+ * Starts what the configuration asks for: database, migrations, HTTP, supplier, worker.
+ *
+ * @param undos gets what stops each step that was taken, also when a later one fails
+ * @returns where it listens
+ */
+async function start(config: Config, logger: Logger, undos: Undo[]): Promise<string> {
+  const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger, undos))
+  const applied = await migrate(databaseUrl)
+  if (applied.length > 0) logger.info({ applied }, 'migrated the database')
+
+  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy: config.supplierPolicy })
+  undos.push(close)
+  if (!config.databaseUrl) await seedDemoCatalogue(app)
+
+  let worker: Worker | undefined
+  const http = await createHttpServer(app, {
+    servesApis: config.runsApi,
+    simulatesSupplier: config.supplierUrl === 'simulated',
+    readinessChecks: {
+      ...(config.runsApi && { subscriptions: () => app.feed.isListening() }),
+      ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),
+    },
+  })
+  const url = await http.listen({ host: config.host, port: config.port })
+
+  if (config.runsWorker) {
+    // only now: the simulated supplier is this server
+    const baseUrl = config.supplierUrl === 'simulated' ? url : config.supplierUrl
+    const supplier = createSupplierClient({
+      baseUrl,
+      timeoutMs: config.supplierTimeoutMs,
+      connectionLimit: config.workerConcurrency,
+    })
+    undos.push(() => within(DRAIN_TIMEOUT_MS, supplier.close()))
+    worker = new Worker(app, { databaseUrl, supplier, concurrency: config.workerConcurrency })
+    await worker.start()
+    undos.push(() => within(DRAIN_TIMEOUT_MS, worker!.stop()))
+  }
+  undos.push(() => within(DRAIN_TIMEOUT_MS, http.close()))
+  return url
+}
+
+async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Promise<string> {
+  const database = await startEmbeddedPostgres({
+    dataDir: config.dataDir,
+    log: (line) => logger.debug(line),
+  })
+  undos.push(() => database.stop())
+  return database.url
+}
+
+async function stop(undos: readonly Undo[], logger: Logger): Promise<void> {
+  for (const undo of undos.toReversed()) {
+    await undo().catch((error) => logger.error({ err: error }, 'could not stop in good order'))
+  }
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work, sleep(ms)])
+}
+
+async function main(): Promise<void> {
+  let config: Config
+  try {
+    config = readConfig(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+  const logger = createLogger(config.logLevel)
+  const undos: Undo[] = []
+  const signal = new Promise<string>((resolve) => {
+    // a second signal while it stops changes nothing
+    for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => resolve(name))
+  })
+  const starting = start(config, logger, undos)
+  try {
+    announce(await starting, config)
+  } catch (error) {
+    logger.fatal({ err: error }, `Holdfast cannot start: ${(error as Error).message}`)
+    await stop(undos, logger)
+    process.exit(1)
+  }
+  logger.info({ signal: await signal }, 'stopping')
+  await stop(undos, logger)
+  logger.info('stopped')
+  process.exit(0)
+}
+
+await main()

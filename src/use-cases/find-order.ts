@@ -1,0 +1,17 @@
+import { validate as isUuid } from 'uuid'
+import type { App } from '../app.ts'
+import type { Order } from '../domain/order.ts'
+import { findOrders } from '../sql/find-orders.ts'
+
+/**
+ * The order as it stands.
+ *
+ * @param id as the caller sent it, not necessarily a UUID
+ * @returns null for an id that no order has, or can have
+ */
+export async function findOrder(app: App, id: string): Promise<Order | null> {
+  // PostgreSQL takes an error, not an unknown order, from what is no UUID
+  if (!isUuid(id)) return null
+  const [order] = await findOrders(app.pool, [id])
+  return order ?? null
+}

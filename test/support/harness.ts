@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { inject } from 'vitest'
+import type { App } from '../../src/app.ts'
+import { createApp } from '../../src/create-app.ts'
+import type { Order } from '../../src/domain/order.ts'
+import type { InventoryItem } from '../../src/domain/stock.ts'
+import type { SupplierPolicy } from '../../src/domain/supplier-policy.ts'
+import { createHttpServer } from '../../src/http/http-server.ts'
+import { createLogger } from '../../src/observability/logger.ts'
+import { createSupplierClient } from '../../src/supplier/client.ts'
+import { Worker } from '../../src/tasks/worker.ts'
+import { createInventoryItem } from '../../src/use-cases/create-inventory-item.ts'
+import { createOrder } from '../../src/use-cases/create-orders.ts'
+import { administer, withDatabase } from './database-server.ts'
+
+/** Where msw plays the supplier. */
+export const SUPPLIER_URL = 'http://supplier.test'
+
+/** As patient as the default, but in milliseconds. */
+export const TEST_POLICY: SupplierPolicy = {
+  recheckDelayMs: 20,
+  recheckLimit: 2,
+  recheckFactor: 1,
+  attemptsMax: 3,
+  retryBaseMs: 10,
+}
+
+export type TestApp = { app: App; databaseUrl: string; close: () => Promise<void> }
+
+/** A database of its own, cloned from the template; close() drops it. */
+export async function createTestDatabase(): Promise<{ databaseUrl: string; drop: () => Promise<void> }> {
+  const templateUrl = inject('templateUrl')
+  const name = `holdfast_${randomBytes(6).toString('hex')}`
+  await administer(templateUrl, `create database ${name} template ${new URL(templateUrl).pathname.slice(1)}`)
+  return {
+    databaseUrl: withDatabase(templateUrl, name),
+    drop: () => administer(templateUrl, `drop database if exists ${name} with (force)`),
+  }
+}
+
+/** An application on a database of its own. */
+export async function createTestApp(supplierPolicy: SupplierPolicy = TEST_POLICY): Promise<TestApp> {
+  const { databaseUrl, drop } = await createTestDatabase()
+  const { app, close } = await createApp({ databaseUrl, logger: createLogger('silent'), supplierPolicy })
+  return {
+    app,
+    databaseUrl,
+    close: async () => {
+      await close()
+      await drop()
+    },
+  }
+}
+
+/** Another application on the same database, as another process would have. */
+export async function joinTestApp({ databaseUrl }: TestApp): Promise<TestApp> {
+  const { app, close } = await createApp({
+    databaseUrl,
+    logger: createLogger('silent'),
+    supplierPolicy: TEST_POLICY,
+  })
+  return { app, databaseUrl, close }
+}
+
+/** A worker for the application, whose supplier is at `baseUrl`. */
+export async function startTestWorker(
+  { app, databaseUrl }: TestApp,
+  { baseUrl = SUPPLIER_URL, concurrency = 50 } = {},
+): Promise<Worker> {
+  const supplier = createSupplierClient({ baseUrl, timeoutMs: 500 })
+  const worker = new Worker(app, { databaseUrl, supplier, concurrency })
+  await worker.start()
+  return worker
+}
+
+/** The HTTP server of the application, listening on a free port. */
+export async function listen({ app }: TestApp): Promise<{ http: FastifyInstance; url: string }> {
+  const http = await createHttpServer(app, { servesApis: true, simulatesSupplier: true, readinessChecks: {} })
+  const url = await http.listen({ host: '127.0.0.1', port: 0 })
+  return { http, url }
+}
+
+/** Puts things into the database by the use-cases. */
+export function seed(app: App) {
+  return {
+    async item({ sku = 'GIZMO', available = 0 } = {}): Promise<InventoryItem> {
+      const { inventoryItem, userErrors } = await createInventoryItem(app, {
+        sku,
+        name: sku,
+        available,
+        actor: 'test',
+      })
+      if (!inventoryItem) throw new Error(`cannot seed: ${userErrors[0].code}`)
+      return inventoryItem
+    },
+    async order({ sku = 'GIZMO', qty = 1 } = {}): Promise<Order> {
+      const { order, userErrors } = await createOrder(app, { sku, qty, idempotencyKey: null, caller: 'test' })
+      if (!order) throw new Error(`cannot seed: ${userErrors[0].code}`)
+      return order
+    },
+  }
+}
+
+/** Waits until `check` gives something other than null, undefined or false. */
+export async function eventually<Result>(
+  check: () => Promise<Result> | Result,
+  timeoutMs = 20_000,
+): Promise<Result> {
+  for (const deadline = performance.now() + timeoutMs; ; ) {
+    const result = await check()
+    if (result !== null && result !== undefined && result !== false) return result
+    if (performance.now() > deadline) throw new Error(`still ${result} after ${timeoutMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
