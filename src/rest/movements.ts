@@ -16,7 +16,7 @@ const movementSchema = z
     id: z.string().describe('A whole number, larger than those of earlier changes of the SKU'),
     sku: z.string(),
     type: z.enum(MOVEMENT_TYPES),
-    delta: z.int().describe('What it added to the available stock'),
+    delta: z.int32().describe('What it added to the available stock'),
     available_after: z.int().min(0).describe('What was available right after it'),
     order_id: z.uuid().nullable(),
     reason: z.string().nullable(),
@@ -47,7 +47,7 @@ const movementPageSchema = z
   .meta({ id: 'MovementPage', description: 'Movements, newest first' })
 
 const querySchema = z.object({
-  limit: z.custom<string>(isLimit, `limit must be 1 to ${LIMIT_MAX}`).transform(Number).optional().meta({
+  limit: z.custom<string>(isLimit, `limit must be 1 to ${LIMIT_MAX}`).optional().meta({
     type: 'integer',
     minimum: 1,
     maximum: LIMIT_MAX,

@@ -74,7 +74,6 @@ const schemaConfig: SchemaConfig = {
     if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
     // the format says it, the pattern is the same again in 300 characters
     if (jsonSchema.format) delete jsonSchema.pattern
-    if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
   },
 }
 

@@ -3,7 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest, RouteHandlerMethod } f
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { isUnavailable } from '../database/unavailable.ts'
-import { CallError, type UserError, type UserErrorCode } from '../domain/errors.ts'
+import { CallError, type CallErrorCode, type UserError, type UserErrorCode } from '../domain/errors.ts'
 
 /** Every way in which a REST call can fail: its status, and what it says where there is nothing more particular to say. */
 const PROBLEMS = {
@@ -150,11 +150,17 @@ const FASTIFY_CODES: Record<string, ProblemCode> = {
 /** Parameters of a query, with what a wrong one is called. */
 const PARAMETER_CODES: Record<string, ProblemCode> = { limit: 'INVALID_LIMIT', cursor: 'INVALID_CURSOR' }
 
+/** What use-cases throw. A new code fails to compile until it has its problem here. */
+const CALL_ERROR_CODES = {
+  BAD_USER_INPUT: 'BAD_REQUEST',
+  NOT_FOUND: 'NOT_FOUND',
+} as const satisfies Record<Exclude<CallErrorCode, 'UNAVAILABLE'>, ProblemCode>
+
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) return toProblem(error.code, error.message, error.culprits)
-  if (error instanceof CallError && error.code === 'NOT_FOUND') return toProblem('NOT_FOUND', error.message)
-  if (error instanceof CallError && error.code === 'BAD_USER_INPUT')
-    return toProblem('BAD_REQUEST', error.message)
+  if (error instanceof CallError && error.code !== 'UNAVAILABLE') {
+    return toProblem(CALL_ERROR_CODES[error.code], error.message)
+  }
   if (error instanceof CallError || isUnavailable(error)) return toProblem('UNAVAILABLE')
   if (hasZodFastifySchemaValidationErrors(error)) return shapeProblem(error)
   return fastifyProblem(error) ?? toProblem('INTERNAL_ERROR')

@@ -6,9 +6,6 @@ import { openApi } from './openapi.ts'
 import { orders } from './orders.ts'
 import { answerNotFound, answerWithProblem } from './problem.ts'
 
-/** An order is some 50 bytes; the rest is for what callers send along and nobody reads. */
-const BODY_BYTES_MAX = 100_000
-
 /**
  * The REST API: `/api/…`, its description at `/openapi.json` and a page to try it at `/docs`.
  *
@@ -36,9 +33,5 @@ function parseJsonOnly(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers()
   // 'error': a body with __proto__ or constructor.prototype is refused
   const parseJson = fastify.getDefaultJsonParser('error', 'error')
-  fastify.addContentTypeParser(
-    'application/json',
-    { parseAs: 'string', bodyLimit: BODY_BYTES_MAX },
-    parseJson,
-  )
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson)
 }
