@@ -35,8 +35,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
   })
-  // an idle connection that breaks is replaced at the next query: nothing else listens, and unheard it ends the process
-  pool.on('error', (error) => logger.warn({ err: error }, 'lost an idle connection'))
+  // a connection that breaks is replaced at the next query; an error that nobody listens to would end the process
+  pool.on('error', () => {})
+  pool.on('connect', (client) => {
+    client.on('error', (error) => logger.warn({ err: error }, 'lost a connection to the database'))
+  })
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
   const feed = new OrderFeed({ databaseUrl, pool, logger })
   const app: App = {

@@ -1,20 +1,5 @@
-import type { FailureReason, OrderStatus } from '../domain/order-status.ts'
+import { CHANGES_FIELD, type Change, type DemoOrder } from './demo-order.ts'
 import type { Scenario } from './scenarios.ts'
-
-/** One change of an order, as GraphQL tells it. */
-export type Change = {
-  from: OrderStatus | null
-  to: OrderStatus
-  reason: FailureReason | null
-  version: number
-  /** By the server's clock. */
-  at: string
-}
-
-/** An order that the demo has placed, with the changes that it has heard of, oldest first. */
-export type DemoOrder = { id: string; scenario: Scenario; changes: Change[] }
-
-export const CHANGES_FIELD = 'events { from to reason version at }'
 
 const MUTATION = `mutation ($input: CreateOrderInput!) {
   createOrder(input: $input) { order { id ${CHANGES_FIELD} } userErrors { code message } }
@@ -22,7 +7,10 @@ const MUTATION = `mutation ($input: CreateOrderInput!) {
 
 type Answer = {
   data?: {
-    createOrder: { order: { id: string; events: Change[] } | null; userErrors: { code: string; message: string }[] }
+    createOrder: {
+      order: { id: string; events: Change[] } | null
+      userErrors: { code: string; message: string }[]
+    }
   } | null
   errors?: { message: string }[]
 }
@@ -46,6 +34,7 @@ export async function createOrder(url: string, scenario: Scenario): Promise<Demo
     return { id, scenario, changes: events }
   }
   const [error] = data?.createOrder.userErrors ?? []
-  const hint = error?.code === 'UNKNOWN_SKU' ? '. `npm run seed` puts it into the database at DATABASE_URL' : ''
+  const hint =
+    error?.code === 'UNKNOWN_SKU' ? '. `npm run seed` puts it into the database at DATABASE_URL' : ''
   throw new Error(`No order of ${sku}: ${error?.message ?? errors?.[0]?.message ?? response.status}${hint}`)
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FormattedExecutionResult } from 'graphql'
 import { createClient } from 'graphql-ws'
-import { CHANGES_FIELD, type Change, type DemoOrder } from './create-order.ts'
+import { CHANGES_FIELD, type Change, type DemoOrder, outcomeOf } from './demo-order.ts'
 
 const SUBSCRIPTION = `subscription ($id: ID!, $afterVersion: Int) {
   orderStatusChanged(id: $id, afterVersion: $afterVersion) { ${CHANGES_FIELD} }
@@ -13,58 +13,40 @@ const RECONNECT_ATTEMPTS_MAX = 120
 
 type Event = { orderStatusChanged: { events: Change[] } }
 
+export type WatchCallbacks = {
+  /** Gets each change once; it is in the order's `changes` by then. */
+  onChange: (order: DemoOrder, change: Change) => void
+  onConnectionLost: () => void
+  onConnectedAgain: () => void
+}
+
 export type Watching = {
-  /** Rejects when there is no way to go on. */
-  broken: Promise<never>
+  /** Resolves once these orders are final. @throws {Error} when there is no way to go on watching */
+  untilFinal(orders: readonly DemoOrder[]): Promise<void>
   close(): void
 }
 
 /**
- * Watches orders over one WebSocket, which is made again when it breaks. Each change is told once: an order is asked
- * for with the version that was seen last.
+ * Watches orders over one WebSocket, which is made again when it breaks, and adds to each what it hears of it. It asks
+ * for what is newer than the version seen last, so it hears of each change once.
  *
- * @param onChange gets each change after those in `order.changes`, and has to add it there
- * @param onConnection gets whether the connection was made again, or lost
+ * @param url where the server listens
  */
-export function watchOrders(
-  url: string,
-  orders: readonly DemoOrder[],
-  {
-    onChange,
-    onConnection,
-  }: {
-    onChange: (order: DemoOrder, change: Change) => void
-    onConnection: (isConnected: boolean) => void
-  },
-): Watching {
-  let isConnected = false
-  const client = createClient({
-    url: `${url.replace(/^http/, 'ws')}/graphql`,
-    retryAttempts: RECONNECT_ATTEMPTS_MAX,
-    retryWait: () => sleep(RECONNECT_DELAY_MS),
-    // a refused connection too: what it takes for an error of ours is a server that is being started again
-    shouldRetry: () => true,
-    on: {
-      connected: (_socket, _payload, isAgain) => {
-        isConnected = true
-        if (isAgain) onConnection(true)
-      },
-      closed: () => {
-        if (isConnected) onConnection(false)
-        isConnected = false
-      },
-    },
-  })
-  const { promise: broken, reject } = Promise.withResolvers<never>()
-  // heard also where nobody waits for it any more
-  broken.catch(() => {})
-
+export function watchOrders(url: string, orders: readonly DemoOrder[], callbacks: WatchCallbacks): Watching {
+  const client = connect(url, callbacks)
+  const finals = new Map<DemoOrder, Promise<void>>()
   for (const order of orders) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    finals.set(order, promise)
+    // heard also where nobody waits for it any more
+    promise.catch(() => {})
+    if (outcomeOf(order)) resolve()
+
     const variables = {
       id: order.id,
-      // read whenever it is sent, so also after each loss of the connection
+      // a getter: read whenever it is sent, so after each loss of the connection too
       get afterVersion() {
-        return order.changes.at(-1)?.version ?? 0
+        return order.changes.at(-1)!.version
       },
     }
     client.subscribe<Event>(
@@ -72,9 +54,13 @@ export function watchOrders(
       {
         next: ({ data, errors }: FormattedExecutionResult<Event, unknown>) => {
           if (!data) return reject(brokenBy(order, errors))
-          // a slow watcher gets the newest state alone: the events fill what lies between
-          const news = data.orderStatusChanged.events.filter(({ version }) => version > variables.afterVersion)
-          for (const change of news) onChange(order, change)
+          // a slow watcher is sent the newest state alone: the events fill what lies between
+          for (const change of data.orderStatusChanged.events) {
+            if (change.version <= variables.afterVersion) continue
+            order.changes.push(change)
+            callbacks.onChange(order, change)
+          }
+          if (outcomeOf(order)) resolve()
         },
         error: (cause) => reject(brokenBy(order, cause)),
         complete: () => {},
@@ -82,16 +68,38 @@ export function watchOrders(
     )
   }
   return {
-    broken,
-    close: () => {
-      isConnected = false
-      // in the middle of connecting it rejects: there was nothing to close then
-      void client.dispose().catch?.(() => {})
-    },
+    untilFinal: async (some) => void (await Promise.all(some.map((order) => finals.get(order)))),
+    // rejects where a connection was being made: there is none to close then
+    close: () => void Promise.resolve(client.dispose()).catch(() => {}),
   }
 }
 
+function connect(url: string, { onConnectionLost, onConnectedAgain }: WatchCallbacks) {
+  let isConnected = false
+  return createClient({
+    url: `${url.replace(/^http/, 'ws')}/graphql`,
+    retryAttempts: RECONNECT_ATTEMPTS_MAX,
+    retryWait: () => sleep(RECONNECT_DELAY_MS),
+    // a refused connection too, which graphql-ws does not: the server may be on its way up again
+    shouldRetry: () => true,
+    on: {
+      connected: (_socket, _payload, isAgain) => {
+        isConnected = true
+        if (isAgain) onConnectedAgain()
+      },
+      closed: (event) => {
+        const isLost = isConnected && (event as CloseEvent).code !== NORMAL_CLOSURE
+        isConnected = false
+        if (isLost) onConnectionLost()
+      },
+    },
+  })
+}
+
+/** Close code of a client that leaves, by RFC 6455. */
+const NORMAL_CLOSURE = 1000
+
 function brokenBy({ scenario }: DemoOrder, cause: unknown): Error {
   const message = Array.isArray(cause) ? String(cause[0]?.message) : 'the connection is lost'
-  return new Error(`Cannot watch the order of ${scenario.sku}: ${message}`)
+  return new Error(`Cannot watch the order of ${scenario.sku} any more: ${message}`)
 }

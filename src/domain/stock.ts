@@ -7,7 +7,7 @@ export type InventoryItem = {
 }
 
 export const MOVEMENT_TYPES = ['RECEIPT', 'ADJUSTMENT', 'RESERVATION', 'SUPPLIER_RECEIPT'] as const
-export type MovementType = (typeof MOVEMENT_TYPES)[number]
+type MovementType = (typeof MOVEMENT_TYPES)[number]
 
 /** One change of what is available, as the ledger keeps it. */
 export type InventoryMovement = {

@@ -2,7 +2,7 @@ import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import type { FastifyPluginAsync } from 'fastify'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import type { App } from '../app.ts'
-import type { GraphQLContext } from '../schema/builder.ts'
+import { createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlTabs } from './graphiql-tabs.ts'
 import { maskError } from './mask-error.ts'
@@ -13,7 +13,7 @@ export const GRAPHQL_PATH = '/graphql'
 export const BODY_SIZE_MAX_BYTES = 100_000
 
 /** Who calls, as long as there is no authentication. */
-export const ANONYMOUS = 'anonymous'
+const ANONYMOUS = 'anonymous'
 
 export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
 
@@ -23,7 +23,7 @@ export function createGraphQLServer(app: App): GraphQLServer {
   return createYoga<object, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: () => ({ app, caller: ANONYMOUS }),
+    context: () => createContext(app, ANONYMOUS),
     maskedErrors: {
       errorMessage: 'Unexpected error',
       maskError: (error, message) => maskError(error, message, logger),

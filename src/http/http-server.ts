@@ -1,5 +1,6 @@
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { App } from '../app.ts'
+import { answerFrameworkError } from '../rest/problem.ts'
 import { restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
 import { BODY_SIZE_MAX_BYTES, createGraphQLServer, graphqlRoutes } from './graphql.ts'
@@ -17,7 +18,13 @@ export type HttpServerOptions = {
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
 export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = app.logger
-  const http = fastify({ bodyLimit: BODY_SIZE_MAX_BYTES, loggerInstance, disableRequestLogging: true })
+  const http = fastify({
+    bodyLimit: BODY_SIZE_MAX_BYTES,
+    loggerInstance,
+    // what happened to orders is logged as it happens; a line for each request would drown it
+    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: answerFrameworkError,
+  })
   await http.register(healthRoutes(app, options.readinessChecks))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {

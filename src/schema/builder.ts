@@ -1,16 +1,9 @@
 import SchemaBuilder from '@pothos/core'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
-import type { App } from '../app.ts'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
-
-/** What every resolver has at hand. */
-export type GraphQLContext = {
-  app: App
-  /** Who asks. */
-  caller: string
-}
+import type { GraphQLContext } from './create-context.ts'
 
 type SchemaTypes = {
   Context: GraphQLContext

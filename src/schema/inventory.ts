@@ -1,8 +1,10 @@
+import { prismaConnectionHelpers } from '@pothos/plugin-prisma'
 import { isSku, MOVEMENT_TYPES } from '../domain/stock.ts'
 import { type AdjustInventoryResult, adjustInventory } from '../use-cases/adjust-inventory.ts'
 import { type CreateInventoryItemResult, createInventoryItem } from '../use-cases/create-inventory-item.ts'
 import { builder } from './builder.ts'
-import { pageSizes } from './page.ts'
+import type { GraphQLContext } from './create-context.ts'
+import { assertCursor, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
 const MovementType = builder.enumType('MovementType', { values: MOVEMENT_TYPES })
@@ -30,6 +32,30 @@ const MovementConnection = builder.connectionObject({
   name: 'InventoryMovementConnection',
 })
 
+const movementPages = prismaConnectionHelpers(builder, InventoryMovement, { cursor: 'id', ...pageSizes })
+
+/** The page of a SKU's ledger that a connection's arguments ask for; of an unknown SKU an empty one. */
+async function listMovements(
+  sku: string,
+  args: PothosSchemaTypes.DefaultConnectionArguments,
+  context: GraphQLContext,
+) {
+  const { cursor, take = 0 } = movementPages.getQuery(args, context, () => ({}))
+  const id = cursor?.id
+  assertCursor(id, isMovementId)
+  const movements = await context.movementPages.submit({
+    sku,
+    cursor: id === undefined ? null : BigInt(id),
+    direction: take < 0 ? 'newer' : 'older',
+    sizeMax: Math.abs(take),
+  })
+  return movementPages.resolve(movements, args, context)
+}
+
+function isMovementId(key: unknown): boolean {
+  return typeof key === 'bigint' && BigInt.asIntN(64, key) === key
+}
+
 const InventoryItem = builder.prismaObject('InventoryItem', {
   description: 'What there is of one SKU.',
   fields: (t) => ({
@@ -43,13 +69,13 @@ const InventoryItem = builder.prismaObject('InventoryItem', {
       select: { available: true, reserved: true },
       resolve: ({ available, reserved }) => available + reserved,
     }),
-    movements: t.relatedConnection(
-      'movements',
+    // not a relatedConnection: for several items at once Prisma reads their ledgers whole, and cuts them in memory
+    movements: t.connection(
       {
+        type: InventoryMovement,
         description: 'The ledger of this SKU, newest first.',
-        cursor: 'id',
-        ...pageSizes,
-        query: { orderBy: { id: 'desc' } },
+        select: { sku: true },
+        resolve: ({ sku }, args, context) => listMovements(sku, args, context),
       },
       MovementConnection,
     ),
@@ -73,8 +99,10 @@ builder.queryField('inventoryItems', (t) =>
       description: 'Items, in the order of their SKUs.',
       cursor: 'sku',
       ...pageSizes,
-      resolve: (query, _root, _args, { app }) =>
-        app.prisma.inventoryItem.findMany({ ...query, orderBy: { sku: 'asc' } }),
+      resolve: (query, _root, _args, { app }) => {
+        assertCursor(query.cursor?.sku, (key) => typeof key === 'string' && isSku(key))
+        return app.prisma.inventoryItem.findMany({ ...query, orderBy: { sku: 'asc' } })
+      },
     },
     { name: 'InventoryItemConnection' },
     { name: 'InventoryItemEdge' },
@@ -82,19 +110,12 @@ builder.queryField('inventoryItems', (t) =>
 )
 
 builder.queryField('movements', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
       type: InventoryMovement,
       description: 'The ledger of a SKU, newest first.',
-      cursor: 'id',
-      ...pageSizes,
       args: { sku: t.arg.string({ required: true }) },
-      resolve: (query, _root, { sku }, { app }) =>
-        app.prisma.inventoryMovement.findMany({
-          ...query,
-          where: { sku: isSku(sku) ? sku : { in: [] } },
-          orderBy: { id: 'desc' },
-        }),
+      resolve: (_root, { sku, ...args }, context) => listMovements(sku, args, context),
     },
     MovementConnection,
   ),

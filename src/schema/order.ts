@@ -5,7 +5,7 @@ import type { Prisma } from '../generated/prisma/client.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
 import { watchOrder } from '../use-cases/watch-order.ts'
 import { builder } from './builder.ts'
-import { pageSizes } from './page.ts'
+import { assertCursor, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
 const OrderStatus = builder.enumType('OrderStatus', { values: ORDER_STATUSES })
@@ -28,7 +28,7 @@ const OrderEvent = builder.prismaObject('OrderEvent', {
   }),
 })
 
-export const Order = builder.prismaObject('Order', {
+const Order = builder.prismaObject('Order', {
   description: 'An order of a quantity of one SKU.',
   fields: (t) => ({
     id: t.exposeID('id'),
@@ -81,6 +81,7 @@ builder.queryField('orders', (t) =>
       ...pageSizes,
       args: { filter: t.arg({ type: OrderFilter }) },
       resolve: (query, _root, { filter }, { app }) => {
+        assertCursor(query.cursor?.id, isUuid)
         const where: Prisma.OrderWhereInput = {}
         if (filter?.sku != null) where.sku = isSku(filter.sku) ? filter.sku : { in: [] }
         if (filter?.status != null) where.status = filter.status

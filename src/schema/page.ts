@@ -18,3 +18,14 @@ export const pageSizes = {
     return PAGE_SIZE_MAX
   },
 }
+
+/**
+ * Checks a cursor that a caller sent: anyone can write one that decodes, and the database takes an error from a key of
+ * another type.
+ *
+ * @param cursor the key in it, undefined where none was sent
+ * @throws {CallError} BAD_USER_INPUT when nothing has such a key
+ */
+export function assertCursor(cursor: unknown, isKey: (key: unknown) => boolean): void {
+  if (cursor !== undefined && !isKey(cursor)) throw new CallError('BAD_USER_INPUT', 'Invalid cursor')
+}

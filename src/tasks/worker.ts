@@ -57,6 +57,7 @@ export class Worker {
     this.#isStopping.abort()
     await this.#runner?.stop().catch(() => {})
     await this.#loops
+    this.#runner = undefined
     if (this.#poolId) await forgetWorkers(this.#app.pool, [this.#poolId]).catch(() => {})
   }
 

@@ -18,7 +18,7 @@ import { administer, withDatabase } from './database-server.ts'
 export const SUPPLIER_URL = 'http://supplier.test'
 
 /** As patient as the default, but in milliseconds. */
-export const TEST_POLICY: SupplierPolicy = {
+const TEST_POLICY: SupplierPolicy = {
   recheckDelayMs: 20,
   recheckLimit: 2,
   recheckFactor: 1,

@@ -3,7 +3,7 @@ import { setupServer } from 'msw/node'
 import { SUPPLIER_URL } from './harness.ts'
 
 /** What the supplier was asked, in the order in which it was. */
-export type SupplierCall =
+type SupplierCall =
   | { kind: 'reserve'; orderId: string; key: string | null }
   | { kind: 'status'; ref: string }
 

@@ -1,0 +1,92 @@
+import { styleText } from 'node:util'
+import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/order-status.ts'
+import { type Change, type DemoOrder, outcomeOf } from './demo-order.ts'
+import { SCENARIOS } from './scenarios.ts'
+
+const SECONDS_WIDTH = 8
+const SKU_WIDTH = widthOf(SCENARIOS.map(({ sku }) => sku))
+const STORY_WIDTH = widthOf(SCENARIOS.map(({ story }) => story))
+const STATUS_WIDTH = widthOf(ORDER_STATUSES)
+const OUTCOME_WIDTH = widthOf([...ORDER_STATUSES, ...FAILURE_REASONS])
+
+const COLOURS = { PENDING: 'gray', AWAITING_RESTOCK: 'yellow', RESERVED: 'green', FAILED: 'red' } as const
+
+/** What each order is there to show. */
+export function formatScenarios(): string {
+  return SCENARIOS.map(({ sku, qty, story, outcome }) =>
+    ['', qty, sku.padEnd(SKU_WIDTH), story.padEnd(STORY_WIDTH), outcome].join('  '),
+  ).join('\n')
+}
+
+export function formatHeading(): string {
+  const columns = [
+    'seconds'.padStart(SECONDS_WIDTH),
+    'SKU'.padEnd(SKU_WIDTH),
+    'from'.padEnd(STATUS_WIDTH),
+    `  ${'to'.padEnd(STATUS_WIDTH)}`,
+    'version',
+    'why',
+  ]
+  return dim(columns.join('  '))
+}
+
+/** One line for a change that was heard of `elapsedMs` after the demo began. */
+export function formatChange({ scenario }: DemoOrder, change: Change, elapsedMs: number): string {
+  const { from, to, reason, version } = change
+  const columns = [
+    seconds(elapsedMs),
+    scenario.sku.padEnd(SKU_WIDTH),
+    dim((from ?? '').padEnd(STATUS_WIDTH)),
+    `→ ${paint(to, to.padEnd(STATUS_WIDTH))}`,
+    String(version).padStart('version'.length),
+    reason ?? '',
+  ]
+  return columns.join('  ').trimEnd()
+}
+
+/** A row for each order with its outcome and what it took by the server's clock, and how many came to each. */
+export function formatSummary(orders: readonly DemoOrder[]): string {
+  const counts = Map.groupBy(orders, (order) => outcomeOf(order) ?? 'under way')
+  return [
+    dim(
+      ['SKU'.padEnd(SKU_WIDTH), 'outcome'.padEnd(OUTCOME_WIDTH), 'seconds'.padStart(SECONDS_WIDTH)].join(
+        '  ',
+      ),
+    ),
+    ...orders.map(formatOutcome),
+    '',
+    ...[...counts].map(([outcome, { length }]) => `${length} × ${outcome}`),
+  ]
+    .map((line) => (line ? `  ${line}` : ''))
+    .join('\n')
+}
+
+function formatOutcome(order: DemoOrder): string {
+  const { scenario, changes } = order
+  const { to, at } = changes.at(-1)!
+  const outcome = outcomeOf(order)
+  const columns = [
+    scenario.sku.padEnd(SKU_WIDTH),
+    paint(to, (outcome ?? to).padEnd(OUTCOME_WIDTH)),
+    outcome ? seconds(Date.parse(at) - Date.parse(changes[0]!.at)) : ' '.repeat(SECONDS_WIDTH),
+    outcome && outcome !== scenario.outcome ? `expected: ${scenario.outcome}` : '',
+  ]
+  return columns.join('  ').trimEnd()
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(2).padStart(SECONDS_WIDTH)
+}
+
+// colours in a terminal alone: styleText looks at what standard output is
+function paint(status: OrderStatus, text: string): string {
+  return styleText(COLOURS[status], text)
+}
+
+function dim(text: string): string {
+  return styleText('dim', text)
+}
+
+function widthOf(texts: readonly string[]): number {
+  return Math.max(...texts.map(({ length }) => length))
+}

@@ -1,0 +1,27 @@
+import type { App } from '../app.ts'
+import { GroupCommit } from '../database/group-commit.ts'
+import type { InventoryMovement } from '../domain/stock.ts'
+import { listMovementPages, type MovementPage } from '../use-cases/list-movement-pages.ts'
+
+/** What every resolver has at hand. */
+export type GraphQLContext = {
+  app: App
+  /** Who asks. */
+  caller: string
+  /** Reads the pages of ledgers that one operation asks for together. */
+  movementPages: GroupCommit<MovementPage, InventoryMovement[]>
+}
+
+/** Pages of one statement: of the largest size, 10,000 movements or about 2 MB. */
+const PAGE_BATCH_MAX = 100
+/** What nested lists of the largest size come to, twice over. */
+const PAGES_WAITING_MAX = 20_000
+
+/** The context of one operation. */
+export function createContext(app: App, caller: string): GraphQLContext {
+  const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
+    (pages) => listMovementPages(app, pages),
+    { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
+  )
+  return { app, caller, movementPages }
+}

@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, readConfig } from '../src/config.ts'
+
+const errorOf = (env: Record<string, string>): string => {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return ''
+}
+
+describe('the configuration', () => {
+  test('has the documented defaults', () => {
+    expect(readConfig({})).toMatchObject({
+      databaseUrl: undefined,
+      dataDir: '.data',
+      host: '127.0.0.1',
+      port: 4000,
+      runsApi: true,
+      runsWorker: true,
+      supplierUrl: 'simulated',
+      supplierTimeoutMs: 5_000,
+      supplierPolicy: {
+        recheckDelayMs: 15_000,
+        recheckLimit: 2,
+        recheckFactor: 1,
+        attemptsMax: 8,
+        retryBaseMs: 1_000,
+      },
+      logLevel: 'info',
+    })
+  })
+
+  test('names every wrong variable at once, with what it was and what it may be', () => {
+    const message = errorOf({
+      PORT: 'abc',
+      ROLE: 'x',
+      SUPPLIER_TIMEOUT_MS: '-1',
+      SUPPLIER_URL: 'ftp://x',
+      HOST: '0.0.0.0',
+    })
+    expect(message.split('\n')).toHaveLength(6)
+    expect(message).toContain('PORT is "abc"; it may be a whole number from 0 to 65535')
+    expect(message).toContain('ROLE is "x"; it may be all, api or worker')
+    expect(message).toContain('SUPPLIER_TIMEOUT_MS is "-1"')
+    expect(message).toContain('SUPPLIER_URL is "ftp://x"')
+    expect(message).toContain('HOST is "0.0.0.0"')
+  })
+
+  test.each([
+    ['a port out of range', { PORT: '65536' }, 'PORT'],
+    ['a number that is none', { WORKER_CONCURRENCY: '1e3' }, 'WORKER_CONCURRENCY'],
+    ['no supplier in production', { NODE_ENV: 'production' }, 'SUPPLIER_URL is not set'],
+    ['a worker alone without a database', { ROLE: 'worker' }, 'DATABASE_URL is not set'],
+    ['an API alone without a database', { ROLE: 'api' }, 'DATABASE_URL is not set'],
+    ['a re-check that comes ever sooner', { SUPPLIER_RECHECK_FACTOR: '0.5' }, 'SUPPLIER_RECHECK_FACTOR'],
+  ])('refuses %s', (_name, env, expected) => {
+    expect(errorOf(env as unknown as Record<string, string>)).toContain(expected)
+  })
+
+  test('does not show a password that stands in a wrong URL', () => {
+    const message = errorOf({ DATABASE_URL: 'mysql://root:secret@db/x' })
+    expect(message).toContain('DATABASE_URL')
+    expect(message).not.toContain('secret')
+  })
+
+  test('takes a variable that is set to nothing as not set', () => {
+    expect(readConfig({ PORT: '', DATABASE_URL: '' })).toMatchObject({ port: 4000, databaseUrl: undefined })
+  })
+})

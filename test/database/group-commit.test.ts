@@ -1,0 +1,106 @@
+import pg from 'pg'
+import { describe, expect, test } from 'vitest'
+import { GroupCommit, QueueFullError } from '../../src/database/group-commit.ts'
+
+const limits = { batchSizeMax: 3, waitingMax: 5 }
+
+/** A commit that waits until it is let go, and remembers its batches. */
+function heldCommit() {
+  const batches: number[][] = []
+  const gates: (() => void)[] = []
+  const commit = async (items: number[]) => {
+    batches.push(items)
+    await new Promise<void>((resolve) => gates.push(resolve))
+    return items.map((item) => item * 10)
+  }
+  const letGo = async () => {
+    while (gates.length === 0) await new Promise(setImmediate)
+    gates.shift()!()
+    await new Promise(setImmediate)
+  }
+  return { batches, commit, letGo }
+}
+
+const refusal = (severity: string) =>
+  Object.assign(new pg.DatabaseError('refused', 1, 'error'), { severity, code: '23514' })
+
+describe('a group commit', () => {
+  test('lets those that arrive during a commit share the next, in their order, as many as fit', async () => {
+    const { batches, commit, letGo } = heldCommit()
+    const group = new GroupCommit(commit, limits)
+    const first = group.submit(1)
+    await new Promise(setImmediate)
+    const others = [2, 3, 4, 5].map((item) => group.submit(item))
+    await letGo()
+    await letGo()
+    await letGo()
+    expect(batches).toEqual([[1], [2, 3, 4], [5]])
+    expect(await Promise.all([first, ...others])).toEqual([10, 20, 30, 40, 50])
+  })
+
+  test('goes at once when nothing is under way, with those of the same turn', async () => {
+    const { batches, commit, letGo } = heldCommit()
+    const group = new GroupCommit(commit, limits)
+    const both = [group.submit(1), group.submit(2)]
+    await letGo()
+    await Promise.all(both)
+    expect(batches).toEqual([[1, 2]])
+    const third = group.submit(3)
+    await letGo()
+    expect(await third).toBe(30)
+  })
+
+  test('refuses at once what would wait beyond the limit, and goes on', async () => {
+    const { commit, letGo } = heldCommit()
+    const group = new GroupCommit(commit, limits)
+    const taken = [1, 2, 3, 4, 5].map((item) => group.submit(item))
+    await expect(group.submit(6)).rejects.toBeInstanceOf(QueueFullError)
+    await letGo()
+    await letGo()
+    expect(await Promise.all(taken)).toEqual([10, 20, 30, 40, 50])
+  })
+
+  test('a bad item fails alone: its neighbours are committed one by one', async () => {
+    const batches: number[][] = []
+    const group = new GroupCommit(async (items: number[]) => {
+      batches.push(items)
+      if (items.includes(2)) throw refusal('ERROR')
+      return items
+    }, limits)
+    const results = await Promise.allSettled([1, 2, 3].map((item) => group.submit(item)))
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(batches).toEqual([[1, 2, 3], [1], [2], [3]])
+  })
+
+  test('tries nothing twice that may have been committed: a lost connection fails the whole batch', async () => {
+    for (const error of [new Error('Connection terminated unexpectedly'), refusal('FATAL')]) {
+      let commits = 0
+      const group = new GroupCommit(async () => {
+        commits++
+        throw error
+      }, limits)
+      const results = await Promise.allSettled([1, 2].map((item) => group.submit(item)))
+      expect(results).toEqual([
+        { status: 'rejected', reason: error },
+        { status: 'rejected', reason: error },
+      ])
+      expect(commits).toBe(1)
+    }
+  })
+
+  test('is settled when nothing waits and nothing is under way', async () => {
+    const { commit, letGo } = heldCommit()
+    const group = new GroupCommit(commit, limits)
+    await group.settled()
+    let isSettled = false
+    const item = group.submit(1)
+    const settled = group.settled().then(() => {
+      isSettled = true
+    })
+    await new Promise(setImmediate)
+    expect(isSettled).toBe(false)
+    await letGo()
+    await Promise.all([item, settled])
+    expect(isSettled).toBe(true)
+  })
+})

@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
+import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+
+let test_: TestApp
+let reservedId = ''
+let openId = ''
+beforeAll(async () => {
+  test_ = await createTestApp()
+  const { app } = test_
+  await seed(app).item({ sku: 'A', available: 5 })
+  reservedId = (await seed(app).order({ sku: 'A', qty: 2 })).id
+  const fromSupplier = (await seed(app).order({ sku: 'A', qty: 9 })).id
+  const failed = (await seed(app).order({ sku: 'A', qty: 9 })).id
+  await reserveInventory(app, [reservedId, fromSupplier, failed])
+  await settleSupplierOutcomes(app, [
+    { orderId: fromSupplier, step: 1, outcome: { kind: 'ok' } },
+    { orderId: failed, step: 1, outcome: { kind: 'refused' } },
+  ])
+  openId = (await seed(app).order({ sku: 'A', qty: 1 })).id
+})
+afterAll(() => test_.close())
+
+test('all hold on a database that only use-cases have written', async () => {
+  expect(await findBreaches(test_.app.pool)).toEqual([])
+})
+
+// each does by hand what no use-case can, and the check has to name it
+const corruptions: [string, () => string, string][] = [
+  [
+    'stock without a movement',
+    () => `update inventory_items set available = available + 1`,
+    'available is the sum of the movements',
+  ],
+  [
+    'a movement without its stock',
+    () => `delete from inventory_movements where type = 'RECEIPT'`,
+    'available is the sum of the movements',
+  ],
+  [
+    'a reserved count that is off',
+    () => `update inventory_items set reserved = reserved + 1`,
+    'reserved is the sum of the reserved orders',
+  ],
+  [
+    'a quantity after that is off',
+    () => `update inventory_movements set available_after = available_after + 1 where type = 'RECEIPT'`,
+    'each movement follows from the one before',
+  ],
+  [
+    'a reserved order without its reservation',
+    () => `delete from inventory_movements where order_id = '${reservedId}'`,
+    'a reserved order has its one reservation, and no other has any',
+  ],
+  [
+    'a reservation of an order that is not reserved',
+    () => `update orders set status = 'PENDING' where id = '${reservedId}'`,
+    'a reserved order has its one reservation, and no other has any',
+  ],
+  [
+    'a reservation of another quantity',
+    () => `update orders set qty = 3 where id = '${reservedId}'`,
+    'a reservation takes what its order wants, of its SKU',
+  ],
+  [
+    'a receipt of another quantity',
+    () => `update inventory_movements set delta = delta + 1 where type = 'SUPPLIER_RECEIPT'`,
+    "a supplier's receipt brings what its order wants, of its SKU",
+  ],
+  [
+    'an open order without a job',
+    () => `delete from graphile_worker._private_jobs where payload ->> 'orderId' = '${openId}'`,
+    'an order that is not final has a job',
+  ],
+  [
+    'a key without its order',
+    () => `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), 'A', 1, now())`,
+    'an idempotency key has its order',
+  ],
+  [
+    'a version without an event',
+    () => `update orders set version = version + 1 where id = '${openId}'`,
+    "events number an order's version",
+  ],
+  [
+    'an order without events',
+    () => `delete from order_events where order_id = '${openId}'`,
+    "events number an order's version",
+  ],
+  [
+    'a state that no event says',
+    () => `update orders set status = 'AWAITING_RESTOCK' where id = '${openId}'`,
+    'the last event says where the order is',
+  ],
+  [
+    'a gap in the history',
+    () =>
+      `update order_events set from_status = 'AWAITING_RESTOCK' where order_id = '${reservedId}' and version = 2`,
+    'each event starts where the one before ended',
+  ],
+  [
+    'an order of no item',
+    () => `update orders set sku = 'B' where id = '${openId}'`,
+    "an order's SKU exists",
+  ],
+]
+
+describe('finds', () => {
+  test.each(corruptions)('%s', async (_name, corrupt, invariant) => {
+    const client = await test_.app.pool.connect()
+    await client.query('begin')
+    await client.query(corrupt())
+    const breaches = await findBreaches(client)
+    await client.query('rollback')
+    client.release()
+    expect(breaches.map((breach) => breach.invariant)).toContain(invariant)
+  })
+})
+
+// what the database itself refuses, whoever asks
+const refusals: [string, () => string, string][] = [
+  ['stock below zero', () => `update inventory_items set available = -1`, 'inventory_items_available_check'],
+  ['reserved below zero', () => `update inventory_items set reserved = -1`, 'inventory_items_reserved_check'],
+  [
+    'an item with an odd SKU',
+    () => `insert into inventory_items values ('a b', 'x', 0, 0)`,
+    'inventory_items_sku_check',
+  ],
+  ['an order of nothing', () => `update orders set qty = 0`, 'orders_qty_check'],
+  [
+    'a failure without a reason',
+    () => `update orders set status = 'FAILED', failure_reason = null where id = '${openId}'`,
+    'orders_failure_reason_check',
+  ],
+  [
+    'a second reservation',
+    () =>
+      `insert into inventory_movements (sku, type, delta, available_after, order_id, created_at) values ('A', 'RESERVATION', -1, 1, '${reservedId}', now())`,
+    'inventory_movements_order_id_type_key',
+  ],
+  [
+    'a movement of nothing',
+    () => `update inventory_movements set delta = 0`,
+    'inventory_movements_delta_check',
+  ],
+  [
+    'a reservation of no order',
+    () => `update inventory_movements set order_id = null where type = 'RESERVATION'`,
+    'inventory_movements_order_check',
+  ],
+  [
+    'a second event of one version',
+    () => `insert into order_events values ('${openId}', 1, 'OrderCreated', null, 'PENDING', null, now())`,
+    'order_events_pkey',
+  ],
+  [
+    'a second creation',
+    () => `update order_events set from_status = null where version = 2`,
+    'order_events_creation_check',
+  ],
+  [
+    'one key for two orders',
+    () =>
+      `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), 'A', 1, now()), ('c', 'k', gen_random_uuid(), 'A', 1, now())`,
+    'idempotency_keys_pkey',
+  ],
+]
+
+describe('the database refuses', () => {
+  test.each(refusals)('%s', async (_name, statement, constraint) => {
+    await expect(test_.app.pool.query(statement())).rejects.toMatchObject({ constraint })
+  })
+})

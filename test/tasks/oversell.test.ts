@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { createOrder } from '../../src/use-cases/create-orders.ts'
+import {
+  createTestApp,
+  eventually,
+  joinTestApp,
+  seed,
+  startTestWorker,
+  type TestApp,
+} from '../support/harness.ts'
+import { playSupplier } from '../support/supplier.ts'
+
+const RUNS = 20
+const STOCK = 100
+const ORDERS = 500
+
+const supplier = playSupplier()
+beforeAll(() => {
+  supplier.start()
+  supplier.follow({ reserve: () => ({ accepted: false }) })
+})
+afterAll(() => supplier.stop())
+
+/** Two servers' worth of application and worker on one database. */
+async function startTwo(): Promise<{ first: TestApp; second: TestApp; stop: () => Promise<void> }> {
+  const first = await createTestApp()
+  const second = await joinTestApp(first)
+  const workers = await Promise.all([first, second].map((each) => startTestWorker(each)))
+  return {
+    first,
+    second,
+    stop: async () => {
+      await Promise.all(workers.map((worker) => worker.stop()))
+      await second.close()
+      await first.close()
+    },
+  }
+}
+
+test(`${ORDERS} orders of 1 for a stock of ${STOCK}, by two workers: ${STOCK} reserved, never one more`, async () => {
+  const { first, second, stop } = await startTwo()
+  const { prisma, pool } = first.app
+  for (let run = 1; run <= RUNS; run++) {
+    const sku = `RUN${run}-REFUSED`
+    await seed(first.app).item({ sku, available: STOCK })
+    const results = await Promise.all(
+      Array.from({ length: ORDERS }, (_, i) =>
+        createOrder(i % 2 === 0 ? first.app : second.app, {
+          sku,
+          qty: 1,
+          idempotencyKey: null,
+          caller: 'test',
+        }),
+      ),
+    )
+    expect(results.filter(({ order }) => order)).toHaveLength(ORDERS)
+    await eventually(async () => {
+      const open = await prisma.order.count({
+        where: { sku, status: { in: ['PENDING', 'AWAITING_RESTOCK'] } },
+      })
+      return open === 0
+    })
+    const byStatus = await prisma.order.groupBy({
+      by: ['status', 'failureReason'],
+      where: { sku },
+      _count: true,
+    })
+    expect(byStatus.toSorted((a, b) => a.status.localeCompare(b.status))).toEqual([
+      { status: 'FAILED', failureReason: 'SUPPLIER_REFUSED', _count: ORDERS - STOCK },
+      { status: 'RESERVED', failureReason: null, _count: STOCK },
+    ])
+    expect(await prisma.inventoryItem.findUnique({ where: { sku } })).toMatchObject({
+      available: 0n,
+      reserved: BigInt(STOCK),
+    })
+  }
+  expect(await findBreaches(pool)).toEqual([])
+  await stop()
+})

@@ -1,0 +1,179 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { createSupplierClient } from '../../src/supplier/client.ts'
+import { createTaskList } from '../../src/tasks/task-list.ts'
+import {
+  createTestApp,
+  eventually,
+  SUPPLIER_URL,
+  seed,
+  startTestWorker,
+  type TestApp,
+} from '../support/harness.ts'
+import { playSupplier } from '../support/supplier.ts'
+
+const supplier = playSupplier()
+beforeAll(() => supplier.start())
+afterAll(() => supplier.stop())
+
+let test_: TestApp
+beforeEach(async () => {
+  test_ = await createTestApp()
+})
+afterEach(async () => {
+  expect(await findBreaches(test_.app.pool)).toEqual([])
+  await test_.close()
+})
+
+const ended = (id: string) =>
+  eventually(async () => {
+    const order = await test_.app.prisma.order.findUniqueOrThrow({ where: { id } })
+    return (order.status === 'RESERVED' || order.status === 'FAILED') && order
+  })
+
+describe('a worker', () => {
+  test('takes up the jobs of one that fell silent, and the attempt that it was on is not held against them', async () => {
+    await seed(test_.app).item({ available: 5 })
+    const { id } = await seed(test_.app).order()
+    const { pool } = test_.app
+    // what a process leaves behind that was killed with the job in hand, on its last attempt
+    await pool.query(
+      `insert into workers values ('pool-dead', now() - interval '1 minute', now() - interval '1 minute')`,
+    )
+    await pool.query(
+      `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'pool-dead', attempts = max_attempts`,
+    )
+    const worker = await startTestWorker(test_)
+    expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
+    await worker.stop()
+  })
+
+  test('takes up the jobs of one that died before it ever said that it lives', async () => {
+    await seed(test_.app).item({ available: 5 })
+    const { id } = await seed(test_.app).order()
+    await test_.app.pool.query(
+      `update graphile_worker._private_jobs
+      set locked_at = now() - interval '5 s', locked_by = 'pool-unknown', attempts = 1`,
+    )
+    const worker = await startTestWorker(test_)
+    expect(await ended(id)).toMatchObject({ status: 'RESERVED' })
+    await worker.stop()
+  })
+
+  test('leaves the jobs of one that lives alone', async () => {
+    await seed(test_.app).item({ available: 5 })
+    const { id } = await seed(test_.app).order()
+    const { pool, prisma } = test_.app
+    await pool.query(`insert into workers values ('pool-alive', now(), now() + interval '1 hour')`)
+    await pool.query(
+      `update graphile_worker._private_jobs set locked_at = now() - interval '1 minute', locked_by = 'pool-alive'`,
+    )
+    const worker = await startTestWorker(test_)
+    const { id: other } = await seed(test_.app).order()
+    await ended(other)
+    expect(await prisma.order.findUnique({ where: { id } })).toMatchObject({ status: 'PENDING' })
+    await pool.query(`update workers set seen_at = now() - interval '1 minute' where id = 'pool-alive'`)
+    await ended(id)
+    await worker.stop()
+  })
+
+  test('gives back what it has not begun, and leaves no trace in the table of workers, when it stops', async () => {
+    const worker = await startTestWorker(test_)
+    expect(await test_.app.prisma.worker.count()).toBe(1)
+    expect(worker.isAlive()).toBe(true)
+    await worker.stop()
+    expect(await test_.app.prisma.worker.count()).toBe(0)
+    expect(worker.isAlive()).toBe(false)
+  })
+
+  test('starts again by itself when the database throws all its connections out', async () => {
+    const worker = await startTestWorker(test_)
+    await seed(test_.app).item({ available: 5 })
+    for (let round = 0; round < 3; round++) {
+      const { id } = await seed(test_.app).order()
+      await test_.app.pool.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      )
+      expect(await ended(id)).toMatchObject({ status: 'RESERVED' })
+    }
+    await worker.stop()
+  })
+
+  test('ends an order with INTERNAL_ERROR when its job has failed for the last time', async () => {
+    const { pool } = test_.app
+    await seed(test_.app).item({ available: 5 })
+    await pool.query(`create function refuse() returns trigger language plpgsql as
+      $$ begin raise exception 'not today'; end $$`)
+    await pool.query(
+      'create trigger refuse before insert on inventory_movements for each row execute function refuse()',
+    )
+    const { id } = await seed(test_.app).order()
+    await pool.query('update graphile_worker._private_jobs set max_attempts = 2')
+    const worker = await startTestWorker(test_)
+    const order = await eventually(async () => {
+      const order = await test_.app.prisma.order.findUniqueOrThrow({ where: { id } })
+      return order.status === 'FAILED' && order
+    })
+    expect(order).toMatchObject({ failureReason: 'INTERNAL_ERROR', version: 2 })
+    await worker.stop()
+  })
+})
+
+describe('each task', () => {
+  test.each(['reserve-inventory', 'request-supplier', 'check-supplier-status'])(
+    '%s, run many times at once and again later, changes nothing twice',
+    async (task) => {
+      supplier.follow({})
+      await seed(test_.app).item({ available: 0 })
+      const { id } = await seed(test_.app).order()
+      const { app } = test_
+      const tasks = createTaskList({
+        app,
+        supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
+      })
+      const payloadOf = async (identifier: string) => {
+        const { rows } = await app.pool.query(
+          `select payload from graphile_worker._private_jobs as jobs join graphile_worker._private_tasks as tasks
+            on tasks.id = jobs.task_id where identifier = $1`,
+          [identifier],
+        )
+        return rows[0]?.payload
+      }
+      const helpers = { job: { attempts: 1, max_attempts: 8 } } as never
+      for (const identifier of Object.keys(tasks)) {
+        const payload = await payloadOf(identifier)
+        const times = identifier === task ? 20 : 1
+        const runs = Array.from({ length: times }, () => tasks[identifier]!(payload, helpers))
+        await Promise.all(runs)
+        if (identifier === task) await tasks[identifier]!(payload, helpers)
+        // what graphile-worker does with a job that has run
+        await app.pool.query(
+          `delete from graphile_worker._private_jobs where payload::jsonb = $1::jsonb and task_id =
+            (select id from graphile_worker._private_tasks where identifier = $2)`,
+          [JSON.stringify(payload), identifier],
+        )
+      }
+      const order = await app.prisma.order.findUniqueOrThrow({
+        where: { id },
+        include: { events: true, movements: true },
+      })
+      expect(order).toMatchObject({ status: 'RESERVED', version: 3 })
+      expect(order.events).toHaveLength(3)
+      expect(order.movements).toHaveLength(2)
+      // one chain of jobs, and it has ended
+      const left = await app.pool.query('select from graphile_worker._private_jobs')
+      expect(left.rowCount).toBe(0)
+      expect(new Set(supplier.calls.flatMap((call) => (call.kind === 'reserve' ? [call.key] : [])))).toEqual(
+        new Set([id]),
+      )
+    },
+  )
+
+  test('refuses a payload that is none', async () => {
+    const tasks = createTaskList({ app: test_.app, supplier: undefined as never })
+    for (const task of Object.values(tasks)) {
+      await expect(task!({ orderId: "'; drop table orders" }, {} as never)).rejects.toThrow()
+      await expect(task!(null, {} as never)).rejects.toThrow()
+    }
+  })
+})
