@@ -1,6 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
+// without Vite's "development": graphql has another build under it, and two builds in one process do not know each
+// other's errors
+const conditions = ['module-sync', 'node']
+
 export default defineConfig({
+  ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/support/database-server.ts',

@@ -129,7 +129,8 @@ To see its end here in seconds, start the server with SUPPLIER_RETRY_BASE_MS=20 
 
 function nextSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => resolve())
+    // not once: npm hands on the Ctrl-C that the terminal has sent already
+    for (const name of ['SIGINT', 'SIGTERM']) process.on(name, () => resolve())
   })
 }
 

@@ -97,8 +97,10 @@ async function main(): Promise<void> {
   try {
     announce(await starting, config)
   } catch (error) {
-    logger.fatal({ err: error }, `Holdfast cannot start: ${(error as Error).message}`)
+    logger.fatal({ err: error }, 'cannot start')
     await stop(undos, logger)
+    // last, and whatever the log level: the one line to read
+    process.stderr.write(`Holdfast cannot start: ${(error as Error).message}\n`)
     process.exit(1)
   }
   logger.info({ signal: await signal }, 'stopping')

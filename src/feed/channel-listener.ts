@@ -5,6 +5,8 @@ import type { Logger } from '../observability/logger.ts'
 /** A database that restarts is back within seconds: short waits at first, never a storm. */
 const RECONNECT_DELAY_MIN_MS = 100
 const RECONNECT_DELAY_MAX_MS = 2_000
+/** Then ten probes, a second apart: lost for 20 s at most. Without it the system waits for two hours. */
+const KEEP_ALIVE_DELAY_MS = 10_000
 
 export type ChannelListenerOptions = {
   databaseUrl: string
@@ -49,6 +51,7 @@ export class ChannelListener {
       application_name: 'holdfast-listen',
       // a peer that vanished without a word is noticed, though this side never sends
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     })
     client.on('notification', ({ payload }) => onNotification(payload ?? ''))
     client.on('error', (error) =>

@@ -1,7 +1,8 @@
 import type { Server } from 'node:http'
+import { type DocumentNode, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
-import { BODY_SIZE_MAX_BYTES, GRAPHQL_PATH, type GraphQLServer } from './graphql.ts'
+import { BODY_SIZE_MAX_BYTES, GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
 const GOING_AWAY = 1001
@@ -14,8 +15,10 @@ const GOING_AWAY = 1001
 export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () => Promise<void> {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES })
   http.on('upgrade', (request, socket, head) => {
-    const { pathname } = new URL(request.url ?? '', 'http://localhost')
-    if (pathname !== GRAPHQL_PATH) {
+    // not by URL, which throws on some of what a client can send: nobody catches that here
+    const [path] = (request.url ?? '').split('?')
+    if (path !== GRAPHQL_PATH) {
+      socket.on('error', () => socket.destroy())
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
       return
     }
@@ -34,7 +37,8 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
           request: context.extra.request,
           params,
         })
-        const document = parse(params.query)
+        const document = parseOrErrors(parse, params.query)
+        if (Array.isArray(document)) return document
         const errors = validate(schema, document)
         if (errors.length > 0) return errors
         return {
@@ -53,5 +57,18 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
   return async () => {
     for (const client of sockets.clients) client.close(GOING_AWAY, 'Going away')
     sockets.close()
+  }
+}
+
+/** The document, or what is wrong with it: thrown, it would close the connection and every other operation on it. */
+function parseOrErrors(
+  parse: (query: string) => DocumentNode,
+  query: string,
+): DocumentNode | readonly GraphQLError[] {
+  try {
+    return parse(query)
+  } catch (error) {
+    if (error instanceof GraphQLError) return [error]
+    throw error
   }
 }

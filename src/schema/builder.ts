@@ -31,7 +31,6 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   prisma: {
     client: ({ app }) => app.prisma,
     dmmf: getDatamodel(),
-    onUnusedQuery: process.env.VITEST ? 'error' : null,
   },
 })
 

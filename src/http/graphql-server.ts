@@ -1,5 +1,4 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
-import type { FastifyPluginAsync } from 'fastify'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import type { App } from '../app.ts'
 import { createContext, type GraphQLContext } from '../schema/create-context.ts'
@@ -40,21 +39,4 @@ export function createGraphQLServer(app: App): GraphQLServer {
       error: (...args) => logger.error({ args }, 'yoga'),
     },
   })
-}
-
-/** Mounts it on Fastify: POST, GET and server-sent events; GraphiQL for a browser. */
-export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
-  return async (fastify) => {
-    // the GraphQL server reads the body itself, with its own limit
-    fastify.removeAllContentTypeParsers()
-    fastify.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    fastify.route({
-      url: GRAPHQL_PATH,
-      method: ['GET', 'POST', 'OPTIONS'],
-      handler: async (request, reply) => {
-        reply.hijack()
-        await server(request.raw, reply.raw)
-      },
-    })
-  }
 }

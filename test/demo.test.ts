@@ -1,0 +1,101 @@
+import { afterEach, expect, test } from 'vitest'
+import { SCENARIOS } from '../src/demo/scenarios.ts'
+import { createTestDatabase, eventually } from './support/harness.ts'
+import { type Env, Processes, type RunningServer } from './support/server-process.ts'
+
+const processes = new Processes()
+const drops: (() => Promise<void>)[] = []
+
+afterEach(async () => {
+  await processes.end()
+  for (const drop of drops.splice(0)) await drop()
+})
+
+test('brings each order to the end that it is there to show', async () => {
+  const server = await startSeededServer({ SUPPLIER_RECHECK_DELAY_MS: '100', SUPPLIER_RETRY_BASE_MS: '5' })
+  const demo = await processes.run('src/demo.ts', { PORT: portOf(server.url) }).ended
+  expect(demo).toMatchObject({ code: 0, stderr: '' })
+  expect(outcomesOf(demo.stdout)).toEqual(
+    Object.fromEntries(SCENARIOS.map(({ sku, outcome }) => [sku, outcome])),
+  )
+  expect(demo.stdout).toContain(`4 × RESERVED
+  1 × SUPPLIER_REFUSED
+  1 × SUPPLIER_FAILED
+  1 × SUPPLIER_DELAYED
+  1 × SUPPLIER_UNREACHABLE`)
+  // no escape codes where it is no terminal
+  expect(demo.stdout).not.toContain('\u001b')
+  expect(await server.end('SIGTERM')).toMatchObject({ code: 0 })
+})
+
+test('ends in seconds where only the delay of the re-checks is short, and says what is still retried', async () => {
+  // so many tries that chance cannot make them short
+  const server = await startSeededServer({ SUPPLIER_RECHECK_DELAY_MS: '100', SUPPLIER_MAX_ATTEMPTS: '20' })
+  const demo = await processes.run('src/demo.ts', { PORT: portOf(server.url) }).ended
+  expect(demo).toMatchObject({ code: 0, stderr: '' })
+  expect(outcomesOf(demo.stdout)).toMatchObject({
+    'SCARCE-DELAYED': 'SUPPLIER_DELAYED',
+    'SCARCE-DOWN': 'AWAITING_RESTOCK',
+  })
+  expect(demo.stdout).toContain('The order of SCARCE-DOWN is still AWAITING_RESTOCK')
+  expect(demo.stdout).toContain('SUPPLIER_RETRY_BASE_MS=20')
+})
+
+test('prints no change twice when the server is killed and started again', async () => {
+  const env = { SUPPLIER_RECHECK_DELAY_MS: '1500', SUPPLIER_RETRY_BASE_MS: '5' }
+  const server = await startSeededServer(env)
+  const port = portOf(server.url)
+  const demo = processes.run('src/demo.ts', { PORT: port })
+  await eventually(() => demo.stdout().match(/→ AWAITING_RESTOCK/g)?.length === SCENARIOS.length - 1)
+  await server.end('SIGKILL')
+  await eventually(() => demo.stdout().includes('The connection is lost'))
+  await processes.startServer({ ...env, DATABASE_URL: server.databaseUrl, PORT: port })
+  const { code, stdout } = await demo.ended
+  expect(code).toBe(0)
+  expect(stdout).toContain('Connected again')
+  const changes = [...stdout.matchAll(/^ +[\d.]+ {2}(\S+) .*→ \w+ +(\d+)/gm)].map(
+    ([, sku, version]) => `${sku} ${version}`,
+  )
+  expect(changes.toSorted()).toEqual([...new Set(changes)].toSorted())
+  expect(changes).toHaveLength(3 * SCENARIOS.length - 1)
+})
+
+test('leaves on Ctrl-C with what it has seen so far', async () => {
+  const server = await startSeededServer({})
+  const demo = processes.run('src/demo.ts', { PORT: portOf(server.url) })
+  await eventually(() => /→ FAILED .*SUPPLIER_REFUSED/.test(demo.stdout()))
+  expect(await demo.end('SIGINT')).toMatchObject({
+    code: 130,
+    stderr: '',
+    stdout: expect.stringContaining('× under way'),
+  })
+})
+
+test('says how to start the server where nothing answers', async () => {
+  const server = await startSeededServer({})
+  await server.end('SIGTERM')
+  const demo = await processes.run('src/demo.ts', { PORT: portOf(server.url) }).ended
+  expect(demo).toMatchObject({ code: 1, stdout: '' })
+  expect(demo.stderr).toContain(`Nothing answers at ${server.url}`)
+  expect(demo.stderr).toContain('npm start')
+})
+
+/** A server on a database of its own, with the demo catalogue. */
+async function startSeededServer(env: Env): Promise<RunningServer & { databaseUrl: string }> {
+  const { databaseUrl, drop } = await createTestDatabase()
+  drops.push(drop)
+  const seed = await processes.run('prisma/seed.ts', { DATABASE_URL: databaseUrl }).ended
+  expect(seed).toMatchObject({ code: 0 })
+  return { ...(await processes.startServer({ ...env, DATABASE_URL: databaseUrl })), databaseUrl }
+}
+
+function portOf(url: string): string {
+  return new URL(url).port
+}
+
+/** The outcomes in the demo's last table, by SKU. */
+function outcomesOf(stdout: string): Record<string, string> {
+  const [, table = ''] = /SKU +outcome +seconds\n(.*?)\n\n/s.exec(stdout) ?? []
+  const rows = table.split('\n').map((row) => row.trim().split(/ +/))
+  return Object.fromEntries(rows.map(([sku, outcome]) => [sku, outcome]))
+}
