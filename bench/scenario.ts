@@ -29,7 +29,18 @@ export type Comparison = {
 /** One line of the table that has no baseline: a figure of its own. */
 export type Figure = { kind: 'figure'; title: string; unit: string; values: number[]; target: Target | null }
 
-export type Measurement = Comparison | Figure
+/** Lines over something that grows, drawn in `growth.svg`; `values` and `x` are of equal length. */
+export type Series = {
+  kind: 'series'
+  title: string
+  /** What grows, e.g. `orders stored before`. */
+  xLabel: string
+  unit: string
+  x: number[]
+  lines: { name: string; values: number[] }[]
+}
+
+export type Measurement = Comparison | Figure | Series
 
 /** A benchmark. Its file is named for it; `npm run bench -- --only NAME` runs it alone. */
 export type Scenario = {

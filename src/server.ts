@@ -10,11 +10,11 @@ import { createSupplierClient } from './supplier/client.ts'
 import { Worker } from './tasks/worker.ts'
 import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
 
-/** Of the 10 s in which a stopped process has to be gone, what is under way may take this long. */
+/** Of the 10 s in which a stopped process has to be gone, all that is under way may take this long together. */
 const DRAIN_TIMEOUT_MS = 7_000
 
-/** Undoes one step of the start. */
-type Undo = () => Promise<unknown>
+/** Undoes one step of the start, and waits for what is under way until `drained`. */
+type Undo = (drained: Promise<void>) => Promise<unknown>
 
 /**
  * Starts what the configuration asks for: database, migrations, HTTP, supplier, worker.
@@ -50,12 +50,12 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
-    undos.push(() => within(DRAIN_TIMEOUT_MS, supplier.close()))
+    undos.push((drained) => Promise.race([supplier.close(), drained]))
     worker = new Worker(app, { databaseUrl, supplier, concurrency: config.workerConcurrency })
     await worker.start()
-    undos.push(() => within(DRAIN_TIMEOUT_MS, worker!.stop()))
+    undos.push((drained) => Promise.race([worker!.stop(), drained]))
   }
-  undos.push(() => within(DRAIN_TIMEOUT_MS, http.close()))
+  undos.push((drained) => Promise.race([http.close(), drained]))
   return url
 }
 
@@ -69,13 +69,10 @@ async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Pro
 }
 
 async function stop(undos: readonly Undo[], logger: Logger): Promise<void> {
+  const drained = sleep(DRAIN_TIMEOUT_MS)
   for (const undo of undos.toReversed()) {
-    await undo().catch((error) => logger.error({ err: error }, 'could not stop in good order'))
+    await undo(drained).catch((error) => logger.error({ err: error }, 'could not stop in good order'))
   }
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  await Promise.race([work, sleep(ms)])
 }
 
 async function main(): Promise<void> {

@@ -1,18 +1,21 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { SCENARIOS } from '../src/demo/scenarios.ts'
 import { createTestDatabase, eventually } from './support/harness.ts'
-import { type Env, Processes, type RunningServer } from './support/server-process.ts'
+import { type Env, findFreePort, Processes, type RunningServer } from './support/server-process.ts'
 
 const processes = new Processes()
-const drops: (() => Promise<void>)[] = []
+let database: Awaited<ReturnType<typeof createTestDatabase>>
 
-afterEach(async () => {
-  await processes.end()
-  for (const drop of drops.splice(0)) await drop()
+beforeAll(async () => {
+  database = await createTestDatabase()
+  const seed = await processes.run('prisma/seed.ts', { DATABASE_URL: database.databaseUrl }).ended
+  expect(seed).toMatchObject({ code: 0, stdout: '10 items created\n' })
 })
+afterEach(() => processes.end())
+afterAll(() => database.drop())
 
 test('brings each order to the end that it is there to show', async () => {
-  const server = await startSeededServer({ SUPPLIER_RECHECK_DELAY_MS: '100', SUPPLIER_RETRY_BASE_MS: '5' })
+  const server = await startServer({ SUPPLIER_RECHECK_DELAY_MS: '100', SUPPLIER_RETRY_BASE_MS: '5' })
   const demo = await processes.run('src/demo.ts', { PORT: portOf(server.url) }).ended
   expect(demo).toMatchObject({ code: 0, stderr: '' })
   expect(outcomesOf(demo.stdout)).toEqual(
@@ -30,7 +33,7 @@ test('brings each order to the end that it is there to show', async () => {
 
 test('ends in seconds where only the delay of the re-checks is short, and says what is still retried', async () => {
   // so many tries that chance cannot make them short
-  const server = await startSeededServer({ SUPPLIER_RECHECK_DELAY_MS: '100', SUPPLIER_MAX_ATTEMPTS: '20' })
+  const server = await startServer({ SUPPLIER_RECHECK_DELAY_MS: '100', SUPPLIER_MAX_ATTEMPTS: '20' })
   const demo = await processes.run('src/demo.ts', { PORT: portOf(server.url) }).ended
   expect(demo).toMatchObject({ code: 0, stderr: '' })
   expect(outcomesOf(demo.stdout)).toMatchObject({
@@ -43,13 +46,13 @@ test('ends in seconds where only the delay of the re-checks is short, and says w
 
 test('prints no change twice when the server is killed and started again', async () => {
   const env = { SUPPLIER_RECHECK_DELAY_MS: '1500', SUPPLIER_RETRY_BASE_MS: '5' }
-  const server = await startSeededServer(env)
+  const server = await startServer(env)
   const port = portOf(server.url)
   const demo = processes.run('src/demo.ts', { PORT: port })
   await eventually(() => demo.stdout().match(/→ AWAITING_RESTOCK/g)?.length === SCENARIOS.length - 1)
   await server.end('SIGKILL')
   await eventually(() => demo.stdout().includes('The connection is lost'))
-  await processes.startServer({ ...env, DATABASE_URL: server.databaseUrl, PORT: port })
+  await startServer({ ...env, PORT: port })
   const { code, stdout } = await demo.ended
   expect(code).toBe(0)
   expect(stdout).toContain('Connected again')
@@ -61,7 +64,7 @@ test('prints no change twice when the server is killed and started again', async
 })
 
 test('leaves on Ctrl-C with what it has seen so far', async () => {
-  const server = await startSeededServer({})
+  const server = await startServer({})
   const demo = processes.run('src/demo.ts', { PORT: portOf(server.url) })
   await eventually(() => /→ FAILED .*SUPPLIER_REFUSED/.test(demo.stdout()))
   expect(await demo.end('SIGINT')).toMatchObject({
@@ -72,21 +75,15 @@ test('leaves on Ctrl-C with what it has seen so far', async () => {
 })
 
 test('says how to start the server where nothing answers', async () => {
-  const server = await startSeededServer({})
-  await server.end('SIGTERM')
-  const demo = await processes.run('src/demo.ts', { PORT: portOf(server.url) }).ended
+  const port = await findFreePort()
+  const demo = await processes.run('src/demo.ts', { PORT: port }).ended
   expect(demo).toMatchObject({ code: 1, stdout: '' })
-  expect(demo.stderr).toContain(`Nothing answers at ${server.url}`)
+  expect(demo.stderr).toContain(`Nothing answers at http://127.0.0.1:${port}`)
   expect(demo.stderr).toContain('npm start')
 })
 
-/** A server on a database of its own, with the demo catalogue. */
-async function startSeededServer(env: Env): Promise<RunningServer & { databaseUrl: string }> {
-  const { databaseUrl, drop } = await createTestDatabase()
-  drops.push(drop)
-  const seed = await processes.run('prisma/seed.ts', { DATABASE_URL: databaseUrl }).ended
-  expect(seed).toMatchObject({ code: 0 })
-  return { ...(await processes.startServer({ ...env, DATABASE_URL: databaseUrl })), databaseUrl }
+function startServer(env: Env): Promise<RunningServer> {
+  return processes.startServer({ DATABASE_URL: database.databaseUrl, ...env })
 }
 
 function portOf(url: string): string {

@@ -32,7 +32,7 @@ export type SupplierOutcome =
   | { kind: 'ok' }
   | { kind: 'fail' }
   | { kind: 'delayed' }
-  | { kind: 'transport-error'; retryAfterMs?: number }
+  | { kind: 'transport-error'; detail: string; retryAfterMs?: number }
 
 /** What follows from an outcome. */
 export type SupplierDecision =

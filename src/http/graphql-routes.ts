@@ -16,7 +16,7 @@ export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
     const handle = createLeanHandler(server)
 
     fastify.addHook('onRequest', async (request, reply) => {
-      if (isPlainJsonPost(request.raw)) return
+      if (!isForYoga(request.raw)) return
       reply.hijack()
       await server(request.raw, reply.raw)
     })
@@ -52,10 +52,14 @@ export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
   }
 }
 
-function isPlainJsonPost({ method, headers }: IncomingMessage): boolean {
-  if (method !== 'POST' || !headers['content-type']?.startsWith('application/json')) return false
-  const { accept } = headers
-  return accept === undefined || !/text\/event-stream|multipart\/mixed/.test(accept)
+/**
+ * Of POSTs, only JSON that asks for a stream. What is not JSON stays here and is refused: any page of the web can have
+ * a browser post a form, or plain text, to any address, and Yoga would run the mutation in it.
+ */
+function isForYoga({ method, headers }: IncomingMessage): boolean {
+  if (method !== 'POST') return true
+  const isJson = headers['content-type']?.startsWith('application/json') ?? false
+  return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
 }
 
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>

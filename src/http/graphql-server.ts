@@ -29,6 +29,8 @@ export function createGraphQLServer(app: App): GraphQLServer {
     },
     maxRequestBodySize: BODY_SIZE_MAX_BYTES,
     multipart: false,
+    // no page of another site may call, and its browser asks first: Yoga's default is to let every one, with its cookies
+    cors: false,
     landingPage: false,
     renderGraphiQL,
     graphiql: { title: 'Holdfast', defaultTabs: graphiqlTabs, subscriptionsProtocol: 'WS' },

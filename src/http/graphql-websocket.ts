@@ -1,4 +1,5 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
@@ -17,17 +18,16 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
   http.on('upgrade', (request, socket, head) => {
     // not by URL, which throws on some of what a client can send: nobody catches that here
     const [path] = (request.url ?? '').split('?')
-    if (path !== GRAPHQL_PATH) {
-      socket.on('error', () => socket.destroy())
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
-      return
-    }
+    if (path !== GRAPHQL_PATH) return refuse(socket, '404 Not Found')
+    if (!isSameOrigin(request)) return refuse(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
   })
 
   type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
   useServer(
     {
+      // the reason of a close for an error of ours does not quote the error
+      isProd: true,
       // the enveloped functions, and not those of graphql-js: they hide from callers what these would show
       execute: (args) => (args.rootValue as Enveloped).execute(args),
       subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
@@ -58,6 +58,20 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
     for (const client of sockets.clients) client.close(GOING_AWAY, 'Going away')
     sockets.close()
   }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  // nobody else listens: unheard, a client that hangs up first ends the process
+  socket.on('error', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
+}
+
+/**
+ * Whether the client is a page of this server, or no page. A browser lets any page of the web connect to any address,
+ * and says only here which page it is.
+ */
+function isSameOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
+  return origin === undefined || origin.replace(/^https?:\/\//, '') === host
 }
 
 /** The document, or what is wrong with it: thrown, it would close the connection and every other operation on it. */

@@ -14,6 +14,7 @@ type SchemaTypes = {
   Scalars: {
     ID: { Input: string; Output: string | bigint }
     DateTime: { Input: Date; Output: Date }
+    JSON: { Input: unknown; Output: unknown }
     Quantity: { Input: bigint; Output: bigint }
   }
 }

@@ -2,5 +2,6 @@ import { builder } from './builder.ts'
 import './scalars.ts'
 import './order.ts'
 import './inventory.ts'
+import './dead-letter.ts'
 
 export const schema = builder.toSchema()

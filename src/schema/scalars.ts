@@ -13,6 +13,12 @@ builder.scalarType('Quantity', {
   parseValue: refuseInput,
 })
 
+builder.scalarType('JSON', {
+  description: 'Any JSON value.',
+  serialize: (value) => value,
+  parseValue: refuseInput,
+})
+
 function refuseInput(): never {
   throw new GraphQLError('This scalar is output only')
 }

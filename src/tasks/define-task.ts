@@ -1,6 +1,7 @@
 import type { JobHelpers, Task } from 'graphile-worker'
 import { z } from 'zod'
 import type { App } from '../app.ts'
+import type { Job } from '../domain/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { failOrders } from '../use-cases/fail-orders.ts'
 
@@ -20,7 +21,7 @@ export const supplierCallPayload = orderPayload.extend({ step: z.int().positive(
  *
  * @param run must be harmless when it runs again: a job runs at least once
  */
-export function defineTask<Payload extends { orderId: string }>(
+export function defineTask<Payload extends Job['payload']>(
   schema: z.ZodType<Payload>,
   run: (context: TaskContext, payload: Payload) => Promise<void>,
 ): TaskOf {
@@ -34,7 +35,9 @@ export function defineTask<Payload extends { orderId: string }>(
         const { app } = context
         app.logger.error({ err: error, task, orderId: payload.orderId, attempts, attemptsMax }, 'job failed')
         if (!isLastAttempt(job)) throw error
-        await failOrders(app, [payload.orderId])
+        const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+        const deadLetter = { task: task as Job['task'], payload, error: text, attempts }
+        await failOrders(app, [{ orderId: payload.orderId, deadLetter }])
       }
     }
 }

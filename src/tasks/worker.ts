@@ -5,6 +5,7 @@ import type { App } from '../app.ts'
 import { beat, forgetWorkers } from '../sql/rescue-jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { HEARTBEAT_INTERVAL_MS, rescueJobs } from '../use-cases/rescue-jobs.ts'
+import { sweep } from '../use-cases/sweep.ts'
 import { createTaskList } from './task-list.ts'
 
 export type WorkerOptions = {
@@ -24,6 +25,8 @@ const COMPLETE_BATCH_DELAY_MS = 5
 const RESTART_DELAY_MS = 500
 /** Every fourth beat, 8 s: looking for jobs of unknown workers reads every job. */
 const BEATS_PER_FULL_RESCUE = 4
+/** Every 15th beat, 30 s: what a sweep looks for is rare, and it reads the queue whole. */
+const BEATS_PER_SWEEP = 15
 
 /** Runs the tasks, and runs them again when the database breaks what runs them, until it is stopped. */
 export class Worker {
@@ -122,6 +125,7 @@ export class Worker {
   async #beat(beats: number): Promise<void> {
     if (this.#runner && this.#poolId) await beat(this.#app.pool, this.#poolId)
     await rescueJobs(this.#app, { alsoUnknown: beats % BEATS_PER_FULL_RESCUE === 0 })
+    if (beats % BEATS_PER_SWEEP === BEATS_PER_SWEEP - 1) await sweep(this.#app)
     this.#lastBeatAtMs = performance.now()
   }
 

@@ -1,17 +1,32 @@
 import type { App } from '../app.ts'
-import { inTransaction } from '../database/transaction.ts'
+import { inTransaction, type Tx } from '../database/transaction.ts'
+import { type DeadLetter, ERROR_LENGTH_MAX } from '../domain/dead-letter.ts'
 import { isFinal } from '../domain/order-status.ts'
 import { lockOrders } from '../sql/find-orders.ts'
 import { transitionOrders } from './transition-orders.ts'
 
-/** Ends orders whose job has used up its attempts: FAILED with INTERNAL_ERROR. One that has ended already stays so. */
-export async function failOrders(app: App, orderIds: readonly string[]): Promise<void> {
-  await inTransaction(app, 'fail-orders', async (tx) => {
-    const orders = (await lockOrders(tx, orderIds)).filter((order) => !isFinal(order.status))
-    await transitionOrders(
-      app,
-      tx,
-      orders.map((order) => ({ order, to: 'FAILED', reason: 'INTERNAL_ERROR' })),
-    )
-  })
+/** An order whose job is given up. */
+export type Failure = { orderId: string; deadLetter: DeadLetter }
+
+/**
+ * Ends orders whose job has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. An order that has
+ * ended already stays as it is, and leaves none.
+ */
+export async function failOrders(app: App, failures: readonly Failure[]): Promise<void> {
+  await inTransaction(app, 'fail-orders', (tx) => failOrdersIn(app, tx, failures))
+}
+
+/** The same within a transaction of the caller. */
+export async function failOrdersIn(app: App, tx: Tx, failures: readonly Failure[]): Promise<void> {
+  const letterOf = new Map(failures.map(({ orderId, deadLetter }) => [orderId, deadLetter]))
+  const orders = (await lockOrders(tx, [...letterOf.keys()])).filter((order) => !isFinal(order.status))
+  await transitionOrders(
+    app,
+    tx,
+    orders.map((order) => {
+      const deadLetter = letterOf.get(order.id)!
+      const error = deadLetter.error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '')
+      return { order, to: 'FAILED', reason: 'INTERNAL_ERROR', deadLetter: { ...deadLetter, error } }
+    }),
+  )
 }

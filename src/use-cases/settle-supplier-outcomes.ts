@@ -4,7 +4,7 @@ import type { Job } from '../domain/jobs.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import type { NewMovement } from '../domain/stock.ts'
-import { decide, type SupplierDecision } from '../domain/supplier-policy.ts'
+import { decide, type SupplierDecision, type SupplierOutcome } from '../domain/supplier-policy.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { findOrders, lockOrders } from '../sql/find-orders.ts'
 import { lockStock, moveStock } from '../sql/move-stock.ts'
@@ -39,7 +39,7 @@ export async function settleSupplierOutcomes(app: App, calls: readonly SettledCa
       const { step, outcome } = callOf.get(order.id)!
       if (!isOnStep(order, step)) return []
       const progress = { attempts: order.supplierAttempts, rechecks: order.supplierRechecks }
-      return [{ order, decision: decide(outcome, progress, app.supplierPolicy, app.random()) }]
+      return [{ order, outcome, decision: decide(outcome, progress, app.supplierPolicy, app.random()) }]
     })
 
     await receiveAndReserve(app, tx, ordersTo('reserve', decided))
@@ -48,7 +48,7 @@ export async function settleSupplierOutcomes(app: App, calls: readonly SettledCa
   })
 }
 
-type Decided = { order: Order; decision: SupplierDecision }
+type Decided = { order: Order; outcome: SupplierOutcome; decision: SupplierDecision }
 
 function isOnStep(order: Order, step: number): boolean {
   return order.status === 'AWAITING_RESTOCK' && order.supplierStep === step
@@ -58,10 +58,20 @@ function ordersTo(kind: SupplierDecision['kind'], decided: readonly Decided[]): 
   return decided.filter(({ decision }) => decision.kind === kind).map(({ order }) => order)
 }
 
-function transitionOf({ order, decision }: Decided): Transition[] {
+function transitionOf({ order, outcome, decision }: Decided): Transition[] {
   if (decision.kind === 'reserve') return [{ order, to: 'RESERVED' }]
-  if (decision.kind === 'fail') return [{ order, to: 'FAILED', reason: decision.reason }]
-  return []
+  if (decision.kind === 'ask-again') return []
+  const failure = { order, to: 'FAILED', reason: decision.reason } as const
+  // an answer is the supplier's word; none at all is for an operator to look into
+  if (outcome.kind !== 'transport-error') return [failure]
+  const payload = { orderId: order.id, step: order.supplierStep }
+  const attempts = order.supplierAttempts + 1
+  return [{ ...failure, deadLetter: { task: taskOf(order), payload, error: outcome.detail, attempts } }]
+}
+
+/** Which call to the supplier is next: nothing can be checked before there is a reference. */
+function taskOf(order: Order): 'request-supplier' | 'check-supplier-status' {
+  return order.supplierRef === null ? 'request-supplier' : 'check-supplier-status'
 }
 
 /** The supplier's goods come in and go to the order they were asked for: stock that others can take is as before. */
@@ -90,7 +100,7 @@ async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<
   const noted = await noteSupplierProgress(tx, notes, app.now())
   const jobs = noted.map(
     (order): Job => ({
-      task: order.supplierRef === null ? 'request-supplier' : 'check-supplier-status',
+      task: taskOf(order),
       payload: { orderId: order.id, step: order.supplierStep },
       delayMs: delayOf.get(order.id)!,
     }),

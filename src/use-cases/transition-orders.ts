@@ -1,19 +1,22 @@
+import { v7 as uuidv7 } from 'uuid'
 import type { App } from '../app.ts'
 import type { Tx } from '../database/transaction.ts'
+import type { DeadLetter } from '../domain/dead-letter.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import { LISTENERS } from '../domain/order-listeners.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../domain/order-status.ts'
 import { addJobs } from '../sql/add-jobs.ts'
+import { insertDeadLetters } from '../sql/dead-letters.ts'
 import { moveOrders } from '../sql/move-orders.ts'
 import { notifyWatchers } from '../sql/notify-watchers.ts'
 
-/** Where an order that this transaction has locked is to go. */
-export type Transition = { order: Order; to: OrderStatus; reason?: FailureReason }
+/** Where an order that this transaction has locked is to go, and the dead letter that it leaves where it was given up. */
+export type Transition = { order: Order; to: OrderStatus; reason?: FailureReason; deadLetter?: DeadLetter }
 
 /**
- * Moves locked orders to their next state: writes the state, one event each, the jobs that listeners ask for and one
- * notification, all in the caller's transaction. Called once in a transaction, with all that it moves.
+ * Moves locked orders to their next state: writes the state, one event each, dead letters, the jobs that listeners ask
+ * for and one notification, all in the caller's transaction. Called once in a transaction, with all that it moves.
  *
  * @throws {Error} when the table has no such transition, or an order is not where its lock showed it: bugs
  */
@@ -41,6 +44,10 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     events.flatMap(({ type, order }) => LISTENERS[type](order)),
     JOB_ATTEMPTS_MAX,
   )
+  const letters = transitions.flatMap(({ order, deadLetter }) =>
+    deadLetter ? [{ ...deadLetter, id: uuidv7(), orderId: order.id, createdAt: at }] : [],
+  )
+  await insertDeadLetters(tx, letters)
   await notifyWatchers(tx, moved)
   tx.events.push(...events)
 }

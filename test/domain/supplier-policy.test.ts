@@ -50,15 +50,24 @@ describe('an answer', () => {
 
 describe('an error of transport', () => {
   test('uses up no re-check', () => {
-    const decision = decide({ kind: 'transport-error' }, { attempts: 1, rechecks: 2 }, policy, 0.5)
+    const decision = decide(
+      { kind: 'transport-error', detail: '503' },
+      { attempts: 1, rechecks: 2 },
+      policy,
+      0.5,
+    )
     expect(decision).toMatchObject({ kind: 'ask-again', progress: { attempts: 2, rechecks: 2 } })
   })
 
   test('ends the order once the tries are used up, the first included', () => {
-    expect(decide({ kind: 'transport-error' }, { attempts: 6, rechecks: 0 }, policy, 0)).toMatchObject({
+    expect(
+      decide({ kind: 'transport-error', detail: '503' }, { attempts: 6, rechecks: 0 }, policy, 0),
+    ).toMatchObject({
       kind: 'ask-again',
     })
-    expect(decide({ kind: 'transport-error' }, { attempts: 7, rechecks: 0 }, policy, 0)).toEqual({
+    expect(
+      decide({ kind: 'transport-error', detail: '503' }, { attempts: 7, rechecks: 0 }, policy, 0),
+    ).toEqual({
       kind: 'fail',
       reason: 'SUPPLIER_UNREACHABLE',
     })
@@ -73,7 +82,7 @@ describe('an error of transport', () => {
         (attempts, random, retryAfterMs) => {
           const patient = { ...policy, attemptsMax: 100 }
           const decision = decide(
-            { kind: 'transport-error', retryAfterMs },
+            { kind: 'transport-error', detail: '503', retryAfterMs },
             { attempts, rechecks: 0 },
             patient,
             random,

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -52,7 +53,7 @@ export class Processes {
   run(script: string, env: Env = {}): Running {
     const child = spawn(process.execPath, [script], {
       cwd: ROOT,
-      env: { PATH: process.env.PATH, ...env },
+      env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const running = follow(child)
@@ -69,11 +70,9 @@ export class Processes {
     })
     // it may end at any time later, as it should
     ended.catch(() => {})
-    const url = await Promise.race([
-      eventually(() => /(http:\S+)\/health\/ready/.exec(running.stdout())?.[1], START_LIMIT_MS),
-      ended,
-    ])
-    return { ...running, url }
+    const readUrl = () => /(http:\S+)\/health\/ready/.exec(running.stdout())?.[1]
+    const url = await Promise.race([eventually(readUrl, START_LIMIT_MS), ended])
+    return { ...running, url: url! }
   }
 
   /** Ends what was started here and still runs, by its pids. */
@@ -84,6 +83,16 @@ export class Processes {
       await rm(dataDir, { recursive: true, force: true })
     }
   }
+}
+
+/** A port on which nothing listens. */
+export async function findFreePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return String(port)
 }
 
 /** The pid of the embedded PostgreSQL of a data directory. */

@@ -101,7 +101,7 @@ test('outcomes of every kind for many orders share one transaction', async () =>
     { kind: 'ok' },
     { kind: 'fail' },
     { kind: 'ok' },
-    { kind: 'transport-error' },
+    { kind: 'transport-error', detail: '503' },
   ] as const
   await settleSupplierOutcomes(
     test_.app,

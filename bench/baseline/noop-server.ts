@@ -1,0 +1,55 @@
+/**
+ * The ceiling: Holdfast's own HTTP server, schema and use-case, where the mutation answers at once with an order that is
+ * always the same. Between it and Holdfast is what taking an order costs: the database, and the line of the log that
+ * tells of each order, which this does not write, as nothing happens. With LOG_ORDERS=1 it does.
+ */
+import type { AddressInfo } from 'node:net'
+import type { App } from '../../src/app.ts'
+import type { Order } from '../../src/domain/order.ts'
+import { createHttpServer } from '../../src/http/http-server.ts'
+import { logEvents } from '../../src/observability/log-events.ts'
+import { createLogger } from '../../src/observability/logger.ts'
+
+const createdAt = new Date()
+const order: Order = {
+  id: '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a',
+  sku: 'WIDGET',
+  qty: 1,
+  status: 'PENDING',
+  failureReason: null,
+  supplierRef: null,
+  supplierStep: 0,
+  supplierAttempts: 0,
+  supplierRechecks: 0,
+  version: 1,
+  createdAt,
+  updatedAt: createdAt,
+}
+const creation = {
+  type: 'OrderCreated',
+  from: null,
+  to: 'PENDING',
+  reason: null,
+  version: 1,
+  at: createdAt,
+  order,
+} as const
+
+const logger = createLogger(process.env.LOG_LEVEL ?? 'info')
+const log = process.env.LOG_ORDERS ? logEvents(logger) : () => {}
+const submit = async () => {
+  log([creation])
+  return { order, userErrors: [] }
+}
+
+// what taking an order uses of it, and closing the server
+const app = {
+  logger,
+  groups: { createOrder: { submit } },
+  feed: { endViews: async () => {} },
+} as unknown as App
+
+const http = await createHttpServer(app, { servesApis: true, simulatesSupplier: true, readinessChecks: {} })
+await http.listen({ host: '127.0.0.1', port: 0 })
+process.stdout.write(`listening at http://127.0.0.1:${(http.server.address() as AddressInfo).port}\n`)
+process.on('SIGTERM', () => http.close())

@@ -1,0 +1,40 @@
+import { runProcess } from './child-process.ts'
+
+/** What load to put on a server. */
+export type HttpLoad = {
+  /** Base URL, of this machine. */
+  url: string
+  path: string
+  /** JSON, the same for every request. */
+  body: string
+  /** Kept open; each has one request under way at any time. */
+  connections: number
+  /** Before anything is counted: the server's code is compiled meanwhile. */
+  warmUpS: number
+  durationS: number
+  /** The only status that counts as an answer. */
+  status: number
+  /** What the body of every answer has in it. */
+  bodyIncludes: string
+}
+
+/** What came of a load that was put on something. */
+export type LoadResult = {
+  /** Answers a second while it was measured. */
+  perSecond: number
+  latencyMs: { p50: number; p90: number; p99: number; max: number }
+  /** All that were answered, also before and after the time that was measured. */
+  answered: number
+  /** Processor time of the load generator an answer: a cost that is in every figure of this machine. */
+  generatorUsPerAnswer: number
+}
+
+/**
+ * Puts load on a server from a process of its own: its cost is the same whatever it is put on, and its garbage is
+ * nobody else's.
+ *
+ * @throws at the first answer that is not as expected, with that answer
+ */
+export function putHttpLoad(load: HttpLoad): Promise<LoadResult> {
+  return runProcess<LoadResult>('bench/http-load-process.ts', load)
+}

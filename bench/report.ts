@@ -1,0 +1,59 @@
+import type { ScenarioResult } from './results.ts'
+import type { Measurement } from './scenario.ts'
+import { formatNumber, formatTarget, median, meets, summarizeRatios } from './statistics.ts'
+
+const COLUMNS = ['scenario', 'held against', 'Holdfast', 'baseline', 'ratio (range)', 'target', '']
+
+/** The table of everything that was measured, as Markdown that lines up in a terminal too. */
+export function formatTable(results: readonly ScenarioResult[]): string {
+  const rows = results.flatMap(({ measurements }) => measurements.flatMap(formatRows))
+  const widths = COLUMNS.map((column, index) =>
+    Math.max(column.length, ...rows.map((row) => row[index]!.length)),
+  )
+  const format = (cells: readonly string[]) =>
+    `| ${cells.map((cell, index) => cell.padEnd(widths[index]!)).join(' | ')} |`
+  return [format(COLUMNS), format(widths.map((width) => '-'.repeat(width))), ...rows.map(format)].join('\n')
+}
+
+function formatRows(measurement: Measurement): string[][] {
+  const { title, unit } = measurement
+  if (measurement.kind === 'series') {
+    return measurement.lines.map(({ name, values }) => {
+      const course = values.map(formatNumber).join(' → ')
+      return [`${title}: ${name}`, '', `${course} ${unit}`, '', '', '', '']
+    })
+  }
+  if (measurement.kind === 'figure') {
+    const value = median(measurement.values)
+    const { target } = measurement
+    return [
+      [
+        title,
+        '',
+        `${formatNumber(value)} ${unit}`,
+        '',
+        '',
+        formatTarget(target),
+        verdict(meets(target, value)),
+      ],
+    ]
+  }
+  const { against, holdfast, baseline, target } = measurement
+  const ratio = summarizeRatios(measurement)
+  return [
+    [
+      title,
+      against,
+      `${formatNumber(median(holdfast))} ${unit}`,
+      `${formatNumber(median(baseline))} ${unit}`,
+      `${formatNumber(ratio.median)} (${formatNumber(ratio.min)} – ${formatNumber(ratio.max)})`,
+      formatTarget(target),
+      verdict(meets(target, ratio.median)),
+    ],
+  ]
+}
+
+/** In words: a colour alone says nothing to many. */
+export function verdict(isMet: boolean | null): string {
+  return isMet === null ? '' : isMet ? 'met' : 'not met'
+}

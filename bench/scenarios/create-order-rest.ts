@@ -1,0 +1,33 @@
+import { loadHoldfast, loadStock } from '../create-order-load.ts'
+import type { Scenario } from '../scenario.ts'
+import { takeTurns } from '../take-turns.ts'
+
+const CONNECTIONS = 50
+
+/** Orders accepted a second by REST. What it is held against has no REST: it takes the same orders by GraphQL. */
+export const scenario: Scenario = {
+  name: 'create-order-rest',
+  description: 'POST /api/order on 50 connections, against stock Yoga by GraphQL',
+  async run(context) {
+    const load = {
+      connections: CONNECTIONS,
+      warmUpS: context.isQuick ? 1 : 5,
+      durationS: context.isQuick ? 2 : 10,
+    }
+    const results = await takeTurns(context, {
+      holdfast: () => loadHoldfast(context, 'rest', load),
+      stock: () => loadStock(context, load),
+    })
+    return [
+      {
+        kind: 'comparison',
+        title: `POST /api/order, ${CONNECTIONS} connections`,
+        against: 'stock Yoga by GraphQL, one transaction a request',
+        unit: 'orders/s',
+        holdfast: results.holdfast.map((result) => result.perSecond),
+        baseline: results.stock.map((result) => result.perSecond),
+        target: { kind: 'at-least', value: 10 },
+      },
+    ]
+  },
+}

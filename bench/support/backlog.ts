@@ -1,0 +1,77 @@
+import type pg from 'pg'
+import { v7 as uuidv7 } from 'uuid'
+import { JOB_ATTEMPTS_MAX } from '../../src/domain/jobs.ts'
+import { insertOrders } from '../../src/sql/insert-orders.ts'
+
+/** Orders of one statement. */
+const CHUNK_SIZE = 5_000
+/** What each SKU has: more than any backlog wants, and within a movement's 32 bits. */
+const AVAILABLE = 1_000_000_000
+
+/** Writes items with ample stock, each by its receipt. */
+export async function storeItems(client: pg.ClientBase, skus: readonly string[], available = AVAILABLE) {
+  await client.query(
+    `with input as (
+      select sku, $2::int as available from unnest($1::text[]) as input (sku)
+    ), item as (
+      insert into inventory_items (sku, name, available, reserved) select sku, sku, available, 0 from input
+    )
+    insert into inventory_movements (sku, type, delta, available_after, created_at)
+    select sku, 'RECEIPT', available, available, now() from input where available > 0`,
+    [skus, available],
+  )
+}
+
+/**
+ * Writes orders for one piece each, with their events and jobs, by the statement that createOrder uses, and commits
+ * them all at once.
+ *
+ * @param skus the SKU of each order
+ * @returns the orders' ids
+ */
+export async function storeBacklog(client: pg.ClientBase, skus: readonly string[]): Promise<string[]> {
+  const createdAt = new Date()
+  const orders = skus.map((sku) => ({ id: uuidv7(), sku, qty: 1, createdAt, caller: 'bench', key: null }))
+  const job = { task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
+  await client.query('begin')
+  for (let start = 0; start < orders.length; start += CHUNK_SIZE) {
+    await insertOrders(client, orders.slice(start, start + CHUNK_SIZE), job)
+  }
+  await client.query('commit')
+  return orders.map((order) => order.id)
+}
+
+/** `SKU-0`, `SKU-1`, … */
+export function skuNames(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `SKU-${index}`)
+}
+
+/** As many picks as asked for, each item as often as any other. */
+export function pickEvenly<Item>(items: readonly Item[], count: number): Item[] {
+  return Array.from({ length: count }, (_, index) => items[index % items.length]!)
+}
+
+/** As many picks as asked for by Zipf's law: the k-th item 1/k times as often as the first. The same every time. */
+export function pickByZipf<Item>(items: readonly Item[], count: number): Item[] {
+  let sum = 0
+  const sums = items.map((_, index) => {
+    sum += 1 / (index + 1)
+    return sum
+  })
+  const random = createRandom(1)
+  return Array.from({ length: count }, () => {
+    const point = random() * sum
+    return items[sums.findIndex((upTo) => upTo > point)]!
+  })
+}
+
+/** mulberry32: numbers in [0, 1) that are the same for the same seed. */
+function createRandom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,27 @@
+import pg from 'pg'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import type { BenchContext } from '../scenario.ts'
+
+/** A database with a connection to look into it. Disposing of it drops it. */
+export type BenchDatabase = AsyncDisposable & { url: string; client: pg.Client }
+
+/** Makes a fresh database and connects to it. */
+export async function openDatabase(context: BenchContext): Promise<BenchDatabase> {
+  const { url, drop } = await context.createDatabase()
+  const client = new pg.Client({ connectionString: url, application_name: 'holdfast-bench' })
+  await client.connect()
+  return {
+    url,
+    client,
+    [Symbol.asyncDispose]: async () => {
+      await client.end()
+      await drop()
+    },
+  }
+}
+
+/** @throws when an invariant does not hold: what is fast and wrong is not measured */
+export async function assertNoBreaches({ client }: BenchDatabase): Promise<void> {
+  const [breach] = await findBreaches(client)
+  if (breach) throw new Error(`${breach.invariant}: ${breach.subject}, ${breach.detail}`)
+}

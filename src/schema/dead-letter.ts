@@ -1,0 +1,58 @@
+import type { Prisma } from '../generated/prisma/client.ts'
+import { retryDeadLetters } from '../use-cases/retry-dead-letters.ts'
+import { builder } from './builder.ts'
+import { pageSizes } from './page.ts'
+
+const DeadLetter = builder.prismaObject('DeadLetter', {
+  description: 'Work that was given up and ended its order, until an operator retries it.',
+  fields: (t) => ({
+    id: t.exposeID('id'),
+    task: t.exposeString('task'),
+    payload: t.expose('payload', { type: 'JSON' }),
+    error: t.exposeString('error', { description: 'What went wrong the last time.' }),
+    attempts: t.exposeInt('attempts', { description: 'Tries, the last included.' }),
+    traceId: t.exposeString('traceId', { nullable: true }),
+    order: t.relation('order'),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+  }),
+})
+
+builder.queryField('deadLetters', (t) =>
+  t.prismaConnection(
+    {
+      type: DeadLetter,
+      description: 'Dead letters that nobody has retried, newest first.',
+      cursor: 'id',
+      ...pageSizes,
+      resolve: (query, _root, _args, { app }) =>
+        app.prisma.deadLetter.findMany({ ...query, where: { retriedAt: null }, orderBy: { id: 'desc' } }),
+    },
+    { name: 'DeadLetterConnection' },
+    { name: 'DeadLetterEdge' },
+  ),
+)
+
+const RetryDeadLettersPayload = builder
+  .objectRef<{ retriedIds: string[] }>('RetryDeadLettersPayload')
+  .implement({
+    fields: (t) => ({
+      deadLetters: t.prismaField({
+        type: [DeadLetter],
+        description: 'Those that were retried now. Any other was retried before, or does not exist.',
+        resolve: (query, { retriedIds }, _args, { app }) => {
+          const where: Prisma.DeadLetterWhereInput = { id: { in: retriedIds } }
+          return app.prisma.deadLetter.findMany({ ...query, where, orderBy: { id: 'asc' } })
+        },
+      }),
+    }),
+  })
+
+builder.mutationField('retryDeadLetters', (t) =>
+  t.field({
+    type: RetryDeadLettersPayload,
+    description:
+      'Opens the orders of up to 100 dead letters again: they are PENDING, and reserving starts anew.',
+    args: { ids: t.arg.idList({ required: true }) },
+    resolve: async (_root, { ids }, { app }) => ({ retriedIds: await retryDeadLetters(app, ids) }),
+  }),
+)

@@ -1,0 +1,54 @@
+import type { DeadLetter } from '../domain/dead-letter.ts'
+import { prepare, type Queryable } from './statement.ts'
+
+/** A dead letter as it is written. */
+export type NewDeadLetter = DeadLetter & { id: string; orderId: string; createdAt: Date }
+
+/** Writes dead letters, in the transaction that ends their orders. */
+export async function insertDeadLetters(on: Queryable, letters: readonly NewDeadLetter[]): Promise<void> {
+  if (letters.length === 0) return
+  await insert(on, [
+    letters.map((letter) => letter.id),
+    letters.map((letter) => letter.orderId),
+    letters.map((letter) => letter.task),
+    letters.map((letter) => JSON.stringify(letter.payload)),
+    letters.map((letter) => letter.error),
+    letters.map((letter) => letter.attempts),
+    letters.map((letter) => letter.createdAt),
+  ])
+}
+
+const insert = prepare(
+  'insert-dead-letters',
+  `insert into dead_letters (id, order_id, task, payload, error, attempts, created_at)
+  select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[], $6::int[], $7::timestamptz[])`,
+)
+
+/** Locks those among `ids` that nobody has retried yet, with the order of each. */
+export function lockOpenDeadLetters(
+  on: Queryable,
+  ids: readonly string[],
+): Promise<{ id: string; orderId: string }[]> {
+  return lockOpen(on, [ids])
+}
+
+const lockOpen = prepare<{ id: string; orderId: string }>(
+  'lock-open-dead-letters',
+  `select id, order_id as "orderId" from dead_letters
+  where id = any ($1::uuid[]) and retried_at is null
+  order by id for update`,
+)
+
+/** Notes that dead letters were retried. */
+export async function closeDeadLetters(
+  on: Queryable,
+  ids: readonly string[],
+  retriedAt: Date,
+): Promise<void> {
+  await close(on, [ids, retriedAt])
+}
+
+const close = prepare(
+  'close-dead-letters',
+  'update dead_letters set retried_at = $2 where id = any ($1::uuid[])',
+)

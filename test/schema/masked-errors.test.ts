@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import {
+  type Answer,
+  codesOf,
+  execute,
+  serveTestApp,
+  subscribeBySse,
+  subscribeByWebSocket,
+  type TestServer,
+} from '../support/graphql.ts'
+
+const DSN = 'postgresql://holdfast:s3cret@db.internal:5432/holdfast'
+const ID = '01890a5d-ac96-774b-bcce-b302099a8057'
+const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { id } }'
+
+const OPERATIONS = [
+  '{ orders { edges { node { id } } } }',
+  '{ inventoryItem(sku: "BOLT") { name } }',
+  '{ movements(sku: "BOLT") { edges { node { id } } } }',
+  'mutation { createOrder(input: { sku: "BOLT", qty: 1 }) { order { id } } }',
+  'mutation { createInventoryItem(input: { sku: "BOLT", name: "Bolt" }) { inventoryItem { sku } } }',
+  'mutation { adjustInventory(input: { sku: "BOLT", delta: 1, reason: "x" }) { movement { id } } }',
+]
+
+let server: TestServer
+beforeEach(async () => {
+  server = await serveTestApp()
+})
+afterEach(async () => {
+  await server.close()
+  vi.restoreAllMocks()
+})
+
+/** Has every way to the database fail. */
+function failWith(error: Error): void {
+  vi.spyOn(server.app.pool, 'query').mockImplementation(() => Promise.reject(error))
+  vi.spyOn(server.app.pool, 'connect').mockImplementation(() => Promise.reject(error))
+}
+
+describe('an error that nobody expected', () => {
+  const error = Object.assign(new Error(`no pg_hba.conf entry for ${DSN}`), {
+    detail: DSN,
+    hint: DSN,
+    cause: DSN,
+  })
+
+  it.each(OPERATIONS)(
+    'shows nothing of itself to the caller of %s, and is logged whole',
+    async (operation) => {
+      failWith(error)
+      const logged = vi.spyOn(server.app.logger, 'error')
+      const answer = await execute(server, operation)
+      expectMasked(answer)
+      expect(answer.text).not.toMatch(/s3cret|postgresql:|db\.internal|pg_hba|node_modules|\.ts\b/)
+      expect(JSON.stringify(logged.mock.calls.map(describeLogged))).toContain('s3cret')
+    },
+  )
+
+  it.each([
+    ['server-sent events', subscribeBySse],
+    ['WebSocket', subscribeByWebSocket],
+  ])('shows nothing of itself to a subscriber by %s', async (_name, subscribe) => {
+    failWith(error)
+    const subscription = subscribe(server, WATCH, { id: ID })
+    const answer = (await subscription.next())!
+    expectMasked(answer)
+    expect(JSON.stringify(answer)).not.toMatch(/s3cret|postgresql:|db\.internal|pg_hba|node_modules|\.ts\b/)
+    expect(await subscription.next()).toBeUndefined()
+    expect(server.app.feed.watcherCount).toBe(0)
+  })
+
+  it('shows nothing of itself to a query over WebSocket', async () => {
+    failWith(error)
+    const answer = (await subscribeByWebSocket(server, OPERATIONS[0]!).next())!
+    expectMasked(answer)
+    expect(JSON.stringify(answer)).not.toMatch(/s3cret|postgresql:|db\.internal|pg_hba|node_modules|\.ts\b/)
+  })
+
+  it('shows nothing of itself when the database raises it', async () => {
+    await server.app.pool.query('drop table inventory_movements, orders, inventory_items')
+    for (const operation of OPERATIONS) {
+      const answer = await execute(server, operation)
+      expectMasked(answer)
+      expect(answer.text).not.toMatch(/relation|does not exist|42P01|prisma|select /i)
+    }
+  })
+})
+
+describe('a database that is away', () => {
+  it.each(OPERATIONS)('is named as such, and no more, to the caller of %s', async (operation) => {
+    failWith(
+      Object.assign(new Error(`connect ECONNREFUSED ${DSN}`), { code: 'ECONNREFUSED', syscall: 'connect' }),
+    )
+    const answer = await execute(server, operation)
+    expect(codesOf(answer)).toEqual(['UNAVAILABLE'])
+    expect(answer.text).not.toMatch(/s3cret|ECONNREFUSED|db\.internal/)
+  })
+
+  it('is named as such when the pool is closed', async () => {
+    const { pool } = server.app
+    await server.app.prisma.$disconnect()
+    if (!pool.ended) await pool.end()
+    for (const operation of OPERATIONS)
+      expect(codesOf(await execute(server, operation))).toEqual(['UNAVAILABLE'])
+    // closing it again with the application is refused by the pool
+    vi.spyOn(pool, 'end').mockImplementation(async () => {})
+  })
+})
+
+it('shows a caller its own mistakes as they are', async () => {
+  const answer = await execute(server, '{ orders(first: 101) { edges { node { id } } } }')
+  expect(answer.errors).toMatchObject([
+    { message: '"first" must be 0 to 100', path: ['orders'], extensions: { code: 'BAD_USER_INPUT' } },
+  ])
+})
+
+function expectMasked(answer: Answer): void {
+  expect(answer.errors?.map(({ message }) => message)).toEqual(['Unexpected error'])
+  expect(codesOf(answer)).toEqual(['INTERNAL_SERVER_ERROR'])
+}
+
+/** What a log line holds of an error: an Error has no fields of its own in JSON. */
+function describeLogged([fields]: readonly unknown[]): unknown {
+  const { err } = (fields ?? {}) as { err?: Error }
+  return [err?.message, String(err)]
+}

@@ -1,0 +1,164 @@
+import pg from 'pg'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { execute, serveTestApp, type TestServer } from '../support/graphql.ts'
+import { seed } from '../support/harness.ts'
+
+const ITEMS = 50
+const ORDERS_OF_EACH = 8
+/** The receipt that it started with, and a reservation for each order. */
+const MOVEMENTS_OF_EACH = ORDERS_OF_EACH + 1
+
+let server: TestServer
+beforeAll(async () => {
+  server = await serveTestApp()
+  const skus = Array.from({ length: ITEMS }, (_, index) => `ITEM-${index + 10}`)
+  for (const sku of skus) await seed(server.app).item({ sku, available: 100 })
+  // one order of each SKU after the other: a page of 50 orders has 50 items
+  for (let round = 0; round < ORDERS_OF_EACH; round++) {
+    const orders = await Promise.all(skus.map((sku) => seed(server.app).order({ sku })))
+    await reserveInventory(
+      server.app,
+      orders.map(({ id }) => id),
+    )
+  }
+})
+afterAll(() => server.close())
+
+/** Runs a query, and tells what it asked of the database and how many rows came back. */
+async function measure(query: string, variables: object) {
+  const asked = vi.spyOn(pg.Client.prototype, 'query')
+  const received = vi.spyOn(pg.Result.prototype as unknown as { addRow: () => void }, 'addRow')
+  try {
+    const { data, errors } = await execute(server, query, variables)
+    expect(errors).toBeUndefined()
+    const texts = asked.mock.calls.map(([config]) => (config as unknown as { text: string }).text)
+    return { data, texts, rows: received.mock.calls.length }
+  } finally {
+    asked.mockRestore()
+    received.mockRestore()
+  }
+}
+
+const ORDERS = `query ($first: Int!) {
+  orders(first: $first) {
+    edges { node {
+      id
+      inventoryItem { sku available }
+      movements { id type delta }
+      events { type version }
+    } }
+  }
+}`
+
+it('reads a page of orders, with items, movements and events, by as many statements whatever its size', async () => {
+  const small = await measure(ORDERS, { first: 5 })
+  const large = await measure(ORDERS, { first: 50 })
+  expect(small.data.orders.edges).toHaveLength(5)
+  expect(large.data.orders.edges).toHaveLength(50)
+  for (const { node } of large.data.orders.edges) {
+    expect(node).toMatchObject({ movements: [{ delta: -1 }], events: [{ version: 1 }, { version: 2 }] })
+  }
+  expect(large.texts.length, large.texts.join('\n')).toBe(small.texts.length)
+  expect(large.texts.length).toBeLessThanOrEqual(5)
+  // for each order and the one that tells whether there are more: itself, its item, a movement and two events
+  expect(large.rows).toBeLessThanOrEqual(51 * 5)
+  expect(large.rows).toBeGreaterThanOrEqual(50 * 5)
+})
+
+const ITEMS_WITH_MOVEMENTS = `query ($first: Int!, $movements: Int!) {
+  inventoryItems(first: $first) {
+    edges { node {
+      sku
+      movements(first: $movements) { edges { node { id sku } } pageInfo { hasNextPage hasPreviousPage } }
+    } }
+  }
+}`
+
+it('reads a page of items, with some movements of each, by as many statements whatever its size', async () => {
+  const small = await measure(ITEMS_WITH_MOVEMENTS, { first: 5, movements: 3 })
+  const large = await measure(ITEMS_WITH_MOVEMENTS, { first: 50, movements: 3 })
+  expect(small.data.inventoryItems.edges).toHaveLength(5)
+  expect(large.data.inventoryItems.edges).toHaveLength(50)
+  for (const { node } of large.data.inventoryItems.edges) {
+    expect(node.movements.edges).toHaveLength(3)
+    for (const edge of node.movements.edges) expect(edge.node.sku).toBe(node.sku)
+    expect(node.movements.pageInfo).toEqual({ hasNextPage: true, hasPreviousPage: false })
+  }
+  expect(large.texts.length, large.texts.join('\n')).toBe(small.texts.length)
+  expect(large.texts.length).toBeLessThanOrEqual(5)
+})
+
+it('reads of each ledger only what the page shows, not the whole', async () => {
+  const { rows, data } = await measure(ITEMS_WITH_MOVEMENTS, { first: 50, movements: 3 })
+  expect(data.inventoryItems.edges).toHaveLength(50)
+  // each page of movements has one row more, which tells whether there are more
+  expect(rows).toBeLessThanOrEqual(51 + 50 * 4)
+  const whole = await measure(ITEMS_WITH_MOVEMENTS, { first: 50, movements: 100 })
+  expect(whole.rows).toBe(ITEMS + ITEMS * MOVEMENTS_OF_EACH)
+})
+
+it('reads of each ledger only what the page shows behind a cursor, forwards and backwards', async () => {
+  const { rows } = await server.app.pool.query(
+    "select id from inventory_movements where sku = 'ITEM-30' order by id desc offset 4 limit 1",
+  )
+  const cursor = Buffer.from(`GPC:I:${rows[0].id}`).toString('base64')
+  for (const args of [`first: 2, after: "${cursor}"`, `last: 2, before: "${cursor}"`]) {
+    const query = `{ inventoryItems(first: 50) { edges { node { sku movements(${args}) { edges { node { id } } } } } } }`
+    const read = await measure(query, {})
+    const item = read.data.inventoryItems.edges.find(
+      ({ node }: { node: { sku: string } }) => node.sku === 'ITEM-30',
+    )
+    expect(item.node.movements.edges).toHaveLength(2)
+    expect(read.texts.length).toBeLessThanOrEqual(5)
+    expect(read.rows).toBeLessThanOrEqual(51 + 50 * 3)
+  }
+})
+
+it('reads a ledger by its index and no further than the page, however long it is', async () => {
+  await seed(server.app).item({ sku: 'LONG', available: 1 })
+  await server.app.pool.query(`
+    insert into inventory_movements (sku, type, delta, available_after, created_at)
+    select 'LONG', 'ADJUSTMENT', 1, n, now() from generate_series(2, 20000) as n`)
+  await server.app.pool.query('analyze inventory_movements')
+  const query = '{ inventoryItem(sku: "LONG") { movements(first: 3) { edges { node { availableAfter } } } } }'
+  const read = await measure(query, {})
+  expect(read.data.inventoryItem.movements.edges.map((edge: { node: object }) => edge.node)).toEqual(
+    [20_000, 19_999, 19_998].map((availableAfter) => ({ availableAfter })),
+  )
+  expect(read.rows).toBeLessThanOrEqual(1 + 4)
+  const text = read.texts.find((text) => text.includes('inventory_movements'))!
+  const { rows } = await server.app.pool.query(`explain (analyze, format json) ${text}`, [
+    ['LONG'],
+    [null],
+    [4],
+    [0],
+  ])
+  const scanned = nodesOf(rows[0]['QUERY PLAN'][0].Plan)
+    .filter((node) => node['Relation Name'] === 'inventory_movements')
+    .map((node) => [node['Node Type'], Number(node['Actual Rows']) <= 4])
+  expect(scanned).toContainEqual([expect.stringMatching(/^Index/), true])
+  for (const [type, isShort] of scanned)
+    expect([type, isShort]).toEqual([expect.stringMatching(/^Index/), true])
+})
+
+it('reads the orders behind the movements of a page of items by as many statements whatever its size', async () => {
+  const query = `query ($first: Int!) {
+    inventoryItems(first: $first) {
+      edges { node { movements(first: 3) { edges { node { order { id status } } } } } }
+    }
+  }`
+  const small = await measure(query, { first: 5 })
+  const large = await measure(query, { first: 50 })
+  for (const { node } of large.data.inventoryItems.edges) {
+    for (const edge of node.movements.edges) expect(edge.node.order).toMatchObject({ status: 'RESERVED' })
+  }
+  expect(large.texts.length, large.texts.join('\n')).toBe(small.texts.length)
+  expect(large.texts.length).toBeLessThanOrEqual(5)
+})
+
+type PlanNode = Record<string, unknown> & { Plans?: PlanNode[] }
+
+function nodesOf(plan: PlanNode): PlanNode[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
+}
