@@ -8,7 +8,7 @@ import type { BenchContext } from './scenario.ts'
 export type CreateOrderLoad = Pick<HttpLoad, 'connections' | 'warmUpS' | 'durationS'>
 
 const SKU = 'WIDGET'
-const LISTENING = /listening at (\S+)/
+const LISTENING = /listening at (http:[\w.:/]+)/
 
 const GRAPHQL = {
   path: '/graphql',

@@ -184,11 +184,11 @@ function text(
   content: string,
   { class: className = '', anchor = 'start' }: { class?: string; anchor?: 'start' | 'middle' | 'end' } = {},
 ): string {
-  return `<text x="${at(x)}" y="${at(y)}" class="${className}" text-anchor="${anchor}">${escape(content)}</text>`
+  return `<text x="${at(x)}" y="${at(y)}" class="${className}" text-anchor="${anchor}">${escapeXml(content)}</text>`
 }
 
 function svg(height: number, label: string, parts: readonly string[]): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escape(label)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeXml(label)}">
 <style>${STYLE}
 </style>
 <rect class="background" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
@@ -201,7 +201,7 @@ function at(position: number): string {
   return position.toFixed(1)
 }
 
-function escape(content: string): string {
+function escapeXml(content: string): string {
   return content
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -34,7 +34,7 @@ export class HttpConnection {
           // one buffer for the life of the connection, in place of one for each read
           buffer: Buffer.allocUnsafe(READ_BUFFER_BYTES),
           callback: (length, buffer) => {
-            connection.#read((buffer as Buffer).latin1Slice(0, length))
+            connection.#read((buffer as Buffer).toString('latin1', 0, length))
             return true
           },
         },

@@ -20,8 +20,8 @@ async function run(): Promise<void> {
   const recorder = new LoadRecorder(load)
   await Promise.all(lanes.map((lane) => lane.run(recorder)))
   clearTimeout(watchdog)
-  process.send!(recorder.result())
-  process.disconnect()
+  process.send?.(recorder.result())
+  process.disconnect?.()
 }
 
 /** A connection, and how to keep it busy until the recorder has enough. */

@@ -27,5 +27,5 @@ for (let isGoingOn = true; isGoingOn; ) {
   isGoingOn = recorder.record(sentAt)
 }
 await client.end()
-process.send!(recorder.result())
-process.disconnect()
+process.send?.(recorder.result())
+process.disconnect?.()

@@ -58,11 +58,18 @@ function instantiate(): Promise<void> {
   instance ??= (async () => {
     const bindingsFile = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg')
     const file = bindingsFile.replace(/\.js$/, '.wasm')
-    const imports = { './schema_engine_bg.js': bindings }
+    const imports = { './schema_engine_bg.js': { ...bindings, ...unrefTimers() } }
     const { instance } = await WebAssembly.instantiate(await readFile(file), imports)
     bindings.__wbg_set_wasm(instance.exports)
     const start = instance.exports.__wbindgen_start as () => void
     start()
   })()
   return instance
+}
+
+/** The engine's timer, under the name that its build gave it, made one that does not keep a finished process alive. */
+function unrefTimers(): Record<string, object> {
+  const names = Object.keys(bindings).filter((name) => name.startsWith('__wbg_setTimeout'))
+  const setUnrefTimeout = (callback: () => void, ms: number) => setTimeout(callback, ms >>> 0).unref()
+  return Object.fromEntries(names.map((name) => [name, setUnrefTimeout]))
 }

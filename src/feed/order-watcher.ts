@@ -9,8 +9,9 @@ import { endsWatching } from '../domain/order-status.ts'
  */
 export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   readonly orderId: string
+  readonly #afterVersion: number
   readonly #onClose: (watcher: OrderWatcher) => void
-  #version: number
+  #version = 0
   #newest: Order | undefined
   #pull: ((result: IteratorResult<Order, undefined>) => void) | undefined
   #isEnding = false
@@ -18,23 +19,22 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   /** @param afterVersion the version that the client has seen, 0 for none */
   constructor(orderId: string, afterVersion: number, onClose: (watcher: OrderWatcher) => void) {
     this.orderId = orderId
-    this.#version = afterVersion
+    this.#afterVersion = afterVersion
     this.#onClose = onClose
   }
 
-  /** The newest version that it has seen or will see next. */
+  /** The newest version that it was offered, whether or not it was to see it. */
   get version(): number {
     return this.#version
   }
 
   /** Gives the watcher a state to see, unless it knows that or a newer one. */
   offer(order: Order): void {
-    if (this.#isEnding) return
-    if (order.version > this.#version) {
-      this.#version = order.version
-      this.#newest = order
-    }
-    if (endsWatching(order.status) && order.version >= this.#version) this.#end()
+    if (this.#isEnding || order.version <= this.#version) return
+    this.#version = order.version
+    if (order.version > this.#afterVersion) this.#newest = order
+    // also where the client claims to have seen more than there is: it would wait for ever
+    if (endsWatching(order.status)) this.#end()
     this.#flush()
   }
 

@@ -15,7 +15,7 @@ const START_LIMIT_MS = 50_000
 export type Env = Record<string, string>
 
 /** How a process ended, and what it wrote. */
-export type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
 
 export type Running = {
   pid: number
