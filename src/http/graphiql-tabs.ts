@@ -4,19 +4,26 @@ export const graphiqlTabs = [
     query: `# What is in stock, and the latest orders.
 query Look {
   inventoryItems(first: 10) {
-    edges { node { sku name available reserved onHand } }
+    edges {
+      node { sku available reserved onHand }
+    }
   }
   orders(first: 5) {
-    edges { node { id sku qty status failureReason version } }
+    edges {
+      node { id sku qty status failureReason }
+    }
   }
 }
 `,
   },
   {
-    query: `# Orders two. The answer comes at once, the stock is reserved right after.
-# SCARCE-LATE, SCARCE-FAIL or SCARCE-DOWN as the SKU show what a supplier can do.
+    query: `# Orders two. Stock is reserved right after.
+# SCARCE-LATE, -FAIL and -DOWN show what a
+# supplier can do.
 mutation Order {
-  createOrder(input: { sku: "WIDGET", qty: 2 }) {
+  createOrder(
+    input: { sku: "WIDGET", qty: 2 }
+  ) {
     order { id status version }
     userErrors { code message field }
   }
@@ -24,9 +31,12 @@ mutation Order {
 `,
   },
   {
-    query: `# Watches an order: give it the id that the mutation answered.
+    query: `# Watches an order: put the id that the
+# mutation answered into the variables.
 subscription Watch($id: ID!) {
-  orderStatusChanged(id: $id) { id status failureReason supplierRef version updatedAt }
+  orderStatusChanged(id: $id) {
+    id status failureReason version updatedAt
+  }
 }
 `,
     variables: '{\n  "id": ""\n}',
