@@ -1,54 +1,17 @@
 import { verdict } from './report.ts'
 import type { ScenarioResult } from './results.ts'
-import type { Comparison, Series } from './scenario.ts'
+import type { Comparison } from './scenario.ts'
 import { formatNumber, formatTarget, median, meets, summarizeRatios } from './statistics.ts'
+import { at, MARGIN, type Scale, svg, text, WIDTH } from './svg.ts'
 
-const WIDTH = 960
-const MARGIN = 24
-const FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif'
-
-// its own background: a page may be light where the reader's system is dark
-const STYLE = `
-  text { font: 13px ${FONT}; fill: #1f2328; }
-  .title { font-size: 17px; font-weight: 600; }
-  .strong { font-weight: 600; }
-  .muted { fill: #59636e; font-size: 12px; }
-  .background { fill: #ffffff; stroke: #d1d9e0; }
-  .grid { stroke: #d1d9e0; }
-  .baseline { stroke: #59636e; stroke-width: 1.5; }
-  .range { stroke: #1f2328; stroke-width: 1.5; }
-  .target { fill: none; stroke: #8250df; stroke-width: 2.5; }
-  .target-text { fill: #8250df; font-size: 12px; }
-  .met { fill: #2da44e; }
-  .missed { fill: #d4792a; }
-  .untargeted { fill: #8c959f; }
-  .line { fill: none; stroke-width: 2.5; }
-  .s0 { stroke: #0969da; } .s1 { stroke: #bc4c00; } .s2 { stroke: #1a7f37; } .s3 { stroke: #8250df; }
-  text.s0, text.s1, text.s2, text.s3 { stroke: none; }
-  text.s0 { fill: #0969da; } text.s1 { fill: #bc4c00; } text.s2 { fill: #1a7f37; } text.s3 { fill: #8250df; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc; }
-    .muted { fill: #9198a1; }
-    .background { fill: #0d1117; stroke: #3d444d; }
-    .grid { stroke: #2f353d; }
-    .baseline { stroke: #9198a1; }
-    .range { stroke: #f0f6fc; }
-    .target { stroke: #bc8cff; } .target-text { fill: #bc8cff; }
-    .met { fill: #238636; }
-    .missed { fill: #bd6b1f; }
-    .untargeted { fill: #656c76; }
-    .s0 { stroke: #58a6ff; } .s1 { stroke: #f0883e; } .s2 { stroke: #3fb950; } .s3 { stroke: #bc8cff; }
-    text.s0 { fill: #58a6ff; } text.s1 { fill: #f0883e; } text.s2 { fill: #3fb950; } text.s3 { fill: #bc8cff; }
-  }`
-
-type Scale = (value: number) => number
+const TEXT_LENGTH_MAX = 62
 
 /** Bars from 1, the baseline, to each ratio, on a log scale, with targets marked; and the figures that have no baseline. */
 export function drawRatios(results: readonly ScenarioResult[]): string {
   const measurements = results.flatMap((result) => result.measurements)
   const comparisons = measurements.filter((measurement) => measurement.kind === 'comparison')
   const figures = measurements.filter((measurement) => measurement.kind === 'figure')
-  const plot = { left: 400, right: WIDTH - 150, top: 96, rowHeight: 52 }
+  const plot = { left: 430, right: WIDTH - 130, top: 96, rowHeight: 58 }
   const bottom = plot.top + comparisons.length * plot.rowHeight
 
   const [min, max] = ratioBounds(comparisons)
@@ -67,7 +30,10 @@ export function drawRatios(results: readonly ScenarioResult[]): string {
     const value = median(values)
     const said = [`${formatNumber(value)} ${unit}`, formatTarget(target), verdict(meets(target, value))]
     const y = bottom + 40 + row * 24
-    return text(MARGIN, y, title) + text(plot.left, y, said.filter(Boolean).join(' · '), { class: 'strong' })
+    return (
+      text(MARGIN, y, shorten(title)) +
+      text(plot.left, y, said.filter(Boolean).join(' · '), { class: 'strong' })
+    )
   })
   const height = bottom + (figures.length > 0 ? 28 + figures.length * 24 : 0) + 24
   return svg(height, 'Holdfast beside its baselines, measured in one run', [
@@ -98,8 +64,8 @@ function drawBar(comparison: Comparison, x: Scale, top: number, saidAt: number):
   const middle = top + 24
   const figures = `${formatNumber(median(holdfast))} : ${formatNumber(median(baseline))} ${unit}`
   return [
-    text(MARGIN, top + 15, title, { class: 'strong' }),
-    text(MARGIN, top + 31, against, { class: 'muted' }),
+    text(MARGIN, top + 15, shorten(title), { class: 'strong' }),
+    text(MARGIN, top + 31, shorten(against), { class: 'muted' }),
     text(MARGIN, top + 46, figures, { class: 'muted' }),
     `<rect class="${barClass}" x="${at(from)}" y="${middle - 10}" width="${at(Math.max(to - from, 1))}" height="20" rx="2"/>`,
     `<line class="range" x1="${at(x(ratio.min))}" x2="${at(x(ratio.max))}" y1="${middle}" y2="${middle}"/>`,
@@ -134,77 +100,7 @@ function ticks(min: number, max: number): number[] {
   return all.filter((tick) => tick >= min && tick <= max)
 }
 
-/** One panel for each series that a scenario gave; null where there is none. */
-export function drawGrowth(results: readonly ScenarioResult[]): string | null {
-  const series = results.flatMap(({ measurements }) => measurements.filter((one) => one.kind === 'series'))
-  if (series.length === 0) return null
-  const panelHeight = 300
-  return svg(series.length * panelHeight + MARGIN, 'How cost grows with what is stored', [
-    ...series.map((one, index) => drawPanel(one, index * panelHeight)),
-  ])
-}
-
-function drawPanel({ title, xLabel, unit, x, lines }: Series, top: number): string {
-  const plot = { left: 90, right: WIDTH - 220, top: top + 64, bottom: top + 250 }
-  const xMax = Math.max(...x, 1)
-  const yMax = Math.max(...lines.flatMap(({ values }) => values)) * 1.1 || 1
-  const atX: Scale = (value) => plot.left + (value / xMax) * (plot.right - plot.left)
-  const atY: Scale = (value) => plot.bottom - (value / yMax) * (plot.bottom - plot.top)
-  const grid = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const y = atY(yMax * share)
-    return (
-      `<line class="grid" x1="${plot.left}" x2="${plot.right}" y1="${at(y)}" y2="${at(y)}"/>` +
-      text(plot.left - 8, y + 4, formatNumber(yMax * share), { class: 'muted', anchor: 'end' })
-    )
-  })
-  const marks = x.map((value) =>
-    text(atX(value), plot.bottom + 18, value.toLocaleString('en-US'), { class: 'muted', anchor: 'middle' }),
-  )
-  const drawn = lines.map(({ name, values }, index) => {
-    const points = values.map((value, point) => `${at(atX(x[point]!))},${at(atY(value))}`).join(' ')
-    const color = `s${index % 4}`
-    return (
-      `<polyline class="line ${color}" points="${points}"/>` +
-      text(plot.right + 12, plot.top + 14 + index * 20, name, { class: color })
-    )
-  })
-  return [
-    text(MARGIN, top + 36, title, { class: 'title' }),
-    text(plot.left, top + 54, unit, { class: 'muted' }),
-    text((plot.left + plot.right) / 2, plot.bottom + 36, xLabel, { class: 'muted', anchor: 'middle' }),
-    ...grid,
-    ...marks,
-    ...drawn,
-  ].join('')
-}
-
-function text(
-  x: number,
-  y: number,
-  content: string,
-  { class: className = '', anchor = 'start' }: { class?: string; anchor?: 'start' | 'middle' | 'end' } = {},
-): string {
-  return `<text x="${at(x)}" y="${at(y)}" class="${className}" text-anchor="${anchor}">${escapeXml(content)}</text>`
-}
-
-function svg(height: number, label: string, parts: readonly string[]): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeXml(label)}">
-<style>${STYLE}
-</style>
-<rect class="background" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
-${parts.join('\n')}
-</svg>
-`
-}
-
-function at(position: number): string {
-  return position.toFixed(1)
-}
-
-function escapeXml(content: string): string {
-  return content
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
+/** What fits left of the bars. */
+function shorten(content: string): string {
+  return content.length <= TEXT_LENGTH_MAX ? content : `${content.slice(0, TEXT_LENGTH_MAX - 1)}…`
 }

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
-import { drawGrowth, drawRatios } from './draw.ts'
+import { drawRatios } from './draw.ts'
+import { drawGrowth } from './draw-growth.ts'
 import type { Measurement, Scenario } from './scenario.ts'
 
 /** Where and when something was measured. */

@@ -60,11 +60,12 @@ export function readConfig(env: Record<string, string | undefined>) {
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   )
   const parsed = variables.safeParse(set)
-  const problems = parsed.success
-    ? findConflicts(parsed.data)
-    : parsed.error.issues.map((issue) =>
-        problem(String(issue.path[0]), set[String(issue.path[0])], issue.message),
-      )
+  const problems = [
+    ...(parsed.error?.issues ?? []).map(({ path: [name], message }) =>
+      problem(String(name), set[String(name)], message),
+    ),
+    ...findConflicts(set),
+  ]
   if (!parsed.success || problems.length > 0) {
     throw new ConfigError(`Holdfast cannot start:\n${problems.map((text) => `  ${text}`).join('\n')}`)
   }
@@ -92,9 +93,9 @@ export function readConfig(env: Record<string, string | undefined>) {
 }
 
 /** What is wrong only together with another variable. */
-function findConflicts(data: z.infer<typeof variables>): string[] {
+function findConflicts(set: Record<string, string | undefined>): string[] {
   const problems: string[] = []
-  if (data.NODE_ENV === 'production' && data.SUPPLIER_URL === undefined) {
+  if (set.NODE_ENV === 'production' && set.SUPPLIER_URL === undefined) {
     problems.push(
       problem(
         'SUPPLIER_URL',
@@ -103,13 +104,9 @@ function findConflicts(data: z.infer<typeof variables>): string[] {
       ),
     )
   }
-  if (data.ROLE !== 'all' && data.DATABASE_URL === undefined) {
+  if ((set.ROLE === 'api' || set.ROLE === 'worker') && set.DATABASE_URL === undefined) {
     problems.push(
-      problem(
-        'DATABASE_URL',
-        undefined,
-        `the database that all processes share: ROLE=${data.ROLE} needs one`,
-      ),
+      problem('DATABASE_URL', undefined, `the database that all processes share: ROLE=${set.ROLE} needs one`),
     )
   }
   return problems

@@ -60,6 +60,12 @@ describe('the configuration', () => {
     expect(errorOf(env as unknown as Record<string, string>)).toContain(expected)
   })
 
+  test('names what is wrong only together with another variable beside the rest', () => {
+    const message = errorOf({ PORT: '99999', ROLE: 'api' })
+    expect(message).toContain('PORT is "99999"')
+    expect(message).toContain('DATABASE_URL is not set')
+  })
+
   test('does not show a password that stands in a wrong URL', () => {
     const message = errorOf({ DATABASE_URL: 'mysql://root:secret@db/x' })
     expect(message).toContain('DATABASE_URL')

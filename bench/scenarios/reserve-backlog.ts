@@ -1,9 +1,10 @@
 import { reserveSetBased } from '../baseline/reserve-set-based.ts'
 import type { BenchContext, Measurement, Scenario } from '../scenario.ts'
 import { pickByZipf, pickEvenly, skuNames, storeBacklog, storeItems } from '../support/backlog.ts'
-import { startHoldfast, startProgram } from '../support/child-process.ts'
 import { assertNoBreaches, openDatabase } from '../support/database.ts'
 import { measureDrain } from '../support/drain.ts'
+import { startHoldfast, startPerOrderWorker } from '../support/holdfast.ts'
+import { takeTurns } from '../take-turns.ts'
 
 const ORDERS = 20_000
 const ORDERS_QUICK = 2_000
@@ -38,15 +39,12 @@ async function compare(
   skus: string[],
   ratioMin: number,
 ): Promise<Measurement[]> {
-  const holdfast: number[] = []
-  const perOrder: number[] = []
-  const ceiling: number[] = []
-  for (let repetition = 0; repetition < context.repetitions; repetition++) {
-    context.log(`reserve-backlog: ${title}, ${repetition + 1} of ${context.repetitions}`)
-    holdfast.push(await drainByHoldfast(context, skus))
-    perOrder.push(await drainPerOrder(context, skus))
-    ceiling.push(await reserveAtOnce(context, skus))
-  }
+  context.log(`reserve-backlog: ${title}`)
+  const { holdfast, perOrder, atOnce } = await takeTurns(context, {
+    holdfast: () => drainByHoldfast(context, skus),
+    perOrder: () => drainPerOrder(context, skus),
+    atOnce: () => reserveAtOnce(context, skus),
+  })
   const line = {
     kind: 'comparison' as const,
     title: `reserving ${skus.length.toLocaleString('en')} orders of ${title}`,
@@ -63,7 +61,7 @@ async function compare(
     {
       ...line,
       against: 'one SQL statement for all',
-      baseline: ceiling,
+      baseline: atOnce,
       target: { kind: 'at-least', value: CEILING_SHARE_MIN },
     },
   ]
@@ -81,11 +79,9 @@ async function drainByHoldfast(context: BenchContext, skus: string[]): Promise<n
 async function drainPerOrder(context: BenchContext, skus: string[]): Promise<number> {
   await using database = await openDatabase(context)
   await storeItems(database.client, ITEMS)
-  await using _worker = await startProgram('bench/baseline/reserve-per-order.ts', {
-    DATABASE_URL: database.url,
-  })
-  const rate = await measureDrain(database, skus)
-  return rate
+  await using _worker = await startPerOrderWorker(database.url)
+  // awaited here: what is disposed at the end is in use until then
+  return await measureDrain(database, skus)
 }
 
 async function reserveAtOnce(context: BenchContext, skus: string[]): Promise<number> {

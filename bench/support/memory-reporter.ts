@@ -1,7 +1,11 @@
-// Loaded into a server that is measured: tells the benchmark what the process holds, by the channel to its parent.
+// Loaded into a server that is measured: tells what the process holds, in bytes, to whoever asks on this port.
 
-process.on('message', ({ collects }: { collects: boolean }) => {
-  if (collects) globalThis.gc?.()
+import { createServer } from 'node:http'
+
+createServer((request, response) => {
+  if (request.url === '/after-gc') globalThis.gc?.()
   const { rss, heapUsed } = process.memoryUsage()
-  process.send?.({ rss, heap: heapUsed })
+  response.setHeader('content-type', 'application/json').end(JSON.stringify({ rss, heapUsed }))
 })
+  .listen(Number(process.env.MEMORY_REPORTER_PORT), '127.0.0.1')
+  .unref()

@@ -27,10 +27,17 @@ export async function withSchemaEngine<Result>(
 ): Promise<Result> {
   await instantiate()
   const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'holdfast-migrate' })
+  const scripts = new AtomicScripts(pool)
   try {
     const datamodels: [string, string][] = [['schema.prisma', await readFile(schemaPath, 'utf8')]]
-    const adapter = bindMigrationAwareSqlAdapterFactory(new AtomicScripts(pool))
-    return await work(await bindings.SchemaEngine.new({ datamodels }, () => {}, adapter))
+    const engine = await bindings.SchemaEngine.new(
+      { datamodels },
+      () => {},
+      bindMigrationAwareSqlAdapterFactory(scripts),
+    )
+    return await work(engine)
+  } catch (cause) {
+    throw scripts.failure ? new Error(`A migration failed: ${scripts.failure.message}`, { cause }) : cause
   } finally {
     // the engine's own advisory lock lives as long as its connection: left open, the next start waits 10 s for it
     await pool.end()
@@ -42,10 +49,18 @@ export async function withSchemaEngine<Result>(
  * commits each piece alone; PostgreSQL runs a script sent whole as one transaction.
  */
 class AtomicScripts extends PrismaPg {
+  failure: Error | undefined
+
   override async connect() {
     const connection = await super.connect()
     connection.executeScript = async (script) => {
-      await connection.underlyingDriver().query(script)
+      try {
+        await connection.underlyingDriver().query(script)
+      } catch (cause) {
+        // the engine would say "external error" and nothing of what PostgreSQL said
+        this.failure = cause as Error
+        throw cause
+      }
     }
     return connection
   }

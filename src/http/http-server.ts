@@ -4,7 +4,7 @@ import { answerFrameworkError } from '../rest/problem.ts'
 import { restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
 import { graphqlRoutes } from './graphql-routes.ts'
-import { BODY_SIZE_MAX_BYTES, createGraphQLServer } from './graphql-server.ts'
+import { BODY_SIZE_MAX_BYTES, createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
 
@@ -30,6 +30,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
     const graphql = createGraphQLServer(app)
+    http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
     await http.register(graphqlRoutes(graphql))
     await http.register(restApi(app))
     const closeWebSockets = serveGraphqlWebSocket(http.server, graphql)

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { notifyWatchers } from '../../src/sql/notify-watchers.ts'
-import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   type Answer,
@@ -43,13 +42,19 @@ async function seedOrder(sku = 'PLENTY'): Promise<string> {
   return (await seed(server.app).order({ sku, qty: 2 })).id
 }
 
+/** Has an order of what there is none of go to its supplier, who refuses it: FAILED at version 3. */
+async function refuse(id: string): Promise<void> {
+  await reserveInventory(server.app, [id])
+  await server.app.groups.settleSupplierOutcome.submit({ orderId: id, step: 1, outcome: { kind: 'refused' } })
+}
+
 const changed = (answer: Answer | undefined) => answer?.data?.orderStatusChanged
 const isWatched = (count = 1) => eventually(() => server.app.feed.watcherCount === count)
 
 describe.each([
-  ['server-sent events', subscribeBySse],
+  ['SSE', subscribeBySse],
   ['WebSocket', subscribeByWebSocket],
-])('orderStatusChanged by %s', (_name, transport) => {
+])('orderStatusChanged by %s', (name, transport) => {
   const subscribe = (variables: object, to: { url: string } = server) => {
     const subscription = transport(to, WATCH, variables)
     subscriptions.push(subscription)
@@ -57,7 +62,9 @@ describe.each([
   }
 
   it('shows the order as it stands and then what becomes of it, each time with all that belongs to it', async () => {
-    const id = await seedOrder('NONE')
+    const sku = `NONE-${name}`
+    await seed(server.app).item({ sku })
+    const id = await seedOrder(sku)
     const subscription = subscribe({ id })
     expect(changed(await subscription.next())).toEqual({
       id,
@@ -100,27 +107,36 @@ describe.each([
   })
 
   it('completes once the order has failed', async () => {
-    const id = await seedOrder()
-    const subscription = subscribe({ id })
-    await subscription.next()
-    await failOrders(server.app, [id])
+    const id = await seedOrder('NONE')
+    const subscription = subscribe({ id, afterVersion: 2 })
+    await isWatched()
+    await refuse(id)
     expect(changed(await subscription.next())).toMatchObject({
       status: 'FAILED',
-      failureReason: 'INTERNAL_ERROR',
+      failureReason: 'SUPPLIER_REFUSED',
+      version: 3,
     })
     expect(await subscription.next()).toBeUndefined()
   })
 
-  it.each([undefined, 2, 1_000])(
+  it.each([undefined, 3, 1_000])(
     'completes for an order that has failed, after version %j',
     async (afterVersion) => {
-      const id = await seedOrder()
-      await failOrders(server.app, [id])
+      const id = await seedOrder('NONE')
+      await refuse(id)
       const subscription = subscribe({ id, afterVersion })
-      if (afterVersion === undefined) expect(changed(await subscription.next())).toMatchObject({ version: 2 })
+      if (afterVersion === undefined) expect(changed(await subscription.next())).toMatchObject({ version: 3 })
       expect(await subscription.next()).toBeUndefined()
     },
   )
+
+  it('completes once the order has failed for a client that claims to have seen more', async () => {
+    const id = await seedOrder('NONE')
+    const subscription = subscribe({ id, afterVersion: 1_000 })
+    await isWatched()
+    await refuse(id)
+    expect(await subscription.next()).toBeUndefined()
+  })
 
   it('stays open when the order is reserved', async () => {
     const id = await seedOrder()

@@ -1,0 +1,53 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { type Env, startServer } from '../child-process.ts'
+
+const MEMORY_REPORTER = new URL('memory-reporter.ts', import.meta.url).href
+
+/** A program of this repository that runs beside the benchmark. Disposing of it ends it. */
+export type Program = AsyncDisposable & { url: string; pid: number }
+
+/** Memory of a process, in bytes: what it holds in main memory, and V8's heap in use. */
+export type Memory = { rss: number; heapUsed: number }
+
+/** Starts `src/server.ts` on a free port and waits until it listens. Without ROLE it is API and worker in one. */
+export async function startHoldfast(env: Env): Promise<Program> {
+  const { url, pid, stop } = await startServer(
+    'src/server.ts',
+    { PORT: '0', SUPPLIER_URL: 'simulated', ...env },
+    /Readiness:?\s+(http:\S+)\/health\/ready/,
+  )
+  return { url, pid, [Symbol.asyncDispose]: stop }
+}
+
+/** The same, with somebody inside who can be asked about memory. */
+export async function startHoldfastWithMemory(env: Env) {
+  const port = await findFreePort()
+  const holdfast = await startHoldfast({
+    ...env,
+    NODE_OPTIONS: `--expose-gc --import=${MEMORY_REPORTER}`,
+    MEMORY_REPORTER_PORT: String(port),
+  })
+  const ask = async (path: string) =>
+    (await fetch(`http://127.0.0.1:${port}${path}`)).json() as Promise<Memory>
+  return { ...holdfast, readMemory: () => ask('/'), collectAndReadMemory: () => ask('/after-gc') }
+}
+
+/** Starts the worker that reserves one order at a time. */
+export async function startPerOrderWorker(databaseUrl: string): Promise<Program> {
+  const { url, pid, stop } = await startServer(
+    'bench/baseline/reserve-per-order.ts',
+    { DATABASE_URL: databaseUrl },
+    /(ready)/,
+  )
+  return { url, pid, [Symbol.asyncDispose]: stop }
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' ? address!.port : 0
+}
