@@ -22,6 +22,8 @@ export type ServerProcess = {
 }
 
 const running = new Set<ChildProcess>()
+const logDirs = new Set<string>()
+let isEnding = false
 
 /**
  * Starts `node <script>` and waits until it has written where it listens. What it writes goes to a file: logging stays
@@ -33,6 +35,7 @@ const running = new Set<ChildProcess>()
  */
 export async function startServer(script: string, env: Env, announcement: RegExp): Promise<ServerProcess> {
   const logDir = await mkdtemp(join(tmpdir(), 'holdfast-bench-log-'))
+  logDirs.add(logDir)
   const logFile = join(logDir, 'log')
   const log = await open(logFile, 'w')
   const child = start(script, [], env, ['ignore', log.fd, log.fd, 'ipc'])
@@ -41,7 +44,7 @@ export async function startServer(script: string, env: Env, announcement: RegExp
   child.disconnect()
   const stop = async () => {
     await end(child, script)
-    await rm(logDir, { recursive: true, force: true })
+    await removeLog(logDir)
   }
   try {
     const url = await waitForUrl(child, script, logFile, announcement)
@@ -74,9 +77,16 @@ export async function runProcess<Result>(script: string, options: object, env: E
   return result
 }
 
-/** Ends everything that was started here and still runs, by its pid. */
+/** Ends everything that was started here and still runs, by its pid, and lets nothing more start. */
 export async function endProcesses(): Promise<void> {
+  isEnding = true
   await Promise.all([...running].map((child) => end(child, 'a process').catch(() => {})))
+  await Promise.all([...logDirs].map(removeLog))
+}
+
+async function removeLog(logDir: string): Promise<void> {
+  await rm(logDir, { recursive: true, force: true })
+  logDirs.delete(logDir)
 }
 
 function start(
@@ -85,6 +95,7 @@ function start(
   env: Env,
   stdio: ('ignore' | 'inherit' | 'pipe' | 'ipc' | number)[],
 ) {
+  if (isEnding) throw new Error('The benchmark is being stopped')
   const child = fork(join(ROOT, script), args, {
     cwd: ROOT,
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },

@@ -18,6 +18,9 @@ const USAGE = `npm run bench -- [options]
 /** The least of which a median says something. */
 const REPETITIONS = 3
 
+/** Somebody has had enough: what fails from here on fails because everything is being stopped. */
+let isInterrupted = false
+
 type Options = { isQuick: boolean; isWriting: boolean; chosen: Scenario[] }
 
 /** @returns null where there is nothing to run, as what was asked for has been printed */
@@ -68,6 +71,8 @@ async function runAll({ isQuick, chosen }: Options, database: DatabaseServer) {
       })
       results.push({ name: scenario.name, description: scenario.description, environment, measurements })
     } catch (error) {
+      // the process ends once everything is stopped: nothing more is to be said or started
+      if (isInterrupted) return new Promise<never>(() => {})
       failures++
       log(`${scenario.name} FAILED: ${error instanceof Error ? error.stack : error}`)
     }
@@ -91,7 +96,10 @@ async function main(): Promise<number> {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    process.once(signal, () => stop().finally(() => process.exit(code)))
+    process.once(signal, () => {
+      isInterrupted = true
+      stop().finally(() => process.exit(code))
+    })
   }
   try {
     const { results, failures } = await runAll(options, await starting)
@@ -108,6 +116,9 @@ async function main(): Promise<number> {
     await stop()
   }
 }
+
+// a reader that goes away, like `head`, must not keep the database from being stopped
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 try {
   process.exitCode = await main()

@@ -43,6 +43,16 @@ export async function startPerOrderWorker(databaseUrl: string): Promise<Program>
   return { url, pid, [Symbol.asyncDispose]: stop }
 }
 
+/** Starts the server that takes each order in a transaction of its own. */
+export async function startStockYoga(databaseUrl: string): Promise<Program> {
+  const { url, pid, stop } = await startServer(
+    'bench/baseline/stock-yoga.ts',
+    { DATABASE_URL: databaseUrl },
+    /listening at (http:\S+)/,
+  )
+  return { url, pid, [Symbol.asyncDispose]: stop }
+}
+
 async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

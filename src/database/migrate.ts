@@ -10,6 +10,13 @@ const schemaPath = fileURLToPath(new URL('../../prisma/schema.prisma', import.me
 
 const NO_FILTERS = { externalTables: [], externalEnums: [] }
 
+/**
+ * graphile-worker's `add_jobs` looks for jobs under the new ones' keys. Its plan is made while the table is small, reads
+ * the table whole, and is kept: with 100,000 jobs waiting, a call took 12.1 ms, and takes 1.0 ms by the index.
+ */
+const KEEP_ADD_JOBS_ON_ITS_INDEX =
+  'alter function graphile_worker.add_jobs(graphile_worker.job_spec[], boolean) set enable_seqscan = off'
+
 /** Any number, as long as every version of Holdfast takes the same: two servers that start at once migrate in turn. */
 const MIGRATION_LOCK = 4_716_253_908
 
@@ -33,6 +40,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
     )
     // before any worker: two that migrate graphile-worker's schema at once trip over each other
     await runMigrations({ connectionString: databaseUrl })
+    await client.query(KEEP_ADD_JOBS_ON_ITS_INDEX)
     return appliedMigrationNames
   } finally {
     await client.end()

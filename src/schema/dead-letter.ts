@@ -1,7 +1,8 @@
+import { validate as isUuid } from 'uuid'
 import type { Prisma } from '../generated/prisma/client.ts'
 import { retryDeadLetters } from '../use-cases/retry-dead-letters.ts'
 import { builder } from './builder.ts'
-import { pageSizes } from './page.ts'
+import { assertCursor, pageSizes } from './page.ts'
 
 const DeadLetter = builder.prismaObject('DeadLetter', {
   description: 'Work that was given up and ended its order, until an operator retries it.',
@@ -24,8 +25,14 @@ builder.queryField('deadLetters', (t) =>
       description: 'Dead letters that nobody has retried, newest first.',
       cursor: 'id',
       ...pageSizes,
-      resolve: (query, _root, _args, { app }) =>
-        app.prisma.deadLetter.findMany({ ...query, where: { retriedAt: null }, orderBy: { id: 'desc' } }),
+      resolve: (query, _root, _args, { app }) => {
+        assertCursor(query.cursor?.id, isUuid)
+        return app.prisma.deadLetter.findMany({
+          ...query,
+          where: { retriedAt: null },
+          orderBy: { id: 'desc' },
+        })
+      },
     },
     { name: 'DeadLetterConnection' },
     { name: 'DeadLetterEdge' },

@@ -1,19 +1,14 @@
 import type { Order } from '../domain/order.ts'
 import { eventOf } from '../domain/order-status.ts'
-import { ORDER_COLUMNS, prepare, type Queryable } from './statement.ts'
+import { prepare, type Queryable } from './statement.ts'
 
-/** An order to be written. `caller` and `key` are its idempotency key, `key` null for none. */
-export type NewOrder = {
-  id: string
-  sku: string
-  qty: number
-  createdAt: Date
-  caller: string
-  key: string | null
-}
+/** An order to be written, with its idempotency key, or null for none. */
+export type NewOrder = { id: string; sku: string; qty: number; caller: string; key: string | null }
 
-/** What became of a new order, in the place it had in the input. Without an order: the SKU is unknown or the key taken. */
-export type InsertedOrder = { isSkuKnown: boolean; order: Order | null }
+/** What became of a new order. Its caller's key may have been taken by another order before. */
+export type Insertion =
+  | { outcome: 'created'; order: Order }
+  | { outcome: 'unknown-sku' | 'key-taken'; order: null }
 
 /**
  * Writes orders with their keys, events and jobs, all or none of it: one statement is one transaction.
@@ -21,50 +16,55 @@ export type InsertedOrder = { isSkuKnown: boolean; order: Order | null }
  * No row of `inventory_items` is locked, so orders come in while their SKU is being reserved.
  *
  * @param task the task that each order's job runs
+ * @returns what became of each order, in the place it had in the input
  */
 export async function insertOrders(
   on: Queryable,
   orders: readonly NewOrder[],
-  { task, attemptsMax }: { task: string; attemptsMax: number },
-): Promise<InsertedOrder[]> {
+  { createdAt, task, attemptsMax }: { createdAt: Date; task: string; attemptsMax: number },
+): Promise<Insertion[]> {
   const rows = await run(on, [
     orders.map((order) => order.id),
     orders.map((order) => order.sku),
     orders.map((order) => order.qty),
-    orders.map((order) => order.createdAt),
     orders.map((order) => order.caller),
     orders.map((order) => order.key),
+    createdAt,
     'PENDING',
     eventOf(null, 'PENDING', null),
     task,
     attemptsMax,
   ])
-  return rows.map(({ isSkuKnown, ...order }) => ({ isSkuKnown, order: order.id === null ? null : order }))
+  // only exceptions come back: most batches have none, and reading rows costs more than writing them here
+  const exceptions = new Map(rows.map((row) => [Number(row.turn) - 1, row.outcome]))
+  return orders.map((order, index) => {
+    const outcome = exceptions.get(index)
+    return outcome ? { outcome, order: null } : { outcome: 'created', order: asCreated(order, createdAt) }
+  })
 }
 
-const run = prepare<Order & { isSkuKnown: boolean }>(
+const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
   'insert-orders',
   `with input as (
     select *
-    from unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::text[], $6::text[])
-      with ordinality as input (id, sku, qty, created_at, caller, key, turn)
+    from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[])
+      with ordinality as input (id, sku, qty, caller, key, turn)
   ), known as (
     select input.* from input join inventory_items using (sku)
   ), claimed as (
     -- in the keys' order: two statements that claim the same keys wait for each other in turn, never in a circle
     insert into idempotency_keys (caller, key, order_id, sku, qty, created_at)
-    select caller, key, id, sku, qty, created_at from known where key is not null order by caller, key
+    select caller, key, id, sku, qty, $6::timestamptz from known where key is not null order by caller, key
     on conflict do nothing
     returning order_id
   ), fresh as (
     select * from known where key is null or id in (select order_id from claimed)
   ), created as (
     insert into orders (id, sku, qty, status, version, created_at, updated_at)
-    select id, sku, qty, $7::order_status, 1, created_at, created_at from fresh
-    returning orders.*
+    select id, sku, qty, $7::order_status, 1, $6, $6 from fresh
   ), recorded as (
     insert into order_events (order_id, version, type, to_status, at)
-    select id, version, $8::order_event_type, status, created_at from created
+    select id, 1, $8::order_event_type, $7, $6 from fresh
   ), enqueued as (
     -- one call for all: each notifies, and a notifying commit takes an instance-wide lock
     select count(*) as jobs from graphile_worker.add_jobs(array(
@@ -75,11 +75,29 @@ const run = prepare<Order & { isSkuKnown: boolean }>(
     ))
     where exists (select from fresh)
   )
-  select (known.id is not null) as "isSkuKnown", ${ORDER_COLUMNS}
+  select
+    input.turn,
+    case when exists (select from known where known.turn = input.turn) then 'key-taken' else 'unknown-sku' end as outcome
   from input
-  left join known using (turn)
-  left join created as orders on orders.id = known.id
-  -- a query that nothing reads is not run
-  cross join (select coalesce(sum(jobs), 0) from enqueued) as enqueued
-  order by turn`,
+  where input.turn not in (select turn from fresh)
+    -- a query that nothing reads is not run
+    or (select sum(jobs) from enqueued) < 0`,
 )
+
+/** The order as the statement writes it. */
+function asCreated({ id, sku, qty }: NewOrder, createdAt: Date): Order {
+  return {
+    id,
+    sku,
+    qty,
+    status: 'PENDING',
+    failureReason: null,
+    supplierRef: null,
+    supplierStep: 0,
+    supplierAttempts: 0,
+    supplierRechecks: 0,
+    version: 1,
+    createdAt,
+    updatedAt: createdAt,
+  }
+}

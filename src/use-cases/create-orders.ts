@@ -48,23 +48,20 @@ export async function createOrders(app: App, requests: CreateOrderRequest[]): Pr
     id: uuidv7(),
     sku,
     qty,
-    createdAt,
     caller,
     key: idempotencyKey,
   }))
-  const inserted = await insertOrders(app.pool, orders, {
-    task: 'reserve-inventory',
-    attemptsMax: JOB_ATTEMPTS_MAX,
-  })
-  app.onEvents(inserted.flatMap(({ order }) => (order ? [creation(order)] : [])))
+  const task = { createdAt, task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
+  const insertions = await insertOrders(app.pool, orders, task)
+  app.onEvents(insertions.flatMap(({ order }) => (order ? [creation(order)] : [])))
 
-  const repeated = requests.filter((_, index) => inserted[index]!.isSkuKnown && !inserted[index]!.order)
+  const repeated = requests.filter((_, index) => insertions[index]!.outcome === 'key-taken')
   const earlier = repeated.length > 0 ? await findEarlier(app, repeated) : new Map<string, KeyedOrder>()
 
   return requests.map((request, index) => {
-    const { order, isSkuKnown } = inserted[index]!
+    const { outcome, order } = insertions[index]!
     if (order) return { order, userErrors: [] }
-    return isSkuKnown ? repeat(request, earlier.get(keyOf(request))) : unknownSku(request.sku)
+    return outcome === 'key-taken' ? repeat(request, earlier.get(keyOf(request))) : unknownSku(request.sku)
   })
 }
 

@@ -41,10 +41,24 @@ async function seedOrders(count: number): Promise<string[]> {
 async function eavesdrop() {
   const client = new pg.Client({ connectionString: testApp.databaseUrl })
   const heard: string[] = []
-  client.on('notification', ({ payload }) => heard.push(payload ?? ''))
+  const isOver = new Promise<void>((resolve) => {
+    client.on('notification', ({ channel, payload }) => {
+      if (channel === 'over') resolve()
+      else heard.push(payload ?? '')
+    })
+  })
   await client.connect()
   await client.query(`listen ${ORDER_CHANNEL}`)
-  return { heard, end: () => client.end() }
+  await client.query('listen over')
+  return {
+    /** All that was said until now: notifications arrive in the order of their commits. */
+    hearAll: async () => {
+      await client.query('notify over')
+      await isOver
+      await client.end()
+      return heard
+    },
+  }
 }
 
 describe('a change', () => {
@@ -63,23 +77,21 @@ describe('a change', () => {
   it('of 300 orders in one transaction reaches 300 watchers by one notification', async () => {
     const ids = await seedOrders(300)
     const watchers = await Promise.all(ids.map((id) => watchOrder(app, id, 1)))
-    const { heard, end } = await eavesdrop()
+    const { hearAll } = await eavesdrop()
     await reserveInventory(app, ids)
     const seen = await Promise.all(watchers.map(async (watcher) => (await watcher.next()).value))
     expect(seen.map((order) => order?.id)).toEqual(ids)
     for (const order of seen) expect(order).toMatchObject({ status: 'RESERVED', version: 2 })
-    expect(heard).toHaveLength(1)
-    await end()
+    expect(await hearAll()).toHaveLength(1)
   })
 
   it('of more than one notification holds reaches everyone by two', async () => {
     const ids = await seedOrders(301)
     const watchers = await Promise.all(ids.map((id) => watchOrder(app, id, 1)))
-    const { heard, end } = await eavesdrop()
+    const { hearAll } = await eavesdrop()
     await reserveInventory(app, ids)
     for (const watcher of watchers) expect(await versionOf(watcher.next())).toBe(2)
-    expect(heard).toHaveLength(2)
-    await end()
+    expect(await hearAll()).toHaveLength(2)
   })
 
   it('reaches each of several watchers of one order', async () => {

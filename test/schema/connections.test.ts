@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
@@ -13,6 +14,12 @@ const CONNECTIONS = [
   {
     name: 'orders of a SKU',
     field: 'orders(filter: { sku: "BUSY" } $args) { $page }',
+    node: 'id',
+    cursorOf: (id: string) => `S:${id}`,
+  },
+  {
+    name: 'deadLetters',
+    field: 'deadLetters($args) { $page }',
     node: 'id',
     cursorOf: (id: string) => `S:${id}`,
   },
@@ -57,7 +64,14 @@ beforeAll(async () => {
     "select id from inventory_movements where sku = 'BUSY' order by id desc",
   )
   const movements = rows.map(({ id }) => String(id))
+  const letters = Array.from({ length: 23 }, () => uuidv7())
+  await server.app.pool.query(
+    `insert into dead_letters (id, order_id, task, payload, error, attempts, created_at)
+    select id, $2, 'reserve-inventory', '{}', 'broken', 8, now() from unnest($1::uuid[]) as id`,
+    [letters, busy[0]],
+  )
   held.orders = all
+  held.deadLetters = letters.toReversed()
   held['orders of a SKU'] = busy
   held.inventoryItems = ['BUSY', ...Array.from({ length: 17 }, (_, index) => `ITEM-${index + 10}`)]
   held.movements = movements

@@ -1,0 +1,72 @@
+import type { App } from '../../src/app.ts'
+import { createGraphQLServer } from '../../src/http/graphql-server.ts'
+import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
+import { createInventoryItem } from '../../src/use-cases/create-inventory-item.ts'
+import { createOrder } from '../../src/use-cases/create-orders.ts'
+import { failOrders } from '../../src/use-cases/fail-orders.ts'
+import { listMovements } from '../../src/use-cases/list-movements.ts'
+import { rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
+import {
+  findOrderForSupplierCall,
+  settleSupplierOutcomes,
+} from '../../src/use-cases/settle-supplier-outcomes.ts'
+import { sweep } from '../../src/use-cases/sweep.ts'
+import { watchOrder } from '../../src/use-cases/watch-order.ts'
+import { QUERIES } from './queries.ts'
+
+const SCARCE = 'SCARCE'
+
+/** Does once everything that Holdfast does for callers and for jobs, so that each of its statements runs. */
+export async function exercise(app: App, { orderId, sku }: { orderId: string; sku: string }): Promise<void> {
+  await reserve(app, sku)
+  await goToTheSupplier(app)
+  const watch = await watchOrder(app, orderId, 0)
+  await watch.next()
+  await watch.return?.()
+  await adjustInventory(app, { sku, delta: 1, reason: 'counted', expectedAvailable: null, actor: 'bench' })
+  await listMovements(app, { sku, limit: 20 })
+  await rescueJobs(app, { alsoUnknown: false })
+  await sweep(app)
+  await query(app, { orderId, sku })
+}
+
+async function reserve(app: App, sku: string): Promise<void> {
+  // twice under the same key: the second finds the first
+  const request = { sku, qty: 1, idempotencyKey: `exercise ${Date.now()}`, caller: 'bench' }
+  const { order } = await createOrder(app, request)
+  await createOrder(app, request)
+  await app.groups.reserveInventory.submit(order!.id)
+}
+
+async function goToTheSupplier(app: App): Promise<void> {
+  await createInventoryItem(app, { sku: SCARCE, name: 'Scarce', available: 0, actor: 'bench' })
+  const request = { sku: SCARCE, qty: 1, idempotencyKey: null, caller: 'bench' }
+  for (const end of ['ok', 'fail'] as const) {
+    const { order } = await createOrder(app, request)
+    const orderId = order!.id
+    await app.groups.reserveInventory.submit(orderId)
+    await findOrderForSupplierCall(app, orderId, 1)
+    await settleSupplierOutcomes(app, [{ orderId, step: 1, outcome: { kind: 'accepted', ref: 'ref' } }])
+    if (end === 'ok') await settleSupplierOutcomes(app, [{ orderId, step: 2, outcome: { kind: 'ok' } }])
+    else await giveUp(app, orderId)
+  }
+}
+
+async function giveUp(app: App, orderId: string): Promise<void> {
+  const payload = { orderId, step: 2 }
+  const deadLetter = { task: 'check-supplier-status' as const, payload, error: 'bench', attempts: 8 }
+  await failOrders(app, [{ orderId, deadLetter }])
+}
+
+async function query(app: App, variables: object): Promise<void> {
+  const server = createGraphQLServer(app)
+  for (const { text } of QUERIES) {
+    const response = await server.fetch('http://bench/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: text, variables }),
+    })
+    const { errors } = (await response.json()) as { errors?: unknown[] }
+    if (errors) throw new Error(JSON.stringify(errors))
+  }
+}
