@@ -1,4 +1,4 @@
-import { readConfig } from '../src/config.ts'
+import { readConfigOrExit } from '../src/config.ts'
 import { createApp } from '../src/create-app.ts'
 import { migrate } from '../src/database/migrate.ts'
 import { createLogger } from '../src/observability/logger.ts'
@@ -6,7 +6,7 @@ import { seedDemoCatalogue } from '../src/use-cases/seed-demo-catalogue.ts'
 
 // `npm run seed`: the demo catalogue into the database at DATABASE_URL. Again changes nothing.
 
-const { databaseUrl, supplierPolicy } = readConfig(process.env)
+const { databaseUrl, supplierPolicy } = readConfigOrExit()
 if (!databaseUrl) {
   process.stderr.write(
     'DATABASE_URL is not set: the embedded database has the demo catalogue from its first start\n',

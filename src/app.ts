@@ -3,7 +3,8 @@ import type { TransactionContext } from './database/transaction.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
 import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
-import type { CreateOrderRequest, CreateOrderResult } from './use-cases/create-orders.ts'
+import type { Insertion } from './sql/insert-orders.ts'
+import type { CreateOrderRequest } from './use-cases/create-orders.ts'
 
 /** What every use-case works with. The composition root makes one per process, a test one per file. */
 export type App = TransactionContext & {
@@ -15,7 +16,7 @@ export type App = TransactionContext & {
   feed: OrderFeed
   /** Where work of many callers comes together to share transactions. */
   groups: {
-    createOrder: GroupCommit<CreateOrderRequest, CreateOrderResult>
+    createOrder: GroupCommit<CreateOrderRequest, Insertion>
     reserveInventory: GroupCommit<string, undefined>
     settleSupplierOutcome: GroupCommit<SettledCall, undefined>
   }

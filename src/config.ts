@@ -13,11 +13,17 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 const port = whole(0, 65_535)
 
+const SUPPLIER_URL_FORM =
+  'simulated, or a URL that begins with http:// or https:// and has no credentials, query or fragment'
+
 const variables = z.object({
   NODE_ENV: z.string().optional(),
   DATABASE_URL: z
     .string()
-    .regex(/^postgres(ql)?:\/\//, 'a URL that begins with postgres://')
+    .refine(
+      (url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url),
+      'a URL that begins with postgres://',
+    )
     .optional(),
   DATA_DIR: z.string().min(1, 'the path of a folder').default('.data'),
   HOST: z
@@ -30,12 +36,7 @@ const variables = z.object({
   PORT: port.default(4000),
   ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
   WORKER_CONCURRENCY: whole(1, 1_000).default(200),
-  SUPPLIER_URL: z
-    .union(
-      [z.literal('simulated'), z.url({ protocol: /^https?$/ })],
-      'simulated, or a URL that begins with http:// or https://',
-    )
-    .optional(),
+  SUPPLIER_URL: z.string().refine(isSupplierUrl, SUPPLIER_URL_FORM).optional(),
   SUPPLIER_TIMEOUT_MS: whole(1, 600_000).default(5_000),
   SUPPLIER_RECHECK_DELAY_MS: whole(0, 86_400_000).default(15_000),
   SUPPLIER_RECHECK_LIMIT: whole(0, 1_000).default(2),
@@ -125,4 +126,22 @@ function whole(min: number, max: number) {
     .regex(/^\d+$/, expected)
     .transform(Number)
     .refine((value) => value >= min && value <= max, expected)
+}
+
+function isSupplierUrl(value: string): boolean {
+  if (value === 'simulated') return true
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) return false
+  const { username, password, search, hash } = new URL(value)
+  return [username, password, search, hash].every((part) => part === '')
+}
+
+/** Reads the environment of this process, or says what is wrong with it and ends the process. */
+export function readConfigOrExit(): Config {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
 }

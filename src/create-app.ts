@@ -7,8 +7,9 @@ import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
 import { logEvents } from './observability/log-events.ts'
 import type { Logger } from './observability/logger.ts'
+import type { Insertion } from './sql/insert-orders.ts'
 import { NOTIFIED_ORDERS_MAX } from './sql/notify-watchers.ts'
-import { type CreateOrderRequest, type CreateOrderResult, createOrders } from './use-cases/create-orders.ts'
+import { type CreateOrderRequest, createOrders } from './use-cases/create-orders.ts'
 import { reserveInventory } from './use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
 
@@ -18,6 +19,10 @@ export type AppOptions = { databaseUrl: string; logger: Logger; supplierPolicy: 
 const POOL_SIZE = 12
 /** A call that gets no connection in this time is answered that the database is away. */
 const CONNECT_TIMEOUT_MS = 5_000
+/** The longest batch takes a tenth of it: a statement that waits longer waits for a host that is gone, or a lock held for ever. */
+const QUERY_TIMEOUT_MS = 30_000
+/** A peer that vanished without a word is noticed. */
+const KEEP_ALIVE_DELAY_MS = 10_000
 /** One transaction of at most as many orders as one notification can name. */
 const BATCH_SIZE_MAX = NOTIFIED_ORDERS_MAX
 /** Orders that may wait for their commit: some 5 MB, and less than 5 s of work. Beyond, callers are told to come back. */
@@ -33,7 +38,9 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     application_name: 'holdfast',
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
   })
   // a connection that breaks is replaced at the next query; an error that nobody listens to would end the process
   pool.on('error', () => {})
@@ -52,13 +59,10 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     now: () => new Date(),
     random: Math.random,
     groups: {
-      createOrder: new GroupCommit<CreateOrderRequest, CreateOrderResult>(
-        (requests) => createOrders(app, requests),
-        {
-          batchSizeMax: BATCH_SIZE_MAX,
-          waitingMax: CREATE_ORDERS_WAITING_MAX,
-        },
-      ),
+      createOrder: new GroupCommit<CreateOrderRequest, Insertion>((requests) => createOrders(app, requests), {
+        batchSizeMax: BATCH_SIZE_MAX,
+        waitingMax: CREATE_ORDERS_WAITING_MAX,
+      }),
       reserveInventory: new GroupCommit<string, undefined>(
         voids((ids) => reserveInventory(app, ids)),
         {

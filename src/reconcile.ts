@@ -1,4 +1,4 @@
-import { readConfig } from './config.ts'
+import { readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
 import { createLogger } from './observability/logger.ts'
 import { reconcile } from './use-cases/reconcile.ts'
@@ -6,7 +6,7 @@ import { reconcile } from './use-cases/reconcile.ts'
 // `npm run reconcile [-- --repair]`: checks every invariant of the database at DATABASE_URL and prints each breach.
 // Exit code 0 when all hold (after repair, where asked for), 1 when not.
 
-const { databaseUrl, supplierPolicy } = readConfig(process.env)
+const { databaseUrl, supplierPolicy } = readConfigOrExit()
 if (!databaseUrl) {
   process.stderr.write('DATABASE_URL is not set: which database is to be checked?\n')
   process.exit(1)

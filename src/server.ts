@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { announce } from './announce.ts'
-import { type Config, ConfigError, readConfig } from './config.ts'
+import { type Config, readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
 import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { createSupplierClient } from './supplier/client.ts'
+import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
 import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
 
@@ -14,7 +15,7 @@ import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
 const DRAIN_TIMEOUT_MS = 7_000
 
 /** Undoes one step of the start, and waits for what is under way until `drained`. */
-type Undo = (drained: Promise<void>) => Promise<unknown>
+type Undo = () => Promise<unknown>
 
 /**
  * Starts what the configuration asks for: database, migrations, HTTP, supplier, worker.
@@ -32,6 +33,7 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
   if (!config.databaseUrl) await seedDemoCatalogue(app)
 
   let worker: Worker | undefined
+  let supplier: Supplier | undefined
   const http = await createHttpServer(app, {
     servesApis: config.runsApi,
     simulatesSupplier: config.supplierUrl === 'simulated',
@@ -40,22 +42,21 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
       ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),
     },
   })
+  // both at once: a slow client of the one must not take from the time of the other's jobs
+  undos.push(() => Promise.all([http.close(), worker?.stop()]).then(() => supplier?.close()))
   const url = await http.listen({ host: config.host, port: config.port })
 
   if (config.runsWorker) {
     // only now: the simulated supplier is this server
     const baseUrl = config.supplierUrl === 'simulated' ? url : config.supplierUrl
-    const supplier = createSupplierClient({
+    supplier = createSupplierClient({
       baseUrl,
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
-    undos.push((drained) => Promise.race([supplier.close(), drained]))
     worker = new Worker(app, { databaseUrl, supplier, concurrency: config.workerConcurrency })
     await worker.start()
-    undos.push((drained) => Promise.race([worker!.stop(), drained]))
   }
-  undos.push((drained) => Promise.race([http.close(), drained]))
   return url
 }
 
@@ -68,31 +69,27 @@ async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Pro
   return database.url
 }
 
+/** Stops what was started, last first. What is still under way after its time is left: jobs are taken up elsewhere. */
 async function stop(undos: readonly Undo[], logger: Logger): Promise<void> {
   const drained = sleep(DRAIN_TIMEOUT_MS)
   for (const undo of undos.toReversed()) {
-    await undo(drained).catch((error) => logger.error({ err: error }, 'could not stop in good order'))
+    await Promise.race([undo(), drained]).catch((error) => {
+      logger.error({ err: error }, 'could not stop in good order')
+    })
   }
 }
 
 async function main(): Promise<void> {
-  let config: Config
-  try {
-    config = readConfig(process.env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
-  }
+  const config = readConfigOrExit()
   const logger = createLogger(config.logLevel)
   const undos: Undo[] = []
   const signal = new Promise<string>((resolve) => {
     // a second signal while it stops changes nothing
     for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => resolve(name))
   })
-  const starting = start(config, logger, undos)
+  const starting = start(config, logger, undos).then((url) => announce(url, config))
   try {
-    announce(await starting, config)
+    await Promise.race([starting, signal])
   } catch (error) {
     logger.fatal({ err: error }, 'cannot start')
     await stop(undos, logger)
@@ -101,6 +98,8 @@ async function main(): Promise<void> {
     process.exit(1)
   }
   logger.info({ signal: await signal }, 'stopping')
+  // a start that the signal cut short goes on failing, and nobody is to hear of it
+  starting.catch(() => {})
   await stop(undos, logger)
   logger.info('stopped')
   process.exit(0)

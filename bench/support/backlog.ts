@@ -30,9 +30,8 @@ export async function storeItems(client: pg.ClientBase, skus: readonly string[],
  * @returns the orders' ids
  */
 export async function storeBacklog(client: pg.ClientBase, skus: readonly string[]): Promise<string[]> {
-  const createdAt = new Date()
-  const orders = skus.map((sku) => ({ id: uuidv7(), sku, qty: 1, createdAt, caller: 'bench', key: null }))
-  const job = { task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
+  const orders = skus.map((sku) => ({ id: uuidv7(), sku, qty: 1, caller: 'bench', key: null }))
+  const job = { createdAt: new Date(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
   await client.query('begin')
   for (let start = 0; start < orders.length; start += CHUNK_SIZE) {
     await insertOrders(client, orders.slice(start, start + CHUNK_SIZE), job)

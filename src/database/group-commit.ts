@@ -84,7 +84,10 @@ export class GroupCommit<Item, Result> {
   }
 }
 
-/** Whether a failed commit certainly left nothing. After a lost connection it may have come through: no second try. */
+/** Lost connections and servers that go down, by SQLSTATE: what was under way may have been committed. */
+const DOUBTFUL_SQLSTATE = /^(08|57P0)/
+
+/** Whether a failed commit certainly left nothing. Where it may have come through there is no second try. */
 function isUndone(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.severity === 'ERROR'
+  return error instanceof pg.DatabaseError && error.code !== undefined && !DOUBTFUL_SQLSTATE.test(error.code)
 }

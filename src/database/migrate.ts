@@ -8,6 +8,9 @@ import { withSchemaEngine } from './schema-engine.ts'
 const migrationsDir = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 const schemaPath = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
 
+/** A database that does not answer in this time is not there. */
+const CONNECT_TIMEOUT_MS = 10_000
+
 const NO_FILTERS = { externalTables: [], externalEnums: [] }
 
 /**
@@ -29,7 +32,15 @@ const MIGRATION_LOCK = 4_716_253_908
  * @throws when a migration fails or an earlier one was left half-applied; nothing else is tried after it
  */
 export async function migrate(databaseUrl: string): Promise<string[]> {
-  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'holdfast-migrate' })
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'holdfast-migrate',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  })
+  let lost: Error | undefined
+  client.on('error', (error) => {
+    lost = error
+  })
   await client.connect()
   try {
     // held by this connection: one that is lost gives the lock back by itself
@@ -41,6 +52,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
     // before any worker: two that migrate graphile-worker's schema at once trip over each other
     await runMigrations({ connectionString: databaseUrl })
     await client.query(KEEP_ADD_JOBS_ON_ITS_INDEX)
+    if (lost) throw new Error('The connection that held the migration lock was lost', { cause: lost })
     return appliedMigrationNames
   } finally {
     await client.end()

@@ -27,6 +27,8 @@ export async function withSchemaEngine<Result>(
 ): Promise<Result> {
   await instantiate()
   const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'holdfast-migrate' })
+  // heard here, or it would end the process; the query under way fails all the same
+  pool.on('error', () => {})
   const scripts = new AtomicScripts(pool)
   try {
     const datamodels: [string, string][] = [['schema.prisma', await readFile(schemaPath, 'utf8')]]

@@ -59,10 +59,14 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
     await client.query('commit')
     return { result, events: tx.events }
   } catch (error) {
-    // a client that cannot even roll back is thrown away, and its transaction with it
-    await client.query('rollback').catch((cause: Error) => {
-      broken = cause
-    })
+    // a client that cannot even roll back is thrown away, and its transaction with it; so is one that hangs
+    if (error instanceof pg.DatabaseError) {
+      await client.query('rollback').catch((cause: Error) => {
+        broken = cause
+      })
+    } else {
+      broken = error as Error
+    }
     throw error
   } finally {
     client.release(broken)

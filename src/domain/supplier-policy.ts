@@ -17,6 +17,9 @@ export type SupplierPolicy = {
 /** No wait between two tries is longer, whatever the exponent or the supplier says. */
 export const RETRY_DELAY_MAX_MS = 60_000
 
+/** A supplier that is asked less than once a day is not being waited for. */
+const RECHECK_DELAY_MAX_MS = 86_400_000
+
 /** How often a supplier was asked about an order so far. */
 export type SupplierProgress = {
   /** Errors of transport in a row. */
@@ -77,7 +80,10 @@ function recheck(progress: SupplierProgress, policy: SupplierPolicy): SupplierDe
   if (progress.rechecks >= policy.recheckLimit) return { kind: 'fail', reason: 'SUPPLIER_DELAYED' }
   return {
     kind: 'ask-again',
-    delayMs: policy.recheckDelayMs * policy.recheckFactor ** (progress.rechecks + 1),
+    delayMs: Math.min(
+      RECHECK_DELAY_MAX_MS,
+      policy.recheckDelayMs * policy.recheckFactor ** (progress.rechecks + 1),
+    ),
     progress: { attempts: 0, rechecks: progress.rechecks + 1 },
   }
 }

@@ -8,6 +8,8 @@ const RECONNECT_DELAY_MAX_MS = 2_000
 /** Then ten probes, a second apart: lost for 20 s at most. Without it the system waits for two hours. */
 const KEEP_ALIVE_DELAY_MS = 10_000
 
+const CONNECT_TIMEOUT_MS = 5_000
+
 export type ChannelListenerOptions = {
   databaseUrl: string
   channel: string
@@ -50,6 +52,7 @@ export class ChannelListener {
       connectionString: databaseUrl,
       application_name: 'holdfast-listen',
       // a peer that vanished without a word is noticed, though this side never sends
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     })

@@ -46,14 +46,18 @@ export class OrderFeed {
     await this.#listener.start()
   }
 
-  /** Ends every watcher's view. */
-  async endViews(): Promise<void> {
-    for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) await watcher.return()
+  /** Ends every watcher's view with an error that tells clients to come back: no order has ended by it. */
+  failViews(): void {
+    const error = new CallError(
+      'UNAVAILABLE',
+      'The server is going away. Watch again, after the version you have',
+    )
+    for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) watcher.fail(error)
   }
 
   /** Ends every watcher's view and stops listening. */
   async stop(): Promise<void> {
-    await this.endViews()
+    this.failViews()
     await this.#listener.stop()
   }
 

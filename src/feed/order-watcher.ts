@@ -13,7 +13,8 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   readonly #onClose: (watcher: OrderWatcher) => void
   #version = 0
   #newest: Order | undefined
-  #pull: ((result: IteratorResult<Order, undefined>) => void) | undefined
+  #failure: Error | undefined
+  #pull: PromiseWithResolvers<IteratorResult<Order, undefined>> | undefined
   #isEnding = false
 
   /** @param afterVersion the version that the client has seen, 0 for none */
@@ -39,15 +40,24 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   }
 
   async next(): Promise<IteratorResult<Order, undefined>> {
-    return new Promise((resolve) => {
-      this.#pull?.({ done: true, value: undefined })
-      this.#pull = resolve
-      this.#flush()
-    })
+    this.#pull?.resolve({ done: true, value: undefined })
+    const pull = Promise.withResolvers<IteratorResult<Order, undefined>>()
+    this.#pull = pull
+    this.#flush()
+    return pull.promise
+  }
+
+  /** Ends the view with an error, after what there is to see: the client learns that more may follow elsewhere. */
+  fail(error: Error): void {
+    if (this.#isEnding) return
+    this.#failure = error
+    this.#end()
+    this.#flush()
   }
 
   async return(): Promise<IteratorResult<Order, undefined>> {
     this.#newest = undefined
+    this.#failure = undefined
     this.#end()
     this.#flush()
     return { done: true, value: undefined }
@@ -70,10 +80,15 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
       const value = this.#newest
       this.#newest = undefined
       this.#pull = undefined
-      pull({ done: false, value })
+      pull.resolve({ done: false, value })
+    } else if (this.#failure) {
+      const error = this.#failure
+      this.#failure = undefined
+      this.#pull = undefined
+      pull.reject(error)
     } else if (this.#isEnding) {
       this.#pull = undefined
-      pull({ done: true, value: undefined })
+      pull.resolve({ done: true, value: undefined })
     }
   }
 }

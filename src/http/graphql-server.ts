@@ -1,6 +1,7 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import type { App } from '../app.ts'
+import { ANONYMOUS } from '../domain/caller.ts'
 import { createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlTabs } from './graphiql-tabs.ts'
@@ -10,9 +11,6 @@ export const GRAPHQL_PATH = '/graphql'
 
 /** Room for a large document with its variables, none for an upload. */
 export const BODY_SIZE_MAX_BYTES = 100_000
-
-/** Who calls, as long as there is no authentication. */
-const ANONYMOUS = 'anonymous'
 
 export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
 

@@ -4,9 +4,13 @@ import { type DocumentNode, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
 import { BODY_SIZE_MAX_BYTES, GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
+import { isLoopbackHost } from './is-loopback-host.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
 const GOING_AWAY = 1001
+
+/** A round trip takes less; who is slower is cut off. */
+const CLOSE_TIMEOUT_MS = 1_000
 
 /**
  * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
@@ -19,7 +23,8 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
     // not by URL, which throws on some of what a client can send: nobody catches that here
     const [path] = (request.url ?? '').split('?')
     if (path !== GRAPHQL_PATH) return refuse(socket, '404 Not Found')
-    if (!isSameOrigin(request)) return refuse(socket, '403 Forbidden')
+    if (!isLoopbackHost(request.headers.host) || !isSameOrigin(request))
+      return refuse(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
   })
 
@@ -57,6 +62,10 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
   return async () => {
     for (const client of sockets.clients) client.close(GOING_AWAY, 'Going away')
     sockets.close()
+    // a client that does not answer the close would hold the server's own
+    setTimeout(() => {
+      for (const client of sockets.clients) client.terminate()
+    }, CLOSE_TIMEOUT_MS).unref()
   }
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
+import type { QueryConfig } from 'pg'
 import type { App } from '../app.ts'
 
 /** What readiness looks at, by the name under which it reports it. */
@@ -13,7 +14,7 @@ const DATABASE_TIMEOUT_MS = 2_000
  * @param checks what this process needs besides the database
  */
 export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): FastifyPluginAsync {
-  const all: Record<string, ReadinessCheck> = { database: () => isDatabaseReady(app), ...checks }
+  const all: Record<string, ReadinessCheck> = { database: lookAtDatabase(app), ...checks }
   return async (fastify) => {
     fastify.get('/health/live', async () => ({ status: 'ok' }))
     fastify.get('/health/ready', async (_request, reply) => {
@@ -27,16 +28,23 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
   }
 }
 
-/** Reachable, and migrated: the tables are there. */
-async function isDatabaseReady(app: App): Promise<boolean> {
-  const late = new Promise<never>((_resolve, reject) => {
-    setTimeout(() => reject(new Error('timed out')), DATABASE_TIMEOUT_MS).unref()
-  })
-  try {
-    await Promise.race([app.pool.query('select from orders, graphile_worker.jobs limit 0'), late])
-    return true
-  } catch (error) {
-    app.logger.warn({ err: error }, 'the database is not ready')
-    return false
+/** Reachable, and migrated: the tables are there. Askers share one look: probes must not use up the connections. */
+function lookAtDatabase(app: App): () => Promise<boolean> {
+  let look: Promise<boolean> | undefined
+  return () => {
+    look ??= app.pool
+      .query({
+        text: 'select from orders, graphile_worker.jobs limit 0',
+        query_timeout: DATABASE_TIMEOUT_MS,
+      } as QueryConfig)
+      .then(() => true)
+      .catch((error) => {
+        app.logger.warn({ err: error }, 'the database is not ready')
+        return false
+      })
+      .finally(() => {
+        look = undefined
+      })
+    return look
   }
 }

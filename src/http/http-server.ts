@@ -7,6 +7,10 @@ import { graphqlRoutes } from './graphql-routes.ts'
 import { BODY_SIZE_MAX_BYTES, createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
+import { isLoopbackHost } from './is-loopback-host.ts'
+
+/** 100 kB over a slow line. A request that is never finished would hold its connection, and a stop of the server. */
+const REQUEST_TIMEOUT_MS = 10_000
 
 export type HttpServerOptions = {
   /** Whether GraphQL and REST are served, and not health alone. */
@@ -25,6 +29,13 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     // what happened to orders is logged as it happens; a line for each request would drown it
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerFrameworkError,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  })
+  http.addHook('onRequest', async (request, reply) => {
+    if (isLoopbackHost(request.headers.host)) return
+    await reply
+      .status(403)
+      .send({ error: 'Without authentication, call by the name localhost or by 127.0.0.1' })
   })
   await http.register(healthRoutes(app, options.readinessChecks))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
@@ -36,8 +47,9 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     const closeWebSockets = serveGraphqlWebSocket(http.server, graphql)
     http.addHook('preClose', async () => {
       // streams first: a server that waits for its requests would wait for them for ever
-      await app.feed.endViews()
+      // WebSockets before views: their close says it all
       await closeWebSockets()
+      app.feed.failViews()
     })
   }
   return http

@@ -8,6 +8,7 @@ export type { Logger }
  * @param level the least severe level that is written
  */
 export function createLogger(level: string): Logger {
+  if (level === 'silent') return pino({ level })
   if (process.stdout.isTTY) {
     return pino({ level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } })
   }

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { App } from '../app.ts'
+import { ANONYMOUS } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/order-status.ts'
@@ -167,7 +168,7 @@ async function takeOrder(
 
 /** Who sent a request: idempotency keys are each caller's own. */
 function callerOf(_request: FastifyRequest): string {
-  return 'anonymous'
+  return ANONYMOUS
 }
 
 /** Fastify takes a request that names no type for one without a body: it would be called malformed. */

@@ -2,7 +2,7 @@ import { validate as isUuid } from 'uuid'
 import type { Prisma } from '../generated/prisma/client.ts'
 import { retryDeadLetters } from '../use-cases/retry-dead-letters.ts'
 import { builder } from './builder.ts'
-import { assertCursor, pageSizes } from './page.ts'
+import { assertCursor, byKey, pageSizes } from './page.ts'
 
 const DeadLetter = builder.prismaObject('DeadLetter', {
   description: 'Work that was given up and ended its order, until an operator retries it.',
@@ -27,9 +27,10 @@ builder.queryField('deadLetters', (t) =>
       ...pageSizes,
       resolve: (query, _root, _args, { app }) => {
         assertCursor(query.cursor?.id, isUuid)
+        const page = byKey(query)
         return app.prisma.deadLetter.findMany({
-          ...query,
-          where: { retriedAt: null },
+          ...page.query,
+          where: { retriedAt: null, id: page.id },
           orderBy: { id: 'desc' },
         })
       },

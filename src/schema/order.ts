@@ -5,7 +5,7 @@ import type { Prisma } from '../generated/prisma/client.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
 import { watchOrder } from '../use-cases/watch-order.ts'
 import { builder } from './builder.ts'
-import { assertCursor, pageSizes } from './page.ts'
+import { assertCursor, byKey, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
 const OrderStatus = builder.enumType('OrderStatus', { values: ORDER_STATUSES })
@@ -82,10 +82,11 @@ builder.queryField('orders', (t) =>
       args: { filter: t.arg({ type: OrderFilter }) },
       resolve: (query, _root, { filter }, { app }) => {
         assertCursor(query.cursor?.id, isUuid)
-        const where: Prisma.OrderWhereInput = {}
+        const page = byKey(query)
+        const where: Prisma.OrderWhereInput = { id: page.id }
         if (filter?.sku != null) where.sku = isSku(filter.sku) ? filter.sku : { in: [] }
         if (filter?.status != null) where.status = filter.status
-        return app.prisma.order.findMany({ ...query, where, orderBy: { id: 'desc' } })
+        return app.prisma.order.findMany({ ...page.query, where, orderBy: { id: 'desc' } })
       },
     },
     { name: 'OrderConnection' },

@@ -29,3 +29,25 @@ export const pageSizes = {
 export function assertCursor(cursor: unknown, isKey: (key: unknown) => boolean): void {
   if (cursor !== undefined && !isKey(cursor)) throw new CallError('BAD_USER_INPUT', 'Invalid cursor')
 }
+
+/** What Prisma makes of a connection's arguments: where to start, how many, and backwards for fewer than none. */
+type CursorQuery = {
+  cursor?: { id?: string | undefined } | undefined
+  skip?: number | undefined
+  take?: number | undefined
+}
+
+/**
+ * The same page, of a list whose newest comes first, by comparing keys. Prisma's cursor skips the row after a row that has
+ * left the list's filter meanwhile.
+ *
+ * @returns the query without its cursor, and the condition that takes its place
+ */
+export function byKey<Query extends CursorQuery>(
+  query: Query,
+): { query: Omit<Query, 'cursor' | 'skip'>; id: { lt: string } | { gt: string } | undefined } {
+  const { cursor, skip: _skip, ...rest } = query
+  const key = cursor?.id
+  if (key === undefined) return { query: rest, id: undefined }
+  return { query: rest, id: (query.take ?? 0) < 0 ? { gt: key } : { lt: key } }
+}

@@ -19,21 +19,13 @@ const lock = prepare<Order>(
   `select ${ORDER_COLUMNS} from orders where id = any ($1::uuid[]) order by id for update`,
 )
 
-/** An order under an idempotency key, with what the key was first used for. */
-export type KeyedOrder = Order & { caller: string; key: string }
-
-/** The orders that callers already have under these keys; a key nobody used has no row. */
-export function findOrdersByKey(
-  on: Queryable,
-  keys: readonly { caller: string; key: string | null }[],
-): Promise<KeyedOrder[]> {
-  return findByKey(on, [keys.map((key) => key.caller), keys.map((key) => key.key)])
+/** The order that a caller has under an idempotency key. @returns null when the key is free */
+export async function findOrderByKey(on: Queryable, caller: string, key: string): Promise<Order | null> {
+  return (await findByKey(on, [caller, key]))[0] ?? null
 }
 
-const findByKey = prepare<KeyedOrder>(
-  'find-orders-by-key',
-  `select idempotency_keys.caller, idempotency_keys.key, ${ORDER_COLUMNS}
-  from unnest($1::text[], $2::text[]) as wanted (caller, key)
-  join idempotency_keys using (caller, key)
-  join orders on orders.id = idempotency_keys.order_id`,
+const findByKey = prepare<Order>(
+  'find-order-by-key',
+  `select ${ORDER_COLUMNS} from idempotency_keys join orders on orders.id = idempotency_keys.order_id
+  where idempotency_keys.caller = $1 and idempotency_keys.key = $2`,
 )

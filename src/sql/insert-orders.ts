@@ -53,8 +53,8 @@ const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
     select input.* from input join inventory_items using (sku)
   ), claimed as (
     -- in the keys' order: two statements that claim the same keys wait for each other in turn, never in a circle
-    insert into idempotency_keys (caller, key, order_id, sku, qty, created_at)
-    select caller, key, id, sku, qty, $6::timestamptz from known where key is not null order by caller, key
+    insert into idempotency_keys (caller, key, order_id, created_at)
+    select caller, key, id, $6::timestamptz from known where key is not null order by caller, key
     on conflict do nothing
     returning order_id
   ), fresh as (

@@ -71,10 +71,7 @@ where orders.status in ('PENDING', 'AWAITING_RESTOCK') and not exists (select fr
 union all
 select 'an idempotency key has its order', caller || ' ' || key, order_id::text
 from idempotency_keys
-where not exists (
-  select from orders
-  where orders.id = idempotency_keys.order_id and orders.sku = idempotency_keys.sku and orders.qty = idempotency_keys.qty
-)
+where not exists (select from orders where orders.id = idempotency_keys.order_id)
 
 union all
 select 'events number an order''s version', coalesce(orders.id, history.order_id)::text,

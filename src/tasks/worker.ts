@@ -46,8 +46,8 @@ export class Worker {
   /** Resolves once jobs are taken. @throws when the database cannot be reached this first time */
   async start(): Promise<void> {
     await this.#run()
-    await this.#beat(0)
     this.#loops = Promise.all([this.#supervise(), this.#keepBeating()])
+    await this.#beat(0)
   }
 
   /** Whether jobs are taken: it runs, and has reached the database within the last three beats. */

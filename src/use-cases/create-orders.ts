@@ -4,8 +4,8 @@ import { CallError, type UserError } from '../domain/errors.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import { isSku } from '../domain/stock.ts'
-import { findOrdersByKey, type KeyedOrder } from '../sql/find-orders.ts'
-import { insertOrders } from '../sql/insert-orders.ts'
+import { findOrderByKey } from '../sql/find-orders.ts'
+import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
 /** `caller` is who asks: an idempotency key is one caller's own. */
 export type CreateOrderRequest = { sku: string; qty: number; idempotencyKey: string | null; caller: string }
@@ -14,6 +14,8 @@ export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null
 
 /** Keys are UUIDs or the like: room for any of them, and none fills the index. */
 const KEY_LENGTH_MAX = 255
+/** A key is forgotten once in two days: it cannot happen twice within one call. */
+const KEY_TRIES_MAX = 2
 const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
 
 /**
@@ -33,16 +35,24 @@ export async function createOrder(app: App, request: CreateOrderRequest): Promis
   if (!isQty(request.qty)) return refuse('INVALID_QTY', `qty must be ${QTY_MIN} to ${QTY_MAX}`, 'qty')
   // what cannot be a SKU never reaches the database: a zero byte there is an error, not an unknown SKU
   if (!isSku(request.sku)) return unknownSku(request.sku)
-  return app.groups.createOrder.submit(request)
+  for (let tries = 1; tries <= KEY_TRIES_MAX; tries++) {
+    const { outcome, order } = await app.groups.createOrder.submit(request)
+    if (outcome === 'created') return { order, userErrors: [] }
+    if (outcome === 'unknown-sku') return unknownSku(request.sku)
+    const earlier = await findOrderByKey(app.pool, request.caller, key!)
+    if (earlier) return repeat(request, earlier)
+    // the key was forgotten for its age between the two: it is free
+  }
+  throw new Error('An idempotency key is taken by an order that does not exist')
 }
 
 /**
- * Takes orders that are well-formed, all in one transaction.
+ * Takes orders that are well-formed, all in one transaction. Nothing that can fail follows its commit: a group commit
+ * may try again what has failed.
  *
- * @returns a result for each request, in their order
+ * @returns what became of each request, in their order
  */
-export async function createOrders(app: App, requests: CreateOrderRequest[]): Promise<CreateOrderResult[]> {
-  const createdAt = app.now()
+export async function createOrders(app: App, requests: CreateOrderRequest[]): Promise<Insertion[]> {
   const orders = requests.map(({ sku, qty, idempotencyKey, caller }) => ({
     // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
     id: uuidv7(),
@@ -51,32 +61,13 @@ export async function createOrders(app: App, requests: CreateOrderRequest[]): Pr
     caller,
     key: idempotencyKey,
   }))
-  const task = { createdAt, task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
+  const task = { createdAt: app.now(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
   const insertions = await insertOrders(app.pool, orders, task)
   app.onEvents(insertions.flatMap(({ order }) => (order ? [creation(order)] : [])))
-
-  const repeated = requests.filter((_, index) => insertions[index]!.outcome === 'key-taken')
-  const earlier = repeated.length > 0 ? await findEarlier(app, repeated) : new Map<string, KeyedOrder>()
-
-  return requests.map((request, index) => {
-    const { outcome, order } = insertions[index]!
-    if (order) return { order, userErrors: [] }
-    return outcome === 'key-taken' ? repeat(request, earlier.get(keyOf(request))) : unknownSku(request.sku)
-  })
+  return insertions
 }
 
-async function findEarlier(app: App, repeated: CreateOrderRequest[]): Promise<Map<string, KeyedOrder>> {
-  const keys = repeated.map(({ caller, idempotencyKey }) => ({ caller, key: idempotencyKey }))
-  const rows = await findOrdersByKey(app.pool, keys)
-  return new Map(rows.map((row) => [JSON.stringify([row.caller, row.key]), row]))
-}
-
-function keyOf({ caller, idempotencyKey }: CreateOrderRequest): string {
-  return JSON.stringify([caller, idempotencyKey])
-}
-
-function repeat(request: CreateOrderRequest, earlier: KeyedOrder | undefined): CreateOrderResult {
-  if (!earlier) throw new Error('An idempotency key was taken by an order that does not exist')
+function repeat(request: CreateOrderRequest, earlier: Order): CreateOrderResult {
   if (earlier.sku !== request.sku || earlier.qty !== request.qty) {
     const message = 'This idempotency key was used for an order of another SKU or quantity'
     return refuse('IDEMPOTENCY_KEY_REUSED', message, 'idempotencyKey')

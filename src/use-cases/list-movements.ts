@@ -1,11 +1,12 @@
 import type { App } from '../app.ts'
 import { type InventoryMovement, isSku } from '../domain/stock.ts'
+import { findMovements } from '../sql/find-movements.ts'
 
 /** Which page of a SKU's ledger: `limit` movements at most, those older than the movement `before`, else the newest. */
 export type ListMovementsRequest = { sku: string; limit: number; before?: bigint }
 
 /** Movements, newest first, and whether there are older ones. */
-export type MovementPage = { movements: InventoryMovement[]; hasOlder: boolean }
+export type LedgerPage = { movements: InventoryMovement[]; hasOlder: boolean }
 
 /**
  * Reads a SKU's ledger, newest first.
@@ -15,15 +16,12 @@ export type MovementPage = { movements: InventoryMovement[]; hasOlder: boolean }
 export async function listMovements(
   app: App,
   { sku, limit, before }: ListMovementsRequest,
-): Promise<MovementPage | null> {
+): Promise<LedgerPage | null> {
   // what cannot be a SKU never reaches the database: a zero byte there is an error, not an unknown SKU
   if (!isSku(sku)) return null
-  const movements = await app.prisma.inventoryMovement.findMany({
-    where: { sku, id: { lt: before } },
-    orderBy: { id: 'desc' },
-    // one more than asked for tells whether another page follows
-    take: limit + 1,
-  })
+  // one more than asked for tells whether another page follows
+  const page = { sku, cursor: before ?? null, direction: 'older', sizeMax: limit + 1 } as const
+  const [movements = []] = await findMovements(app.pool, [page])
   // a ledger with something in it is an item's: only an empty page needs the second query
   if (movements.length === 0 && !(await isItem(app, sku))) return null
   return { movements: movements.slice(0, limit), hasOlder: movements.length > limit }

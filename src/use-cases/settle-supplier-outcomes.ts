@@ -2,6 +2,7 @@ import type { App, SettledCall } from '../app.ts'
 import { inTransaction, type Tx } from '../database/transaction.ts'
 import type { Job } from '../domain/jobs.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import { nextJob } from '../domain/next-job.ts'
 import type { Order } from '../domain/order.ts'
 import type { NewMovement } from '../domain/stock.ts'
 import { decide, type SupplierDecision, type SupplierOutcome } from '../domain/supplier-policy.ts'
@@ -23,7 +24,7 @@ export async function findOrderForSupplierCall(
   step: number,
 ): Promise<Order | null> {
   const [order] = await findOrders(app.pool, [orderId])
-  return order && isOnStep(order, step) ? order : null
+  return order?.status === 'AWAITING_RESTOCK' && order.supplierStep === step ? order : null
 }
 
 /**
@@ -33,11 +34,14 @@ export async function findOrderForSupplierCall(
  */
 export async function settleSupplierOutcomes(app: App, calls: readonly SettledCall[]): Promise<void> {
   await inTransaction(app, 'settle-supplier-outcomes', async (tx) => {
-    const callOf = new Map(calls.map((call) => [call.orderId, call]))
-    const orders = await lockOrders(tx, [...callOf.keys()])
+    const orders = await lockOrders(tx, [...new Set(calls.map((call) => call.orderId))])
+    const stepOf = new Map(orders.map((order) => [order.id, order.supplierStep]))
+    // of several calls for one order, the one that is not out of date
+    const current = calls.filter(({ orderId, step }) => stepOf.get(orderId) === step)
+    const outcomeOf = new Map(current.map(({ orderId, outcome }) => [orderId, outcome]))
     const decided = orders.flatMap((order) => {
-      const { step, outcome } = callOf.get(order.id)!
-      if (!isOnStep(order, step)) return []
+      const outcome = outcomeOf.get(order.id)
+      if (!outcome || order.status !== 'AWAITING_RESTOCK') return []
       const progress = { attempts: order.supplierAttempts, rechecks: order.supplierRechecks }
       return [{ order, outcome, decision: decide(outcome, progress, app.supplierPolicy, app.random()) }]
     })
@@ -50,10 +54,6 @@ export async function settleSupplierOutcomes(app: App, calls: readonly SettledCa
 
 type Decided = { order: Order; outcome: SupplierOutcome; decision: SupplierDecision }
 
-function isOnStep(order: Order, step: number): boolean {
-  return order.status === 'AWAITING_RESTOCK' && order.supplierStep === step
-}
-
 function ordersTo(kind: SupplierDecision['kind'], decided: readonly Decided[]): Order[] {
   return decided.filter(({ decision }) => decision.kind === kind).map(({ order }) => order)
 }
@@ -64,14 +64,8 @@ function transitionOf({ order, outcome, decision }: Decided): Transition[] {
   const failure = { order, to: 'FAILED', reason: decision.reason } as const
   // an answer is the supplier's word; none at all is for an operator to look into
   if (outcome.kind !== 'transport-error') return [failure]
-  const payload = { orderId: order.id, step: order.supplierStep }
   const attempts = order.supplierAttempts + 1
-  return [{ ...failure, deadLetter: { task: taskOf(order), payload, error: outcome.detail, attempts } }]
-}
-
-/** Which call to the supplier is next: nothing can be checked before there is a reference. */
-function taskOf(order: Order): 'request-supplier' | 'check-supplier-status' {
-  return order.supplierRef === null ? 'request-supplier' : 'check-supplier-status'
+  return [{ ...failure, deadLetter: { ...nextJob(order)!, error: outcome.detail, attempts } }]
 }
 
 /** The supplier's goods come in and go to the order they were asked for: stock that others can take is as before. */
@@ -98,12 +92,6 @@ async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<
   })
   if (notes.length === 0) return
   const noted = await noteSupplierProgress(tx, notes, app.now())
-  const jobs = noted.map(
-    (order): Job => ({
-      task: taskOf(order),
-      payload: { orderId: order.id, step: order.supplierStep },
-      delayMs: delayOf.get(order.id)!,
-    }),
-  )
+  const jobs = noted.map((order): Job => ({ ...nextJob(order)!, delayMs: delayOf.get(order.id)! }))
   await addJobs(tx, jobs, JOB_ATTEMPTS_MAX)
 }

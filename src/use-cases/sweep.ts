@@ -1,7 +1,7 @@
 import type { App } from '../app.ts'
 import { inTransaction } from '../database/transaction.ts'
-import { JOB_ATTEMPTS_MAX, type Job } from '../domain/jobs.ts'
-import type { Order } from '../domain/order.ts'
+import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import { nextJob } from '../domain/next-job.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { deleteOldKeys, findOrphanedOrders, lockDeadJobs, removeJobs, tryLockSweep } from '../sql/sweep.ts'
 import { failOrdersIn } from './fail-orders.ts'
@@ -26,7 +26,11 @@ export async function sweep(app: App, { untouchedMs = UNTOUCHED_MS } = {}): Prom
   const result = await inTransaction(app, 'sweep', async (tx) => {
     if (!(await tryLockSweep(tx))) return null
     const orphans = await findOrphanedOrders(tx, untouchedMs, BATCH_MAX)
-    await addJobs(tx, orphans.map(nextJob), JOB_ATTEMPTS_MAX)
+    await addJobs(
+      tx,
+      orphans.flatMap((order) => nextJob(order) ?? []),
+      JOB_ATTEMPTS_MAX,
+    )
 
     const dead = await lockDeadJobs(tx, BATCH_MAX)
     const failures = dead.map(({ task, payload, attempts, error }) => ({
@@ -44,11 +48,4 @@ export async function sweep(app: App, { untouchedMs = UNTOUCHED_MS } = {}): Prom
   })
   if (result && (result.requeued > 0 || result.buried > 0)) app.logger.warn(result, 'swept up after a crash')
   return result
-}
-
-/** What an order that is not final waits for, by its state alone. */
-function nextJob(order: Order): Job {
-  if (order.status === 'PENDING') return { task: 'reserve-inventory', payload: { orderId: order.id } }
-  const task = order.supplierRef === null ? 'request-supplier' : 'check-supplier-status'
-  return { task, payload: { orderId: order.id, step: order.supplierStep } }
 }

@@ -48,6 +48,15 @@ describe('an answer', () => {
   })
 })
 
+describe('a re-check that doubles for ever', () => {
+  test('comes at least once a day', () => {
+    const eager = { ...policy, recheckFactor: 10, recheckLimit: 1_000 }
+    expect(decide({ kind: 'delayed' }, { attempts: 0, rechecks: 500 }, eager, 0)).toMatchObject({
+      delayMs: 86_400_000,
+    })
+  })
+})
+
 describe('an error of transport', () => {
   test('uses up no re-check', () => {
     const decision = decide(

@@ -24,8 +24,11 @@ describe('GraphQL over HTTP', () => {
     expect(audits).toHaveLength(61)
   })
 
-  test.each(audits.map((audit) => [`${audit.id} ${audit.name}`, audit] as const))('%s', async (_name, audit) => {
-    const result = await audit.fn()
-    expect(result).toMatchObject({ status: 'ok' })
-  })
+  test.each(audits.map((audit) => [`${audit.id} ${audit.name}`, audit] as const))(
+    '%s',
+    async (_name, audit) => {
+      const result = await audit.fn()
+      expect(result).toMatchObject({ status: 'ok' })
+    },
+  )
 })

@@ -76,7 +76,7 @@ const corruptions: [string, () => string, string][] = [
   ],
   [
     'a key without its order',
-    () => `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), 'A', 1, now())`,
+    () => `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), now())`,
     'an idempotency key has its order',
   ],
   [
@@ -163,7 +163,7 @@ const refusals: [string, () => string, string][] = [
   [
     'one key for two orders',
     () =>
-      `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), 'A', 1, now()), ('c', 'k', gen_random_uuid(), 'A', 1, now())`,
+      `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), now()), ('c', 'k', gen_random_uuid(), now())`,
     'idempotency_keys_pkey',
   ],
 ]

@@ -3,9 +3,7 @@ import { setupServer } from 'msw/node'
 import { SUPPLIER_URL } from './harness.ts'
 
 /** What the supplier was asked, in the order in which it was. */
-type SupplierCall =
-  | { kind: 'reserve'; orderId: string; key: string | null }
-  | { kind: 'status'; ref: string }
+type SupplierCall = { kind: 'reserve'; orderId: string; key: string | null } | { kind: 'status'; ref: string }
 
 /** How it answers: bodies as JSON, or a whole response. */
 export type SupplierScript = {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { App } from '../../src/app.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import {
@@ -38,8 +39,20 @@ async function startTwo(): Promise<{ first: TestApp; second: TestApp; stop: () =
   }
 }
 
+/** How many transitions but creations an application has committed from now on. */
+function countTransitions(app: App): () => number {
+  let count = 0
+  const { onEvents } = app
+  app.onEvents = (events) => {
+    count += events.filter((event) => event.from !== null).length
+    onEvents(events)
+  }
+  return () => count
+}
+
 test(`${ORDERS} orders of 1 for a stock of ${STOCK}, by two workers: ${STOCK} reserved, never one more`, async () => {
   const { first, second, stop } = await startTwo()
+  const moved = [first, second].map(({ app }) => countTransitions(app))
   const { prisma, pool } = first.app
   for (let run = 1; run <= RUNS; run++) {
     const sku = `RUN${run}-REFUSED`
@@ -76,5 +89,7 @@ test(`${ORDERS} orders of 1 for a stock of ${STOCK}, by two workers: ${STOCK} re
     })
   }
   expect(await findBreaches(pool)).toEqual([])
+  // both had their share of the work
+  for (const count of moved) expect(count()).toBeGreaterThan(ORDERS)
   await stop()
-})
+}, 180_000)

@@ -58,6 +58,29 @@ describe('a dead letter', () => {
     ])
   })
 
+  test('is not written by a late job: an order that came on meanwhile stays as it is', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    await reserveInventory(test_.app, [id])
+    const late = { error: 'late', attempts: 8 }
+    await failOrders(test_.app, [
+      { orderId: id, deadLetter: { task: 'reserve-inventory', payload: { orderId: id }, ...late } },
+    ])
+    await settleSupplierOutcomes(test_.app, [
+      { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+    ])
+    await failOrders(test_.app, [
+      { orderId: id, deadLetter: { task: 'request-supplier', payload: { orderId: id, step: 1 }, ...late } },
+    ])
+    expect(await find(id)).toMatchObject({ status: 'AWAITING_RESTOCK', version: 2, deadLetters: [] })
+    await failOrders(test_.app, [
+      {
+        orderId: id,
+        deadLetter: { task: 'check-supplier-status', payload: { orderId: id, step: 2 }, ...late },
+      },
+    ])
+    expect(await find(id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
+  })
+
   test('is left by a supplier that could not be reached, and by no answer that it gave', async () => {
     const { id: unreachable } = await seed(test_.app).order({ sku: 'A', qty: 100 })
     const { id: refused } = await seed(test_.app).order({ sku: 'A', qty: 100 })
@@ -176,7 +199,7 @@ describe('the sweeper', () => {
   })
 
   test('forgets idempotency keys after two days, and not after one', async () => {
-    const insert = `insert into idempotency_keys select 'c', $1, id, sku, qty, now() - $2::interval from orders limit 1`
+    const insert = `insert into idempotency_keys select 'c', $1, id, now() - $2::interval from orders limit 1`
     await test_.app.pool.query(insert, ['old', '49 hours'])
     await test_.app.pool.query(insert, ['young', '25 hours'])
     expect(await sweep(test_.app)).toMatchObject({ keysDeleted: 1 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { SettledCall } from '../../src/app.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
@@ -6,7 +7,7 @@ import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
 } from '../../src/use-cases/settle-supplier-outcomes.ts'
-import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { createTestApp, joinTestApp, seed, type TestApp } from '../support/harness.ts'
 
 const RECHECK_DELAY_MS = 15_000
 
@@ -91,6 +92,45 @@ test('the outcome of a call that is out of date changes nothing and schedules no
   expect([await find(id!), await jobsOf(id!)]).toEqual(before)
   expect(await findOrderForSupplierCall(test_.app, id!, 1)).toBeNull()
   expect(await findOrderForSupplierCall(test_.app, id!, 2)).toMatchObject({ id })
+})
+
+test('of several calls for one order in one transaction, the one that is not out of date counts, in any order', async () => {
+  const [first, second] = await awaiting(2)
+  for (const id of [first!, second!]) {
+    await settleSupplierOutcomes(test_.app, [
+      { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+    ])
+  }
+  const stale = { step: 1, outcome: { kind: 'transport-error', detail: 'late' } } as const
+  const current = { step: 2, outcome: { kind: 'ok' } } as const
+  await settleSupplierOutcomes(test_.app, [
+    { orderId: first!, ...stale },
+    { orderId: first!, ...current },
+    { orderId: second!, ...current },
+    { orderId: second!, ...stale },
+  ])
+  for (const id of [first!, second!]) expect(await find(id)).toMatchObject({ status: 'RESERVED', version: 3 })
+})
+
+test('two processes that settle the same calls, stale and current, at the same time change nothing twice', async () => {
+  const other = await joinTestApp(test_)
+  const ids = await awaiting(10)
+  const accepted = ids.map(
+    (orderId) => ({ orderId, step: 1, outcome: { kind: 'accepted', ref: 'r' } }) as const,
+  )
+  const delivered = ids.map((orderId) => ({ orderId, step: 2, outcome: { kind: 'ok' } }) as const)
+  const settle = (calls: readonly SettledCall[]) =>
+    [test_.app, other.app].flatMap((app) => [
+      settleSupplierOutcomes(app, calls),
+      settleSupplierOutcomes(app, calls.toReversed()),
+    ])
+  await Promise.all(settle(accepted))
+  await Promise.all(settle([...accepted, ...delivered]))
+  for (const id of ids) {
+    expect(await find(id)).toMatchObject({ status: 'RESERVED', version: 3 })
+    expect((await jobsOf(id)).map((job) => job.task)).toEqual(['request-supplier', 'check-supplier-status'])
+  }
+  await other.close()
 })
 
 test('outcomes of every kind for many orders share one transaction', async () => {

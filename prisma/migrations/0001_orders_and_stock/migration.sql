@@ -72,8 +72,6 @@ create table idempotency_keys (
   caller text not null,
   key text not null,
   order_id uuid not null,
-  sku text not null,
-  qty integer not null,
   created_at timestamptz(3) not null,
   constraint idempotency_keys_pkey primary key (caller, key)
 );
