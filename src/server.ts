@@ -12,7 +12,10 @@ import { Worker } from './tasks/worker.ts'
 import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
 
 /** Of the 10 s in which a stopped process has to be gone, all that is under way may take this long together. */
-const DRAIN_TIMEOUT_MS = 7_000
+const DRAIN_TIMEOUT_MS = 6_500
+
+/** After a signal, what a start under way may still take: its database is up within two seconds. */
+const START_TIMEOUT_MS = 2_000
 
 /** Undoes one step of the start, and waits for what is under way until `drained`. */
 type Undo = () => Promise<unknown>
@@ -98,8 +101,8 @@ async function main(): Promise<void> {
     process.exit(1)
   }
   logger.info({ signal: await signal }, 'stopping')
-  // a start that the signal cut short goes on failing, and nobody is to hear of it
-  starting.catch(() => {})
+  // a start that is all but done is stopped in good order; one that hangs is left where it is
+  await Promise.race([starting, sleep(START_TIMEOUT_MS)]).catch(() => {})
   await stop(undos, logger)
   logger.info('stopped')
   process.exit(0)

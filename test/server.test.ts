@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createClient } from 'graphql-ws'
+import pg from 'pg'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
 import type { ReserveAnswerBody, StatusAnswerBody } from '../src/supplier/contract.ts'
 import { createTestDatabase, eventually } from './support/harness.ts'
@@ -153,6 +154,66 @@ test('stops in time while a watcher is connected and the supplier keeps it waiti
   expect(await server.end('SIGTERM')).toMatchObject({ code: 0 })
   expect(performance.now() - startedAtMs).toBeLessThan(STOP_LIMIT_MS)
   await changes.return?.()
+})
+
+test('stops at a SIGTERM though the database does not answer: what is under way is left', async () => {
+  const env = await prepareDatabase()
+  const server = await processes.startServer({ ...env, ROLE: 'api' })
+  const blocker = new pg.Client({ connectionString: env.DATABASE_URL })
+  blocker.on('error', () => {})
+  await blocker.connect()
+  await blocker.query('begin; lock table orders')
+  const refused = placeOrder(server.url, 'WIDGET').catch(() => 'refused')
+  await eventually(async () => {
+    const { rowCount } = await blocker.query(`select from pg_locks where not granted`)
+    return rowCount! > 0
+  })
+  const startedAtMs = performance.now()
+  expect(await server.end('SIGTERM')).toMatchObject({ code: 0 })
+  expect(performance.now() - startedAtMs).toBeLessThan(STOP_LIMIT_MS)
+  expect(await refused).toBe('refused')
+  await blocker.end()
+})
+
+test('stops at a SIGTERM while its start waits for another that migrates', async () => {
+  const { databaseUrl, drop } = await createTestDatabase()
+  onTestFinished(drop)
+  const blocker = new pg.Client({ connectionString: databaseUrl })
+  await blocker.connect()
+  await blocker.query('select pg_advisory_lock($1)', [4_716_253_908])
+  const starting = processes.run('src/server.ts', { DATABASE_URL: databaseUrl, PORT: '0' })
+  await eventually(async () => {
+    const { rowCount } = await blocker.query(
+      `select from pg_locks where locktype = 'advisory' and not granted`,
+    )
+    return rowCount! > 0
+  })
+  expect(await starting.end('SIGTERM')).toMatchObject({ code: 0 })
+  await blocker.end()
+})
+
+test('answers to loopback names alone, as long as there is no authentication', async () => {
+  const env = await prepareDatabase()
+  const server = await processes.startServer({ ...env, ROLE: 'api' })
+  const { port } = new URL(server.url)
+  const statusFor = (host: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request({ port, host: '127.0.0.1', path: '/health/live', headers: { host } }, ({ statusCode }) =>
+        resolve(statusCode),
+      )
+        .on('error', reject)
+        .end()
+    })
+  expect(await statusFor(`localhost:${port}`)).toBe(200)
+  expect(await statusFor(`[::1]:${port}`)).toBe(200)
+  for (const host of [
+    'evil.example',
+    `evil.example:${port}`,
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+  ]) {
+    expect(await statusFor(host)).toBe(403)
+  }
 })
 
 test('stops at a SIGTERM that comes while it starts', async () => {
