@@ -71,6 +71,7 @@ describe('a change', () => {
     await reserveInventory(app, [id!])
     expect((await next).value).toMatchObject({ id, status: 'RESERVED', version: 2 })
     await other.close()
+    await expect(watcher.next()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(await watcher.next()).toMatchObject({ done: true })
   })
 

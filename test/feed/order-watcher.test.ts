@@ -119,7 +119,45 @@ describe('ends', () => {
   })
 })
 
-type Step = { kind: 'offer'; version: number } | { kind: 'next' | 'return' | 'turn' }
+describe('fails', () => {
+  const error = new Error('going away')
+
+  it('after it has shown what there was to see, and once', async () => {
+    const { watcher, closed } = watch()
+    watcher.offer(orderAt(1))
+    watcher.fail(error)
+    watcher.offer(orderAt(2))
+    expect(closed).toEqual([watcher])
+    expect(await watcher.next()).toEqual(shows(1))
+    await expect(watcher.next()).rejects.toBe(error)
+    expect(await watcher.next()).toEqual(done)
+  })
+
+  it('at once where its client waits', async () => {
+    const { watcher } = watch()
+    const next = watcher.next()
+    watcher.fail(error)
+    await expect(next).rejects.toBe(error)
+  })
+
+  it('not when it has ended', async () => {
+    const { watcher, closed } = watch()
+    watcher.offer(orderAt(2, 'FAILED'))
+    watcher.fail(error)
+    expect(await watcher.next()).toEqual(shows(2))
+    expect(await watcher.next()).toEqual(done)
+    expect(closed).toEqual([watcher])
+  })
+
+  it('not for a client that has left', async () => {
+    const { watcher } = watch()
+    watcher.fail(error)
+    await watcher.return()
+    expect(await watcher.next()).toEqual(done)
+  })
+})
+
+type Step = { kind: 'offer'; version: number } | { kind: 'next' | 'return' | 'fail' | 'turn' }
 
 const steps = fc.array(
   fc.oneof(
@@ -128,7 +166,7 @@ const steps = fc.array(
       arbitrary: fc.record({ kind: fc.constant('offer' as const), version: fc.integer({ min: 1, max: 12 }) }),
     },
     { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('next' as const, 'turn' as const) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('return' as const) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('return' as const, 'fail' as const) }) },
   ),
   { maxLength: 40 },
 )
@@ -139,18 +177,21 @@ const seen = fc.integer({ min: -1, max: 14 })
 /** Takes the steps, and tells what came out of every next(), in the order in which it did. */
 async function run(watcher: OrderWatcher, taken: readonly Step[], failed: readonly number[]) {
   const results: IteratorResult<Order, undefined>[] = []
+  const errors: Error[] = []
   let pending = 0
   const pull = () => {
     pending++
-    watcher.next().then((result) => {
-      pending--
-      results.push(result)
-    })
+    watcher
+      .next()
+      .then((result) => results.push(result))
+      .catch((error) => errors.push(error))
+      .finally(() => pending--)
   }
   for (const step of taken) {
     if (step.kind === 'offer')
       watcher.offer(orderAt(step.version, failed.includes(step.version) ? 'FAILED' : 'PENDING'))
     else if (step.kind === 'next') pull()
+    else if (step.kind === 'fail') watcher.fail(new Error('going away'))
     else if (step.kind === 'return') void watcher.return()
     else await settle()
   }
@@ -159,6 +200,7 @@ async function run(watcher: OrderWatcher, taken: readonly Step[], failed: readon
     pull,
     settle,
     pending: () => pending,
+    errors,
     versions: () => results.flatMap(({ value }) => (value ? [value.version] : [])),
   }
 }
@@ -185,9 +227,10 @@ describe('whatever is offered and asked in any order', () => {
         const { pull, versions } = await run(watcher, stays, failed)
         pull()
         await settle()
-        // once the newest that was offered is a failure, nothing after it counts
+        // once the newest that was offered is a failure, or the watcher has failed, nothing after it counts
         let newest = 0
         for (const step of stays) {
+          if (step.kind === 'fail') break
           if (step.kind !== 'offer' || failed.includes(newest)) continue
           newest = Math.max(newest, step.version)
         }
@@ -201,7 +244,7 @@ describe('whatever is offered and asked in any order', () => {
     await fc.assert(
       fc.asyncProperty(steps, failures, seen, async (taken, failed, afterVersion) => {
         const { watcher, closed } = watch(afterVersion)
-        const { pull, pending } = await run(watcher, taken, failed)
+        const { pull, pending, errors } = await run(watcher, taken, failed)
         // one call at most waits at any time: asking again answers the one before
         expect(pending()).toBeLessThanOrEqual(1)
         await watcher.return()
@@ -209,6 +252,7 @@ describe('whatever is offered and asked in any order', () => {
         pull()
         await settle()
         expect(pending()).toBe(0)
+        expect(errors.length).toBeLessThanOrEqual(1)
         expect(closed).toEqual([watcher])
       }),
     )

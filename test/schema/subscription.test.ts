@@ -179,10 +179,21 @@ describe.each([
     expect(changed(await subscription.next())).toMatchObject({ version: 1 })
     await reserveInventory(server.app, [id])
     expect(changed(await subscription.next())).toMatchObject({ status: 'RESERVED', version: 2 })
-    // a server that goes down does not wait for those who watch
     await http.close()
     await other.close()
-    await subscription.next().catch(() => undefined)
+  })
+
+  it('says that more may follow elsewhere when its server goes away', async () => {
+    const id = await seedOrder()
+    const other = await joinTestApp(server.testApp)
+    const { http, url } = await listen(other)
+    const subscription = subscribe({ id }, { url })
+    await subscription.next()
+    await http.close()
+    const last = await subscription.next().catch((closed) => closed)
+    if (name === 'SSE') expect(codesOf(last)).toEqual(['UNAVAILABLE'])
+    else expect(last).toMatchObject({ code: 1001 })
+    await other.close()
   })
 
   it('forgets a client that leaves, before its first event or after', async () => {
@@ -262,7 +273,7 @@ function eventStreamRequest(id: string): string {
   const body = JSON.stringify({ query: WATCH, variables: { id } })
   return [
     'POST /graphql HTTP/1.1',
-    'Host: x',
+    'Host: localhost',
     'Accept: text/event-stream',
     'Content-Type: application/json',
     `Content-Length: ${body.length}`,
@@ -281,7 +292,7 @@ async function openWebSocket(socket: ReturnType<typeof connect>, id: string): Pr
     ])
   }
   socket.write(
-    'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+    'GET /graphql HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n',
   )
   await once(socket, 'data')
