@@ -2,6 +2,26 @@ import type { Scenario } from '../scenario.ts'
 import { scenario as createOrderAtRest } from './create-order-at-rest.ts'
 import { scenario as createOrderGraphql } from './create-order-graphql.ts'
 import { scenario as createOrderRest } from './create-order-rest.ts'
+import { scenario as growth } from './growth.ts'
+import { scenario as memory } from './memory.ts'
+import { scenario as mixedLoad } from './mixed-load.ts'
+import { scenario as processes } from './processes.ts'
+import { scenario as recheckLateness } from './recheck-lateness.ts'
+import { scenario as reserveBacklog } from './reserve-backlog.ts'
+import { scenario as watchLatency } from './watch-latency.ts'
+import { scenario as watchers } from './watchers.ts'
 
 /** Every benchmark, in the order in which they run and are shown. */
-export const scenarios: readonly Scenario[] = [createOrderGraphql, createOrderRest, createOrderAtRest]
+export const scenarios: readonly Scenario[] = [
+  createOrderGraphql,
+  createOrderRest,
+  createOrderAtRest,
+  reserveBacklog,
+  mixedLoad,
+  watchLatency,
+  recheckLateness,
+  watchers,
+  growth,
+  memory,
+  processes,
+]

@@ -7,7 +7,7 @@ import { lockOrders } from '../sql/find-orders.ts'
 import { transitionOrders } from './transition-orders.ts'
 
 /** A page of dead letters at a time: one transaction. */
-export const RETRIED_LETTERS_MAX = 100
+const RETRIED_LETTERS_MAX = 100
 
 /**
  * Opens the orders of dead letters again, by a transition of their own, so that reserving starts anew. What happened
