@@ -8,7 +8,7 @@ const MEMORY_REPORTER = new URL('memory-reporter.ts', import.meta.url).href
 export type Program = AsyncDisposable & { url: string; pid: number }
 
 /** Memory of a process, in bytes: what it holds in main memory, and V8's heap in use. */
-export type Memory = { rss: number; heapUsed: number }
+type Memory = { rss: number; heapUsed: number }
 
 /** Starts `src/server.ts` on a free port and waits until it listens. Without ROLE it is API and worker in one. */
 export async function startHoldfast(env: Env): Promise<Program> {

@@ -16,12 +16,6 @@ export async function readCpuMs(pids: readonly number[]): Promise<number> {
   )
 }
 
-/** Main memory that a process holds, in kB. */
-export async function readRssKb(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1])
-}
-
 /** The fields that follow the program's name, which may itself hold anything. */
 async function readStat(pid: number): Promise<string[] | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
