@@ -1,5 +1,6 @@
 import type { GroupCommit } from './database/group-commit.ts'
 import type { TransactionContext } from './database/transaction.ts'
+import type { Order } from './domain/order.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
 import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
@@ -16,6 +17,7 @@ export type App = TransactionContext & {
   feed: OrderFeed
   /** Where work of many callers comes together to share transactions. */
   groups: {
+    findOrder: GroupCommit<string, Order | undefined>
     createOrder: GroupCommit<CreateOrderRequest, Insertion>
     reserveInventory: GroupCommit<string, undefined>
     settleSupplierOutcome: GroupCommit<SettledCall, undefined>

@@ -2,11 +2,13 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import type { App, SettledCall } from './app.ts'
 import { GroupCommit } from './database/group-commit.ts'
+import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
 import { logEvents } from './observability/log-events.ts'
 import type { Logger } from './observability/logger.ts'
+import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
 import { NOTIFIED_ORDERS_MAX } from './sql/notify-watchers.ts'
 import { type CreateOrderRequest, createOrders } from './use-cases/create-orders.ts'
@@ -17,6 +19,11 @@ export type AppOptions = { databaseUrl: string; logger: Logger; supplierPolicy: 
 
 /** Connections for calls and tasks together: with the worker's and the listener's, five servers fit PostgreSQL's 100. */
 const POOL_SIZE = 12
+/**
+ * Plans are kept. One made while a table is small would read it whole for as long as nobody analyzes it: a batch of 200
+ * reservations took 13 ms on 10,000 orders and 100 ms on 200,000.
+ */
+const PLAN_BY_INDEX = '-c enable_seqscan=off'
 /** A call that gets no connection in this time is answered that the database is away. */
 const CONNECT_TIMEOUT_MS = 5_000
 /** The longest batch takes a tenth of it: a statement that waits longer waits for a host that is gone, or a lock held for ever. */
@@ -27,6 +34,10 @@ const KEEP_ALIVE_DELAY_MS = 10_000
 const BATCH_SIZE_MAX = NOTIFIED_ORDERS_MAX
 /** Orders that may wait for their commit: some 5 MB, and less than 5 s of work. Beyond, callers are told to come back. */
 const CREATE_ORDERS_WAITING_MAX = 10_000
+/** Orders of one read: a reply of about 250 kB. */
+const READ_BATCH_MAX = 1_000
+/** Reads that may wait at once, each some 200 bytes. */
+const READS_WAITING_MAX = 100_000
 /** A worker has no more jobs under way than its concurrency, which is less: never reached. */
 const JOBS_WAITING_MAX = 10_000
 
@@ -38,6 +49,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     application_name: 'holdfast',
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    options: PLAN_BY_INDEX,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
@@ -48,7 +60,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     client.on('error', (error) => logger.warn({ err: error }, 'lost a connection to the database'))
   })
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
-  const feed = new OrderFeed({ databaseUrl, pool, logger })
+  const findOrder = new GroupCommit<string, Order | undefined>((ids) => findInOrder(pool, ids), {
+    batchSizeMax: READ_BATCH_MAX,
+    waitingMax: READS_WAITING_MAX,
+  })
+  const feed = new OrderFeed({ databaseUrl, findOrder, logger })
   const app: App = {
     pool,
     prisma,
@@ -59,6 +75,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     now: () => new Date(),
     random: Math.random,
     groups: {
+      findOrder,
       createOrder: new GroupCommit<CreateOrderRequest, Insertion>((requests) => createOrders(app, requests), {
         batchSizeMax: BATCH_SIZE_MAX,
         waitingMax: CREATE_ORDERS_WAITING_MAX,
@@ -92,6 +109,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     throw error
   }
   return { app, close }
+}
+
+async function findInOrder(pool: pg.Pool, ids: string[]): Promise<(Order | undefined)[]> {
+  const orders = new Map((await findOrders(pool, ids)).map((order) => [order.id, order]))
+  return ids.map((id) => orders.get(id))
 }
 
 /** As a group commit takes it: nothing for each. */

@@ -39,14 +39,14 @@ const logger = createLogger(process.env.LOG_LEVEL ?? 'info')
 const log = process.env.LOG_ORDERS ? logEvents(logger) : () => {}
 const submit = async () => {
   log([creation])
-  return { order, userErrors: [] }
+  return { outcome: 'created', order }
 }
 
 // what taking an order uses of it, and closing the server
 const app = {
   logger,
   groups: { createOrder: { submit } },
-  feed: { endViews: async () => {} },
+  feed: { failViews: () => {} },
 } as unknown as App
 
 const http = await createHttpServer(app, { servesApis: true, simulatesSupplier: true, readinessChecks: {} })

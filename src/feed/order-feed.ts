@@ -1,20 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type pg from 'pg'
-import { GroupCommit } from '../database/group-commit.ts'
+import type { GroupCommit } from '../database/group-commit.ts'
 import { CallError } from '../domain/errors.ts'
 import type { Order } from '../domain/order.ts'
 import type { Logger } from '../observability/logger.ts'
-import { findOrders } from '../sql/find-orders.ts'
 import { decodeNotices, ORDER_CHANNEL, type OrderNotice } from '../sql/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
 
-/** Orders of one read: a reply of about 250 kB. */
-const READ_BATCH_MAX = 1_000
-/** Watchers that may wait for their first state at once, each some 200 bytes. */
-const READS_WAITING_MAX = 100_000
 /** A database that restarts takes about this long at the least. */
 const REREAD_DELAY_MS = 500
+
+export type OrderFeedOptions = {
+  databaseUrl: string
+  /** Reads an order, together with whatever else is to be read at this moment. */
+  findOrder: GroupCommit<string, Order | undefined>
+  logger: Logger
+}
 
 /**
  * Tells watchers of orders what changes, whichever process changed it. A change is heard by NOTIFY with its commit, and
@@ -23,15 +24,12 @@ const REREAD_DELAY_MS = 500
 export class OrderFeed {
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
   readonly #listener: ChannelListener
-  readonly #reads: GroupCommit<string, Order | undefined>
+  readonly #findOrder: GroupCommit<string, Order | undefined>
   readonly #logger: Logger
 
-  constructor({ databaseUrl, pool, logger }: { databaseUrl: string; pool: pg.Pool; logger: Logger }) {
+  constructor({ databaseUrl, findOrder, logger }: OrderFeedOptions) {
     this.#logger = logger
-    this.#reads = new GroupCommit((ids) => readInOrder(pool, ids), {
-      batchSizeMax: READ_BATCH_MAX,
-      waitingMax: READS_WAITING_MAX,
-    })
+    this.#findOrder = findOrder
     this.#listener = new ChannelListener({
       databaseUrl,
       channel: ORDER_CHANNEL,
@@ -84,7 +82,7 @@ export class OrderFeed {
     // first listen, then read: a change between the two is heard, and its version tells which is newer
     this.#add(watcher)
     try {
-      const order = await this.#reads.submit(orderId)
+      const order = await this.#findOrder.submit(orderId)
       if (!order) throw new CallError('NOT_FOUND', `There is no order ${orderId}`)
       watcher.offer(order)
       return watcher
@@ -108,7 +106,7 @@ export class OrderFeed {
       ids.map(async (id) => {
         while (this.#watchers.has(id)) {
           try {
-            const order = await this.#reads.submit(id)
+            const order = await this.#findOrder.submit(id)
             if (order) for (const watcher of this.#watchers.get(id) ?? []) watcher.offer(order)
             return
           } catch (error) {
@@ -131,9 +129,4 @@ export class OrderFeed {
     set?.delete(watcher)
     if (set?.size === 0) this.#watchers.delete(watcher.orderId)
   }
-}
-
-async function readInOrder(pool: pg.Pool, ids: string[]): Promise<(Order | undefined)[]> {
-  const orders = new Map((await findOrders(pool, ids)).map((order) => [order.id, order]))
-  return ids.map((id) => orders.get(id))
 }

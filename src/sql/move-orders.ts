@@ -1,59 +1,61 @@
 import type { Order } from '../domain/order.ts'
-import type { FailureReason, OrderEventType, OrderStatus } from '../domain/order-status.ts'
-import { ORDER_COLUMNS, prepare, type Queryable } from './statement.ts'
+import type { OrderEventType } from '../domain/order-status.ts'
+import { prepare, type Queryable } from './statement.ts'
 
-/** A transition to be written for an order that is in state `from` at `version`. */
-export type OrderMove = {
-  id: string
-  from: OrderStatus
-  to: OrderStatus
-  reason: FailureReason | null
-  version: number
-  event: OrderEventType
-}
+/** A transition to be written: the order before it, after it, and its event. */
+export type OrderMove = { before: Order; after: Order; event: OrderEventType }
 
 /**
  * Writes transitions, each with its event. The update carries the guard itself: an order that is no longer where the
- * move starts from is left alone and not returned.
+ * move starts from is left alone.
  *
- * An order that starts to wait for its supplier does so on a step of its own and with nothing known: calls that were
- * scheduled before do nothing any more.
+ * @returns how many orders moved
  */
-export function moveOrders(on: Queryable, moves: readonly OrderMove[], at: Date): Promise<Order[]> {
-  return move(on, [
-    moves.map((move) => move.id),
-    moves.map((move) => move.from),
-    moves.map((move) => move.to),
-    moves.map((move) => move.reason),
-    moves.map((move) => move.version),
-    moves.map((move) => move.event),
+export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at: Date): Promise<number> {
+  const [row] = await move(on, [
+    moves.map(({ before }) => before.id),
+    moves.map(({ before }) => before.status),
+    moves.map(({ after }) => after.status),
+    moves.map(({ after }) => after.failureReason),
+    moves.map(({ after }) => after.version),
+    moves.map(({ after }) => after.supplierRef),
+    moves.map(({ after }) => after.supplierStep),
+    moves.map(({ after }) => after.supplierAttempts),
+    moves.map(({ after }) => after.supplierRechecks),
+    moves.map(({ event }) => event),
     at,
   ])
+  return row!.moved
 }
 
-const move = prepare<Order>(
+const move = prepare<{ moved: number }>(
   'move-orders',
   `with input as (
     select *
-    from unnest($1::uuid[], $2::order_status[], $3::order_status[], $4::failure_reason[], $5::int[], $6::order_event_type[])
-      as input (id, from_status, to_status, reason, version, event)
+    from unnest(
+      $1::uuid[], $2::order_status[], $3::order_status[], $4::failure_reason[], $5::int[],
+      $6::text[], $7::int[], $8::int[], $9::int[], $10::order_event_type[]
+    ) as input (
+      id, from_status, to_status, reason, version,
+      supplier_ref, supplier_step, supplier_attempts, supplier_rechecks, event
+    )
   ), moved as (
     update orders
     set
       status = input.to_status,
       failure_reason = input.reason,
-      version = orders.version + 1,
-      updated_at = $7,
-      supplier_ref = case when input.event = 'OrderAwaitingRestock' then null else orders.supplier_ref end,
-      supplier_step = orders.supplier_step + (input.event = 'OrderAwaitingRestock')::int,
-      supplier_attempts = case when input.event = 'OrderAwaitingRestock' then 0 else orders.supplier_attempts end,
-      supplier_rechecks = case when input.event = 'OrderAwaitingRestock' then 0 else orders.supplier_rechecks end
+      version = input.version,
+      supplier_ref = input.supplier_ref,
+      supplier_step = input.supplier_step,
+      supplier_attempts = input.supplier_attempts,
+      supplier_rechecks = input.supplier_rechecks,
+      updated_at = $11
     from input
-    where orders.id = input.id and orders.status = input.from_status and orders.version = input.version
-    returning orders.*, input.from_status, input.event
+    where orders.id = input.id and orders.status = input.from_status and orders.version = input.version - 1
+    returning input.*
   ), recorded as (
     insert into order_events (order_id, version, type, from_status, to_status, reason, at)
-    select id, version, event, from_status, status, failure_reason, $7 from moved
+    select id, version, event, from_status, to_status, reason, $11 from moved
   )
-  select ${ORDER_COLUMNS} from moved as orders`,
+  select count(*)::int as moved from moved`,
 )

@@ -17,15 +17,19 @@ const lock = prepare<InventoryItem>(
  * the SKUs' locks: an id of the ledger is drawn under them, so that per SKU the ids run in the order of the changes.
  *
  * A movement of type RESERVATION makes what it takes `reserved`.
- *
- * @returns the movements as written, in the order given
  */
-export async function moveStock(
-  on: Queryable,
-  movements: readonly NewMovement[],
-): Promise<InventoryMovement[]> {
-  if (movements.length === 0) return []
-  return move(on, [
+export async function moveStock(on: Queryable, movements: readonly NewMovement[]): Promise<void> {
+  if (movements.length > 0) await move(on, valuesOf(movements))
+}
+
+/** The same for one movement. @returns it as the ledger has it */
+export async function moveStockOnce(on: Queryable, movement: NewMovement): Promise<InventoryMovement> {
+  const [written] = await moveReturning(on, valuesOf([movement]))
+  return written!
+}
+
+function valuesOf(movements: readonly NewMovement[]): unknown[] {
+  return [
     movements.map((movement) => movement.sku),
     movements.map((movement) => movement.type),
     movements.map((movement) => movement.delta),
@@ -34,12 +38,10 @@ export async function moveStock(
     movements.map((movement) => movement.reason),
     movements.map((movement) => movement.actor),
     movements.map((movement) => movement.createdAt),
-  ])
+  ]
 }
 
-const move = prepare<InventoryMovement>(
-  'move-stock',
-  `with input as (
+const MOVE_STOCK = `with input as (
     select *
     from unnest(
       $1::text[], $2::movement_type[], $3::int[], $4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[]
@@ -57,7 +59,13 @@ const move = prepare<InventoryMovement>(
     where inventory_items.sku = change.sku
   )
   insert into inventory_movements (sku, type, delta, available_after, order_id, reason, actor, created_at)
-  select sku, type, delta, available_after, order_id, reason, actor, created_at from input order by turn
+  select sku, type, delta, available_after, order_id, reason, actor, created_at from input order by turn`
+
+const move = prepare('move-stock', MOVE_STOCK)
+
+const moveReturning = prepare<InventoryMovement>(
+  'move-stock-once',
+  `${MOVE_STOCK}
   returning
     id, sku, type, delta, available_after as "availableAfter", order_id as "orderId", reason, actor,
     created_at as "createdAt"`,

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'graphile-worker'
+import pg from 'pg'
 import type { App } from '../app.ts'
 import { beat, forgetWorkers } from '../sql/rescue-jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
@@ -15,10 +16,15 @@ export type WorkerOptions = {
   concurrency: number
 }
 
-/** Jobs that are due later are found by polling alone. */
-const POLL_INTERVAL_MS = 250
+/** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
+const POLL_INTERVAL_MS = 100
 /** Fetching, completing, failing and listening: none waits for another. */
 const POOL_SIZE = 4
+/**
+ * With a sort at hand, PostgreSQL reads and sorts every ready job at each fetch; without one it reads the first few by
+ * their index: 3 ms instead of 7 with 20,000 jobs waiting.
+ */
+const FETCH_BY_INDEX = '-c enable_sort=off'
 /** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
 const COMPLETE_BATCH_DELAY_MS = 5
 /** Between the end of a pool that the database broke and the next. */
@@ -32,6 +38,7 @@ const BEATS_PER_SWEEP = 15
 export class Worker {
   readonly #app: App
   readonly #options: WorkerOptions
+  readonly #pool: pg.Pool
   #runner: Runner | undefined
   #poolId: string | undefined
   #lastBeatAtMs = 0
@@ -41,6 +48,18 @@ export class Worker {
   constructor(app: App, options: WorkerOptions) {
     this.#app = app
     this.#options = options
+    this.#pool = new pg.Pool({
+      connectionString: options.databaseUrl,
+      application_name: 'holdfast-worker',
+      max: POOL_SIZE,
+      keepAlive: true,
+      options: FETCH_BY_INDEX,
+    })
+    // an error that nobody listens to would end the process
+    this.#pool.on('error', () => {})
+    this.#pool.on('connect', (client) => {
+      client.on('error', (error) => app.logger.warn({ err: error }, 'the worker lost a connection'))
+    })
   }
 
   /** Resolves once jobs are taken. @throws when the database cannot be reached this first time */
@@ -61,18 +80,18 @@ export class Worker {
     await this.#runner?.stop().catch(() => {})
     await this.#loops
     this.#runner = undefined
+    await this.#pool.end().catch(() => {})
     if (this.#poolId) await forgetWorkers(this.#app.pool, [this.#poolId]).catch(() => {})
   }
 
   async #run(): Promise<void> {
-    const { databaseUrl, concurrency, supplier } = this.#options
+    const { concurrency, supplier } = this.#options
     const events: WorkerEvents = new EventEmitter()
     events.on('pool:create', ({ workerPool }) => {
       this.#poolId = workerPool.id
     })
     this.#runner = await run({
-      connectionString: databaseUrl,
-      maxPoolSize: POOL_SIZE,
+      pgPool: this.#pool,
       concurrency,
       pollInterval: POLL_INTERVAL_MS,
       // the server owns the signals

@@ -8,7 +8,7 @@ import {
   isSku,
   REASON_LENGTH_MAX,
 } from '../domain/stock.ts'
-import { lockStock, moveStock } from '../sql/move-stock.ts'
+import { lockStock, moveStockOnce } from '../sql/move-stock.ts'
 import { assertText } from './assert-text.ts'
 
 /** `actor` is who asks: the ledger keeps it. */
@@ -62,8 +62,8 @@ export async function adjustInventory(
       return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be available`, 'delta')
     }
     const adjustment = { sku, type: 'ADJUSTMENT' as const, delta, availableAfter, orderId: null }
-    const [movement] = await moveStock(tx, [{ ...adjustment, reason, actor, createdAt: app.now() }])
-    return { inventoryItem: { ...item, available: availableAfter }, movement: movement!, userErrors: [] }
+    const movement = await moveStockOnce(tx, { ...adjustment, reason, actor, createdAt: app.now() })
+    return { inventoryItem: { ...item, available: availableAfter }, movement, userErrors: [] }
   })
 }
 

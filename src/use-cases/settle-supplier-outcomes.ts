@@ -7,7 +7,7 @@ import type { Order } from '../domain/order.ts'
 import type { NewMovement } from '../domain/stock.ts'
 import { decide, type SupplierDecision, type SupplierOutcome } from '../domain/supplier-policy.ts'
 import { addJobs } from '../sql/add-jobs.ts'
-import { findOrders, lockOrders } from '../sql/find-orders.ts'
+import { lockOrders } from '../sql/find-orders.ts'
 import { lockStock, moveStock } from '../sql/move-stock.ts'
 import { noteSupplierProgress } from '../sql/note-supplier-progress.ts'
 import { reservation } from './reserve-inventory.ts'
@@ -23,7 +23,7 @@ export async function findOrderForSupplierCall(
   orderId: string,
   step: number,
 ): Promise<Order | null> {
-  const [order] = await findOrders(app.pool, [orderId])
+  const order = await app.groups.findOrder.submit(orderId)
   return order?.status === 'AWAITING_RESTOCK' && order.supplierStep === step ? order : null
 }
 

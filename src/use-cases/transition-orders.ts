@@ -6,6 +6,7 @@ import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import { LISTENERS } from '../domain/order-listeners.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../domain/order-status.ts'
+import { moved } from '../domain/transition.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { insertDeadLetters } from '../sql/dead-letters.ts'
 import { moveOrders } from '../sql/move-orders.ts'
@@ -24,21 +25,21 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
   if (transitions.length === 0) return
   const at = app.now()
   const moves = transitions.map(({ order, to, reason = null }) => ({
-    id: order.id,
-    from: order.status,
-    to,
-    reason,
-    version: order.version,
+    before: order,
+    after: moved(order, to, reason, at),
     event: eventOf(order.status, to, reason),
   }))
-  const moved = await moveOrders(tx, moves, at)
-  if (moved.length !== moves.length) throw new Error(`${moves.length - moved.length} locked orders had moved`)
-
-  const moveOf = new Map(moves.map((move) => [move.id, move]))
-  const events = moved.map((order) => {
-    const { event, from, to, reason } = moveOf.get(order.id)!
-    return { type: event, from, to, reason, version: order.version, at, order }
-  })
+  const count = await moveOrders(tx, moves, at)
+  if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
+  const events = moves.map(({ before, after, event }) => ({
+    type: event,
+    from: before.status,
+    to: after.status,
+    reason: after.failureReason,
+    version: after.version,
+    at,
+    order: after,
+  }))
   await addJobs(
     tx,
     events.flatMap(({ type, order }) => LISTENERS[type](order)),
@@ -48,6 +49,9 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     deadLetter ? [{ ...deadLetter, id: uuidv7(), orderId: order.id, createdAt: at }] : [],
   )
   await insertDeadLetters(tx, letters)
-  await notifyWatchers(tx, moved)
+  await notifyWatchers(
+    tx,
+    events.map(({ order }) => order),
+  )
   tx.events.push(...events)
 }
