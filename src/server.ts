@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
+import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
@@ -52,11 +53,12 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
   if (config.runsWorker) {
     // only now: the simulated supplier is this server
     const baseUrl = config.supplierUrl === 'simulated' ? url : config.supplierUrl
-    supplier = createSupplierClient({
+    const client = createSupplierClient({
       baseUrl,
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
+    supplier = withCircuitBreaker(client)
     worker = new Worker(app, { databaseUrl, supplier, concurrency: config.workerConcurrency })
     await worker.start()
   }

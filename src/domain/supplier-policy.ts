@@ -14,7 +14,7 @@ export type SupplierPolicy = {
   retryBaseMs: number
 }
 
-/** No wait between two tries is longer, whatever the exponent or the supplier says. */
+/** What a wait between two tries grows to at most, and what a supplier can add to it. */
 export const RETRY_DELAY_MAX_MS = 60_000
 
 /** A supplier that is asked less than once a day is not being waited for. */
@@ -88,7 +88,7 @@ function recheck(progress: SupplierProgress, policy: SupplierPolicy): SupplierDe
   }
 }
 
-/** Full jitter: a wait anywhere up to the exponential bound, but not before the time the supplier asked for. */
+/** Full jitter: a wait anywhere up to the exponential bound, which begins when the time that the supplier asked for is over. */
 function retry(
   progress: SupplierProgress,
   policy: SupplierPolicy,
@@ -101,7 +101,7 @@ function retry(
   const askedMs = Math.min(RETRY_DELAY_MAX_MS, retryAfterMs)
   return {
     kind: 'ask-again',
-    delayMs: Math.max(askedMs, Math.round(random * boundMs)),
+    delayMs: askedMs + Math.round(random * boundMs),
     progress: { ...progress, attempts },
   }
 }

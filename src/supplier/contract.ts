@@ -26,7 +26,7 @@ export type StatusAnswer = { kind: 'ok' } | { kind: 'fail' } | { kind: 'delayed'
  */
 export type TransportError = {
   kind: 'transport-error'
-  cause: 'timeout' | 'connection' | 'http-status' | 'malformed' | 'too-large' | 'redirect'
+  cause: 'timeout' | 'connection' | 'http-status' | 'malformed' | 'too-large' | 'redirect' | 'circuit-open'
   detail: string
   httpStatus?: number
   retryAfterMs?: number

@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { withCircuitBreaker } from '../../src/supplier/circuit-breaker.ts'
+import type { Supplier } from '../../src/supplier/contract.ts'
+
+const PROBE_AFTER_MS = 100
+/** Within the sample's 10 s, more than 5 a second. */
+const MANY = 60
+
+/** A supplier whose line can be cut, and that counts its calls. */
+function play(probeAfterMs = PROBE_AFTER_MS) {
+  const state = { isDown: false, calls: 0 }
+  const answer = async <Answer>(ok: Answer) => {
+    state.calls++
+    return state.isDown ? ({ kind: 'transport-error', cause: 'connection', detail: 'refused' } as const) : ok
+  }
+  const supplier: Supplier = {
+    reserve: () => answer({ kind: 'accepted', ref: 'r' } as const),
+    checkStatus: () => answer({ kind: 'ok' } as const),
+    close: async () => {},
+  }
+  return { state, guarded: withCircuitBreaker(supplier, { probeAfterMs }) }
+}
+
+const order = { id: 'o', sku: 'A', qty: 1 }
+
+async function callMany(guarded: Supplier, times = MANY): Promise<void> {
+  for (let i = 0; i < times; i++) await (i % 2 ? guarded.reserve(order) : guarded.checkStatus('r'))
+}
+
+test('lets answers through, refusals and failures too: they are answers', async () => {
+  const { state, guarded } = play()
+  await callMany(guarded)
+  expect(state.calls).toBe(MANY)
+  expect(guarded.circuit()).toBe('closed')
+  expect(await guarded.reserve(order)).toEqual({ kind: 'accepted', ref: 'r' })
+})
+
+test('spares a supplier that answers nothing: calls fail at once, without reaching it', async () => {
+  const { state, guarded } = play(60_000)
+  state.isDown = true
+  await callMany(guarded)
+  expect(guarded.circuit()).toBe('open')
+  const { calls } = state
+  expect(calls).toBeLessThan(MANY)
+  expect(await guarded.reserve(order)).toMatchObject({
+    kind: 'transport-error',
+    cause: 'circuit-open',
+    retryAfterMs: 60_000,
+  })
+  expect(state.calls).toBe(calls)
+})
+
+test('probes by one call at a time, stays open while that fails, and closes when it succeeds', async () => {
+  const { state, guarded } = play()
+  state.isDown = true
+  await callMany(guarded)
+  const before = state.calls
+  await sleep(PROBE_AFTER_MS + 20)
+  await Promise.all([guarded.reserve(order), guarded.reserve(order), guarded.reserve(order)])
+  expect(state.calls).toBe(before + 1)
+  expect(guarded.circuit()).toBe('open')
+  state.isDown = false
+  await sleep(PROBE_AFTER_MS + 20)
+  expect(await guarded.reserve(order)).toEqual({ kind: 'accepted', ref: 'r' })
+  expect(guarded.circuit()).toBe('closed')
+})
+
+test('stays closed when a few calls fail, or every second one', async () => {
+  const { state, guarded } = play()
+  state.isDown = true
+  await callMany(guarded, 5)
+  expect(guarded.circuit()).toBe('closed')
+  for (let i = 0; i < MANY; i++) {
+    state.isDown = i % 2 === 0
+    await guarded.reserve(order)
+  }
+  expect(guarded.circuit()).toBe('closed')
+})
