@@ -1,6 +1,6 @@
 -- Holdfast's invariants: what must hold at any moment between two transactions, whatever crashed before.
 -- One row for each breach, with the name of the invariant and what breaks it. No row: all hold.
--- docs/reliability.md says what each one promises; a test runs this after everything that tries to break it.
+-- docs/reliability.md says which test tries to break what.
 
 with ledger as (
   select sku, sum(delta) as available, count(*) as movements from inventory_movements group by sku
