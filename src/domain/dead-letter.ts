@@ -1,9 +1,7 @@
 import type { Job } from './jobs.ts'
 
 /** Work that was given up: what was to be done, how often it was tried, and what went wrong the last time. */
-export type DeadLetter = {
-  task: Job['task']
-  payload: Job['payload']
+export type DeadLetter = Job & {
   error: string
   /** Tries, the last included. */
   attempts: number

@@ -36,13 +36,7 @@ const findOrphaned = prepare<Order>(
 )
 
 /** A job that will not run again by itself: it has used up its attempts, and nobody holds it. */
-export type DeadJob = {
-  id: string
-  task: Job['task']
-  payload: Job['payload']
-  attempts: number
-  error: string | null
-}
+export type DeadJob = Job & { id: string; attempts: number; error: string | null }
 
 /** Dead jobs, oldest first, locked until the transaction ends. */
 export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {

@@ -1,6 +1,7 @@
 import type { JobHelpers, Task } from 'graphile-worker'
 import { z } from 'zod'
 import type { App } from '../app.ts'
+import type { DeadLetter } from '../domain/dead-letter.ts'
 import type { Job } from '../domain/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { failOrders } from '../use-cases/fail-orders.ts'
@@ -36,7 +37,7 @@ export function defineTask<Payload extends Job['payload']>(
         app.logger.error({ err: error, task, orderId: payload.orderId, attempts, attemptsMax }, 'job failed')
         if (!isLastAttempt(job)) throw error
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-        const deadLetter = { task: task as Job['task'], payload, error: text, attempts }
+        const deadLetter = { task, payload, error: text, attempts } as DeadLetter
         await failOrders(app, [{ orderId: payload.orderId, deadLetter }])
       }
     }

@@ -1,10 +1,9 @@
 import type { App } from '../app.ts'
 import { inTransaction, type Tx } from '../database/transaction.ts'
 import { type DeadLetter, ERROR_LENGTH_MAX } from '../domain/dead-letter.ts'
-import type { Job } from '../domain/jobs.ts'
 import { isAwaited } from '../domain/next-job.ts'
 import { lockOrders } from '../sql/find-orders.ts'
-import { transitionOrders } from './transition-orders.ts'
+import { type Transition, transitionOrders } from './transition-orders.ts'
 
 /** An order whose job is given up. */
 export type Failure = { orderId: string; deadLetter: DeadLetter }
@@ -19,17 +18,15 @@ export async function failOrders(app: App, failures: readonly Failure[]): Promis
 
 /** The same within a transaction of the caller. */
 export async function failOrdersIn(app: App, tx: Tx, failures: readonly Failure[]): Promise<void> {
-  const letterOf = new Map(failures.map(({ orderId, deadLetter }) => [orderId, deadLetter]))
-  const orders = (await lockOrders(tx, [...letterOf.keys()])).filter((order) =>
-    isAwaited(letterOf.get(order.id)! as Job, order),
-  )
-  await transitionOrders(
-    app,
-    tx,
-    orders.map((order) => {
-      const deadLetter = letterOf.get(order.id)!
-      const error = deadLetter.error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '')
-      return { order, to: 'FAILED', reason: 'INTERNAL_ERROR', deadLetter: { ...deadLetter, error } }
-    }),
-  )
+  const orders = await lockOrders(tx, [...new Set(failures.map(({ orderId }) => orderId))])
+  const transitions = orders.flatMap((order): Transition[] => {
+    // of several failures of one order, that of the job it waits for
+    const current = failures.findLast(
+      ({ orderId, deadLetter }) => orderId === order.id && isAwaited(deadLetter, order),
+    )
+    if (!current) return []
+    const error = current.deadLetter.error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '')
+    return [{ order, to: 'FAILED', reason: 'INTERNAL_ERROR', deadLetter: { ...current.deadLetter, error } }]
+  })
+  await transitionOrders(app, tx, transitions)
 }

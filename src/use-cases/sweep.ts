@@ -33,9 +33,9 @@ export async function sweep(app: App, { untouchedMs = UNTOUCHED_MS } = {}): Prom
     )
 
     const dead = await lockDeadJobs(tx, BATCH_MAX)
-    const failures = dead.map(({ task, payload, attempts, error }) => ({
-      orderId: payload.orderId,
-      deadLetter: { task, payload, attempts, error: error ?? 'The process ended during the last attempt' },
+    const failures = dead.map(({ id: _id, ...job }) => ({
+      orderId: job.payload.orderId,
+      deadLetter: { ...job, error: job.error ?? 'The process ended during the last attempt' },
     }))
     await failOrdersIn(app, tx, failures)
     await removeJobs(
