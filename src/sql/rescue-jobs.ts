@@ -64,3 +64,31 @@ const giveAttemptBack = prepare(
   'give-attempt-back',
   'select count(*) from graphile_worker.reschedule_jobs($1::bigint[], run_at := now(), attempts := $2::int)',
 )
+
+/**
+ * Gives back jobs that a living worker was given and never got: the fetch was committed and its reply lost. graphile-worker
+ * has no public function for single jobs that are held.
+ *
+ * @param heldIds the jobs that did reach it
+ * @returns how many jobs are free again
+ */
+export async function releaseUnheldJobs(
+  on: Queryable,
+  workerId: string,
+  heldIds: readonly string[],
+  lockedForMs: number,
+): Promise<number> {
+  const [row] = await releaseUnheld(on, [workerId, heldIds, lockedForMs])
+  return row!.released
+}
+
+const releaseUnheld = prepare<{ released: number }>(
+  'release-unheld-jobs',
+  `with released as (
+    update graphile_worker._private_jobs
+    set locked_at = null, locked_by = null, attempts = greatest(attempts - 1, 0)
+    where locked_by = $1 and locked_at < now() - $3::float8 * interval '1 ms' and id <> all ($2::bigint[])
+    returning id
+  )
+  select count(*)::int as released from released`,
+)

@@ -1,23 +1,19 @@
-import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'graphile-worker'
 import pg from 'pg'
 import type { App } from '../app.ts'
-import { beat, forgetWorkers } from '../sql/rescue-jobs.ts'
+import { beat } from '../sql/rescue-jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
-import { HEARTBEAT_INTERVAL_MS, rescueJobs } from '../use-cases/rescue-jobs.ts'
+import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs, retireWorker } from '../use-cases/rescue-jobs.ts'
 import { sweep } from '../use-cases/sweep.ts'
-import { createTaskList } from './task-list.ts'
+import { JobPool } from './job-pool.ts'
 
 export type WorkerOptions = {
   supplier: Supplier
   databaseUrl: string
-  /** Jobs under way at once. Most wait for the transaction that they share, so it costs little to have many. */
+  /** Jobs under way at once. */
   concurrency: number
 }
 
-/** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
-const POLL_INTERVAL_MS = 100
 /** Fetching, completing, failing and listening: none waits for another. */
 const POOL_SIZE = 4
 /**
@@ -25,11 +21,9 @@ const POOL_SIZE = 4
  * their index: 3 ms instead of 7 with 20,000 jobs waiting.
  */
 const FETCH_BY_INDEX = '-c enable_sort=off'
-/** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
-const COMPLETE_BATCH_DELAY_MS = 5
 /** Between the end of a pool that the database broke and the next. */
 const RESTART_DELAY_MS = 500
-/** Every fourth beat, 8 s: looking for jobs of unknown workers reads every job. */
+/** Every fourth beat, 8 s: looking for lost jobs and unknown workers reads every job. */
 const BEATS_PER_FULL_RESCUE = 4
 /** Every 15th beat, 30 s: what a sweep looks for is rare, and it reads the queue whole. */
 const BEATS_PER_SWEEP = 15
@@ -39,10 +33,9 @@ export class Worker {
   readonly #app: App
   readonly #options: WorkerOptions
   readonly #pool: pg.Pool
-  #runner: Runner | undefined
-  #poolId: string | undefined
+  readonly #isStopping = new AbortController()
+  #jobs: JobPool | undefined
   #lastBeatAtMs = 0
-  #isStopping = new AbortController()
   #loops: Promise<unknown> | undefined
 
   constructor(app: App, options: WorkerOptions) {
@@ -64,70 +57,59 @@ export class Worker {
 
   /** Resolves once jobs are taken. @throws when the database cannot be reached this first time */
   async start(): Promise<void> {
-    await this.#run()
+    this.#jobs = await this.#startPool()
     this.#loops = Promise.all([this.#supervise(), this.#keepBeating()])
     await this.#beat(0)
   }
 
   /** Whether jobs are taken: it runs, and has reached the database within the last three beats. */
   isAlive(): boolean {
-    return this.#runner !== undefined && performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
+    return this.#jobs !== undefined && performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
   }
 
   /** Takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
     this.#isStopping.abort()
-    await this.#runner?.stop().catch(() => {})
     await this.#loops
-    this.#runner = undefined
+    await this.#end(this.#jobs)
+    this.#jobs = undefined
     await this.#pool.end().catch(() => {})
-    if (this.#poolId) await forgetWorkers(this.#app.pool, [this.#poolId]).catch(() => {})
   }
 
-  async #run(): Promise<void> {
-    const { concurrency, supplier } = this.#options
-    const events: WorkerEvents = new EventEmitter()
-    events.on('pool:create', ({ workerPool }) => {
-      this.#poolId = workerPool.id
-    })
-    this.#runner = await run({
-      pgPool: this.#pool,
-      concurrency,
-      pollInterval: POLL_INTERVAL_MS,
-      // the server owns the signals
-      noHandleSignals: true,
-      taskList: createTaskList({ app: this.#app, supplier }),
-      events,
-      logger: new GraphileLogger(() => (level, message, meta) => {
-        // it tells of every failed job at its length; define-task.ts has said so in one line
-        const isNews = level === 'error' && !message.startsWith('Failed task')
-        this.#app.logger[isNews ? 'error' : 'debug']({ ...pickError(meta) }, message)
-      }),
-      preset: {
-        worker: {
-          localQueue: { size: concurrency },
-          completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
-          failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
-        },
-      },
+  #startPool(): Promise<JobPool> {
+    const { supplier, concurrency } = this.#options
+    return JobPool.start({ app: this.#app, supplier, pool: this.#pool, concurrency })
+  }
+
+  /** Stops a pool, and releases what jobs it still holds: those of a pool that broke nobody else would take. */
+  async #end(jobs: JobPool | undefined): Promise<void> {
+    if (!jobs) return
+    await jobs.stop()
+    await retireWorker(this.#app, jobs.id).catch((error) => {
+      this.#app.logger.warn({ err: error }, 'a worker that ended is left to its silence')
     })
   }
 
   async #supervise(): Promise<void> {
+    const stopping = new Promise((resolve) => this.#isStopping.signal.addEventListener('abort', resolve))
     while (!this.#isStopping.signal.aborted) {
-      await this.#runner?.promise.catch((error) => this.#app.logger.error({ err: error }, 'the worker broke'))
+      await Promise.race([this.#jobs?.ended, stopping])
       if (this.#isStopping.signal.aborted) return
-      this.#runner = undefined
+      const broken = this.#jobs
+      this.#jobs = undefined
       this.#app.logger.warn('the worker ended by itself and is started again')
       await this.#pause(RESTART_DELAY_MS)
-      try {
-        if (!this.#isStopping.signal.aborted) await this.#run()
-      } catch (error) {
-        this.#app.logger.warn({ err: error }, 'the worker cannot start, will try again')
+      // beside the next: what it waits for may never come
+      void this.#end(broken)
+      while (!this.#jobs && !this.#isStopping.signal.aborted) {
+        try {
+          this.#jobs = await this.#startPool()
+        } catch (error) {
+          this.#app.logger.warn({ err: error }, 'the worker cannot start, will try again')
+          await this.#pause(RESTART_DELAY_MS)
+        }
       }
     }
-    // stopped in the moment between two runs
-    await this.#runner?.stop().catch(() => {})
   }
 
   async #keepBeating(): Promise<void> {
@@ -142,8 +124,13 @@ export class Worker {
   }
 
   async #beat(beats: number): Promise<void> {
-    if (this.#runner && this.#poolId) await beat(this.#app.pool, this.#poolId)
-    await rescueJobs(this.#app, { alsoUnknown: beats % BEATS_PER_FULL_RESCUE === 0 })
+    const isFull = beats % BEATS_PER_FULL_RESCUE === 0
+    const jobs = this.#jobs
+    if (jobs) {
+      await beat(this.#app.pool, jobs.id)
+      if (isFull) await releaseLostJobs(this.#app, jobs.id, jobs.held)
+    }
+    await rescueJobs(this.#app, { alsoUnknown: isFull })
     if (beats % BEATS_PER_SWEEP === BEATS_PER_SWEEP - 1) await sweep(this.#app)
     this.#lastBeatAtMs = performance.now()
   }
@@ -151,8 +138,4 @@ export class Worker {
   async #pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.#isStopping.signal }).catch(() => {})
   }
-}
-
-function pickError(meta: { [key: string]: unknown } | undefined): { err?: unknown } {
-  return meta?.error ? { err: meta.error } : {}
 }

@@ -1,6 +1,12 @@
 import type { App } from '../app.ts'
 import { inTransaction } from '../database/transaction.ts'
-import { findUnknownHolders, forgetWorkers, lockSilentWorkers, releaseJobs } from '../sql/rescue-jobs.ts'
+import {
+  findUnknownHolders,
+  forgetWorkers,
+  lockSilentWorkers,
+  releaseJobs,
+  releaseUnheldJobs,
+} from '../sql/rescue-jobs.ts'
 
 /** How often a worker says that it is alive. */
 export const HEARTBEAT_INTERVAL_MS = 2_000
@@ -8,6 +14,9 @@ export const HEARTBEAT_INTERVAL_MS = 2_000
 const SILENCE_MAX_MS = 8_000
 /** A worker's first beat follows its first job within milliseconds. */
 const UNKNOWN_MAX_MS = 4_000
+
+/** A reply to a fetch takes milliseconds; a late one finds its jobs done or running, which is harmless. */
+const LOST_REPLY_MS = 5_000
 
 /**
  * Gives back the jobs of workers that have died, or seem to: one that was only stopped finds, when it wakes up, that
@@ -26,4 +35,26 @@ export async function rescueJobs(app: App, { alsoUnknown }: { alsoUnknown: boole
     app.logger.warn({ workers: dead, released }, 'released the jobs of dead workers')
     return released
   })
+}
+
+/** Gives back the jobs of a worker that has ended, and forgets it. */
+export async function retireWorker(app: App, workerId: string): Promise<void> {
+  await inTransaction(app, 'retire-worker', async (tx) => {
+    await releaseJobs(tx, [workerId])
+    await forgetWorkers(tx, [workerId])
+  })
+}
+
+/**
+ * Gives back jobs that a living worker was given by the database and never got, because the reply was lost.
+ *
+ * @param heldIds the jobs that did reach it
+ */
+export async function releaseLostJobs(
+  app: App,
+  workerId: string,
+  heldIds: ReadonlySet<string>,
+): Promise<void> {
+  const released = await releaseUnheldJobs(app.pool, workerId, [...heldIds], LOST_REPLY_MS)
+  if (released > 0) app.logger.warn({ worker: workerId, released }, 'released jobs whose fetch was lost')
 }

@@ -77,6 +77,23 @@ describe('a worker', () => {
     await worker.stop()
   })
 
+  test('takes up a job that it was given and never got, because the reply was lost', async () => {
+    const { pool, prisma } = test_.app
+    await seed(test_.app).item({ available: 5 })
+    const { id } = await seed(test_.app).order()
+    await pool.query(`update graphile_worker._private_jobs set run_at = now() + interval '1 hour'`)
+    const worker = await startTestWorker(test_)
+    const { id: workerId } = await prisma.worker.findFirstOrThrow()
+    // as the lost reply leaves it: held by a worker that lives and knows nothing of it
+    await pool.query(
+      `update graphile_worker._private_jobs
+      set run_at = now(), locked_at = now() - interval '6 s', locked_by = $1, attempts = 1`,
+      [workerId],
+    )
+    expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
+    await worker.stop()
+  })
+
   test('gives back what it has not begun, and leaves no trace in the table of workers, when it stops', async () => {
     const worker = await startTestWorker(test_)
     expect(await test_.app.prisma.worker.count()).toBe(1)

@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Calls, OrderAnswer, Outcome } from './calls.ts'
+import type { Findings } from './findings.ts'
+import { createIntent, type History, type Intent, isSettled } from './history.ts'
+import { createRandom, type Random } from './random.ts'
+
+const CLIENTS = 24
+const PAUSE_MAX_MS = 350
+/** Tries of one call before its client leaves it for the end of the run. */
+const TRIES_MAX = 8
+/** Old intents that a client may repeat. */
+const REMEMBERED_MAX = 200
+const BURST = 5
+/** Clients at once that ask again what has no answer yet, at the end of a run. */
+const SETTLERS = 8
+
+/** SKUs by what there is of each: some last for ever, some run out and are refilled, some only the supplier has. */
+export const STOCK: Record<string, number> = {
+  'PLENTY-A': 1_000_000,
+  'PLENTY-B': 1_000_000,
+  'SOME-A': 100,
+  'SOME-B': 100,
+  SCARCE: 0,
+  'SUPPLIED-A': 0,
+  'SUPPLIED-B': 0,
+}
+const SKUS = Object.keys(STOCK)
+const REFILLED = ['SOME-A', 'SOME-B', 'SCARCE']
+
+export type ClientsOptions = {
+  urls: readonly string[]
+  calls: Calls
+  findings: Findings
+  history: History
+  seed: number
+  /** Gets each order that is new to the clients. */
+  onOrder: (orderId: string) => void
+}
+
+/** Clients that order, repeat and adjust, and note all they did and were told. */
+export function startClients(options: ClientsOptions) {
+  const { urls, calls, findings, history, seed, onOrder } = options
+  let isStopped = false
+  let adjustments = 0
+
+  /** Sends the order once more, to any process by any way. */
+  async function send(intent: Intent, random: Random): Promise<void> {
+    intent.calls++
+    const url = random.pick(urls)
+    const way = random.chance(0.5) ? calls.createOrderByGraphql : calls.createOrderByRest
+    const outcome = await way(url, { sku: intent.sku, qty: intent.qty }, intent.key)
+    note(intent, outcome)
+  }
+
+  function note(intent: Intent, outcome: Outcome<OrderAnswer>): void {
+    const subject = intent.key ?? 'a call without key'
+    if (outcome.kind === 'doubtful') {
+      intent.doubtful++
+    } else if (outcome.kind === 'refused') {
+      intent.refusals.add(outcome.code)
+      if (outcome.code !== intent.expected) {
+        findings.violate('only what is wrong is refused', subject, `${outcome.code} for ${describe(intent)}`)
+      }
+    } else {
+      const { answer } = outcome
+      if (answer.sku !== intent.sku || answer.qty !== intent.qty || intent.expected !== 'an order') {
+        findings.violate(
+          'an order is answered as it was sent',
+          subject,
+          `${describe(intent)}: ${JSON.stringify(answer)}`,
+        )
+      }
+      const isNew = intent.ids.size === 0
+      intent.ids.add(answer.id)
+      if (intent.ids.size > 1) {
+        findings.violate('one key gives one order', subject, [...intent.ids].join(', '))
+      }
+      intent.version = Math.max(intent.version, answer.version)
+      if (isNew) onOrder(answer.id)
+    }
+  }
+
+  /** A key that was answered with an order is refused with other content, and stays what it was. */
+  async function reuseWrongly(intent: Intent, random: Random): Promise<void> {
+    if (intent.ids.size === 0) return
+    const other = { sku: intent.sku, qty: intent.qty + 1 }
+    const outcome = await calls.createOrderByRest(random.pick(urls), other, intent.key)
+    const isRight =
+      outcome.kind === 'doubtful' || (outcome.kind === 'refused' && outcome.code === 'IDEMPOTENCY_KEY_REUSED')
+    if (!isRight)
+      findings.violate('a key is refused with other content', String(intent.key), JSON.stringify(outcome))
+  }
+
+  async function adjust(random: Random): Promise<void> {
+    const reason = `chaos ${++adjustments}`
+    const sku = random.pick(REFILLED)
+    const delta = random.chance(0.8) ? random.whole(1, 60) : -random.whole(1, 30)
+    const outcome = await calls.adjustInventory(random.pick(urls), { sku, delta, reason })
+    const kinds = { answered: 'done', refused: 'refused', doubtful: 'doubtful' } as const
+    history.adjustments.push({ reason, sku, delta, outcome: kinds[outcome.kind] })
+  }
+
+  function wish(random: Random, key: string | null): Intent {
+    const kind = random.next()
+    const intent =
+      kind < 0.03
+        ? createIntent({ key, sku: 'NOWHERE', qty: 1, expected: 'UNKNOWN_SKU' })
+        : kind < 0.05
+          ? createIntent({ key, sku: 'PLENTY-A', qty: 0, expected: 'INVALID_QTY' })
+          : createIntent({ key, sku: random.pick(SKUS), qty: random.whole(1, 5), expected: 'an order' })
+    history.intents.push(intent)
+    return intent
+  }
+
+  async function live(index: number): Promise<void> {
+    const random = createRandom(seed, `client ${index}`)
+    const remembered: Intent[] = []
+    for (let turn = 0; !isStopped; turn++) {
+      await sleep(random.next() * PAUSE_MAX_MS)
+      const earlier = remembered.length > 0 ? random.pick(remembered) : undefined
+      const kind = random.next()
+      if (kind < 0.06) await adjust(random)
+      else if (kind < 0.16 && earlier) await send(earlier, random)
+      else if (kind < 0.18 && earlier) await reuseWrongly(earlier, random)
+      else if (kind < 0.24) await send(wish(random, null), random)
+      else {
+        const intent = wish(random, `${seed}-${index}-${turn}`)
+        const isBurst = random.chance(0.05)
+        await Promise.all(Array.from({ length: isBurst ? BURST : 1 }, () => send(intent, random)))
+        for (let tries = 1; !isSettled(intent) && tries < TRIES_MAX && !isStopped; tries++) {
+          await sleep(random.next() * 500)
+          await send(intent, random)
+        }
+        remembered.push(intent)
+        if (remembered.length > REMEMBERED_MAX) remembered.shift()
+      }
+    }
+  }
+
+  const lives = Promise.all(Array.from({ length: CLIENTS }, (_, index) => live(index)))
+  return {
+    /** Resolves when the last call has ended. */
+    stop: async () => {
+      isStopped = true
+      await lives
+    },
+    /** Asks again under each key that has no answer yet, until it has one. */
+    settle: async (limitMs: number) => {
+      const random = createRandom(seed, 'settling')
+      const deadline = performance.now() + limitMs
+      const open = history.intents.filter((intent) => intent.key !== null && !isSettled(intent))
+      findings.count('keys asked again at the end', open.length)
+      const settleNext = async () => {
+        for (let intent = open.pop(); intent; intent = open.pop()) {
+          while (!isSettled(intent) && performance.now() < deadline) {
+            await send(intent, random)
+            if (!isSettled(intent)) await sleep(200)
+          }
+          if (!isSettled(intent))
+            findings.violate('a call is answered in the end', String(intent.key), describe(intent))
+        }
+      }
+      await Promise.all(Array.from({ length: SETTLERS }, settleNext))
+    },
+  }
+}
+
+function describe({ sku, qty }: Intent): string {
+  return `${qty} of ${sku}`
+}

@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { createCalls } from './calls.ts'
+import { checkAll } from './checks.ts'
+import { STOCK, startClients } from './clients.ts'
+import { type ChaosDatabase, startDatabase } from './database.ts'
+import { startFaults } from './faults.ts'
+import { Findings } from './findings.ts'
+import { findFreePort } from './free-port.ts'
+import type { History } from './history.ts'
+import { HoldfastProcess } from './holdfast-process.ts'
+import { startHostileSupplier } from './hostile-supplier.ts'
+import { createRandom } from './random.ts'
+import { printReport } from './report.ts'
+import { startTcpProxy } from './tcp-proxy.ts'
+import { createWatchers } from './watchers.ts'
+
+const PROCESSES = 2
+const MINUTES_MAX = 240
+const READY_LIMIT_MS = 30_000
+/** In which every order has to be final once all harm has ended. */
+const SETTLE_LIMIT_MS = 90_000
+const LAST_VIEWS_LIMIT_MS = 15_000
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    minutes: { type: 'string', default: '1' },
+    logs: { type: 'string' },
+    only: { type: 'string' },
+  },
+})
+const seed = Number(values.seed ?? Math.floor(Math.random() * 1e9))
+const minutes = Number(values.minutes)
+if (!Number.isInteger(seed) || !(minutes > 0 && minutes <= MINUTES_MAX)) {
+  process.stderr.write(
+    `Usage: npm run chaos -- --seed <whole number> --minutes <up to ${MINUTES_MAX}> [--only <kinds of faults>] [--logs <folder>]\n`,
+  )
+  process.exit(2)
+}
+
+const interrupted = new AbortController()
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupted.abort())
+const findings = new Findings()
+/** What ends each thing that was started, whatever became of the run. */
+const undos: (() => Promise<unknown>)[] = []
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+async function eventually(check: () => Promise<boolean>, limitMs: number): Promise<boolean> {
+  for (const deadline = performance.now() + limitMs; performance.now() < deadline; ) {
+    if (await check().catch(() => false)) return true
+    await sleep(250, undefined, { signal: interrupted.signal })
+  }
+  return false
+}
+
+async function run(): Promise<void> {
+  const history: History = { intents: [], adjustments: [], views: [] }
+  const database = await startDatabase()
+  undos.push(database.remove)
+  const proxy = await startTcpProxy(database.port)
+  undos.push(proxy.close)
+  const supplier = await startHostileSupplier(createRandom(seed, 'supplier'), findings)
+  undos.push(supplier.close)
+
+  let wasDatabaseAway = () => false
+  const proxied = new URL(database.url)
+  proxied.port = String(proxy.port)
+  const processes: HoldfastProcess[] = []
+  for (let index = 1; index <= PROCESSES; index++) {
+    const env = {
+      NODE_ENV: 'production',
+      ROLE: 'all',
+      DATABASE_URL: proxied.href,
+      SUPPLIER_URL: supplier.url,
+      SUPPLIER_RECHECK_DELAY_MS: '300',
+      SUPPLIER_RETRY_BASE_MS: '50',
+      SUPPLIER_TIMEOUT_MS: '500',
+      SUPPLIER_MAX_ATTEMPTS: '20',
+      LOG_LEVEL: 'warn',
+    }
+    const port = await findFreePort()
+    const one = new HoldfastProcess({
+      name: `process ${index}`,
+      port,
+      env,
+      findings,
+      wasDatabaseAway: () => wasDatabaseAway(),
+      logDir: values.logs,
+    })
+    one.start()
+    undos.push(() => one.end())
+    process.on('exit', () => one.endNow())
+    processes.push(one)
+  }
+  const areReady = async () => (await Promise.all(processes.map((one) => one.isReady()))).every(Boolean)
+  if (!(await eventually(areReady, READY_LIMIT_MS))) throw new Error('Holdfast does not start')
+
+  const calls = createCalls(findings)
+  const urls = processes.map(({ url }) => url)
+  for (const [sku, available] of Object.entries(STOCK)) await calls.createItem(urls[0]!, sku, available)
+  const watchers = createWatchers({ urls, findings, history, seed })
+  const clients = startClients({ urls, calls, findings, history, seed, onOrder: watchers.offer })
+  undos.push(clients.stop)
+  const faults = startFaults(
+    { processes, database, proxy },
+    createRandom(seed, 'faults'),
+    findings,
+    values.only === undefined ? undefined : new RegExp(values.only),
+  )
+  undos.push(faults.stop)
+  wasDatabaseAway = faults.wasDatabaseAway
+
+  say(`Chaos with seed ${seed} for ${minutes} min`)
+  await sleep(minutes * 60_000, undefined, { signal: interrupted.signal })
+
+  say('Letting everything settle')
+  await faults.stop()
+  supplier.behave()
+  await clients.stop()
+  const settlingSince = performance.now()
+  if (!(await eventually(areReady, READY_LIMIT_MS))) {
+    findings.violate('everything is ready again', 'readiness', `not within ${READY_LIMIT_MS} ms`)
+  }
+  findings.count('ms until ready again', Math.round(performance.now() - settlingSince))
+  await clients.settle(READY_LIMIT_MS)
+  await settleOrders(database)
+  findings.count('ms until all was final', Math.round(performance.now() - settlingSince))
+  await watchers.settle(LAST_VIEWS_LIMIT_MS)
+  await checkAll(database, history, supplier, findings)
+  await Promise.all(processes.map((one) => one.stop()))
+}
+
+const UNSETTLED = `select orders.id::text, orders.status, orders.version, orders.supplier_step, orders.supplier_attempts,
+    orders.updated_at, now(), jobs.attempts, jobs.run_at, jobs.locked_at, jobs.locked_by, left(jobs.last_error, 300) as last_error,
+    jobs.payload, (select seen_at from workers where workers.id = jobs.locked_by) as holder_seen_at
+  from orders left join graphile_worker._private_jobs as jobs on jobs.payload ->> 'orderId' = orders.id::text
+  where orders.status in ('PENDING', 'AWAITING_RESTOCK')`
+
+async function settleOrders(database: ChaosDatabase): Promise<void> {
+  const isSettled = async () =>
+    (await database.query(`select from (${UNSETTLED}) as open limit 1`)).length === 0
+  if (await eventually(isSettled, SETTLE_LIMIT_MS)) return
+  for (const row of await database.query<{ id: string }>(UNSETTLED)) {
+    findings.violate('every order is final within its deadline', row.id, JSON.stringify(row))
+  }
+}
+
+let failure: unknown
+const broken = Promise.withResolvers<never>()
+process.on('uncaughtException', broken.reject)
+try {
+  await Promise.race([run(), broken.promise])
+} catch (error) {
+  failure = error
+}
+for (const undo of undos.toReversed()) {
+  await undo().catch((error) => process.stderr.write(`could not clean up: ${error}\n`))
+}
+if (interrupted.signal.aborted) {
+  say('Interrupted')
+  process.exit(130)
+}
+printReport(findings, { seed, minutes }, say)
+if (failure) process.stderr.write(`The run broke off: ${(failure as Error).stack}\n`)
+process.exit(failure || findings.violationCount > 0 ? 1 : 0)

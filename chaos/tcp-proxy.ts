@@ -1,0 +1,93 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket, connect as tcpConnect } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A proxy before a TCP server on this machine that passes bytes until it is told to do harm. */
+export type TcpProxy = {
+  port: number
+  /** Breaks every connection. @returns how many there were */
+  cutAll(): number
+  /** Cuts new connections as they come, until told otherwise; those that are open stay. */
+  refuse(isRefusing: boolean): void
+  /** Passes nothing, either way, until told otherwise. New connections are taken and wait. */
+  stall(isStalled: boolean): void
+  /** Holds back every piece that passes for so long; 0 for not at all. */
+  delay(ms: number): void
+  /** Passes everything again. */
+  heal(): void
+  close(): Promise<void>
+}
+
+/** Listens on loopback for connections to `targetPort` on loopback. */
+export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+  const pairs = new Set<[Socket, Socket]>()
+  let isRefusing = false
+  let delayMs = 0
+  let stalled: PromiseWithResolvers<void> | undefined
+
+  async function* hold(pieces: AsyncIterable<Buffer>) {
+    for await (const piece of pieces) {
+      if (delayMs > 0) await sleep(delayMs)
+      while (stalled) await stalled.promise
+      yield piece
+    }
+  }
+
+  const server = createServer((client) => {
+    client.on('error', () => {})
+    if (isRefusing) return void client.resetAndDestroy()
+    const upstream = tcpConnect({ host: '127.0.0.1', port: targetPort, noDelay: true })
+    client.setNoDelay(true)
+    upstream.on('error', () => {})
+    const pair: [Socket, Socket] = [client, upstream]
+    pairs.add(pair)
+    const passing = [pipeline(client, hold, upstream), pipeline(upstream, hold, client)]
+    // each end's close is the other's: nothing is left half open
+    void Promise.race(passing)
+      .catch(() => {})
+      .then(() => {
+        pairs.delete(pair)
+        for (const socket of pair) socket.destroy()
+      })
+    void Promise.allSettled(passing)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+
+  const cutAll = () => {
+    const cut = [...pairs]
+    for (const socket of cut.flat()) socket.resetAndDestroy()
+    return cut.length
+  }
+  const stall = (isStalled: boolean) => {
+    if (isStalled) stalled ??= Promise.withResolvers()
+    else {
+      const ended = stalled
+      stalled = undefined
+      ended?.resolve()
+    }
+  }
+  const heal = () => {
+    isRefusing = false
+    delayMs = 0
+    stall(false)
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    cutAll,
+    refuse: (value) => {
+      isRefusing = value
+    },
+    stall,
+    delay: (ms) => {
+      delayMs = ms
+    },
+    heal,
+    close: async () => {
+      heal()
+      server.close()
+      cutAll()
+    },
+  }
+}

@@ -1,0 +1,95 @@
+import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'graphile-worker'
+import type pg from 'pg'
+import type { TaskContext } from './define-task.ts'
+import { createTaskList } from './task-list.ts'
+
+export type JobPoolOptions = TaskContext & {
+  pool: pg.Pool
+  /** Jobs under way at once. Most wait for the transaction that they share, so it costs little to have many. */
+  concurrency: number
+}
+
+/** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
+const POLL_INTERVAL_MS = 100
+/** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
+const COMPLETE_BATCH_DELAY_MS = 5
+/** graphile-worker waits for what is under way; after a lost connection it may wait for ever. */
+const STOP_TIMEOUT_MS = 6_000
+
+/**
+ * One life of graphile-worker's pool of workers. It ends when it is stopped, or when the database breaks it: then a new
+ * one is needed, and this one's jobs have to be released.
+ */
+export class JobPool {
+  /** Jobs carry it in `locked_by`. */
+  readonly id: string
+  /** Ids of the jobs that have reached it and that it has not finished with. */
+  readonly held: ReadonlySet<string>
+  /** Resolves when it takes no more jobs. */
+  readonly ended: Promise<void>
+  readonly #runner: Runner
+
+  private constructor(id: string, held: ReadonlySet<string>, ended: Promise<void>, runner: Runner) {
+    this.id = id
+    this.held = held
+    this.ended = ended
+    this.#runner = runner
+  }
+
+  /** Starts to take jobs. @throws when the database cannot be reached */
+  static async start({ app, supplier, pool, concurrency }: JobPoolOptions): Promise<JobPool> {
+    const events: WorkerEvents = new EventEmitter()
+    const held = new Set<string>()
+    const ended = Promise.withResolvers<void>()
+    let id = ''
+    events.on('pool:create', ({ workerPool }) => {
+      id = workerPool.id
+    })
+    // not only by the runner's promise: after a batch that failed on a lost connection it never settles
+    events.on('pool:gracefulShutdown', () => ended.resolve())
+    events.on('pool:fatalError', () => ended.resolve())
+    events.on('localQueue:getJobs:complete', ({ jobs }) => {
+      for (const job of jobs) held.add(job.id)
+    })
+    events.on('localQueue:returnJobs', ({ jobs }) => {
+      for (const job of jobs) held.delete(job.id)
+    })
+    events.on('job:complete', ({ job }) => held.delete(job.id))
+
+    const runner = await run({
+      pgPool: pool,
+      concurrency,
+      pollInterval: POLL_INTERVAL_MS,
+      // the server owns the signals
+      noHandleSignals: true,
+      taskList: createTaskList({ app, supplier }),
+      events,
+      logger: new GraphileLogger(() => (level, message, meta) => {
+        // it tells of every failed job at its length; define-task.ts has said so in one line
+        const isNews = level === 'error' && !message.startsWith('Failed task')
+        app.logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
+      }),
+      preset: {
+        worker: {
+          localQueue: { size: concurrency },
+          completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
+          failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
+        },
+      },
+    })
+    runner.promise.catch(() => {}).finally(() => ended.resolve())
+    return new JobPool(id, held, ended.promise, runner)
+  }
+
+  /** Takes no more jobs, finishes those under way and gives back those that wait, as far as that ends. */
+  async stop(): Promise<void> {
+    const timeout = new AbortController()
+    await Promise.race([
+      this.#runner.stop().catch(() => {}),
+      sleep(STOP_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => {}),
+    ])
+    timeout.abort()
+  }
+}
