@@ -16,7 +16,7 @@ export type Intent = {
   doubtful: number
 }
 
-export type Adjustment = {
+type Adjustment = {
   reason: string
   sku: string
   delta: number
