@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { SCENARIOS } from '../src/demo/scenarios.ts'
+import { findFreePort } from './support/free-port.ts'
 import { createTestDatabase, eventually } from './support/harness.ts'
-import { type Env, findFreePort, Processes, type RunningServer } from './support/server-process.ts'
+import { type Env, Processes, type RunningServer } from './support/server-process.ts'
 
 const processes = new Processes()
 let database: Awaited<ReturnType<typeof createTestDatabase>>

@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { findFreePort } from '../../test/support/free-port.ts'
 import { type Env, startServer } from '../child-process.ts'
 
 const MEMORY_REPORTER = new URL('memory-reporter.ts', import.meta.url).href
@@ -51,13 +50,4 @@ export async function startStockYoga(databaseUrl: string): Promise<Program> {
     /listening at (http:\S+)/,
   )
   return { url, pid, [Symbol.asyncDispose]: stop }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' ? address!.port : 0
 }

@@ -18,6 +18,17 @@ import {
 import { sweep } from '../../src/use-cases/sweep.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../support/harness.ts'
 import {
+  AGE,
+  byJson,
+  COMPLETE,
+  EMPTY,
+  findJobIds,
+  KILL,
+  readAll,
+  readLetterIds,
+  readOrders,
+} from './read-state.ts'
+import {
   isFinal,
   keyOf,
   type ModelAdjustment,
@@ -211,7 +222,7 @@ function command<Input>(
     check: canRun,
     run: async (model) => {
       await act(model, value)
-      const { orders, items } = await readOrders()
+      const { orders, items } = await readOrders(real.first.pool)
       expect(orders).toEqual(model.orders.map(visible).sort(byJson))
       expect(items).toEqual([...model.items].map(([sku, item]) => ({ sku, ...item })))
     },
@@ -344,7 +355,7 @@ const retry = command(
   fc.record({ picks, how }),
   async (model, { picks, how }) => {
     // letters have no ids in the model: the n-th of an order is the n-th of the order
-    const byOrder = Map.groupBy(await readLetterIds(), ({ orderId }) => orderId)
+    const byOrder = Map.groupBy(await readLetterIds(real.first.pool), ({ orderId }) => orderId)
     const idOf = new Map(
       [...Map.groupBy(model.letters, ({ orderId }) => orderId)].flatMap(([orderId, letters]) =>
         letters.map((letter, n) => [letter, byOrder.get(orderId)![n]!.id] as const),
@@ -375,7 +386,7 @@ async function work(model: StockModel, jobs: ModelJob[], outcomes: readonly Supp
   const calls = jobs.flatMap(({ orderId, step }, index): ModelCall[] =>
     step === null ? [] : [{ orderId, step, outcome: outcomes[index % outcomes.length]! }],
   )
-  const jobIds = await findJobIds(jobs)
+  const jobIds = await findJobIds(real.first.pool, jobs)
   for (const { orderId, step } of calls) {
     const order = model.find(orderId)!
     const found = await findOrderForSupplierCall(real.first, orderId, step)
@@ -400,10 +411,10 @@ const sweepUp = command(
   }),
   async (model, { lost, dead, oldKeys, error, how }) => {
     const lostJobs = pickJobs(model, lost)
-    await real.first.pool.query(COMPLETE, [await findJobIds(lostJobs)])
+    await real.first.pool.query(COMPLETE, [await findJobIds(real.first.pool, lostJobs)])
     model.removeJobs(lostJobs)
     const deadJobs = pickJobs(model, dead).sort((a, b) => model.jobs.indexOf(a) - model.jobs.indexOf(b))
-    await real.first.pool.query(KILL, [await findJobIds(deadJobs), error])
+    await real.first.pool.query(KILL, [await findJobIds(real.first.pool, deadJobs), error])
     const keys =
       model.keys.size === 0 ? [] : oldKeys.map((pick) => pickFrom([...model.keys.keys()], () => true, pick))
     await real.first.pool.query(AGE, [keys])
@@ -474,7 +485,7 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
 // ---- what is compared
 
 async function compareAll(model: StockModel): Promise<void> {
-  expect(await readAll()).toEqual({
+  expect(await readAll(real.first.pool)).toEqual({
     events: model.orders
       .flatMap(({ id, events }) => events.map((event, index) => ({ id, version: index + 1, ...event })))
       .sort(byJson),
@@ -502,86 +513,3 @@ function fromOrder(order: Order): ModelOrder {
 }
 
 /** Some order or other, the same whatever the order of the keys. */
-function byJson(a: object | null, b: object | null): number {
-  const [left, right] = [a, b].map((one) => JSON.stringify(Object.entries(one ?? {}).sort()))
-  return left! < right! ? -1 : left! > right! ? 1 : 0
-}
-
-const EMPTY = `truncate inventory_items, orders, order_events, inventory_movements, idempotency_keys, dead_letters,
-  graphile_worker._private_jobs`
-
-const ORDERS = `select json_build_object(
-  'orders', (select coalesce(json_agg(row), '[]') from (
-    select id, sku, qty, status, failure_reason as "failureReason", version, supplier_ref as ref,
-      supplier_step as step, supplier_attempts as attempts, supplier_rechecks as rechecks from orders
-  ) as row),
-  'items', (select json_agg(row order by row.sku) from (select sku, available, reserved from inventory_items) as row)
-) as state`
-
-const JOBS = `select jobs.id::text as "jobId", identifier as task, payload ->> 'orderId' as "orderId", (payload ->> 'step')::int as step,
-    round(extract(epoch from run_at - jobs.created_at) * 1000)::int as "delayMs"
-  from graphile_worker._private_jobs as jobs join graphile_worker._private_tasks as tasks on tasks.id = task_id`
-
-const ALL = `select json_build_object(
-  'events', (select coalesce(json_agg(row), '[]') from (
-    select order_id as id, version, type, from_status as from, to_status as to, reason from order_events
-  ) as row),
-  'movements', (select coalesce(json_agg(row), '[]') from (
-    select sku, type, delta, available_after as after, order_id as "orderId" from inventory_movements order by id
-  ) as row),
-  'jobs', (select coalesce(json_agg(row), '[]') from (
-    select task, "orderId", step, "delayMs" from (${JOBS}) as jobs
-  ) as row),
-  'keys', (select coalesce(json_agg(row), '[]') from (
-    select caller || ' ' || key as key, order_id as "orderId" from idempotency_keys
-  ) as row),
-  'letters', (select coalesce(json_agg(row), '[]') from (
-    select order_id as "orderId", task, (payload ->> 'step')::int as step, error, attempts,
-      retried_at is not null as retried from dead_letters
-  ) as row)
-) as state`
-
-const COMPLETE = 'delete from graphile_worker._private_jobs where id = any ($1::bigint[])'
-const KILL = `update graphile_worker._private_jobs set attempts = max_attempts, last_error = $2
-  where id = any ($1::bigint[])`
-const AGE = `update idempotency_keys set created_at = now() - interval '49 hours' where caller || ' ' || key = any ($1::text[])`
-
-async function readOrders() {
-  const { rows } = await real.first.pool.query({ name: 'read-orders', text: ORDERS })
-  const { orders, items } = rows[0].state
-  return { orders: orders.sort(byJson), items }
-}
-
-async function readAll() {
-  const { rows } = await real.first.pool.query({ name: 'read-all', text: ALL })
-  const { events, movements, jobs, keys, letters } = rows[0].state
-  const bySku = Map.groupBy(movements as { sku: string }[], ({ sku }) => sku)
-  return {
-    events: events.sort(byJson),
-    movements: Object.fromEntries(bySku),
-    jobs: jobs.sort(byJson),
-    keys: keys.sort(byJson),
-    letters: letters.sort(byJson),
-  }
-}
-
-async function readLetterIds(): Promise<{ id: string; orderId: string }[]> {
-  return (await real.first.pool.query('select id, order_id as "orderId" from dead_letters order by id')).rows
-}
-
-/** The ids that jobs of the model have in the queue. Of two that are the same, the older comes first. */
-async function findJobIds(jobs: readonly ModelJob[]): Promise<string[]> {
-  if (jobs.length === 0) return []
-  const { rows } = await real.first.pool.query<ModelJob & { jobId: string }>(`${JOBS} order by jobs.id`)
-  return jobs.map((job) => {
-    const index = rows.findIndex(
-      (row) =>
-        row.task === job.task &&
-        row.orderId === job.orderId &&
-        row.step === job.step &&
-        row.delayMs === job.delayMs,
-    )
-    if (index < 0) throw new Error(`the queue lacks ${JSON.stringify(job)}`)
-    return rows.splice(index, 1)[0]!.jobId
-  })
-}
