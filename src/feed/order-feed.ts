@@ -18,8 +18,8 @@ export type OrderFeedOptions = {
 }
 
 /**
- * Tells watchers of orders what changes, whichever process changed it. A change is heard by NOTIFY with its commit, and
- * read once for all the watchers in this process.
+ * Tells watchers of orders what changes, whichever process changed it. Of its own changes this process tells at their
+ * commit; those of others it hears by NOTIFY, and reads once for all its watchers.
  */
 export class OrderFeed {
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
@@ -92,6 +92,11 @@ export class OrderFeed {
     }
   }
 
+  /** Tells watchers what this process has committed: they need not wait until it is heard and read. */
+  tell(orders: readonly Order[]): void {
+    for (const order of orders) for (const watcher of this.#watchers.get(order.id) ?? []) watcher.offer(order)
+  }
+
   async #hear(notices: readonly OrderNotice[]): Promise<void> {
     const news = notices.filter(({ id, version }) => {
       for (const watcher of this.#watchers.get(id) ?? []) if (watcher.version < version) return true
@@ -107,7 +112,7 @@ export class OrderFeed {
         while (this.#watchers.has(id)) {
           try {
             const order = await this.#findOrder.submit(id)
-            if (order) for (const watcher of this.#watchers.get(id) ?? []) watcher.offer(order)
+            if (order) this.tell([order])
             return
           } catch (error) {
             this.#logger.warn({ err: error, orderId: id }, 'cannot read a watched order, will try again')

@@ -20,13 +20,15 @@ export async function reserveInventory(app: App, orderIds: readonly string[]): P
     const { reserved, short } = allocate(orders, stock)
 
     const createdAt = app.now()
-    await moveStock(
-      tx,
-      reserved.map(({ claim, availableAfter }) => reservation(claim, availableAfter, createdAt)),
-    )
-    await transitionOrders(app, tx, [
-      ...reserved.map(({ claim }) => ({ order: claim, to: 'RESERVED' as const })),
-      ...short.map((order) => ({ order, to: 'AWAITING_RESTOCK' as const })),
+    await Promise.all([
+      moveStock(
+        tx,
+        reserved.map(({ claim, availableAfter }) => reservation(claim, availableAfter, createdAt)),
+      ),
+      transitionOrders(app, tx, [
+        ...reserved.map(({ claim }) => ({ order: claim, to: 'RESERVED' as const })),
+        ...short.map((order) => ({ order, to: 'AWAITING_RESTOCK' as const })),
+      ]),
     ])
   })
 }

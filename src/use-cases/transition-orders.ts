@@ -29,8 +29,6 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     after: moved(order, to, reason, at),
     event: eventOf(order.status, to, reason),
   }))
-  const count = await moveOrders(tx, moves, at)
-  if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
   const events = moves.map(({ before, after, event }) => ({
     type: event,
     from: before.status,
@@ -40,18 +38,23 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     at,
     order: after,
   }))
-  await addJobs(
-    tx,
-    events.flatMap(({ type, order }) => LISTENERS[type](order)),
-    JOB_ATTEMPTS_MAX,
-  )
   const letters = transitions.flatMap(({ order, deadLetter }) =>
     deadLetter ? [{ ...deadLetter, id: uuidv7(), orderId: order.id, createdAt: at }] : [],
   )
-  await insertDeadLetters(tx, letters)
-  await notifyWatchers(
-    tx,
-    events.map(({ order }) => order),
-  )
+  // sent together: where the first finds that an order had moved, nothing of the others is committed
+  const [count] = await Promise.all([
+    moveOrders(tx, moves, at),
+    addJobs(
+      tx,
+      events.flatMap(({ type, order }) => LISTENERS[type](order)),
+      JOB_ATTEMPTS_MAX,
+    ),
+    insertDeadLetters(tx, letters),
+    notifyWatchers(
+      tx,
+      events.map(({ order }) => order),
+    ),
+  ])
+  if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
   tx.events.push(...events)
 }
