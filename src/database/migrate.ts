@@ -20,6 +20,14 @@ const NO_FILTERS = { externalTables: [], externalEnums: [] }
 const KEEP_ADD_JOBS_ON_ITS_INDEX =
   'alter function graphile_worker.add_jobs(graphile_worker.job_spec[], boolean) set enable_seqscan = off'
 
+/**
+ * Each job is inserted, updated and deleted within moments: the queue is vacuumed without the usual pauses, and by how
+ * many jobs have gone rather than by how many wait, or a long backlog would keep the dead ones.
+ */
+const VACUUM_JOBS_AS_THEY_GO = `alter table graphile_worker._private_jobs set (
+  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0
+)`
+
 /** Any number, as long as every version of Holdfast takes the same: two servers that start at once migrate in turn. */
 const MIGRATION_LOCK = 4_716_253_908
 
@@ -52,6 +60,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
     // before any worker: two that migrate graphile-worker's schema at once trip over each other
     await runMigrations({ connectionString: databaseUrl })
     await client.query(KEEP_ADD_JOBS_ON_ITS_INDEX)
+    await client.query(VACUUM_JOBS_AS_THEY_GO)
     if (lost) throw new Error('The connection that held the migration lock was lost', { cause: lost })
     return appliedMigrationNames
   } finally {

@@ -50,6 +50,20 @@ test('a second time applies nothing', async () => {
   expect(await migrate(migrated)).toEqual([])
 })
 
+test('tables that churn are vacuumed by settings of their own', async () => {
+  await migrate(migrated)
+  const tuned = await query(
+    migrated,
+    `select relname from pg_class where array_to_string(reloptions, ',') like '%autovacuum_vacuum_%' order by relname`,
+  )
+  expect(tuned.map(({ relname }) => relname)).toEqual([
+    '_private_jobs',
+    'inventory_items',
+    'orders',
+    'workers',
+  ])
+})
+
 test('several servers that start at once migrate in turn', async () => {
   const applied = await Promise.all([migrate(raced), migrate(raced), migrate(raced)])
   expect(applied.filter((names) => names.length > 0)).toHaveLength(1)
