@@ -6,6 +6,7 @@ import { createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlTabs } from './graphiql-tabs.ts'
 import { maskError } from './mask-error.ts'
+import { refuseBadJson } from './refuse-bad-json.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -20,6 +21,7 @@ export function createGraphQLServer(app: App): GraphQLServer {
   return createYoga<object, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
+    plugins: [refuseBadJson()],
     context: () => createContext(app, ANONYMOUS),
     maskedErrors: {
       errorMessage: 'Unexpected error',

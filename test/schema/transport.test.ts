@@ -39,6 +39,29 @@ it('answers a query by POST and by GET', async () => {
   }
 })
 
+it.each([
+  ['variables', 'not-json'],
+  ['variables', '{"id":'],
+  ['variables', '5'],
+  ['variables', '"x"'],
+  ['variables', '[1]'],
+  ['extensions', 'not-json'],
+  ['extensions', '5'],
+])('refuses a GET whose %s are %s', async (name, value) => {
+  const search = `?query=${encodeURIComponent(QUERY)}&${name}=${encodeURIComponent(value)}`
+  for (const accept of [
+    '*/*',
+    'application/json',
+    'application/graphql-response+json',
+    'text/event-stream',
+  ]) {
+    const { status, text } = await call({ headers: { accept } }, search)
+    expect({ status, text }).toMatchObject({ status: 400 })
+    expect(text).toContain('"errors":[{"message":')
+    expect(text).not.toContain('Unexpected error')
+  }
+})
+
 it('changes something by POST, and refuses to by GET', async () => {
   const before = await available()
   expect((await post(JSON.stringify({ query: MUTATION }))).status).toBe(200)
