@@ -33,13 +33,15 @@ const MESSAGES = [
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
+  // no answer for as long as a statement may take: the host is gone, or a lock is held for ever
+  'Query read timeout',
 ]
 
 /**
  * Whether an error says that the database is away or does not keep up, so that the same call may succeed a moment
  * later. A call that failed so may have come through: the connection can be lost after the commit.
  *
- * @param error what pg, Prisma or a group commit threw
+ * @param error what pg, Prisma or a group commit threw, or an error that names it as its cause
  */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -51,7 +53,8 @@ export function isUnavailable(error: unknown): boolean {
     isUnavailableCode(sqlstate) ||
     // the socket's file is not there: Prisma keeps the code and the text of it, not the syscall
     (code === 'ENOENT' && (syscall === 'connect' || error.message.includes('connect ENOENT'))) ||
-    (!isSqlstate(code) && MESSAGES.some((message) => error.message.includes(message)))
+    (!isSqlstate(code) && MESSAGES.some((message) => error.message.includes(message))) ||
+    isUnavailable(error.cause)
   )
 }
 

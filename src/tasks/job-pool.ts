@@ -17,10 +17,16 @@ const POLL_INTERVAL_MS = 100
 const COMPLETE_BATCH_DELAY_MS = 5
 /** graphile-worker waits for what is under way; after a lost connection it may wait for ever. */
 const STOP_TIMEOUT_MS = 6_000
+/** What a broken pool still holds is to be free again soon, though a call to the supplier be made twice for it. */
+const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
- * One life of graphile-worker's pool of workers. It ends when it is stopped, or when the database breaks it: then a new
- * one is needed, and this one's jobs have to be released.
+ * One life of graphile-worker's pool of workers. It ends when it is stopped, or with the first connection that it loses:
+ * then a new one is needed, and this one's jobs have to be released.
+ *
+ * graphile-worker would go on after some of the losses, but not soon or not ever: it waits from 3 s up after 57P03,
+ * EHOSTUNREACH and ETIMEDOUT, never tries a failed completion again, and fetches nothing more once its first look at
+ * the names of tasks has failed.
  */
 export class JobPool {
   /** Jobs carry it in `locked_by`. */
@@ -29,12 +35,23 @@ export class JobPool {
   readonly held: ReadonlySet<string>
   /** Resolves when it takes no more jobs. */
   readonly ended: Promise<void>
+  /** Ends it: the database broke it. */
+  readonly giveUp: () => void
   readonly #runner: Runner
+  #isBroken = false
 
-  private constructor(id: string, held: ReadonlySet<string>, ended: Promise<void>, runner: Runner) {
+  private constructor(
+    id: string,
+    held: ReadonlySet<string>,
+    ended: PromiseWithResolvers<void>,
+    runner: Runner,
+  ) {
     this.id = id
     this.held = held
-    this.ended = ended
+    this.ended = ended.promise.then(() => {
+      this.#isBroken = true
+    })
+    this.giveUp = ended.resolve
     this.#runner = runner
   }
 
@@ -69,10 +86,14 @@ export class JobPool {
       logger: new GraphileLogger(() => (level, message, meta) => {
         // it tells of every failed job at its length; define-task.ts has said so in one line
         const isNews = level === 'error' && !message.startsWith('Failed task')
+        // the only place where it says so
+        if (message.startsWith('Error occurred fetching jobs')) ended.resolve()
         app.logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
       }),
       preset: {
         worker: {
+          // a job that waits for the database may wait for as long as a stop does
+          gracefulShutdownAbortTimeout: STOP_TIMEOUT_MS,
           localQueue: { size: concurrency },
           completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
           failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
@@ -80,15 +101,16 @@ export class JobPool {
       },
     })
     runner.promise.catch(() => {}).finally(() => ended.resolve())
-    return new JobPool(id, held, ended.promise, runner)
+    return new JobPool(id, held, ended, runner)
   }
 
   /** Takes no more jobs, finishes those under way and gives back those that wait, as far as that ends. */
   async stop(): Promise<void> {
+    const timeoutMs = this.#isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS
     const timeout = new AbortController()
     await Promise.race([
       this.#runner.stop().catch(() => {}),
-      sleep(STOP_TIMEOUT_MS, undefined, { signal: timeout.signal }).catch(() => {}),
+      sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
     ])
     timeout.abort()
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { App } from '../app.ts'
+import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs, retireWorker } from '../use-cases/rescue-jobs.ts'
@@ -23,7 +24,7 @@ const POOL_SIZE = 4
 const FETCH_BY_INDEX = '-c enable_sort=off'
 /** Between the end of a pool that the database broke and the next. */
 const RESTART_DELAY_MS = 500
-/** Every fourth beat, 8 s: looking for lost jobs and unknown workers reads every job. */
+/** Every fourth beat, 8 s, and as often after a loss: looking for lost jobs and unknown workers reads every job. */
 const BEATS_PER_FULL_RESCUE = 4
 /** Every 15th beat, 30 s: what a sweep looks for is rare, and it reads the queue whole. */
 const BEATS_PER_SWEEP = 15
@@ -36,6 +37,8 @@ export class Worker {
   readonly #isStopping = new AbortController()
   #jobs: JobPool | undefined
   #lastBeatAtMs = 0
+  /** Beats that look for all that a lost connection can leave, whichever their turn. */
+  #fullRescuesDue = 0
   #loops: Promise<unknown> | undefined
 
   constructor(app: App, options: WorkerOptions) {
@@ -51,7 +54,11 @@ export class Worker {
     // an error that nobody listens to would end the process
     this.#pool.on('error', () => {})
     this.#pool.on('connect', (client) => {
-      client.on('error', (error) => app.logger.warn({ err: error }, 'the worker lost a connection'))
+      client.on('error', (error) => {
+        app.logger.warn({ err: error }, 'the worker lost a connection')
+        this.#fullRescuesDue = BEATS_PER_FULL_RESCUE
+        this.#jobs?.giveUp()
+      })
     })
   }
 
@@ -85,7 +92,8 @@ export class Worker {
   async #end(jobs: JobPool | undefined): Promise<void> {
     if (!jobs) return
     await jobs.stop()
-    await retireWorker(this.#app, jobs.id).catch((error) => {
+    const { signal } = this.#isStopping
+    await retryWhileUnavailable(() => retireWorker(this.#app, jobs.id), { signal }).catch((error) => {
       this.#app.logger.warn({ err: error }, 'a worker that ended is left to its silence')
     })
   }
@@ -124,13 +132,14 @@ export class Worker {
   }
 
   async #beat(beats: number): Promise<void> {
-    const isFull = beats % BEATS_PER_FULL_RESCUE === 0
+    const isFull = beats % BEATS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
     const jobs = this.#jobs
     if (jobs) {
       await beat(this.#app.pool, jobs.id)
       if (isFull) await releaseLostJobs(this.#app, jobs.id, jobs.held)
     }
     await rescueJobs(this.#app, { alsoUnknown: isFull })
+    this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
     if (beats % BEATS_PER_SWEEP === BEATS_PER_SWEEP - 1) await sweep(this.#app)
     this.#lastBeatAtMs = performance.now()
   }

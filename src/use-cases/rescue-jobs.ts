@@ -15,8 +15,8 @@ const SILENCE_MAX_MS = 8_000
 /** A worker's first beat follows its first job within milliseconds. */
 const UNKNOWN_MAX_MS = 4_000
 
-/** A reply to a fetch takes milliseconds; a late one finds its jobs done or running, which is harmless. */
-const LOST_REPLY_MS = 5_000
+/** A reply to a fetch takes milliseconds; a later one finds its jobs done or running, which is harmless. */
+const LOST_REPLY_MS = 2_000
 
 /**
  * Gives back the jobs of workers that have died, or seem to: one that was only stopped finds, when it wakes up, that

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { createTaskList } from '../../src/tasks/task-list.ts'
@@ -116,6 +117,52 @@ describe('a worker', () => {
     await worker.stop()
   })
 
+  test('keeps the attempt of a job that finds the database away, and runs it when that is back', async () => {
+    const { pool, prisma } = test_.app
+    await seed(test_.app).item({ available: 5 })
+    const { id } = await seed(test_.app).order()
+    await pool.query('update graphile_worker._private_jobs set max_attempts = 1')
+    const loss = loseDatabase()
+    const worker = await startTestWorker(test_)
+    await eventually(() => loss.tries() > 3)
+    const { rows } = await pool.query(
+      'select attempts, last_error, locked_at is not null as held from graphile_worker._private_jobs',
+    )
+    expect(rows).toEqual([{ attempts: 1, last_error: null, held: true }])
+    loss.restore()
+    expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
+    expect(await prisma.deadLetter.count()).toBe(0)
+    await worker.stop()
+  })
+
+  test('leaves a job that still waits for the database to another when it stops, with its attempt', async () => {
+    const { pool, prisma } = test_.app
+    await seed(test_.app).item({ available: 5 })
+    const { id } = await seed(test_.app).order()
+    await pool.query('update graphile_worker._private_jobs set max_attempts = 1')
+    const loss = loseDatabase()
+    const worker = await startTestWorker(test_)
+    await eventually(() => loss.tries() > 1)
+    await worker.stop()
+    loss.restore()
+    const next = await startTestWorker(test_)
+    expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
+    expect(await prisma.deadLetter.count()).toBe(0)
+    await next.stop()
+  })
+
+  test('takes jobs again after its first look for them has failed', async () => {
+    const { pool } = test_.app
+    await pool.query('alter table graphile_worker._private_tasks rename to hidden')
+    const worker = await startTestWorker(test_)
+    await sleep(1_000)
+    await pool.query('alter table graphile_worker.hidden rename to _private_tasks')
+    await seed(test_.app).item({ available: 5 })
+    const { id } = await seed(test_.app).order()
+    expect(await ended(id)).toMatchObject({ status: 'RESERVED' })
+    await worker.stop()
+  })
+
   test('ends an order with INTERNAL_ERROR when its job has failed for the last time', async () => {
     const { pool } = test_.app
     await seed(test_.app).item({ available: 5 })
@@ -135,6 +182,13 @@ describe('a worker', () => {
     await worker.stop()
   })
 })
+
+/** Has the jobs' work find the database away. The worker itself still reaches it. */
+function loseDatabase() {
+  const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+  const submit = vi.spyOn(test_.app.groups.reserveInventory, 'submit').mockRejectedValue(away)
+  return { tries: () => submit.mock.calls.length, restore: () => submit.mockRestore() }
+}
 
 describe('each task', () => {
   test.each(['reserve-inventory', 'request-supplier', 'check-supplier-status'])(

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isUnavailable } from './unavailable.ts'
+
+/** Those who wait for the same database come back one after the other, and all within a second. */
+const RETRY_DELAY_MIN_MS = 250
+const RETRY_DELAY_MAX_MS = 750
+
+export type RetryOptions = {
+  /** Ends the waiting. */
+  signal: AbortSignal | undefined
+  /** Hears of each try that found the database away. */
+  onUnavailable?: (error: unknown) => void
+}
+
+/**
+ * Runs `work`, and again a moment later for as long as it finds the database away. It must be harmless when it runs
+ * again: what found the database away may have come through.
+ *
+ * @throws what `work` throws that is of another kind, or, once the signal is given, whatever it throws
+ */
+export async function retryWhileUnavailable<Result>(
+  work: () => Promise<Result>,
+  { signal, onUnavailable }: RetryOptions,
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isUnavailable(error)) throw error
+      onUnavailable?.(error)
+      const delayMs = RETRY_DELAY_MIN_MS + Math.random() * (RETRY_DELAY_MAX_MS - RETRY_DELAY_MIN_MS)
+      await sleep(delayMs, undefined, { signal }).catch(() => {})
+      if (signal?.aborted) throw error
+    }
+  }
+}
