@@ -4,7 +4,10 @@ import { type Config, readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
 import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
+import { isUnavailable } from './database/unavailable.ts'
+import { waitForDatabase } from './database/wait-for-database.ts'
 import { createHttpServer } from './http/http-server.ts'
+import { serveWhileWaiting } from './http/waiting-server.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient } from './supplier/client.ts'
@@ -65,6 +68,31 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
   return url
 }
 
+/**
+ * Starts, and starts anew each time that it finds the database at DATABASE_URL away, once that is back.
+ *
+ * @param signal ends the waiting
+ */
+async function startWithDatabase(
+  config: Config,
+  logger: Logger,
+  undos: Undo[],
+  signal: AbortSignal,
+): Promise<string> {
+  for (;;) {
+    try {
+      return await start(config, logger, undos)
+    } catch (error) {
+      const { databaseUrl, host, port } = config
+      // the embedded one has had its time; it does not come by itself
+      if (!databaseUrl || signal.aborted || !isUnavailable(error)) throw error
+      await stop(undos.splice(0), logger)
+      const endWaiting = await serveWhileWaiting({ host, port })
+      await waitForDatabase(databaseUrl, { logger, signal }).finally(endWaiting)
+    }
+  }
+}
+
 async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Promise<string> {
   const database = await startEmbeddedPostgres({
     dataDir: config.dataDir,
@@ -88,11 +116,15 @@ async function main(): Promise<void> {
   const config = readConfigOrExit()
   const logger = createLogger(config.logLevel)
   const undos: Undo[] = []
+  const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {
     // a second signal while it stops changes nothing
     for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => resolve(name))
   })
-  const starting = start(config, logger, undos).then((url) => announce(url, config))
+  void signal.then(() => stopping.abort())
+  const starting = startWithDatabase(config, logger, undos, stopping.signal).then((url) =>
+    announce(url, config),
+  )
   try {
     await Promise.race([starting, signal])
   } catch (error) {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import type { QueryConfig } from 'pg'
 import type { App } from '../app.ts'
@@ -32,11 +33,16 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
 function lookAtDatabase(app: App): () => Promise<boolean> {
   let look: Promise<boolean> | undefined
   return () => {
-    look ??= app.pool
-      .query({
+    look ??= Promise.race([
+      app.pool.query({
         text: 'select from orders, graphile_worker.jobs limit 0',
         query_timeout: DATABASE_TIMEOUT_MS,
-      } as QueryConfig)
+      } as QueryConfig),
+      // the query's own time begins when it has a connection
+      sleep(DATABASE_TIMEOUT_MS, undefined, { ref: false }).then(() => {
+        throw new Error('The database did not answer in time')
+      }),
+    ])
       .then(() => true)
       .catch((error) => {
         app.logger.warn({ err: error }, 'the database is not ready')

@@ -1,0 +1,44 @@
+import pg from 'pg'
+import type { Logger } from '../observability/logger.ts'
+import { retryWhileUnavailable } from './retry-while-unavailable.ts'
+
+/** A database that does not answer in this time is asked anew. */
+const CONNECT_TIMEOUT_MS = 3_000
+/** Often enough for who has just opened the log, too seldom to fill it. */
+const REMIND_INTERVAL_MS = 30_000
+
+/**
+ * Waits until a database takes connections, and says so in the log now and then.
+ *
+ * @throws when it answers and refuses: a wrong password, a database that does not exist; and when the signal is given
+ */
+export async function waitForDatabase(
+  databaseUrl: string,
+  { logger, signal }: { logger: Logger; signal: AbortSignal },
+): Promise<void> {
+  let remindedAtMs = Number.NEGATIVE_INFINITY
+  await retryWhileUnavailable(() => connectOnce(databaseUrl), {
+    signal,
+    onUnavailable: (error) => {
+      if (performance.now() - remindedAtMs < REMIND_INTERVAL_MS) return
+      remindedAtMs = performance.now()
+      logger.warn({ err: error }, 'the database is away: the start waits for it')
+    },
+  })
+  logger.info('the database is there')
+}
+
+async function connectOnce(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: 'holdfast-start',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  })
+  // one that breaks at this moment is found broken by the next step
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } finally {
+    await client.end().catch(() => {})
+  }
+}

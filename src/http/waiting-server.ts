@@ -1,0 +1,39 @@
+import { fastify } from 'fastify'
+import { GraphQLError } from 'graphql'
+import { CallError } from '../domain/errors.ts'
+import { answerWithProblem } from '../rest/problem.ts'
+import { GRAPHQL_PATH } from './graphql-server.ts'
+
+const UNAVAILABLE = 'The database is away. Try again in a moment'
+
+/**
+ * Serves what can be served without a database: that the process lives, and that it is not ready. Every call is answered
+ * that the database is away.
+ *
+ * @returns what ends it, and frees the port
+ */
+export async function serveWhileWaiting(at: { host: string; port: number }): Promise<() => Promise<void>> {
+  const http = fastify({ forceCloseConnections: true })
+  http.get('/health/live', async () => ({ status: 'ok' }))
+  http.get('/health/ready', (_request, reply) =>
+    reply
+      .status(503)
+      .header('retry-after', '1')
+      .send({ status: 'failing', checks: { database: 'failing' } }),
+  )
+  http.all(GRAPHQL_PATH, (_request, reply) =>
+    reply
+      .status(503)
+      .header('retry-after', '1')
+      .send({ errors: [new GraphQLError(UNAVAILABLE, { extensions: { code: 'UNAVAILABLE' } })] }),
+  )
+  // no call is looked at closely enough to be told anything else
+  http.setErrorHandler((_error, request, reply) =>
+    answerWithProblem(new CallError('UNAVAILABLE', UNAVAILABLE), request, reply),
+  )
+  http.setNotFoundHandler(() => {
+    throw new CallError('UNAVAILABLE', UNAVAILABLE)
+  })
+  await http.listen(at)
+  return () => http.close()
+}

@@ -1,0 +1,285 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { type ChaosDatabase, startDatabase } from '../chaos/database.ts'
+import { findBreaches } from '../src/sql/find-breaches.ts'
+import { findFreePort } from './support/free-port.ts'
+import { execute } from './support/graphql.ts'
+import { eventually } from './support/harness.ts'
+import { Processes, type RunningServer } from './support/server-process.ts'
+
+// One PostgreSQL with the durability of a real one, and one server that lives through everything done to it.
+
+/** Promised are 5 s. A busy machine may take longer; each figure is printed. */
+const RESUME_LIMIT_MS = 15_000
+const OUTAGE_MS = 10_000
+
+const processes = new Processes()
+let database: ChaosDatabase
+let server: RunningServer
+
+beforeAll(async () => {
+  database = await startDatabase()
+  const seed = await processes.run('prisma/seed.ts', { DATABASE_URL: database.url }).ended
+  expect(seed).toMatchObject({ code: 0 })
+})
+afterAll(async () => {
+  expect(await database.withClient(findBreaches)).toEqual([])
+  expect(await database.query('select from dead_letters')).toEqual([])
+  if (server) expect(await server.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })
+  await processes.end()
+  await database.remove()
+})
+
+test('a start waits for the database, says so, and goes on when it comes', async () => {
+  await database.crash()
+  const port = await findFreePort()
+  const url = `http://127.0.0.1:${port}`
+  const started = processes.startServer({ DATABASE_URL: database.url, PORT: port })
+  await eventually(async () => (await get(url, '/health/live').catch(() => undefined))?.status === 200)
+  expect(await get(url, '/health/ready')).toMatchObject({ status: 503, retryAfter: '1' })
+  expect(await placeOrder(url)).toMatchObject({ status: 503, retryAfter: '1', body: { code: 'UNAVAILABLE' } })
+  expect(await get(url, '/api/orders/x')).toMatchObject({ status: 503 })
+  expect(await execute({ url }, '{ __typename }')).toMatchObject({
+    status: 503,
+    errors: [{ extensions: { code: 'UNAVAILABLE' } }],
+  })
+  await sleep(1_000)
+
+  await database.start()
+  server = await started
+  const warnings = server
+    .stdout()
+    .split('\n')
+    .filter((line) => line.includes('"level":40'))
+  expect(warnings).toHaveLength(1)
+  expect(warnings[0]).toContain('the start waits for it')
+  expect(await get(url, '/health/ready')).toMatchObject({ status: 200 })
+  const { status, body } = await placeOrder(url)
+  expect(status).toBe(201)
+  await untilReserved([String(body.id)])
+})
+
+test.each(['refuses', 'does not resolve', 'starts up'])(
+  'a start that waits for a database whose host %s ends at SIGTERM with exit code 0',
+  async (kind) => {
+    const host = {
+      refuses: '127.0.0.1:1',
+      'does not resolve': 'nowhere.invalid',
+      'starts up': await answerWith('57P03', 'the database system is starting up'),
+    }
+    const DATABASE_URL = `postgres://user@${host[kind as keyof typeof host]}/holdfast`
+    const waiting = processes.run('src/server.ts', { DATABASE_URL, PORT: '0' })
+    await eventually(() => waiting.stdout().includes('the start waits for it'))
+    const sentAtMs = performance.now()
+    expect(await waiting.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })
+    expect(performance.now() - sentAtMs).toBeLessThan(5_000)
+  },
+)
+
+test('a start ends at once where the database refuses it', async () => {
+  const unknown = new URL(database.url)
+  unknown.pathname = '/unknown'
+  const noDatabase = await processes.run('src/server.ts', { DATABASE_URL: unknown.href, PORT: '0' }).ended
+  expect(noDatabase.code).toBe(1)
+  expect(noDatabase.stderr).toMatch(/^Holdfast cannot start: database "unknown" does not exist$/m)
+
+  const refused = await processes.run('src/server.ts', {
+    DATABASE_URL: `postgres://user:wrong@${await answerWith('28P01', 'password authentication failed')}/x`,
+    PORT: '0',
+  }).ended
+  expect(refused.code).toBe(1)
+  expect(refused.stderr).toMatch(/^Holdfast cannot start: password authentication failed$/m)
+})
+
+test('10 s without a database: no false answer, no attempt used up, and work resumes', async () => {
+  const { url } = server
+  const under = await placeHeldUp()
+  const watch = new Trickle(url)
+  await watch.run(async () => {
+    await sleep(300)
+    await database.crash()
+    const crashedAtMs = performance.now()
+    await eventually(async () => (await get(url, '/health/ready')).status === 503)
+    report('readiness said so', crashedAtMs)
+    await sleep(OUTAGE_MS)
+    expect((await get(url, '/health/live')).status).toBe(200)
+    await database.start()
+  })
+  const backAtMs = performance.now()
+  await untilReserved([under])
+  report('the order that was under way was reserved', backAtMs)
+  await eventually(async () => (await get(url, '/health/ready')).status === 200)
+  report('readiness was back', backAtMs)
+  await untilReserved(watch.acknowledged)
+  report(`all ${watch.acknowledged.length} acknowledged orders were reserved`, backAtMs)
+  expect(watch.refused).toBeGreaterThan(20)
+})
+
+test('an immediate stop and start', async () => {
+  const under = await placeHeldUp()
+  const watch = new Trickle(server.url)
+  await watch.run(async () => {
+    await database.crash()
+    await database.start()
+  })
+  const backAtMs = performance.now()
+  await untilReserved([under, ...watch.acknowledged])
+  report('all was reserved', backAtMs)
+})
+
+test('backends that are terminated again and again', async () => {
+  const watch = new Trickle(server.url)
+  let backAtMs = 0
+  await watch.run(async () => {
+    for (let round = 0; round < 20; round++) {
+      await sleep(Math.random() * 300)
+      await database.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name like 'holdfast%' and pid <> pg_backend_pid()`,
+      )
+    }
+    backAtMs = performance.now()
+  })
+  await untilReserved(watch.acknowledged)
+  report(`all ${watch.acknowledged.length} acknowledged orders were reserved`, backAtMs)
+})
+
+/**
+ * Places an order and holds its job up in the middle, by a lock that goes with the database. The job has no attempt left:
+ * an outage that costs one ends the order.
+ */
+async function placeHeldUp(): Promise<string> {
+  const placed = Promise.withResolvers<string>()
+  database
+    .withClient(async (client) => {
+      const isEnded = once(client, 'end')
+      await client.query('begin; lock table inventory_movements')
+      const id = String((await placeOrder(server.url)).body.id)
+      await eventually(async () => {
+        const [job] = await database.query(
+          `update graphile_worker._private_jobs set max_attempts = attempts
+          where payload ->> 'orderId' = $1 and locked_at is not null returning id`,
+          [id],
+        )
+        return job
+      })
+      placed.resolve(id)
+      await isEnded
+    })
+    .catch(placed.reject)
+  return placed.promise
+}
+
+/** One call after the other, each of another kind. Every answer is true, or says that the database is away. */
+class Trickle {
+  /** Ids of orders. */
+  readonly acknowledged: string[] = []
+  /** Calls that were answered that the database is away. */
+  refused = 0
+  readonly #url: string
+
+  constructor(url: string) {
+    this.#url = url
+  }
+
+  /** Goes on for as long as `work` does. */
+  async run(work: () => Promise<void>): Promise<void> {
+    const working = work()
+    let isDone = false
+    void working.finally(() => {
+      isDone = true
+    })
+    const calls = [this.#orderByRest, this.#orderByGraphql, this.#readByRest, this.#readByGraphql]
+    for (let count = 0; !isDone; count++) {
+      await calls[count % calls.length]!.call(this)
+      await sleep(20)
+    }
+    await working
+  }
+
+  async #orderByRest(): Promise<void> {
+    const { status, body, retryAfter } = await placeOrder(this.#url)
+    if (status === 201) this.acknowledged.push(String(body.id))
+    else this.#expectUnavailable({ status, retryAfter, code: body.code })
+  }
+
+  async #orderByGraphql(): Promise<void> {
+    const { data, errors } = await execute(
+      { url: this.#url },
+      'mutation { createOrder(input: { sku: "WIDGET", qty: 1 }) { order { id } userErrors { code } } }',
+    )
+    if (data?.createOrder) this.acknowledged.push(data.createOrder.order.id)
+    else this.#expectUnavailable(errors)
+  }
+
+  async #readByRest(): Promise<void> {
+    const id = this.acknowledged.at(-1)
+    if (!id) return
+    const { status, body, retryAfter } = await get(this.#url, `/api/orders/${id}`)
+    if (status === 200) expect(body.id).toBe(id)
+    else this.#expectUnavailable({ status, retryAfter, code: body.code })
+  }
+
+  async #readByGraphql(): Promise<void> {
+    const { data, errors } = await execute({ url: this.#url }, '{ inventoryItem(sku: "WIDGET") { name } }')
+    if (data?.inventoryItem) expect(data.inventoryItem.name).toBe('Widget')
+    else this.#expectUnavailable(errors)
+  }
+
+  #expectUnavailable(answer: unknown): void {
+    if (Array.isArray(answer)) expect(answer).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
+    else expect(answer).toEqual({ status: 503, retryAfter: '1', code: 'UNAVAILABLE' })
+    this.refused++
+  }
+}
+
+type RestAnswer = { status: number; retryAfter: string | null; body: Record<string, unknown> }
+
+async function get(url: string, path: string): Promise<RestAnswer> {
+  return readAnswer(await fetch(url + path))
+}
+
+async function placeOrder(url: string): Promise<RestAnswer> {
+  const body = JSON.stringify({ sku: 'WIDGET', qty: 1 })
+  const headers = { 'content-type': 'application/json' }
+  return readAnswer(await fetch(`${url}/api/order`, { method: 'POST', headers, body }))
+}
+
+async function readAnswer(response: Response): Promise<RestAnswer> {
+  const body = (await response.json()) as Record<string, unknown>
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), body }
+}
+
+/** Asks the database itself: these orders exist, and are reserved in time. */
+async function untilReserved(ids: readonly string[]): Promise<void> {
+  await eventually(async () => {
+    const [row] = await database.query<{ reserved: number }>(
+      `select count(*)::int as reserved from orders where id = any ($1::uuid[]) and status = 'RESERVED'`,
+      [ids],
+    )
+    return row!.reserved === ids.length
+  }, RESUME_LIMIT_MS)
+}
+
+/** A host that answers every connection by the one error, as PostgreSQL does. */
+async function answerWith(sqlstate: string, message: string): Promise<string> {
+  const fields = Buffer.from(`SFATAL\0C${sqlstate}\0M${message}\0\0`)
+  const head = Buffer.alloc(5)
+  head.write('E')
+  head.writeInt32BE(fields.length + 4, 1)
+  const postgres = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end(Buffer.concat([head, fields])))
+  })
+  await once(postgres.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    postgres.close()
+  })
+  return `127.0.0.1:${(postgres.address() as AddressInfo).port}`
+}
+
+function report(what: string, sinceMs: number): void {
+  process.stdout.write(`  ${what} after ${((performance.now() - sinceMs) / 1_000).toFixed(2)} s\n`)
+}
