@@ -24,6 +24,7 @@ type Waiting<Item, Result> = {
  * once, with those that arrive in the same turn of the event loop: at rest, sharing costs nothing.
  *
  * A batch that the database refused is tried again item by item, so that an item fails only for a reason of its own.
+ * One that gets no connection in time fails, and with it all that wait behind it.
  */
 export class GroupCommit<Item, Result> {
   readonly #commit: (items: Item[]) => Promise<Result[]>
@@ -71,6 +72,8 @@ export class GroupCommit<Item, Result> {
           if (batch.length > 1 && isUndone(error)) await this.#settle([one]).catch(one.reject)
           else one.reject(error)
         }
+        // those that came meanwhile have waited for the same connection: not once more as long
+        if (isConnectTimeout(error)) for (const one of this.#waiting.splice(0)) one.reject(error)
       }
     }
     this.#running = undefined
@@ -82,6 +85,16 @@ export class GroupCommit<Item, Result> {
       resolve(results[index] as Result)
     })
   }
+}
+
+/** What pg says when it got no connection in time. */
+const CONNECT_TIMEOUTS = [
+  'timeout exceeded when trying to connect',
+  'Connection terminated due to connection timeout',
+]
+
+function isConnectTimeout(error: unknown): boolean {
+  return error instanceof Error && CONNECT_TIMEOUTS.includes(error.message)
 }
 
 /** Lost connections and servers that go down, by SQLSTATE: what was under way may have been committed. */

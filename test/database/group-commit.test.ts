@@ -89,6 +89,25 @@ describe('a group commit', () => {
     }
   })
 
+  test('fails those that wait behind a commit that got no connection in time, and takes new ones', async () => {
+    const batches: number[][] = []
+    const pool = new pg.Pool({ host: '127.0.0.1', max: 1, connectionTimeoutMillis: 50 })
+    // the one connection is being made, and never is
+    Object.assign(pool, { _isFull: () => true })
+    const group = new GroupCommit(async (items: number[]) => {
+      batches.push(items)
+      if (batches.length === 1) await pool.connect()
+      return items
+    }, limits)
+    const first = group.submit(1)
+    await new Promise(setImmediate)
+    const results = await Promise.allSettled([first, group.submit(2), group.submit(3)])
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+    expect(batches).toEqual([[1]])
+    expect(await group.submit(4)).toBe(4)
+    await pool.end()
+  })
+
   test('is settled when nothing waits and nothing is under way', async () => {
     const { commit, letGo } = heldCommit()
     const group = new GroupCommit(commit, limits)
