@@ -23,7 +23,9 @@ with ledger as (
     sum(delta) over (partition by sku order by id) as sum_so_far
   from inventory_movements
 ), jobs as (
-  select (payload ->> 'orderId')::uuid as order_id from graphile_worker._private_jobs
+  -- a supplier's step has a number, which a PENDING order's job does not have
+  select (payload ->> 'orderId')::uuid as order_id, coalesce(payload ->> 'step', '') as step
+  from graphile_worker._private_jobs
 )
 
 select 'available is never below zero' as invariant, sku as subject, available::text as detail
@@ -64,9 +66,12 @@ where brought.type = 'SUPPLIER_RECEIPT'
   and (orders.id is null or brought.delta <> orders.qty or brought.sku <> orders.sku or orders.status <> 'RESERVED')
 
 union all
-select 'an order that is not final has a job', orders.id::text, orders.status::text
+select 'an order that is not final has the job that brings it on', orders.id::text, orders.status::text
 from orders
-where orders.status in ('PENDING', 'AWAITING_RESTOCK') and not exists (select from jobs where jobs.order_id = orders.id)
+where orders.status in ('PENDING', 'AWAITING_RESTOCK') and not exists (
+  select from jobs
+  where jobs.order_id = orders.id and jobs.step = case orders.status when 'PENDING' then '' else orders.supplier_step::text end
+)
 
 union all
 select 'an idempotency key has its order', caller || ' ' || key, order_id::text

@@ -18,7 +18,10 @@ const tryLock = prepare<{ locked: boolean }>(
   'select pg_try_advisory_xact_lock($1::bigint) as locked',
 )
 
-/** Orders that are not final, that nobody has touched for `untouchedMs`, and that no job is about; oldest first. */
+/**
+ * Orders that are not final, that nobody has touched for `untouchedMs`, and whose next job does not exist; oldest first.
+ * A job for an earlier step of theirs counts for nothing: it will find that it is out of date, and end.
+ */
 export function findOrphanedOrders(on: Queryable, untouchedMs: number, limit: number): Promise<Order[]> {
   return findOrphaned(on, [untouchedMs, limit])
 }
@@ -28,8 +31,11 @@ const findOrphaned = prepare<Order>(
   `select ${ORDER_COLUMNS} from orders
   where status in ('PENDING', 'AWAITING_RESTOCK')
     and updated_at < now() - $1::float8 * interval '1 ms'
+    -- as nextJob has it: the job of a supplier's step carries its number, that of a PENDING order none
     and not exists (
-      select from graphile_worker._private_jobs as jobs where jobs.payload ->> 'orderId' = orders.id::text
+      select from graphile_worker._private_jobs as jobs
+      where jobs.payload ->> 'orderId' = orders.id::text
+        and coalesce(jobs.payload ->> 'step', '') = case orders.status when 'PENDING' then '' else orders.supplier_step::text end
     )
   order by id
   limit $2`,

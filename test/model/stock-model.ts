@@ -198,7 +198,8 @@ export class StockModel {
     oldKeys: readonly string[],
   ): { requeued: number; buried: number; keysDeleted: number } {
     const orphans = this.orders.filter(
-      (order) => !isFinal(order) && !this.jobs.some((job) => job.orderId === order.id),
+      (order) =>
+        !isFinal(order) && !this.jobs.some((job) => job.orderId === order.id && isAwaited(job, order)),
     )
     for (const order of orphans) this.#enqueue(order, 0)
     this.fail(

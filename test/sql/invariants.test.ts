@@ -72,7 +72,13 @@ const corruptions: [string, () => string, string][] = [
   [
     'an open order without a job',
     () => `delete from graphile_worker._private_jobs where payload ->> 'orderId' = '${openId}'`,
-    'an order that is not final has a job',
+    'an order that is not final has the job that brings it on',
+  ],
+  [
+    'an open order with an out-of-date job alone',
+    () => `update graphile_worker._private_jobs set payload = json_build_object('orderId', '${openId}', 'step', 7)
+      where payload ->> 'orderId' = '${openId}'`,
+    'an order that is not final has the job that brings it on',
   ],
   [
     'a key without its order',

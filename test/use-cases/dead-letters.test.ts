@@ -185,6 +185,30 @@ describe('the sweeper', () => {
     )
   })
 
+  test('is not deceived by an out-of-date job: an order that lost its current one gets it', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    await reserveInventory(test_.app, [id])
+    await settleSupplierOutcomes(test_.app, [
+      { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+    ])
+    const jobs = async () => {
+      const { rows } = await test_.app.pool.query(
+        `select payload ->> 'step' as step from graphile_worker._private_jobs where payload ->> 'orderId' = $1 order by id`,
+        [id],
+      )
+      return rows.map((row) => row.step)
+    }
+    // those of reserving and of the first step have not ended yet
+    expect(await jobs()).toEqual([null, '1', '2'])
+    expect(await sweep(test_.app, { untouchedMs: 0 })).toMatchObject({ requeued: 0 })
+    await test_.app.pool.query(
+      `delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1 and payload ->> 'step' = '2'`,
+      [id],
+    )
+    expect(await sweep(test_.app, { untouchedMs: 0 })).toMatchObject({ requeued: 1 })
+    expect(await jobs()).toEqual([null, '1', '2'])
+  })
+
   test('buries a job that died on its last attempt: its order ends, with a dead letter', async () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     await test_.app.pool.query(
