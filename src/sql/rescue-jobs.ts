@@ -1,5 +1,8 @@
 import { prepare, type Queryable } from './statement.ts'
 
+// These write graphile-worker's private table: its public functions release no single job, and set no flag. The version is
+// pinned, and a test runs each.
+
 /** Says that a worker is alive, now by the database's clock. */
 export async function beat(on: Queryable, workerId: string): Promise<void> {
   await upsertWorker(on, [workerId])
@@ -40,36 +43,64 @@ const findUnknown = prepare<{ id: string }>(
     and not exists (select from workers where workers.id = locked_by)`,
 )
 
-/**
- * Gives the jobs that dead workers hold back to the queue, with the attempt that each was on: a job is not to blame
- * for the death of its worker. By graphile-worker's public functions and view alone.
- *
- * @returns how many jobs are free again
- */
-export async function releaseJobs(on: Queryable, workerIds: readonly string[]): Promise<number> {
-  const held = await findHeld(on, [workerIds])
-  await unlock(on, [workerIds])
-  for (const { attempts, ids } of held) await giveAttemptBack(on, [ids, attempts - 1])
-  return held.reduce((count, { ids }) => count + ids.length, 0)
+/** How a job that was under way while its workers died is treated. */
+export type RescueLimits = {
+  /** Deaths of its workers after which a job is not tried again. */
+  deathsMax: number
+  /** From its second death on, a job waits for a random time up to this, which doubles with each. */
+  spreadBaseMs: number
+  spreadMaxMs: number
 }
 
-const findHeld = prepare<{ attempts: number; ids: string[] }>(
-  'find-held-jobs',
-  `select attempts, array_agg(id::text) as ids from graphile_worker.jobs
-  where locked_by = any ($1::text[]) and attempts > 0
-  group by attempts`,
-)
-const unlock = prepare('force-unlock-workers', 'select graphile_worker.force_unlock_workers($1::text[])')
-const giveAttemptBack = prepare(
-  'give-attempt-back',
-  'select count(*) from graphile_worker.reschedule_jobs($1::bigint[], run_at := now(), attempts := $2::int)',
+/**
+ * Gives the jobs that dead workers hold back to the queue, with the attempt that each was on, and counts the death in
+ * the job's flags, which graphile-worker leaves to us. A job with one too many is left as one that has used up its
+ * attempts: the sweeper ends its order.
+ *
+ * @returns how many jobs were held, and how many of them are given up
+ */
+export async function rescueJobsOf(
+  on: Queryable,
+  workerIds: readonly string[],
+  { deathsMax, spreadBaseMs, spreadMaxMs }: RescueLimits,
+): Promise<{ released: number; givenUp: number }> {
+  const [row] = await rescue(on, [workerIds, deathsMax, spreadBaseMs, spreadMaxMs])
+  return row!
+}
+
+const rescue = prepare<{ released: number; givenUp: number }>(
+  'rescue-jobs-of',
+  `with held as (
+    select id, coalesce((flags ->> 'deaths')::int, 0) + 1 as deaths, max_attempts
+    from graphile_worker._private_jobs where locked_by = any ($1::text[])
+    for update
+  ), judged as (
+    select id, deaths, deaths >= $2::int as is_over, greatest(max_attempts, deaths) as tries from held
+  ), rescued as (
+    update graphile_worker._private_jobs as jobs
+    set
+      locked_at = null,
+      locked_by = null,
+      flags = coalesce(flags, '{}') || jsonb_build_object('deaths', deaths),
+      run_at = case
+        when deaths = 1 then run_at
+        else now() + random() * least($3::float8 * power(2, deaths - 2), $4::float8) * interval '1 ms'
+      end,
+      attempts = case when is_over then tries else greatest(attempts - 1, 0) end,
+      max_attempts = case when is_over then tries else max_attempts end,
+      last_error = case when is_over then format('Its worker died %s times', deaths) else last_error end
+    from judged
+    where jobs.id = judged.id
+    returning is_over
+  )
+  select count(*)::int as released, count(*) filter (where is_over)::int as "givenUp" from rescued`,
 )
 
 /**
- * Gives back jobs that a living worker was given and never got: the fetch was committed and its reply lost. graphile-worker
- * has no public function for single jobs that are held.
+ * Gives back jobs that a worker holds in the database, with the attempt that each was on, but for those in `heldIds`:
+ * what the database gave it and it never got, or all that one leaves that has ended.
  *
- * @param heldIds the jobs that did reach it
+ * @param lockedForMs for this long at the least
  * @returns how many jobs are free again
  */
 export async function releaseUnheldJobs(

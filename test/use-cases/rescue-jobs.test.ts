@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { RESCUE_LIMITS, rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
+import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { sweep } from '../../src/use-cases/sweep.ts'
+import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+
+let test_: TestApp
+beforeAll(async () => {
+  test_ = await createTestApp()
+  await seed(test_.app).item({ sku: 'A', available: 10_000 })
+})
+afterAll(() => test_.close())
+
+/** Orders whose jobs wait. */
+async function placeOrders(count: number): Promise<string[]> {
+  const orders = await Promise.all(Array.from({ length: count }, () => seed(test_.app).order({ sku: 'A' })))
+  return orders.map((order) => order.id)
+}
+
+/** A worker dies with the jobs of these orders in hand, on their first attempt, and is found out. */
+async function dieWith(orderIds: readonly string[]): Promise<void> {
+  await test_.app.pool.query(
+    `with dead as (insert into workers values ('pool-dead', now(), now() - interval '1 minute') returning id)
+    update graphile_worker._private_jobs set locked_at = now(), locked_by = dead.id, attempts = attempts + 1
+    from dead where payload ->> 'orderId' = any ($1)`,
+    [orderIds],
+  )
+  expect(await rescueJobs(test_.app, { alsoUnknown: false })).toBe(orderIds.length)
+}
+
+/** The jobs that wait, first due first. */
+async function readJobs(): Promise<{ orderId: string; attempts: number; deaths: number; dueInMs: number }[]> {
+  const { rows } = await test_.app.pool.query(
+    `select payload ->> 'orderId' as "orderId", attempts, (flags ->> 'deaths')::int as deaths,
+      extract(epoch from run_at - now())::float8 * 1000 as "dueInMs"
+    from graphile_worker._private_jobs order by run_at, id`,
+  )
+  return rows
+}
+
+describe('a job that kills its worker each time', () => {
+  test('is given up, ends its order with a dead letter, and takes none of its neighbours along', async () => {
+    const { prisma } = test_.app
+    const [killer, ...neighbours] = await placeOrders(200)
+    const waiting = new Set([killer!, ...neighbours])
+    const deaths = new Map<string, number>()
+    let spreadMs = 0
+    for (let death = 1; death <= RESCUE_LIMITS.deathsMax; death++) {
+      // what is due a second before the killer is done when the killer begins; what is due by then is beside it
+      const jobs = await readJobs()
+      const killerDueInMs = jobs.find((job) => job.orderId === killer)!.dueInMs
+      spreadMs += Math.max(killerDueInMs, 0)
+      const done = jobs.filter((job) => job.dueInMs > 0 && job.dueInMs < killerDueInMs - 1_000)
+      await reserveAndComplete(done.map((job) => job.orderId))
+      for (const { orderId } of done) waiting.delete(orderId)
+      const beside = jobs.filter((job) => waiting.has(job.orderId) && job.dueInMs <= killerDueInMs)
+      for (const { orderId } of beside) deaths.set(orderId, (deaths.get(orderId) ?? 0) + 1)
+      expect(await prisma.order.findUnique({ where: { id: killer! } })).toMatchObject({ status: 'PENDING' })
+      await dieWith(beside.map((job) => job.orderId))
+      await sweep(test_.app)
+    }
+    const order = await prisma.order.findUniqueOrThrow({
+      where: { id: killer! },
+      include: { deadLetters: true },
+    })
+    expect(order).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR', version: 2 })
+    expect(order.deadLetters).toMatchObject([
+      {
+        task: 'reserve-inventory',
+        payload: { orderId: killer },
+        error: 'Its worker died 20 times',
+        attempts: 20,
+      },
+    ])
+    deaths.delete(killer!)
+    expect(Math.max(...deaths.values())).toBeLessThan(10)
+    expect(await prisma.order.count({ where: { status: 'FAILED' } })).toBe(1)
+    expect(spreadMs).toBeLessThan(1_800_000)
+    // who was still waiting is none the worse for it
+    const left = await readJobs()
+    expect(left.every((job) => job.attempts === 0)).toBe(true)
+    await reserveAndComplete(left.map((job) => job.orderId))
+    expect(await findBreaches(test_.app.pool)).toEqual([])
+  })
+
+  test('goes on at once after the first death, and later within the limits', async () => {
+    const [id] = await placeOrders(1)
+    const dues: number[] = []
+    for (let death = 1; death < RESCUE_LIMITS.deathsMax; death++) {
+      await dieWith([id!])
+      const [job] = await readJobs()
+      expect(job).toMatchObject({ deaths: death, attempts: 0 })
+      dues.push(job!.dueInMs)
+    }
+    const [first, ...later] = dues
+    expect(first).toBeLessThanOrEqual(0)
+    later.forEach((dueInMs, index) => {
+      expect(dueInMs).toBeLessThanOrEqual(Math.min(5_000 * 2 ** index, 120_000))
+    })
+    await reserveAndComplete([id!])
+  })
+})
+
+test('200 deaths of workers, spread over 300 jobs, end none of them', async () => {
+  const ids = await placeOrders(300)
+  for (let death = 0; death < 200; death++) {
+    await dieWith(Array.from({ length: 20 }, (_, index) => ids[(death * 20 + index) % ids.length]!))
+  }
+  expect(await sweep(test_.app, { untouchedMs: 0 })).toMatchObject({ requeued: 0, buried: 0 })
+  const jobs = await readJobs()
+  expect(jobs).toHaveLength(300)
+  expect(jobs.every((job) => job.attempts === 0)).toBe(true)
+  await reserveAndComplete(ids)
+  expect(await test_.app.prisma.order.count({ where: { id: { in: ids }, status: 'RESERVED' } })).toBe(300)
+})
+
+/** What a worker does that lives. */
+async function reserveAndComplete(orderIds: readonly string[]): Promise<void> {
+  await reserveInventory(test_.app, orderIds)
+  await test_.app.pool.query(
+    `delete from graphile_worker._private_jobs where payload ->> 'orderId' = any ($1)`,
+    [orderIds],
+  )
+}
