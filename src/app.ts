@@ -1,5 +1,7 @@
+import type { Registry } from 'prom-client'
 import type { GroupCommit } from './database/group-commit.ts'
 import type { TransactionContext } from './database/transaction.ts'
+import type { JobRun } from './domain/jobs.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
 import type { OrderFeed } from './feed/order-feed.ts'
@@ -15,6 +17,9 @@ export type App = TransactionContext & {
   random: () => number
   supplierPolicy: SupplierPolicy
   feed: OrderFeed
+  metrics: Registry
+  /** Hears of each run of a job, once it is over. */
+  onJobRun: (run: JobRun) => void
   /** Where work of many callers comes together to share transactions. */
   groups: {
     findOrder: GroupCommit<string, Order | undefined>

@@ -8,6 +8,7 @@ import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
 import { logEvents } from './observability/log-events.ts'
 import type { Logger } from './observability/logger.ts'
+import { createMetrics } from './observability/metrics.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
 import { NOTIFIED_ORDERS_MAX } from './sql/notify-watchers.ts'
@@ -72,6 +73,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     waitingMax: READS_WAITING_MAX,
   })
   const feed = new OrderFeed({ databaseUrl, findOrder, logger })
+  const metrics = createMetrics({ pool, feed })
   const log = logEvents(logger)
   const app: App = {
     pool,
@@ -79,10 +81,14 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     logger,
     supplierPolicy,
     feed,
+    metrics: metrics.registry,
     onEvents: (events) => {
-      log(events)
       feed.tell(events.map(({ order }) => order))
+      log(events)
+      metrics.onEvents(events)
     },
+    onTransaction: metrics.onTransaction,
+    onJobRun: metrics.onJobRun,
     now: () => new Date(),
     random: Math.random,
     groups: {

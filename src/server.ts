@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { collectDefaultMetrics } from 'prom-client'
 import { announce } from './announce.ts'
 import { type Config, readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
@@ -37,6 +38,8 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
 
   const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy: config.supplierPolicy })
   undos.push(close)
+  // of the process, and so here, where there is one application in it
+  collectDefaultMetrics({ register: app.metrics })
   if (!config.databaseUrl) await seedDemoCatalogue(app)
 
   let worker: Worker | undefined

@@ -107,6 +107,8 @@ test('finishes an order with the API and the worker in two processes', async () 
     body: { checks: { worker: 'ok' } },
   })
   expect((await get(worker.url, `/api/orders/${id}`)).status).toBe(404)
+  const metrics = await fetch(`${worker.url}/metrics`).then((response) => response.text())
+  expect(metrics).toMatch(/^nodejs_eventloop_lag_seconds [\d.]+$/m)
   await untilOrder(api.url, id, 'reserved')
   expect(await Promise.all([api.end('SIGTERM'), worker.end('SIGTERM')])).toMatchObject([
     { code: 0 },

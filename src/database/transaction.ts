@@ -12,7 +12,12 @@ export type TransactionContext = {
   logger: Logger
   /** Hears of events once they are committed, in the order in which they were recorded. */
   onEvents: (events: readonly OrderEvent[]) => void
+  /** Hears of each transaction, once it is over. */
+  onTransaction: (run: TransactionRun) => void
 }
+
+/** A transaction that is over. A commit whose reply was lost counts as failed. */
+export type TransactionRun = { name: string; outcome: 'committed' | 'failed'; durationMs: number }
 
 /** Another transaction was in the way, and trying again is the documented answer. */
 const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
@@ -34,7 +39,7 @@ export async function inTransaction<Result>(
 ): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
-      const { result, events } = await once(context, work)
+      const { result, events } = await timed(context, name, () => once(context, work))
       if (events.length > 0) context.onEvents(events)
       return result
     } catch (error) {
@@ -46,6 +51,36 @@ export async function inTransaction<Result>(
       )
       await sleep(Math.random() * RETRY_DELAY_MAX_MS)
     }
+  }
+}
+
+/**
+ * Runs `work` that is a single statement, and so a transaction by itself: `begin` and `commit` would be two round trips
+ * more. It is not tried again.
+ *
+ * @param name for logs, metrics and traces
+ */
+export function inOneStatement<Result>(
+  context: TransactionContext,
+  name: string,
+  work: (on: pg.Pool) => Promise<Result>,
+): Promise<Result> {
+  return timed(context, name, () => work(context.pool))
+}
+
+async function timed<Result>(
+  context: TransactionContext,
+  name: string,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  const startedAtMs = performance.now()
+  let outcome: TransactionRun['outcome'] = 'failed'
+  try {
+    const result = await run()
+    outcome = 'committed'
+    return result
+  } finally {
+    context.onTransaction({ name, outcome, durationMs: performance.now() - startedAtMs })
   }
 }
 

@@ -1,3 +1,4 @@
+import type { DeadLetter } from './dead-letter.ts'
 import type { Order } from './order.ts'
 import type { FailureReason, OrderEventType, OrderStatus } from './order-status.ts'
 
@@ -10,4 +11,6 @@ export type OrderEvent = {
   version: number
   at: Date
   order: Order
+  /** What an order that was given up leaves for an operator. */
+  deadLetter?: DeadLetter | undefined
 }

@@ -10,6 +10,9 @@ export type Job =
       delayMs?: number
     }
 
+/** A run of a job that is over: done, or it threw and will be tried again, or it threw for the last time. */
+export type JobRun = { task: string; outcome: 'done' | 'failed' | 'given-up'; durationMs: number }
+
 /**
  * Tries of a job that throws, the first included. graphile-worker waits exp(n) s after the n-th: the eighth comes
  * 29 minutes after the first, so an order is in a final state within the hour whatever its job runs into.

@@ -8,12 +8,13 @@ import { BODY_SIZE_MAX_BYTES, createGraphQLServer, GRAPHQL_PATH } from './graphq
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
+import { metricsRoute } from './metrics.ts'
 
 /** 100 kB over a slow line. A request that is never finished would hold its connection, and a stop of the server. */
 const REQUEST_TIMEOUT_MS = 10_000
 
 export type HttpServerOptions = {
-  /** Whether GraphQL and REST are served, and not health alone. */
+  /** Whether GraphQL and REST are served, and not health and metrics alone. */
   servesApis: boolean
   /** Whether the supplier's two paths are played here. */
   simulatesSupplier: boolean
@@ -38,6 +39,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
       .send({ error: 'Without authentication, call by the name localhost or by 127.0.0.1' })
   })
   await http.register(healthRoutes(app, options.readinessChecks))
+  await http.register(metricsRoute(app))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
     const graphql = createGraphQLServer(app)

@@ -4,7 +4,7 @@ import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
-import type { Job } from '../domain/jobs.ts'
+import type { Job, JobRun } from '../domain/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { failOrders } from '../use-cases/fail-orders.ts'
 
@@ -32,30 +32,52 @@ export function defineTask<Payload extends Job['payload']>(
 ): TaskOf {
   return (context) =>
     async (rawPayload, { job, abortSignal }) => {
-      const payload = schema.parse(rawPayload)
       const { app } = context
-      const { attempts, max_attempts: attemptsMax, task_identifier: task } = job
-      const about = { task, orderId: payload.orderId, attempts, attemptsMax }
+      const startedAtMs = performance.now()
+      let outcome: JobRun['outcome'] = 'failed'
       const runOnce = async () => {
+        const payload = schema.parse(rawPayload)
         try {
           await run(context, payload)
+          outcome = 'done'
         } catch (error) {
           if (isUnavailable(error)) throw error
-          app.logger.error({ err: error, ...about }, 'job failed')
-          if (!isLastAttempt(job)) throw error
-          const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-          const deadLetter = { task, payload, error: text, attempts } as DeadLetter
-          await failOrders(app, [{ orderId: payload.orderId, deadLetter }])
+          await giveUpOrThrow(app, job, payload, error)
+          outcome = 'given-up'
         }
       }
-      const onUnavailable = (error: unknown) =>
-        app.logger.debug({ err: error, ...about }, 'a job waits for the database')
-      await retryWhileUnavailable(runOnce, { signal: abortSignal, onUnavailable }).catch((error) => {
+      try {
+        await retryWhileUnavailable(runOnce, {
+          signal: abortSignal,
+          onUnavailable: (error) =>
+            app.logger.debug(
+              { err: error, task: job.task_identifier, job: job.id },
+              'a job waits for the database',
+            ),
+        })
+      } catch (error) {
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
         if (isUnavailable(error)) return new Promise(() => {})
         throw error
-      })
+      } finally {
+        app.onJobRun({ task: job.task_identifier, outcome, durationMs: performance.now() - startedAtMs })
+      }
     }
+}
+
+/** Ends the order of a job that has failed for the last time. @throws the error again when it was not the last time */
+async function giveUpOrThrow(
+  app: App,
+  job: JobHelpers['job'],
+  payload: Job['payload'],
+  error: unknown,
+): Promise<void> {
+  const { attempts, max_attempts: attemptsMax, task_identifier: task } = job
+  app.logger.error({ err: error, task, orderId: payload.orderId, attempts, attemptsMax }, 'job failed')
+  if (!isLastAttempt(job)) throw error
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const deadLetter = { task, payload, error: text, attempts } as DeadLetter
+  await failOrders(app, [{ orderId: payload.orderId, deadLetter }])
 }
 
 function isLastAttempt(job: JobHelpers['job']): boolean {

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { App } from '../app.ts'
+import { inOneStatement } from '../database/transaction.ts'
 import { CallError, type UserError } from '../domain/errors.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
@@ -62,7 +63,7 @@ export async function createOrders(app: App, requests: CreateOrderRequest[]): Pr
     key: idempotencyKey,
   }))
   const task = { createdAt: app.now(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
-  const insertions = await insertOrders(app.pool, orders, task)
+  const insertions = await inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
   app.onEvents(insertions.flatMap(({ order }) => (order ? [creation(order)] : [])))
   return insertions
 }

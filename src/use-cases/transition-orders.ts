@@ -29,7 +29,7 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     after: moved(order, to, reason, at),
     event: eventOf(order.status, to, reason),
   }))
-  const events = moves.map(({ before, after, event }) => ({
+  const events = moves.map(({ before, after, event }, index) => ({
     type: event,
     from: before.status,
     to: after.status,
@@ -37,6 +37,7 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     version: after.version,
     at,
     order: after,
+    deadLetter: transitions[index]!.deadLetter,
   }))
   const letters = transitions.flatMap(({ order, deadLetter }) =>
     deadLetter ? [{ ...deadLetter, id: uuidv7(), orderId: order.id, createdAt: at }] : [],

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { z } from 'zod'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { createTaskList } from '../../src/tasks/task-list.ts'
@@ -243,8 +244,10 @@ describe('each task', () => {
   test('refuses a payload that is none', async () => {
     const tasks = createTaskList({ app: test_.app, supplier: undefined as never })
     for (const task of Object.values(tasks)) {
-      await expect(task!({ orderId: "'; drop table orders" }, {} as never)).rejects.toThrow()
-      await expect(task!(null, {} as never)).rejects.toThrow()
+      await expect(task!({ orderId: "'; drop table orders" }, { job: {} } as never)).rejects.toThrow(
+        z.ZodError,
+      )
+      await expect(task!(null, { job: {} } as never)).rejects.toThrow(z.ZodError)
     }
   })
 })

@@ -1,0 +1,57 @@
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { OrderEvent } from '../domain/events.ts'
+import { isFinal } from '../domain/order-status.ts'
+
+/** From a reservation out of stock, in milliseconds, to a supplier's last re-check and the last try of a job. */
+const SETTLING_BUCKETS_S = [
+  0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 900, 1_800, 3_600,
+]
+
+/** Counts what becomes of orders. */
+export function measureOrders(registry: Registry): (events: readonly OrderEvent[]) => void {
+  const registers = [registry]
+  const transitions = new Counter({
+    name: 'holdfast_order_transitions_total',
+    help: 'Transitions of orders that this process has committed; from is empty for a new order, reason for all but a failure',
+    labelNames: ['from', 'to', 'reason'],
+    registers,
+  })
+  const settling = new Histogram({
+    name: 'holdfast_order_settling_seconds',
+    help: 'From the creation of an order to its final state',
+    labelNames: ['to'],
+    buckets: SETTLING_BUCKETS_S,
+    registers,
+  })
+  const deadLetters = new Counter({
+    name: 'holdfast_dead_letters_total',
+    help: 'Jobs that were given up and ended their order',
+    labelNames: ['task'],
+    registers,
+  })
+
+  const count = ({ from, to, reason }: OrderEvent, times: number) =>
+    transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, times)
+
+  return (events) => {
+    // hundreds come together, those that go the same way one after the other: one increment for each way
+    let first: OrderEvent | undefined
+    let times = 0
+    for (const event of events) {
+      if (first && isSameWay(first, event)) times++
+      else {
+        if (first) count(first, times)
+        first = event
+        times = 1
+      }
+      const { to, at, order, deadLetter } = event
+      if (isFinal(to)) settling.observe({ to }, (at.getTime() - order.createdAt.getTime()) / 1_000)
+      if (deadLetter) deadLetters.inc({ task: deadLetter.task })
+    }
+    if (first) count(first, times)
+  }
+}
+
+function isSameWay(one: OrderEvent, other: OrderEvent): boolean {
+  return one.from === other.from && one.to === other.to && one.reason === other.reason
+}

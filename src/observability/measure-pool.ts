@@ -1,0 +1,24 @@
+import type pg from 'pg'
+import { Gauge, type Registry } from 'prom-client'
+
+/** Shows what the pool of connections is doing, when it is asked. */
+export function measurePool(registry: Registry, pool: pg.Pool): void {
+  new Gauge({
+    name: 'holdfast_database_pool_connections',
+    help: 'Connections for calls and tasks',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      this.set({ state: 'busy' }, pool.totalCount - pool.idleCount)
+      this.set({ state: 'idle' }, pool.idleCount)
+    },
+  })
+  new Gauge({
+    name: 'holdfast_database_pool_waiting',
+    help: 'Calls and tasks that wait for a connection',
+    registers: [registry],
+    collect() {
+      this.set(pool.waitingCount)
+    },
+  })
+}

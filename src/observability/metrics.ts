@@ -1,0 +1,33 @@
+import type pg from 'pg'
+import { Registry } from 'prom-client'
+import type { App } from '../app.ts'
+import type { OrderFeed } from '../feed/order-feed.ts'
+import { measureFeed } from './measure-feed.ts'
+import { measureJobs } from './measure-jobs.ts'
+import { measureOrders } from './measure-orders.ts'
+import { measurePool } from './measure-pool.ts'
+import { measureTransactions } from './measure-transactions.ts'
+
+/** Where figures are kept, and what has to hear of events, transactions and jobs to keep them. */
+export type Metrics = { registry: Registry } & Pick<App, 'onEvents' | 'onTransaction' | 'onJobRun'>
+
+/** What figures are read from. */
+export type MetricsSources = { pool: pg.Pool; feed: OrderFeed }
+
+/**
+ * Sets up the metrics of one application: one file a subject. Each takes the registry and, where it counts what passes,
+ * gives the hook that hears of it; where it can read a figure, it does so when it is asked.
+ *
+ * No label holds a SKU, an order, a caller or any other value that is not one of a few.
+ */
+export function createMetrics({ pool, feed }: MetricsSources): Metrics {
+  const registry = new Registry()
+  measurePool(registry, pool)
+  measureFeed(registry, feed)
+  return {
+    registry,
+    onEvents: measureOrders(registry),
+    onTransaction: measureTransactions(registry),
+    onJobRun: measureJobs(registry),
+  }
+}
