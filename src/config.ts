@@ -47,6 +47,7 @@ const variables = z.object({
     .default(1),
   SUPPLIER_MAX_ATTEMPTS: whole(1, 100).default(8),
   SUPPLIER_RETRY_BASE_MS: whole(1, 60_000).default(1_000),
+  RECONCILE_INTERVAL_MS: whole(1_000, 604_800_000).default(3_600_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
 })
 
@@ -89,6 +90,7 @@ export function readConfig(env: Record<string, string | undefined>) {
       attemptsMax: data.SUPPLIER_MAX_ATTEMPTS,
       retryBaseMs: data.SUPPLIER_RETRY_BASE_MS,
     },
+    reconcileIntervalMs: data.RECONCILE_INTERVAL_MS,
     logLevel: data.LOG_LEVEL,
   }
 }

@@ -73,7 +73,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     waitingMax: READS_WAITING_MAX,
   })
   const feed = new OrderFeed({ databaseUrl, findOrder, logger })
-  const metrics = createMetrics({ pool, feed })
+  const metrics = createMetrics({ pool, feed, logger })
   const log = logEvents(logger)
   const app: App = {
     pool,

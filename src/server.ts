@@ -65,7 +65,12 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
       connectionLimit: config.workerConcurrency,
     })
     supplier = withCircuitBreaker(client)
-    worker = new Worker(app, { databaseUrl, supplier, concurrency: config.workerConcurrency })
+    worker = new Worker(app, {
+      databaseUrl,
+      supplier,
+      concurrency: config.workerConcurrency,
+      reconcileIntervalMs: config.reconcileIntervalMs,
+    })
     await worker.start()
   }
   return url

@@ -29,6 +29,7 @@ describe('the configuration', () => {
         attemptsMax: 8,
         retryBaseMs: 1_000,
       },
+      reconcileIntervalMs: 3_600_000,
       logLevel: 'info',
     })
   })

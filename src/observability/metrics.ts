@@ -2,6 +2,8 @@ import type pg from 'pg'
 import { Registry } from 'prom-client'
 import type { App } from '../app.ts'
 import type { OrderFeed } from '../feed/order-feed.ts'
+import type { Logger } from './logger.ts'
+import { measureDrift } from './measure-drift.ts'
 import { measureFeed } from './measure-feed.ts'
 import { measureJobs } from './measure-jobs.ts'
 import { measureOrders } from './measure-orders.ts'
@@ -12,7 +14,7 @@ import { measureTransactions } from './measure-transactions.ts'
 export type Metrics = { registry: Registry } & Pick<App, 'onEvents' | 'onTransaction' | 'onJobRun'>
 
 /** What figures are read from. */
-export type MetricsSources = { pool: pg.Pool; feed: OrderFeed }
+export type MetricsSources = { pool: pg.Pool; feed: OrderFeed; logger: Logger }
 
 /**
  * Sets up the metrics of one application: one file a subject. Each takes the registry and, where it counts what passes,
@@ -20,10 +22,11 @@ export type MetricsSources = { pool: pg.Pool; feed: OrderFeed }
  *
  * No label holds a SKU, an order, a caller or any other value that is not one of a few.
  */
-export function createMetrics({ pool, feed }: MetricsSources): Metrics {
+export function createMetrics({ pool, feed, logger }: MetricsSources): Metrics {
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
+  measureDrift(registry, pool, logger)
   return {
     registry,
     onEvents: measureOrders(registry),

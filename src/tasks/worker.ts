@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
+import { INVARIANTS } from '../sql/find-breaches.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
+import { checkNextInvariant } from '../use-cases/check-invariants.ts'
 import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs, retireWorker } from '../use-cases/rescue-jobs.ts'
 import { sweep } from '../use-cases/sweep.ts'
 import { JobPool } from './job-pool.ts'
@@ -13,6 +15,8 @@ export type WorkerOptions = {
   databaseUrl: string
   /** Jobs under way at once. */
   concurrency: number
+  /** How often each invariant is checked. */
+  reconcileIntervalMs: number
 }
 
 /** Fetching, completing, failing and listening: none waits for another. */
@@ -65,7 +69,7 @@ export class Worker {
   /** Resolves once jobs are taken. @throws when the database cannot be reached this first time */
   async start(): Promise<void> {
     this.#jobs = await this.#startPool()
-    this.#loops = Promise.all([this.#supervise(), this.#keepBeating()])
+    this.#loops = Promise.all([this.#supervise(), this.#keepBeating(), this.#keepReconciling()])
     await this.#beat(0)
   }
 
@@ -142,6 +146,22 @@ export class Worker {
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
     if (beats % BEATS_PER_SWEEP === BEATS_PER_SWEEP - 1) await sweep(this.#app)
     this.#lastBeatAtMs = performance.now()
+  }
+
+  /** Beside the beats: a check of a large table takes longer than the silence after which a worker counts as dead. */
+  async #keepReconciling(): Promise<void> {
+    const { reconcileIntervalMs: intervalMs } = this.#options
+    const { signal } = this.#isStopping
+    // the load of a round is spread over the interval; twice as often as one is due, so that none is late by much
+    const lookIntervalMs = intervalMs / (2 * INVARIANTS.length)
+    while (!signal.aborted) {
+      await this.#pause(lookIntervalMs)
+      try {
+        if (!signal.aborted) await checkNextInvariant(this.#app, intervalMs, signal)
+      } catch (error) {
+        if (!signal.aborted) this.#app.logger.error({ err: error }, 'an invariant could not be checked')
+      }
+    }
   }
 
   async #pause(ms: number): Promise<void> {

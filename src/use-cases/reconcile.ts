@@ -1,7 +1,8 @@
 import type { App } from '../app.ts'
 import { inTransaction } from '../database/transaction.ts'
-import { type Breach, findBreaches } from '../sql/find-breaches.ts'
+import type { Breach } from '../sql/find-breaches.ts'
 import { insertCorrection, lockStockDrift, resetReserved } from '../sql/reconcile.ts'
+import { checkInvariants } from './check-invariants.ts'
 import { sweep } from './sweep.ts'
 
 /** What the ledger's correction says of itself. */
@@ -18,7 +19,7 @@ export type Reconciliation = { breaches: Breach[]; repairs: string[]; left: Brea
  * Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
  */
 export async function reconcile(app: App, { repair }: { repair: boolean }): Promise<Reconciliation> {
-  const breaches = await findBreaches(app.pool)
+  const breaches = await checkInvariants(app)
   if (!repair || breaches.length === 0) return { breaches, repairs: [], left: breaches }
 
   const repairs = await inTransaction(app, 'reconcile', async (tx) => {
@@ -45,5 +46,5 @@ export async function reconcile(app: App, { repair }: { repair: boolean }): Prom
   if (swept && swept.requeued > 0) repairs.push(`${swept.requeued} orders without a job got one`)
   if (swept && swept.buried > 0)
     repairs.push(`${swept.buried} dead jobs ended their orders, each with a dead letter`)
-  return { breaches, repairs, left: await findBreaches(app.pool) }
+  return { breaches, repairs, left: await checkInvariants(app) }
 }

@@ -149,7 +149,7 @@ describe('GET /metrics', () => {
     const response = await http.inject({ url: '/metrics', headers: { host: 'localhost' } })
     pool.query = query
     expect(response.statusCode).toBe(200)
-    expect(response.body).toContain('holdfast_order_watchers 0')
+    expect(response.body).toContain('holdfast_reconcile_last_success_timestamp_seconds 0')
     await http.close()
   })
 })

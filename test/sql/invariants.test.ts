@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { findBreaches, INVARIANTS } from '../../src/sql/find-breaches.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
@@ -119,9 +119,12 @@ describe('finds', () => {
     await client.query('begin')
     await client.query(corrupt())
     const breaches = await findBreaches(client)
+    const ofOne = await findBreaches(client, invariant)
     await client.query('rollback')
     client.release()
-    expect(breaches.map((breach) => breach.invariant)).toContain(invariant)
+    expect(ofOne).not.toEqual([])
+    expect(ofOne).toEqual(breaches.filter((breach) => breach.invariant === invariant))
+    expect(INVARIANTS).toContain(invariant)
   })
 })
 

@@ -66,10 +66,10 @@ export async function joinTestApp({ databaseUrl }: TestApp): Promise<TestApp> {
 /** A worker for the application, whose supplier is at `baseUrl`. */
 export async function startTestWorker(
   { app, databaseUrl }: TestApp,
-  { baseUrl = SUPPLIER_URL, concurrency = 50 } = {},
+  { baseUrl = SUPPLIER_URL, concurrency = 50, reconcileIntervalMs = 3_600_000 } = {},
 ): Promise<Worker> {
   const supplier = createSupplierClient({ baseUrl, timeoutMs: 500 })
-  const worker = new Worker(app, { databaseUrl, supplier, concurrency })
+  const worker = new Worker(app, { databaseUrl, supplier, concurrency, reconcileIntervalMs })
   await worker.start()
   return worker
 }
