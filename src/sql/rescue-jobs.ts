@@ -47,7 +47,9 @@ const findUnknown = prepare<{ id: string }>(
 export type RescueLimits = {
   /** Deaths of its workers after which a job is not tried again. */
   deathsMax: number
-  /** From its second death on, a job waits for a random time up to this, which doubles with each. */
+  /** Deaths after which a job still goes on at once: a few crashes in a row are no sign of guilt. */
+  unspreadMax: number
+  /** After more of them it waits for a random time up to this, which doubles with each. */
   spreadBaseMs: number
   spreadMaxMs: number
 }
@@ -62,9 +64,9 @@ export type RescueLimits = {
 export async function rescueJobsOf(
   on: Queryable,
   workerIds: readonly string[],
-  { deathsMax, spreadBaseMs, spreadMaxMs }: RescueLimits,
+  { deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs }: RescueLimits,
 ): Promise<{ released: number; givenUp: number }> {
-  const [row] = await rescue(on, [workerIds, deathsMax, spreadBaseMs, spreadMaxMs])
+  const [row] = await rescue(on, [workerIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs])
   return row!
 }
 
@@ -83,8 +85,8 @@ const rescue = prepare<{ released: number; givenUp: number }>(
       locked_by = null,
       flags = coalesce(flags, '{}') || jsonb_build_object('deaths', deaths),
       run_at = case
-        when deaths = 1 then run_at
-        else now() + random() * least($3::float8 * power(2, deaths - 2), $4::float8) * interval '1 ms'
+        when deaths <= $3::int then run_at
+        else now() + random() * least($4::float8 * power(2, deaths - $3::int - 1), $5::float8) * interval '1 ms'
       end,
       attempts = case when is_over then tries else greatest(attempts - 1, 0) end,
       max_attempts = case when is_over then tries else max_attempts end,

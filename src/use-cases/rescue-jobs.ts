@@ -18,13 +18,18 @@ const UNKNOWN_MAX_MS = 4_000
 
 /**
  * A job that kills its process each time is ended, and those that were under way beside it are not. Its neighbours share
- * its second death as well, and then no more than chance has it: each waits for a time of its own.
+ * its first deaths, and then no more than chance has it: each waits for a time of its own.
  *
  * An innocent job is under way for some 5 s at the most, until its supplier times out. Killed every 18 s, 200 times an hour,
  * it is hit each time with a chance of 0.28, and 20 times in a row with one of 10^-11. The 20th death of a guilty one
  * comes within half an hour and the time that its process takes to start, as the last try of a job that throws.
  */
-export const RESCUE_LIMITS: RescueLimits = { deathsMax: 20, spreadBaseMs: 5_000, spreadMaxMs: 120_000 }
+export const RESCUE_LIMITS: RescueLimits = {
+  deathsMax: 20,
+  unspreadMax: 3,
+  spreadBaseMs: 5_000,
+  spreadMaxMs: 120_000,
+}
 
 /** A reply to a fetch takes milliseconds; a later one finds its jobs done or running, which is harmless. */
 const LOST_REPLY_MS = 2_000
