@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 
 /** One answer; the body is read as Latin-1, for a length in characters that is the length in bytes. */
-export type HttpAnswer = { status: number; body: string }
+export type HttpAnswer = { status: number; head: string; body: string }
 
 const READ_BUFFER_BYTES = 16 * 1024
 const STATUS_AT = 'HTTP/1.1 '.length
@@ -79,11 +79,11 @@ function parseAnswer(text: string): HttpAnswer | undefined {
     const end = bodyAt + Number(length)
     if (text.length < end) return
     if (text.length > end) throw new Error(`More than one answer to one request: ${text}`)
-    return { status, body: text.slice(bodyAt) }
+    return { status, head, body: text.slice(bodyAt) }
   }
   if (!/\r\ntransfer-encoding: *chunked\r\n/i.test(head)) throw new Error(`No length in an answer: ${text}`)
   const body = joinChunks(text, bodyAt)
-  return body === undefined ? undefined : { status, body }
+  return body === undefined ? undefined : { status, head, body }
 }
 
 function joinChunks(text: string, from: number): string | undefined {

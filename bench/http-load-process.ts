@@ -1,6 +1,6 @@
 // The load generator. It is given an HttpLoad as JSON, and sends its parent a LoadResult.
 import { HttpConnection } from './http-connection.ts'
-import type { HttpLoad } from './http-load.ts'
+import { encodeRequest, type HttpLoad } from './http-load.ts'
 import { LoadRecorder } from './load-recorder.ts'
 
 /** A request that takes longer has been lost. */
@@ -55,17 +55,6 @@ async function openLane() {
       connection.send(request)
     })
   return { run }
-}
-
-function encodeRequest({ path, body }: HttpLoad): Buffer {
-  const head = [
-    `POST ${path} HTTP/1.1`,
-    `Host: ${url.host}`,
-    'Accept: application/json',
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ]
-  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 function fail(message: string): never {

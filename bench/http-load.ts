@@ -38,3 +38,15 @@ export type LoadResult = {
 export function putHttpLoad(load: HttpLoad): Promise<LoadResult> {
   return runProcess<LoadResult>('bench/http-load-process.ts', load)
 }
+
+/** The request of a load, as it goes over the line. */
+export function encodeRequest({ url, path, body }: Pick<HttpLoad, 'url' | 'path' | 'body'>): Buffer {
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    `Host: ${new URL(url).host}`,
+    'Accept: application/json',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -47,6 +47,8 @@ const app = {
   logger,
   groups: { createOrder: { submit } },
   feed: { failViews: () => {} },
+  pool: { waitingCount: 0 },
+  onRefusal: () => {},
 } as unknown as App
 
 const http = await createHttpServer(app, { servesApis: true, simulatesSupplier: true, readinessChecks: {} })

@@ -5,6 +5,7 @@ import { scenario as createOrderRest } from './create-order-rest.ts'
 import { scenario as growth } from './growth.ts'
 import { scenario as memory } from './memory.ts'
 import { scenario as mixedLoad } from './mixed-load.ts'
+import { scenario as overload } from './overload.ts'
 import { scenario as processes } from './processes.ts'
 import { scenario as recheckLateness } from './recheck-lateness.ts'
 import { scenario as reserveBacklog } from './reserve-backlog.ts'
@@ -23,5 +24,6 @@ export const scenarios: readonly Scenario[] = [
   watchers,
   growth,
   memory,
+  overload,
   processes,
 ]

@@ -1,0 +1,89 @@
+// The load generator that does not wait. It is given an OpenLoad as JSON, and sends its parent an OpenLoadResult.
+import { type HttpAnswer, HttpConnection } from './http-connection.ts'
+import { encodeRequest } from './http-load.ts'
+import type { OpenLoad, OpenLoadResult } from './open-load.ts'
+import { quantile } from './support/quantile.ts'
+
+/** A request that takes longer has been lost. */
+const STALL_LIMIT_S = 30
+
+const load: OpenLoad = JSON.parse(process.argv[2]!)
+const request = encodeRequest(load)
+const durationMs = (load.warmUpS + load.durationS) * 1000
+
+/** A connection, with when the request that is under way was due. */
+type Lane = { dueAt: number; connection: HttpConnection }
+
+/** Resolves once every request has its answer. */
+async function run(): Promise<void> {
+  const idle: Lane[] = []
+  const acceptedMs: number[] = []
+  const refusedMs: number[] = []
+  const counts = { sent: 0, answered: 0, accepted: 0 }
+  let startedAt = 0
+  const dueAt = (index: number) => startedAt + (index * 1000) / load.perSecond
+
+  const onAnswer = (lane: Lane, { status, head, body }: HttpAnswer) => {
+    const isAccepted = status === load.status && body.includes(load.bodyIncludes)
+    if (!isAccepted && !(status === load.refusalStatus && /\r\nretry-after: *\d/i.test(head))) {
+      fail(`Neither accepted nor refused in good order: ${head}\n\n${body}`)
+    }
+    counts.answered++
+    if (isAccepted) counts.accepted++
+    const now = performance.now()
+    if (now >= startedAt + load.warmUpS * 1000 && now < startedAt + durationMs) {
+      ;(isAccepted ? acceptedMs : refusedMs).push(now - lane.dueAt)
+    }
+    idle.push(lane)
+  }
+  await Promise.all(Array.from({ length: load.connections }, async () => idle.push(await openLane(onAnswer))))
+
+  startedAt = performance.now()
+  const due = Math.floor((durationMs * load.perSecond) / 1000)
+  const watchdog = setTimeout(
+    () => fail(`There are requests without an answer after ${STALL_LIMIT_S} s`),
+    durationMs + STALL_LIMIT_S * 1000,
+  )
+  while (counts.answered < due) {
+    const now = performance.now()
+    while (idle.length > 0 && counts.sent < due && dueAt(counts.sent) <= now) {
+      const lane = idle.pop()!
+      lane.dueAt = dueAt(counts.sent++)
+      lane.connection.send(request)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  clearTimeout(watchdog)
+  const result: OpenLoadResult = {
+    acceptedPerSecond: acceptedMs.length / load.durationS,
+    refusedPerSecond: refusedMs.length / load.durationS,
+    acceptedLatencyMs: summarize(acceptedMs),
+    refusedLatencyMs: summarize(refusedMs),
+    accepted: counts.accepted,
+  }
+  process.send?.(result, () => process.exit(0))
+}
+
+async function openLane(onAnswer: (lane: Lane, answer: HttpAnswer) => void): Promise<Lane> {
+  const lane: Lane = {
+    dueAt: 0,
+    connection: await HttpConnection.open(new URL(load.url), {
+      onAnswer: (answer) => onAnswer(lane, answer),
+      onError: (error) => fail(error.message),
+    }),
+  }
+  return lane
+}
+
+/** Zeros where there are none: JSON has no NaN. */
+function summarize(latenciesMs: readonly number[]): { p50: number; p99: number } {
+  if (latenciesMs.length === 0) return { p50: 0, p99: 0 }
+  return { p50: quantile(latenciesMs, 0.5), p99: quantile(latenciesMs, 0.99) }
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}
+
+await run()
