@@ -13,6 +13,8 @@ import type { CreateOrderRequest } from './use-cases/create-orders.ts'
 export type App = TransactionContext & {
   prisma: PrismaClient
   now: () => Date
+  /** Hears of every call that was refused for want of time. */
+  onRefusal: () => void
   /** A number in [0, 1). */
   random: () => number
   supplierPolicy: SupplierPolicy

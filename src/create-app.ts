@@ -6,46 +6,38 @@ import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
+import {
+  CONNECT_TIMEOUT_MS,
+  CREATE_BATCH_MAX,
+  CREATE_ORDERS_WAITING_MAX,
+  INTAKE_COMMIT_MAX_MS,
+  INTAKE_WAIT_MAX_MS,
+  JOBS_WAITING_MAX,
+  POOL_SIZE,
+  QUERY_TIMEOUT_MS,
+  READ_BATCH_MAX,
+  READS_WAITING_MAX,
+  RESERVE_BATCH_MAX,
+} from './limits.ts'
 import { logEvents } from './observability/log-events.ts'
+import { logRefusals } from './observability/log-refusals.ts'
 import type { Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
-import { NOTIFIED_ORDERS_MAX } from './sql/notify-watchers.ts'
 import { type CreateOrderRequest, createOrders } from './use-cases/create-orders.ts'
 import { reserveInventory } from './use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
 
 export type AppOptions = { databaseUrl: string; logger: Logger; supplierPolicy: SupplierPolicy }
 
-/** Connections for calls and tasks together: with the worker's and the listener's, five servers fit PostgreSQL's 100. */
-const POOL_SIZE = 12
 /**
  * Plans are kept. One made while a table is small would read it whole for as long as nobody analyzes it: a batch of 200
  * reservations took 13 ms on 10,000 orders and 100 ms on 200,000.
  */
 const PLAN_BY_INDEX = '-c enable_seqscan=off'
-/** A call that gets no connection in this time is answered that the database is away. */
-const CONNECT_TIMEOUT_MS = 5_000
-/** The longest batch takes a tenth of it: a statement that waits longer waits for a host that is gone, or a lock held for ever. */
-const QUERY_TIMEOUT_MS = 30_000
 /** A peer that vanished without a word is noticed. */
 const KEEP_ALIVE_DELAY_MS = 10_000
-/** Orders that come in by one statement: at most as many as one notification can name. */
-const CREATE_BATCH_MAX = NOTIFIED_ORDERS_MAX
-/**
- * Orders of one reservation: a transaction of some 30 ms. With 200 an order cost a third more, as every batch pays for
- * its commit, its round trips and its fetch of jobs; more than 1,000 gained nothing.
- */
-const RESERVE_BATCH_MAX = 1_000
-/** Orders that may wait for their commit: some 5 MB, and less than 5 s of work. Beyond, callers are told to come back. */
-const CREATE_ORDERS_WAITING_MAX = 10_000
-/** Orders of one read: a reply of about 250 kB. */
-const READ_BATCH_MAX = 1_000
-/** Reads that may wait at once, each some 200 bytes. */
-const READS_WAITING_MAX = 100_000
-/** A worker has no more jobs under way than its concurrency, which is less: never reached. */
-const JOBS_WAITING_MAX = 10_000
 
 /** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
@@ -75,6 +67,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const feed = new OrderFeed({ databaseUrl, findOrder, logger })
   const metrics = createMetrics({ pool, feed, logger })
   const log = logEvents(logger)
+  const onRefusal = logRefusals(logger)
   const app: App = {
     pool,
     prisma,
@@ -89,6 +82,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     },
     onTransaction: metrics.onTransaction,
     onJobRun: metrics.onJobRun,
+    onRefusal,
     now: () => new Date(),
     random: Math.random,
     groups: {
@@ -96,6 +90,9 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       createOrder: new GroupCommit<CreateOrderRequest, Insertion>((requests) => createOrders(app, requests), {
         batchSizeMax: CREATE_BATCH_MAX,
         waitingMax: CREATE_ORDERS_WAITING_MAX,
+        waitMaxMs: INTAKE_WAIT_MAX_MS,
+        commitMaxMs: INTAKE_COMMIT_MAX_MS,
+        onRefusal,
       }),
       reserveInventory: new GroupCommit<string, undefined>(
         voids((ids) => reserveInventory(app, ids)),

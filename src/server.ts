@@ -9,18 +9,13 @@ import { isUnavailable } from './database/unavailable.ts'
 import { waitForDatabase } from './database/wait-for-database.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
+import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
 import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
-
-/** Of the 10 s in which a stopped process has to be gone, all that is under way may take this long together. */
-const DRAIN_TIMEOUT_MS = 6_500
-
-/** After a signal, what a start under way may still take: its database is up within two seconds. */
-const START_TIMEOUT_MS = 2_000
 
 /** Undoes one step of the start, and waits for what is under way until `drained`. */
 type Undo = () => Promise<unknown>
@@ -47,6 +42,7 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
   const http = await createHttpServer(app, {
     servesApis: config.runsApi,
     simulatesSupplier: config.supplierUrl === 'simulated',
+    leaveTimeoutMs: LEAVE_TIMEOUT_MS,
     readinessChecks: {
       ...(config.runsApi && { subscriptions: () => app.feed.isListening() }),
       ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),

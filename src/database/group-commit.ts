@@ -6,12 +6,21 @@ export type GroupCommitLimits = {
   batchSizeMax: number
   /** Items that may wait for theirs. */
   waitingMax: number
+  /** How long an item may have to wait for the commits of those before it, as it looks when the item comes. */
+  waitMaxMs?: number
+  /** How long a commit may take until it is taken to hang: nobody is sent to wait behind it. */
+  commitMaxMs?: number
+  /** Hears of every item that is refused. */
+  onRefusal?: () => void
 }
 
-/** The queue of a group commit is full: the database does not keep up. */
+/** The queue of a group commit is full, or too slow: the database does not keep up. */
 export class QueueFullError extends Error {
   override readonly name = 'QueueFullError'
 }
+
+/** The share of the latest commit in what one is taken to last: some five commits tell. */
+const LATEST_COMMIT_WEIGHT = 0.2
 
 type Waiting<Item, Result> = {
   item: Item
@@ -31,6 +40,8 @@ export class GroupCommit<Item, Result> {
   readonly #limits: GroupCommitLimits
   #waiting: Waiting<Item, Result>[] = []
   #running: Promise<void> | undefined
+  #commitStartedAtMs: number | undefined
+  #commitMs = 0
 
   /** @param commit commits all items or none, and gives a result for each, in their order */
   constructor(commit: (items: Item[]) => Promise<Result[]>, limits: GroupCommitLimits) {
@@ -42,10 +53,12 @@ export class GroupCommit<Item, Result> {
    * Commits an item, with its neighbours.
    *
    * @returns its result, once it is committed
-   * @throws {QueueFullError} at once, when too many wait; else what `commit` threw for this item
+   * @throws {QueueFullError} at once, when too many wait or it would wait for too long; else what `commit` threw for
+   *   this item
    */
   submit(item: Item): Promise<Result> {
-    if (this.#waiting.length >= this.#limits.waitingMax) {
+    if (this.#waiting.length >= this.#limits.waitingMax || this.#isTooSlow()) {
+      this.#limits.onRefusal?.()
       return Promise.reject(
         new QueueFullError(`${this.#waiting.length} are waiting for the database already`),
       )
@@ -59,6 +72,17 @@ export class GroupCommit<Item, Result> {
   /** Resolves when nothing waits and nothing is under way. */
   async settled(): Promise<void> {
     await this.#running
+  }
+
+  /**
+   * Whether an item that comes now would wait for too long. With less than a batch before it, it does only while a
+   * commit hangs: however slow commits have become, each makes room for a batch.
+   */
+  #isTooSlow(): boolean {
+    const { batchSizeMax, waitMaxMs = Infinity, commitMaxMs = Infinity } = this.#limits
+    const elapsedMs = this.#commitStartedAtMs === undefined ? 0 : performance.now() - this.#commitStartedAtMs
+    const batchesBefore = Math.floor(this.#waiting.length / batchSizeMax)
+    return elapsedMs > commitMaxMs || batchesBefore * Math.max(this.#commitMs, elapsedMs) > waitMaxMs
   }
 
   async #run(): Promise<void> {
@@ -80,10 +104,17 @@ export class GroupCommit<Item, Result> {
   }
 
   async #settle(batch: Waiting<Item, Result>[]): Promise<void> {
-    const results = await this.#commit(batch.map(({ item }) => item))
+    this.#commitStartedAtMs = performance.now()
+    const results = await this.#commit(batch.map(({ item }) => item)).finally(() => this.#endCommit())
     batch.forEach(({ resolve }, index) => {
       resolve(results[index] as Result)
     })
+  }
+
+  #endCommit(): void {
+    const elapsedMs = performance.now() - this.#commitStartedAtMs!
+    this.#commitMs += LATEST_COMMIT_WEIGHT * (elapsedMs - this.#commitMs)
+    this.#commitStartedAtMs = undefined
   }
 }
 

@@ -26,6 +26,7 @@ export class OrderFeed {
   readonly #listener: ChannelListener
   readonly #findOrder: GroupCommit<string, Order | undefined>
   readonly #logger: Logger
+  #isClosed = false
 
   constructor({ databaseUrl, findOrder, logger }: OrderFeedOptions) {
     this.#logger = logger
@@ -44,13 +45,13 @@ export class OrderFeed {
     await this.#listener.start()
   }
 
-  /** Ends every watcher's view with an error that tells clients to come back: no order has ended by it. */
+  /**
+   * Ends every watcher's view with an error that tells clients to come back: no order has ended by it. Whoever comes
+   * later is told the same.
+   */
   failViews(): void {
-    const error = new CallError(
-      'UNAVAILABLE',
-      'The server is going away. Watch again, after the version you have',
-    )
-    for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) watcher.fail(error)
+    this.#isClosed = true
+    for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) watcher.fail(goingAway())
   }
 
   /** Ends every watcher's view and stops listening. */
@@ -75,9 +76,10 @@ export class OrderFeed {
    * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, newest version last.
    * Ends once the order is FAILED.
    *
-   * @throws {CallError} NOT_FOUND when there is no such order
+   * @throws {CallError} NOT_FOUND when there is no such order, UNAVAILABLE once views have been ended
    */
   async watch(orderId: string, afterVersion: number): Promise<OrderWatcher> {
+    if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(orderId, afterVersion, (watcher) => this.#remove(watcher))
     // first listen, then read: a change between the two is heard, and its version tells which is newer
     this.#add(watcher)
@@ -134,4 +136,8 @@ export class OrderFeed {
     set?.delete(watcher)
     if (set?.size === 0) this.#watchers.delete(watcher.orderId)
   }
+}
+
+function goingAway(): CallError {
+  return new CallError('UNAVAILABLE', 'The server is going away. Watch again, after the version you have')
 }

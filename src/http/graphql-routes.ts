@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyError, FastifyPluginAsync } from 'fastify'
 import { GraphQLError } from 'graphql'
 import { createHandler, type OperationContext, type Request } from 'graphql-http'
+import { RETRY_AFTER_S } from '../limits.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
+import { isUnavailableResult } from './unavailable-result.ts'
 
 /**
  * Mounts GraphQL on Fastify. A plain POST of JSON takes a lean path through graphql-http; GET, server-sent events and
@@ -62,6 +64,9 @@ function isForYoga({ method, headers }: IncomingMessage): boolean {
   return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
 }
 
+const JSON_TYPE = 'application/json; charset=utf-8'
+const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
+
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
 
 function createLeanHandler(server: GraphQLServer) {
@@ -87,6 +92,18 @@ function createLeanHandler(server: GraphQLServer) {
         contextValue: (await contextFactory()) as OperationContext,
         rootValue: execute,
       }
+    },
+    onOperation: ({ raw }, _args, result) => {
+      if (!isUnavailableResult(result)) return
+      const type = /graphql-response\+json/.test(String(raw.headers.accept)) ? RESPONSE_TYPE : JSON_TYPE
+      return [
+        JSON.stringify(result),
+        {
+          status: 503,
+          statusText: 'Service Unavailable',
+          headers: { 'content-type': type, 'retry-after': RETRY_AFTER_S },
+        },
+      ]
     },
     execute: ({ rootValue, ...args }) =>
       (rootValue as Enveloped['execute'])({ ...args, rootValue: undefined }),

@@ -1,19 +1,28 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
-import { createYoga, type YogaServerInstance } from 'graphql-yoga'
+import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { App } from '../app.ts'
 import { ANONYMOUS } from '../domain/caller.ts'
+import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
 import { createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlTabs } from './graphiql-tabs.ts'
 import { maskError } from './mask-error.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
+import { isUnavailableResult } from './unavailable-result.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
-/** Room for a large document with its variables, none for an upload. */
-export const BODY_SIZE_MAX_BYTES = 100_000
-
 export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
+
+/** What Yoga answers itself is a 503 as well where nothing came of it. `http` is for Yoga: callers do not see it. */
+const answerUnavailable: Plugin = {
+  onExecutionResult: ({ result, setResult }) => {
+    if (!result || Array.isArray(result) || Symbol.asyncIterator in result) return
+    if (!isUnavailableResult(result)) return
+    const http = { status: 503, headers: { 'retry-after': RETRY_AFTER_S } }
+    setResult({ ...result, extensions: { ...result.extensions, http } })
+  },
+}
 
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(app: App): GraphQLServer {
@@ -21,12 +30,12 @@ export function createGraphQLServer(app: App): GraphQLServer {
   return createYoga<object, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    plugins: [refuseBadJson()],
     context: () => createContext(app, ANONYMOUS),
     maskedErrors: {
       errorMessage: 'Unexpected error',
       maskError: (error, message) => maskError(error, message, logger),
     },
+    plugins: [refuseBadJson(), answerUnavailable],
     maxRequestBodySize: BODY_SIZE_MAX_BYTES,
     multipart: false,
     // no page of another site may call, and its browser asks first: Yoga's default is to let every one, with its cookies

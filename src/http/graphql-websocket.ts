@@ -3,21 +3,27 @@ import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
-import { BODY_SIZE_MAX_BYTES, GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
+import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S, WEBSOCKET_CLOSE_TIMEOUT_MS } from '../limits.ts'
+import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
+import type { IsOverloaded } from './overload.ts'
+import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
 const GOING_AWAY = 1001
 
-/** A round trip takes less; who is slower is cut off. */
-const CLOSE_TIMEOUT_MS = 1_000
-
 /**
  * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
  *
- * @returns what closes every connection
+ * @param isOverloaded asked for each connection and each operation, which are refused then
+ * @returns what closes every connection, and lets no other in
  */
-export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () => Promise<void> {
+export function serveGraphqlWebSocket(
+  http: Server,
+  graphql: GraphQLServer,
+  isOverloaded: IsOverloaded,
+): () => Promise<void> {
+  let isClosing = false
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES })
   http.on('upgrade', (request, socket, head) => {
     // not by URL, which throws on some of what a client can send: nobody catches that here
@@ -25,6 +31,9 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
     if (path !== GRAPHQL_PATH) return refuse(socket, '404 Not Found')
     if (!isLoopbackHost(request.headers.host) || !isSameOrigin(request))
       return refuse(socket, '403 Forbidden')
+    if (isClosing || isOverloaded()) {
+      return refuse(socket, `503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
+    }
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
   })
 
@@ -37,6 +46,7 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
       execute: (args) => (args.rootValue as Enveloped).execute(args),
       subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
       onSubscribe: async (context, _id, params) => {
+        if (isOverloaded()) return UNAVAILABLE_RESULT.errors
         const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
           ...context,
           request: context.extra.request,
@@ -60,12 +70,13 @@ export function serveGraphqlWebSocket(http: Server, graphql: GraphQLServer): () 
   )
 
   return async () => {
+    isClosing = true
     for (const client of sockets.clients) client.close(GOING_AWAY, 'Going away')
     sockets.close()
     // a client that does not answer the close would hold the server's own
     setTimeout(() => {
       for (const client of sockets.clients) client.terminate()
-    }, CLOSE_TIMEOUT_MS).unref()
+    }, WEBSOCKET_CLOSE_TIMEOUT_MS).unref()
   }
 }
 

@@ -2,12 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import type { QueryConfig } from 'pg'
 import type { App } from '../app.ts'
+import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
 
 /** What readiness looks at, by the name under which it reports it. */
 export type ReadinessCheck = () => boolean | Promise<boolean>
-
-/** A database that takes longer to say "1" is of no use to callers. */
-const DATABASE_TIMEOUT_MS = 2_000
 
 /**
  * `/health/live`: the process answers. `/health/ready`: it can do its work; 503 with what is missing otherwise.
@@ -23,7 +21,7 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
         Object.entries(all).map(async ([name, check]) => [name, (await check()) ? 'ok' : 'failing'] as const),
       )
       const isReady = results.every(([, result]) => result === 'ok')
-      if (!isReady) reply.status(503).header('retry-after', '1')
+      if (!isReady) reply.status(503).header('retry-after', RETRY_AFTER_S)
       return { status: isReady ? 'ok' : 'failing', checks: Object.fromEntries(results) }
     })
   }
@@ -36,10 +34,10 @@ function lookAtDatabase(app: App): () => Promise<boolean> {
     look ??= Promise.race([
       app.pool.query({
         text: 'select from orders, graphile_worker.jobs limit 0',
-        query_timeout: DATABASE_TIMEOUT_MS,
+        query_timeout: READINESS_TIMEOUT_MS,
       } as QueryConfig),
       // the query's own time begins when it has a connection
-      sleep(DATABASE_TIMEOUT_MS, undefined, { ref: false }).then(() => {
+      sleep(READINESS_TIMEOUT_MS, undefined, { ref: false }).then(() => {
         throw new Error('The database did not answer in time')
       }),
     ])

@@ -1,17 +1,22 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { App } from '../app.ts'
+import { BODY_SIZE_MAX_BYTES, CONNECTIONS_MAX, KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from '../limits.ts'
 import { answerFrameworkError } from '../rest/problem.ts'
 import { restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
 import { graphqlRoutes } from './graphql-routes.ts'
-import { BODY_SIZE_MAX_BYTES, createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
+import { createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
 import { metricsRoute } from './metrics.ts'
+import { refuseOverload, watchOverload } from './overload.ts'
 
-/** 100 kB over a slow line. A request that is never finished would hold its connection, and a stop of the server. */
-const REQUEST_TIMEOUT_MS = 10_000
+/** How soon the last client's leaving is noticed. */
+const LEFT_POLL_MS = 20
 
 export type HttpServerOptions = {
   /** Whether GraphQL and REST are served, and not health and metrics alone. */
@@ -19,18 +24,29 @@ export type HttpServerOptions = {
   /** Whether the supplier's two paths are played here. */
   simulatesSupplier: boolean
   readinessChecks: Record<string, ReadinessCheck>
+  /** How long it still answers, once it is to close, and tells callers to leave. */
+  leaveTimeoutMs?: number
 }
 
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
 export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
+  const { leaveTimeoutMs = 0 } = options
   const loggerInstance: FastifyBaseLogger = app.logger
+  const isOverloaded = watchOverload(app)
   const http = fastify({
+    // a server of ours takes no limits from Fastify
+    serverFactory: (handle) =>
+      createServer(
+        { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
+        refuseOverload(app, isOverloaded, handle as RequestListener),
+      ),
     bodyLimit: BODY_SIZE_MAX_BYTES,
     loggerInstance,
     // what happened to orders is logged as it happens; a line for each request would drown it
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerFrameworkError,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    // what reaches a server that closes is answered, with `Connection: close`
+    return503OnClosing: false,
   })
   http.addHook('onRequest', async (request, reply) => {
     if (isLoopbackHost(request.headers.host)) return
@@ -38,7 +54,10 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
       .status(403)
       .send({ error: 'Without authentication, call by the name localhost or by 127.0.0.1' })
   })
-  await http.register(healthRoutes(app, options.readinessChecks))
+  http.server.maxConnections = CONNECTIONS_MAX
+  let isClosing = false
+  const readinessChecks = { ...options.readinessChecks, open: () => !isClosing }
+  await http.register(healthRoutes(app, readinessChecks))
   await http.register(metricsRoute(app))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
@@ -46,13 +65,25 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
     await http.register(graphqlRoutes(graphql))
     await http.register(restApi(app))
-    const closeWebSockets = serveGraphqlWebSocket(http.server, graphql)
-    http.addHook('preClose', async () => {
-      // streams first: a server that waits for its requests would wait for them for ever
-      // WebSockets before views: their close says it all
-      await closeWebSockets()
-      app.feed.failViews()
-    })
+    // before views fail: the close of a WebSocket says it all
+    http.addHook('preClose', serveGraphqlWebSocket(http.server, graphql, isOverloaded))
   }
+  http.addHook('preClose', async () => {
+    isClosing = true
+    app.feed.failViews()
+    await untilLeft(http.server, leaveTimeoutMs)
+  })
   return http
+}
+
+/**
+ * Waits until every client has left, or the time is over. Calls that come meanwhile are answered with `Connection:
+ * close`. Closed at once, a connection that looks idle would take with it the call that is on its way.
+ */
+async function untilLeft(server: Server, timeoutMs: number): Promise<void> {
+  const countConnections = promisify(server.getConnections.bind(server))
+  for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; ) {
+    if ((await countConnections()) === 0) return
+    await sleep(LEFT_POLL_MS)
+  }
 }

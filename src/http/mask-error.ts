@@ -1,7 +1,9 @@
 import { GraphQLError } from 'graphql'
+import { QueueFullError } from '../database/group-commit.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { CallError } from '../domain/errors.ts'
 import type { Logger } from '../observability/logger.ts'
+import { OVERLOADED } from './unavailable-result.ts'
 
 /**
  * What a caller sees of an error: those that they caused or can act on, with a code; of all others only that there was
@@ -15,6 +17,8 @@ export function maskError(error: unknown, message: string, logger: Logger): Erro
   const thrown = located?.originalError ?? error
   if (thrown instanceof CallError) return withCode(thrown.message, thrown.code, located)
   if (isUnavailable(thrown)) {
+    // refusals are counted, and logged together
+    if (thrown instanceof QueueFullError) return withCode(OVERLOADED, 'UNAVAILABLE', located)
     logger.warn({ err: thrown }, 'the database is away')
     return withCode('The database is away. Try again in a moment', 'UNAVAILABLE', located)
   }

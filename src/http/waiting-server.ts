@@ -1,6 +1,7 @@
 import { fastify } from 'fastify'
 import { GraphQLError } from 'graphql'
 import { CallError } from '../domain/errors.ts'
+import { RETRY_AFTER_S } from '../limits.ts'
 import { answerWithProblem } from '../rest/problem.ts'
 import { GRAPHQL_PATH } from './graphql-server.ts'
 
@@ -18,13 +19,13 @@ export async function serveWhileWaiting(at: { host: string; port: number }): Pro
   http.get('/health/ready', (_request, reply) =>
     reply
       .status(503)
-      .header('retry-after', '1')
+      .header('retry-after', RETRY_AFTER_S)
       .send({ status: 'failing', checks: { database: 'failing' } }),
   )
   http.all(GRAPHQL_PATH, (_request, reply) =>
     reply
       .status(503)
-      .header('retry-after', '1')
+      .header('retry-after', RETRY_AFTER_S)
       .send({ errors: [new GraphQLError(UNAVAILABLE, { extensions: { code: 'UNAVAILABLE' } })] }),
   )
   // no call is looked at closely enough to be told anything else

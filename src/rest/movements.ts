@@ -2,12 +2,11 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { App } from '../app.ts'
 import { type InventoryMovement, MOVEMENT_TYPES } from '../domain/stock.ts'
+import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
 import { listMovements } from '../use-cases/list-movements.ts'
 import { allowOnly } from './allow-only.ts'
 import { ProblemError, problemResponses } from './problem.ts'
 
-const LIMIT_MAX = 100
-const LIMIT_DEFAULT = 20
 /** Ids are a bigint's positive half. */
 const ID_MAX = 2n ** 63n - 1n
 
@@ -47,11 +46,11 @@ const movementPageSchema = z
   .meta({ id: 'MovementPage', description: 'Movements, newest first' })
 
 const querySchema = z.object({
-  limit: z.custom<string>(isLimit, `limit must be 1 to ${LIMIT_MAX}`).optional().meta({
+  limit: z.custom<string>(isLimit, `limit must be 1 to ${PAGE_SIZE_MAX}`).optional().meta({
     type: 'integer',
     minimum: 1,
-    maximum: LIMIT_MAX,
-    default: LIMIT_DEFAULT,
+    maximum: PAGE_SIZE_MAX,
+    default: PAGE_SIZE_DEFAULT,
     description: 'Movements a page',
   }),
   cursor: z
@@ -98,7 +97,7 @@ export function movements(app: App): FastifyPluginAsyncZod {
         const { limit, cursor: before } = request.query
         const page = await listMovements(app, {
           sku: request.params.sku,
-          limit: Number(limit ?? LIMIT_DEFAULT),
+          limit: Number(limit ?? PAGE_SIZE_DEFAULT),
           before,
         })
         if (!page) throw new ProblemError('NOT_FOUND', 'There is no such item')
@@ -129,7 +128,10 @@ function toBody(movement: InventoryMovement): z.infer<typeof movementSchema> {
 
 function isLimit(value: unknown): boolean {
   return (
-    typeof value === 'string' && /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= LIMIT_MAX
+    typeof value === 'string' &&
+    /^\d{1,3}$/.test(value) &&
+    Number(value) >= 1 &&
+    Number(value) <= PAGE_SIZE_MAX
   )
 }
 

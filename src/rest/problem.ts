@@ -2,8 +2,10 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { QueueFullError } from '../database/group-commit.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { CallError, type CallErrorCode, type UserError, type UserErrorCode } from '../domain/errors.ts'
+import { RETRY_AFTER_S } from '../limits.ts'
 
 /** Every way in which a REST call can fail: its status, and what it says where there is nothing more particular to say. */
 const PROBLEMS = {
@@ -33,7 +35,7 @@ export type ProblemCode = keyof typeof PROBLEMS
 
 const CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]
 
-const PROBLEM_TYPE = 'application/problem+json'
+export const PROBLEM_TYPE = 'application/problem+json'
 
 /** The culprit in the request: a JSON pointer into its body, a parameter of its query, or a header. */
 const culpritSchema = z.object({
@@ -95,12 +97,16 @@ export function answerWithProblem(
   const problem = problemOf(error)
   if (problem.code === 'INTERNAL_ERROR') request.log.error({ err: error }, 'A REST call failed')
   if (problem.code === 'UNAVAILABLE') {
-    request.log.warn({ err: error }, 'A REST call found the database away')
-    // seconds: a database restarts in about that, and a full queue is empty by then
-    reply.header('retry-after', '1')
+    // refusals are counted, and logged together
+    if (!(error instanceof QueueFullError))
+      request.log.warn({ err: error }, 'A REST call found the database away')
+    reply.header('retry-after', RETRY_AFTER_S)
   }
   return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
 }
+
+/** What REST answers to a call that it does not run. */
+export const UNAVAILABLE_PROBLEM = toProblem('UNAVAILABLE')
 
 /**
  * Answers what Fastify refuses before it has a route, for its option `frameworkErrors`: a path that cannot be decoded

@@ -6,6 +6,8 @@ import { openApi } from './openapi.ts'
 import { orders } from './orders.ts'
 import { answerNotFound, answerWithProblem } from './problem.ts'
 
+export const REST_PATH = '/api'
+
 /**
  * The REST API: `/api/…`, its description at `/openapi.json` and a page to try it at `/docs`.
  *
@@ -18,7 +20,7 @@ export function restApi(app: App): FastifyPluginAsync {
     fastify.setSerializerCompiler(serializerCompiler)
     fastify.setErrorHandler(answerWithProblem)
     await openApi(fastify)
-    await fastify.register(api, { prefix: '/api' })
+    await fastify.register(api, { prefix: REST_PATH })
   }
 
   async function api(fastify: FastifyInstance): Promise<void> {

@@ -1,6 +1,7 @@
 import type { App } from '../app.ts'
 import { GroupCommit } from '../database/group-commit.ts'
 import type { InventoryMovement } from '../domain/stock.ts'
+import { PAGE_BATCH_MAX, PAGES_WAITING_MAX } from '../limits.ts'
 import { listMovementPages, type MovementPage } from '../use-cases/list-movement-pages.ts'
 
 /** What every resolver has at hand. */
@@ -11,11 +12,6 @@ export type GraphQLContext = {
   /** Reads the pages of ledgers that one operation asks for together. */
   movementPages: GroupCommit<MovementPage, InventoryMovement[]>
 }
-
-/** Pages of one statement: of the largest size, 10,000 movements or about 2 MB. */
-const PAGE_BATCH_MAX = 100
-/** What nested lists of the largest size come to, twice over. */
-const PAGES_WAITING_MAX = 20_000
 
 /** The context of one operation. */
 export function createContext(app: App, caller: string): GraphQLContext {

@@ -1,9 +1,5 @@
 import { CallError } from '../domain/errors.ts'
-
-/** A page that fits a screen and a reply of some 10 kB. */
-const PAGE_SIZE_DEFAULT = 20
-/** Beyond it a caller is told, and not given less than was asked for. */
-const PAGE_SIZE_MAX = 100
+import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
 
 /** The page sizes of every connection. */
 export const pageSizes = {

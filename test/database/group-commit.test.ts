@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { GroupCommit, QueueFullError } from '../../src/database/group-commit.ts'
 
 const limits = { batchSizeMax: 3, waitingMax: 5 }
@@ -59,6 +59,69 @@ describe('a group commit', () => {
     await letGo()
     await letGo()
     expect(await Promise.all(taken)).toEqual([10, 20, 30, 40, 50])
+  })
+
+  test('refuses at once while a commit hangs, keeps what it took, and takes more once that is through', async () => {
+    const { commit, letGo } = heldCommit()
+    let refusals = 0
+    const onRefusal = () => {
+      refusals++
+    }
+    const group = new GroupCommit(commit, {
+      batchSizeMax: 3,
+      waitingMax: 1_000_000,
+      commitMaxMs: 20,
+      onRefusal,
+    })
+    const taken: Promise<number>[] = []
+    const submitUntilRefused = async () => {
+      for (;;) {
+        const result = group.submit(taken.length)
+        const isRefused = await Promise.race([
+          result.then(
+            () => false,
+            (error) => error instanceof QueueFullError,
+          ),
+          new Promise((resolve) => setTimeout(resolve, 1)),
+        ])
+        if (isRefused) return
+        taken.push(result)
+      }
+    }
+    await submitUntilRefused()
+    for (let times = 0; times < 100; times++) {
+      await expect(group.submit(-1)).rejects.toBeInstanceOf(QueueFullError)
+    }
+    expect(refusals).toBe(101)
+    let isSettled = false
+    void group.settled().then(() => {
+      isSettled = true
+    })
+    while (!isSettled) await Promise.race([letGo(), group.settled()])
+    expect(await Promise.all(taken)).toEqual(taken.map((_, index) => index * 10))
+    const next = group.submit(7)
+    await letGo()
+    expect(await next).toBe(70)
+  })
+
+  test('refuses what has too many slow commits before it, and never what has less than one', async () => {
+    const { commit, letGo } = heldCommit()
+    const group = new GroupCommit(commit, { batchSizeMax: 1, waitingMax: 1_000_000, waitMaxMs: 100 })
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0)
+    onTestFinished(() => void clock.mockRestore())
+    const slow = group.submit(1)
+    await new Promise(setImmediate)
+    clock.mockReturnValue(400)
+    await letGo()
+    await slow
+    // a commit is taken to last 80 ms from now on
+    const taken = [1, 2].map((item) => group.submit(item))
+    await expect(group.submit(3)).rejects.toBeInstanceOf(QueueFullError)
+    for (const _ of taken) await letGo()
+    expect(await Promise.all(taken)).toEqual([10, 20])
+    const next = group.submit(5)
+    await letGo()
+    expect(await next).toBe(50)
   })
 
   test('a bad item fails alone: its neighbours are committed one by one', async () => {

@@ -1,7 +1,7 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import { expect } from 'vitest'
 import type { App } from '../../src/app.ts'
-import { BODY_SIZE_MAX_BYTES } from '../../src/http/graphql-server.ts'
+import { BODY_SIZE_MAX_BYTES } from '../../src/limits.ts'
 import { answerFrameworkError, type ProblemCode } from '../../src/rest/problem.ts'
 import { restApi } from '../../src/rest/rest-api.ts'
 
