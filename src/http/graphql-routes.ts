@@ -20,7 +20,9 @@ export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
     fastify.addHook('onRequest', async (request, reply) => {
       if (!isForYoga(request.raw)) return
       reply.hijack()
-      await server(request.raw, reply.raw)
+      const left = new AbortController()
+      reply.raw.once('close', () => left.abort())
+      await server(request.raw, reply.raw, { left: left.signal })
     })
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>

@@ -12,7 +12,10 @@ import { isUnavailableResult } from './unavailable-result.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
-export type GraphQLServer = YogaServerInstance<object, GraphQLContext>
+/** What a transport may say of a call. */
+type ServerContext = { left?: AbortSignal }
+
+export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
 /** What Yoga answers itself is a 503 as well where nothing came of it. `http` is for Yoga: callers do not see it. */
 const answerUnavailable: Plugin = {
@@ -27,10 +30,10 @@ const answerUnavailable: Plugin = {
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(app: App): GraphQLServer {
   const { logger } = app
-  return createYoga<object, GraphQLContext>({
+  return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: () => createContext(app, ANONYMOUS),
+    context: ({ left }) => createContext(app, ANONYMOUS, left),
     maskedErrors: {
       errorMessage: 'Unexpected error',
       maskError: (error, message) => maskError(error, message, logger),

@@ -9,15 +9,17 @@ export type GraphQLContext = {
   app: App
   /** Who asks. */
   caller: string
+  /** Tells when the caller of a stream has hung up; a WebSocket ends its streams itself. */
+  left: AbortSignal | undefined
   /** Reads the pages of ledgers that one operation asks for together. */
   movementPages: GroupCommit<MovementPage, InventoryMovement[]>
 }
 
 /** The context of one operation. */
-export function createContext(app: App, caller: string): GraphQLContext {
+export function createContext(app: App, caller: string, left?: AbortSignal): GraphQLContext {
   const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
     (pages) => listMovementPages(app, pages),
     { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
   )
-  return { app, caller, movementPages }
+  return { app, caller, left, movementPages }
 }

@@ -135,7 +135,13 @@ builder.subscriptionField('orderStatusChanged', (t) =>
       id: t.arg.id({ required: true }),
       afterVersion: t.arg.int({ description: 'The version that you have seen: only newer ones are sent.' }),
     },
-    subscribe: (_root, { id, afterVersion }, { app }) => watchOrder(app, id, afterVersion ?? 0),
+    subscribe: async (_root, { id, afterVersion }, { app, left }) => {
+      const watcher = await watchOrder(app, id, afterVersion ?? 0)
+      // nobody ends a stream whose caller hung up before it began
+      if (left?.aborted) await watcher.return()
+      else left?.addEventListener('abort', () => void watcher.return())
+      return watcher
+    },
     resolve: (order) => order,
   }),
 )
