@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChaosDatabase } from './database.ts'
 import type { Findings } from './findings.ts'
+import type { Gaps } from './gaps.ts'
 import type { HoldfastProcess } from './holdfast-process.ts'
 import type { Random } from './random.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
@@ -8,15 +9,20 @@ import type { TcpProxy } from './tcp-proxy.ts'
 export type FaultTargets = {
   processes: readonly HoldfastProcess[]
   database: ChaosDatabase
-  proxy: TcpProxy
+  /** One before the database for each process. */
+  proxies: readonly TcpProxy[]
+  gaps: Gaps
 }
 
 const PAUSE_MIN_MS = 200
 const PAUSE_MAX_MS = 3_000
+/** More than any wait of Holdfast's own but the age of keys, which is of days. */
+const CLOCK_STEP_MAX_MS = 15 * 60_000
 
 /** How often each kind is drawn, among all. */
 const WEIGHTS = {
-  'SIGKILL of a process': 6,
+  'SIGKILL at any time': 3,
+  'SIGKILL between two steps': 9,
   'SIGSTOP of a process': 3,
   'terminated backends': 4,
   'terminated LISTEN': 3,
@@ -25,6 +31,7 @@ const WEIGHTS = {
   'connections refused': 1,
   'connections stalled': 2,
   'connections delayed': 2,
+  'clock step of a process': 3,
 }
 type FaultKind = keyof typeof WEIGHTS
 const ALL_KINDS = (Object.keys(WEIGHTS) as FaultKind[]).flatMap((kind) =>
@@ -40,7 +47,7 @@ const BACKENDS = `select pid, application_name as name from pg_stat_activity
  * @param only which kinds to do, by their names; undefined for all
  */
 export function startFaults(
-  { processes, database, proxy }: FaultTargets,
+  { processes, database, proxies, gaps }: FaultTargets,
   random: Random,
   findings: Findings,
   only: RegExp | undefined,
@@ -69,9 +76,17 @@ export function startFaults(
     }
   }
 
+  /** One process loses its database, or all do. */
+  const pickProxies = () => (random.chance(0.5) ? proxies : [random.pick(proxies)])
+
   /** Each does its harm and returns whether there was something to harm; what takes time goes on by itself. */
   const inject: Record<FaultKind, () => Promise<boolean> | boolean> = {
-    'SIGKILL of a process': () => random.pick(processes).signal('SIGKILL'),
+    'SIGKILL at any time': () => random.pick(processes).signal('SIGKILL'),
+    'SIGKILL between two steps': () => {
+      meanwhile(gaps.killInOne(random, stopping.signal))
+      // counted where it hits
+      return false
+    },
     'SIGSTOP of a process': () => {
       const process = random.pick(processes)
       const isStopped = process.signal('SIGSTOP')
@@ -93,23 +108,33 @@ export function startFaults(
       meanwhile(restart())
       return true
     },
-    'connections cut': () => proxy.cutAll() > 0,
+    'connections cut': () => pickProxies().reduce((cut, proxy) => cut + proxy.cutAll(), 0) > 0,
     'connections refused': () => {
-      proxy.refuse(true)
-      proxy.cutAll()
-      meanwhile(pause(5_000).then(() => proxy.refuse(false)))
+      const refusing = pickProxies()
+      for (const proxy of refusing) {
+        proxy.refuse(true)
+        proxy.cutAll()
+      }
+      meanwhile(pause(5_000).then(() => refusing.forEach((proxy) => void proxy.refuse(false))))
       return true
     },
     'connections stalled': () => {
-      proxy.stall(true)
-      meanwhile(pause(random.whole(200, 4_000)).then(() => proxy.stall(false)))
+      const stalled = pickProxies()
+      for (const proxy of stalled) proxy.stall(true)
+      meanwhile(
+        pause(random.whole(200, 4_000)).then(() => stalled.forEach((proxy) => void proxy.stall(false))),
+      )
       return true
     },
     'connections delayed': () => {
-      proxy.delay(random.whole(5, 150))
-      meanwhile(pause(random.whole(1_000, 4_000)).then(() => proxy.delay(0)))
+      const delayed = pickProxies()
+      const delayMs = random.whole(5, 150)
+      for (const proxy of delayed) proxy.delay(delayMs)
+      meanwhile(pause(random.whole(1_000, 4_000)).then(() => delayed.forEach((proxy) => void proxy.delay(0))))
       return true
     },
+    'clock step of a process': () =>
+      random.pick(processes).setClock(random.whole(-CLOCK_STEP_MAX_MS, CLOCK_STEP_MAX_MS)),
   }
 
   async function harm(): Promise<void> {
@@ -117,7 +142,7 @@ export function startFaults(
       await pause(random.whole(PAUSE_MIN_MS, PAUSE_MAX_MS))
       if (stopping.signal.aborted) return
       const kind = random.pick(kinds)
-      const isDatabaseFault = !kind.endsWith('of a process')
+      const isDatabaseFault = !/SIGKILL|of a process$/.test(kind)
       if (await inject[kind]()) {
         findings.count(`fault: ${kind}`)
         // with what the fault itself takes, and a start that gives up after its ten seconds
@@ -135,7 +160,7 @@ export function startFaults(
       stopping.abort()
       await harming
       while (healing.size > 0) await Promise.all(healing)
-      proxy.heal()
+      for (const proxy of proxies) proxy.heal()
     },
   }
 }

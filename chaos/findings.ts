@@ -26,7 +26,10 @@ export class Findings {
   }
 
   log(kind: string, first: string): void {
-    const key = kind.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/g, '#').slice(0, 200)
+    const key = kind
+      .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/g, '#')
+      .replaceAll(/('#', )+/g, '…, ')
+      .slice(0, 200)
     const known = this.logged.get(key)
     if (known) known.count++
     else if (this.logged.size < LOG_KINDS_MAX)

@@ -25,6 +25,7 @@ export class HoldfastProcess {
   readonly #wasDatabaseAway: () => boolean
   readonly #tail: string[] = []
   readonly #log: WriteStream | undefined
+  #clockOffsetMs = 0
   #child: ChildProcess | undefined
   #isKilled = false
   #isStopping = false
@@ -58,6 +59,12 @@ export class HoldfastProcess {
     if (!this.#child || this.#isKilled) return false
     if (signal === 'SIGKILL') this.#isKilled = true
     return this.#child.kill(signal)
+  }
+
+  /** Sets its wall clock: it is off by so much from now on, and after a start as well. @returns false when there is none */
+  setClock(offsetMs: number): boolean {
+    this.#clockOffsetMs = offsetMs
+    return this.#child?.connected === true && this.#child.send({ clockOffsetMs: offsetMs })
   }
 
   async isReady(): Promise<boolean> {
@@ -98,15 +105,17 @@ export class HoldfastProcess {
 
   async #keepRunning(): Promise<void> {
     while (!this.#isStopping) {
-      const child = spawn(process.execPath, ['src/server.ts'], {
+      const child = spawn(process.execPath, ['--import', './chaos/stepped-clock.ts', 'src/server.ts'], {
         cwd: ROOT,
-        env: this.#env,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...this.#env, CHAOS_CLOCK_OFFSET_MS: String(this.#clockOffsetMs) },
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       })
+      // a message to a process that was just killed
+      child.on('error', () => {})
       this.#child = child
       this.#isKilled = false
       this.#hasListened = false
-      for (const stream of [child.stdout, child.stderr]) {
+      for (const stream of [child.stdout!, child.stderr!]) {
         createInterface({ input: stream }).on('line', (line) => this.#hear(line))
       }
       const [code, signal] = await once(child, 'exit')

@@ -29,7 +29,8 @@ export type SupplierRecord = {
 }
 
 export type HostileSupplier = {
-  url: string
+  /** Where a process finds it: one for each, so that the supplier knows who asks. */
+  urlFor(processIndex: number): string
   /** By idempotency key. */
   records: ReadonlyMap<string, SupplierRecord>
   /** From now on every answer is clear and in time. */
@@ -37,8 +38,16 @@ export type HostileSupplier = {
   close(): Promise<void>
 }
 
-/** A supplier on loopback that keeps its books well and answers badly. */
-export async function startHostileSupplier(random: Random, findings: Findings): Promise<HostileSupplier> {
+/**
+ * A supplier on loopback that keeps its books well and answers badly.
+ *
+ * @param survives is called before a request of a process takes effect and before its answer goes; false: neither does
+ */
+export async function startHostileSupplier(
+  random: Random,
+  findings: Findings,
+  survives: (processIndex: number, gap: string) => boolean,
+): Promise<HostileSupplier> {
   const records = new Map<string, SupplierRecord>()
   const byRef = new Map<string, SupplierRecord>()
   let isHostile = true
@@ -52,12 +61,16 @@ export async function startHostileSupplier(random: Random, findings: Findings): 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = ''
     for await (const piece of request.setEncoding('utf8')) text += piece
+    const processIndex = Number(request.url?.split('/')[1])
+    const step = request.method === 'POST' ? 'ask supplier' : 'check supplier'
+    if (!survives(processIndex, `… → ${step}`)) return void request.socket.destroy()
     const harm = isHostile && random.chance(HARM_PROBABILITY) ? random.pick(HARMS) : undefined
-    if (harm) findings.count(`supplier: ${harm}`)
+    if (harm) findings.count(`supplier: harm: ${harm}`)
     if (harm === 'cut-before') return void request.socket.resetAndDestroy()
     // some harm comes before the request had its effect, some after it
     const isBefore = harm?.startsWith('http-') && random.chance(0.5)
     const answer = isBefore ? {} : takeEffect(request, text)
+    if (!survives(processIndex, `${step} → …`)) return void request.socket.destroy()
     await (harm ? answerBadly(harm, response, answer) : answerWell(response, answer))
   }
 
@@ -137,7 +150,7 @@ export async function startHostileSupplier(random: Random, findings: Findings): 
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    urlFor: (processIndex) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/${processIndex}`,
     records,
     behave: () => {
       isHostile = false

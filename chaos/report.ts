@@ -14,15 +14,24 @@ export function printReport(
     }
   }
   section('Faults injected', 'fault: ')
+  section('SIGKILLs between two steps', 'gap: ')
   section('The supplier', 'supplier: ')
   say('\nThe run')
   for (const [what, count] of counts) {
-    if (!/^(fault|supplier): /.test(what)) say(`  ${String(count).padStart(8)}  ${what}`)
+    if (!/^(fault|gap|supplier): /.test(what)) say(`  ${String(count).padStart(8)}  ${what}`)
   }
   if (findings.logged.size > 0) say('\nErrors in the logs')
   for (const [kind, { count }] of findings.logged) say(`  ${String(count).padStart(8)}  ${kind}`)
 
-  say(`\nViolations: ${findings.violationCount}`)
+  const sumOf = (prefix: string) =>
+    counts.reduce((sum, [what, count]) => (what.startsWith(prefix) ? sum + count : sum), 0)
+  const gaps = counts.filter(([what]) => what.startsWith('gap: '))
+  say(`\nFaults: ${sumOf('fault: ')}, and ${sumOf('supplier: harm: ')} by the supplier`)
+  say(
+    `SIGKILLs: ${sumOf('fault: SIGKILL')}, in ${gaps.filter(([, count]) => count > 0).length} of ${gaps.length} gaps`,
+  )
+  say(`Orders: ${findings.counts.get('orders') ?? 0}`)
+  say(`Violations: ${findings.violationCount}`)
   for (const { check, count, first } of findings.violations()) {
     say(`\n  ${check}: ${count}`)
     for (const { subject, detail } of first) say(`    ${subject}: ${detail}`)

@@ -7,12 +7,14 @@ import { STOCK, startClients } from './clients.ts'
 import { type ChaosDatabase, startDatabase } from './database.ts'
 import { startFaults } from './faults.ts'
 import { Findings } from './findings.ts'
+import { Gaps } from './gaps.ts'
 import type { History } from './history.ts'
 import { HoldfastProcess } from './holdfast-process.ts'
 import { startHostileSupplier } from './hostile-supplier.ts'
 import { createRandom } from './random.ts'
 import { printReport } from './report.ts'
-import { startTcpProxy } from './tcp-proxy.ts'
+import { createStatementTap } from './statement-tap.ts'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 import { createWatchers } from './watchers.ts'
 
 const PROCESSES = 2
@@ -61,40 +63,43 @@ async function run(): Promise<void> {
   const history: History = { intents: [], adjustments: [], views: [] }
   const database = await startDatabase()
   undos.push(database.remove)
-  const proxy = await startTcpProxy(database.port)
-  undos.push(proxy.close)
-  const supplier = await startHostileSupplier(createRandom(seed, 'supplier'), findings)
+  const gaps = new Gaps(findings)
+  const processes: HoldfastProcess[] = []
+  const survives = (index: number, gap: string) => gaps.survives(processes[index]!, gap)
+  const supplier = await startHostileSupplier(createRandom(seed, 'supplier'), findings, survives)
   undos.push(supplier.close)
 
   let wasDatabaseAway = () => false
-  const proxied = new URL(database.url)
-  proxied.port = String(proxy.port)
-  const processes: HoldfastProcess[] = []
-  for (let index = 1; index <= PROCESSES; index++) {
+  const proxies: TcpProxy[] = []
+  for (let index = 0; index < PROCESSES; index++) {
+    const proxy = await startTcpProxy(database.port, () => createStatementTap((gap) => survives(index, gap)))
+    proxies.push(proxy)
+    undos.push(proxy.close)
+    const proxied = new URL(database.url)
+    proxied.port = String(proxy.port)
     const env = {
       NODE_ENV: 'production',
       ROLE: 'all',
       DATABASE_URL: proxied.href,
-      SUPPLIER_URL: supplier.url,
+      SUPPLIER_URL: supplier.urlFor(index),
       SUPPLIER_RECHECK_DELAY_MS: '300',
       SUPPLIER_RETRY_BASE_MS: '50',
       SUPPLIER_TIMEOUT_MS: '500',
       SUPPLIER_MAX_ATTEMPTS: '20',
       LOG_LEVEL: 'warn',
     }
-    const port = await findFreePort()
     const one = new HoldfastProcess({
-      name: `process ${index}`,
-      port,
+      name: `process ${index + 1}`,
+      port: await findFreePort(),
       env,
       findings,
       wasDatabaseAway: () => wasDatabaseAway(),
       logDir: values.logs,
     })
+    processes.push(one)
     one.start()
     undos.push(() => one.end())
     process.on('exit', () => one.endNow())
-    processes.push(one)
   }
   const areReady = async () => (await Promise.all(processes.map((one) => one.isReady()))).every(Boolean)
   if (!(await eventually(areReady, READY_LIMIT_MS))) throw new Error('Holdfast does not start')
@@ -102,11 +107,12 @@ async function run(): Promise<void> {
   const calls = createCalls(findings)
   const urls = processes.map(({ url }) => url)
   for (const [sku, available] of Object.entries(STOCK)) await calls.createItem(urls[0]!, sku, available)
+  gaps.learn()
   const watchers = createWatchers({ urls, findings, history, seed })
   const clients = startClients({ urls, calls, findings, history, seed, onOrder: watchers.offer })
   undos.push(clients.stop)
   const faults = startFaults(
-    { processes, database, proxy },
+    { processes, database, proxies, gaps },
     createRandom(seed, 'faults'),
     findings,
     values.only === undefined ? undefined : new RegExp(values.only),
@@ -131,6 +137,7 @@ async function run(): Promise<void> {
   findings.count('ms until all was final', Math.round(performance.now() - settlingSince))
   await watchers.settle(LAST_VIEWS_LIMIT_MS)
   await checkAll(database, history, supplier, findings)
+  findings.count('MB of memory at the end', Math.round(process.memoryUsage.rss() / 1e6))
   await Promise.all(processes.map((one) => one.stop()))
 }
 
@@ -140,10 +147,16 @@ const UNSETTLED = `select orders.id::text, orders.status, orders.version, orders
   from orders left join graphile_worker._private_jobs as jobs on jobs.payload ->> 'orderId' = orders.id::text
   where orders.status in ('PENDING', 'AWAITING_RESTOCK')`
 
+/** A job that failed again and again under faults may be waiting for its next try: the deadline counts from there. */
+const LONGEST_WAIT = `select coalesce(max(extract(epoch from run_at - now())), 0)::float8 * 1000 as "waitMs"
+  from graphile_worker._private_jobs where run_at > now()`
+
 async function settleOrders(database: ChaosDatabase): Promise<void> {
   const isSettled = async () =>
     (await database.query(`select from (${UNSETTLED}) as open limit 1`)).length === 0
-  if (await eventually(isSettled, SETTLE_LIMIT_MS)) return
+  const [longest] = await database.query<{ waitMs: number }>(LONGEST_WAIT)
+  findings.count('ms of back-off at the end of all harm', Math.round(longest!.waitMs))
+  if (await eventually(isSettled, SETTLE_LIMIT_MS + longest!.waitMs)) return
   for (const row of await database.query<{ id: string }>(UNSETTLED)) {
     findings.violate('every order is final within its deadline', row.id, JSON.stringify(row))
   }

@@ -19,20 +19,25 @@ export type TcpProxy = {
   close(): Promise<void>
 }
 
-/** Listens on loopback for connections to `targetPort` on loopback. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** Looks at what passes on one connection. Each says whether a piece may pass: if not, the connection is broken. */
+export type Tap = { toServer(piece: Buffer): boolean; toClient(piece: Buffer): boolean }
+
+/** Listens on loopback for connections to `targetPort` on loopback. @param tap made anew for each connection */
+export async function startTcpProxy(targetPort: number, tap: () => Tap): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>()
   let isRefusing = false
   let delayMs = 0
   let stalled: PromiseWithResolvers<void> | undefined
 
-  async function* hold(pieces: AsyncIterable<Buffer>) {
-    for await (const piece of pieces) {
-      if (delayMs > 0) await sleep(delayMs)
-      while (stalled) await stalled.promise
-      yield piece
+  const hold = (mayPass: (piece: Buffer) => boolean) =>
+    async function* held(pieces: AsyncIterable<Buffer>) {
+      for await (const piece of pieces) {
+        if (delayMs > 0) await sleep(delayMs)
+        while (stalled) await stalled.promise
+        if (!mayPass(piece)) return
+        yield piece
+      }
     }
-  }
 
   const server = createServer((client) => {
     client.on('error', () => {})
@@ -42,7 +47,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     upstream.on('error', () => {})
     const pair: [Socket, Socket] = [client, upstream]
     pairs.add(pair)
-    const passing = [pipeline(client, hold, upstream), pipeline(upstream, hold, client)]
+    const { toServer, toClient } = tap()
+    const passing = [pipeline(client, hold(toServer), upstream), pipeline(upstream, hold(toClient), client)]
     // each end's close is the other's: nothing is left half open
     void Promise.race(passing)
       .catch(() => {})
