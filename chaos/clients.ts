@@ -45,19 +45,20 @@ export function startClients(options: ClientsOptions) {
 
   /** Sends the order once more, to any process by any way. */
   async function send(intent: Intent, random: Random): Promise<void> {
-    intent.calls++
     const url = random.pick(urls)
+    const known = intent.version
     const way = random.chance(0.5) ? calls.createOrderByGraphql : calls.createOrderByRest
     const outcome = await way(url, { sku: intent.sku, qty: intent.qty }, intent.key)
-    note(intent, outcome)
+    note(intent, outcome, known)
   }
 
-  function note(intent: Intent, outcome: Outcome<OrderAnswer>): void {
+  /** @param known the version that was known when the call was sent */
+  function note(intent: Intent, outcome: Outcome<OrderAnswer>, known: number): void {
     const subject = intent.key ?? 'a call without key'
     if (outcome.kind === 'doubtful') {
       intent.doubtful++
     } else if (outcome.kind === 'refused') {
-      intent.refusals.add(outcome.code)
+      if (!intent.refusals.includes(outcome.code)) intent.refusals.push(outcome.code)
       if (outcome.code !== intent.expected) {
         findings.violate('only what is wrong is refused', subject, `${outcome.code} for ${describe(intent)}`)
       }
@@ -70,19 +71,26 @@ export function startClients(options: ClientsOptions) {
           `${describe(intent)}: ${JSON.stringify(answer)}`,
         )
       }
-      const isNew = intent.ids.size === 0
-      intent.ids.add(answer.id)
-      if (intent.ids.size > 1) {
-        findings.violate('one key gives one order', subject, [...intent.ids].join(', '))
+      if (answer.version < known) {
+        findings.violate(
+          'a repeat is answered with the current state',
+          subject,
+          `${answer.version} after ${known}`,
+        )
       }
-      intent.version = Math.max(intent.version, answer.version)
+      const isNew = intent.ids.length === 0
+      if (!intent.ids.includes(answer.id)) intent.ids.push(answer.id)
+      if (answer.version >= intent.version) {
+        intent.version = answer.version
+        intent.status = answer.status
+      }
       if (isNew) onOrder(answer.id)
     }
   }
 
   /** A key that was answered with an order is refused with other content, and stays what it was. */
   async function reuseWrongly(intent: Intent, random: Random): Promise<void> {
-    if (intent.ids.size === 0) return
+    if (intent.ids.length === 0) return
     const other = { sku: intent.sku, qty: intent.qty + 1 }
     const outcome = await calls.createOrderByRest(random.pick(urls), other, intent.key)
     const isRight =
@@ -96,6 +104,9 @@ export function startClients(options: ClientsOptions) {
     const sku = random.pick(REFILLED)
     const delta = random.chance(0.8) ? random.whole(1, 60) : -random.whole(1, 30)
     const outcome = await calls.adjustInventory(random.pick(urls), { sku, delta, reason })
+    if (outcome.kind === 'refused' && (outcome.code !== 'INSUFFICIENT_STOCK' || delta > 0)) {
+      findings.violate('only what is wrong is refused', reason, `${outcome.code} for ${delta} of ${sku}`)
+    }
     const kinds = { answered: 'done', refused: 'refused', doubtful: 'doubtful' } as const
     history.adjustments.push({ reason, sku, delta, outcome: kinds[outcome.kind] })
   }

@@ -1,4 +1,4 @@
-/** What the clients did and were told about one order they wanted. */
+/** What the clients did and were told about one order they wanted. A long run has some 100,000: each is kept small. */
 export type Intent = {
   /** Null: sent once and never again, as nobody could tell a repeat from another order. */
   key: string | null
@@ -6,13 +6,13 @@ export type Intent = {
   qty: number
   /** What has to come of it. */
   expected: 'an order' | 'UNKNOWN_SKU' | 'INVALID_QTY'
-  /** Ids of orders it was answered with: never more than one. */
-  ids: Set<string>
-  /** Newest version that an answer had. */
+  /** Each order it was answered with, once: never more than one. */
+  ids: string[]
+  /** The newest state that an answer had. */
   version: number
-  refusals: Set<string>
-  /** Calls that were sent, and those of them that came to no definite answer. */
-  calls: number
+  status: string | undefined
+  refusals: string[]
+  /** Calls that came to no definite answer. */
   doubtful: number
 }
 
@@ -23,11 +23,24 @@ type Adjustment = {
   outcome: 'done' | 'refused' | 'doubtful'
 }
 
-/** What a watcher saw, whatever it was connected to. */
+export type SeenState = { version: number; status: string }
+
+/** What a watcher saw on one connection. */
+export type Connection = {
+  /** What it asked for: versions above this one. */
+  afterVersion: number
+  /** The newest version that the watcher had seen when it connected. */
+  known: number
+  seen: SeenState[]
+}
+
+/** What a watcher saw of one order. */
 export type View = {
   orderId: string
-  seen: { version: number; status: string }[]
-  connections: number
+  /** Those that brought something. */
+  connections: Connection[]
+  /** How many there were. */
+  tries: number
   isDone: boolean
 }
 
@@ -39,9 +52,19 @@ export type History = {
 }
 
 export function createIntent(wanted: Pick<Intent, 'key' | 'sku' | 'qty' | 'expected'>): Intent {
-  return { ...wanted, ids: new Set(), version: 0, refusals: new Set(), calls: 0, doubtful: 0 }
+  return { ...wanted, ids: [], version: 0, status: undefined, refusals: [], doubtful: 0 }
 }
 
 export function isSettled({ ids, refusals }: Intent): boolean {
-  return ids.size + refusals.size > 0
+  return ids.length + refusals.length > 0
+}
+
+/** The newest version that a watcher has seen. */
+export function newestSeen({ connections }: View): SeenState | undefined {
+  return connections
+    .flatMap(({ seen }) => seen)
+    .reduce<SeenState | undefined>(
+      (one, other) => (one && one.version >= other.version ? one : other),
+      undefined,
+    )
 }

@@ -136,7 +136,7 @@ async function run(): Promise<void> {
   await settleOrders(database)
   findings.count('ms until all was final', Math.round(performance.now() - settlingSince))
   await watchers.settle(LAST_VIEWS_LIMIT_MS)
-  await checkAll(database, history, supplier, findings)
+  await checkAll(database, history, supplier.records, findings)
   findings.count('MB of memory at the end', Math.round(process.memoryUsage.rss() / 1e6))
   await Promise.all(processes.map((one) => one.stop()))
 }
