@@ -136,7 +136,9 @@ async function run(): Promise<void> {
   await settleOrders(database)
   findings.count('ms until all was final', Math.round(performance.now() - settlingSince))
   await watchers.settle(LAST_VIEWS_LIMIT_MS)
+  const checkingSince = performance.now()
   await checkAll(database, history, supplier.records, findings)
+  findings.count('ms that the checks took', Math.round(performance.now() - checkingSince))
   findings.count('MB of memory at the end', Math.round(process.memoryUsage.rss() / 1e6))
   await Promise.all(processes.map((one) => one.stop()))
 }
