@@ -54,6 +54,7 @@ export function startFaults(
 ) {
   const kinds = ALL_KINDS.filter((kind) => !only || only.test(kind))
   const stopping = new AbortController()
+  const sparing = new AbortController()
   const healing = new Set<Promise<unknown>>()
   let databaseAwayUntil = 0
   let isDatabaseDown = false
@@ -83,7 +84,7 @@ export function startFaults(
   const inject: Record<FaultKind, () => Promise<boolean> | boolean> = {
     'SIGKILL at any time': () => random.pick(processes).signal('SIGKILL'),
     'SIGKILL between two steps': () => {
-      meanwhile(gaps.killInOne(random, stopping.signal))
+      meanwhile(gaps.killInOne(random, sparing.signal))
       // counted where it hits
       return false
     },
@@ -141,7 +142,9 @@ export function startFaults(
     while (!stopping.signal.aborted) {
       await pause(random.whole(PAUSE_MIN_MS, PAUSE_MAX_MS))
       if (stopping.signal.aborted) return
-      const kind = random.pick(kinds)
+      const possible = sparing.signal.aborted ? kinds.filter((kind) => !kind.startsWith('SIGKILL')) : kinds
+      if (possible.length === 0) return
+      const kind = random.pick(possible)
       const isDatabaseFault = !/SIGKILL|of a process$/.test(kind)
       if (await inject[kind]()) {
         findings.count(`fault: ${kind}`)
@@ -155,8 +158,11 @@ export function startFaults(
   return {
     /** Whether a fault of late may have kept a process from its database. */
     wasDatabaseAway: () => isDatabaseDown || performance.now() < databaseAwayUntil,
+    /** Kills no process from now on. */
+    spareProcesses: () => sparing.abort(),
     /** Ends all harm, and waits until it is undone. */
     stop: async () => {
+      sparing.abort()
       stopping.abort()
       await harming
       while (healing.size > 0) await Promise.all(healing)

@@ -22,6 +22,8 @@ const MINUTES_MAX = 240
 const READY_LIMIT_MS = 30_000
 /** In which every order has to be final once all harm has ended. */
 const SETTLE_LIMIT_MS = 90_000
+/** At the end no process is killed for a while: its death would cover what went wrong within it, such as a view that hangs. */
+const SPARED_MAX_MS = 30_000
 const LAST_VIEWS_LIMIT_MS = 15_000
 
 const { values } = parseArgs({
@@ -121,7 +123,10 @@ async function run(): Promise<void> {
   wasDatabaseAway = faults.wasDatabaseAway
 
   say(`Chaos with seed ${seed} for ${minutes} min`)
-  await sleep(minutes * 60_000, undefined, { signal: interrupted.signal })
+  const sparedMs = Math.min(SPARED_MAX_MS, minutes * 15_000)
+  await sleep(minutes * 60_000 - sparedMs, undefined, { signal: interrupted.signal })
+  faults.spareProcesses()
+  await sleep(sparedMs, undefined, { signal: interrupted.signal })
 
   say('Letting everything settle')
   await faults.stop()
