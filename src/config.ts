@@ -35,7 +35,7 @@ const variables = z.object({
     .default('127.0.0.1'),
   PORT: port.default(4000),
   ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
-  WORKER_CONCURRENCY: whole(1, 1_000).default(200),
+  WORKER_CONCURRENCY: whole(1, 1_000).default(1_000),
   SUPPLIER_URL: z.string().refine(isSupplierUrl, SUPPLIER_URL_FORM).optional(),
   SUPPLIER_TIMEOUT_MS: whole(1, 600_000).default(5_000),
   SUPPLIER_RECHECK_DELAY_MS: whole(0, 86_400_000).default(15_000),
