@@ -21,8 +21,6 @@ let server: RunningServer
 
 beforeAll(async () => {
   database = await startDatabase()
-  const seed = await processes.run('prisma/seed.ts', { DATABASE_URL: database.url }).ended
-  expect(seed).toMatchObject({ code: 0 })
 })
 afterAll(async () => {
   expect(await database.withClient(findBreaches)).toEqual([])
@@ -36,7 +34,12 @@ test('a start waits for the database, says so, and goes on when it comes', async
   await database.crash()
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
-  const started = processes.startServer({ DATABASE_URL: database.url, PORT: port })
+  const started = processes.startServer({
+    DATABASE_URL: database.url,
+    PORT: port,
+    // few, so that jobs that were fetched and not begun are there when the database goes
+    WORKER_CONCURRENCY: '10',
+  })
   await eventually(async () => (await get(url, '/health/live').catch(() => undefined))?.status === 200)
   expect(await get(url, '/health/ready')).toMatchObject({ status: 503, retryAfter: '1' })
   expect(await placeOrder(url)).toMatchObject({ status: 503, retryAfter: '1', body: { code: 'UNAVAILABLE' } })
@@ -56,6 +59,10 @@ test('a start waits for the database, says so, and goes on when it comes', async
   expect(warnings).toHaveLength(1)
   expect(warnings[0]).toContain('the start waits for it')
   expect(await get(url, '/health/ready')).toMatchObject({ status: 200 })
+  await execute(
+    { url },
+    'mutation { createInventoryItem(input: { sku: "PLENTY", name: "Plenty", available: 1000000 }) { userErrors { code } } }',
+  )
   const { status, body } = await placeOrder(url)
   expect(status).toBe(201)
   await untilReserved([String(body.id)])
@@ -117,16 +124,19 @@ test('10 s without a database: no false answer, no attempt used up, and work res
   expect(watch.refused).toBeGreaterThan(20)
 })
 
-test('an immediate stop and start', async () => {
-  const under = await placeHeldUp()
-  const watch = new Trickle(server.url)
-  await watch.run(async () => {
-    await database.crash()
-    await database.start()
-  })
-  const backAtMs = performance.now()
-  await untilReserved([under, ...watch.acknowledged])
-  report('all was reserved', backAtMs)
+test('immediate stops and starts, under load', async () => {
+  for (let round = 0; round < 4; round++) {
+    const restarting = sleep(700).then(async () => {
+      await database.crash()
+      await database.start()
+    })
+    const watches = Array.from({ length: 20 }, () => new Trickle(server.url))
+    await Promise.all(watches.map((watch) => watch.run(() => restarting)))
+    const backAtMs = performance.now()
+    const acknowledged = watches.flatMap((watch) => watch.acknowledged)
+    await untilReserved(acknowledged)
+    report(`all ${acknowledged.length} acknowledged orders were reserved`, backAtMs)
+  }
 })
 
 test('backends that are terminated again and again', async () => {
@@ -208,7 +218,7 @@ class Trickle {
   async #orderByGraphql(): Promise<void> {
     const { data, errors } = await execute(
       { url: this.#url },
-      'mutation { createOrder(input: { sku: "WIDGET", qty: 1 }) { order { id } userErrors { code } } }',
+      'mutation { createOrder(input: { sku: "PLENTY", qty: 1 }) { order { id } userErrors { code } } }',
     )
     if (data?.createOrder) this.acknowledged.push(data.createOrder.order.id)
     else this.#expectUnavailable(errors)
@@ -223,8 +233,8 @@ class Trickle {
   }
 
   async #readByGraphql(): Promise<void> {
-    const { data, errors } = await execute({ url: this.#url }, '{ inventoryItem(sku: "WIDGET") { name } }')
-    if (data?.inventoryItem) expect(data.inventoryItem.name).toBe('Widget')
+    const { data, errors } = await execute({ url: this.#url }, '{ inventoryItem(sku: "PLENTY") { name } }')
+    if (data?.inventoryItem) expect(data.inventoryItem.name).toBe('Plenty')
     else this.#expectUnavailable(errors)
   }
 
@@ -242,7 +252,7 @@ async function get(url: string, path: string): Promise<RestAnswer> {
 }
 
 async function placeOrder(url: string): Promise<RestAnswer> {
-  const body = JSON.stringify({ sku: 'WIDGET', qty: 1 })
+  const body = JSON.stringify({ sku: 'PLENTY', qty: 1 })
   const headers = { 'content-type': 'application/json' }
   return readAnswer(await fetch(`${url}/api/order`, { method: 'POST', headers, body }))
 }

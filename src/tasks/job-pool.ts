@@ -37,21 +37,20 @@ export class JobPool {
   readonly ended: Promise<void>
   /** Ends it: the database broke it. */
   readonly giveUp: () => void
+  readonly #isBroken: () => boolean
   readonly #runner: Runner
-  #isBroken = false
 
   private constructor(
     id: string,
     held: ReadonlySet<string>,
-    ended: PromiseWithResolvers<void>,
+    life: { ended: Promise<void>; giveUp: () => void; isBroken: () => boolean },
     runner: Runner,
   ) {
     this.id = id
     this.held = held
-    this.ended = ended.promise.then(() => {
-      this.#isBroken = true
-    })
-    this.giveUp = ended.resolve
+    this.ended = life.ended
+    this.giveUp = life.giveUp
+    this.#isBroken = life.isBroken
     this.#runner = runner
   }
 
@@ -60,18 +59,25 @@ export class JobPool {
     const events: WorkerEvents = new EventEmitter()
     const held = new Set<string>()
     const ended = Promise.withResolvers<void>()
+    let isBroken = false
+    const giveUp = () => {
+      isBroken = true
+      ended.resolve()
+    }
     let id = ''
     events.on('pool:create', ({ workerPool }) => {
       id = workerPool.id
     })
     // not only by the runner's promise: after a batch that failed on a lost connection it never settles
     events.on('pool:gracefulShutdown', () => ended.resolve())
-    events.on('pool:fatalError', () => ended.resolve())
+    events.on('pool:fatalError', giveUp)
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       for (const job of jobs) held.add(job.id)
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) held.delete(job.id)
+      // a return that fails may be heard by nobody, and end the process: whoever retires this worker gives them back
+      if (isBroken) jobs.length = 0
     })
     events.on('job:complete', ({ job }) => held.delete(job.id))
 
@@ -87,7 +93,7 @@ export class JobPool {
         // it tells of every failed job at its length; define-task.ts has said so in one line
         const isNews = level === 'error' && !message.startsWith('Failed task')
         // the only place where it says so
-        if (message.startsWith('Error occurred fetching jobs')) ended.resolve()
+        if (message.startsWith('Error occurred fetching jobs')) giveUp()
         app.logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
       }),
       preset: {
@@ -101,12 +107,13 @@ export class JobPool {
       },
     })
     runner.promise.catch(() => {}).finally(() => ended.resolve())
-    return new JobPool(id, held, ended, runner)
+    const life = { ended: ended.promise, giveUp, isBroken: () => isBroken }
+    return new JobPool(id, held, life, runner)
   }
 
   /** Takes no more jobs, finishes those under way and gives back those that wait, as far as that ends. */
   async stop(): Promise<void> {
-    const timeoutMs = this.#isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS
+    const timeoutMs = this.#isBroken() ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS
     const timeout = new AbortController()
     await Promise.race([
       this.#runner.stop().catch(() => {}),
