@@ -29,12 +29,11 @@ export const INTAKE_WAIT_MAX_MS = 100
 export const INTAKE_COMMIT_MAX_MS = 1 * SECOND
 /** Orders that may wait for their commit, however fast it is: some 5 MB. */
 export const CREATE_ORDERS_WAITING_MAX = 10_000
-/** How long a turn of the event loop may take in calls: those that it reads later have waited for that long already. */
-export const TURN_MAX_MS = 25
-/** How long turns may take longer than that: a burst, or code that is not compiled yet, is no overload. */
-export const LONG_TURNS_MAX_MS = 500
-/** Queries that wait for one of the pool's connections: a second of work for 12 connections at 10 ms each. */
-export const QUERIES_WAITING_MAX = 1_000
+/**
+ * Calls under way at once: what a process answers in some 40 ms. A client that keeps 50 or 200 under way is never refused
+ * by it, and with twice the load that there is time for, those that are taken wait for no more than these.
+ */
+export const CALLS_UNDER_WAY_MAX = 500
 /** Seconds after which a caller that was refused may try again: a database restarts in that, and queues are empty. */
 export const RETRY_AFTER_S = '1'
 

@@ -96,6 +96,7 @@ export class OrderFeed {
 
   /** Tells watchers what this process has committed: they need not wait until it is heard and read. */
   tell(orders: readonly Order[]): void {
+    if (this.#watchers.size === 0) return
     for (const order of orders) for (const watcher of this.#watchers.get(order.id) ?? []) watcher.offer(order)
   }
 

@@ -4,9 +4,9 @@ import { type DocumentNode, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
 import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S, WEBSOCKET_CLOSE_TIMEOUT_MS } from '../limits.ts'
+import type { CallsUnderWay } from './calls-under-way.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
-import type { IsOverloaded } from './overload.ts'
 import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
@@ -15,13 +15,13 @@ const GOING_AWAY = 1001
 /**
  * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
  *
- * @param isOverloaded asked for each connection and each operation, which are refused then
+ * @param calls while they are too many, connections and operations are refused
  * @returns what closes every connection, and lets no other in
  */
 export function serveGraphqlWebSocket(
   http: Server,
   graphql: GraphQLServer,
-  isOverloaded: IsOverloaded,
+  calls: CallsUnderWay,
 ): () => Promise<void> {
   let isClosing = false
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES })
@@ -31,7 +31,7 @@ export function serveGraphqlWebSocket(
     if (path !== GRAPHQL_PATH) return refuse(socket, '404 Not Found')
     if (!isLoopbackHost(request.headers.host) || !isSameOrigin(request))
       return refuse(socket, '403 Forbidden')
-    if (isClosing || isOverloaded()) {
+    if (isClosing || calls.isFull()) {
       return refuse(socket, `503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
     }
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
@@ -46,7 +46,7 @@ export function serveGraphqlWebSocket(
       execute: (args) => (args.rootValue as Enveloped).execute(args),
       subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
       onSubscribe: async (context, _id, params) => {
-        if (isOverloaded()) return UNAVAILABLE_RESULT.errors
+        if (calls.isFull()) return UNAVAILABLE_RESULT.errors
         const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
           ...context,
           request: context.extra.request,

@@ -7,13 +7,13 @@ import { BODY_SIZE_MAX_BYTES, CONNECTIONS_MAX, KEEP_ALIVE_TIMEOUT_MS, REQUEST_TI
 import { answerFrameworkError } from '../rest/problem.ts'
 import { restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
+import { CallsUnderWay } from './calls-under-way.ts'
 import { graphqlRoutes } from './graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
 import { metricsRoute } from './metrics.ts'
-import { refuseOverload, watchOverload } from './overload.ts'
 
 /** How soon the last client's leaving is noticed. */
 const LEFT_POLL_MS = 20
@@ -32,13 +32,13 @@ export type HttpServerOptions = {
 export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
   const { leaveTimeoutMs = 0 } = options
   const loggerInstance: FastifyBaseLogger = app.logger
-  const isOverloaded = watchOverload(app)
+  const calls = new CallsUnderWay()
   const http = fastify({
     // a server of ours takes no limits from Fastify
     serverFactory: (handle) =>
       createServer(
         { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
-        refuseOverload(app, isOverloaded, handle as RequestListener),
+        calls.guard(app, handle as RequestListener),
       ),
     bodyLimit: BODY_SIZE_MAX_BYTES,
     loggerInstance,
@@ -63,10 +63,13 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   if (options.servesApis) {
     const graphql = createGraphQLServer(app)
     http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
-    await http.register(graphqlRoutes(graphql))
-    await http.register(restApi(app))
+    await http.register(async (apis) => {
+      calls.count(apis)
+      await apis.register(graphqlRoutes(graphql))
+      await apis.register(restApi(app))
+    })
     // before views fail: the close of a WebSocket says it all
-    http.addHook('preClose', serveGraphqlWebSocket(http.server, graphql, isOverloaded))
+    http.addHook('preClose', serveGraphqlWebSocket(http.server, graphql, calls))
   }
   http.addHook('preClose', async () => {
     isClosing = true

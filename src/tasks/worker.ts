@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
+import { QUERY_TIMEOUT_MS } from '../limits.ts'
 import { INVARIANTS } from '../sql/find-breaches.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
@@ -52,6 +53,7 @@ export class Worker {
       connectionString: options.databaseUrl,
       application_name: 'holdfast-worker',
       max: POOL_SIZE,
+      query_timeout: QUERY_TIMEOUT_MS,
       keepAlive: true,
       options: FETCH_BY_INDEX,
     })

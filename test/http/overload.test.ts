@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { watchOverload } from '../../src/http/overload.ts'
-import { LONG_TURNS_MAX_MS, QUERIES_WAITING_MAX, TURN_MAX_MS } from '../../src/limits.ts'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { CALLS_UNDER_WAY_MAX } from '../../src/limits.ts'
 import { codesOf, connectByWebSocket, subscribeBySse } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, type TestApp } from '../support/harness.ts'
 
@@ -17,9 +17,8 @@ beforeEach(async () => {
 })
 afterEach(() => testApp.close())
 
-/** The application served, with what a test changes of it. */
-async function serve(changes: Partial<TestApp['app']> = {}) {
-  const server = await listen({ ...testApp, app: { ...testApp.app, ...changes } })
+async function serve(): Promise<string> {
+  const server = await listen(testApp)
   onTestFinished(() => server.http.close())
   return server.url
 }
@@ -91,11 +90,11 @@ describe('a commit that hangs', () => {
   })
 })
 
-describe('too many queries that wait for a connection', () => {
+describe('more calls under way than the limit', () => {
+  const HELD = '{ inventoryItems(first: 1) { edges { node { sku } } } }'
+
   test('have every call refused but those for health, on every transport, for as long as it lasts', async () => {
-    let waitingCount = 0
-    const pool = Object.create(testApp.app.pool, { waitingCount: { get: () => waitingCount } })
-    const url = await serve({ pool })
+    const url = await serve()
     const client = connectByWebSocket({ url })
     onTestFinished(async () => client.dispose())
     // a view keeps the connection open
@@ -103,7 +102,11 @@ describe('too many queries that wait for a connection', () => {
     const watch = client.subscribe('subscription ($id: ID!) { orderStatusChanged(id: $id) { id } }', { id })
     await watch.next()
 
-    waitingCount = QUERIES_WAITING_MAX + 1
+    const blocker = new pg.Client({ connectionString: testApp.databaseUrl })
+    await blocker.connect()
+    await blocker.query('begin; lock table inventory_items')
+    const held = Array.from({ length: CALLS_UNDER_WAY_MAX }, () => post(url, '/graphql', { query: HELD }))
+    await eventually(async () => (await fetch(`${url}/graphql?query={__typename}`)).status === 503)
     expectRefused(await postOrder(url))
     expectRefused(await postRest(url))
     expectRefused(await post(url, '/graphql', { query: ITEM }, 'text/event-stream'))
@@ -115,60 +118,41 @@ describe('too many queries that wait for a connection', () => {
     const [response] = await once(refused, 'response')
     expect(response).toMatchObject({ statusCode: 503, headers: { 'retry-after': '1' } })
     expect((await fetch(`${url}/health/live`)).status).toBe(200)
-    expect((await fetch(`${url}/health/ready`)).status).toBe(200)
+    expect((await fetch(`${url}/metrics`)).status).toBe(200)
 
-    waitingCount = 0
+    await blocker.query('rollback')
+    await blocker.end()
+    // what was taken is answered
+    for (const { status, body } of await Promise.all(held)) {
+      expect({ status, errors: body.errors }).toEqual({ status: 200, errors: undefined })
+    }
     expect((await postRest(url)).status).toBe(201)
     expect((await client.subscribe(ITEM).next())?.data).toBeDefined()
     watch.leave()
   })
-})
 
-describe('turns of the event loop that are too long', () => {
-  const nextTurn = () => new Promise(setImmediate)
-  const overload = () => {
-    let nowMs = 1_000_000
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
-    onTestFinished(() => void clock.mockRestore())
-    const isOverloaded = watchOverload({ pool: { waitingCount: 0 } as TestApp['app']['pool'] })
-    const passMs = (ms: number) => {
-      nowMs += ms
-    }
-    return { isOverloaded, passMs }
-  }
+  test('are not those of clients that have yet to send their bodies, nor of those that have gone', async () => {
+    const url = await serve()
+    const { port } = new URL(url)
+    const head =
+      'POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n'
+    const slow = Array.from({ length: CALLS_UNDER_WAY_MAX + 10 }, () => {
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => {})
+      socket.write(head)
+      return socket
+    })
+    await Promise.all(slow.map((socket) => socket.connecting && once(socket, 'connect')))
+    expect((await postOrder(url)).status).toBe(200)
 
-  test('are let pass while they are a burst, then cut short, until one is short again', async () => {
-    const { isOverloaded, passMs } = overload()
-    for (let elapsedMs = 0; elapsedMs <= LONG_TURNS_MAX_MS; elapsedMs += TURN_MAX_MS + 1) {
-      expect(isOverloaded()).toBe(false)
-      passMs(TURN_MAX_MS + 1)
-      expect(isOverloaded()).toBe(elapsedMs + TURN_MAX_MS + 1 > LONG_TURNS_MAX_MS)
-      await nextTurn()
-    }
-    for (let turn = 0; turn < 3; turn++) {
-      expect(isOverloaded()).toBe(false)
-      passMs(TURN_MAX_MS)
-      expect(isOverloaded()).toBe(false)
-      passMs(1)
-      expect(isOverloaded()).toBe(true)
-      await nextTurn()
-    }
-    expect(isOverloaded()).toBe(false)
-    await nextTurn()
-    expect(isOverloaded()).toBe(false)
-    passMs(TURN_MAX_MS + 1)
-    expect(isOverloaded()).toBe(false)
-  })
-
-  test('are forgotten when nobody calls for a while', async () => {
-    const { isOverloaded, passMs } = overload()
-    isOverloaded()
-    passMs(LONG_TURNS_MAX_MS + 1)
-    expect(isOverloaded()).toBe(true)
-    await nextTurn()
-    passMs(TURN_MAX_MS + 1)
-    expect(isOverloaded()).toBe(false)
-    passMs(TURN_MAX_MS + 1)
-    expect(isOverloaded()).toBe(false)
+    const blocker = new pg.Client({ connectionString: testApp.databaseUrl })
+    await blocker.connect()
+    await blocker.query('begin; lock table inventory_items')
+    const body = JSON.stringify({ query: HELD }).padEnd(99)
+    for (const socket of slow) socket.write(body)
+    await eventually(async () => (await fetch(`${url}/graphql?query={__typename}`)).status === 503)
+    for (const socket of slow) socket.destroy()
+    await eventually(async () => (await fetch(`${url}/graphql?query={__typename}`)).status === 200)
+    await blocker.query('rollback')
+    await blocker.end()
   })
 })
