@@ -30,10 +30,10 @@ export const INTAKE_COMMIT_MAX_MS = 1 * SECOND
 /** Orders that may wait for their commit, however fast it is: some 5 MB. */
 export const CREATE_ORDERS_WAITING_MAX = 10_000
 /**
- * Calls under way at once: what a process answers in some 40 ms. A client that keeps 50 or 200 under way is never refused
- * by it, and with twice the load that there is time for, those that are taken wait for no more than these.
+ * Calls under way at once: as many orders as share a commit, and what a process answers in some 20 ms. More would not be
+ * answered sooner, they would only make each other wait.
  */
-export const CALLS_UNDER_WAY_MAX = 500
+export const CALLS_UNDER_WAY_MAX = NOTIFIED_ORDERS_MAX
 /** Seconds after which a caller that was refused may try again: a database restarts in that, and queues are empty. */
 export const RETRY_AFTER_S = '1'
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { CALLS_UNDER_WAY_MAX } from '../../src/limits.ts'
 import { putHttpLoad } from '../http-load.ts'
 import { type OpenLoadResult, putOpenLoad } from '../open-load.ts'
 import type { BenchContext, Figure, Scenario } from '../scenario.ts'
@@ -9,8 +10,8 @@ import { startHoldfast } from '../support/holdfast.ts'
 import { takeTurns } from '../take-turns.ts'
 
 const SKU = 'WIDGET'
-/** Of the load whose rate is called the capacity: as many orders as one commit takes, and no queue behind it. */
-const CONNECTIONS = 200
+/** Of the load whose rate is called the capacity: as many calls as the server takes on at once. */
+const CONNECTIONS = CALLS_UNDER_WAY_MAX
 /** Of the overload: enough that a request hardly ever waits for one. */
 const OVERLOAD_CONNECTIONS = 2_000
 const OVERLOAD_FACTOR = 2

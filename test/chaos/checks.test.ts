@@ -207,7 +207,7 @@ describe('a fault in the database is found:', () => {
       () => `delete from order_events where order_id = '${refused.id}' and version = 3;
         update orders set status = 'AWAITING_RESTOCK', failure_reason = null, version = 2 where id = '${refused.id}';
         delete from graphile_worker._private_jobs`,
-      'invariant: an order that is not final has a job',
+      'invariant: an order that is not final has the job that brings it on',
     ],
     [
       'goods that never came',
