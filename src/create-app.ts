@@ -10,6 +10,7 @@ import {
   CONNECT_TIMEOUT_MS,
   CREATE_BATCH_MAX,
   CREATE_ORDERS_WAITING_MAX,
+  IDLE_TRANSACTION_MAX_MS,
   INTAKE_COMMIT_MAX_MS,
   INTAKE_WAIT_MAX_MS,
   JOBS_WAITING_MAX,
@@ -36,6 +37,11 @@ export type AppOptions = { databaseUrl: string; logger: Logger; supplierPolicy: 
  * reservations took 13 ms on 10,000 orders and 100 ms on 200,000.
  */
 const PLAN_BY_INDEX = '-c enable_seqscan=off'
+/**
+ * A process that is frozen in the middle of a transaction would keep its locks for as long: nobody could reserve what it
+ * has locked. It finds its transaction gone when it wakes up.
+ */
+const LOSE_IDLE_TRANSACTIONS = `-c idle_in_transaction_session_timeout=${IDLE_TRANSACTION_MAX_MS}`
 /** A peer that vanished without a word is noticed. */
 const KEEP_ALIVE_DELAY_MS = 10_000
 
@@ -49,7 +55,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     // statements of a transaction that do not wait for each other's results share a round trip
     pipeline: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    options: PLAN_BY_INDEX,
+    options: `${PLAN_BY_INDEX} ${LOSE_IDLE_TRANSACTIONS}`,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,

@@ -45,6 +45,8 @@ export const POOL_SIZE = 12
 export const CONNECT_TIMEOUT_MS = 5 * SECOND
 /** The longest batch takes a tenth of it: a statement that waits longer waits for a host that is gone, or a lock held for ever. */
 export const QUERY_TIMEOUT_MS = 30 * SECOND
+/** How long a transaction may wait for this process: its locks hold up others. Between two statements pass milliseconds. */
+export const IDLE_TRANSACTION_MAX_MS = 5 * SECOND
 /** A database that takes longer to say "1" is of no use to callers: the process is not ready. */
 export const READINESS_TIMEOUT_MS = 2 * SECOND
 

@@ -1,4 +1,7 @@
 import pg from 'pg'
+import { QueueFullError } from './queue-full-error.ts'
+import { isUndone } from './transaction.ts'
+import { isUnavailable } from './unavailable.ts'
 
 /** How a group commit is bounded. */
 export type GroupCommitLimits = {
@@ -12,11 +15,6 @@ export type GroupCommitLimits = {
   commitMaxMs?: number
   /** Hears of every item that is refused. */
   onRefusal?: () => void
-}
-
-/** The queue of a group commit is full, or too slow: the database does not keep up. */
-export class QueueFullError extends Error {
-  override readonly name = 'QueueFullError'
 }
 
 /** The share of the latest commit in what one is taken to last: some five commits tell. */
@@ -93,7 +91,7 @@ export class GroupCommit<Item, Result> {
         await this.#settle(batch)
       } catch (error) {
         for (const one of batch) {
-          if (batch.length > 1 && isUndone(error)) await this.#settle([one]).catch(one.reject)
+          if (batch.length > 1 && isWorthSplitting(error)) await this.#settle([one]).catch(one.reject)
           else one.reject(error)
         }
         // those that came meanwhile have waited for the same connection: not once more as long
@@ -131,7 +129,12 @@ function isConnectTimeout(error: unknown): boolean {
 /** Lost connections and servers that go down, by SQLSTATE: what was under way may have been committed. */
 const DOUBTFUL_SQLSTATE = /^(08|57P0)/
 
-/** Whether a failed commit certainly left nothing. Where it may have come through there is no second try. */
-function isUndone(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.code !== undefined && !DOUBTFUL_SQLSTATE.test(error.code)
+/**
+ * Whether a failed commit certainly left nothing, so that its items can be tried one by one. Where it may have come
+ * through there is no second try, nor where the database is away.
+ */
+function isWorthSplitting(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError)
+    return error.code !== undefined && !DOUBTFUL_SQLSTATE.test(error.code)
+  return isUndone(error) && !isUnavailable(error)
 }

@@ -84,16 +84,29 @@ async function timed<Result>(
   }
 }
 
+/** What was thrown before a transaction's commit was sent. */
+const undone = new WeakSet<object>()
+
+/** Whether an error is of a transaction that certainly left nothing, since it never came to its commit. */
+export function isUndone(error: unknown): boolean {
+  return error instanceof Error && undone.has(error)
+}
+
 async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promise<Result>) {
   const client = await context.pool.connect()
   const tx = Object.assign(client, { events: [] as OrderEvent[] })
   let broken: Error | undefined
+  let isCommitSent = false
   try {
     await client.query('begin')
     const result = await work(tx)
-    await client.query('commit')
+    isCommitSent = true
+    const { command } = await client.query('commit')
+    // what PostgreSQL answers to the commit of a transaction in which a statement failed
+    if (command !== 'COMMIT') throw new Error(`The commit was answered by ${command}`)
     return { result, events: tx.events }
   } catch (error) {
+    if (!isCommitSent && error instanceof Error) undone.add(error)
     // a client that cannot even roll back is thrown away, and its transaction with it; so is one that hangs
     if (error instanceof pg.DatabaseError) {
       await client.query('rollback').catch((cause: Error) => {

@@ -1,4 +1,4 @@
-import { QueueFullError } from './group-commit.ts'
+import { QueueFullError } from './queue-full-error.ts'
 
 /** What a socket to the database fails with when nobody answers or somebody hangs up. */
 const SOCKET_CODES = new Set([
@@ -15,8 +15,11 @@ const SOCKET_CODES = new Set([
   'ETIMEDOUT',
 ])
 
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html: too many connections, shut down, crashed, starting. */
-const SQLSTATES = new Set(['53300', '57P01', '57P02', '57P03'])
+/**
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html: a transaction that this process left idle for too long,
+ * too many connections, shut down, crashed, starting.
+ */
+const SQLSTATES = new Set(['25P03', '53300', '57P01', '57P02', '57P03'])
 /** Class 08, connection exceptions, but for protocol violations, which no second try mends. */
 const CONNECTION_SQLSTATE = /^08(?!P01)[0-9A-Z]{3}$/
 

@@ -16,6 +16,8 @@ export type SupplierPolicy = {
 
 /** What a wait between two tries grows to at most, and what a supplier can add to it. */
 export const RETRY_DELAY_MAX_MS = 60_000
+/** What a supplier may ask for with each Retry-After: an order has to end some day. */
+export const RETRY_AFTER_MAX_MS = 3_600_000
 
 /** A supplier that is asked less than once a day is not being waited for. */
 const RECHECK_DELAY_MAX_MS = 86_400_000
@@ -98,7 +100,7 @@ function retry(
   const attempts = progress.attempts + 1
   if (attempts >= policy.attemptsMax) return { kind: 'fail', reason: 'SUPPLIER_UNREACHABLE' }
   const boundMs = Math.min(RETRY_DELAY_MAX_MS, policy.retryBaseMs * 2 ** (attempts - 1))
-  const askedMs = Math.min(RETRY_DELAY_MAX_MS, retryAfterMs)
+  const askedMs = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs)
   return {
     kind: 'ask-again',
     delayMs: askedMs + Math.round(random * boundMs),

@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql'
-import { QueueFullError } from '../database/group-commit.ts'
+import { QueueFullError } from '../database/queue-full-error.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { CallError } from '../domain/errors.ts'
 import type { Logger } from '../observability/logger.ts'

@@ -12,7 +12,10 @@ const DeadLetter = builder.prismaObject('DeadLetter', {
     payload: t.expose('payload', { type: 'JSON' }),
     error: t.exposeString('error', { description: 'What went wrong the last time.' }),
     attempts: t.exposeInt('attempts', { description: 'Tries, the last included.' }),
-    traceId: t.exposeString('traceId', { nullable: true }),
+    traceId: t.exposeString('traceId', {
+      nullable: true,
+      description: "The order's trace: its id without hyphens.",
+    }),
     order: t.relation('order'),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
   }),

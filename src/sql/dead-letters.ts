@@ -2,7 +2,7 @@ import type { DeadLetter } from '../domain/dead-letter.ts'
 import { prepare, type Queryable } from './statement.ts'
 
 /** A dead letter as it is written. */
-export type NewDeadLetter = DeadLetter & { id: string; orderId: string; createdAt: Date }
+export type NewDeadLetter = DeadLetter & { id: string; orderId: string; traceId: string; createdAt: Date }
 
 /** Writes dead letters, in the transaction that ends their orders. */
 export async function insertDeadLetters(on: Queryable, letters: readonly NewDeadLetter[]): Promise<void> {
@@ -14,14 +14,15 @@ export async function insertDeadLetters(on: Queryable, letters: readonly NewDead
     letters.map((letter) => JSON.stringify(letter.payload)),
     letters.map((letter) => letter.error),
     letters.map((letter) => letter.attempts),
+    letters.map((letter) => letter.traceId),
     letters.map((letter) => letter.createdAt),
   ])
 }
 
 const insert = prepare(
   'insert-dead-letters',
-  `insert into dead_letters (id, order_id, task, payload, error, attempts, created_at)
-  select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[], $6::int[], $7::timestamptz[])`,
+  `insert into dead_letters (id, order_id, task, payload, error, attempts, trace_id, created_at)
+  select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[], $6::int[], $7::text[], $8::timestamptz[])`,
 )
 
 /** Locks those among `ids` that nobody has retried yet, with the order of each. */

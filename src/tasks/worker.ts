@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
-import { QUERY_TIMEOUT_MS } from '../limits.ts'
 import { INVARIANTS } from '../sql/find-breaches.ts'
-import { beat } from '../sql/rescue-jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { checkNextInvariant } from '../use-cases/check-invariants.ts'
 import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs, retireWorker } from '../use-cases/rescue-jobs.ts'
@@ -20,59 +17,38 @@ export type WorkerOptions = {
   reconcileIntervalMs: number
 }
 
-/** Fetching, completing, failing and listening: none waits for another. */
-const POOL_SIZE = 4
-/**
- * With a sort at hand, PostgreSQL reads and sorts every ready job at each fetch; without one it reads the first few by
- * their index: 3 ms instead of 7 with 20,000 jobs waiting.
- */
-const FETCH_BY_INDEX = '-c enable_sort=off'
 /** Between the end of a pool that the database broke and the next. */
 const RESTART_DELAY_MS = 500
-/** Every fourth beat, 8 s, and as often after a loss: looking for lost jobs and unknown workers reads every job. */
-const BEATS_PER_FULL_RESCUE = 4
-/** Every 15th beat, 30 s: what a sweep looks for is rare, and it reads the queue whole. */
-const BEATS_PER_SWEEP = 15
+/** Every fourth round, 8 s, and as often after a loss: looking for lost jobs and unknown workers reads every job. */
+const ROUNDS_PER_FULL_RESCUE = 4
+/** Every 15th round, 30 s: what a sweep looks for is rare, and it reads the queue whole. */
+const ROUNDS_PER_SWEEP = 15
 
 /** Runs the tasks, and runs them again when the database breaks what runs them, until it is stopped. */
 export class Worker {
   readonly #app: App
   readonly #options: WorkerOptions
-  readonly #pool: pg.Pool
   readonly #isStopping = new AbortController()
   #jobs: JobPool | undefined
   #lastBeatAtMs = 0
-  /** Beats that look for all that a lost connection can leave, whichever their turn. */
+  /** Rounds that look for all that a lost connection can leave, whichever their turn. */
   #fullRescuesDue = 0
-  #loops: Promise<unknown> | undefined
+  #supervising: Promise<void> | undefined
 
   constructor(app: App, options: WorkerOptions) {
     this.#app = app
     this.#options = options
-    this.#pool = new pg.Pool({
-      connectionString: options.databaseUrl,
-      application_name: 'holdfast-worker',
-      max: POOL_SIZE,
-      query_timeout: QUERY_TIMEOUT_MS,
-      keepAlive: true,
-      options: FETCH_BY_INDEX,
-    })
-    // an error that nobody listens to would end the process
-    this.#pool.on('error', () => {})
-    this.#pool.on('connect', (client) => {
-      client.on('error', (error) => {
-        app.logger.warn({ err: error }, 'the worker lost a connection')
-        this.#fullRescuesDue = BEATS_PER_FULL_RESCUE
-        this.#jobs?.giveUp()
-      })
-    })
   }
 
   /** Resolves once jobs are taken. @throws when the database cannot be reached this first time */
   async start(): Promise<void> {
     this.#jobs = await this.#startPool()
-    this.#loops = Promise.all([this.#supervise(), this.#keepBeating(), this.#keepReconciling()])
-    await this.#beat(0)
+    await this.#rescue(0)
+    this.#supervising = this.#supervise()
+    // a stop does not wait for these: they may wait for others' locks
+    void this.#keepBeating()
+    void this.#keepRescuing()
+    void this.#keepReconciling()
   }
 
   /** Whether jobs are taken: it runs, and has reached the database within the last three beats. */
@@ -83,15 +59,22 @@ export class Worker {
   /** Takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
     this.#isStopping.abort()
-    await this.#loops
+    await this.#supervising
     await this.#end(this.#jobs)
     this.#jobs = undefined
-    await this.#pool.end().catch(() => {})
   }
 
-  #startPool(): Promise<JobPool> {
-    const { supplier, concurrency } = this.#options
-    return JobPool.start({ app: this.#app, supplier, pool: this.#pool, concurrency })
+  async #startPool(): Promise<JobPool> {
+    const { supplier, databaseUrl, concurrency } = this.#options
+    const jobs = await JobPool.start({ app: this.#app, supplier, databaseUrl, concurrency })
+    try {
+      // at once: whoever holds jobs and never said a word is taken for dead
+      await this.#beat(jobs)
+      return jobs
+    } catch (error) {
+      void this.#end(jobs)
+      throw error
+    }
   }
 
   /** Stops a pool, and releases what jobs it still holds: those of a pool that broke nobody else would take. */
@@ -111,6 +94,7 @@ export class Worker {
       if (this.#isStopping.signal.aborted) return
       const broken = this.#jobs
       this.#jobs = undefined
+      this.#fullRescuesDue = ROUNDS_PER_FULL_RESCUE
       this.#app.logger.warn('the worker ended by itself and is started again')
       await this.#pause(RESTART_DELAY_MS)
       // beside the next: what it waits for may never come
@@ -126,28 +110,41 @@ export class Worker {
     }
   }
 
+  /** Beats have a loop and a connection of their own: what else there is to do may wait for locks that others hold. */
   async #keepBeating(): Promise<void> {
-    for (let beats = 1; !this.#isStopping.signal.aborted; beats++) {
+    while (!this.#isStopping.signal.aborted) {
       await this.#pause(HEARTBEAT_INTERVAL_MS)
       try {
-        if (!this.#isStopping.signal.aborted) await this.#beat(beats)
+        if (this.#jobs) await this.#beat(this.#jobs)
       } catch (error) {
         this.#app.logger.warn({ err: error }, 'the worker cannot reach the database')
       }
     }
   }
 
-  async #beat(beats: number): Promise<void> {
-    const isFull = beats % BEATS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
-    const jobs = this.#jobs
-    if (jobs) {
-      await beat(this.#app.pool, jobs.id)
-      if (isFull) await releaseLostJobs(this.#app, jobs.id, jobs.held)
+  async #beat(jobs: JobPool): Promise<void> {
+    await jobs.beat()
+    this.#lastBeatAtMs = performance.now()
+  }
+
+  async #keepRescuing(): Promise<void> {
+    for (let round = 1; !this.#isStopping.signal.aborted; round++) {
+      await this.#pause(HEARTBEAT_INTERVAL_MS)
+      try {
+        if (!this.#isStopping.signal.aborted) await this.#rescue(round)
+      } catch (error) {
+        this.#app.logger.warn({ err: error }, 'could not look for lost work, will try again')
+      }
     }
+  }
+
+  async #rescue(round: number): Promise<void> {
+    const isFull = round % ROUNDS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
+    const jobs = this.#jobs
+    if (jobs && isFull) await releaseLostJobs(this.#app, jobs.id, jobs.held)
     await rescueJobs(this.#app, { alsoUnknown: isFull })
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
-    if (beats % BEATS_PER_SWEEP === BEATS_PER_SWEEP - 1) await sweep(this.#app)
-    this.#lastBeatAtMs = performance.now()
+    if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1) await sweep(this.#app)
   }
 
   /** Beside the beats: a check of a large table takes longer than the silence after which a worker counts as dead. */

@@ -6,6 +6,7 @@ import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import { LISTENERS } from '../domain/order-listeners.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../domain/order-status.ts'
+import { traceIdOf } from '../domain/trace.ts'
 import { moved } from '../domain/transition.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { insertDeadLetters } from '../sql/dead-letters.ts'
@@ -40,7 +41,9 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     deadLetter: transitions[index]!.deadLetter,
   }))
   const letters = transitions.flatMap(({ order, deadLetter }) =>
-    deadLetter ? [{ ...deadLetter, id: uuidv7(), orderId: order.id, createdAt: at }] : [],
+    deadLetter
+      ? [{ ...deadLetter, id: uuidv7(), orderId: order.id, traceId: traceIdOf(order), createdAt: at }]
+      : [],
   )
   // sent together: where the first finds that an order had moved, nothing of the others is committed
   const [count] = await Promise.all([

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { GroupCommit, QueueFullError } from '../../src/database/group-commit.ts'
+import { GroupCommit } from '../../src/database/group-commit.ts'
+import { QueueFullError } from '../../src/database/queue-full-error.ts'
 
 const limits = { batchSizeMax: 3, waitingMax: 5 }
 

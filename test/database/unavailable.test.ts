@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { QueueFullError } from '../../src/database/group-commit.ts'
+import { QueueFullError } from '../../src/database/queue-full-error.ts'
 import { isUnavailable } from '../../src/database/unavailable.ts'
 import { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { createTestDatabase } from '../support/harness.ts'

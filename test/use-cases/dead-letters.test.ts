@@ -53,6 +53,7 @@ describe('a dead letter', () => {
         payload: { orderId: id },
         error: 'Error: no disk',
         attempts: 8,
+        traceId: id.replaceAll('-', ''),
         retriedAt: null,
       },
     ])

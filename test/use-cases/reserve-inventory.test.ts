@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { lockOrders } from '../../src/sql/find-orders.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
-import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
 
 let test_: TestApp
 beforeAll(async () => {
@@ -113,6 +113,39 @@ test('locks an order while it decides about it', async () => {
   client.release()
   await reserving
   expect((await look([id!])).orders[0]?.status).toBe('RESERVED')
+})
+
+test('an order that cannot be reserved fails alone: those that share its batch are reserved', async () => {
+  const ids = await place([1, 1], 10)
+  const doomedSku = `${sku}-doomed`
+  await seed(test_.app).item({ sku: doomedSku })
+  const doomed = await seed(test_.app).order({ sku: doomedSku, qty: 1 })
+  await test_.app.pool.query('delete from inventory_items where sku = $1', [doomedSku])
+  const results = await Promise.allSettled(
+    [ids[0]!, doomed.id, ids[1]!].map((id) => test_.app.groups.reserveInventory.submit(id)),
+  )
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect((await look(ids)).orders.map((order) => order.status)).toEqual(['RESERVED', 'RESERVED'])
+  await test_.app.pool.query('delete from order_events where order_id = $1', [doomed.id])
+  await test_.app.pool.query('delete from orders where id = $1', [doomed.id])
+})
+
+test('a process that is frozen in the middle of a transaction holds up nobody for longer than its limit', async () => {
+  const ids = await place([1], 10)
+  // as a stopped process would: it has the lock, and sends nothing more
+  const frozen = await test_.app.pool.connect()
+  await frozen.query('begin')
+  await frozen.query('select from inventory_items where sku = $1 for update', [sku])
+  // refused or not as long as the lock is held, it is reserved in the end
+  await eventually(() =>
+    test_.app.groups.reserveInventory.submit(ids[0]!).then(
+      () => true,
+      () => false,
+    ),
+  )
+  expect((await look(ids)).orders[0]!.status).toBe('RESERVED')
+  await expect(frozen.query('select')).rejects.toThrow()
+  frozen.release(true)
 })
 
 test('every invariant holds after all this', async () => {
