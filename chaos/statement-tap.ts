@@ -2,21 +2,33 @@ import type { Tap } from './tcp-proxy.ts'
 
 /**
  * Tells what a connection to PostgreSQL does, step by step: its prepared statements by their names, and where its
- * transactions begin and end. It needs a client that waits for the reply to one statement before it sends the next.
+ * transactions begin and end.
  *
  * A gap is named for the steps on its sides: `lock-orders → lock-stock` within a transaction, `… → insert-orders` before
  * a statement that is its own transaction, `insert-orders → …` where that is committed and its reply under way.
  *
+ * Statements that are sent before the reply to the one before has come are one step: they share a piece, so that none
+ * of them would pass without the others. A gap before it has the name of its first, one after it that of its last.
+ *
  * @param survives is called in each gap, before what follows it has passed; false breaks the connection there
  */
 export function createStatementTap(survives: (gap: string) => boolean): Tap {
-  const read = createStepReader()
+  const readClient = createMessageReader(clientEventOf, { hasStartup: true })
+  const readServer = createMessageReader(serverEventOf, { hasStartup: false })
   /** The last step of the transaction that is open; undefined outside of any. */
   let last: string | undefined
   /** The gap that the next reply opens; undefined where that changes nothing for good. */
   let opening: string | undefined
+  /** Replies to come. The first is to the start of the connection. */
+  let replies = 1
 
-  function pass(step: string): boolean {
+  function pass({ step, asksReply }: ClientEvent): boolean {
+    const isPipelined = replies > 0
+    if (asksReply) replies++
+    return step === undefined || passStep(step, isPipelined)
+  }
+
+  function passStep(step: string, isPipelined: boolean): boolean {
     const before = last
     opening = undefined
     if (step === 'begin') {
@@ -29,39 +41,50 @@ export function createStatementTap(survives: (gap: string) => boolean): Tap {
     } else {
       last = step
     }
-    return survives(`${before ?? '…'} → ${step}`)
+    return isPipelined || survives(`${before ?? '…'} → ${step}`)
+  }
+
+  function passReply(): boolean {
+    replies--
+    if (opening === undefined || replies > 0) return true
+    const gap = opening
+    opening = undefined
+    return survives(gap)
   }
 
   return {
-    toServer: (piece) => read(piece).every(pass),
-    toClient: (piece) => {
-      if (opening === undefined || !endsReady(piece)) return true
-      const gap = opening
-      opening = undefined
-      return survives(gap)
-    },
+    toServer: (piece) => readClient(piece).every(pass),
+    toClient: (piece) => readServer(piece).every(passReply),
   }
 }
 
-/** ReadyForQuery, the last message of each reply: its type, its length, and the state of the transaction. */
-function endsReady(piece: Buffer): boolean {
-  return piece.length >= 6 && piece.at(-6) === 'Z'.charCodeAt(0) && piece.readInt32BE(piece.length - 5) === 5
-}
+/** What a client's message is: a step, the end of what it wants one reply to, or both. */
+type ClientEvent = { step?: string | undefined; asksReply: boolean }
 
 const TYPE_AND_LENGTH = 5
 /** Within it are the portal, which is unnamed, and the name of any prepared statement; or `begin`, or `commit`. */
 const HEAD_MAX = 128
 
-/** Reads the client's side of PostgreSQL's protocol, in pieces of any size. @returns the steps that begin in a piece */
-function createStepReader(): (piece: Buffer) => string[] {
+type Read<Event> = (type: string, head: Buffer, message: Buffer) => Event | undefined
+
+/**
+ * Reads one side of PostgreSQL's protocol, in pieces of any size.
+ *
+ * @param read what a message is, of which it may have no more than the head; undefined where nobody cares
+ * @param options.hasStartup whether the first message has a length and no type
+ * @returns what begins in a piece
+ */
+function createMessageReader<Event>(
+  read: Read<Event>,
+  options: { hasStartup: boolean },
+): (piece: Buffer) => Event[] {
   let rest: Buffer = Buffer.alloc(0)
   /** Bytes to come of a message whose head was read. */
   let skipped = 0
-  /** The first message, which has a length and no type. */
-  let isStartup = true
+  let isStartup = options.hasStartup
 
   return (piece) => {
-    const steps: string[] = []
+    const events: Event[] = []
     let at = Math.min(skipped, piece.length)
     skipped -= at
     const bytes = rest.length > 0 ? Buffer.concat([rest, piece]) : piece
@@ -71,23 +94,32 @@ function createStepReader(): (piece: Buffer) => string[] {
       const length = 1 + bytes.readInt32BE(start + 1)
       const head = bytes.subarray(start + TYPE_AND_LENGTH, start + Math.min(length, HEAD_MAX))
       if (head.length < Math.min(length, HEAD_MAX) - TYPE_AND_LENGTH) break
-      const step = isStartup ? undefined : stepOf(bytes[start], head, bytes.subarray(start, start + length))
-      if (step) steps.push(step)
+      const message = bytes.subarray(start, start + length)
+      const event = isStartup ? undefined : read(String.fromCharCode(bytes[start]!), head, message)
+      if (event !== undefined) events.push(event)
       isStartup = false
       at = Math.min(start + length, bytes.length)
       skipped = start + length - at
     }
     rest = Buffer.from(bytes.subarray(at))
-    return steps
+    return events
   }
 }
 
-function stepOf(type: number | undefined, head: Buffer, message: Buffer): string | undefined {
+/** Query and Sync ask for a reply each; Bind names the statement that is to run. */
+function clientEventOf(type: string, head: Buffer, message: Buffer): ClientEvent | undefined {
+  if (type === 'S') return { asksReply: true }
   const [first = '', second = ''] = head.toString('latin1').split('\0')
-  if (type === 'Q'.charCodeAt(0)) return /^(begin|commit|rollback)$/.exec(first)?.[0]
-  if (type !== 'B'.charCodeAt(0) || second === '') return undefined
+  if (type === 'Q') return { step: /^(begin|commit|rollback)$/.exec(first)?.[0], asksReply: true }
+  if (type !== 'B' || second === '') return undefined
   // graphile-worker's are named for its schema, and for how many jobs they fetch
   const name = second.replace(/\d*\/.*/, '')
   // what comes from a supplier moves stock by the same statement as what comes from stock
-  return name === 'move-stock' && message.includes('SUPPLIER_RECEIPT') ? 'move-stock (delivery)' : name
+  const isDelivery = name === 'move-stock' && message.includes('SUPPLIER_RECEIPT')
+  return { step: isDelivery ? 'move-stock (delivery)' : name, asksReply: false }
+}
+
+/** ReadyForQuery, the last message of each reply. */
+function serverEventOf(type: string): 'ready' | undefined {
+  return type === 'Z' ? 'ready' : undefined
 }

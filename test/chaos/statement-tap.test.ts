@@ -37,9 +37,7 @@ beforeEach(() => {
 const INSERT = `insert into inventory_items (sku, name, available, reserved) values ($1, '', 0, 0)`
 
 async function insertItem(sku: string): Promise<void> {
-  const url = new URL(database.databaseUrl)
-  url.port = String(proxy.port)
-  client = new pg.Client({ connectionString: url.href })
+  client = new pg.Client({ connectionString: proxiedUrl() })
   client.on('error', () => {})
   await client.connect()
   try {
@@ -60,6 +58,12 @@ async function insertItem(sku: string): Promise<void> {
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+function proxiedUrl(): string {
+  const url = new URL(database.databaseUrl)
+  url.port = String(proxy.port)
+  return url.href
 }
 
 async function isThere(sku: string): Promise<boolean> {
@@ -89,6 +93,24 @@ test('reads messages in pieces of any size', async () => {
   cut = (tap) => ({ ...tap, toServer: (piece) => [...piece].every((byte) => tap.toServer(Buffer.of(byte))) })
   await insertItem('B')
   expect(gaps).toEqual(GAPS)
+})
+
+test('takes statements that are sent together for one step', async () => {
+  client = new pg.Client({ connectionString: proxiedUrl(), pipeline: true } as pg.ClientConfig)
+  await client.connect()
+  const look = (name: string) => client.query({ name, text: 'select sku from inventory_items' })
+  await client.query('begin')
+  await look('first')
+  await Promise.all(['second', 'third', 'fourth'].map(look))
+  await client.query('commit')
+  await client.end()
+  expect(gaps).toEqual([
+    '… → begin',
+    'begin → first',
+    'first → second',
+    'fourth → commit',
+    'fourth, commit → …',
+  ])
 })
 
 test('breaks off before a step: it has not happened', async () => {
