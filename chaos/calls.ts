@@ -49,17 +49,21 @@ export function createCalls(findings: Findings) {
   ): Promise<Outcome<Answer>> {
     const reply = await post(`${url}/graphql`, { query, variables: { input } })
     if (reply.why !== undefined) return { kind: 'doubtful', why: reply.why }
-    const { status, text } = reply
+    const { status, headers, text } = reply
     const { data, errors } = parse(text)
     const code = errors?.[0]?.extensions?.code
-    if (code === 'UNAVAILABLE') {
+    const payload = data?.[field]
+    if (status === 503 && code === 'UNAVAILABLE' && !payload && headers.has('retry-after')) {
       findings.count('calls answered UNAVAILABLE by GraphQL')
       return { kind: 'doubtful', why: code }
     }
-    const payload = data?.[field]
     if (payload?.userErrors?.[0]) return { kind: 'refused', code: payload.userErrors[0].code }
     if (status === 200 && payload?.[answerField]) return { kind: 'answered', answer: payload[answerField] }
-    findings.violate('GraphQL answers well, or UNAVAILABLE', field, `${status} ${text}`)
+    findings.violate(
+      'GraphQL answers well, or UNAVAILABLE as 503 with Retry-After',
+      field,
+      `${status} ${text}`,
+    )
     return { kind: 'doubtful', why: `${status} ${code}` }
   }
 
