@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import WebSocket from 'ws'
+import { notifyWatchers } from '../../src/sql/notify-watchers.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { execute, subscribeBySse } from '../support/graphql.ts'
+import { createTestDatabase, eventually } from '../support/harness.ts'
+import { Processes, type RunningServer } from '../support/server-process.ts'
+
+const ORDERS = 30
+const CHANGES = 500
+/** What one event is made to weigh: some 90 kB, by asking for the id again and again. 1.3 GB in all, unless some are skipped. */
+const ALIASES = 1_800
+/** Of each order one event and one state to come are held, some 3 MB. */
+const HEAP_GROWTH_MAX_BYTES = 50_000_000
+/** With what the allocator keeps of all that has passed. */
+const RSS_GROWTH_MAX_BYTES = 300_000_000
+const MEMORY_REPORTER = new URL('../../bench/support/memory-reporter.ts', import.meta.url).href
+
+const WATCH = `subscription ($id: ID!) { orderStatusChanged(id: $id) { version ${Array.from(
+  { length: ALIASES },
+  (_, index) => `a${index}: id`,
+).join(' ')} } }`
+
+const processes = new Processes()
+let server: RunningServer
+let database: pg.Client
+let ids: string[]
+let memoryPort: string
+
+beforeAll(async () => {
+  const { databaseUrl, drop } = await createTestDatabase()
+  // without a worker: orders change when the test has them change
+  memoryPort = await findFreePort()
+  server = await processes.startServer({
+    DATABASE_URL: databaseUrl,
+    ROLE: 'api',
+    LOG_LEVEL: 'warn',
+    NODE_OPTIONS: `--expose-gc --import ${MEMORY_REPORTER}`,
+    MEMORY_REPORTER_PORT: memoryPort,
+  })
+  database = new pg.Client({ connectionString: databaseUrl })
+  await database.connect()
+  await execute(
+    server,
+    'mutation { createInventoryItem(input: { sku: "PLENTY", name: "Plenty" }) { userErrors { code } } }',
+  )
+  ids = await Promise.all(
+    Array.from({ length: ORDERS }, async () => {
+      const { data } = await execute(
+        server,
+        'mutation { createOrder(input: { sku: "PLENTY", qty: 1 }) { order { id } } }',
+      )
+      return data.createOrder.order.id
+    }),
+  )
+  return async () => {
+    await processes.end()
+    await database.end()
+    await drop()
+  }
+})
+afterAll(() => processes.end())
+
+/** Opens a stream of server-sent events for each order, by sockets that nobody reads. */
+async function watchBySse(): Promise<() => void> {
+  const sockets = await Promise.all(
+    ids.map(async (id) => {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1').pause()
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      const body = JSON.stringify({ query: WATCH, variables: { id } })
+      socket.write(
+        `POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n` +
+          `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      )
+      return socket
+    }),
+  )
+  return () => {
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+/** Watches every order by one WebSocket, which reads nothing once it is accepted. */
+async function watchByWebSocket(): Promise<() => void> {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
+  await once(socket, 'open')
+  socket.send(JSON.stringify({ type: 'connection_init' }))
+  await once(socket, 'message')
+  socket.pause()
+  ids.forEach((id, index) => {
+    socket.send(
+      JSON.stringify({ id: String(index), type: 'subscribe', payload: { query: WATCH, variables: { id } } }),
+    )
+  })
+  return () => socket.terminate()
+}
+
+async function countWatchers(): Promise<number> {
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  return Number(/^holdfast_order_watchers (\d+)$/m.exec(metrics)![1])
+}
+
+async function readMemory(): Promise<{ rss: number; heapUsed: number }> {
+  const response = await fetch(`http://127.0.0.1:${memoryPort}/after-gc`)
+  return (await response.json()) as { rss: number; heapUsed: number }
+}
+
+/** Changes each order many times, as another process would. @returns the version that all have then */
+async function changeOrders(): Promise<number> {
+  for (let change = 1; ; change++) {
+    const { rows } = await database.query('update orders set version = version + 1 returning id, version')
+    await notifyWatchers(database, rows)
+    // a round trip or two, in which the server hears of it
+    await execute(server, '{ __typename }')
+    if (change === CHANGES) return rows[0].version
+  }
+}
+
+test.each([
+  ['server-sent events', watchBySse],
+  ['WebSocket', watchByWebSocket],
+])(
+  'a client that watches by %s and never reads costs little, and leaves nothing behind',
+  async (_, watch) => {
+    const leave = await watch()
+    onTestFinished(leave)
+    const reader = subscribeBySse(
+      server,
+      'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }',
+      {
+        id: ids[0],
+      },
+    )
+    await reader.next()
+    await eventually(async () => (await countWatchers()) === ORDERS + 1)
+    const before = await readMemory()
+    const newest = await changeOrders()
+    const after = await readMemory()
+    const heapGrowth = after.heapUsed - before.heapUsed
+    const rssGrowth = after.rss - before.rss
+    process.stdout.write(
+      `  ${Math.round(heapGrowth / 1e6)} MB of heap and ${Math.round(rssGrowth / 1e6)} MB of rss more after ${ORDERS * CHANGES} changes\n`,
+    )
+    expect(heapGrowth).toBeLessThan(HEAP_GROWTH_MAX_BYTES)
+    expect(rssGrowth).toBeLessThan(RSS_GROWTH_MAX_BYTES)
+
+    // one that reads was told meanwhile
+    let seen = 1
+    for (let version = 0; version < newest; seen++) {
+      version = (await reader.next())?.data.orderStatusChanged.version
+    }
+    expect(seen).toBeGreaterThan(10)
+    reader.leave()
+    leave()
+    await eventually(async () => (await countWatchers()) === 0)
+  },
+)
