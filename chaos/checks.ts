@@ -23,7 +23,8 @@ export type FinalOrder = {
   ref: string | null
   /** Whether a supplier's goods came in for it. */
   isBrought: boolean
-  hasDeadLetter: boolean
+  /** The error of its dead letter. */
+  deadLetter: string | null
   /** By its events, oldest first. */
   statuses: string[]
   /** From its first event to its last, by the database's clock. */
@@ -37,7 +38,9 @@ const ORDERS = `select orders.id::text, orders.sku, orders.qty, orders.status::t
     exists (
       select from inventory_movements as moved where moved.order_id = orders.id and moved.type = 'SUPPLIER_RECEIPT'
     ) as "isBrought",
-    exists (select from dead_letters where dead_letters.order_id = orders.id) as "hasDeadLetter",
+    (
+      select error from dead_letters where dead_letters.order_id = orders.id order by created_at desc limit 1
+    ) as "deadLetter",
     coalesce(history.statuses, '{}') as statuses,
     coalesce(history.seconds, 0)::float8 as "lifeSeconds",
     coalesce(history.off, 0)::float8 as "clockOffSeconds"

@@ -7,7 +7,7 @@ import type { Random } from './random.ts'
 const AIM_LIMIT_MS = 35_000
 
 /** What a worker does beside the flow of orders: its gaps have their turn once each of the flow's has had two. */
-const HOUSEKEEPING = /beat|stale|worker|holder|-held|unheld|attempt|sweep|orphan|dead|old-keys/
+export const HOUSEKEEPING = /beat|stale|worker|holder|-held|unheld|attempt|sweep|orphan|dead|old-keys/
 const TURNS_BEHIND = 2
 
 /** Kills processes between two steps of what they do. It learns from their traffic which gaps there are. */
@@ -43,6 +43,7 @@ export class Gaps {
 
   /** Kills the next process that comes to one of the gaps that were aimed at least; resolves when that is done or given up. */
   async killInOne(random: Random, stopping: AbortSignal): Promise<void> {
+    if (this.#aims.size === 0) return
     const least = Math.min(...this.#aims.values())
     const gap = random.pick([...this.#aims].filter(([, aims]) => aims === least).map(([name]) => name))
     this.#aims.set(gap, least + 1)

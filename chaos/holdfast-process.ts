@@ -23,22 +23,32 @@ export class HoldfastProcess {
   readonly #env: Record<string, string>
   readonly #findings: Findings
   readonly #wasDatabaseAway: () => boolean
+  readonly #wasOutageSince: (sinceMs: number) => boolean
   readonly #tail: string[] = []
   readonly #log: WriteStream | undefined
   #clockOffsetMs = 0
   #child: ChildProcess | undefined
   #isKilled = false
+  /** When it was told to end, by SIGTERM. */
+  #toldAtMs: number | undefined
+  #isFrozen = false
+  /** Whether it was, at any moment since it was told to end. */
+  #wasFrozen = false
   #isStopping = false
   #hasListened = false
   #loop: Promise<void> | undefined
 
-  /** @param options.wasDatabaseAway whether a fault of the last seconds explains a start that fails */
+  /**
+   * @param options.wasDatabaseAway whether a fault of the last seconds explains a start that fails
+   * @param options.wasOutageSince whether a process was kept from its database at any moment since then
+   */
   constructor(options: {
     name: string
     port: string
     env: Record<string, string>
     findings: Findings
     wasDatabaseAway: () => boolean
+    wasOutageSince: (sinceMs: number) => boolean
     /** A folder for all that it writes; undefined to keep only the end of it. */
     logDir: string | undefined
   }) {
@@ -48,6 +58,7 @@ export class HoldfastProcess {
     this.#findings = options.findings
     if (options.logDir) this.#log = createWriteStream(join(options.logDir, `${options.name}.log`))
     this.#wasDatabaseAway = options.wasDatabaseAway
+    this.#wasOutageSince = options.wasOutageSince
   }
 
   start(): void {
@@ -58,7 +69,28 @@ export class HoldfastProcess {
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): boolean {
     if (!this.#child || this.#isKilled) return false
     if (signal === 'SIGKILL') this.#isKilled = true
+    else this.#isFrozen = signal === 'SIGSTOP'
+    this.#wasFrozen ||= this.#isFrozen
     return this.#child.kill(signal)
+  }
+
+  /**
+   * Ends it in good order, and another is started. That has to work within ten seconds, unless it is frozen or has no
+   * database meanwhile. @returns false when there is none at this moment
+   */
+  terminate(): boolean {
+    const child = this.#child
+    if (!child || this.#isKilled || this.#toldAtMs !== undefined) return false
+    this.#toldAtMs = performance.now()
+    this.#wasFrozen = this.#isFrozen
+    const timer = setTimeout(() => {
+      if (this.#isStopExcused())
+        this.#findings.count('stops that were cut short, frozen or without a database')
+      else this.#violate(`did not stop within 10 s of SIGTERM:\n${this.#tail.join('\n')}`)
+      this.signal('SIGKILL')
+    }, STOP_LIMIT_MS)
+    child.once('exit', () => clearTimeout(timer))
+    return child.kill('SIGTERM')
   }
 
   /** Sets its wall clock: it is off by so much from now on, and after a start as well. @returns false when there is none */
@@ -114,6 +146,8 @@ export class HoldfastProcess {
       child.on('error', () => {})
       this.#child = child
       this.#isKilled = false
+      this.#isFrozen = false
+      this.#toldAtMs = undefined
       this.#hasListened = false
       for (const stream of [child.stdout!, child.stderr!]) {
         createInterface({ input: stream }).on('line', (line) => this.#hear(line))
@@ -131,7 +165,19 @@ export class HoldfastProcess {
       this.#findings.count('starts that found the database away')
       return
     }
+    if (this.#toldAtMs !== undefined) {
+      // a process hears signals once its modules are loaded
+      const isTooEarly = how === 'SIGTERM' && !this.#hasListened
+      if (how === 0 || isTooEarly) this.#findings.count('stops in good order')
+      else if (this.#isStopExcused()) this.#findings.count(`stops by ${how}, frozen or without a database`)
+      else this.#violate(`ended with ${how} after SIGTERM:\n${this.#tail.join('\n')}`)
+      return
+    }
     this.#violate(`ended by itself with ${how}:\n${this.#tail.join('\n')}`)
+  }
+
+  #isStopExcused(): boolean {
+    return this.#wasFrozen || this.#wasOutageSince(this.#toldAtMs!)
   }
 
   #hear(line: string): void {

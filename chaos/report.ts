@@ -18,7 +18,7 @@ export function printReport(
   section('The supplier', 'supplier: ')
   say('\nThe run')
   for (const [what, count] of counts) {
-    if (!/^(fault|gap|supplier): /.test(what)) say(`  ${String(count).padStart(8)}  ${what}`)
+    if (!/^(drawn|fault|gap|supplier): /.test(what)) say(`  ${String(count).padStart(8)}  ${what}`)
   }
   if (findings.logged.size > 0) say('\nErrors in the logs')
   for (const [kind, { count }] of findings.logged) say(`  ${String(count).padStart(8)}  ${kind}`)

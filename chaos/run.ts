@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
+import { checkCoverage } from './check-coverage.ts'
+import { checkWaits, SUPPLIER_SETTINGS } from './check-waits.ts'
 import { checkAll } from './checks.ts'
 import { STOCK, startClients } from './clients.ts'
 import { type ChaosDatabase, startDatabase } from './database.ts'
@@ -72,6 +74,7 @@ async function run(): Promise<void> {
   undos.push(supplier.close)
 
   let wasDatabaseAway = () => false
+  let wasOutageSince = (_sinceMs: number) => false
   const proxies: TcpProxy[] = []
   for (let index = 0; index < PROCESSES; index++) {
     const proxy = await startTcpProxy(database.port, () => createStatementTap((gap) => survives(index, gap)))
@@ -84,10 +87,10 @@ async function run(): Promise<void> {
       ROLE: 'all',
       DATABASE_URL: proxied.href,
       SUPPLIER_URL: supplier.urlFor(index),
-      SUPPLIER_RECHECK_DELAY_MS: '300',
-      SUPPLIER_RETRY_BASE_MS: '50',
-      SUPPLIER_TIMEOUT_MS: '500',
-      SUPPLIER_MAX_ATTEMPTS: '20',
+      SUPPLIER_RECHECK_DELAY_MS: String(SUPPLIER_SETTINGS.recheckDelayMs),
+      SUPPLIER_RETRY_BASE_MS: String(SUPPLIER_SETTINGS.retryBaseMs),
+      SUPPLIER_TIMEOUT_MS: String(SUPPLIER_SETTINGS.timeoutMs),
+      SUPPLIER_MAX_ATTEMPTS: String(SUPPLIER_SETTINGS.attemptsMax),
       LOG_LEVEL: 'warn',
     }
     const one = new HoldfastProcess({
@@ -96,6 +99,7 @@ async function run(): Promise<void> {
       env,
       findings,
       wasDatabaseAway: () => wasDatabaseAway(),
+      wasOutageSince: (sinceMs) => wasOutageSince(sinceMs),
       logDir: values.logs,
     })
     processes.push(one)
@@ -115,12 +119,13 @@ async function run(): Promise<void> {
   undos.push(clients.stop)
   const faults = startFaults(
     { processes, database, proxies, gaps },
-    createRandom(seed, 'faults'),
+    seed,
     findings,
     values.only === undefined ? undefined : new RegExp(values.only),
   )
   undos.push(faults.stop)
   wasDatabaseAway = faults.wasDatabaseAway
+  wasOutageSince = faults.wasOutageSince
 
   say(`Chaos with seed ${seed} for ${minutes} min`)
   const sparedMs = Math.min(SPARED_MAX_MS, minutes * 15_000)
@@ -143,6 +148,7 @@ async function run(): Promise<void> {
   await watchers.settle(LAST_VIEWS_LIMIT_MS)
   const checkingSince = performance.now()
   await checkAll(database, history, supplier.records, findings)
+  checkCoverage(findings, minutes)
   findings.count('ms that the checks took', Math.round(performance.now() - checkingSince))
   findings.count('MB of memory at the end', Math.round(process.memoryUsage.rss() / 1e6))
   await Promise.all(processes.map((one) => one.stop()))
@@ -154,16 +160,12 @@ const UNSETTLED = `select orders.id::text, orders.status, orders.version, orders
   from orders left join graphile_worker._private_jobs as jobs on jobs.payload ->> 'orderId' = orders.id::text
   where orders.status in ('PENDING', 'AWAITING_RESTOCK')`
 
-/** A job that failed again and again under faults may be waiting for its next try: the deadline counts from there. */
-const LONGEST_WAIT = `select coalesce(max(extract(epoch from run_at - now())), 0)::float8 * 1000 as "waitMs"
-  from graphile_worker._private_jobs where run_at > now()`
-
 async function settleOrders(database: ChaosDatabase): Promise<void> {
   const isSettled = async () =>
     (await database.query(`select from (${UNSETTLED}) as open limit 1`)).length === 0
-  const [longest] = await database.query<{ waitMs: number }>(LONGEST_WAIT)
-  findings.count('ms of back-off at the end of all harm', Math.round(longest!.waitMs))
-  if (await eventually(isSettled, SETTLE_LIMIT_MS + longest!.waitMs)) return
+  // what failed again and again under faults may be waiting for its next try
+  const longestWaitMs = await checkWaits(database, findings)
+  if (await eventually(isSettled, SETTLE_LIMIT_MS + longestWaitMs)) return
   for (const row of await database.query<{ id: string }>(UNSETTLED)) {
     findings.violate('every order is final within its deadline', row.id, JSON.stringify(row))
   }

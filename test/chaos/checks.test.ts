@@ -112,6 +112,14 @@ function remember(): Remains {
   }
 }
 
+/** Statements that end an order as one that was given up. */
+function giveUp(reason: string, error: string): string {
+  return `update orders set failure_reason = '${reason}' where id = '${refused.id}';
+    update order_events set reason = '${reason}' where order_id = '${refused.id}' and version = 3;
+    insert into dead_letters (id, order_id, task, payload, error, attempts, created_at)
+    values (gen_random_uuid(), '${refused.id}', 'request-supplier', '{}', '${error}', 20, now())`
+}
+
 /** The names of the checks that find something. */
 async function check({ history, records }: Remains, statements = ''): Promise<string[]> {
   const findings = new Findings()
@@ -130,6 +138,10 @@ async function check({ history, records }: Remains, statements = ''): Promise<st
 
 test('find nothing where nothing is wrong', async () => {
   expect(await check(remember())).toEqual([])
+})
+
+test('let an order pass that was under way at 20 deaths of a worker', async () => {
+  expect(await check(remember(), giveUp('INTERNAL_ERROR', 'Its worker died 20 times'))).toEqual([])
 })
 
 describe('a fault in the database is found:', () => {
@@ -195,6 +207,16 @@ describe('a fault in the database is found:', () => {
       () => `update orders set failure_reason = 'SUPPLIER_UNREACHABLE' where id = '${refused.id}';
         update order_events set reason = 'SUPPLIER_UNREACHABLE' where order_id = '${refused.id}' and version = 3`,
       'what was given up is kept as a dead letter',
+    ],
+    [
+      'an order given up for its supplier',
+      () => giveUp('SUPPLIER_UNREACHABLE', 'HTTP 503'),
+      'no order is given up',
+    ],
+    [
+      'an order given up by an error',
+      () => giveUp('INTERNAL_ERROR', 'Connection terminated unexpectedly'),
+      'no order is given up',
     ],
     [
       'an order that never ends',

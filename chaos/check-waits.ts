@@ -1,0 +1,63 @@
+import type { Reader } from './checks.ts'
+import type { Findings } from './findings.ts'
+
+/** How patient the processes under test are told to be with their supplier. */
+export const SUPPLIER_SETTINGS = {
+  recheckDelayMs: 300,
+  retryBaseMs: 50,
+  timeoutMs: 500,
+  /**
+   * Of 14 kinds of harm, done to 40 % of the requests, 12 or 13 leave a try without an answer, at most 0.4 of all. So one
+   * call runs out of tries with a chance of 0.4^20 = 10^-8, and one of the 150,000 calls of an hour with one of 0.002.
+   */
+  attemptsMax: 20,
+}
+
+/** As the code has it, written out a second time: it is under test. */
+const RETRY_DELAY_MAX_MS = 60_000
+/** What the supplier asks for at most is 1 s; an open circuit waits for 10 s. */
+const RETRY_AFTER_MAX_MS = 10_000
+const DEATHS_UNSPREAD_MAX = 3
+const SPREAD_BASE_MS = 5_000
+const SPREAD_MAX_MS = 120_000
+/** Between the reading of the clock and the writing of a job. */
+const MARGIN_MS = 1_000
+
+type WaitingJob = { id: string; waitMs: number; task: string; deaths: number; supplierAttempts: number }
+
+const WAITING_JOBS = `select jobs.id::text, tasks.identifier as task, orders.supplier_attempts as "supplierAttempts",
+    extract(epoch from jobs.run_at - now())::float8 * 1000 as "waitMs",
+    coalesce((jobs.flags ->> 'deaths')::int, 0) as deaths, jobs.attempts, left(jobs.last_error, 300) as "lastError"
+  from graphile_worker._private_jobs as jobs
+  join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
+  join orders on orders.id::text = jobs.payload ->> 'orderId'
+  where jobs.run_at > now()`
+
+/**
+ * A job waits for its supplier, or because its workers died too often, and no longer than the settings have it: one that
+ * was put off for another reason would only be waited for.
+ *
+ * @returns the longest wait that is right, in milliseconds: the deadline counts from its end
+ */
+export async function checkWaits(database: Reader, findings: Findings): Promise<number> {
+  let longestMs = 0
+  for (const job of await database.query<WaitingJob>(WAITING_JOBS)) {
+    const longestRightMs = waitMaxMs(job)
+    if (job.waitMs > longestRightMs + MARGIN_MS) {
+      const detail = `${JSON.stringify(job)}, at most ${longestRightMs} ms`
+      findings.violate('no job is put off for longer than it should', job.id, detail)
+    }
+    longestMs = Math.max(longestMs, Math.min(job.waitMs, longestRightMs))
+  }
+  findings.count('ms of back-off at the end of all harm', Math.round(longestMs))
+  return longestMs
+}
+
+function waitMaxMs({ task, deaths, supplierAttempts }: WaitingJob): number {
+  const { recheckDelayMs, retryBaseMs } = SUPPLIER_SETTINGS
+  const retryMs = Math.min(RETRY_DELAY_MAX_MS, retryBaseMs * 2 ** (supplierAttempts - 1)) + RETRY_AFTER_MAX_MS
+  const supplierMs =
+    task === 'reserve-inventory' ? 0 : Math.max(recheckDelayMs, supplierAttempts > 0 ? retryMs : 0)
+  const spreadMs = Math.min(SPREAD_MAX_MS, SPREAD_BASE_MS * 2 ** (deaths - DEATHS_UNSPREAD_MAX - 1))
+  return Math.max(supplierMs, deaths > DEATHS_UNSPREAD_MAX ? spreadMs : 0)
+}
