@@ -4,7 +4,7 @@ import { HOUSEKEEPING } from './gaps.ts'
 /** Drawn so often, each kind of fault meets something to harm. */
 const DRAWN_MIN = 3
 /** What a run is there to check. */
-const CHECKED = ['orders', 'views', 'adjustments done', 'decisions made again']
+const CHECKED = ['orders', 'views', 'adjustments done', 'decisions made again', 'looks at what jobs wait for']
 /** In three minutes 14 to 27 gaps of the flow of orders were hit; half of the least is no longer bad luck. */
 const GAPS_HIT_MIN = 7
 const GAPS_MINUTES_MIN = 3

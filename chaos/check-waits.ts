@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reader } from './checks.ts'
 import type { Findings } from './findings.ts'
 
@@ -7,10 +8,11 @@ export const SUPPLIER_SETTINGS = {
   retryBaseMs: 50,
   timeoutMs: 500,
   /**
-   * Of 14 kinds of harm, done to 40 % of the requests, 12 or 13 leave a try without an answer, at most 0.4 of all. So one
-   * call runs out of tries with a chance of 0.4^20 = 10^-8, and one of the 150,000 calls of an hour with one of 0.002.
+   * Of 14 kinds of harm, done to 40 % of the requests, 12 or 13 leave a try without an answer, at most 0.4 of all. On a
+   * busy machine answers come too late as well, and processes that were frozen find theirs timed out: say 0.6. So one of
+   * the 150,000 calls of an hour runs out of tries with a chance of 150,000 × 0.6^30 = 0.03.
    */
-  attemptsMax: 20,
+  attemptsMax: 30,
 }
 
 /** As the code has it, written out a second time: it is under test. */
@@ -22,6 +24,7 @@ const SPREAD_BASE_MS = 5_000
 const SPREAD_MAX_MS = 120_000
 /** Between the reading of the clock and the writing of a job. */
 const MARGIN_MS = 1_000
+const LOOK_INTERVAL_MS = 3_000
 
 type WaitingJob = { id: string; waitMs: number; task: string; deaths: number; supplierAttempts: number }
 
@@ -41,6 +44,7 @@ const WAITING_JOBS = `select jobs.id::text, tasks.identifier as task, orders.sup
  */
 export async function checkWaits(database: Reader, findings: Findings): Promise<number> {
   let longestMs = 0
+  findings.count('looks at what jobs wait for')
   for (const job of await database.query<WaitingJob>(WAITING_JOBS)) {
     const longestRightMs = waitMaxMs(job)
     if (job.waitMs > longestRightMs + MARGIN_MS) {
@@ -49,8 +53,25 @@ export async function checkWaits(database: Reader, findings: Findings): Promise<
     }
     longestMs = Math.max(longestMs, Math.min(job.waitMs, longestRightMs))
   }
-  findings.count('ms of back-off at the end of all harm', Math.round(longestMs))
   return longestMs
+}
+
+/** Checks it again and again, whenever the database can be asked, until it is stopped. */
+export function startWaitChecks(database: Reader, findings: Findings): { stop: () => Promise<void> } {
+  const stopping = new AbortController()
+  const look = async () => {
+    while (!stopping.signal.aborted) {
+      await checkWaits(database, findings).catch(() => {})
+      await sleep(LOOK_INTERVAL_MS, undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  }
+  const looking = look()
+  return {
+    stop: async () => {
+      stopping.abort()
+      await looking
+    },
+  }
 }
 
 function waitMaxMs({ task, deaths, supplierAttempts }: WaitingJob): number {

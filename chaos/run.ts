@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
 import { checkCoverage } from './check-coverage.ts'
-import { checkWaits, SUPPLIER_SETTINGS } from './check-waits.ts'
+import { checkWaits, SUPPLIER_SETTINGS, startWaitChecks } from './check-waits.ts'
 import { checkAll } from './checks.ts'
 import { STOCK, startClients } from './clients.ts'
 import { type ChaosDatabase, startDatabase } from './database.ts'
@@ -127,6 +127,8 @@ async function run(): Promise<void> {
   wasDatabaseAway = faults.wasDatabaseAway
   wasOutageSince = faults.wasOutageSince
 
+  const waitChecks = startWaitChecks(database, findings)
+  undos.push(waitChecks.stop)
   say(`Chaos with seed ${seed} for ${minutes} min`)
   const sparedMs = Math.min(SPARED_MAX_MS, minutes * 15_000)
   await sleep(minutes * 60_000 - sparedMs, undefined, { signal: interrupted.signal })
@@ -135,6 +137,7 @@ async function run(): Promise<void> {
 
   say('Letting everything settle')
   await faults.stop()
+  await waitChecks.stop()
   supplier.behave()
   await clients.stop()
   const settlingSince = performance.now()
@@ -165,6 +168,7 @@ async function settleOrders(database: ChaosDatabase): Promise<void> {
     (await database.query(`select from (${UNSETTLED}) as open limit 1`)).length === 0
   // what failed again and again under faults may be waiting for its next try
   const longestWaitMs = await checkWaits(database, findings)
+  findings.count('ms of back-off at the end of all harm', Math.round(longestWaitMs))
   if (await eventually(isSettled, SETTLE_LIMIT_MS + longestWaitMs)) return
   for (const row of await database.query<{ id: string }>(UNSETTLED)) {
     findings.violate('every order is final within its deadline', row.id, JSON.stringify(row))

@@ -7,8 +7,9 @@ import type { Tap } from './tcp-proxy.ts'
  * A gap is named for the steps on its sides: `lock-orders → lock-stock` within a transaction, `… → insert-orders` before
  * a statement that is its own transaction, `insert-orders → …` where that is committed and its reply under way.
  *
- * Statements that are sent before the reply to the one before has come are one step: they share a piece, so that none
- * of them would pass without the others. A gap before it has the name of its first, one after it that of its last.
+ * Statements that are sent before the reply to the one before has come are one step: most often they share a piece, so
+ * that none of them would pass without the others. The gap before it has the name of its first, the one after it that of
+ * its last.
  *
  * @param survives is called in each gap, before what follows it has passed; false breaks the connection there
  */

@@ -8,6 +8,7 @@ const ENOUGH = {
   views: 1,
   'adjustments done': 1,
   'decisions made again': 1,
+  'looks at what jobs wait for': 1,
   'drawn: connections cut': 3,
   'fault: connections cut': 1,
   'drawn: connections refused': 2,
@@ -38,7 +39,7 @@ test('finds a kind of fault that never met anything', () => {
   expect(check({ 'fault: connections cut': 0 }, 1)).toEqual(['each kind of fault takes effect'])
 })
 
-test.each(['orders', 'views', 'adjustments done', 'decisions made again'])(
+test.each(['orders', 'views', 'adjustments done', 'decisions made again', 'looks at what jobs wait for'])(
   'finds a run with nothing of what is checked: %s',
   (what) => {
     expect(check({ [what]: 0 }, 1)).toEqual(['there is something to check'])
