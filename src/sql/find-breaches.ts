@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import type { QueryConfig } from 'pg'
 import type { Queryable } from './statement.ts'
 
-/** An invariant that does not hold, for what, and what was found. */
-export type Breach = { invariant: string; subject: string; detail: string }
+/** An invariant that does not hold, for what, what was found, and how it came about: null where that cannot be told. */
+export type Breach = { invariant: string; subject: string; detail: string; cause: string | null }
 
 const text = await readFile(new URL('invariants.sql', import.meta.url), 'utf8')
 

@@ -50,7 +50,7 @@ export async function checkNextInvariant(
   if (breaches.length > 0) {
     const examples = breaches
       .slice(0, LOGGED_BREACHES_MAX)
-      .map(({ subject, detail }) => ({ subject, detail }))
+      .map(({ subject, detail, cause }) => ({ subject, detail, cause }))
     app.logger.error({ invariant, breaches: breaches.length, examples }, 'an invariant does not hold')
   }
   return { invariant, breaches }

@@ -27,94 +27,110 @@ test('all hold on a database that only use-cases have written', async () => {
   expect(await findBreaches(test_.app.pool)).toEqual([])
 })
 
-// each does by hand what no use-case can, and the check has to name it
-const corruptions: [string, () => string, string][] = [
+// each does by hand what no use-case can, and the check has to name it, and its cause where it can be told
+const corruptions: [string, () => string, string, string | null][] = [
   [
     'stock without a movement',
     () => `update inventory_items set available = available + 1`,
     'available is the sum of the movements',
+    'the counter was changed by +1 without a movement',
   ],
   [
     'a movement without its stock',
     () => `delete from inventory_movements where type = 'RECEIPT'`,
     'available is the sum of the movements',
+    'the ledger was changed: a movement was altered or is missing at movement 2 or before it; the counter is what the last says',
   ],
   [
     'a reserved count that is off',
     () => `update inventory_items set reserved = reserved + 1`,
     'reserved is the sum of the reserved orders',
+    'the counter alone was changed, by +1',
   ],
   [
     'a quantity after that is off',
     () => `update inventory_movements set available_after = available_after + 1 where type = 'RECEIPT'`,
     'each movement follows from the one before',
+    'its available_after was altered by +1',
   ],
   [
     'a reserved order without its reservation',
     () => `delete from inventory_movements where order_id = '${reservedId}'`,
     'a reserved order has its one reservation, and no other has any',
+    'its reservation was deleted',
   ],
   [
     'a reservation of an order that is not reserved',
     () => `update orders set status = 'PENDING' where id = '${reservedId}'`,
     'a reserved order has its one reservation, and no other has any',
+    'its status was changed without an event',
   ],
   [
     'a reservation of another quantity',
     () => `update orders set qty = 3 where id = '${reservedId}'`,
     'a reservation takes what its order wants, of its SKU',
+    'the ledger follows at movement 2: the order was changed',
   ],
   [
     'a receipt of another quantity',
     () => `update inventory_movements set delta = delta + 1 where type = 'SUPPLIER_RECEIPT'`,
     "a supplier's receipt brings what its order wants, of its SKU",
+    'movement 3 was altered',
   ],
   [
     'an open order without a job',
     () => `delete from graphile_worker._private_jobs where payload ->> 'orderId' = '${openId}'`,
     'an order that is not final has the job that brings it on',
+    'its job is lost',
   ],
   [
     'an open order with an out-of-date job alone',
     () => `update graphile_worker._private_jobs set payload = json_build_object('orderId', '${openId}', 'step', 7)
       where payload ->> 'orderId' = '${openId}'`,
     'an order that is not final has the job that brings it on',
+    'its job is lost; there is one of another step',
   ],
   [
     'a key without its order',
     () => `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), now())`,
     'an idempotency key has its order',
+    null,
   ],
   [
     'a version without an event',
     () => `update orders set version = version + 1 where id = '${openId}'`,
     "events number an order's version",
+    'the version was changed without an event, or the last event was deleted',
   ],
   [
     'an order without events',
     () => `delete from order_events where order_id = '${openId}'`,
     "events number an order's version",
+    'its events were deleted',
   ],
   [
     'a state that no event says',
     () => `update orders set status = 'AWAITING_RESTOCK' where id = '${openId}'`,
     'the last event says where the order is',
+    'the order was changed without an event',
   ],
   [
     'a gap in the history',
     () =>
       `update order_events set from_status = 'AWAITING_RESTOCK' where order_id = '${reservedId}' and version = 2`,
     'each event starts where the one before ended',
+    'it or the one before was altered',
   ],
   [
     'an order of no item',
     () => `update orders set sku = 'B' where id = '${openId}'`,
     "an order's SKU exists",
+    null,
   ],
 ]
 
 describe('finds', () => {
-  test.each(corruptions)('%s', async (_name, corrupt, invariant) => {
+  test.each(corruptions)('%s', async (_name, corrupt, invariant, cause) => {
     const client = await test_.app.pool.connect()
     await client.query('begin')
     await client.query(corrupt())
@@ -124,6 +140,7 @@ describe('finds', () => {
     client.release()
     expect(ofOne).not.toEqual([])
     expect(ofOne).toEqual(breaches.filter((breach) => breach.invariant === invariant))
+    expect(ofOne.map((breach) => breach.cause)).toEqual([cause])
     expect(INVARIANTS).toContain(invariant)
   })
 })

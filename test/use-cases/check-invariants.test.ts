@@ -51,7 +51,17 @@ describe('the check that runs by itself', () => {
     for (const _ of INVARIANTS) await checkNextInvariant(test_.app, HOUR_MS)
     expect(error.mock.calls).toEqual([
       [
-        { invariant: AVAILABLE, breaches: 1, examples: [{ subject: 'A', detail: 'available 8, ledger 5' }] },
+        {
+          invariant: AVAILABLE,
+          breaches: 1,
+          examples: [
+            {
+              subject: 'A',
+              detail: 'available 8, ledger 5',
+              cause: 'the counter was changed by +3 without a movement',
+            },
+          ],
+        },
         'an invariant does not hold',
       ],
     ])
