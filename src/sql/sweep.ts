@@ -1,4 +1,3 @@
-import type { Job } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import { ORDER_COLUMNS, prepare, type Queryable } from './statement.ts'
 
@@ -19,32 +18,35 @@ const tryLock = prepare<{ locked: boolean }>(
 )
 
 /**
- * Orders that are not final, that nobody has touched for `untouchedMs`, and whose next job does not exist; oldest first.
- * A job for an earlier step of theirs counts for nothing: it will find that it is out of date, and end.
+ * Orders that are not final and whose next job does not exist; oldest first. A job for an earlier step of theirs counts
+ * for nothing: it will find that it is out of date, and end.
+ *
+ * A healthy order is never among them: whatever brings it on enqueues its next job in the same transaction, a job ends
+ * after that was committed, and one statement sees one moment.
  */
-export function findOrphanedOrders(on: Queryable, untouchedMs: number, limit: number): Promise<Order[]> {
-  return findOrphaned(on, [untouchedMs, limit])
+export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[]> {
+  return findOrphaned(on, [limit])
 }
 
 const findOrphaned = prepare<Order>(
   'find-orphaned-orders',
   `select ${ORDER_COLUMNS} from orders
   where status in ('PENDING', 'AWAITING_RESTOCK')
-    and updated_at < now() - $1::float8 * interval '1 ms'
     -- as nextJob has it: the job of a supplier's step carries its number, that of a PENDING order none
     and not exists (
       select from graphile_worker._private_jobs as jobs
       where jobs.payload ->> 'orderId' = orders.id::text
+        and not coalesce(jobs.flags ? 'aside', false)
         and coalesce(jobs.payload ->> 'step', '') = case orders.status when 'PENDING' then '' else orders.supplier_step::text end
     )
   order by id
-  limit $2`,
+  limit $1`,
 )
 
 /** A job that will not run again by itself: it has used up its attempts, and nobody holds it. */
-export type DeadJob = Job & { id: string; attempts: number; error: string | null }
+export type DeadJob = { id: string; task: string; payload: unknown; attempts: number; error: string | null }
 
-/** Dead jobs, oldest first, locked until the transaction ends. */
+/** Dead jobs that are not put aside, oldest first, locked until the transaction ends. */
 export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
   return lockDead(on, [limit])
 }
@@ -55,9 +57,21 @@ const lockDead = prepare<DeadJob>(
   from graphile_worker._private_jobs as jobs
   join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
   where jobs.attempts >= jobs.max_attempts and jobs.locked_at is null
+    and not coalesce(jobs.flags ? 'aside', false)
   order by jobs.id
   limit $1
   for update of jobs skip locked`,
+)
+
+/** Marks dead jobs that nobody can make sense of: they stay to be looked at, and are not found again. */
+export async function putDeadJobsAside(on: Queryable, jobIds: readonly string[]): Promise<void> {
+  if (jobIds.length > 0) await putAside(on, [jobIds])
+}
+
+const putAside = prepare(
+  'put-dead-jobs-aside',
+  `update graphile_worker._private_jobs set flags = coalesce(flags, '{}') || '{"aside": true}'
+  where id = any ($1::bigint[])`,
 )
 
 /** Takes jobs out of the queue. */
@@ -67,20 +81,16 @@ export async function removeJobs(on: Queryable, jobIds: readonly string[]): Prom
 
 const remove = prepare('remove-jobs', 'select count(*) from graphile_worker.complete_jobs($1::bigint[])')
 
-/** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns how many */
-export async function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Promise<number> {
-  const [row] = await deleteKeys(on, [ageMs, limit])
-  return row!.deleted
+/** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns those */
+export function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Promise<{ key: string }[]> {
+  return deleteKeys(on, [ageMs, limit])
 }
 
-const deleteKeys = prepare<{ deleted: number }>(
+const deleteKeys = prepare<{ key: string }>(
   'delete-old-keys',
-  `with old as (
-    delete from idempotency_keys where (caller, key) in (
-      select caller, key from idempotency_keys
-      where created_at < now() - $1::float8 * interval '1 ms' order by created_at limit $2
-    )
-    returning caller
+  `delete from idempotency_keys where (caller, key) in (
+    select caller, key from idempotency_keys
+    where created_at < now() - $1::float8 * interval '1 ms' order by created_at limit $2
   )
-  select count(*)::int as deleted from old`,
+  returning key`,
 )

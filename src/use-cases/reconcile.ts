@@ -42,9 +42,9 @@ export async function reconcile(app: App, { repair }: { repair: boolean }): Prom
     }
     return done
   })
-  const swept = await sweep(app, { untouchedMs: 0 })
-  if (swept && swept.requeued > 0) repairs.push(`${swept.requeued} orders without a job got one`)
-  if (swept && swept.buried > 0)
-    repairs.push(`${swept.buried} dead jobs ended their orders, each with a dead letter`)
+  const swept = await sweep(app)
+  if (swept.requeued.length > 0) repairs.push(`${swept.requeued.length} orders without a job got one`)
+  if (swept.buried.length > 0)
+    repairs.push(`${swept.buried.length} dead jobs ended their orders, each with a dead letter`)
   return { breaches, repairs, left: await checkInvariants(app) }
 }

@@ -1,51 +1,142 @@
+import { z } from 'zod'
 import type { App } from '../app.ts'
-import { inTransaction } from '../database/transaction.ts'
+import { inTransaction, type Tx } from '../database/transaction.ts'
+import { isUnavailable } from '../database/unavailable.ts'
+import type { DeadLetter } from '../domain/dead-letter.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
 import { addJobs } from '../sql/add-jobs.ts'
-import { deleteOldKeys, findOrphanedOrders, lockDeadJobs, removeJobs, tryLockSweep } from '../sql/sweep.ts'
+import {
+  type DeadJob,
+  deleteOldKeys,
+  findOrphanedOrders,
+  lockDeadJobs,
+  putDeadJobsAside,
+  removeJobs,
+  tryLockSweep,
+} from '../sql/sweep.ts'
 import { failOrdersIn } from './fail-orders.ts'
 
-/** The longest that a healthy order goes untouched without a job: none at all, but for a transaction under way. */
-const UNTOUCHED_MS = 30_000
 /** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
 const KEY_AGE_MS = 48 * 3_600_000
-/** One sweep's work is one short transaction; what is left waits for the next. */
+/** One short transaction's work; there are as many as it takes. */
 const BATCH_MAX = 1_000
+/** A worker sweeps between two beats, and counts as dead after 8 s without one. What is left waits for the next sweep. */
+const TIME_MAX_MS = 2_000
+/** Enough of a payload to see whose it is. */
+const LOGGED_PAYLOAD_MAX = 200
 
 /** What a sweep mended. */
-export type SweepResult = { requeued: number; buried: number; keysDeleted: number }
+export type SweepResult = {
+  /** Orders that got a job. */
+  requeued: string[]
+  /** Orders of dead jobs that were taken out of the queue: each has ended, unless it no longer waited for its job. */
+  buried: string[]
+  /** Dead jobs that no order can be told from. */
+  setAside: string[]
+  keysDeleted: number
+  /** Another process sweeps at this moment: what it has mended is not among these. */
+  isElsewhere: boolean
+  /** What could not be done, and why. */
+  failures: string[]
+}
+
+const orderId = z.uuid()
+/** A dead job as `Job` has it. */
+const known = z.union([
+  z.object({ task: z.literal('reserve-inventory'), payload: z.object({ orderId }) }),
+  z.object({
+    task: z.enum(['request-supplier', 'check-supplier-status']),
+    payload: z.object({ orderId, step: z.int().positive() }),
+  }),
+])
 
 /**
  * Mends what a crash at the worst moment can leave: gives orders that should have a job and have none a job, ends
- * orders whose job is dead, and forgets old idempotency keys. One process at a time; a repeat is harmless.
+ * orders whose job is dead, and forgets old idempotency keys. Each in transactions of its own, so that one that fails
+ * does not stop the others. One process at a time; a repeat is harmless.
  *
- * @returns what was mended; null when another process sweeps at this moment
+ * @param timeMaxMs after this no further batch is begun
+ * @throws when the database is away
  */
-export async function sweep(app: App, { untouchedMs = UNTOUCHED_MS } = {}): Promise<SweepResult | null> {
-  const result = await inTransaction(app, 'sweep', async (tx) => {
-    if (!(await tryLockSweep(tx))) return null
-    const orphans = await findOrphanedOrders(tx, untouchedMs, BATCH_MAX)
-    await addJobs(
-      tx,
-      orphans.flatMap((order) => nextJob(order) ?? []),
-      JOB_ATTEMPTS_MAX,
-    )
+export async function sweep(app: App, { timeMaxMs = TIME_MAX_MS } = {}): Promise<SweepResult> {
+  const endsAtMs = performance.now() + timeMaxMs
+  const failures: string[] = []
+  let isElsewhere = false
 
-    const dead = await lockDeadJobs(tx, BATCH_MAX)
-    const failures = dead.map(({ id: _id, ...job }) => ({
-      orderId: job.payload.orderId,
-      deadLetter: { ...job, error: job.error ?? 'The process ended during the last attempt' },
-    }))
-    await failOrdersIn(app, tx, failures)
-    await removeJobs(
-      tx,
-      dead.map((job) => job.id),
-    )
+  /** Does `work`, which returns what it has found, until it finds less than a batch. */
+  async function repeat<Item>(name: string, work: (tx: Tx) => Promise<Item[]>): Promise<Item[]> {
+    const done: Item[] = []
+    try {
+      let isMore = !isElsewhere
+      while (isMore) {
+        const batch = await inTransaction(app, name, async (tx) =>
+          (await tryLockSweep(tx)) ? work(tx) : null,
+        )
+        isElsewhere = batch === null
+        done.push(...(batch ?? []))
+        isMore = batch?.length === BATCH_MAX && performance.now() < endsAtMs
+      }
+    } catch (error) {
+      if (isUnavailable(error)) throw error
+      app.logger.error({ err: error, step: name }, 'a part of the sweep failed')
+      failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
+    }
+    return done
+  }
 
-    const keysDeleted = await deleteOldKeys(tx, KEY_AGE_MS, BATCH_MAX)
-    return { requeued: orphans.length, buried: dead.length, keysDeleted }
+  const requeued = await repeat('sweep-orphans', requeueOrphans)
+  const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(app, tx))
+  const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, BATCH_MAX))
+
+  const buried = dead.flatMap(({ orderId }) => orderId ?? [])
+  const aside = dead.filter((job) => job.orderId === null)
+  if (aside.length > 0) {
+    const jobs = aside.map(({ id, task, payload }) => {
+      return { id, task, payload: JSON.stringify(payload).slice(0, LOGGED_PAYLOAD_MAX) }
+    })
+    app.logger.error({ jobs }, 'put aside dead jobs that no order can be told from: see graphile_worker.jobs')
+  }
+  if (requeued.length > 0 || buried.length > 0) {
+    app.logger.warn({ requeued: requeued.length, buried: buried.length }, 'swept up after a crash')
+  }
+  const setAside = aside.map(({ id }) => id)
+  return { requeued, buried, setAside, keysDeleted: keys.length, isElsewhere, failures }
+}
+
+async function requeueOrphans(tx: Tx): Promise<string[]> {
+  const orphans = await findOrphanedOrders(tx, BATCH_MAX)
+  await addJobs(
+    tx,
+    orphans.flatMap((order) => nextJob(order) ?? []),
+    JOB_ATTEMPTS_MAX,
+  )
+  return orphans.map(({ id }) => id)
+}
+
+/** @returns dead jobs, each with the order that it ended, or null where it was put aside */
+async function buryDeadJobs(app: App, tx: Tx): Promise<(DeadJob & { orderId: string | null })[]> {
+  const jobs = (await lockDeadJobs(tx, BATCH_MAX)).map((job) => ({
+    ...job,
+    known: known.safeParse(job).data,
+  }))
+  const failures = jobs.flatMap(({ known, attempts, error }) => {
+    if (!known) return []
+    const deadLetter: DeadLetter = {
+      ...known,
+      attempts,
+      error: error ?? 'The process ended during the last attempt',
+    }
+    return [{ orderId: known.payload.orderId, deadLetter }]
   })
-  if (result && (result.requeued > 0 || result.buried > 0)) app.logger.warn(result, 'swept up after a crash')
-  return result
+  await failOrdersIn(app, tx, failures)
+  await removeJobs(
+    tx,
+    jobs.filter(({ known }) => known).map(({ id }) => id),
+  )
+  await putDeadJobsAside(
+    tx,
+    jobs.filter(({ known }) => !known).map(({ id }) => id),
+  )
+  return jobs.map(({ known, ...job }) => ({ ...job, orderId: known?.payload.orderId ?? null }))
 }

@@ -1,0 +1,217 @@
+import { HttpResponse } from 'msw'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { tryLockSweep } from '../../src/sql/sweep.ts'
+import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
+import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
+import { sweep } from '../../src/use-cases/sweep.ts'
+import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { playSupplier } from '../support/supplier.ts'
+
+const supplier = playSupplier()
+let test_: TestApp
+beforeAll(async () => {
+  supplier.start()
+  test_ = await createTestApp()
+  await seed(test_.app).item({ sku: 'A', available: 10 })
+})
+afterAll(async () => {
+  expect(await findBreaches(test_.app.pool)).toEqual([])
+  await test_.close()
+  supplier.stop()
+})
+
+const find = (id: string) =>
+  test_.app.prisma.order.findUniqueOrThrow({ where: { id }, include: { deadLetters: true } })
+
+const dropJobsOf = (id: string) =>
+  test_.app.pool.query(`delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1`, [id])
+
+describe('the sweeper', () => {
+  test('gives each order that lost its job the job that its state asks for, and leaves those that have one alone', async () => {
+    const { id: pending } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    const { id: awaiting } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    const { id: accepted } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    await reserveInventory(test_.app, [awaiting, accepted])
+    await settleSupplierOutcomes(test_.app, [
+      { orderId: accepted, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+    ])
+    for (const id of [pending, awaiting, accepted]) await dropJobsOf(id)
+    const { id: healthy } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [pending, awaiting, accepted] })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
+    const { rows } = await test_.app.pool.query(
+      `select identifier as task, payload from graphile_worker._private_jobs as jobs
+      join graphile_worker._private_tasks as tasks on tasks.id = task_id
+      where payload ->> 'orderId' = any ($1)`,
+      [[pending, awaiting, accepted, healthy]],
+    )
+    expect(rows).toHaveLength(4)
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        { task: 'reserve-inventory', payload: { orderId: pending } },
+        { task: 'request-supplier', payload: { orderId: awaiting, step: 1 } },
+        { task: 'check-supplier-status', payload: { orderId: accepted, step: 2 } },
+        { task: 'reserve-inventory', payload: { orderId: healthy } },
+      ]),
+    )
+  })
+
+  test('is not deceived by an out-of-date job: an order that lost its current one gets it', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    await reserveInventory(test_.app, [id])
+    await settleSupplierOutcomes(test_.app, [
+      { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+    ])
+    const jobs = async () => {
+      const { rows } = await test_.app.pool.query(
+        `select payload ->> 'step' as step from graphile_worker._private_jobs where payload ->> 'orderId' = $1 order by id`,
+        [id],
+      )
+      return rows.map((row) => row.step)
+    }
+    // those of reserving and of the first step have not ended yet
+    expect(await jobs()).toEqual([null, '1', '2'])
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
+    await test_.app.pool.query(
+      `delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1 and payload ->> 'step' = '2'`,
+      [id],
+    )
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [id] })
+    expect(await jobs()).toEqual([null, '1', '2'])
+  })
+
+  test('buries a job that died on its last attempt: its order ends, with a dead letter', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await test_.app.pool.query(
+      `update graphile_worker._private_jobs set attempts = max_attempts, last_error = 'gone' where payload ->> 'orderId' = $1`,
+      [id],
+    )
+    expect(await sweep(test_.app)).toMatchObject({ buried: [id] })
+    const order = await find(id)
+    expect(order).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
+    expect(order.deadLetters).toMatchObject([{ task: 'reserve-inventory', error: 'gone', attempts: 8 }])
+    expect(await sweep(test_.app)).toMatchObject({ buried: [] })
+  })
+
+  test('forgets idempotency keys after two days, and not after one', async () => {
+    const insert = `insert into idempotency_keys select 'c', $1, id, now() - $2::interval from orders limit 1`
+    await test_.app.pool.query(insert, ['old', '49 hours'])
+    await test_.app.pool.query(insert, ['young', '25 hours'])
+    expect(await sweep(test_.app)).toMatchObject({ keysDeleted: 1 })
+    expect(await test_.app.prisma.idempotencyKey.findMany({ select: { key: true } })).toEqual([
+      { key: 'young' },
+    ])
+  })
+
+  test('puts a dead job aside that no order can be told from, says so once, and goes on with the others', async () => {
+    const error = vi.spyOn(test_.app.logger, 'error')
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    const { id: stepless } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await dropJobsOf(stepless)
+    for (const payload of [{ orderId: 'abc' }, { orderId: stepless }, [], 7]) {
+      await test_.app.pool.query(`select graphile_worker.add_job('request-supplier', $1::json)`, [
+        JSON.stringify(payload),
+      ])
+    }
+    await test_.app.pool.query(`update graphile_worker._private_jobs set attempts = max_attempts`)
+    expect(await findBreaches(test_.app.pool)).toEqual([])
+    const swept = await sweep(test_.app)
+    expect(swept).toMatchObject({ buried: expect.arrayContaining([id]), failures: [] })
+    expect(swept.setAside).toHaveLength(4)
+    expect(error).toHaveBeenCalledOnce()
+    expect(JSON.stringify(error.mock.calls)).toContain('abc')
+    // a job that is put aside brings nobody on
+    expect(await sweep(test_.app)).toMatchObject({ buried: [], setAside: [], requeued: [stepless] })
+    expect(error).toHaveBeenCalledOnce()
+    error.mockRestore()
+  })
+
+  test('does what it can where a part of it fails', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await dropJobsOf(id)
+    const { id: dead } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await test_.app.pool.query(
+      `update graphile_worker._private_jobs set attempts = max_attempts where payload ->> 'orderId' = $1`,
+      [dead],
+    )
+    await test_.app.pool.query(
+      `insert into idempotency_keys select 'c', 'old', id, now() - interval '49 hours' from orders limit 1`,
+    )
+    await test_.app.pool.query('alter table dead_letters rename to elsewhere')
+    const swept = await sweep(test_.app)
+    await test_.app.pool.query('alter table elsewhere rename to dead_letters')
+    expect(swept).toMatchObject({ requeued: [id], buried: [], keysDeleted: 1 })
+    expect(swept.failures).toEqual([expect.stringContaining('dead_letters')])
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [dead], failures: [] })
+  })
+
+  test('does more than a batch, in transactions of a batch each, and stops when its time is over', async () => {
+    const insert = `insert into idempotency_keys
+      select 'c', 'batch ' || turn, orders.id, now() - interval '49 hours'
+      from (select id from orders limit 1) as orders, generate_series(1, 2500) as turn`
+    await test_.app.pool.query(insert)
+    expect(await sweep(test_.app, { timeMaxMs: 0 })).toMatchObject({ keysDeleted: 1_000 })
+    const run = vi.spyOn(test_.app, 'onTransaction')
+    expect(await sweep(test_.app)).toMatchObject({ keysDeleted: 1_500 })
+    expect(run.mock.calls.filter(([{ name }]) => name === 'sweep-old-keys')).toHaveLength(2)
+    run.mockRestore()
+  })
+
+  test('leaves the work to another process that is at it, and says so', async () => {
+    const client = await test_.app.pool.connect()
+    await client.query('begin')
+    expect(await tryLockSweep(client)).toBe(true)
+    expect(await sweep(test_.app)).toMatchObject({ isElsewhere: true, requeued: [], buried: [] })
+    await client.query('rollback')
+    client.release()
+    expect(await sweep(test_.app)).toMatchObject({ isElsewhere: false })
+  })
+})
+
+test('a sweep in the middle of load gives no order a second job: each has its own at any moment', async () => {
+  const loaded = await createTestApp()
+  await seed(loaded.app).item({ sku: 'L', available: 150 })
+  supplier.follow({
+    reserve: (orderId) =>
+      orderId.endsWith('0') ? HttpResponse.error() : { accepted: true, ref: `ref-${orderId}` },
+    status: (ref) => ({ status: ref.endsWith('1') ? 'delayed' : 'ok' }),
+  })
+  const worker = await startTestWorker(loaded)
+  let isPlacing = true
+  const place = async () => {
+    for (let turn = 0; turn < 100; turn++) await seed(loaded.app).order({ sku: 'L', qty: 1 })
+  }
+  const retry = async () => {
+    while (isPlacing) {
+      const letters = await loaded.app.prisma.deadLetter.findMany({ where: { retriedAt: null }, take: 100 })
+      await retryDeadLetters(
+        loaded.app,
+        letters.map(({ id }) => id),
+      )
+    }
+  }
+  const placed = Promise.all(Array.from({ length: 5 }, place)).finally(() => {
+    isPlacing = false
+  })
+  const retried = retry()
+  let sweeps = 0
+  for (; isPlacing; sweeps++) {
+    expect(await sweep(loaded.app)).toMatchObject({ requeued: [], buried: [], failures: [] })
+  }
+  await Promise.all([placed, retried])
+  expect(sweeps).toBeGreaterThan(5)
+  await eventually(async () => {
+    expect(await sweep(loaded.app)).toMatchObject({ requeued: [], buried: [], failures: [] })
+    return (
+      (await loaded.app.prisma.order.count({
+        where: { status: { in: ['PENDING', 'AWAITING_RESTOCK'] } },
+      })) === 0
+    )
+  })
+  await worker.stop()
+  expect(await loaded.app.prisma.deadLetter.count({ where: { retriedAt: { not: null } } })).toBeGreaterThan(0)
+  expect(await findBreaches(loaded.app.pool)).toEqual([])
+  await loaded.close()
+})
