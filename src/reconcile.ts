@@ -1,23 +1,49 @@
 import { readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
+import { isUnavailable } from './database/unavailable.ts'
 import { createLogger } from './observability/logger.ts'
+import type { Breach } from './sql/find-breaches.ts'
 import { reconcile } from './use-cases/reconcile.ts'
 
-// `npm run reconcile [-- --repair]`: checks every invariant of the database at DATABASE_URL and prints each breach.
-// Exit code 0 when all hold (after repair, where asked for), 1 when not.
+// `npm run reconcile [-- --repair]`: checks every invariant of the database at DATABASE_URL and prints each breach, with
+// its cause where it can be told. Exit code 0 when all hold (after repair, where asked for), 1 when not, 2 when that
+// could not be found out.
 
 const { databaseUrl, supplierPolicy } = readConfigOrExit()
-if (!databaseUrl) {
-  process.stderr.write('DATABASE_URL is not set: which database is to be checked?\n')
-  process.exit(1)
-}
+if (!databaseUrl) giveUp('DATABASE_URL is not set: which database is to be checked?')
 const repair = process.argv.includes('--repair')
-const { app, close } = await createApp({ databaseUrl, logger: createLogger('warn'), supplierPolicy })
-const { breaches, repairs, left } = await reconcile(app, { repair })
-await close()
+const { breaches, repairs, failures, left } = await run(databaseUrl).catch((error: unknown) => {
+  const text = error instanceof Error ? error.message || String((error as { code?: unknown }).code) : error
+  return giveUp(
+    isUnavailable(error)
+      ? `The database at DATABASE_URL cannot be reached: ${text}`
+      : `The database at DATABASE_URL cannot be checked: ${text}`,
+  )
+})
 
-for (const { invariant, subject, detail } of breaches)
-  process.stdout.write(`broken: ${invariant}: ${subject}: ${detail}\n`)
-for (const line of repairs) process.stdout.write(`repaired: ${line}\n`)
+const print = (verb: string, lines: string[]) =>
+  process.stdout.write(lines.map((line) => `${verb}: ${line}\n`).join(''))
+print('broken', breaches.map(describe))
+print('repaired', repairs)
+print('not repaired', failures)
+if (repair) print('for people to decide', left.map(describe))
 process.stdout.write(`${breaches.length} breaches, ${left.length} left\n`)
-process.exit(left.length === 0 ? 0 : 1)
+process.exitCode = left.length === 0 ? 0 : 1
+
+async function run(databaseUrl: string) {
+  const { app, close } = await createApp({ databaseUrl, logger: createLogger('warn'), supplierPolicy })
+  try {
+    return await reconcile(app, { repair })
+  } finally {
+    await close()
+  }
+}
+
+function describe({ invariant, subject, detail, cause }: Breach): string {
+  return `${invariant}: ${subject}: ${detail}; cause: ${cause ?? 'cannot be told'}`
+}
+
+function giveUp(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(2)
+}

@@ -43,6 +43,20 @@ const note = prepare(
   'update invariant_checks set finished_at = now(), breaches = $2 where invariant = $1',
 )
 
+/** Notes how many breaches there are of each invariant, all looked at just now: none is due for an interval. */
+export async function noteChecks(on: Queryable, breaches: ReadonlyMap<string, number>): Promise<void> {
+  await noteAll(on, [[...breaches.keys()], [...breaches.values()]])
+}
+
+const noteAll = prepare(
+  'note-checks',
+  `insert into invariant_checks (invariant, started_at, finished_at, breaches)
+  select invariant, now(), now(), breaches from unnest($1::text[], $2::int[]) as seen (invariant, breaches)
+  order by invariant
+  on conflict (invariant) do update
+  set started_at = excluded.started_at, finished_at = excluded.finished_at, breaches = excluded.breaches`,
+)
+
 /** What the last look at an invariant that came to an end has found, by whichever process. */
 export type InvariantCheck = { invariant: string; finishedAt: Date; breaches: number }
 

@@ -1,48 +1,46 @@
+import type { StockWitnesses } from '../domain/stock-drift.ts'
 import { prepare, type Queryable } from './statement.ts'
 
-/** A SKU whose counters are not what ledger and orders say. */
-export type StockDrift = {
-  sku: string
-  available: bigint
-  ledger: bigint
-  reserved: bigint
-  promised: bigint
+/**
+ * Locks a SKU's row until the transaction ends, and reads what counters, ledger and orders say of it.
+ *
+ * @returns null when there is no such item
+ */
+export async function lockWitnesses(on: Queryable, sku: string): Promise<StockWitnesses | null> {
+  await lock(on, [sku])
+  // a statement of its own: it sees what whoever had the lock has committed
+  const [row] = await read(on, [sku])
+  return row ?? null
 }
 
-/** SKUs whose counters drifted, their rows locked until the transaction ends, and compared once they are. */
-export async function lockStockDrift(on: Queryable): Promise<StockDrift[]> {
-  const suspects = await compare(on, [null])
-  if (suspects.length === 0) return []
-  const skus = suspects.map((row) => row.sku)
-  await lock(on, [skus])
-  // a second look under the locks: an order may have been at work between the first and them
-  return compare(on, [skus])
-}
+const lock = prepare('lock-drifted-stock', 'select from inventory_items where sku = $1 for update')
 
-const lock = prepare(
-  'lock-drifted-stock',
-  'select from inventory_items where sku = any ($1::text[]) order by sku for update',
+const read = prepare<StockWitnesses>(
+  'read-stock-witnesses',
+  `select
+    available,
+    reserved,
+    coalesce((select sum(delta)::bigint from inventory_movements where sku = $1), 0) as ledger,
+    coalesce(
+      (select available_after from inventory_movements where sku = $1 order by id desc limit 1), 0
+    ) as "lastAfter",
+    coalesce((select sum(qty)::bigint from orders where sku = $1 and status = 'RESERVED'), 0) as promised,
+    exists (
+      select from orders where sku = $1 and status = 'RESERVED' and not exists (
+        select from inventory_movements as taken
+        where taken.order_id = orders.id and taken.type = 'RESERVATION' and taken.delta = -orders.qty and taken.sku = $1
+      )
+    ) or exists (
+      select from inventory_movements as taken where sku = $1 and type = 'RESERVATION' and not exists (
+        select from orders
+        where orders.id = taken.order_id and orders.status = 'RESERVED' and orders.qty = -taken.delta and orders.sku = $1
+      )
+    ) as "isMismatched"
+  from inventory_items where sku = $1`,
 )
 
-const compare = prepare<StockDrift>(
-  'compare-stock',
-  `select item.sku, item.available, coalesce(ledger.sum, 0) as ledger, item.reserved, coalesce(promised.sum, 0) as promised
-  from inventory_items as item
-  left join (
-    select sku, sum(delta)::bigint as sum from inventory_movements
-    where $1::text[] is null or sku = any ($1) group by sku
-  ) as ledger using (sku)
-  left join (
-    select sku, sum(qty)::bigint as sum from orders
-    where status = 'RESERVED' and ($1::text[] is null or sku = any ($1)) group by sku
-  ) as promised using (sku)
-  where ($1::text[] is null or item.sku = any ($1))
-    and (item.available <> coalesce(ledger.sum, 0) or item.reserved <> coalesce(promised.sum, 0))
-  order by item.sku`,
-)
-
-/** A movement that makes the ledger add up to the counter: it alone leaves the counter as it is. */
-export type Correction = { sku: string; delta: bigint; availableAfter: bigint; reason: string; at: Date }
+/** A movement that makes the ledger add up: it alone leaves the counter as it is. */
+export type Correction = { sku: string; delta: number; availableAfter: bigint; reason: string; at: Date }
 
 /** Writes a correction of the ledger. */
 export async function insertCorrection(on: Queryable, correction: Correction): Promise<void> {
@@ -56,9 +54,31 @@ const correct = prepare(
   values ($1, 'ADJUSTMENT', $2, $3, $4, 'reconcile', $5)`,
 )
 
-/** Sets what is promised of a SKU to what its orders say. */
-export async function resetReserved(on: Queryable, sku: string, reserved: bigint): Promise<void> {
-  await reset(on, [sku, reserved])
+/** A counter of an item that is set to what ledger and orders say. */
+export type CounterRepair = {
+  sku: string
+  field: 'available' | 'reserved'
+  before: bigint
+  after: bigint
+  reason: string
+  at: Date
 }
 
-const reset = prepare('reset-reserved', 'update inventory_items set reserved = $2 where sku = $1')
+/** Sets a counter, and writes into `repairs` that it was. */
+export async function setCounter(on: Queryable, repair: CounterRepair): Promise<void> {
+  const { sku, field, before, after, reason, at } = repair
+  await set(on, [sku, field, before, after, reason, at])
+}
+
+const set = prepare(
+  'set-counter',
+  `with noted as (
+    insert into repairs (sku, field, before, after, reason, actor, at)
+    values ($1, $2, $3::bigint, $4::bigint, $5, 'reconcile', $6)
+  )
+  update inventory_items
+  set
+    available = case $2 when 'available' then $4::bigint else available end,
+    reserved = case $2 when 'reserved' then $4::bigint else reserved end
+  where sku = $1`,
+)

@@ -45,12 +45,12 @@ export class Processes {
   }
 
   /**
-   * Runs `node <script>`.
+   * Runs `node <script> <args>`.
    *
    * @param env all of the environment but PATH: nothing of the tests' own gets through
    */
-  run(script: string, env: Env = {}): Running {
-    const child = spawn(process.execPath, [script], {
+  run(script: string, env: Env = {}, args: readonly string[] = []): Running {
+    const child = spawn(process.execPath, [script, ...args], {
       cwd: ROOT,
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

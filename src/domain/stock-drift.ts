@@ -1,0 +1,46 @@
+/** What there is to say of a SKU's stock, by each who says it, at one moment. */
+export type StockWitnesses = {
+  /** The counters of the item. */
+  available: bigint
+  reserved: bigint
+  /** The sum of its movements, and what the last of them says is available: 0 where there are none. */
+  ledger: bigint
+  lastAfter: bigint
+  /** The sum of its RESERVED orders. */
+  promised: bigint
+  /** Whether some order and its RESERVATION do not go together. */
+  isMismatched: boolean
+}
+
+/** What makes a SKU's books true again: a counter that is set, or movements that are added to the ledger. */
+export type StockRepair = { field: 'available' | 'reserved'; to: bigint } | { movements: number[] }
+
+/** The most that a movement's 32-bit delta holds. */
+const DELTA_MAX = 2n ** 31n - 1n
+
+/**
+ * Decides what is to be corrected of a SKU.
+ *
+ * - The ledger is the truth: a counter that its sum and its last movement both contradict is set to it.
+ * - Where counter and last movement agree, a movement before was altered or is lost. The stock is what it is, and the
+ *   ledger gets the difference.
+ * - Where all three differ, or an order and its RESERVATION do not go together, it is for people to decide.
+ */
+export function decideRepairs(stock: StockWitnesses): StockRepair[] {
+  const { available, reserved, ledger, lastAfter, promised, isMismatched } = stock
+  if (isMismatched) return []
+  const repairs: StockRepair[] = []
+  if (available !== ledger && lastAfter === ledger) repairs.push({ field: 'available', to: ledger })
+  if (available !== ledger && lastAfter === available) repairs.push({ movements: split(available - ledger) })
+  if (reserved !== promised) repairs.push({ field: 'reserved', to: promised })
+  return repairs
+}
+
+/** A difference as deltas that a movement can hold. */
+function split(difference: bigint): number[] {
+  const deltas: number[] = []
+  for (let rest = difference; rest !== 0n; rest -= BigInt(deltas.at(-1)!)) {
+    deltas.push(Number(rest > DELTA_MAX ? DELTA_MAX : rest < -DELTA_MAX ? -DELTA_MAX : rest))
+  }
+  return deltas
+}
