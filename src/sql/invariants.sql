@@ -19,17 +19,22 @@ with ledger as (
   select order_id, version, from_status, lag(to_status) over turn as previous_status, lag(version) over turn as previous_version
   from order_events window turn as (partition by order_id order by version)
 ), running as (
+  select sku, available_after, sum(delta) over (partition by sku order by id) as sum_so_far
+  from inventory_movements
+), gaps as (
+  -- of SKUs with a gap alone: with the windows below on every movement the check took twice as long
   select
     id, sku, actor, available_after,
     sum(delta) over (partition by sku order by id) as sum_so_far,
     available_after - sum(delta) over (partition by sku order by id) as gap
   from inventory_movements
+  where sku = any (array(select distinct sku from running where available_after <> sum_so_far))
 ), steps as (
   -- a gap is reported where it opens. What reconcile closed it by tells nothing of how it came about
   select
     *, lag(gap, 1, 0::bigint) over turn as gap_before,
     case when lead(actor) over turn = 'reconcile' then gap else lead(gap) over turn end as gap_behind
-  from running window turn as (partition by sku order by id)
+  from gaps window turn as (partition by sku order by id)
 ), mismatched as (
   -- per SKU: orders and reservations that do not go together, so that it is not the counters that are to be mended
   select
