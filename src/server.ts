@@ -100,7 +100,9 @@ async function startWithDatabase(
 async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Promise<string> {
   const database = await startEmbeddedPostgres({
     dataDir: config.dataDir,
+    restarts: true,
     log: (line) => logger.debug(line),
+    warn: (line) => logger.warn(line),
   })
   undos.push(() => database.stop())
   return database.url

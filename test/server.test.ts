@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'graphql-ws'
 import pg from 'pg'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
@@ -61,6 +62,57 @@ test('starts again after it and its database were both killed', async () => {
   const after = await placeOrder(second.url, 'WIDGET')
   await untilOrder(second.url, after, 'reserved')
   await untilOrder(second.url, before, 'reserved')
+})
+
+test('starts its database again when that was killed, and goes on', async () => {
+  const env = { DATA_DIR: await processes.makeDataDir() }
+  const server = await processes.startServer(env)
+  const killed = await readPostgresPid(env.DATA_DIR)
+  const postgresPid = () => readPostgresPid(env.DATA_DIR).catch(() => killed)
+  const placed: string[] = []
+  let refused = 0
+  let isBack = false
+  const trickle = async () => {
+    while (!isBack || refused === 0) {
+      const { status, body } = await tryOrder(server.url, 'WIDGET')
+      if (status === 201) placed.push(String(body.id))
+      else {
+        expect({ status, code: body.code }).toEqual({ status: 503, code: 'UNAVAILABLE' })
+        refused++
+      }
+      const ready = await get(server.url, '/health/ready')
+      expect([200, 503]).toContain(ready.status)
+      isBack = (await postgresPid()) !== killed && status === 201 && ready.status === 200
+      await sleep(20)
+    }
+  }
+  await untilOrder(server.url, await placeOrder(server.url, 'WIDGET'), 'reserved')
+  process.kill(killed, 'SIGKILL')
+  await trickle()
+  for (const id of placed) await untilOrder(server.url, id, 'reserved')
+  const warnings = server
+    .stdout()
+    .split('\n')
+    .filter((line) => line.includes(`PostgreSQL in ${env.DATA_DIR} has ended; starting it again`))
+  expect(warnings.length).toBeGreaterThan(0)
+
+  const stoppedAtMs = performance.now()
+  expect(await server.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })
+  expect(performance.now() - stoppedAtMs).toBeLessThan(STOP_LIMIT_MS)
+  await expect(readPostgresPid(env.DATA_DIR)).rejects.toThrow('ENOENT')
+})
+
+test('stops in time at a SIGTERM that comes while its database is down, and leaves it down', async () => {
+  const env = { DATA_DIR: await processes.makeDataDir() }
+  const server = await processes.startServer(env)
+  const killed = await readPostgresPid(env.DATA_DIR)
+  process.kill(killed, 'SIGKILL')
+  await sleep(Math.random() * 1_000)
+  const sentAtMs = performance.now()
+  expect(await server.end('SIGTERM')).toMatchObject({ code: 0 })
+  expect(performance.now() - sentAtMs).toBeLessThan(STOP_LIMIT_MS)
+  // restarted and stopped, or never restarted: then the killed one's file is there
+  expect(await readPostgresPid(env.DATA_DIR).catch(() => killed)).toBe(killed)
 })
 
 test('refuses to start on the data of another server, which goes on', async () => {
@@ -260,13 +312,18 @@ async function playSupplier() {
 type Body = Record<string, unknown>
 
 async function placeOrder(url: string, sku: string): Promise<string> {
+  const { status, body } = await tryOrder(url, sku)
+  expect(status).toBe(201)
+  return String(body.id)
+}
+
+async function tryOrder(url: string, sku: string): Promise<{ status: number; body: Body }> {
   const response = await fetch(`${url}/api/order`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ sku, qty: 2 }),
   })
-  expect(response.status).toBe(201)
-  return String(((await response.json()) as Body).id)
+  return { status: response.status, body: (await response.json()) as Body }
 }
 
 async function readOrder(url: string, id: string): Promise<Body> {

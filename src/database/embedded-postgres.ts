@@ -40,6 +40,14 @@ const RETRY_DELAY_MS = 250
 // the server makes postmaster.pid and writes it at once: one still empty after this was left by a crash
 const EMPTY_PID_FILE_AGE_MS = 5 * SECOND
 
+// how long a restart looks after the server: a stop of this process waits for it. One that replays its log comes later
+const RESTART_WAIT_S = 2
+
+// from the second restart in a row on; it doubles each time, and is short again after a server that ran for a while
+const RESTART_DELAY_MIN_MS = 1 * SECOND
+const RESTART_DELAY_MAX_MS = 30 * SECOND
+const RAN_FOR_A_WHILE_MS = 60 * SECOND
+
 const LOG_TAIL_LINES = 20
 const LOG_TAIL_BYTES = 8192
 
@@ -58,32 +66,37 @@ const TRANSIENT_CONNECT_MESSAGE = /Connection terminated|timeout/
  * Starts (or adopts) the PostgreSQL that lives in `dataDir`.
  *
  * The server is detached: it outlives a killed owner, and the next start adopts it as it runs. `settings` are
- * PostgreSQL settings by name, used where the server has to be started. Throws where another process owns the
- * database (with its pid), or where the server does not start (with the end of its log).
+ * PostgreSQL settings by name, used where the server has to be started. With `restarts` a server that ends while it is
+ * owned is started again, on the same port. `warn` gets what happens to it meanwhile. Throws where another process
+ * owns the database (with its pid), or where the server does not start (with the end of its log).
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string
   settings?: Settings
+  restarts?: boolean
   log?: Log
+  warn?: Log
 }): Promise<EmbeddedPostgres> {
-  const { settings = {}, log = () => {} } = options
+  const { settings = {}, restarts = false, log = () => {}, warn = log } = options
   const directory = await openDataDirectory(options.dataDir, log)
-  const { port, lock } = await startAsOwner(directory, settings, log)
+  const { port, lock } = await startAsOwner(directory, { settings, restarts, log, warn })
   await keepPort(directory, port).catch((error) => log(`The next start may choose another port: ${error}`))
   let stopped: Promise<void> | undefined
   return {
     url: `postgresql://${DATABASE_USER}:${directory.password}@127.0.0.1:${port}/holdfast`,
     stop() {
-      stopped ??= lock.releaseAfter(() => stopServer(directory))
+      stopped ??= lock.releaseAfter(() => stopOwnServer(directory, port))
       return stopped
     },
   }
 }
 
-async function startAsOwner(directory: DataDirectory, settings: Settings, log: Log) {
+type StartOptions = { settings: Settings; restarts: boolean; log: Log; warn: Log }
+
+async function startAsOwner(directory: DataDirectory, options: StartOptions) {
   const startedAt = performance.now()
   for (;;) {
-    const failure = await tryStartAsOwner(directory, settings, log)
+    const failure = await tryStartAsOwner(directory, options)
     if (!(failure instanceof Error)) return failure
     const elapsedMs = performance.now() - startedAt
     // while a server replays its log after a crash it refuses connections, for as long as a start may take
@@ -98,21 +111,23 @@ async function startAsOwner(directory: DataDirectory, settings: Settings, log: L
 /** The lock and the port of the running server, or an error that may pass; throws one that will not. */
 async function tryStartAsOwner(
   directory: DataDirectory,
-  settings: Settings,
-  log: Log,
+  { settings, restarts, log, warn }: StartOptions,
 ): Promise<{ port: number; lock: OwnerLock } | Error> {
   const running = await findPostmaster(directory)
   if (!running) {
-    const failure = await startServer(directory, settings)
+    const port = await choosePort(directory.portFile)
+    const failure = await startServer(directory, { settings, port, limitS: START_LIMIT_S })
     if (failure) return failure
   }
   const server = await findPostmaster(directory)
   if (!server) return new Error('The server ended as soon as it had started')
   try {
     const { password, path } = directory
-    const lock = await takeOwnerLock({ port: server.port, password, dataDir: path, log })
-    log(`${running ? 'Adopted the running' : 'Started'} PostgreSQL (pid ${server.pid}, port ${server.port})`)
-    return { port: server.port, lock }
+    const { port } = server
+    const onAway = restarts ? createRestarter(directory, { settings, port, warn }) : undefined
+    const lock = await takeOwnerLock({ port, password, dataDir: path, warn, onAway })
+    log(`${running ? 'Adopted the running' : 'Started'} PostgreSQL (pid ${server.pid}, port ${port})`)
+    return { port, lock }
   } catch (error) {
     if (error instanceof Error && isTransient(error)) return error
     if (!(error instanceof DatabaseError)) throw error
@@ -125,29 +140,68 @@ function isTransient(error: Error): boolean {
   return hasCode(error, ...TRANSIENT_CONNECT) || TRANSIENT_CONNECT_MESSAGE.test(error.message)
 }
 
-async function startServer(directory: DataDirectory, settings: Settings): Promise<Error | undefined> {
+/**
+ * Starts the server again where it has ended, and leaves one alone that runs: it comes up, replays its log, or is
+ * another process's. Called as often as one likes; it keeps to a pace, and never throws.
+ */
+function createRestarter(
+  directory: DataDirectory,
+  { settings, port, warn }: { settings: Settings; port: number; warn: Log },
+): () => Promise<void> {
+  let triedAtMs = Number.NEGATIVE_INFINITY
+  let delayMs = 0
+  return async () => {
+    try {
+      if (await findPostmaster(directory)) return
+      const sinceMs = performance.now() - triedAtMs
+      if (sinceMs < delayMs) return
+      const isInARow = sinceMs < RAN_FOR_A_WHILE_MS
+      delayMs = isInARow ? Math.min(delayMs * 2, RESTART_DELAY_MAX_MS) : RESTART_DELAY_MIN_MS
+      triedAtMs = performance.now()
+      warn(`The embedded PostgreSQL in ${directory.path} has ended; starting it again`)
+      const failure = await startServer(directory, { settings, port, limitS: RESTART_WAIT_S })
+      if (failure) warn(`It did not start, and is tried again in ${delayMs / SECOND} s: ${failure.message}`)
+    } catch (error) {
+      // it may have been slow only
+      if (await findPostmaster(directory).catch(() => undefined)) return
+      warn(`It did not start, and is tried again in ${delayMs / SECOND} s: ${(error as Error).message}`)
+    }
+  }
+}
+
+/** An error that may pass is returned, any other thrown. */
+async function startServer(
+  directory: DataDirectory,
+  { settings, port, limitS }: { settings: Settings; port: number; limitS: number },
+): Promise<Error | undefined> {
   const { binaries, cluster, logFile, path, user } = directory
   await putAsideLargeLog(logFile)
   const logStart = await sizeBytes(logFile)
   const flags = {
     ...settings,
     listen_addresses: '127.0.0.1',
-    port: String(await choosePort(directory.portFile)),
+    port: String(port),
     unix_socket_directories: '',
   }
   const serverOptions = Object.entries(flags).map(([name, value]) => `-c ${shellQuote(`${name}=${value}`)}`)
   const { code, output } = await runCommand(
     binaries.pg_ctl,
     [
-      ...['start', '--wait', '--timeout', String(START_LIMIT_S), '--pgdata', cluster, '--log', logFile],
+      ...['start', '--wait', '--timeout', String(limitS), '--pgdata', cluster, '--log', logFile],
       ...['--options', serverOptions.join(' ')],
     ],
-    { user, cwd: path, limitMs: START_LIMIT_S * SECOND + PG_CTL_GRACE_MS },
+    { user, cwd: path, limitMs: limitS * SECOND + PG_CTL_GRACE_MS },
   )
   if (code === 0) return undefined
   const written = await readTail(logFile, logStart)
   if (TRANSIENT_START.test(written)) return new Error(written)
   throw await describe(directory, `did not start (pg_ctl ended with ${code})`, new Error(output.trim()))
+}
+
+/** Stops the server, but for one on another port: that was started by another process, after ours had ended. */
+async function stopOwnServer(directory: DataDirectory, port: number): Promise<void> {
+  const running = await findPostmaster(directory)
+  if (running && running.port === port) await stopServer(directory)
 }
 
 async function stopServer(directory: DataDirectory): Promise<void> {

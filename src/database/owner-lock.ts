@@ -8,7 +8,14 @@ export type OwnerLock = {
   releaseAfter(work: () => Promise<void>): Promise<void>
 }
 
-type OwnerLockOptions = { port: number; password: string; dataDir: string; log: (line: string) => void }
+type OwnerLockOptions = {
+  port: number
+  password: string
+  dataDir: string
+  warn: (line: string) => void
+  /** Called each time that a lost lock could not be taken again since the server does not answer. Never throws. */
+  onAway?: (() => Promise<void>) | undefined
+}
 
 const SECOND = 1000
 
@@ -33,7 +40,7 @@ const RETAKE_DELAY_MS = 500
  * that is made again when it is lost. Throws an error with the owner's pid where there is another owner.
  */
 export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLock> {
-  const { log, dataDir } = options
+  const { warn, dataDir, onAway } = options
   let isReleased = false
   let retaking: Promise<void> | undefined
   let lostTo: number | undefined
@@ -42,7 +49,8 @@ export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLoc
   const hold = (held: Client): Client => {
     held.once('end', () => {
       if (isReleased) return
-      log('The connection that owns the embedded PostgreSQL was lost; taking it again')
+      client = undefined
+      warn('The connection that owns the embedded PostgreSQL was lost; taking it again')
       retaking = retake()
     })
     return held
@@ -57,28 +65,34 @@ export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLoc
         if (result instanceof Client) {
           lostTo = undefined
           client = hold(result)
-          log('The embedded PostgreSQL is owned again')
+          warn('The embedded PostgreSQL is owned again')
           return
         }
         if (result !== lostTo)
-          log(`The embedded PostgreSQL in ${dataDir} was taken over by process ${result}`)
+          warn(`The embedded PostgreSQL in ${dataDir} was taken over by process ${result}`)
         lostTo = result
       } catch {
-        // the server is not back yet
+        if (!isReleased) await onAway?.()
       }
     }
   }
 
-  let client = hold(await lockOrRefuse(options))
+  let client: Client | undefined = hold(await lockOrRefuse(options))
   return {
     async releaseAfter(work) {
       isReleased = true
       timers.abort()
       await retaking
+      if (!client) {
+        // lost a moment ago: it may be another's by now
+        const result = await tryLock(options).catch(() => undefined)
+        if (result instanceof Client) client = result
+        else lostTo ??= result
+      }
       try {
-        if (lostTo === undefined) await work()
+        if (client || lostTo === undefined) await work()
       } finally {
-        await client.end().catch(() => {})
+        await client?.end().catch(() => {})
       }
     },
   }

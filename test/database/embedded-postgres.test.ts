@@ -1,9 +1,19 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
@@ -116,6 +126,72 @@ test('takes the ownership again after the connection was lost', async () => {
   await expect(start()).rejects.toThrow(`${dataDir} is in use by process ${process.pid}`)
 })
 
+test('starts a server that was killed again, on the same port, as often as that happens', async () => {
+  const { dataDir, start, lines } = prepare()
+  const postgres = await start({}, { restarts: true })
+  await query(postgres, 'create table kept (sku text)')
+  for (const round of [1, 2]) {
+    const killed = await killPostmaster(dataDir)
+    const owned = () => lines.filter((line) => line === 'The embedded PostgreSQL is owned again')
+    await vi.waitFor(() => expect(owned()).toHaveLength(round), { timeout: 20_000 })
+    expect(postmasterPid(dataDir)).not.toBe(killed)
+    expect(await query(postgres, 'select from kept')).toEqual([])
+  }
+  await postgres.stop()
+  expect(existsSync(join(dataDir, 'postgres/postmaster.pid'))).toBe(false)
+})
+
+test('tries a restart that fails again, ever more seldom, until it succeeds', async () => {
+  const { dataDir, start, lines } = prepare()
+  const postgres = await start({}, { restarts: true })
+  const file = join(dataDir, 'postgres/postgresql.conf')
+  const config = readFileSync(file, 'utf8')
+  writeFileSync(file, `${config}\nwork_mem = 'plenty'\n`)
+  await killPostmaster(dataDir)
+  const failures = () => lines.filter((line) => line.startsWith('It did not start'))
+  await vi.waitFor(() => expect(failures()).toHaveLength(3), { timeout: 30_000 })
+  expect(failures().map((line) => /again in (\d+) s: .*?work_mem/s.exec(line)?.[1])).toEqual(['1', '2', '4'])
+  writeFileSync(file, config)
+  await vi.waitFor(() => expect(lines).toContain('The embedded PostgreSQL is owned again'), {
+    timeout: 30_000,
+  })
+  expect(await query(postgres, 'select 1 as one')).toEqual([{ one: 1 }])
+})
+
+test('starts no killed server without being told to, and none during a stop', async () => {
+  const { dataDir, start, lines } = prepare()
+  const left = await start()
+  await killPostmaster(dataDir)
+  await delay(1_500)
+  await expect(query(left, 'select')).rejects.toThrow('ECONNREFUSED')
+  await left.stop()
+
+  const stopped = await start({}, { restarts: true })
+  await killPostmaster(dataDir)
+  await stopped.stop()
+  await delay(1_500)
+  await expect(query(stopped, 'select')).rejects.toThrow('ECONNREFUSED')
+  expect(lines.filter((line) => line.includes('starting it again'))).toEqual([])
+})
+
+test('leaves a server alone that another process started after a kill', async () => {
+  const { dataDir, start } = prepare()
+  const first = await startInChild(dataDir)
+  process.kill(first.pid, 'SIGSTOP')
+  await killPostmaster(dataDir)
+  // the stopped owner still holds its end of the lost connection
+  const second = await start()
+  const server = postmasterPid(dataDir)
+  process.kill(first.pid, 'SIGCONT')
+  await vi.waitFor(() => expect(first.stderr()).toContain(`was taken over by process ${process.pid}`), {
+    timeout: 10_000,
+  })
+  await first.stop()
+  expect(first.stderr()).not.toContain('starting it again')
+  expect(postmasterPid(dataDir)).toBe(server)
+  expect(await query(second, 'select 1 as one')).toEqual([{ one: 1 }])
+})
+
 test('chooses another port where something else took the last one', async () => {
   const { start } = prepare()
   const first = await start()
@@ -156,8 +232,9 @@ function prepare() {
   const dataDir = mkdtempSync(join(tmpdir(), 'holdfast-postgres-'))
   const started: EmbeddedPostgres[] = []
   const lines: string[] = []
-  const start = async (settings: Record<string, string> = {}) => {
-    const postgres = await startEmbeddedPostgres({ dataDir, settings, log: (line) => lines.push(line) })
+  const start = async (settings: Record<string, string> = {}, { restarts = false } = {}) => {
+    const log = (line: string) => void lines.push(line)
+    const postgres = await startEmbeddedPostgres({ dataDir, settings, restarts, log })
     started.push(postgres)
     return postgres
   }
@@ -172,11 +249,18 @@ function prepare() {
 async function startInChild(dataDir: string) {
   const script = `
     const { startEmbeddedPostgres } = await import(${JSON.stringify(MODULE)})
-    const postgres = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)} })
-    process.once('SIGTERM', () => postgres.stop())
+    const warn = (line) => process.stderr.write(line)
+    const postgres = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, restarts: true, warn })
+    // as the HTTP server of a real one does, also while there is no connection
+    const staysAlive = setInterval(() => {}, 1_000)
+    process.once('SIGTERM', () => postgres.stop().finally(() => clearInterval(staysAlive)))
     process.stdout.write(postgres.url)`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text
   })
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return
@@ -185,11 +269,28 @@ async function startInChild(dataDir: string) {
   }
   onTestFinished(() => end('SIGTERM'))
   const [url] = await once(child.stdout.setEncoding('utf8'), 'data')
-  return { url: String(url), pid: child.pid!, kill: () => end('SIGKILL') }
+  return {
+    url: String(url),
+    pid: child.pid!,
+    stderr: () => stderr,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  }
 }
 
 function postmasterPid(dataDir: string): number {
   return Number(readFileSync(join(dataDir, 'postgres/postmaster.pid'), 'utf8').split('\n')[0])
+}
+
+/** As a crash would: without a word to its backends, which end by themselves. Gives the pid. */
+async function killPostmaster(dataDir: string): Promise<number> {
+  const pid = postmasterPid(dataDir)
+  process.kill(pid, 'SIGKILL')
+  await vi.waitFor(() => {
+    const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : ') Z'
+    expect(stat).toContain(') Z')
+  })
+  return pid
 }
 
 async function query({ url }: { url: string }, sql: string): Promise<Record<string, unknown>[]> {
