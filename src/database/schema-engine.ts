@@ -4,6 +4,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
 import * as bindings from '@prisma/schema-engine-wasm/schema_engine_bg'
 import pg from 'pg'
+import { isUnavailable } from './unavailable.ts'
 
 // TypeScript has these types only in the browser's library
 declare const WebAssembly: {
@@ -20,16 +21,26 @@ const schemaPath = new URL('../../prisma/schema.prisma', import.meta.url)
  * network refuses.
  *
  * @param databaseUrl the database that the engine migrates or compares with
+ * @param amendScript makes of each script of the engine what is sent to the database, as one transaction
  */
 export async function withSchemaEngine<Result>(
   databaseUrl: string,
   work: (engine: bindings.SchemaEngine) => Promise<Result>,
+  amendScript = (script: string) => script,
 ): Promise<Result> {
   await instantiate()
   const pool = new pg.Pool({ connectionString: databaseUrl, application_name: 'holdfast-migrate' })
   // heard here, or it would end the process; the query under way fails all the same
   pool.on('error', () => {})
-  const scripts = new AtomicScripts(pool)
+  let lost: Error | undefined
+  // the engine passes on the text of an error alone, and who starts the server has to know an outage
+  const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>
+  pool.query = ((...args: unknown[]) =>
+    query(...args).catch((error) => {
+      if (isUnavailable(error)) lost = error
+      throw error
+    })) as typeof pool.query
+  const scripts = new AtomicScripts(pool, amendScript)
   try {
     const datamodels: [string, string][] = [['schema.prisma', await readFile(schemaPath, 'utf8')]]
     const engine = await bindings.SchemaEngine.new(
@@ -39,7 +50,8 @@ export async function withSchemaEngine<Result>(
     )
     return await work(engine)
   } catch (cause) {
-    throw scripts.failure ? new Error(`A migration failed: ${scripts.failure.message}`, { cause }) : cause
+    const failure = lost ?? scripts.failure
+    throw failure ? new Error(`A migration failed: ${failure.message}`, { cause: failure }) : cause
   } finally {
     // the engine's own advisory lock lives as long as its connection: left open, the next start waits 10 s for it
     await pool.end()
@@ -52,12 +64,18 @@ export async function withSchemaEngine<Result>(
  */
 class AtomicScripts extends PrismaPg {
   failure: Error | undefined
+  readonly #amend: (script: string) => string
+
+  constructor(pool: pg.Pool, amend: (script: string) => string) {
+    super(pool)
+    this.#amend = amend
+  }
 
   override async connect() {
     const connection = await super.connect()
     connection.executeScript = async (script) => {
       try {
-        await connection.underlyingDriver().query(script)
+        await connection.underlyingDriver().query(this.#amend(script))
       } catch (cause) {
         // the engine would say "external error" and nothing of what PostgreSQL said
         this.failure = cause as Error

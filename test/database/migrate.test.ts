@@ -1,9 +1,12 @@
+import { glob, readFile } from 'node:fs/promises'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { migrate, schemaSql } from '../../src/database/migrate.ts'
+import { isUnavailable } from '../../src/database/unavailable.ts'
 import { FAILURE_REASONS, ORDER_EVENT_TYPES, ORDER_STATUSES } from '../../src/domain/order-status.ts'
 import { MOVEMENT_TYPES } from '../../src/domain/stock.ts'
 import { administer, withDatabase } from '../support/database-server.ts'
+import { createTestDatabase, eventually } from '../support/harness.ts'
 
 const templateUrl = inject('templateUrl')
 const databases = ['migrated', 'drawn', 'raced'].map((name) => `holdfast_${name}_${process.pid}`)
@@ -69,6 +72,99 @@ test('several servers that start at once migrate in turn', async () => {
   expect(applied.filter((names) => names.length > 0)).toHaveLength(1)
 })
 
+test('a migration that was begun, and of which nothing is there, is applied at the next start', async () => {
+  const url = await migratedDatabase()
+  await leaveInvariantChecksBegun(url)
+  expect(await migrate(url)).toEqual(['0003_invariant_checks'])
+  expect(await history(url, '0003_invariant_checks')).toEqual(['rolled back', 'finished'])
+  expect(await migrate(url)).toEqual([])
+})
+
+test('what a migration makes and its row did not say is there already: the message says what to do', async () => {
+  const url = await migratedDatabase()
+  await query(url, `update _prisma_migrations set finished_at = null where migration_name like '0003%'`)
+  const failure: Error = await migrate(url).then(fail, (error) => error)
+  expect(failure.message).toContain('A migration failed: relation "invariant_checks" already exists.')
+  // once more, as a supervisor would
+  await expect(migrate(url)).rejects.toThrow(failure.message)
+
+  const remedy = /update _prisma_migrations .*;/.exec(failure.message)![0]
+  await query(url, remedy)
+  expect(await migrate(url)).toEqual([])
+  expect(await history(url, '0003_invariant_checks')).toEqual(['rolled back', 'rolled back', 'finished'])
+})
+
+test('an outage in the middle of a script leaves nothing that stops the next start', async () => {
+  const url = await migratedDatabase()
+  await query(url, `delete from _prisma_migrations where migration_name = '0004_autovacuum'`)
+  const blocker = new pg.Client({ connectionString: url })
+  await blocker.connect()
+  await blocker.query('begin; lock table workers')
+  const failed = migrate(url).then(fail, (error) => error)
+  await eventually(async () => {
+    const ended = await query(
+      url,
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'holdfast-migrate' and wait_event_type = 'Lock' and datname = current_database()`,
+    )
+    return ended.length > 0
+  })
+  expect(isUnavailable(await failed)).toBe(true)
+  await blocker.end()
+  expect(await migrate(url)).toEqual(['0004_autovacuum'])
+})
+
+test('a script that goes on after another start has rolled it back does not commit', async () => {
+  const url = await migratedDatabase()
+  await leaveInvariantChecksBegun(url)
+  const blocker = new pg.Client({ connectionString: url })
+  await blocker.connect()
+  // the same name, not yet committed: the script waits to see what becomes of it
+  await blocker.query('begin; create table invariant_checks ()')
+  const failed = migrate(url).then(fail, (error) => error)
+  await eventually(async () => {
+    const waiting = await query(
+      url,
+      `select from pg_stat_activity
+        where application_name = 'holdfast-migrate' and wait_event_type = 'Lock' and datname = current_database()`,
+    )
+    return waiting.length > 0
+  })
+  await query(url, 'update _prisma_migrations set rolled_back_at = now() where finished_at is null')
+  await blocker.query('rollback')
+  await blocker.end()
+  expect((await failed).message).toContain('another process took the migration over')
+  expect(await migrate(url)).toEqual(['0003_invariant_checks'])
+})
+
+test('an outage right after the commit of a script leaves a migration that is finished', async () => {
+  const url = await migratedDatabase()
+  await leaveInvariantChecksBegun(url)
+  await query(
+    url,
+    `create function end_connection() returns trigger language plpgsql as $$ begin
+       perform pg_terminate_backend(pg_backend_pid());
+       return new;
+     end $$;
+     create trigger outage before update of applied_steps_count on _prisma_migrations
+       for each row execute function end_connection()`,
+  )
+  const failure = await migrate(url).then(fail, (error) => error)
+  expect(isUnavailable(failure)).toBe(true)
+  await query(url, 'drop trigger outage on _prisma_migrations')
+  expect(await migrate(url)).toEqual([])
+  expect(await history(url, '0003_invariant_checks')).toEqual(['rolled back', 'finished'])
+})
+
+test('no migration ends the transaction that it runs in', async () => {
+  for await (const file of glob('prisma/migrations/*/migration.sql')) {
+    const script = await readFile(file, 'utf8')
+    expect(script, file).not.toMatch(
+      /^\s*(begin|start transaction|commit|rollback|end)\b\s*(work|transaction)?\s*;/im,
+    )
+  }
+})
+
 test("the database's enums are the domain's", async () => {
   const enums = new Map((await query(templateUrl, ENUMS)).map(({ typname, labels }) => [typname, labels]))
   expect(enums.get('order_status')).toEqual(ORDER_STATUSES.toSorted())
@@ -76,3 +172,29 @@ test("the database's enums are the domain's", async () => {
   expect(enums.get('order_event_type')).toEqual(ORDER_EVENT_TYPES.toSorted())
   expect(enums.get('movement_type')).toEqual(MOVEMENT_TYPES.toSorted())
 })
+
+async function migratedDatabase(): Promise<string> {
+  const { databaseUrl, drop } = await createTestDatabase()
+  onTestFinished(drop)
+  return databaseUrl
+}
+
+/** As if 0003 had been begun, and the process or the database had ended then. */
+async function leaveInvariantChecksBegun(url: string): Promise<void> {
+  await query(url, 'drop table invariant_checks')
+  await query(url, `update _prisma_migrations set finished_at = null where migration_name like '0003%'`)
+}
+
+async function history(url: string, name: string): Promise<string[]> {
+  const rows = await query(
+    url,
+    `select case when rolled_back_at is not null then 'rolled back'
+                 when finished_at is not null then 'finished' else 'begun' end as state
+       from _prisma_migrations where migration_name = '${name}' order by started_at`,
+  )
+  return rows.map(({ state }) => state)
+}
+
+function fail(): never {
+  throw new Error('it should have failed')
+}
