@@ -60,6 +60,7 @@ async function run(): Promise<void> {
     acceptedLatencyMs: summarize(acceptedMs),
     refusedLatencyMs: summarize(refusedMs),
     accepted: counts.accepted,
+    refused: counts.answered - counts.accepted,
   }
   process.send?.(result, () => process.exit(0))
 }

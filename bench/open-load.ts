@@ -17,8 +17,9 @@ export type OpenLoadResult = {
   refusedPerSecond: number
   acceptedLatencyMs: { p50: number; p99: number }
   refusedLatencyMs: { p50: number; p99: number }
-  /** All that were accepted, also before and after the time that was measured. */
+  /** All that were accepted or refused, also before and after the time that was measured. */
   accepted: number
+  refused: number
 }
 
 /** Puts an open load on a server from a process of its own. @throws at the first answer that is neither */

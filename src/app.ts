@@ -6,6 +6,7 @@ import type { Order } from './domain/order.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
 import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
+import type { CallsUnderWay } from './http/calls-under-way.ts'
 import type { Insertion } from './sql/insert-orders.ts'
 import type { CreateOrderRequest } from './use-cases/create-orders.ts'
 
@@ -14,7 +15,9 @@ export type App = TransactionContext & {
   prisma: PrismaClient
   now: () => Date
   /** Hears of every call that was refused for want of time. */
-  onRefusal: () => void
+  onRefusal: (by: RefusedBy) => void
+  /** Which calls this process is answering. */
+  calls: CallsUnderWay
   /** A number in [0, 1). */
   random: () => number
   supplierPolicy: SupplierPolicy
@@ -30,6 +33,9 @@ export type App = TransactionContext & {
     settleSupplierOutcome: GroupCommit<SettledCall, undefined>
   }
 }
+
+/** What refuses a call: that too many are under way, or that an order would wait for too long for its commit. */
+export type RefusedBy = 'calls' | 'intake'
 
 /** A call to the supplier that has ended, for the order's step that it was made for. */
 export type SettledCall = { orderId: string; step: number; outcome: SupplierOutcome }

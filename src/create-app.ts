@@ -6,6 +6,7 @@ import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
+import { CallsUnderWay } from './http/calls-under-way.ts'
 import {
   CONNECT_TIMEOUT_MS,
   CREATE_BATCH_MAX,
@@ -71,9 +72,10 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     waitingMax: READS_WAITING_MAX,
   })
   const feed = new OrderFeed({ databaseUrl, findOrder, logger })
-  const metrics = createMetrics({ pool, feed, logger })
+  const calls = new CallsUnderWay(() => app.onRefusal('calls'))
+  const metrics = createMetrics({ pool, feed, calls, logger })
   const log = logEvents(logger)
-  const onRefusal = logRefusals(logger)
+  const logRefusal = logRefusals(logger)
   const app: App = {
     pool,
     prisma,
@@ -88,7 +90,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     },
     onTransaction: metrics.onTransaction,
     onJobRun: metrics.onJobRun,
-    onRefusal,
+    calls,
+    onRefusal: (by) => {
+      logRefusal()
+      metrics.onRefusal(by)
+    },
     now: () => new Date(),
     random: Math.random,
     groups: {
@@ -98,7 +104,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
         waitingMax: CREATE_ORDERS_WAITING_MAX,
         waitMaxMs: INTAKE_WAIT_MAX_MS,
         commitMaxMs: INTAKE_COMMIT_MAX_MS,
-        onRefusal,
+        onRefusal: () => app.onRefusal('intake'),
       }),
       reserveInventory: new GroupCommit<string, undefined>(
         voids((ids) => reserveInventory(app, ids)),

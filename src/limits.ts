@@ -12,10 +12,21 @@ const SECOND = 1_000
 export const BODY_SIZE_MAX_BYTES = 100_000
 /** 100 kB over a slow line. A request that is never finished would hold its connection, and a stop of the server. */
 export const REQUEST_TIMEOUT_MS = 10 * SECOND
+/** How far beyond it a request may come: Node looks every 30 s by default. */
+export const REQUEST_CHECK_INTERVAL_MS = 1 * SECOND
+/**
+ * A connection on which nothing moves for this long while an answer is due is closed: what a client asked for and does
+ * not read is kept in memory. Longer than a connection and a statement may take together; streams say something every 12 s.
+ */
+export const IDLE_TIMEOUT_MS = 60 * SECOND
 /** Twice the watchers that were measured on one process, some 25 kB each. Beyond it a connection is closed at once. */
 export const CONNECTIONS_MAX = 20_000
 /** Longer than the minute after which load balancers usually give up an idle connection: they are the ones to close it. */
 export const KEEP_ALIVE_TIMEOUT_MS = 72 * SECOND
+/** Operations of one WebSocket, most of them orders that are watched. Beyond it the connection is closed. */
+export const WEBSOCKET_OPERATIONS_MAX = 1_000
+/** What a WebSocket client may leave unread and still ask for more: some hundred of the largest pages. */
+export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 /** A page that fits a screen and a reply of some 10 kB. */
 export const PAGE_SIZE_DEFAULT = 20
 /** Beyond it a caller is told, and not given less than was asked for. */
@@ -23,30 +34,39 @@ export const PAGE_SIZE_MAX = 100
 
 // overload: what is beyond these is refused at once, with 503 and Retry-After
 
-/** What an order may have to wait for the commits of those before it: some five of full batches, in good order. */
-export const INTAKE_WAIT_MAX_MS = 100
+/**
+ * Calls under way at once, by any API and transport. More are not answered sooner, they only make each other wait: at
+ * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300.
+ */
+export const CALLS_UNDER_WAY_MAX = 300
 /** A commit that takes longer hangs: a lock that is held, a disk that stalls. In good order it takes 5 to 20 ms. */
 export const INTAKE_COMMIT_MAX_MS = 1 * SECOND
-/** Orders that may wait for their commit, however fast it is: some 5 MB. */
-export const CREATE_ORDERS_WAITING_MAX = 10_000
 /**
- * Calls under way at once: as many orders as share a commit, and what a process answers in some 20 ms. More would not be
- * answered sooner, they would only make each other wait.
+ * What an order may have to wait for the commits of those before it, some five of full batches. A second line: a call
+ * has one order under way, for mutations of one call run one after the other, so all that wait fit the next batch. It is
+ * reached where more calls are let in than a batch holds.
  */
-export const CALLS_UNDER_WAY_MAX = NOTIFIED_ORDERS_MAX
+export const INTAKE_WAIT_MAX_MS = 100
+/** Orders that may wait for their commit, however fast it is: some 5 MB. A second line as well. */
+export const CREATE_ORDERS_WAITING_MAX = 10_000
 /** Seconds after which a caller that was refused may try again: a database restarts in that, and queues are empty. */
 export const RETRY_AFTER_S = '1'
 
 // the database
 
-/** Connections for calls and tasks together: with the worker's and the listener's, five servers fit PostgreSQL's 100. */
+/**
+ * Connections for calls and tasks together: with 4 of the worker, the listener's and that of readiness, five servers fit
+ * PostgreSQL's 100.
+ */
 export const POOL_SIZE = 12
-/** A call that gets no connection in this time is answered that the database is away. */
+/** A call that gets no connection in this time is answered that the database is away; who listens tries again. */
 export const CONNECT_TIMEOUT_MS = 5 * SECOND
 /** The longest batch takes a tenth of it: a statement that waits longer waits for a host that is gone, or a lock held for ever. */
 export const QUERY_TIMEOUT_MS = 30 * SECOND
 /** How long a transaction may wait for this process: its locks hold up others. Between two statements pass milliseconds. */
 export const IDLE_TRANSACTION_MAX_MS = 5 * SECOND
+/** A scrape that waits for a database in trouble would miss all that is known without it. */
+export const METRICS_READ_TIMEOUT_MS = 1 * SECOND
 /** A database that takes longer to say "1" is of no use to callers: the process is not ready. */
 export const READINESS_TIMEOUT_MS = 2 * SECOND
 

@@ -6,6 +6,7 @@
 import type { AddressInfo } from 'node:net'
 import type { App } from '../../src/app.ts'
 import type { Order } from '../../src/domain/order.ts'
+import { CallsUnderWay } from '../../src/http/calls-under-way.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
 import { logEvents } from '../../src/observability/log-events.ts'
 import { createLogger } from '../../src/observability/logger.ts'
@@ -47,8 +48,8 @@ const app = {
   logger,
   groups: { createOrder: { submit } },
   feed: { failViews: () => {} },
-  pool: { waitingCount: 0 },
-  onRefusal: () => {},
+  pool: { options: {} },
+  calls: new CallsUnderWay(() => {}),
 } as unknown as App
 
 const http = await createHttpServer(app, { servesApis: true, simulatesSupplier: true, readinessChecks: {} })

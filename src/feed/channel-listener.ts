@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { CONNECT_TIMEOUT_MS } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
 
 /** A database that restarts is back within seconds: short waits at first, never a storm. */
@@ -7,8 +8,6 @@ const RECONNECT_DELAY_MIN_MS = 100
 const RECONNECT_DELAY_MAX_MS = 2_000
 /** Then ten probes, a second apart: lost for 20 s at most. Without it the system waits for two hours. */
 const KEEP_ALIVE_DELAY_MS = 10_000
-
-const CONNECT_TIMEOUT_MS = 5_000
 
 export type ChannelListenerOptions = {
   databaseUrl: string

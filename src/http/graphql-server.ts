@@ -6,6 +6,7 @@ import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
 import { createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlTabs } from './graphiql-tabs.ts'
+import { limitOperations } from './limit-operations.ts'
 import { maskError } from './mask-error.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
@@ -38,7 +39,7 @@ export function createGraphQLServer(app: App): GraphQLServer {
       errorMessage: 'Unexpected error',
       maskError: (error, message) => maskError(error, message, logger),
     },
-    plugins: [refuseBadJson(), answerUnavailable],
+    plugins: [refuseBadJson(), answerUnavailable, limitOperations(app.calls)],
     maxRequestBodySize: BODY_SIZE_MAX_BYTES,
     multipart: false,
     // no page of another site may call, and its browser asks first: Yoga's default is to let every one, with its cookies

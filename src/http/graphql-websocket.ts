@@ -3,7 +3,13 @@ import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
-import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S, WEBSOCKET_CLOSE_TIMEOUT_MS } from '../limits.ts'
+import {
+  BODY_SIZE_MAX_BYTES,
+  RETRY_AFTER_S,
+  WEBSOCKET_CLOSE_TIMEOUT_MS,
+  WEBSOCKET_OPERATIONS_MAX,
+  WEBSOCKET_UNREAD_MAX_BYTES,
+} from '../limits.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
@@ -11,11 +17,13 @@ import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
 const GOING_AWAY = 1001
+/** Of a client that does what none may do. */
+const POLICY_VIOLATION = 1008
 
 /**
  * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
  *
- * @param calls while they are too many, connections and operations are refused
+ * @param calls while they are too many, connections are refused as well
  * @returns what closes every connection, and lets no other in
  */
 export function serveGraphqlWebSocket(
@@ -32,6 +40,7 @@ export function serveGraphqlWebSocket(
     if (!isLoopbackHost(request.headers.host) || !isSameOrigin(request))
       return refuse(socket, '403 Forbidden')
     if (isClosing || calls.isFull()) {
+      if (!isClosing) calls.noteRefusal()
       return refuse(socket, `503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
     }
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
@@ -46,10 +55,16 @@ export function serveGraphqlWebSocket(
       execute: (args) => (args.rootValue as Enveloped).execute(args),
       subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
       onSubscribe: async (context, _id, params) => {
-        if (calls.isFull()) return UNAVAILABLE_RESULT.errors
+        const { socket, request } = context.extra
+        const operations = Object.keys(context.subscriptions).length
+        if (operations > WEBSOCKET_OPERATIONS_MAX || socket.bufferedAmount > WEBSOCKET_UNREAD_MAX_BYTES) {
+          socket.close(POLICY_VIOLATION, 'Too much under way on one connection')
+        }
+        // what it sends after that is not looked at
+        if (socket.readyState !== socket.OPEN) return UNAVAILABLE_RESULT.errors
         const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
           ...context,
-          request: context.extra.request,
+          request,
           params,
         })
         const document = parseOrErrors(parse, params.query)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
-import type { QueryConfig } from 'pg'
+import pg from 'pg'
 import type { App } from '../app.ts'
 import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
 
@@ -13,8 +13,10 @@ export type ReadinessCheck = () => boolean | Promise<boolean>
  * @param checks what this process needs besides the database
  */
 export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): FastifyPluginAsync {
-  const all: Record<string, ReadinessCheck> = { database: lookAtDatabase(app), ...checks }
   return async (fastify) => {
+    const pool = connectOnce(app)
+    fastify.addHook('onClose', () => pool.end())
+    const all: Record<string, ReadinessCheck> = { database: lookAtDatabase(app, pool), ...checks }
     fastify.get('/health/live', async () => ({ status: 'ok' }))
     fastify.get('/health/ready', async (_request, reply) => {
       const results = await Promise.all(
@@ -27,16 +29,27 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
   }
 }
 
-/** Reachable, and migrated: the tables are there. Askers share one look: probes must not use up the connections. */
-function lookAtDatabase(app: App): () => Promise<boolean> {
+/** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
+function connectOnce({ pool: { options } }: App): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    application_name: 'holdfast-health',
+    max: 1,
+    connectionTimeoutMillis: READINESS_TIMEOUT_MS,
+    query_timeout: READINESS_TIMEOUT_MS,
+  })
+  // the next look tells
+  pool.on('error', () => {})
+  return pool
+}
+
+/** Reachable, and migrated: the tables are there. Askers share one look, for there is one connection. */
+function lookAtDatabase(app: App, pool: pg.Pool): () => Promise<boolean> {
   let look: Promise<boolean> | undefined
   return () => {
     look ??= Promise.race([
-      app.pool.query({
-        text: 'select from orders, graphile_worker.jobs limit 0',
-        query_timeout: READINESS_TIMEOUT_MS,
-      } as QueryConfig),
-      // the query's own time begins when it has a connection
+      pool.query('select from orders, graphile_worker.jobs limit 0'),
+      // connecting and asking each have that long
       sleep(READINESS_TIMEOUT_MS, undefined, { ref: false }).then(() => {
         throw new Error('The database did not answer in time')
       }),

@@ -3,16 +3,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { App } from '../app.ts'
-import { BODY_SIZE_MAX_BYTES, CONNECTIONS_MAX, KEEP_ALIVE_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from '../limits.ts'
+import {
+  BODY_SIZE_MAX_BYTES,
+  CONNECTIONS_MAX,
+  IDLE_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  REQUEST_CHECK_INTERVAL_MS,
+  REQUEST_TIMEOUT_MS,
+} from '../limits.ts'
 import { answerFrameworkError } from '../rest/problem.ts'
 import { restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
-import { CallsUnderWay } from './calls-under-way.ts'
 import { graphqlRoutes } from './graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
+import { guardCalls } from './guard-calls.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
+import { limitRoutes } from './limit-routes.ts'
 import { metricsRoute } from './metrics.ts'
 
 /** How soon the last client's leaving is noticed. */
@@ -32,13 +40,17 @@ export type HttpServerOptions = {
 export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
   const { leaveTimeoutMs = 0 } = options
   const loggerInstance: FastifyBaseLogger = app.logger
-  const calls = new CallsUnderWay()
+  let isClosing = false
   const http = fastify({
     // a server of ours takes no limits from Fastify
     serverFactory: (handle) =>
       createServer(
-        { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
-        calls.guard(app, handle as RequestListener),
+        {
+          requestTimeout: REQUEST_TIMEOUT_MS,
+          connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
+          keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        },
+        guardCalls(app.calls, () => isClosing, handle as RequestListener),
       ),
     bodyLimit: BODY_SIZE_MAX_BYTES,
     loggerInstance,
@@ -55,24 +67,26 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
       .send({ error: 'Without authentication, call by the name localhost or by 127.0.0.1' })
   })
   http.server.maxConnections = CONNECTIONS_MAX
-  let isClosing = false
+  http.server.timeout = IDLE_TIMEOUT_MS
   const readinessChecks = { ...options.readinessChecks, open: () => !isClosing }
+  http.addHook('preClose', async () => {
+    isClosing = true
+  })
   await http.register(healthRoutes(app, readinessChecks))
   await http.register(metricsRoute(app))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
     const graphql = createGraphQLServer(app)
     http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
-    await http.register(async (apis) => {
-      calls.count(apis)
-      await apis.register(graphqlRoutes(graphql))
-      await apis.register(restApi(app))
+    await http.register(graphqlRoutes(graphql))
+    await http.register(async (rest) => {
+      limitRoutes(rest, app.calls)
+      await rest.register(restApi(app))
     })
     // before views fail: the close of a WebSocket says it all
-    http.addHook('preClose', serveGraphqlWebSocket(http.server, graphql, calls))
+    http.addHook('preClose', serveGraphqlWebSocket(http.server, graphql, app.calls))
   }
   http.addHook('preClose', async () => {
-    isClosing = true
     app.feed.failViews()
     await untilLeft(http.server, leaveTimeoutMs)
   })

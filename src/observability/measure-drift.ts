@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { Gauge, type Registry } from 'prom-client'
+import { METRICS_READ_TIMEOUT_MS } from '../limits.ts'
 import { INVARIANTS } from '../sql/find-breaches.ts'
 import { findChecks } from '../sql/invariant-checks.ts'
 import type { Logger } from './logger.ts'
-
-/** A scrape that waits for a database in trouble would miss all that is known without it. */
-const READ_TIMEOUT_MS = 1_000
 
 /**
  * Shows what the last check of each invariant has found, whichever process made it: each process shows the same. While the
@@ -34,7 +32,7 @@ export function measureDrift(registry: Registry, pool: pg.Pool, logger: Logger):
     reading ??= readChecks().finally(() => {
       reading = undefined
     })
-    return Promise.race([reading, sleep(READ_TIMEOUT_MS, undefined, { ref: false })])
+    return Promise.race([reading, sleep(METRICS_READ_TIMEOUT_MS, undefined, { ref: false })])
   }
   const readChecks = async () => {
     try {

@@ -2,7 +2,9 @@ import type pg from 'pg'
 import { Registry } from 'prom-client'
 import type { App } from '../app.ts'
 import type { OrderFeed } from '../feed/order-feed.ts'
+import type { CallsUnderWay } from '../http/calls-under-way.ts'
 import type { Logger } from './logger.ts'
+import { measureCalls } from './measure-calls.ts'
 import { measureDrift } from './measure-drift.ts'
 import { measureFeed } from './measure-feed.ts'
 import { measureJobs } from './measure-jobs.ts'
@@ -10,11 +12,14 @@ import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
 import { measureTransactions } from './measure-transactions.ts'
 
-/** Where figures are kept, and what has to hear of events, transactions and jobs to keep them. */
-export type Metrics = { registry: Registry } & Pick<App, 'onEvents' | 'onTransaction' | 'onJobRun'>
+/** Where figures are kept, and what has to hear of events, transactions, jobs and refusals to keep them. */
+export type Metrics = { registry: Registry } & Pick<
+  App,
+  'onEvents' | 'onTransaction' | 'onJobRun' | 'onRefusal'
+>
 
 /** What figures are read from. */
-export type MetricsSources = { pool: pg.Pool; feed: OrderFeed; logger: Logger }
+export type MetricsSources = { pool: pg.Pool; feed: OrderFeed; calls: CallsUnderWay; logger: Logger }
 
 /**
  * Sets up the metrics of one application: one file a subject. Each takes the registry and, where it counts what passes,
@@ -22,7 +27,7 @@ export type MetricsSources = { pool: pg.Pool; feed: OrderFeed; logger: Logger }
  *
  * No label holds a SKU, an order, a caller or any other value that is not one of a few.
  */
-export function createMetrics({ pool, feed, logger }: MetricsSources): Metrics {
+export function createMetrics({ pool, feed, calls, logger }: MetricsSources): Metrics {
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
@@ -32,5 +37,6 @@ export function createMetrics({ pool, feed, logger }: MetricsSources): Metrics {
     onEvents: measureOrders(registry),
     onTransaction: measureTransactions(registry),
     onJobRun: measureJobs(registry),
+    onRefusal: measureCalls(registry, calls),
   }
 }

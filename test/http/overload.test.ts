@@ -1,9 +1,15 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
-import { connect } from 'node:net'
+import { Agent, request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { CALLS_UNDER_WAY_MAX } from '../../src/limits.ts'
+import { createHttpServer } from '../../src/http/http-server.ts'
+import {
+  CALLS_UNDER_WAY_MAX,
+  IDLE_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+  WEBSOCKET_OPERATIONS_MAX,
+} from '../../src/limits.ts'
 import { codesOf, connectByWebSocket, subscribeBySse } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, type TestApp } from '../support/harness.ts'
 
@@ -93,66 +99,249 @@ describe('a commit that hangs', () => {
 describe('more calls under way than the limit', () => {
   const HELD = '{ inventoryItems(first: 1) { edges { node { sku } } } }'
 
-  test('have every call refused but those for health, on every transport, for as long as it lasts', async () => {
-    const url = await serve()
-    const client = connectByWebSocket({ url })
-    onTestFinished(async () => client.dispose())
-    // a view keeps the connection open
-    const { id } = await seed(testApp.app).order({ sku: 'BOLT' })
-    const watch = client.subscribe('subscription ($id: ID!) { orderStatusChanged(id: $id) { id } }', { id })
-    await watch.next()
-
+  /** Has every read of items wait, until it is called. */
+  async function holdItems(): Promise<() => Promise<void>> {
     const blocker = new pg.Client({ connectionString: testApp.databaseUrl })
+    // hundreds of calls take their time on a busy machine: the first are not to give up meanwhile
+    testApp.app.pool.options.connectionTimeoutMillis = 60_000
+    // a test that fails leaves it to the drop of its database
+    blocker.on('error', () => {})
     await blocker.connect()
     await blocker.query('begin; lock table inventory_items')
-    const held = Array.from({ length: CALLS_UNDER_WAY_MAX }, () => post(url, '/graphql', { query: HELD }))
-    await eventually(async () => (await fetch(`${url}/graphql?query={__typename}`)).status === 503)
-    expectRefused(await postOrder(url))
-    expectRefused(await postRest(url))
-    expectRefused(await post(url, '/graphql', { query: ITEM }, 'text/event-stream'))
-    const get = await fetch(`${url}/graphql?query=${encodeURIComponent(ITEM)}`)
-    expectRefused({ status: get.status, headers: get.headers, body: await get.json() })
-    expect(codesOf((await client.subscribe(ITEM).next())!)).toEqual(['UNAVAILABLE'])
-    const upgrade = { connection: 'Upgrade', upgrade: 'websocket' }
-    const refused = request(`${url}/graphql`, { headers: upgrade }).end()
-    const [response] = await once(refused, 'response')
-    expect(response).toMatchObject({ statusCode: 503, headers: { 'retry-after': '1' } })
-    expect((await fetch(`${url}/health/live`)).status).toBe(200)
-    expect((await fetch(`${url}/metrics`)).status).toBe(200)
-
-    await blocker.query('rollback')
-    await blocker.end()
-    // what was taken is answered
-    for (const { status, body } of await Promise.all(held)) {
-      expect({ status, errors: body.errors }).toEqual({ status: 200, errors: undefined })
+    return async () => {
+      await blocker.query('rollback')
+      await blocker.end()
     }
-    expect((await postRest(url)).status).toBe(201)
-    expect((await client.subscribe(ITEM).next())?.data).toBeDefined()
-    watch.leave()
-  })
+  }
 
-  test('are not those of clients that have yet to send their bodies, nor of those that have gone', async () => {
+  async function read(url: string, metric: string): Promise<number> {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${metric} `))!
+        .slice(metric.length),
+    )
+  }
+  const countUnderWay = (url: string) => read(url, 'holdfast_calls_under_way')
+  const countRefused = (url: string) => read(url, 'holdfast_refused_calls_total{by="calls"}')
+
+  /** Sends an operation, and reads its answer. */
+  type Ask = () => Promise<AnswerBody | undefined>
+  type AnswerBody = { errors?: unknown }
+
+  const transports: [string, (url: string) => Ask][] = [
+    ['POST', (url) => async () => (await post(url, '/graphql', { query: HELD })).body],
+    ['server-sent events', (url) => () => subscribeBySse({ url }, HELD).next()],
+    [
+      'one WebSocket',
+      (url) => {
+        const client = connectByWebSocket({ url })
+        onTestFinished(async () => client.dispose())
+        return () => client.subscribe(HELD).next()
+      },
+    ],
+  ]
+
+  test.each(transports)(
+    'by %s have every call refused but those for health, on every transport, for as long as it lasts',
+    async (_name, connectFor) => {
+      const url = await serve()
+      const client = connectByWebSocket({ url })
+      onTestFinished(async () => client.dispose())
+      // a view keeps the connection open
+      const { id } = await seed(testApp.app).order({ sku: 'BOLT' })
+      const watch = client.subscribe('subscription ($id: ID!) { orderStatusChanged(id: $id) { id } }', { id })
+      await watch.next()
+
+      const letGo = await holdItems()
+      const held = Array.from({ length: CALLS_UNDER_WAY_MAX }, connectFor(url))
+      await eventually(async () => (await countUnderWay(url)) === CALLS_UNDER_WAY_MAX)
+      expectRefused(await postOrder(url))
+      expectRefused(await postRest(url))
+      expectRefused(await post(url, '/graphql', { query: ITEM }, 'text/event-stream'))
+      const get = await fetch(`${url}/graphql?query=${encodeURIComponent(ITEM)}`)
+      expectRefused({ status: get.status, headers: get.headers, body: await get.json() })
+      expect(codesOf((await client.subscribe(ITEM).next())!)).toEqual(['UNAVAILABLE'])
+      const upgrade = { connection: 'Upgrade', upgrade: 'websocket' }
+      const refused = request(`${url}/graphql`, { headers: upgrade }).end()
+      const [response] = await once(refused, 'response')
+      expect(response).toMatchObject({ statusCode: 503, headers: { 'retry-after': '1' } })
+      expect((await fetch(`${url}/health/live`)).status).toBe(200)
+      // busy, and not to be taken out
+      expect((await fetch(`${url}/health/ready`)).status).toBe(200)
+      expect(await countUnderWay(url)).toBe(CALLS_UNDER_WAY_MAX)
+      expect(await countRefused(url)).toBe(6)
+
+      await letGo()
+      // what was taken is answered
+      for (const answer of await Promise.all(held)) expect(answer?.errors).toBeUndefined()
+      expect((await postRest(url)).status).toBe(201)
+      expect((await client.subscribe(ITEM).next())?.data).toBeDefined()
+      await eventually(async () => (await countUnderWay(url)) === 0)
+      watch.leave()
+    },
+  )
+
+  test('are refused when their bodies arrive, and count on where their callers have gone', async () => {
     const url = await serve()
     const { port } = new URL(url)
-    const head =
-      'POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n'
-    const slow = Array.from({ length: CALLS_UNDER_WAY_MAX + 10 }, () => {
+    const body = JSON.stringify({ query: HELD }).padEnd(99)
+    const answers: string[] = []
+    const slow = Array.from({ length: CALLS_UNDER_WAY_MAX + 20 }, (_, index) => {
       const socket = connect(Number(port), '127.0.0.1').on('error', () => {})
-      socket.write(head)
+      socket.setEncoding('latin1').on('data', (text) => {
+        answers[index] = (answers[index] ?? '') + text
+      })
+      socket.write(
+        'POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n',
+      )
       return socket
     })
     await Promise.all(slow.map((socket) => socket.connecting && once(socket, 'connect')))
+    // who is sending takes nobody's place
     expect((await postOrder(url)).status).toBe(200)
 
-    const blocker = new pg.Client({ connectionString: testApp.databaseUrl })
-    await blocker.connect()
-    await blocker.query('begin; lock table inventory_items')
-    const body = JSON.stringify({ query: HELD }).padEnd(99)
+    const letGo = await holdItems()
     for (const socket of slow) socket.write(body)
-    await eventually(async () => (await fetch(`${url}/graphql?query={__typename}`)).status === 503)
+    await eventually(() => Object.keys(answers).length === 20)
+    for (const answer of Object.values(answers)) {
+      expect(answer).toMatch(/^HTTP\/1.1 503 .*\r\nretry-after: 1\r\n.*"UNAVAILABLE"/is)
+    }
+    expect(await countUnderWay(url)).toBe(CALLS_UNDER_WAY_MAX)
+    expect(await countRefused(url)).toBe(20)
     for (const socket of slow) socket.destroy()
-    await eventually(async () => (await fetch(`${url}/graphql?query={__typename}`)).status === 200)
-    await blocker.query('rollback')
-    await blocker.end()
+    // their work is not less for that
+    expectRefused(await postOrder(url))
+    await letGo()
+    await eventually(async () => (await countUnderWay(url)) === 0)
+    expect((await postOrder(url)).status).toBe(200)
   })
+
+  test('of REST are refused when their bodies arrive', async () => {
+    const url = await serve()
+    const { port } = new URL(url)
+    const socket = connect(Number(port), '127.0.0.1').setEncoding('latin1')
+    onTestFinished(async () => void socket.destroy())
+    const body = '{"sku":"BOLT","qty":1}'
+    socket.write(
+      `POST /api/order HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+    )
+    const before = await countOrders()
+    const letGo = await holdItems()
+    const held = Array.from({ length: CALLS_UNDER_WAY_MAX }, () => post(url, '/graphql', { query: HELD }))
+    await eventually(async () => (await countUnderWay(url)) === CALLS_UNDER_WAY_MAX)
+    socket.write(body)
+    const [answer] = await once(socket, 'data')
+    expect(answer).toMatch(
+      /^HTTP\/1.1 503 .*\r\nretry-after: 1\r\ncontent-type: application\/problem\+json.*"UNAVAILABLE"/is,
+    )
+    expect(await countRefused(url)).toBe(1)
+    await letGo()
+    await Promise.all(held)
+    expect(await countOrders()).toBe(before)
+  })
+
+  test('are not those whose callers do not read their answers; these are cut off', async () => {
+    const { http, url } = await listen(testApp)
+    onTestFinished(() => http.close())
+    const connections: Socket[] = []
+    http.server.on('connection', (socket) => connections.push(socket))
+    await testApp.app.pool.query(
+      `insert into inventory_items (sku, name, available, reserved)
+       select 'LONG-' || n, repeat('x', 200), 0, 0 from generate_series(1, 99) n`,
+    )
+    // 10 MB, more than the system keeps for a connection
+    const fields = Array.from({ length: 500 }, (_, n) => `a${n}: inventoryItems(first: 100) { ...Names }`)
+    const query = `{ ${fields.join(' ')} } fragment Names on InventoryItemConnection { edges { node { name } } }`
+    const body = JSON.stringify({ query })
+    const { port } = new URL(url)
+    const client = connect(Number(port), '127.0.0.1').on('error', () => {})
+    client.pause()
+    client.write(
+      `POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
+    await eventually(() => testApp.app.calls.count === 1)
+    await eventually(() => testApp.app.calls.count === 0)
+    const [connection] = connections as [Socket]
+    await eventually(() => connection.writableLength > 0)
+    expect(connection.timeout).toBe(IDLE_TIMEOUT_MS)
+    // as if that time had passed
+    connection.setTimeout(100)
+    await eventually(() => connection.destroyed)
+    client.destroy()
+  })
+
+  test('that come while the server stops are told to leave', async () => {
+    const http = await createHttpServer(testApp.app, {
+      servesApis: true,
+      simulatesSupplier: false,
+      readinessChecks: {},
+      leaveTimeoutMs: 5_000,
+    })
+    const url = await http.listen({ host: '127.0.0.1', port: 0 })
+    const letGo = await holdItems()
+    const held = Array.from({ length: CALLS_UNDER_WAY_MAX }, () => post(url, '/graphql', { query: HELD }))
+    await eventually(() => testApp.app.calls.count === CALLS_UNDER_WAY_MAX)
+    const agent = new Agent({ keepAlive: true })
+    const ask = async () => {
+      const [response] = await once(request(`${url}/api/orders/1`, { agent }).end(), 'response')
+      response.resume()
+      await once(response, 'end')
+      return response
+    }
+    const before = await ask()
+    expect(before).toMatchObject({ statusCode: 503, headers: { connection: 'keep-alive' } })
+    const closed = http.close()
+    expect(await ask()).toMatchObject({ statusCode: 503, headers: { connection: 'close' } })
+    await letGo()
+    for (const { status } of await Promise.all(held)) expect(status).toBe(200)
+    agent.destroy()
+    await closed
+  })
+})
+
+test('a connection for readiness alone does not outlive its server', async () => {
+  const { http, url } = await listen(testApp)
+  expect((await fetch(`${url}/health/ready`)).status).toBe(200)
+  const countLooking = async () => {
+    const { rowCount } = await testApp.app.pool.query(
+      `select from pg_stat_activity where datname = current_database() and application_name = 'holdfast-health'`,
+    )
+    return rowCount
+  }
+  expect(await countLooking()).toBe(1)
+  await http.close()
+  await eventually(async () => (await countLooking()) === 0)
+})
+
+test('a request that is never finished is ended soon after its time', async () => {
+  const { http, url } = await listen(testApp)
+  onTestFinished(() => http.close())
+  expect(http.server.requestTimeout).toBe(REQUEST_TIMEOUT_MS)
+  http.server.headersTimeout = http.server.requestTimeout = 100
+  const socket = connect(Number(new URL(url).port), '127.0.0.1').resume()
+  const startedAtMs = performance.now()
+  socket.write('POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{')
+  await once(socket, 'close')
+  // of itself Node looks every 30 s
+  expect(performance.now() - startedAtMs).toBeLessThan(15_000)
+})
+
+test('a WebSocket that asks for more than a connection may is closed, and no other', async () => {
+  const url = await serve()
+  const other = connectByWebSocket({ url })
+  onTestFinished(async () => other.dispose())
+  const { id } = await seed(testApp.app).order({ sku: 'BOLT' })
+  const query = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { id } }'
+  const watch = other.subscribe(query, { id })
+  await watch.next()
+  const client = connectByWebSocket({ url })
+  // as many at once as may be under way
+  const subscribe = (times: number) =>
+    Promise.all(Array.from({ length: times }, () => client.subscribe(query, { id }).next()))
+  for (let times = 0; times < 4; times++) await subscribe(WEBSOCKET_OPERATIONS_MAX / 4)
+  await expect(subscribe(1)).rejects.toMatchObject({ code: 1008 })
+  expect((await other.subscribe(ITEM).next())?.data).toBeDefined()
+  watch.leave()
 })

@@ -49,7 +49,8 @@ it('tells callers in time that every connection is taken, and recovers when they
   }
   for (const { errors } of [mutation, query])
     expect(errors).toMatchObject([{ extensions: { code: 'UNAVAILABLE' } }])
-  expect(readiness.status).toBe(503)
+  // busy, and not to be taken out
+  expect(readiness.status).toBe(200)
   expect(liveness.status).toBe(200)
 
   await blocker.query('rollback')
