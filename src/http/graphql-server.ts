@@ -1,7 +1,7 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { App } from '../app.ts'
-import { ANONYMOUS } from '../domain/caller.ts'
+import { LOCAL_OPERATOR } from '../domain/caller.ts'
 import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
 import { createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
@@ -34,7 +34,7 @@ export function createGraphQLServer(app: App): GraphQLServer {
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ left }) => createContext(app, ANONYMOUS, left),
+    context: ({ left }) => createContext(app, LOCAL_OPERATOR, left),
     maskedErrors: {
       errorMessage: 'Unexpected error',
       maskError: (error, message) => maskError(error, message, logger),

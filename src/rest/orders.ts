@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import { ANONYMOUS } from '../domain/caller.ts'
+import { type Caller, LOCAL_OPERATOR } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/order-status.ts'
@@ -153,7 +153,7 @@ async function takeOrder(
     const { order, userErrors } = await createOrder(app, {
       ...body,
       idempotencyKey,
-      caller: callerOf(request),
+      caller: callerOf(request).id,
     })
     if (order) return order
     throw refusal(userErrors[0], CULPRITS[userErrors[0].field?.at(-1) ?? ''] ?? {})
@@ -167,8 +167,8 @@ async function takeOrder(
 }
 
 /** Who sent a request: idempotency keys are each caller's own. */
-function callerOf(_request: FastifyRequest): string {
-  return ANONYMOUS
+function callerOf(_request: FastifyRequest): Caller {
+  return LOCAL_OPERATOR
 }
 
 /** Fastify takes a request that names no type for one without a body: it would be called malformed. */

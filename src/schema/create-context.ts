@@ -1,5 +1,6 @@
 import type { App } from '../app.ts'
 import { GroupCommit } from '../database/group-commit.ts'
+import type { Caller } from '../domain/caller.ts'
 import type { InventoryMovement } from '../domain/stock.ts'
 import { PAGE_BATCH_MAX, PAGES_WAITING_MAX } from '../limits.ts'
 import { listMovementPages, type MovementPage } from '../use-cases/list-movement-pages.ts'
@@ -8,7 +9,7 @@ import { listMovementPages, type MovementPage } from '../use-cases/list-movement
 export type GraphQLContext = {
   app: App
   /** Who asks. */
-  caller: string
+  caller: Caller
   /** Tells when the caller of a stream has hung up; a WebSocket ends its streams itself. */
   left: AbortSignal | undefined
   /** Reads the pages of ledgers that one operation asks for together. */
@@ -16,7 +17,7 @@ export type GraphQLContext = {
 }
 
 /** The context of one operation. */
-export function createContext(app: App, caller: string, left?: AbortSignal): GraphQLContext {
+export function createContext(app: App, caller: Caller, left?: AbortSignal): GraphQLContext {
   const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
     (pages) => listMovementPages(app, pages),
     { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },

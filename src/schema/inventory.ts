@@ -152,7 +152,7 @@ builder.mutationField('createInventoryItem', (t) =>
         sku: input.sku,
         name: input.name,
         available: input.available ?? 0,
-        actor: caller,
+        actor: caller.id,
       }),
   }),
 )
@@ -192,7 +192,7 @@ builder.mutationField('adjustInventory', (t) =>
         delta: input.delta,
         reason: input.reason,
         expectedAvailable: input.expectedAvailable ?? null,
-        actor: caller,
+        actor: caller.id,
       }),
   }),
 )

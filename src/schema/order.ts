@@ -122,7 +122,7 @@ builder.mutationField('createOrder', (t) =>
         sku: input.sku,
         qty: input.qty,
         idempotencyKey: input.idempotencyKey ?? null,
-        caller,
+        caller: caller.id,
       }),
   }),
 )
