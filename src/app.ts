@@ -8,7 +8,7 @@ import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
 import type { CallsUnderWay } from './http/calls-under-way.ts'
 import type { Insertion } from './sql/insert-orders.ts'
-import type { CreateOrderRequest } from './use-cases/create-orders.ts'
+import type { RequestedOrder } from './use-cases/create-orders.ts'
 
 /** What every use-case works with. The composition root makes one per process, a test one per file. */
 export type App = TransactionContext & {
@@ -28,7 +28,7 @@ export type App = TransactionContext & {
   /** Where work of many callers comes together to share transactions. */
   groups: {
     findOrder: GroupCommit<string, Order | undefined>
-    createOrder: GroupCommit<CreateOrderRequest, Insertion>
+    createOrder: GroupCommit<RequestedOrder, Insertion>
     reserveInventory: GroupCommit<string, undefined>
     settleSupplierOutcome: GroupCommit<SettledCall, undefined>
   }

@@ -8,6 +8,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
+/** As many bytes as the digest of HS256: a shorter secret is easier to guess than the signature (RFC 7518, 3.2). */
+const SECRET_LENGTH_MIN_BYTES = 32
+
 const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '::1']
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
@@ -26,13 +29,7 @@ const variables = z.object({
     )
     .optional(),
   DATA_DIR: z.string().min(1, 'the path of a folder').default('.data'),
-  HOST: z
-    .string()
-    .refine(
-      (host) => LOOPBACK_HOSTS.includes(host),
-      `${LOOPBACK_HOSTS.join(', ')}: there is no authentication, so only this machine may call`,
-    )
-    .default('127.0.0.1'),
+  HOST: z.string().default('127.0.0.1'),
   PORT: port.default(4000),
   ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
   WORKER_CONCURRENCY: whole(1, 1_000).default(1_000),
@@ -47,6 +44,19 @@ const variables = z.object({
     .default(1),
   SUPPLIER_MAX_ATTEMPTS: whole(1, 100).default(8),
   SUPPLIER_RETRY_BASE_MS: whole(1, 60_000).default(1_000),
+  AUTH_JWT_SECRET: z
+    .string()
+    .refine(
+      (secret) => Buffer.byteLength(secret) >= SECRET_LENGTH_MIN_BYTES,
+      `at least ${SECRET_LENGTH_MIN_BYTES} bytes, such as \`openssl rand -base64 32\` makes`,
+    )
+    .optional(),
+  AUTH_JWKS_URL: z
+    .string()
+    .refine(isJwksUrl, 'a URL that begins with https://, or http:// on this machine')
+    .optional(),
+  AUTH_ISSUER: z.string().optional(),
+  AUTH_AUDIENCE: z.string().optional(),
   RECONCILE_INTERVAL_MS: whole(1_000, 604_800_000).default(3_600_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
 })
@@ -90,6 +100,8 @@ export function readConfig(env: Record<string, string | undefined>) {
       attemptsMax: data.SUPPLIER_MAX_ATTEMPTS,
       retryBaseMs: data.SUPPLIER_RETRY_BASE_MS,
     },
+    /** How callers are told apart; undefined where everyone on this machine may do everything. */
+    auth: authOf(data),
     reconcileIntervalMs: data.RECONCILE_INTERVAL_MS,
     logLevel: data.LOG_LEVEL,
   }
@@ -107,6 +119,36 @@ function findConflicts(set: Record<string, string | undefined>): string[] {
       ),
     )
   }
+  const isAuthenticated = set.AUTH_JWT_SECRET !== undefined || set.AUTH_JWKS_URL !== undefined
+  if (set.AUTH_JWT_SECRET !== undefined && set.AUTH_JWKS_URL !== undefined) {
+    problems.push(
+      problem('AUTH_JWKS_URL', set.AUTH_JWKS_URL, 'set where AUTH_JWT_SECRET is not: one of the two'),
+    )
+  }
+  for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
+    if (set.AUTH_JWKS_URL !== undefined && set[name] === undefined) {
+      const why = 'AUTH_JWKS_URL needs it, since those keys sign for others as well'
+      problems.push(
+        problem(name, undefined, `what tokens say in "${name === 'AUTH_ISSUER' ? 'iss' : 'aud'}": ${why}`),
+      )
+    }
+    if (!isAuthenticated && set[name] !== undefined) {
+      problems.push(problem(name, set[name], 'set only with AUTH_JWT_SECRET or AUTH_JWKS_URL'))
+    }
+  }
+  if (!isAuthenticated && set.HOST !== undefined && !LOOPBACK_HOSTS.includes(set.HOST)) {
+    const hosts = `${LOOPBACK_HOSTS.join(', ')}, or any with AUTH_JWT_SECRET or AUTH_JWKS_URL`
+    problems.push(problem('HOST', set.HOST, `${hosts}: without authentication only this machine may call`))
+  }
+  if (!isAuthenticated && set.NODE_ENV === 'production') {
+    problems.push(
+      problem(
+        'AUTH_JWT_SECRET',
+        undefined,
+        'the secret of tokens; NODE_ENV=production needs it or AUTH_JWKS_URL',
+      ),
+    )
+  }
   if ((set.ROLE === 'api' || set.ROLE === 'worker') && set.DATABASE_URL === undefined) {
     problems.push(
       problem('DATABASE_URL', undefined, `the database that all processes share: ROLE=${set.ROLE} needs one`),
@@ -117,7 +159,8 @@ function findConflicts(set: Record<string, string | undefined>): string[] {
 
 function problem(name: string, value: string | undefined, expected: string): string {
   // a database's URL holds a password
-  const shown = name === 'DATABASE_URL' && value !== undefined ? 'something else' : JSON.stringify(value)
+  const isSecret = name === 'DATABASE_URL' || name === 'AUTH_JWT_SECRET'
+  const shown = isSecret && value !== undefined ? 'something else' : JSON.stringify(value)
   return `${name} is ${value === undefined ? 'not set' : shown}; it may be ${expected}`
 }
 
@@ -128,6 +171,22 @@ function whole(min: number, max: number) {
     .regex(/^\d+$/, expected)
     .transform(Number)
     .refine((value) => value >= min && value <= max, expected)
+}
+
+/** Keys that somebody on the way can replace let everyone in. */
+function isJwksUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, hostname } = new URL(value)
+  return (
+    protocol === 'https:' || (protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname))
+  )
+}
+
+function authOf(data: z.infer<typeof variables>) {
+  const { AUTH_JWT_SECRET: secret, AUTH_JWKS_URL: jwksUrl } = data
+  const claims = { issuer: data.AUTH_ISSUER, audience: data.AUTH_AUDIENCE }
+  if (secret !== undefined) return { secret, ...claims }
+  return jwksUrl === undefined ? undefined : { jwksUrl, ...claims }
 }
 
 function isSupplierUrl(value: string): boolean {

@@ -27,7 +27,7 @@ import type { Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
-import { type CreateOrderRequest, createOrders } from './use-cases/create-orders.ts'
+import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
 import { reserveInventory } from './use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
 
@@ -99,7 +99,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     random: Math.random,
     groups: {
       findOrder,
-      createOrder: new GroupCommit<CreateOrderRequest, Insertion>((requests) => createOrders(app, requests), {
+      createOrder: new GroupCommit<RequestedOrder, Insertion>((requests) => createOrders(app, requests), {
         batchSizeMax: CREATE_BATCH_MAX,
         waitingMax: CREATE_ORDERS_WAITING_MAX,
         waitMaxMs: INTAKE_WAIT_MAX_MS,

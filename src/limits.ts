@@ -32,6 +32,11 @@ export const PAGE_SIZE_DEFAULT = 20
 /** Beyond it a caller is told, and not given less than was asked for. */
 export const PAGE_SIZE_MAX = 100
 
+/** Room for some dozen groups and permissions in a token. Node takes 16 kB of headers in all. */
+export const TOKEN_LENGTH_MAX_CHARS = 8_000
+/** Tokens that need not be verified anew, each some 500 bytes with its caller. */
+export const TOKENS_KNOWN_MAX = 10_000
+
 // overload: what is beyond these is refused at once, with 503 and Retry-After
 
 /**

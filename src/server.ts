@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
 import { isUnavailable } from './database/unavailable.ts'
 import { waitForDatabase } from './database/wait-for-database.ts'
+import { createAuthenticate } from './http/create-authenticate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
@@ -41,6 +42,7 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
   let supplier: Supplier | undefined
   const http = await createHttpServer(app, {
     servesApis: config.runsApi,
+    authenticate: config.auth && createAuthenticate(config.auth, logger),
     simulatesSupplier: config.supplierUrl === 'simulated',
     leaveTimeoutMs: LEAVE_TIMEOUT_MS,
     readinessChecks: {

@@ -11,6 +11,13 @@ const errorOf = (env: Record<string, string>): string => {
   return ''
 }
 
+const SECRET = 'a secret of some length, as it should be'
+const jwks = {
+  AUTH_JWKS_URL: 'https://keys.test/jwks',
+  AUTH_ISSUER: 'https://keys.test',
+  AUTH_AUDIENCE: 'holdfast',
+}
+
 describe('the configuration', () => {
   test('has the documented defaults', () => {
     expect(readConfig({})).toMatchObject({
@@ -56,9 +63,47 @@ describe('the configuration', () => {
     ['no supplier in production', { NODE_ENV: 'production' }, 'SUPPLIER_URL is not set'],
     ['a worker alone without a database', { ROLE: 'worker' }, 'DATABASE_URL is not set'],
     ['an API alone without a database', { ROLE: 'api' }, 'DATABASE_URL is not set'],
+    ['any host without authentication', { HOST: '0.0.0.0' }, 'HOST is "0.0.0.0"'],
+    ['production without authentication', { NODE_ENV: 'production' }, 'AUTH_JWT_SECRET is not set'],
+    [
+      'a secret that can be guessed',
+      { AUTH_JWT_SECRET: 'x'.repeat(31) },
+      'AUTH_JWT_SECRET is something else',
+    ],
+    ['a secret and a JWKS URL at once', { AUTH_JWT_SECRET: SECRET, ...jwks }, 'AUTH_JWKS_URL is "https'],
+    ['a JWKS URL without an issuer', { ...jwks, AUTH_ISSUER: '' }, 'AUTH_ISSUER is not set'],
+    ['a JWKS URL without an audience', { ...jwks, AUTH_AUDIENCE: '' }, 'AUTH_AUDIENCE is not set'],
+    ['a JWKS URL that is none', { ...jwks, AUTH_JWKS_URL: 'keys' }, 'AUTH_JWKS_URL is "keys"'],
+    [
+      'keys that anyone on the way can replace',
+      { ...jwks, AUTH_JWKS_URL: 'http://keys.test' },
+      'AUTH_JWKS_URL is "http://keys.test"',
+    ],
+    ['an issuer of no tokens', { AUTH_ISSUER: 'x' }, 'AUTH_ISSUER is "x"'],
+    ['an audience of no tokens', { AUTH_AUDIENCE: 'x' }, 'AUTH_AUDIENCE is "x"'],
     ['a re-check that comes ever sooner', { SUPPLIER_RECHECK_FACTOR: '0.5' }, 'SUPPLIER_RECHECK_FACTOR'],
   ])('refuses %s', (_name, env, expected) => {
     expect(errorOf(env as unknown as Record<string, string>)).toContain(expected)
+  })
+
+  test('takes any host, and production, with authentication', () => {
+    const env = { HOST: '0.0.0.0', NODE_ENV: 'production', SUPPLIER_URL: 'https://supplier.test' }
+    expect(readConfig({ ...env, AUTH_JWT_SECRET: SECRET })).toMatchObject({
+      host: '0.0.0.0',
+      auth: { secret: SECRET, issuer: undefined, audience: undefined },
+    })
+    expect(readConfig({ ...env, ...jwks }).auth).toEqual({
+      jwksUrl: 'https://keys.test/jwks',
+      issuer: 'https://keys.test',
+      audience: 'holdfast',
+    })
+    const onThisMachine = { ...jwks, AUTH_JWKS_URL: 'http://127.0.0.1:8080/jwks' }
+    expect(readConfig(onThisMachine).auth).toMatchObject({ jwksUrl: 'http://127.0.0.1:8080/jwks' })
+  })
+
+  test('does not show a secret', () => {
+    expect(errorOf({ AUTH_JWT_SECRET: 'short-secret' })).not.toContain('short-secret')
+    expect(errorOf({ AUTH_JWT_SECRET: SECRET, ...jwks })).not.toContain(SECRET)
   })
 
   test('names what is wrong only together with another variable beside the rest', () => {

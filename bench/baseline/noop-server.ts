@@ -19,6 +19,7 @@ const order: Order = {
   status: 'PENDING',
   failureReason: null,
   supplierRef: null,
+  customerId: null,
   supplierStep: 0,
   supplierAttempts: 0,
   supplierRechecks: 0,

@@ -30,7 +30,14 @@ export async function storeItems(client: pg.ClientBase, skus: readonly string[],
  * @returns the orders' ids
  */
 export async function storeBacklog(client: pg.ClientBase, skus: readonly string[]): Promise<string[]> {
-  const orders = skus.map((sku) => ({ id: uuidv7(), sku, qty: 1, caller: 'bench', key: null }))
+  const orders = skus.map((sku) => ({
+    id: uuidv7(),
+    sku,
+    qty: 1,
+    customerId: null,
+    caller: 'bench',
+    key: null,
+  }))
   const job = { createdAt: new Date(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
   await client.query('begin')
   for (let start = 0; start < orders.length; start += CHUNK_SIZE) {

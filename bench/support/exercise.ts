@@ -1,4 +1,5 @@
 import type { App } from '../../src/app.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createGraphQLServer } from '../../src/http/graphql-server.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/create-inventory-item.ts'
@@ -20,11 +21,11 @@ const SCARCE = 'SCARCE'
 export async function exercise(app: App, { orderId, sku }: { orderId: string; sku: string }): Promise<void> {
   await reserve(app, sku)
   await goToTheSupplier(app)
-  const watch = await watchOrder(app, orderId, 0)
+  const watch = await watchOrder(app, LOCAL_OPERATOR, orderId, 0)
   await watch.next()
   await watch.return?.()
-  await adjustInventory(app, { sku, delta: 1, reason: 'counted', expectedAvailable: null, actor: 'bench' })
-  await listMovements(app, { sku, limit: 20 })
+  await adjustInventory(app, LOCAL_OPERATOR, { sku, delta: 1, reason: 'counted', expectedAvailable: null })
+  await listMovements(app, LOCAL_OPERATOR, { sku, limit: 20 })
   await rescueJobs(app, { alsoUnknown: false })
   await sweep(app)
   await query(app, { orderId, sku })
@@ -32,17 +33,17 @@ export async function exercise(app: App, { orderId, sku }: { orderId: string; sk
 
 async function reserve(app: App, sku: string): Promise<void> {
   // twice under the same key: the second finds the first
-  const request = { sku, qty: 1, idempotencyKey: `exercise ${Date.now()}`, caller: 'bench' }
-  const { order } = await createOrder(app, request)
-  await createOrder(app, request)
+  const request = { sku, qty: 1, idempotencyKey: `exercise ${Date.now()}`, customerId: null }
+  const { order } = await createOrder(app, LOCAL_OPERATOR, request)
+  await createOrder(app, LOCAL_OPERATOR, request)
   await app.groups.reserveInventory.submit(order!.id)
 }
 
 async function goToTheSupplier(app: App): Promise<void> {
-  await createInventoryItem(app, { sku: SCARCE, name: 'Scarce', available: 0, actor: 'bench' })
-  const request = { sku: SCARCE, qty: 1, idempotencyKey: null, caller: 'bench' }
+  await createInventoryItem(app, LOCAL_OPERATOR, { sku: SCARCE, name: 'Scarce', available: 0 })
+  const request = { sku: SCARCE, qty: 1, idempotencyKey: null, customerId: null }
   for (const end of ['ok', 'fail'] as const) {
-    const { order } = await createOrder(app, request)
+    const { order } = await createOrder(app, LOCAL_OPERATOR, request)
     const orderId = order!.id
     await app.groups.reserveInventory.submit(orderId)
     await findOrderForSupplierCall(app, orderId, 1)
@@ -59,13 +60,14 @@ async function giveUp(app: App, orderId: string): Promise<void> {
 }
 
 async function query(app: App, variables: object): Promise<void> {
-  const server = createGraphQLServer(app)
+  const server = createGraphQLServer(app, { isAuthenticated: false })
   for (const { text } of QUERIES) {
-    const response = await server.fetch('http://bench/graphql', {
+    const call = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query: text, variables }),
-    })
+    }
+    const response = await server.fetch('http://bench/graphql', call, { caller: LOCAL_OPERATOR })
     const { errors } = (await response.json()) as { errors?: unknown[] }
     if (errors) throw new Error(JSON.stringify(errors))
   }

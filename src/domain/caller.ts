@@ -4,7 +4,7 @@ export type Role = (typeof ROLES)[number]
 
 /** Who calls. */
 export type Caller = {
-  /** The subject of its token. Idempotency keys, rate limits and movements' actors go by it. */
+  /** The subject of its token. Idempotency keys, rate limits, customers' orders and movements' actors go by it. */
   id: string
   role: Role
   /** When its token ceases to be valid; null where there is none. */
@@ -13,3 +13,25 @@ export type Caller = {
 
 /** Who calls as long as there is no authentication: everyone on this machine is this one operator. */
 export const LOCAL_OPERATOR: Caller = { id: 'anonymous', role: 'operator', expiresAt: null }
+
+/**
+ * Tells who calls, from what a call says of itself: the value of its Authorization header. At once where it is known
+ * already.
+ *
+ * @throws {CallError} UNAUTHENTICATED without a valid token, FORBIDDEN for a role that there is not, UNAVAILABLE where
+ * the token cannot be checked at this moment
+ */
+export type Authenticate = (authorization: string | undefined) => Caller | Promise<Caller>
+
+const ID_LENGTH_MAX = 255
+
+/** Whether this can be the id of a caller or a customer: it is stored and listed, so one line of text that is not blank. */
+export function isCallerId(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= ID_LENGTH_MAX &&
+    value.trim() !== '' &&
+    value.isWellFormed() &&
+    !/\p{Cc}/u.test(value)
+  )
+}

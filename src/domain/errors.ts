@@ -14,7 +14,7 @@ export type UserErrorCode = (typeof USER_ERROR_CODES)[number]
 export type UserError = { code: UserErrorCode; message: string; field: string[] | null }
 
 /** Errors that a caller sees by their code, on every transport. Any other error is a bug: masked, and logged whole. */
-export type CallErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'UNAVAILABLE'
+export type CallErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'UNAVAILABLE'
 
 /** A call that cannot be answered, for a reason that the caller may know. */
 export class CallError extends Error {

@@ -4,6 +4,8 @@ import type { FailureReason, OrderStatus } from './order-status.ts'
 export type Order = {
   /** UUID v7: sorts by the time of creation. */
   id: string
+  /** Whose it is; null where it was placed for nobody in particular. */
+  customerId: string | null
   sku: string
   qty: number
   status: OrderStatus

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { callAt } from '../call-at.ts'
 import type { GroupCommit } from '../database/group-commit.ts'
+import { assertMayWatch, noSuchOrder, tokenExpired } from '../domain/authorisation.ts'
+import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import type { Order } from '../domain/order.ts'
 import type { Logger } from '../observability/logger.ts'
@@ -74,18 +77,28 @@ export class OrderFeed {
 
   /**
    * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, newest version last.
-   * Ends once the order is FAILED.
+   * Ends once the order is FAILED, and with an error once the caller's token expires.
    *
-   * @throws {CallError} NOT_FOUND when there is no such order, UNAVAILABLE once views have been ended
+   * @throws {CallError} NOT_FOUND when there is no such order for the caller, UNAVAILABLE once views have been ended
    */
-  async watch(orderId: string, afterVersion: number): Promise<OrderWatcher> {
+  async watch(caller: Caller, orderId: string, afterVersion: number): Promise<OrderWatcher> {
     if (this.#isClosed) throw goingAway()
-    const watcher = new OrderWatcher(orderId, afterVersion, (watcher) => this.#remove(watcher))
+    const watcher = new OrderWatcher(
+      orderId,
+      afterVersion,
+      (order) => assertMayWatch(caller, order, Date.now()),
+      (watcher) => {
+        forgetExpiry()
+        this.#remove(watcher)
+      },
+    )
+    const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
     // first listen, then read: a change between the two is heard, and its version tells which is newer
     this.#add(watcher)
     try {
       const order = await this.#findOrder.submit(orderId)
-      if (!order) throw new CallError('NOT_FOUND', `There is no order ${orderId}`)
+      if (!order) throw noSuchOrder(orderId)
+      assertMayWatch(caller, order, Date.now())
       watcher.offer(order)
       return watcher
     } catch (error) {

@@ -10,6 +10,7 @@ import { endsWatching } from '../domain/order-status.ts'
 export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   readonly orderId: string
   readonly #afterVersion: number
+  readonly #authorise: (order: Order) => void
   readonly #onClose: (watcher: OrderWatcher) => void
   #version = 0
   #newest: Order | undefined
@@ -17,10 +18,19 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   #pull: PromiseWithResolvers<IteratorResult<Order, undefined>> | undefined
   #isEnding = false
 
-  /** @param afterVersion the version that the client has seen, 0 for none */
-  constructor(orderId: string, afterVersion: number, onClose: (watcher: OrderWatcher) => void) {
+  /**
+   * @param afterVersion the version that the client has seen, 0 for none
+   * @param authorise asked at each delivery: what it throws ends the view in its place
+   */
+  constructor(
+    orderId: string,
+    afterVersion: number,
+    authorise: (order: Order) => void,
+    onClose: (watcher: OrderWatcher) => void,
+  ) {
     this.orderId = orderId
     this.#afterVersion = afterVersion
+    this.#authorise = authorise
     this.#onClose = onClose
   }
 
@@ -80,6 +90,14 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
       const value = this.#newest
       this.#newest = undefined
       this.#pull = undefined
+      try {
+        this.#authorise(value)
+      } catch (refusal) {
+        this.#failure = undefined
+        this.#end()
+        pull.reject(refusal)
+        return
+      }
       pull.resolve({ done: false, value })
     } else if (this.#failure) {
       const error = this.#failure

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import type { FastifyError, FastifyPluginAsync } from 'fastify'
+import type { FastifyError, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { GraphQLError } from 'graphql'
 import { createHandler, type OperationContext, type Request } from 'graphql-http'
+import type { Authenticate, Caller } from '../domain/caller.ts'
+import { CallError, type CallErrorCode } from '../domain/errors.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
+import { challenge } from '../rest/authenticate-calls.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
 
@@ -13,22 +16,28 @@ import { isUnavailableResult } from './unavailable-result.ts'
  * Yoga's own way from Node's request to its Request and back costs more than all the rest: 2,800 to 4,000 empty
  * mutations a second where the lean path takes 11,700.
  */
-export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
+export function graphqlRoutes(server: GraphQLServer, authenticate: Authenticate): FastifyPluginAsync {
   return async (fastify) => {
     const handle = createLeanHandler(server)
 
     fastify.addHook('onRequest', async (request, reply) => {
+      const isStranger = asksForPage(request.raw)
+      if (!isStranger) request.caller = await authenticate(request.headers.authorization)
       if (!isForYoga(request.raw)) return
       reply.hijack()
       const left = new AbortController()
       reply.raw.once('close', () => left.abort())
-      await server(request.raw, reply.raw, { left: left.signal })
+      await server(request.raw, reply.raw, {
+        left: left.signal,
+        ...(!isStranger && { caller: request.caller }),
+      })
     })
     fastify.removeAllContentTypeParsers()
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
       done(null, body),
     )
-    fastify.setErrorHandler<FastifyError>((error, _request, reply) => {
+    fastify.setErrorHandler<FastifyError | CallError>((error, _request, reply) => {
+      if (error instanceof CallError) return refuse(error, reply)
       const { statusCode = 500 } = error
       if (statusCode >= 500) throw error
       return reply.status(statusCode).send({ errors: [new GraphQLError(error.message)] })
@@ -37,7 +46,7 @@ export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
     fastify.route({
       url: GRAPHQL_PATH,
       method: ['GET', 'POST', 'OPTIONS'],
-      handler: async ({ raw, body }, reply) => {
+      handler: async ({ raw, body, caller }, reply) => {
         const { method = 'POST', url = GRAPHQL_PATH, headers } = raw
         const [answer, init] = await handle({
           method,
@@ -45,7 +54,7 @@ export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
           headers,
           body: body as string,
           raw,
-          context: undefined,
+          context: caller,
         })
         return reply
           .status(init.status)
@@ -54,6 +63,25 @@ export function graphqlRoutes(server: GraphQLServer): FastifyPluginAsync {
       },
     })
   }
+}
+
+/** Whether this is a browser that opens GraphiQL: Yoga answers it with the page, whatever else it asks for. */
+function asksForPage({ method, headers: { accept } }: IncomingMessage): boolean {
+  return method === 'GET' && accept !== undefined && accept.includes('text/html')
+}
+
+const REFUSAL_STATUS: Partial<Record<CallErrorCode, number>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  UNAVAILABLE: 503,
+}
+
+/** Answers a call of somebody who is not let in. */
+function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply {
+  if (code === 'UNAUTHENTICATED') challenge(reply)
+  if (code === 'UNAVAILABLE') reply.header('retry-after', RETRY_AFTER_S)
+  const errors = [new GraphQLError(message, { extensions: { code } })]
+  return reply.status(REFUSAL_STATUS[code] ?? 500).send({ errors })
 }
 
 /**
@@ -72,12 +100,15 @@ const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
 
 function createLeanHandler(server: GraphQLServer) {
-  return createHandler<IncomingMessage, undefined>({
+  return createHandler<IncomingMessage, Caller>({
     onSubscribe: async (
-      { raw }: Request<IncomingMessage, undefined>,
+      { raw, context: caller }: Request<IncomingMessage, Caller>,
       { query, operationName, variables },
     ) => {
-      const { schema, parse, validate, execute, contextFactory } = server.getEnveloped({ request: raw })
+      const { schema, parse, validate, execute, contextFactory } = server.getEnveloped({
+        request: raw,
+        caller,
+      })
       let document: ReturnType<Enveloped['parse']>
       try {
         document = parse(query)

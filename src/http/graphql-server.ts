@@ -1,11 +1,12 @@
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { App } from '../app.ts'
-import { LOCAL_OPERATOR } from '../domain/caller.ts'
+import type { Caller } from '../domain/caller.ts'
+import { CallError } from '../domain/errors.ts'
 import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
 import { createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
-import { graphiqlTabs } from './graphiql-tabs.ts'
+import { graphiqlSetup } from './graphiql-setup.ts'
 import { limitOperations } from './limit-operations.ts'
 import { maskError } from './mask-error.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
@@ -14,7 +15,7 @@ import { isUnavailableResult } from './unavailable-result.ts'
 export const GRAPHQL_PATH = '/graphql'
 
 /** What a transport may say of a call. */
-type ServerContext = { left?: AbortSignal }
+type ServerContext = { caller?: Caller; left?: AbortSignal }
 
 export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
@@ -29,12 +30,19 @@ const answerUnavailable: Plugin = {
 }
 
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
-export function createGraphQLServer(app: App): GraphQLServer {
+export function createGraphQLServer(
+  app: App,
+  { isAuthenticated }: { isAuthenticated: boolean },
+): GraphQLServer {
   const { logger } = app
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ left }) => createContext(app, LOCAL_OPERATOR, left),
+    context: ({ caller, left }) => {
+      // GraphiQL's page alone is served to strangers, and takes no operation
+      if (!caller) throw new CallError('UNAUTHENTICATED', 'This call needs a valid bearer token')
+      return createContext(app, caller, left)
+    },
     maskedErrors: {
       errorMessage: 'Unexpected error',
       maskError: (error, message) => maskError(error, message, logger),
@@ -46,7 +54,7 @@ export function createGraphQLServer(app: App): GraphQLServer {
     cors: false,
     landingPage: false,
     renderGraphiQL,
-    graphiql: { title: 'Holdfast', defaultTabs: graphiqlTabs, subscriptionsProtocol: 'WS' },
+    graphiql: { title: 'Holdfast', ...graphiqlSetup(isAuthenticated) },
     logging: {
       debug: (...args) => logger.trace({ args }, 'yoga'),
       info: (...args) => logger.debug({ args }, 'yoga'),

@@ -1,8 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
+import { CloseCode, type ConnectionInitMessage } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
+import { callAt } from '../call-at.ts'
+import type { Authenticate, Caller } from '../domain/caller.ts'
+import { CallError } from '../domain/errors.ts'
 import {
   BODY_SIZE_MAX_BYTES,
   RETRY_AFTER_S,
@@ -19,10 +23,16 @@ import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
 const GOING_AWAY = 1001
 /** Of a client that does what none may do. */
 const POLICY_VIOLATION = 1008
+/** Close code of a server that cannot tell now who calls, by RFC 6455's registry. Clients come back. */
+const TRY_AGAIN_LATER = 1013
+
+/** What is known of a connection. */
+type Connection = { caller: Caller; forgetExpiry: () => void }
 
 /**
  * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
  *
+ * @param authenticate asked once a connection, which is closed with 4403 where it refuses and once the token expires
  * @param calls while they are too many, connections are refused as well
  * @returns what closes every connection, and lets no other in
  */
@@ -30,6 +40,7 @@ export function serveGraphqlWebSocket(
   http: Server,
   graphql: GraphQLServer,
   calls: CallsUnderWay,
+  { authenticate, isAuthenticated }: { authenticate: Authenticate; isAuthenticated: boolean },
 ): () => Promise<void> {
   let isClosing = false
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES })
@@ -37,8 +48,8 @@ export function serveGraphqlWebSocket(
     // not by URL, which throws on some of what a client can send: nobody catches that here
     const [path] = (request.url ?? '').split('?')
     if (path !== GRAPHQL_PATH) return refuse(socket, '404 Not Found')
-    if (!isLoopbackHost(request.headers.host) || !isSameOrigin(request))
-      return refuse(socket, '403 Forbidden')
+    const isForThisMachine = isAuthenticated || isLoopbackHost(request.headers.host)
+    if (!isForThisMachine || !isSameOrigin(request)) return refuse(socket, '403 Forbidden')
     if (isClosing || calls.isFull()) {
       if (!isClosing) calls.noteRefusal()
       return refuse(socket, `503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
@@ -47,10 +58,29 @@ export function serveGraphqlWebSocket(
   })
 
   type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
-  useServer(
+  useServer<ConnectionInitMessage['payload'], Connection>(
     {
       // the reason of a close for an error of ours does not quote the error
       isProd: true,
+      onConnect: async ({ connectionParams, extra }) => {
+        const { request, socket } = extra
+        const { authorization = request.headers.authorization } = connectionParams ?? {}
+        try {
+          extra.caller = await authenticate(typeof authorization === 'string' ? authorization : undefined)
+        } catch (error) {
+          if (!(error instanceof CallError)) throw error
+          // closed by what follows, where nothing was said before
+          if (error.code === 'UNAVAILABLE') socket.close(TRY_AGAIN_LATER, 'Try again later')
+          return false
+        }
+        extra.forgetExpiry = callAt(extra.caller.expiresAt, () =>
+          socket.close(CloseCode.Forbidden, 'Forbidden'),
+        )
+        // one that left meanwhile has nobody else to call it off
+        if (socket.readyState !== socket.OPEN) extra.forgetExpiry()
+        return true
+      },
+      onClose: ({ extra }) => extra.forgetExpiry?.(),
       // the enveloped functions, and not those of graphql-js: they hide from callers what these would show
       execute: (args) => (args.rootValue as Enveloped).execute(args),
       subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
@@ -63,9 +93,9 @@ export function serveGraphqlWebSocket(
         // what it sends after that is not looked at
         if (socket.readyState !== socket.OPEN) return UNAVAILABLE_RESULT.errors
         const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
-          ...context,
           request,
           params,
+          caller: context.extra.caller,
         })
         const document = parseOrErrors(parse, params.query)
         if (Array.isArray(document)) return document

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { App } from '../app.ts'
+import { type Authenticate, LOCAL_OPERATOR } from '../domain/caller.ts'
 import {
   BODY_SIZE_MAX_BYTES,
   CONNECTIONS_MAX,
@@ -29,6 +30,8 @@ const LEFT_POLL_MS = 20
 export type HttpServerOptions = {
   /** Whether GraphQL and REST are served, and not health and metrics alone. */
   servesApis: boolean
+  /** Tells who calls. Without it everyone is the local operator, and nobody may call but from this machine. */
+  authenticate?: Authenticate | undefined
   /** Whether the supplier's two paths are played here. */
   simulatesSupplier: boolean
   readinessChecks: Record<string, ReadinessCheck>
@@ -38,7 +41,8 @@ export type HttpServerOptions = {
 
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
 export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
-  const { leaveTimeoutMs = 0 } = options
+  const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR } = options
+  const isAuthenticated = options.authenticate !== undefined
   const loggerInstance: FastifyBaseLogger = app.logger
   let isClosing = false
   const http = fastify({
@@ -61,7 +65,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     return503OnClosing: false,
   })
   http.addHook('onRequest', async (request, reply) => {
-    if (isLoopbackHost(request.headers.host)) return
+    if (isAuthenticated || isLoopbackHost(request.headers.host)) return
     await reply
       .status(403)
       .send({ error: 'Without authentication, call by the name localhost or by 127.0.0.1' })
@@ -76,15 +80,18 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   await http.register(metricsRoute(app))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
-    const graphql = createGraphQLServer(app)
+    const graphql = createGraphQLServer(app, { isAuthenticated })
     http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
-    await http.register(graphqlRoutes(graphql))
+    await http.register(graphqlRoutes(graphql, authenticate))
     await http.register(async (rest) => {
       limitRoutes(rest, app.calls)
-      await rest.register(restApi(app))
+      await rest.register(restApi(app, authenticate))
     })
     // before views fail: the close of a WebSocket says it all
-    http.addHook('preClose', serveGraphqlWebSocket(http.server, graphql, app.calls))
+    http.addHook(
+      'preClose',
+      serveGraphqlWebSocket(http.server, graphql, app.calls, { authenticate, isAuthenticated }),
+    )
   }
   http.addHook('preClose', async () => {
     app.feed.failViews()

@@ -75,7 +75,8 @@ export function movements(app: App): FastifyPluginAsyncZod {
           operationId: 'listMovements',
           tags: ['Inventory'],
           summary: "List what changed a SKU's stock",
-          description: 'Newest first. Pages stay as they are while new movements come in.',
+          description:
+            'Newest first. Pages stay as they are while new movements come in. For operators and services.',
           params: z.object({ sku: z.string().meta({ examples: ['WIDGET'] }) }),
           querystring: querySchema,
           response: {
@@ -84,6 +85,8 @@ export function movements(app: App): FastifyPluginAsyncZod {
               content: { 'application/json': { schema: movementPageSchema } },
             },
             ...problemResponses(
+              'UNAUTHENTICATED',
+              'FORBIDDEN',
               'NOT_FOUND',
               'INVALID_LIMIT',
               'INVALID_CURSOR',
@@ -95,7 +98,7 @@ export function movements(app: App): FastifyPluginAsyncZod {
       },
       async (request) => {
         const { limit, cursor: before } = request.query
-        const page = await listMovements(app, {
+        const page = await listMovements(app, request.caller, {
           sku: request.params.sku,
           limit: Number(limit ?? PAGE_SIZE_DEFAULT),
           before,

@@ -35,6 +35,9 @@ export async function openApi(fastify: FastifyInstance): Promise<void> {
         { name: 'Orders', description: 'Take orders and follow them' },
         { name: 'Inventory', description: 'What changed the stock' },
       ],
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      // or none: a server on a machine of one's own may have no authentication
+      security: [{ token: [] }, {}],
     },
     transform: describeRoute,
     transformObject: describeDocument,

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import { type Caller, LOCAL_OPERATOR } from '../domain/caller.ts'
+import { isCallerId } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/order-status.ts'
@@ -41,7 +41,7 @@ const orderSchema = z
     ],
   })
 
-// Of the body only the types are looked at: which values they may have is for the use-case to say. Not z.number(),
+// Of sku and qty only the types are looked at: which values they may have is for the use-case to say. Not z.number(),
 // which has no place for 1e400: a number, if far from a quantity.
 const newOrderSchema = z
   .object({
@@ -49,6 +49,11 @@ const newOrderSchema = z
     qty: z
       .custom<number>((value) => typeof value === 'number', 'Invalid input: expected number')
       .meta({ type: 'integer', minimum: QTY_MIN, maximum: QTY_MAX, description: 'How many' }),
+    customer_id: z
+      .string()
+      .refine(isCallerId, 'Must be 1 to 255 characters on one line, and not blank')
+      .nullish()
+      .meta({ description: 'Whom a service or an operator orders for. An order of a customer is its own' }),
   })
   .meta({ id: 'CreateOrder', description: 'What to order', examples: [{ sku: 'WIDGET', qty: 2 }] })
 
@@ -87,6 +92,8 @@ export function orders(app: App): FastifyPluginAsyncZod {
             ...problemResponses(
               'MALFORMED_JSON',
               'BAD_REQUEST',
+              'UNAUTHENTICATED',
+              'FORBIDDEN',
               'BODY_TOO_LARGE',
               'UNSUPPORTED_MEDIA_TYPE',
               'INVALID_QTY',
@@ -122,12 +129,12 @@ export function orders(app: App): FastifyPluginAsyncZod {
               description: 'The order',
               content: { 'application/json': { schema: orderSchema } },
             },
-            ...problemResponses('NOT_FOUND', 'INTERNAL_ERROR', 'UNAVAILABLE'),
+            ...problemResponses('UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'INTERNAL_ERROR', 'UNAVAILABLE'),
           },
         },
       },
       async (request) => {
-        const order = await findOrder(app, request.params.id)
+        const order = await findOrder(app, request.caller, request.params.id)
         if (!order) throw new ProblemError('NOT_FOUND', 'There is no such order')
         return toBody(order)
       },
@@ -146,14 +153,14 @@ const CULPRITS: Record<string, { pointer: string } | { header: string }> = {
 async function takeOrder(
   app: App,
   request: FastifyRequest,
-  body: z.infer<typeof newOrderSchema>,
+  { customer_id: customerId = null, ...body }: z.infer<typeof newOrderSchema>,
 ): Promise<Order> {
   const idempotencyKey = (request.headers['idempotency-key'] as string | undefined) ?? null
   try {
-    const { order, userErrors } = await createOrder(app, {
+    const { order, userErrors } = await createOrder(app, request.caller, {
       ...body,
+      customerId,
       idempotencyKey,
-      caller: callerOf(request).id,
     })
     if (order) return order
     throw refusal(userErrors[0], CULPRITS[userErrors[0].field?.at(-1) ?? ''] ?? {})
@@ -164,11 +171,6 @@ async function takeOrder(
       { detail: error.message, ...CULPRITS.idempotencyKey },
     ])
   }
-}
-
-/** Who sent a request: idempotency keys are each caller's own. */
-function callerOf(_request: FastifyRequest): Caller {
-  return LOCAL_OPERATOR
 }
 
 /** Fastify takes a request that names no type for one without a body: it would be called malformed. */

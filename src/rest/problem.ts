@@ -6,11 +6,14 @@ import { QueueFullError } from '../database/queue-full-error.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { CallError, type CallErrorCode, type UserError, type UserErrorCode } from '../domain/errors.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
+import { challenge } from './authenticate-calls.ts'
 
 /** Every way in which a REST call can fail: its status, and what it says where there is nothing more particular to say. */
 const PROBLEMS = {
   MALFORMED_JSON: { status: 400, detail: 'The body is not valid JSON' },
   BAD_REQUEST: { status: 400, detail: 'The request is malformed' },
+  UNAUTHENTICATED: { status: 401, detail: 'This call needs a valid bearer token' },
+  FORBIDDEN: { status: 403, detail: 'You may not do this' },
   NOT_FOUND: { status: 404, detail: 'There is nothing at this path' },
   METHOD_NOT_ALLOWED: { status: 405, detail: 'This path does not take this method' },
   BODY_TOO_LARGE: { status: 413, detail: 'The body is too large' },
@@ -96,6 +99,7 @@ export function answerWithProblem(
 ): FastifyReply {
   const problem = problemOf(error)
   if (problem.code === 'INTERNAL_ERROR') request.log.error({ err: error }, 'A REST call failed')
+  if (problem.code === 'UNAUTHENTICATED') challenge(reply)
   if (problem.code === 'UNAVAILABLE') {
     // refusals are counted, and logged together
     if (!(error instanceof QueueFullError))
@@ -160,6 +164,8 @@ const PARAMETER_CODES: Record<string, ProblemCode> = { limit: 'INVALID_LIMIT', c
 const CALL_ERROR_CODES = {
   BAD_USER_INPUT: 'BAD_REQUEST',
   NOT_FOUND: 'NOT_FOUND',
+  UNAUTHENTICATED: 'UNAUTHENTICATED',
+  FORBIDDEN: 'FORBIDDEN',
 } as const satisfies Record<Exclude<CallErrorCode, 'UNAVAILABLE'>, ProblemCode>
 
 function problemOf(error: unknown): Problem {

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { App } from '../app.ts'
+import type { Authenticate } from '../domain/caller.ts'
+import { authenticateCalls } from './authenticate-calls.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
 import { orders } from './orders.ts'
@@ -11,10 +13,12 @@ export const REST_PATH = '/api'
 /**
  * The REST API: `/api/…`, its description at `/openapi.json` and a page to try it at `/docs`.
  *
+ * Below `/api` every call is authenticated; what describes it is open to all.
+ *
  * Every failure below `/api` is answered as `application/problem+json`. What it sets up stays in its own scope: other
  * routes of the same server keep their error handlers, parsers and compilers.
  */
-export function restApi(app: App): FastifyPluginAsync {
+export function restApi(app: App, authenticate: Authenticate): FastifyPluginAsync {
   return async (fastify) => {
     fastify.setValidatorCompiler(validatorCompiler)
     fastify.setSerializerCompiler(serializerCompiler)
@@ -24,6 +28,7 @@ export function restApi(app: App): FastifyPluginAsync {
   }
 
   async function api(fastify: FastifyInstance): Promise<void> {
+    authenticateCalls(fastify, authenticate)
     parseJsonOnly(fastify)
     fastify.setNotFoundHandler(answerNotFound)
     await fastify.register(orders(app))

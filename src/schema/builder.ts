@@ -1,12 +1,15 @@
 import SchemaBuilder from '@pothos/core'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import { type Action, forbidden, isAllowed } from '../domain/authorisation.ts'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
 import type { GraphQLContext } from './create-context.ts'
 
 type SchemaTypes = {
   Context: GraphQLContext
+  AuthScopes: { may: Action }
   PrismaTypes: PrismaTypes
   DefaultFieldNullability: false
   DefaultEdgesNullability: false
@@ -20,7 +23,8 @@ type SchemaTypes = {
 }
 
 export const builder = new SchemaBuilder<SchemaTypes>({
-  plugins: [PrismaPlugin, RelayPlugin],
+  // scopes first: what may not be read is not looked for
+  plugins: [ScopeAuthPlugin, PrismaPlugin, RelayPlugin],
   defaultFieldNullability: false,
   relay: {
     // an order's id is the same in GraphQL and REST: nothing here is fetched by an opaque global id
@@ -28,6 +32,10 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     nodesQueryOptions: false,
     edgesFieldOptions: { nullable: false },
     nodeFieldOptions: { nullable: false },
+  },
+  scopeAuth: {
+    authScopes: ({ caller }) => ({ may: (action) => isAllowed(caller, action) }),
+    unauthorizedError: (_parent, { caller }) => forbidden(caller),
   },
   prisma: {
     client: ({ app }) => app.prisma,

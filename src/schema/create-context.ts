@@ -19,7 +19,7 @@ export type GraphQLContext = {
 /** The context of one operation. */
 export function createContext(app: App, caller: Caller, left?: AbortSignal): GraphQLContext {
   const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
-    (pages) => listMovementPages(app, pages),
+    (pages) => listMovementPages(app, caller, pages),
     { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
   )
   return { app, caller, left, movementPages }

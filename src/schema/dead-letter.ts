@@ -25,7 +25,8 @@ builder.queryField('deadLetters', (t) =>
   t.prismaConnection(
     {
       type: DeadLetter,
-      description: 'Dead letters that nobody has retried, newest first.',
+      description: 'Dead letters that nobody has retried, newest first. For operators.',
+      authScopes: { may: 'readDeadLetters' },
       cursor: 'id',
       ...pageSizes,
       resolve: (query, _root, _args, { app }) => {
@@ -62,8 +63,11 @@ builder.mutationField('retryDeadLetters', (t) =>
   t.field({
     type: RetryDeadLettersPayload,
     description:
-      'Opens the orders of up to 100 dead letters again: they are PENDING, and reserving starts anew.',
+      'Opens the orders of up to 100 dead letters again: they are PENDING, and reserving starts anew. For operators.',
+    authScopes: { may: 'retryDeadLetters' },
     args: { ids: t.arg.idList({ required: true }) },
-    resolve: async (_root, { ids }, { app }) => ({ retriedIds: await retryDeadLetters(app, ids) }),
+    resolve: async (_root, { ids }, { app, caller }) => ({
+      retriedIds: await retryDeadLetters(app, caller, ids),
+    }),
   }),
 )

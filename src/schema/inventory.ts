@@ -73,7 +73,8 @@ const InventoryItem = builder.prismaObject('InventoryItem', {
     movements: t.connection(
       {
         type: InventoryMovement,
-        description: 'The ledger of this SKU, newest first.',
+        description: 'The ledger of this SKU, newest first. For operators and services.',
+        authScopes: { may: 'readLedger' },
         select: { sku: true },
         resolve: ({ sku }, args, context) => listMovements(sku, args, context),
       },
@@ -113,7 +114,8 @@ builder.queryField('movements', (t) =>
   t.connection(
     {
       type: InventoryMovement,
-      description: 'The ledger of a SKU, newest first.',
+      description: 'The ledger of a SKU, newest first. For operators and services.',
+      authScopes: { may: 'readLedger' },
       args: { sku: t.arg.string({ required: true }) },
       resolve: (_root, { sku, ...args }, context) => listMovements(sku, args, context),
     },
@@ -145,14 +147,14 @@ const CreateInventoryItemPayload = builder
 builder.mutationField('createInventoryItem', (t) =>
   t.field({
     type: CreateInventoryItemPayload,
-    description: 'Creates an item. What it starts with comes in by a RECEIPT movement.',
+    description: 'Creates an item. What it starts with comes in by a RECEIPT movement. For operators.',
+    authScopes: { may: 'createInventoryItem' },
     args: { input: t.arg({ type: CreateInventoryItemInput, required: true }) },
     resolve: (_root, { input }, { app, caller }) =>
-      createInventoryItem(app, {
+      createInventoryItem(app, caller, {
         sku: input.sku,
         name: input.name,
         available: input.available ?? 0,
-        actor: caller.id,
       }),
   }),
 )
@@ -184,15 +186,15 @@ const AdjustInventoryPayload = builder.objectRef<AdjustInventoryResult>('AdjustI
 builder.mutationField('adjustInventory', (t) =>
   t.field({
     type: AdjustInventoryPayload,
-    description: 'Changes what is available of a SKU by a delta, with an ADJUSTMENT movement.',
+    description: 'Changes what is available of a SKU by a delta, with an ADJUSTMENT movement. For operators.',
+    authScopes: { may: 'adjustInventory' },
     args: { input: t.arg({ type: AdjustInventoryInput, required: true }) },
     resolve: (_root, { input }, { app, caller }) =>
-      adjustInventory(app, {
+      adjustInventory(app, caller, {
         sku: input.sku,
         delta: input.delta,
         reason: input.reason,
         expectedAvailable: input.expectedAvailable ?? null,
-        actor: caller.id,
       }),
   }),
 )

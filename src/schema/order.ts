@@ -1,4 +1,5 @@
 import { validate as isUuid } from 'uuid'
+import { visibleTo } from '../domain/authorisation.ts'
 import { FAILURE_REASONS, ORDER_EVENT_TYPES, ORDER_STATUSES } from '../domain/order-status.ts'
 import { isSku } from '../domain/stock.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
@@ -32,6 +33,10 @@ const Order = builder.prismaObject('Order', {
   description: 'An order of a quantity of one SKU.',
   fields: (t) => ({
     id: t.exposeID('id'),
+    customerId: t.exposeString('customerId', {
+      nullable: true,
+      description: 'Whose order it is; null where it was placed for nobody in particular.',
+    }),
     sku: t.exposeString('sku'),
     qty: t.exposeInt('qty'),
     status: t.expose('status', { type: OrderStatus }),
@@ -63,8 +68,8 @@ builder.queryField('order', (t) =>
     type: 'Order',
     nullable: true,
     args: { id: t.arg.id({ required: true }) },
-    resolve: (query, _root, { id }, { app }) =>
-      isUuid(id) ? app.prisma.order.findUnique({ ...query, where: { id } }) : null,
+    resolve: (query, _root, { id }, { app, caller }) =>
+      isUuid(id) ? app.prisma.order.findUnique({ ...query, where: { id, ...visibleTo(caller) } }) : null,
   }),
 )
 
@@ -76,14 +81,14 @@ builder.queryField('orders', (t) =>
   t.prismaConnection(
     {
       type: 'Order',
-      description: 'Orders, newest first.',
+      description: 'Orders, newest first. A customer sees its own.',
       cursor: 'id',
       ...pageSizes,
       args: { filter: t.arg({ type: OrderFilter }) },
-      resolve: (query, _root, { filter }, { app }) => {
+      resolve: (query, _root, { filter }, { app, caller }) => {
         assertCursor(query.cursor?.id, isUuid)
         const page = byKey(query)
-        const where: Prisma.OrderWhereInput = { id: page.id }
+        const where: Prisma.OrderWhereInput = { ...visibleTo(caller), id: page.id }
         if (filter?.sku != null) where.sku = isSku(filter.sku) ? filter.sku : { in: [] }
         if (filter?.status != null) where.status = filter.status
         return app.prisma.order.findMany({ ...page.query, where, orderBy: { id: 'desc' } })
@@ -100,6 +105,9 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
     qty: t.int({ required: true, description: '1 to 1,000,000' }),
     idempotencyKey: t.string({
       description: 'A repeat under the same key answers with the same order, and orders nothing more.',
+    }),
+    customerId: t.string({
+      description: 'Whom a service or an operator orders for. An order of a customer is its own.',
     }),
   }),
 })
@@ -118,11 +126,11 @@ builder.mutationField('createOrder', (t) =>
       'Takes an order at once. Stock is reserved in the background: watch it with orderStatusChanged.',
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
     resolve: (_root, { input }, { app, caller }) =>
-      createOrder(app, {
+      createOrder(app, caller, {
         sku: input.sku,
         qty: input.qty,
         idempotencyKey: input.idempotencyKey ?? null,
-        caller: caller.id,
+        customerId: input.customerId ?? null,
       }),
   }),
 )
@@ -135,8 +143,8 @@ builder.subscriptionField('orderStatusChanged', (t) =>
       id: t.arg.id({ required: true }),
       afterVersion: t.arg.int({ description: 'The version that you have seen: only newer ones are sent.' }),
     },
-    subscribe: async (_root, { id, afterVersion }, { app, left }) => {
-      const watcher = await watchOrder(app, id, afterVersion ?? 0)
+    subscribe: async (_root, { id, afterVersion }, { app, caller, left }) => {
+      const watcher = await watchOrder(app, caller, id, afterVersion ?? 0)
       // nobody ends a stream whose caller hung up before it began
       if (left?.aborted) await watcher.return()
       else left?.addEventListener('abort', () => void watcher.return())

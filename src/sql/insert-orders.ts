@@ -3,7 +3,10 @@ import { eventOf } from '../domain/order-status.ts'
 import { prepare, type Queryable } from './statement.ts'
 
 /** An order to be written, with its idempotency key, or null for none. */
-export type NewOrder = { id: string; sku: string; qty: number; caller: string; key: string | null }
+export type NewOrder = Pick<Order, 'id' | 'customerId' | 'sku' | 'qty'> & {
+  caller: string
+  key: string | null
+}
 
 /** What became of a new order. Its caller's key may have been taken by another order before. */
 export type Insertion =
@@ -34,6 +37,7 @@ export async function insertOrders(
     eventOf(null, 'PENDING', null),
     task,
     attemptsMax,
+    orders.map((order) => order.customerId),
   ])
   // only exceptions come back: most batches have none, and reading rows costs more than writing them here
   const exceptions = new Map(rows.map((row) => [Number(row.turn) - 1, row.outcome]))
@@ -47,8 +51,8 @@ const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
   'insert-orders',
   `with input as (
     select *
-    from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[])
-      with ordinality as input (id, sku, qty, caller, key, turn)
+    from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $11::text[])
+      with ordinality as input (id, sku, qty, caller, key, customer_id, turn)
   ), known as (
     select input.* from input join inventory_items using (sku)
   ), claimed as (
@@ -60,8 +64,8 @@ const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
   ), fresh as (
     select * from known where key is null or id in (select order_id from claimed)
   ), created as (
-    insert into orders (id, sku, qty, status, version, created_at, updated_at)
-    select id, sku, qty, $7::order_status, 1, $6, $6 from fresh
+    insert into orders (id, customer_id, sku, qty, status, version, created_at, updated_at)
+    select id, customer_id, sku, qty, $7::order_status, 1, $6, $6 from fresh
   ), recorded as (
     insert into order_events (order_id, version, type, to_status, at)
     select id, 1, $8::order_event_type, $7, $6 from fresh
@@ -85,9 +89,10 @@ const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
 )
 
 /** The order as the statement writes it. */
-function asCreated({ id, sku, qty }: NewOrder, createdAt: Date): Order {
+function asCreated({ id, customerId, sku, qty }: NewOrder, createdAt: Date): Order {
   return {
     id,
+    customerId,
     sku,
     qty,
     status: 'PENDING',

@@ -26,6 +26,7 @@ export function prepare<Row extends pg.QueryResultRow>(
 /** The columns of `orders` as `Order` names them. */
 export const ORDER_COLUMNS = `
   orders.id,
+  orders.customer_id as "customerId",
   orders.sku,
   orders.qty,
   orders.status,

@@ -1,5 +1,7 @@
 import type { App } from '../app.ts'
 import { inTransaction } from '../database/transaction.ts'
+import { assertAllowed } from '../domain/authorisation.ts'
+import type { Caller } from '../domain/caller.ts'
 import type { UserError } from '../domain/errors.ts'
 import {
   AVAILABLE_MAX,
@@ -11,7 +13,6 @@ import {
 import { lockStock, moveStockOnce } from '../sql/move-stock.ts'
 import { assertText } from './assert-text.ts'
 
-/** `actor` is who asks: the ledger keeps it. */
 export type AdjustInventoryRequest = {
   sku: string
   /** What to add to what is available; below zero to take from it. */
@@ -19,7 +20,6 @@ export type AdjustInventoryRequest = {
   reason: string
   /** What the caller believes to be available: when that is not so, nothing changes. Null to adjust all the same. */
   expectedAvailable: number | null
-  actor: string
 }
 
 export type AdjustInventoryResult =
@@ -30,12 +30,15 @@ export type AdjustInventoryResult =
  * Changes what is available of a SKU by a delta, with an ADJUSTMENT movement. There is no way to set an absolute
  * quantity: one that was read earlier would undo what happened since.
  *
- * @throws {CallError} BAD_USER_INPUT for a reason that is empty, too long or not text
+ * @param caller an operator, whose id the ledger keeps
+ * @throws {CallError} BAD_USER_INPUT for a reason that is empty, too long or not text, FORBIDDEN for other roles
  */
 export async function adjustInventory(
   app: App,
-  { sku, delta, reason, expectedAvailable, actor }: AdjustInventoryRequest,
+  caller: Caller,
+  { sku, delta, reason, expectedAvailable }: AdjustInventoryRequest,
 ): Promise<AdjustInventoryResult> {
+  assertAllowed(caller, 'adjustInventory')
   assertText('reason', reason, REASON_LENGTH_MAX)
   if (delta === 0) return refuse('INVALID_QTY', 'delta must not be 0', 'delta')
   const unknown = refuse(
@@ -62,7 +65,12 @@ export async function adjustInventory(
       return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be available`, 'delta')
     }
     const adjustment = { sku, type: 'ADJUSTMENT' as const, delta, availableAfter, orderId: null }
-    const movement = await moveStockOnce(tx, { ...adjustment, reason, actor, createdAt: app.now() })
+    const movement = await moveStockOnce(tx, {
+      ...adjustment,
+      reason,
+      actor: caller.id,
+      createdAt: app.now(),
+    })
     return { inventoryItem: { ...item, available: availableAfter }, movement, userErrors: [] }
   })
 }

@@ -1,12 +1,13 @@
 import type { App } from '../app.ts'
 import { inTransaction } from '../database/transaction.ts'
+import { assertAllowed } from '../domain/authorisation.ts'
+import type { Caller } from '../domain/caller.ts'
 import type { UserError } from '../domain/errors.ts'
 import { INITIAL_AVAILABLE_MAX, type InventoryItem, isSku, NAME_LENGTH_MAX } from '../domain/stock.ts'
 import { insertInventoryItem, lockStock, moveStock } from '../sql/move-stock.ts'
 import { assertText } from './assert-text.ts'
 
-/** `actor` is who asks: the ledger keeps it. */
-export type CreateInventoryItemRequest = { sku: string; name: string; available: number; actor: string }
+export type CreateInventoryItemRequest = { sku: string; name: string; available: number }
 
 export type CreateInventoryItemResult =
   | { inventoryItem: InventoryItem; userErrors: [] }
@@ -15,12 +16,15 @@ export type CreateInventoryItemResult =
 /**
  * Creates an item. What is in stock from the first comes in by a RECEIPT movement, as any stock does.
  *
- * @throws {CallError} BAD_USER_INPUT for a name that is empty, too long or not text
+ * @param caller an operator, whose id the ledger keeps
+ * @throws {CallError} BAD_USER_INPUT for a name that is empty, too long or not text, FORBIDDEN for other roles
  */
 export async function createInventoryItem(
   app: App,
-  { sku, name, available, actor }: CreateInventoryItemRequest,
+  caller: Caller,
+  { sku, name, available }: CreateInventoryItemRequest,
 ): Promise<CreateInventoryItemResult> {
+  assertAllowed(caller, 'createInventoryItem')
   assertText('name', name, NAME_LENGTH_MAX)
   if (!isSku(sku))
     return refuse('INVALID_SKU', 'A SKU is 1 to 64 of letters, digits, ".", "_" and "-"', 'sku')
@@ -34,7 +38,7 @@ export async function createInventoryItem(
     if (available > 0) {
       const availableAfter = BigInt(available)
       const receipt = { sku, type: 'RECEIPT' as const, delta: available, availableAfter, orderId: null }
-      await moveStock(tx, [{ ...receipt, reason: null, actor, createdAt: app.now() }])
+      await moveStock(tx, [{ ...receipt, reason: null, actor: caller.id, createdAt: app.now() }])
     }
     const [inventoryItem] = await lockStock(tx, [sku])
     return { inventoryItem: inventoryItem!, userErrors: [] }

@@ -1,6 +1,8 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { App } from '../app.ts'
 import { inOneStatement } from '../database/transaction.ts'
+import { customerOf } from '../domain/authorisation.ts'
+import type { Caller } from '../domain/caller.ts'
 import { CallError, type UserError } from '../domain/errors.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
@@ -8,8 +10,16 @@ import { isSku } from '../domain/stock.ts'
 import { findOrderByKey } from '../sql/find-orders.ts'
 import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
-/** `caller` is who asks: an idempotency key is one caller's own. */
-export type CreateOrderRequest = { sku: string; qty: number; idempotencyKey: string | null; caller: string }
+/** `customerId` is whom the caller orders for, null for nobody in particular; a customer's order is its own. */
+export type CreateOrderRequest = {
+  sku: string
+  qty: number
+  idempotencyKey: string | null
+  customerId: string | null
+}
+
+/** What was asked for, and the id of who asked: an idempotency key is one caller's own. */
+export type RequestedOrder = CreateOrderRequest & { caller: string }
 
 export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
 
@@ -23,10 +33,15 @@ const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
  * Takes an order: once this answers, the order exists and will reach a final state.
  *
  * @returns the order as PENDING, or in its current state where the caller had sent it under this key before
- * @throws {CallError} BAD_USER_INPUT for a key that cannot be one
+ * @throws {CallError} BAD_USER_INPUT for a key or a customer that cannot be one, FORBIDDEN for a customer that names another
  */
-export async function createOrder(app: App, request: CreateOrderRequest): Promise<CreateOrderResult> {
-  const { idempotencyKey: key } = request
+export async function createOrder(
+  app: App,
+  caller: Caller,
+  asked: CreateOrderRequest,
+): Promise<CreateOrderResult> {
+  const { idempotencyKey: key, customerId } = asked
+  const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
   if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
     throw new CallError(
       'BAD_USER_INPUT',
@@ -40,7 +55,7 @@ export async function createOrder(app: App, request: CreateOrderRequest): Promis
     const { outcome, order } = await app.groups.createOrder.submit(request)
     if (outcome === 'created') return { order, userErrors: [] }
     if (outcome === 'unknown-sku') return unknownSku(request.sku)
-    const earlier = await findOrderByKey(app.pool, request.caller, key!)
+    const earlier = await findOrderByKey(app.pool, caller.id, key!)
     if (earlier) return repeat(request, earlier)
     // the key was forgotten for its age between the two: it is free
   }
@@ -53,10 +68,11 @@ export async function createOrder(app: App, request: CreateOrderRequest): Promis
  *
  * @returns what became of each request, in their order
  */
-export async function createOrders(app: App, requests: CreateOrderRequest[]): Promise<Insertion[]> {
-  const orders = requests.map(({ sku, qty, idempotencyKey, caller }) => ({
+export async function createOrders(app: App, requests: RequestedOrder[]): Promise<Insertion[]> {
+  const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller }) => ({
     // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
     id: uuidv7(),
+    customerId,
     sku,
     qty,
     caller,
@@ -68,9 +84,9 @@ export async function createOrders(app: App, requests: CreateOrderRequest[]): Pr
   return insertions
 }
 
-function repeat(request: CreateOrderRequest, earlier: Order): CreateOrderResult {
-  if (earlier.sku !== request.sku || earlier.qty !== request.qty) {
-    const message = 'This idempotency key was used for an order of another SKU or quantity'
+function repeat({ sku, qty, customerId }: CreateOrderRequest, earlier: Order): CreateOrderResult {
+  if (earlier.sku !== sku || earlier.qty !== qty || earlier.customerId !== customerId) {
+    const message = 'This idempotency key was used for an order of another SKU, quantity or customer'
     return refuse('IDEMPOTENCY_KEY_REUSED', message, 'idempotencyKey')
   }
   return { order: earlier, userErrors: [] }

@@ -1,4 +1,6 @@
 import type { App } from '../app.ts'
+import { assertAllowed } from '../domain/authorisation.ts'
+import type { Caller } from '../domain/caller.ts'
 import { type InventoryMovement, isSku } from '../domain/stock.ts'
 import { findMovements } from '../sql/find-movements.ts'
 
@@ -12,11 +14,14 @@ export type LedgerPage = { movements: InventoryMovement[]; hasOlder: boolean }
  * Reads a SKU's ledger, newest first.
  *
  * @returns null for an unknown SKU
+ * @throws {CallError} FORBIDDEN for customers
  */
 export async function listMovements(
   app: App,
+  caller: Caller,
   { sku, limit, before }: ListMovementsRequest,
 ): Promise<LedgerPage | null> {
+  assertAllowed(caller, 'readLedger')
   // what cannot be a SKU never reaches the database: a zero byte there is an error, not an unknown SKU
   if (!isSku(sku)) return null
   // one more than asked for tells whether another page follows

@@ -1,6 +1,8 @@
 import { validate as isUuid } from 'uuid'
 import type { App } from '../app.ts'
 import { inTransaction } from '../database/transaction.ts'
+import { assertAllowed } from '../domain/authorisation.ts'
+import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { closeDeadLetters, lockOpenDeadLetters } from '../sql/dead-letters.ts'
 import { lockOrders } from '../sql/find-orders.ts'
@@ -15,9 +17,10 @@ const RETRIED_LETTERS_MAX = 100
  *
  * @param ids dead letters; those that do not exist or were retried before are passed over, so that a repeat is harmless
  * @returns the ids of those that were retried now
- * @throws {CallError} BAD_USER_INPUT for more than 100 at once
+ * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for all but operators
  */
-export async function retryDeadLetters(app: App, ids: readonly string[]): Promise<string[]> {
+export async function retryDeadLetters(app: App, caller: Caller, ids: readonly string[]): Promise<string[]> {
+  assertAllowed(caller, 'retryDeadLetters')
   if (ids.length > RETRIED_LETTERS_MAX) {
     throw new CallError(
       'BAD_USER_INPUT',

@@ -1,5 +1,9 @@
 import type { App } from '../app.ts'
+import type { Caller } from '../domain/caller.ts'
 import { createInventoryItem } from './create-inventory-item.ts'
+
+/** What the ledger says of where the stock came from. */
+const SEEDER: Caller = { id: 'seed', role: 'operator', expiresAt: null }
 
 /** One item for each thing that can happen to an order: the simulated supplier decides by the end of the SKU. */
 const DEMO_CATALOGUE = [
@@ -23,7 +27,7 @@ const DEMO_CATALOGUE = [
 export async function seedDemoCatalogue(app: App): Promise<number> {
   let created = 0
   for (const item of DEMO_CATALOGUE) {
-    const { inventoryItem } = await createInventoryItem(app, { ...item, actor: 'seed' })
+    const { inventoryItem } = await createInventoryItem(app, SEEDER, item)
     if (inventoryItem) created++
   }
   return created

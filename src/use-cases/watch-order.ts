@@ -1,15 +1,22 @@
 import { validate as isUuid } from 'uuid'
 import type { App } from '../app.ts'
+import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import type { OrderWatcher } from '../feed/order-watcher.ts'
 
 /**
- * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, ending with FAILED.
+ * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, ending with FAILED
+ * or with the caller's token.
  *
  * @param afterVersion the version that the caller has seen, 0 for none
- * @throws {CallError} NOT_FOUND when there is no such order
+ * @throws {CallError} NOT_FOUND when there is no such order for the caller to see
  */
-export async function watchOrder(app: App, orderId: string, afterVersion: number): Promise<OrderWatcher> {
+export async function watchOrder(
+  app: App,
+  caller: Caller,
+  orderId: string,
+  afterVersion: number,
+): Promise<OrderWatcher> {
   if (!isUuid(orderId)) throw new CallError('NOT_FOUND', 'There is no order with this id')
-  return app.feed.watch(orderId.toLowerCase(), afterVersion)
+  return app.feed.watch(caller, orderId.toLowerCase(), afterVersion)
 }

@@ -7,6 +7,7 @@ import type { SupplierRecord } from '../../chaos/hostile-supplier.ts'
 import type { App } from '../../src/app.ts'
 import { createApp } from '../../src/create-app.ts'
 import { inTransaction } from '../../src/database/transaction.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/order.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { lockOrders } from '../../src/sql/find-orders.ts'
@@ -56,8 +57,8 @@ beforeAll(async () => {
     { orderId: refused.id, step: 1, outcome: { kind: 'refused' } },
   ])
   await settleSupplierOutcomes(app, [{ orderId: supplied.id, step: 2, outcome: { kind: 'ok' } }])
-  const adjustment = { sku: 'A', delta: 3, reason: 'chaos 1', actor: 'test', expectedAvailable: null }
-  expect((await adjustInventory(app, adjustment)).userErrors).toEqual([])
+  const adjustment = { sku: 'A', delta: 3, reason: 'chaos 1', expectedAvailable: null }
+  expect((await adjustInventory(app, LOCAL_OPERATOR, adjustment)).userErrors).toEqual([])
 })
 afterAll(async () => {
   await closeApp?.()
@@ -65,7 +66,12 @@ afterAll(async () => {
 })
 
 async function order(qty: number, key: string): Promise<Order> {
-  const created = await createOrder(app, { sku: 'A', qty, idempotencyKey: key, caller: 'test' })
+  const created = await createOrder(app, LOCAL_OPERATOR, {
+    sku: 'A',
+    qty,
+    idempotencyKey: key,
+    customerId: null,
+  })
   return created.order!
 }
 

@@ -12,6 +12,7 @@ function orderAt(version: number, status: OrderStatus = 'PENDING'): Order {
     status,
     failureReason: status === 'FAILED' ? 'INTERNAL_ERROR' : null,
     supplierRef: null,
+    customerId: null,
     supplierStep: 0,
     supplierAttempts: 0,
     supplierRechecks: 0,
@@ -21,9 +22,9 @@ function orderAt(version: number, status: OrderStatus = 'PENDING'): Order {
   }
 }
 
-function watch(afterVersion = 0) {
+function watch(afterVersion = 0, authorise: (order: Order) => void = () => {}) {
   const closed: OrderWatcher[] = []
-  const watcher = new OrderWatcher(orderAt(1).id, afterVersion, (one) => closed.push(one))
+  const watcher = new OrderWatcher(orderAt(1).id, afterVersion, authorise, (one) => closed.push(one))
   return { watcher, closed }
 }
 
@@ -60,6 +61,24 @@ it.each([1, 2, 3])('does not show version %i after version 3', async (version) =
   watcher.offer(orderAt(version))
   watcher.offer(orderAt(4))
   expect(await next).toEqual(shows(4))
+})
+
+it('asks anew at each delivery whether it may show it, and ends with the refusal', async () => {
+  const refusal = new Error('not yours any more')
+  let isAllowed = true
+  const { watcher, closed } = watch(0, () => {
+    if (!isAllowed) throw refusal
+  })
+  watcher.offer(orderAt(1))
+  expect(await watcher.next()).toEqual(shows(1))
+  // it was offered while it was allowed, and is asked for when it no longer is
+  watcher.offer(orderAt(2))
+  isAllowed = false
+  await expect(watcher.next()).rejects.toBe(refusal)
+  expect(closed).toEqual([watcher])
+  isAllowed = true
+  watcher.offer(orderAt(3))
+  expect(await watcher.next()).toEqual(done)
 })
 
 it('does not show what its client has seen', async () => {

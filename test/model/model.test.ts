@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../src/app.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Job } from '../../src/domain/jobs.ts'
 import type { Order } from '../../src/domain/order.ts'
 import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
@@ -226,7 +227,13 @@ function command<Input>(
 
 const createInCalls = command('createOrder', requests, async (model, requests) => {
   const answers = await together(
-    requests.map((request, index) => createOrder(index % 2 === 0 ? real.first : real.second, request)),
+    requests.map((request, index) =>
+      createOrder(
+        index % 2 === 0 ? real.first : real.second,
+        { ...LOCAL_OPERATOR, id: request.caller },
+        { ...request, customerId: null },
+      ),
+    ),
   )
   const created = answers.map(({ order }, index) => {
     const request = requests[index]!
@@ -244,7 +251,10 @@ const createInBatch = command('createOrders', requests, async (model, all) => {
   // malformed ones never get as far
   const requests = all.filter(({ qty }) => qty >= 1 && qty <= 1_000_000)
   if (requests.length === 0) return
-  const insertions = await createOrders(real.first, requests)
+  const insertions = await createOrders(
+    real.first,
+    requests.map((request) => ({ ...request, customerId: null })),
+  )
   for (const [index, { order }] of insertions.entries()) {
     if (!order) continue
     // a second order under one key finds the first
@@ -303,10 +313,9 @@ const adjust = command(
 )
 
 async function adjustOnce(app: App, adjustment: ModelAdjustment) {
-  const { inventoryItem, movement, userErrors } = await adjustInventory(app, {
+  const { inventoryItem, movement, userErrors } = await adjustInventory(app, LOCAL_OPERATOR, {
     ...adjustment,
     reason: 'counted',
-    actor: 'model',
   })
   if (!inventoryItem) return { refused: userErrors[0].code }
   const available = Number(inventoryItem.available)
@@ -357,7 +366,7 @@ const retry = command(
     )
     const letters = picks.map((pick) => pickFrom(model.letters, (letter) => !letter.retried, pick))
     const ids = [...letters.map((letter) => idOf.get(letter)!), NO_ORDER, 'nonsense']
-    const retried = (await run(how, (app) => retryDeadLetters(app, ids))).flat()
+    const retried = (await run(how, (app) => retryDeadLetters(app, LOCAL_OPERATOR, ids))).flat()
     const expected = times(how, () => model.retry(letters)).flat()
     expect(retried.sort()).toEqual(expected.map((letter) => idOf.get(letter)!).sort())
   },
@@ -451,12 +460,16 @@ const sideBySide = command(
     const list = toSettle!.length === 0 ? [] : callsOf(toSettle!, calls)
     const change = { sku: skus[2]!, delta: adjustment, expectedAvailable: null }
     const create = { ...request, idempotencyKey: null }
-    const creating = createOrder(real.second, create)
+    const creating = createOrder(
+      real.second,
+      { ...LOCAL_OPERATOR, id: create.caller },
+      { ...create, customerId: null },
+    )
     await together<unknown>([
       creating,
       reserveInventory(real.first, ids),
       settleSupplierOutcomes(real.second, list),
-      adjustInventory(real.first, { ...change, reason: 'counted', actor: 'model' }),
+      adjustInventory(real.first, LOCAL_OPERATOR, { ...change, reason: 'counted' }),
     ])
     const created = await creating
     model.reserve(ids)

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
@@ -96,7 +97,7 @@ describe('the metrics', () => {
     await seed(test_.app).item({ sku: 'A', available: 2 })
     const { id } = await seed(test_.app).order({ sku: 'A' })
     const client = await test_.app.pool.connect()
-    const watcher = await test_.app.feed.watch(id, 0)
+    const watcher = await test_.app.feed.watch(LOCAL_OPERATOR, id, 0)
     const before = await read(test_)
     expect(before.get('holdfast_database_pool_connections{state="busy"}')).toBeGreaterThanOrEqual(1)
     expect(before.get('holdfast_database_pool_waiting')).toBe(0)

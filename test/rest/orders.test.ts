@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
@@ -96,12 +97,11 @@ describe('POST /api/order', () => {
   })
 
   test('shares no keys with other callers', async () => {
-    const theirs = await createOrder(server.app, {
-      sku: 'WIDGET',
-      qty: 5,
-      idempotencyKey: 'of-another',
-      caller: 'another',
-    })
+    const theirs = await createOrder(
+      server.app,
+      { ...LOCAL_OPERATOR, id: 'another' },
+      { sku: 'WIDGET', qty: 5, idempotencyKey: 'of-another', customerId: null },
+    )
     const mine = await post({ sku: 'WIDGET', qty: 1 }, { 'idempotency-key': 'of-another' })
     expect(mine.statusCode).toBe(201)
     expect(mine.json().id).not.toBe(theirs.order?.id)

@@ -1,6 +1,7 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import { expect } from 'vitest'
 import type { App } from '../../src/app.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { BODY_SIZE_MAX_BYTES } from '../../src/limits.ts'
 import { answerFrameworkError, type ProblemCode } from '../../src/rest/problem.ts'
 import { restApi } from '../../src/rest/rest-api.ts'
@@ -12,7 +13,7 @@ export async function serveRest(app: App, loggerInstance?: FastifyBaseLogger): P
     frameworkErrors: answerFrameworkError,
     ...(loggerInstance && { loggerInstance }),
   })
-  await http.register(restApi(app))
+  await http.register(restApi(app, () => LOCAL_OPERATOR))
   return http
 }
 

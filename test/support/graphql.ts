@@ -1,6 +1,7 @@
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import type { App } from '../../src/app.ts'
+import type { Authenticate } from '../../src/domain/caller.ts'
 import { createTestApp, listen, type TestApp } from './harness.ts'
 
 /** What a caller gets for one operation, or as one event of a subscription. */
@@ -10,12 +11,15 @@ export type Answer = {
   errors?: readonly { message: string; path?: readonly unknown[]; extensions?: Record<string, unknown> }[]
 }
 
+/** Where a server listens, and the Authorization header by which to call it, where it takes one. */
+export type Target = { url: string; authorization?: string | undefined }
+
 export type TestServer = { testApp: TestApp; app: App; url: string; close: () => Promise<void> }
 
 /** An application on a database of its own, served over HTTP. */
-export async function serveTestApp(): Promise<TestServer> {
+export async function serveTestApp(authenticate?: Authenticate): Promise<TestServer> {
   const testApp = await createTestApp()
-  const { http, url } = await listen(testApp)
+  const { http, url } = await listen(testApp, authenticate)
   return {
     testApp,
     app: testApp.app,
@@ -29,17 +33,24 @@ export async function serveTestApp(): Promise<TestServer> {
 
 /** Runs a query or mutation as any client would. */
 export async function execute(
-  { url }: { url: string },
+  { url, authorization }: Target,
   query: string,
   variables?: object,
 ): Promise<Answer & { status: number; text: string }> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    headers: headersOf({ 'content-type': 'application/json', accept: 'application/json', authorization }),
     body: JSON.stringify({ query, variables }),
   })
   const text = await response.text()
   return { status: response.status, text, ...JSON.parse(text) }
+}
+
+/** Headers without those that have no value. */
+function headersOf(headers: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )
 }
 
 /** The codes of an answer's errors. */
@@ -55,16 +66,16 @@ export type Subscription = {
   leave: () => void
 }
 
-export type Subscribe = (server: { url: string }, query: string, variables?: object) => Subscription
+export type Subscribe = (server: Target, query: string, variables?: object) => Subscription
 
 /** Subscribes by a stream of server-sent events. */
-export const subscribeBySse: Subscribe = ({ url }, query, variables) => {
+export const subscribeBySse: Subscribe = ({ url, authorization }, query, variables) => {
   const inbox = new Inbox()
   const abort = new AbortController()
   const read = async () => {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      headers: headersOf({ 'content-type': 'application/json', accept: 'text/event-stream', authorization }),
       body: JSON.stringify({ query, variables }),
       signal: abort.signal,
     })
@@ -87,10 +98,11 @@ export const subscribeBySse: Subscribe = ({ url }, query, variables) => {
 }
 
 /** A client over WebSocket; it makes its one connection at the first subscription. */
-export function connectByWebSocket({ url }: { url: string }) {
+export function connectByWebSocket({ url, authorization }: Target) {
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
+    ...(authorization !== undefined && { connectionParams: { authorization } }),
     retryAttempts: 0,
   })
   const subscribe = (query: string, variables?: object): Subscription => {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { inject } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { createApp } from '../../src/create-app.ts'
+import { type Authenticate, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/order.ts'
 import type { InventoryItem } from '../../src/domain/stock.ts'
 import type { SupplierPolicy } from '../../src/domain/supplier-policy.ts'
@@ -75,8 +76,16 @@ export async function startTestWorker(
 }
 
 /** The HTTP server of the application, listening on a free port. */
-export async function listen({ app }: TestApp): Promise<{ http: FastifyInstance; url: string }> {
-  const http = await createHttpServer(app, { servesApis: true, simulatesSupplier: true, readinessChecks: {} })
+export async function listen(
+  { app }: TestApp,
+  authenticate?: Authenticate,
+): Promise<{ http: FastifyInstance; url: string }> {
+  const http = await createHttpServer(app, {
+    servesApis: true,
+    authenticate,
+    simulatesSupplier: true,
+    readinessChecks: {},
+  })
   const url = await http.listen({ host: '127.0.0.1', port: 0 })
   return { http, url }
 }
@@ -85,17 +94,21 @@ export async function listen({ app }: TestApp): Promise<{ http: FastifyInstance;
 export function seed(app: App) {
   return {
     async item({ sku = 'GIZMO', available = 0 } = {}): Promise<InventoryItem> {
-      const { inventoryItem, userErrors } = await createInventoryItem(app, {
+      const { inventoryItem, userErrors } = await createInventoryItem(app, LOCAL_OPERATOR, {
         sku,
         name: sku,
         available,
-        actor: 'test',
       })
       if (!inventoryItem) throw new Error(`cannot seed: ${userErrors[0].code}`)
       return inventoryItem
     },
-    async order({ sku = 'GIZMO', qty = 1 } = {}): Promise<Order> {
-      const { order, userErrors } = await createOrder(app, { sku, qty, idempotencyKey: null, caller: 'test' })
+    async order({ sku = 'GIZMO', qty = 1, customerId = null as string | null } = {}): Promise<Order> {
+      const { order, userErrors } = await createOrder(app, LOCAL_OPERATOR, {
+        sku,
+        qty,
+        idempotencyKey: null,
+        customerId,
+      })
       if (!order) throw new Error(`cannot seed: ${userErrors[0].code}`)
       return order
     },

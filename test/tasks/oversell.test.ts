@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../src/app.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import {
@@ -59,11 +60,11 @@ test(`${ORDERS} orders of 1 for a stock of ${STOCK}, by two workers: ${STOCK} re
     await seed(first.app).item({ sku, available: STOCK })
     const results = await Promise.all(
       Array.from({ length: ORDERS }, (_, i) =>
-        createOrder(i % 2 === 0 ? first.app : second.app, {
+        createOrder(i % 2 === 0 ? first.app : second.app, LOCAL_OPERATOR, {
           sku,
           qty: 1,
           idempotencyKey: null,
-          caller: 'test',
+          customerId: null,
         }),
       ),
     )

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
@@ -106,7 +107,7 @@ describe('a dead letter', () => {
     const id = await failed()
     const [letter] = (await find(id)).deadLetters
     const results = await Promise.all(
-      Array.from({ length: 5 }, () => retryDeadLetters(test_.app, [letter!.id, 'nonsense'])),
+      Array.from({ length: 5 }, () => retryDeadLetters(test_.app, LOCAL_OPERATOR, [letter!.id, 'nonsense'])),
     )
     expect(results.flat()).toEqual([letter!.id])
     const reopened = await find(id)
@@ -133,7 +134,7 @@ describe('a dead letter', () => {
       ])
     }
     const [letter] = (await find(id)).deadLetters
-    await retryDeadLetters(test_.app, [letter!.id])
+    await retryDeadLetters(test_.app, LOCAL_OPERATOR, [letter!.id])
     await reserveInventory(test_.app, [id])
     const order = await find(id)
     expect(order).toMatchObject({

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { SettledCall } from '../../src/app.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
@@ -162,7 +163,12 @@ test('outcomes of every kind for many orders share one transaction', async () =>
 
 test('goods that arrive go to their order, and stock that came meanwhile is left to others', async () => {
   const [id] = await awaiting()
-  await adjustInventory(test_.app, { sku, delta: 4, reason: 'found', expectedAvailable: null, actor: 'test' })
+  await adjustInventory(test_.app, LOCAL_OPERATOR, {
+    sku,
+    delta: 4,
+    reason: 'found',
+    expectedAvailable: null,
+  })
   await settleSupplierOutcomes(test_.app, [{ orderId: id!, step: 1, outcome: { kind: 'ok' } }])
   const movements = await test_.app.prisma.inventoryMovement.findMany({
     where: { sku },
