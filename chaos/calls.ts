@@ -20,13 +20,18 @@ const ADJUST = `mutation Adjust($input: AdjustInventoryInput!) {
 
 export type Calls = ReturnType<typeof createCalls>
 
-/** The calls that clients make. An answer that no client should ever see is a violation. */
-export function createCalls(findings: Findings) {
+/** The calls that clients make, by one Authorization header. An answer that no client should ever see is a violation. */
+export function createCalls(findings: Findings, authorization: string) {
   async function post(url: string, body: object, headers: Record<string, string> = {}) {
     try {
       const response = await fetch(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          authorization,
+          ...headers,
+        },
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(CALL_LIMIT_MS),
       })

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { SignJWT } from 'jose'
 import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
 import { checkCoverage } from './check-coverage.ts'
@@ -73,6 +75,12 @@ async function run(): Promise<void> {
   const supplier = await startHostileSupplier(createRandom(seed, 'supplier'), findings, survives)
   undos.push(supplier.close)
 
+  // as in production, and once for all: what a token may be is tested elsewhere
+  const secret = randomBytes(32).toString('base64')
+  const token = new SignJWT({ role: 'operator' }).setSubject('chaos').setExpirationTime('7d')
+  const signed = await token.setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(secret))
+  const authorization = `Bearer ${signed}`
+
   let wasDatabaseAway = () => false
   let wasOutageSince = (_sinceMs: number) => false
   const proxies: TcpProxy[] = []
@@ -84,6 +92,7 @@ async function run(): Promise<void> {
     proxied.port = String(proxy.port)
     const env = {
       NODE_ENV: 'production',
+      AUTH_JWT_SECRET: secret,
       ROLE: 'all',
       DATABASE_URL: proxied.href,
       SUPPLIER_URL: supplier.urlFor(index),
@@ -110,11 +119,11 @@ async function run(): Promise<void> {
   const areReady = async () => (await Promise.all(processes.map((one) => one.isReady()))).every(Boolean)
   if (!(await eventually(areReady, READY_LIMIT_MS))) throw new Error('Holdfast does not start')
 
-  const calls = createCalls(findings)
+  const calls = createCalls(findings, authorization)
   const urls = processes.map(({ url }) => url)
   for (const [sku, available] of Object.entries(STOCK)) await calls.createItem(urls[0]!, sku, available)
   gaps.learn()
-  const watchers = createWatchers({ urls, findings, history, seed })
+  const watchers = createWatchers({ urls, findings, history, seed, authorization })
   const clients = startClients({ urls, calls, findings, history, seed, onOrder: watchers.offer })
   undos.push(clients.stop)
   const faults = startFaults(

@@ -28,8 +28,9 @@ export function createWatchers(options: {
   findings: Findings
   history: History
   seed: number
+  authorization: string
 }) {
-  const { urls, findings, history, seed } = options
+  const { urls, findings, history, seed, authorization } = options
   const random = createRandom(seed, 'watchers')
   const ending = new AbortController()
   const running = new Set<Promise<void>>()
@@ -48,7 +49,7 @@ export function createWatchers(options: {
       const variables = { id: view.orderId, afterVersion: connection.afterVersion }
       const connect = random.chance(0.5) ? watchBySse : watchByWebSocket
       const onMessage = (message: Message) => see(view, connection, message)
-      await connect(random.pick(urls), variables, signal, onMessage).catch(() => {})
+      await connect({ url: random.pick(urls), authorization }, variables, signal, onMessage).catch(() => {})
       if (connection.seen.length > 0) view.connections.push(connection)
       clearTimeout(timer)
       if (!view.isDone) await sleep(RECONNECT_DELAY_MS, undefined, { signal: ending.signal }).catch(() => {})
@@ -97,16 +98,16 @@ class QuietWebSocket extends WebSocket {
 }
 
 type Connect = (
-  url: string,
+  server: { url: string; authorization: string },
   variables: { id: string; afterVersion: number },
   signal: AbortSignal,
   onMessage: (message: Message) => boolean,
 ) => Promise<void>
 
-const watchBySse: Connect = async (url, variables, signal, onMessage) => {
+const watchBySse: Connect = async ({ url, authorization }, variables, signal, onMessage) => {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', authorization },
     body: JSON.stringify({ query: WATCH, variables }),
     signal,
   })
@@ -122,10 +123,11 @@ const watchBySse: Connect = async (url, variables, signal, onMessage) => {
   }
 }
 
-const watchByWebSocket: Connect = (url, variables, signal, onMessage) => {
+const watchByWebSocket: Connect = ({ url, authorization }, variables, signal, onMessage) => {
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
     webSocketImpl: QuietWebSocket,
+    connectionParams: { authorization },
     retryAttempts: 0,
     onNonLazyError: () => {},
   })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readConfig } from './config.ts'
 import { createOrder } from './demo/create-order.ts'
-import { type DemoOrder, outcomeOf } from './demo/demo-order.ts'
+import { type DemoOrder, type DemoServer, outcomeOf } from './demo/demo-order.ts'
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
 import { SCENARIOS } from './demo/scenarios.ts'
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
@@ -25,18 +25,20 @@ const INTERRUPTED_EXIT_CODE = 130
 
 async function main(): Promise<number> {
   // where the server is, and nothing else that a server needs
-  const { host, port } = readConfig({ HOST: process.env.HOST, PORT: process.env.PORT })
+  const { host: localHost, port } = readConfig({ PORT: process.env.PORT })
+  const host = process.env.HOST || localHost
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const server = { url, authorization: authorizationBy(process.env.HOLDFAST_TOKEN) }
   await assertReady(url)
   say(introduction(url))
 
   const startedAtMs = performance.now()
   const elapsedMs = () => performance.now() - startedAtMs
-  const orders = await Promise.all(SCENARIOS.map((scenario) => createOrder(url, scenario)))
+  const orders = await Promise.all(SCENARIOS.map((scenario) => createOrder(server, scenario)))
   for (const order of orders) {
     for (const change of order.changes) say(formatChange(order, change, elapsedMs()))
   }
-  const watching = watchOrders(url, orders, {
+  const watching = watchOrders(server, orders, {
     onChange: (order, change) => say(formatChange(order, change, elapsedMs())),
     onConnectionLost: () => say('The connection is lost; trying again for a minute …'),
     onConnectedAgain: () => say('Connected again.'),
@@ -55,8 +57,13 @@ async function main(): Promise<number> {
     // a reserved order's subscription stays open until its watcher leaves
     watching.close()
   }
-  for (const order of orders.filter((order) => !outcomeOf(order))) say(howToSeeTheEnd(url, order))
+  for (const order of orders.filter((order) => !outcomeOf(order))) say(howToSeeTheEnd(server, order))
   return orders.every(isAsExpected) ? 0 : 1
+}
+
+/** What a server with authentication is to be shown; '' for one without. */
+function authorizationBy(token = ''): string {
+  return token && `Bearer ${token}`
 }
 
 /** Resolves when every order is final, or when only those are not that may outlast the others by too much. */
@@ -116,11 +123,11 @@ seconds, start the server so:
 ${formatHeading()}`
 }
 
-function howToSeeTheEnd(url: string, { id, scenario, changes }: DemoOrder): string {
+function howToSeeTheEnd({ url, authorization }: DemoServer, { id, scenario, changes }: DemoOrder): string {
   return `The order of ${scenario.sku} is still ${changes.at(-1)!.to}: the server goes on trying, 8 times over up to two minutes
 unless it is set otherwise, and then fails it with ${scenario.outcome}. To look:
 
-  curl ${url}/graphql -H 'content-type: application/json' \\
+  curl ${url}/graphql -H 'content-type: application/json' ${authorization && `-H "authorization: Bearer $HOLDFAST_TOKEN" `}\\
     -d '{"query":"{ order(id: \\"${id}\\") { status failureReason events { type at } } }"}'
 
 To see its end here in seconds, start the server with SUPPLIER_RETRY_BASE_MS=20 as well.

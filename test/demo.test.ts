@@ -3,6 +3,7 @@ import { SCENARIOS } from '../src/demo/scenarios.ts'
 import { findFreePort } from './support/free-port.ts'
 import { createTestDatabase, eventually } from './support/harness.ts'
 import { type Env, Processes, type RunningServer } from './support/server-process.ts'
+import { mint, SECRET } from './support/tokens.ts'
 
 const processes = new Processes()
 let database: Awaited<ReturnType<typeof createTestDatabase>>
@@ -30,6 +31,21 @@ test('brings each order to the end that it is there to show', async () => {
   // no escape codes where it is no terminal
   expect(demo.stdout).not.toContain('\u001b')
   expect(await server.end('SIGTERM')).toMatchObject({ code: 0 })
+})
+
+test('takes a token for a server with authentication, and says that it needs one', async () => {
+  const server = await startServer({
+    AUTH_JWT_SECRET: SECRET,
+    SUPPLIER_RECHECK_DELAY_MS: '50',
+    SUPPLIER_RETRY_BASE_MS: '5',
+  })
+  const PORT = portOf(server.url)
+  const without = await processes.run('src/demo.ts', { PORT }).ended
+  expect(without).toMatchObject({ code: 1, stderr: expect.stringContaining('HOLDFAST_TOKEN') })
+  const HOLDFAST_TOKEN = await mint('alice', 'customer')
+  const demo = await processes.run('src/demo.ts', { PORT, HOLDFAST_TOKEN }).ended
+  expect(demo).toMatchObject({ code: 0, stderr: '' })
+  expect(demo.stdout).toContain('4 × RESERVED')
 })
 
 test('ends in seconds where only the delay of the re-checks is short, and says what is still retried', async () => {

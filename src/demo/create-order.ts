@@ -1,4 +1,4 @@
-import { CHANGES_FIELD, type Change, type DemoOrder } from './demo-order.ts'
+import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer } from './demo-order.ts'
 import type { Scenario } from './scenarios.ts'
 
 const MUTATION = `mutation ($input: CreateOrderInput!) {
@@ -12,20 +12,27 @@ type Answer = {
       userErrors: { code: string; message: string }[]
     }
   } | null
-  errors?: { message: string }[]
+  errors?: { message: string; extensions?: { code?: string } }[]
+}
+
+const HINTS: Record<string, string> = {
+  UNKNOWN_SKU: '. `npm run seed` puts it into the database at DATABASE_URL',
+  UNAUTHENTICATED: '. HOLDFAST_TOKEN takes a token, such as `npm run token` makes',
 }
 
 /**
  * Places an order by GraphQL over HTTP.
  *
- * @param url where the server listens
  * @throws {Error} that says why there is no order
  */
-export async function createOrder(url: string, scenario: Scenario): Promise<DemoOrder> {
+export async function createOrder(
+  { url, authorization }: DemoServer,
+  scenario: Scenario,
+): Promise<DemoOrder> {
   const { sku, qty } = scenario
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
     body: JSON.stringify({ query: MUTATION, variables: { input: { sku, qty } } }),
   })
   const { data, errors } = (await response.json()) as Answer
@@ -34,7 +41,6 @@ export async function createOrder(url: string, scenario: Scenario): Promise<Demo
     return { id, scenario, changes: events }
   }
   const [error] = data?.createOrder.userErrors ?? []
-  const hint =
-    error?.code === 'UNKNOWN_SKU' ? '. `npm run seed` puts it into the database at DATABASE_URL' : ''
+  const hint = HINTS[error?.code ?? errors?.[0]?.extensions?.code ?? ''] ?? ''
   throw new Error(`No order of ${sku}: ${error?.message ?? errors?.[0]?.message ?? response.status}${hint}`)
 }

@@ -11,6 +11,9 @@ export type Change = {
   at: string
 }
 
+/** Where the server listens, and the Authorization header that calls send; '' for none. */
+export type DemoServer = { url: string; authorization: string }
+
 /** An order that the demo has placed, with the changes that it has heard of, oldest first: at least its creation. */
 export type DemoOrder = { id: string; scenario: Scenario; changes: Change[] }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FormattedExecutionResult } from 'graphql'
 import { createClient } from 'graphql-ws'
-import { CHANGES_FIELD, type Change, type DemoOrder, outcomeOf } from './demo-order.ts'
+import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer, outcomeOf } from './demo-order.ts'
 
 const SUBSCRIPTION = `subscription ($id: ID!, $afterVersion: Int) {
   orderStatusChanged(id: $id, afterVersion: $afterVersion) { ${CHANGES_FIELD} }
@@ -29,11 +29,13 @@ export type Watching = {
 /**
  * Watches orders over one WebSocket, which is made again when it breaks, and adds to each what it hears of it. It asks
  * for what is newer than the version seen last, so it hears of each change once.
- *
- * @param url where the server listens
  */
-export function watchOrders(url: string, orders: readonly DemoOrder[], callbacks: WatchCallbacks): Watching {
-  const client = connect(url, callbacks)
+export function watchOrders(
+  server: DemoServer,
+  orders: readonly DemoOrder[],
+  callbacks: WatchCallbacks,
+): Watching {
+  const client = connect(server, callbacks)
   const finals = new Map<DemoOrder, Promise<void>>()
   for (const order of orders) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -74,10 +76,11 @@ export function watchOrders(url: string, orders: readonly DemoOrder[], callbacks
   }
 }
 
-function connect(url: string, { onConnectionLost, onConnectedAgain }: WatchCallbacks) {
+function connect({ url, authorization }: DemoServer, { onConnectionLost, onConnectedAgain }: WatchCallbacks) {
   let isConnected = false
   return createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
+    ...(authorization && { connectionParams: { authorization } }),
     retryAttempts: RECONNECT_ATTEMPTS_MAX,
     retryWait: () => sleep(RECONNECT_DELAY_MS),
     // a refused connection too, which graphql-ws does not: the server may be on its way up again
