@@ -2,8 +2,8 @@
 const TIMER_MAX_MS = 2 ** 31 - 1
 
 /**
- * Calls back once a moment has come, however far off it is. The process does not wait for it. A timer costs 2 µs and
- * some 200 bytes, so each view of an order can have its own.
+ * Calls back once a moment has come, however far off it is. The process does not wait for it. A timer costs 5 µs and
+ * some 700 bytes, next to the 25 kB of a connection: each view of an order can have its own.
  *
  * @param moment null for never
  * @returns what calls it off

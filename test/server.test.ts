@@ -8,6 +8,7 @@ import { afterEach, expect, onTestFinished, test } from 'vitest'
 import type { ReserveAnswerBody, StatusAnswerBody } from '../src/supplier/contract.ts'
 import { createTestDatabase, eventually } from './support/harness.ts'
 import { endPostgres, Processes, readPostgresPid } from './support/server-process.ts'
+import { authorizationOf, SECRET } from './support/tokens.ts'
 
 /** Jobs of a killed worker are free again within 10 s, and then due. */
 const RESCUE_LIMIT_MS = 40_000
@@ -244,6 +245,28 @@ test('stops at a SIGTERM while its start waits for another that migrates', async
   })
   expect(await starting.end('SIGTERM')).toMatchObject({ code: 0 })
   await blocker.end()
+})
+
+test('with authentication it listens on any address, in production too, and answers to any name', async () => {
+  const server = await processes.startServer({
+    ...(await prepareDatabase()),
+    ROLE: 'api',
+    HOST: '0.0.0.0',
+    NODE_ENV: 'production',
+    SUPPLIER_URL: 'http://supplier.test',
+    AUTH_JWT_SECRET: SECRET,
+  })
+  const headers = { host: 'holdfast.example', authorization: await authorizationOf('alice', 'customer') }
+  const statusFor = (headers: Record<string, string>) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const url = `${server.url}/graphql?query={__typename}`
+      request(url, { headers }, ({ statusCode }) => resolve(statusCode))
+        .on('error', reject)
+        .end()
+    })
+  expect(await statusFor(headers)).toBe(200)
+  expect(await statusFor({ host: headers.host })).toBe(401)
+  expect(server.stdout()).toContain('npm run -s token')
 })
 
 test('answers to loopback names alone, as long as there is no authentication', async () => {

@@ -42,7 +42,7 @@ const BEARER = /^Bearer ([\w.~+/-]+=*)$/i
 
 /**
  * Makes what tells who calls, by the JSON Web Token that the call carries. A token that was verified is known for a
- * minute, to its expiry at most: looking it up takes 0.5 µs, verifying it 60 to 200.
+ * minute, to its expiry at most: looking it up takes 1 µs, verifying it 130.
  */
 export function createAuthenticate(settings: AuthSettings, logger: Logger): Authenticate {
   const { issuer, audience } = settings
