@@ -5,8 +5,7 @@ import { CALLS_UNDER_WAY_MAX } from '../limits.ts'
  * not be answered sooner, they would only all wait longer.
  *
  * A call counts while it is worked on, whoever waits for it: not while its body is sent or its answer is read, so that
- * slow clients take nobody's place, and not less when its caller hangs up, which does not end the work. Of a stream only
- * its beginning counts: then it waits for years, and costs memory alone.
+ * slow clients take nobody's place, and not less when its caller hangs up, which does not end the work.
  */
 export class CallsUnderWay {
   readonly #onRefusal: () => void
