@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { tryLockSweep } from '../../src/sql/sweep.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
@@ -21,7 +22,7 @@ const repairs = () =>
   test_.app.prisma.repair.findMany({ orderBy: { id: 'asc' }, omit: { id: true, at: true } })
 const corrections = () => test_.app.prisma.inventoryMovement.findMany({ where: { actor: 'reconcile' } })
 const adjust = (delta: number, sku = 'A') =>
-  adjustInventory(test_.app, { sku, delta, reason: 'counted', expectedAvailable: null, actor: 'test' })
+  adjustInventory(test_.app, LOCAL_OPERATOR, { sku, delta, reason: 'counted', expectedAvailable: null })
 
 test('finds drift with its cause, notes it for the metrics, and changes nothing when it is not asked to', async () => {
   await query(`update inventory_items set available = available + 3, reserved = reserved + 1`)

@@ -1,5 +1,6 @@
 import { HttpResponse } from 'msw'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { tryLockSweep } from '../../src/sql/sweep.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
@@ -188,6 +189,7 @@ test('a sweep in the middle of load gives no order a second job: each has its ow
       const letters = await loaded.app.prisma.deadLetter.findMany({ where: { retriedAt: null }, take: 100 })
       await retryDeadLetters(
         loaded.app,
+        LOCAL_OPERATOR,
         letters.map(({ id }) => id),
       )
     }
