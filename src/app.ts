@@ -7,6 +7,7 @@ import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.t
 import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
 import type { CallsUnderWay } from './http/calls-under-way.ts'
+import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import type { Insertion } from './sql/insert-orders.ts'
 import type { RequestedOrder } from './use-cases/create-orders.ts'
 
@@ -21,6 +22,8 @@ export type App = TransactionContext & {
   /** A number in [0, 1). */
   random: () => number
   supplierPolicy: SupplierPolicy
+  /** How often each caller may order; undefined where any number of times. */
+  orderLimiter: OrderLimiter | undefined
   feed: OrderFeed
   metrics: Registry
   /** Hears of each run of a job, once it is over. */

@@ -57,6 +57,14 @@ const variables = z.object({
     .optional(),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
+  CREATE_ORDER_RATE_LIMIT: wholeOrOff(1, 1_000_000).optional(),
+  REDIS_URL: z
+    .string()
+    .refine(
+      (url) => /^rediss?:\/\//.test(url) && URL.canParse(url),
+      'a URL that begins with redis:// or rediss://',
+    )
+    .optional(),
   RECONCILE_INTERVAL_MS: whole(1_000, 604_800_000).default(3_600_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
 })
@@ -102,9 +110,20 @@ export function readConfig(env: Record<string, string | undefined>) {
     },
     /** How callers are told apart; undefined where everyone on this machine may do everything. */
     auth: authOf(data),
+    /** Orders a second for one caller; undefined where nobody is limited. */
+    orderRateLimit:
+      data.CREATE_ORDER_RATE_LIMIT === 'off'
+        ? undefined
+        : (data.CREATE_ORDER_RATE_LIMIT ?? orderRateLimitDefault(authOf(data) !== undefined)),
+    redisUrl: data.REDIS_URL,
     reconcileIntervalMs: data.RECONCILE_INTERVAL_MS,
     logLevel: data.LOG_LEVEL,
   }
+}
+
+/** Without authentication all calls are one operator's, from this machine. */
+function orderRateLimitDefault(isAuthenticated: boolean): number | undefined {
+  return isAuthenticated ? 50 : undefined
 }
 
 /** What is wrong only together with another variable. */
@@ -158,10 +177,21 @@ function findConflicts(set: Record<string, string | undefined>): string[] {
 }
 
 function problem(name: string, value: string | undefined, expected: string): string {
-  // a database's URL holds a password
-  const isSecret = name === 'DATABASE_URL' || name === 'AUTH_JWT_SECRET'
+  // these URLs hold passwords
+  const isSecret = ['DATABASE_URL', 'REDIS_URL', 'AUTH_JWT_SECRET'].includes(name)
   const shown = isSecret && value !== undefined ? 'something else' : JSON.stringify(value)
   return `${name} is ${value === undefined ? 'not set' : shown}; it may be ${expected}`
+}
+
+function wholeOrOff(min: number, max: number) {
+  const number = whole(min, max)
+  return z
+    .string()
+    .refine(
+      (value) => value === 'off' || number.safeParse(value).success,
+      `off, or a whole number from ${min} to ${max}`,
+    )
+    .transform((value) => (value === 'off' ? value : Number(value)))
 }
 
 function whole(min: number, max: number) {

@@ -25,13 +25,19 @@ import { logEvents } from './observability/log-events.ts'
 import { logRefusals } from './observability/log-refusals.ts'
 import type { Logger } from './observability/logger.ts'
 import { createMetrics } from './observability/metrics.ts'
+import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
 import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
 import { reserveInventory } from './use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
 
-export type AppOptions = { databaseUrl: string; logger: Logger; supplierPolicy: SupplierPolicy }
+export type AppOptions = {
+  databaseUrl: string
+  logger: Logger
+  supplierPolicy: SupplierPolicy
+  orderLimiter?: OrderLimiter | undefined
+}
 
 /**
  * Plans are kept. One made while a table is small would read it whole for as long as nobody analyzes it: a batch of 200
@@ -48,7 +54,7 @@ const KEEP_ALIVE_DELAY_MS = 10_000
 
 /** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
-  const { databaseUrl, logger, supplierPolicy } = options
+  const { databaseUrl, logger, supplierPolicy, orderLimiter } = options
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     application_name: 'holdfast',
@@ -81,6 +87,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     prisma,
     logger,
     supplierPolicy,
+    orderLimiter,
     feed,
     metrics: metrics.registry,
     onEvents: (events) => {

@@ -37,6 +37,16 @@ export const TOKEN_LENGTH_MAX_CHARS = 8_000
 /** Tokens that need not be verified anew, each some 500 bytes with its caller. */
 export const TOKENS_KNOWN_MAX = 10_000
 
+// how often a caller may order is configuration: CREATE_ORDER_RATE_LIMIT
+
+/**
+ * What an order waits at most for Redis to count it: a thousand round trips. Beyond it this process counts for itself, and
+ * leaves the connection.
+ */
+export const REDIS_TIMEOUT_MS = 200
+/** How soon a Redis that was away is tried again: budgets are apart for no longer than that. */
+export const REDIS_RETRY_DELAY_MS = 0.5 * SECOND
+
 // overload: what is beyond these is refused at once, with 503 and Retry-After
 
 /**

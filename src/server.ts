@@ -12,6 +12,7 @@ import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
+import { createOrderLimiter } from './rate-limit/order-limiter.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
@@ -32,7 +33,13 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
   const applied = await migrate(databaseUrl)
   if (applied.length > 0) logger.info({ applied }, 'migrated the database')
 
-  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy: config.supplierPolicy })
+  const { orderRateLimit: ordersPerSecond, redisUrl, supplierPolicy } = config
+  const orderLimiter =
+    config.runsApi && ordersPerSecond !== undefined
+      ? createOrderLimiter({ ordersPerSecond, redisUrl, logger })
+      : undefined
+  undos.push(async () => orderLimiter?.close())
+  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter })
   undos.push(close)
   // of the process, and so here, where there is one application in it
   collectDefaultMetrics({ register: app.metrics })

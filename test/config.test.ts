@@ -81,6 +81,8 @@ describe('the configuration', () => {
     ],
     ['an issuer of no tokens', { AUTH_ISSUER: 'x' }, 'AUTH_ISSUER is "x"'],
     ['an audience of no tokens', { AUTH_AUDIENCE: 'x' }, 'AUTH_AUDIENCE is "x"'],
+    ['a rate of no orders', { CREATE_ORDER_RATE_LIMIT: '0' }, 'off, or a whole number from 1 to 1000000'],
+    ['a Redis by HTTP', { REDIS_URL: 'http://user:secret@redis' }, 'REDIS_URL is something else'],
     ['a re-check that comes ever sooner', { SUPPLIER_RECHECK_FACTOR: '0.5' }, 'SUPPLIER_RECHECK_FACTOR'],
   ])('refuses %s', (_name, env, expected) => {
     expect(errorOf(env as unknown as Record<string, string>)).toContain(expected)
@@ -116,6 +118,16 @@ describe('the configuration', () => {
     const message = errorOf({ DATABASE_URL: 'mysql://root:secret@db/x' })
     expect(message).toContain('DATABASE_URL')
     expect(message).not.toContain('secret')
+  })
+
+  test.each([
+    [undefined, {}],
+    [50, { AUTH_JWT_SECRET: SECRET }],
+    [50, jwks],
+    [7, { CREATE_ORDER_RATE_LIMIT: '7' }],
+    [undefined, { CREATE_ORDER_RATE_LIMIT: 'off', AUTH_JWT_SECRET: SECRET }],
+  ])('lets a caller place %s orders a second with %j', (limit, env) => {
+    expect(readConfig(env as unknown as Record<string, string>).orderRateLimit).toBe(limit)
   })
 
   test('takes a variable that is set to nothing as not set', () => {

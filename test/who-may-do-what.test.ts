@@ -43,7 +43,9 @@ beforeAll(async () => {
     attempts: 8,
   }
   await failOrders(app, [{ orderId: lost.id, deadLetter }])
-  ;({ http, url } = await listen(testApp, createAuthenticate(bySecret, createLogger('silent'))))
+  ;({ http, url } = await listen(testApp, {
+    authenticate: createAuthenticate(bySecret, createLogger('silent')),
+  }))
   authorizations.customer = await authorizationOf('alice', 'customer')
   authorizations.service = await authorizationOf('shop', 'service')
   authorizations.operator = await authorizationOf('olga', 'operator')

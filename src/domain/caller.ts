@@ -15,6 +15,14 @@ export type Caller = {
 export const LOCAL_OPERATOR: Caller = { id: 'anonymous', role: 'operator', expiresAt: null }
 
 /**
+ * What a caller's orders count against: its own budget or, where there is no authentication and so nobody in particular,
+ * its address's.
+ */
+export function budgetOf(caller: Caller, address: string | undefined): string {
+  return caller === LOCAL_OPERATOR && address !== undefined ? address : caller.id
+}
+
+/**
  * Tells who calls, from what a call says of itself: the value of its Authorization header. At once where it is known
  * already.
  *

@@ -14,7 +14,13 @@ export type UserErrorCode = (typeof USER_ERROR_CODES)[number]
 export type UserError = { code: UserErrorCode; message: string; field: string[] | null }
 
 /** Errors that a caller sees by their code, on every transport. Any other error is a bug: masked, and logged whole. */
-export type CallErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'UNAVAILABLE'
+export type CallErrorCode =
+  | 'BAD_USER_INPUT'
+  | 'NOT_FOUND'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'RATE_LIMITED'
+  | 'UNAVAILABLE'
 
 /** A call that cannot be answered, for a reason that the caller may know. */
 export class CallError extends Error {
@@ -24,5 +30,19 @@ export class CallError extends Error {
   constructor(code: CallErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+  }
+}
+
+/** A caller has used up what it may order for now. It used up no idempotency key: the same call may come again. */
+export class RateLimitedError extends CallError {
+  /** Orders a second. */
+  readonly limit: number
+  /** Whole seconds after which there is room again. */
+  readonly retryAfterS: number
+
+  constructor(limit: number, retryAfterS: number) {
+    super('RATE_LIMITED', `You may place ${limit} orders a second. Try again in ${retryAfterS} s`)
+    this.limit = limit
+    this.retryAfterS = retryAfterS
   }
 }

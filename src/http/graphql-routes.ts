@@ -29,6 +29,7 @@ export function graphqlRoutes(server: GraphQLServer, authenticate: Authenticate)
       reply.raw.once('close', () => left.abort())
       await server(request.raw, reply.raw, {
         left: left.signal,
+        address: request.ip,
         ...(!isStranger && { caller: request.caller }),
       })
     })
@@ -108,6 +109,7 @@ function createLeanHandler(server: GraphQLServer) {
       const { schema, parse, validate, execute, contextFactory } = server.getEnveloped({
         request: raw,
         caller,
+        address: raw.socket.remoteAddress,
       })
       let document: ReturnType<Enveloped['parse']>
       try {

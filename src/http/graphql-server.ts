@@ -4,7 +4,7 @@ import type { App } from '../app.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
-import { createContext, type GraphQLContext } from '../schema/create-context.ts'
+import { type CallOrigin, createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlSetup } from './graphiql-setup.ts'
 import { limitOperations } from './limit-operations.ts'
@@ -15,7 +15,7 @@ import { isUnavailableResult } from './unavailable-result.ts'
 export const GRAPHQL_PATH = '/graphql'
 
 /** What a transport may say of a call. */
-type ServerContext = { caller?: Caller; left?: AbortSignal }
+type ServerContext = CallOrigin & { caller?: Caller }
 
 export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
@@ -38,10 +38,10 @@ export function createGraphQLServer(
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ caller, left }) => {
+    context: ({ caller, ...origin }) => {
       // GraphiQL's page alone is served to strangers, and takes no operation
       if (!caller) throw new CallError('UNAUTHENTICATED', 'This call needs a valid bearer token')
-      return createContext(app, caller, left)
+      return createContext(app, caller, origin)
     },
     maskedErrors: {
       errorMessage: 'Unexpected error',

@@ -94,6 +94,7 @@ export function serveGraphqlWebSocket(
         if (socket.readyState !== socket.OPEN) return UNAVAILABLE_RESULT.errors
         const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
           request,
+          address: request.socket.remoteAddress,
           params,
           caller: context.extra.caller,
         })

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import { QueueFullError } from '../database/queue-full-error.ts'
 import { isUnavailable } from '../database/unavailable.ts'
-import { CallError } from '../domain/errors.ts'
+import { CallError, RateLimitedError } from '../domain/errors.ts'
 import type { Logger } from '../observability/logger.ts'
 import { OVERLOADED } from './unavailable-result.ts'
 
@@ -15,6 +15,9 @@ import { OVERLOADED } from './unavailable-result.ts'
 export function maskError(error: unknown, message: string, logger: Logger): Error {
   const located = error instanceof GraphQLError ? error : undefined
   const thrown = located?.originalError ?? error
+  if (thrown instanceof RateLimitedError) {
+    return withCode(thrown.message, thrown.code, located, { retryAfter: thrown.retryAfterS })
+  }
   if (thrown instanceof CallError) return withCode(thrown.message, thrown.code, located)
   if (isUnavailable(thrown)) {
     // refusals are counted, and logged together
@@ -29,12 +32,17 @@ export function maskError(error: unknown, message: string, logger: Logger): Erro
   return withCode(message, 'INTERNAL_SERVER_ERROR', located)
 }
 
-function withCode(message: string, code: string, located: GraphQLError | undefined): GraphQLError {
+function withCode(
+  message: string,
+  code: string,
+  located: GraphQLError | undefined,
+  details?: { retryAfter: number },
+): GraphQLError {
   return new GraphQLError(message, {
     nodes: located?.nodes,
     source: located?.source,
     positions: located?.positions,
     path: located?.path,
-    extensions: { code },
+    extensions: { code, ...details },
   })
 }

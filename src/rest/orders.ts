@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import { isCallerId } from '../domain/caller.ts'
+import { budgetOf, isCallerId } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/order-status.ts'
@@ -101,6 +101,7 @@ export function orders(app: App): FastifyPluginAsyncZod {
               'MALFORMED_BODY',
               'INVALID_IDEMPOTENCY_KEY',
               'IDEMPOTENCY_KEY_REUSED',
+              'RATE_LIMITED',
               'INTERNAL_ERROR',
               'UNAVAILABLE',
             ),
@@ -161,6 +162,7 @@ async function takeOrder(
       ...body,
       customerId,
       idempotencyKey,
+      budget: budgetOf(request.caller, request.ip),
     })
     if (order) return order
     throw refusal(userErrors[0], CULPRITS[userErrors[0].field?.at(-1) ?? ''] ?? {})

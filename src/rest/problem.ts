@@ -4,7 +4,13 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { QueueFullError } from '../database/queue-full-error.ts'
 import { isUnavailable } from '../database/unavailable.ts'
-import { CallError, type CallErrorCode, type UserError, type UserErrorCode } from '../domain/errors.ts'
+import {
+  CallError,
+  type CallErrorCode,
+  RateLimitedError,
+  type UserError,
+  type UserErrorCode,
+} from '../domain/errors.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
 import { challenge } from './authenticate-calls.ts'
 
@@ -30,6 +36,7 @@ const PROBLEMS = {
   IDEMPOTENCY_KEY_REUSED: { status: 422, detail: 'This idempotency key was used for another order' },
   INSUFFICIENT_STOCK: { status: 422, detail: 'There is not that much in stock' },
   STALE_EXPECTATION: { status: 422, detail: 'The stock is not what was expected' },
+  RATE_LIMITED: { status: 429, detail: 'You have placed too many orders. Try again in a moment' },
   INTERNAL_ERROR: { status: 500, detail: 'Something went wrong on our side' },
   UNAVAILABLE: { status: 503, detail: 'The service cannot answer right now. Try again in a moment' },
 } as const satisfies Record<UserErrorCode, unknown> & Record<string, { status: number; detail: string }>
@@ -106,7 +113,21 @@ export function answerWithProblem(
       request.log.warn({ err: error }, 'A REST call found the database away')
     reply.header('retry-after', RETRY_AFTER_S)
   }
+  if (error instanceof RateLimitedError) reply.headers(rateLimitHeaders(error))
   return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
+}
+
+/**
+ * As clients know them: three fields, of draft-ietf-httpapi-ratelimit-headers up to its version 07. The one field of the
+ * later versions is read by few.
+ */
+function rateLimitHeaders({ limit, retryAfterS }: RateLimitedError) {
+  return {
+    'retry-after': retryAfterS,
+    'ratelimit-limit': limit,
+    'ratelimit-remaining': 0,
+    'ratelimit-reset': retryAfterS,
+  }
 }
 
 /** What REST answers to a call that it does not run. */
@@ -143,10 +164,21 @@ function problemResponse(codes: ProblemCode[]) {
   return {
     description: codes.map((code) => `\`${code}\``).join(', '),
     content: { [PROBLEM_TYPE]: { schema: problemSchema, example: toProblem(codes[0]!) } },
-    ...(codes.includes('UNAVAILABLE') && {
-      headers: { 'Retry-After': { type: 'integer', description: 'Seconds to wait before the next try' } },
+    ...((codes.includes('UNAVAILABLE') || codes.includes('RATE_LIMITED')) && {
+      headers: {
+        'Retry-After': integer('Seconds to wait before the next try'),
+        ...(codes.includes('RATE_LIMITED') && {
+          'RateLimit-Limit': integer('Orders that a caller may place in a second'),
+          'RateLimit-Remaining': integer('How many of them are left: none'),
+          'RateLimit-Reset': integer('Seconds until there is room again'),
+        }),
+      },
     }),
   }
+}
+
+function integer(description: string) {
+  return { type: 'integer', description }
 }
 
 /** Fastify's own refusals, by its code. */
@@ -166,6 +198,7 @@ const CALL_ERROR_CODES = {
   NOT_FOUND: 'NOT_FOUND',
   UNAUTHENTICATED: 'UNAUTHENTICATED',
   FORBIDDEN: 'FORBIDDEN',
+  RATE_LIMITED: 'RATE_LIMITED',
 } as const satisfies Record<Exclude<CallErrorCode, 'UNAVAILABLE'>, ProblemCode>
 
 function problemOf(error: unknown): Problem {

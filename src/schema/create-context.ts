@@ -10,17 +10,22 @@ export type GraphQLContext = {
   app: App
   /** Who asks. */
   caller: Caller
+  /** Where the call came from. */
+  address: string | undefined
   /** Tells when the caller of a stream has hung up; a WebSocket ends its streams itself. */
   left: AbortSignal | undefined
   /** Reads the pages of ledgers that one operation asks for together. */
   movementPages: GroupCommit<MovementPage, InventoryMovement[]>
 }
 
+/** What a transport says of a call beside who makes it. */
+export type CallOrigin = { left?: AbortSignal | undefined; address?: string | undefined }
+
 /** The context of one operation. */
-export function createContext(app: App, caller: Caller, left?: AbortSignal): GraphQLContext {
+export function createContext(app: App, caller: Caller, { left, address }: CallOrigin): GraphQLContext {
   const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
     (pages) => listMovementPages(app, caller, pages),
     { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
   )
-  return { app, caller, left, movementPages }
+  return { app, caller, address, left, movementPages }
 }

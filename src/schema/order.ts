@@ -1,5 +1,6 @@
 import { validate as isUuid } from 'uuid'
 import { visibleTo } from '../domain/authorisation.ts'
+import { budgetOf } from '../domain/caller.ts'
 import { FAILURE_REASONS, ORDER_EVENT_TYPES, ORDER_STATUSES } from '../domain/order-status.ts'
 import { isSku } from '../domain/stock.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
@@ -125,12 +126,13 @@ builder.mutationField('createOrder', (t) =>
     description:
       'Takes an order at once. Stock is reserved in the background: watch it with orderStatusChanged.',
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
-    resolve: (_root, { input }, { app, caller }) =>
+    resolve: (_root, { input }, { app, caller, address }) =>
       createOrder(app, caller, {
         sku: input.sku,
         qty: input.qty,
         idempotencyKey: input.idempotencyKey ?? null,
         customerId: input.customerId ?? null,
+        budget: budgetOf(caller, address),
       }),
   }),
 )

@@ -10,12 +10,16 @@ import { isSku } from '../domain/stock.ts'
 import { findOrderByKey } from '../sql/find-orders.ts'
 import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
-/** `customerId` is whom the caller orders for, null for nobody in particular; a customer's order is its own. */
+/**
+ * `customerId` is whom the caller orders for, null for nobody in particular; a customer's order is its own. `budget` is
+ * what the rate limit counts it against, where that is not the caller's own.
+ */
 export type CreateOrderRequest = {
   sku: string
   qty: number
   idempotencyKey: string | null
   customerId: string | null
+  budget?: string
 }
 
 /** What was asked for, and the id of who asked: an idempotency key is one caller's own. */
@@ -33,6 +37,7 @@ const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
  * Takes an order: once this answers, the order exists and will reach a final state.
  *
  * @returns the order as PENDING, or in its current state where the caller had sent it under this key before
+ * @throws {RateLimitedError} when the caller has ordered too often: each call counts, whatever becomes of it
  * @throws {CallError} BAD_USER_INPUT for a key or a customer that cannot be one, FORBIDDEN for a customer that names another
  */
 export async function createOrder(
@@ -40,6 +45,8 @@ export async function createOrder(
   caller: Caller,
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
+  // here and not in a transport: whatever way an order comes in, it counts
+  if (app.orderLimiter) await app.orderLimiter.take(asked.budget ?? caller.id)
   const { idempotencyKey: key, customerId } = asked
   const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
   if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {

@@ -20,7 +20,9 @@ beforeAll(async () => {
   testApp = await createTestApp()
   await seed(testApp.app).item({ sku: 'GIZMO', available: 100 })
   order = await seed(testApp.app).order({ customerId: 'alice' })
-  ;({ http, url } = await listen(testApp, createAuthenticate(bySecret, createLogger('silent'))))
+  ;({ http, url } = await listen(testApp, {
+    authenticate: createAuthenticate(bySecret, createLogger('silent')),
+  }))
   authorization = await authorizationOf('alice', 'customer')
 })
 afterAll(async () => {

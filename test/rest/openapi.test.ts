@@ -59,7 +59,7 @@ describe('/openapi.json', () => {
       return [name, responses.map(([status]) => Number(status))]
     })
     expect(Object.fromEntries(statuses)).toEqual({
-      'post /api/order': [201, 400, 401, 403, 413, 415, 422, 500, 503],
+      'post /api/order': [201, 400, 401, 403, 413, 415, 422, 429, 500, 503],
       'get /api/orders/{id}': [200, 401, 403, 404, 500, 503],
       'get /api/inventory/{sku}/movements': [200, 401, 403, 404, 422, 500, 503],
     })

@@ -1,7 +1,8 @@
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 import type { App } from '../../src/app.ts'
-import type { Authenticate } from '../../src/domain/caller.ts'
+import type { HttpServerOptions } from '../../src/http/http-server.ts'
+import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createTestApp, listen, type TestApp } from './harness.ts'
 
 /** What a caller gets for one operation, or as one event of a subscription. */
@@ -17,9 +18,12 @@ export type Target = { url: string; authorization?: string | undefined }
 export type TestServer = { testApp: TestApp; app: App; url: string; close: () => Promise<void> }
 
 /** An application on a database of its own, served over HTTP. */
-export async function serveTestApp(authenticate?: Authenticate): Promise<TestServer> {
-  const testApp = await createTestApp()
-  const { http, url } = await listen(testApp, authenticate)
+export async function serveTestApp({
+  orderLimiter,
+  ...options
+}: Partial<HttpServerOptions> & { orderLimiter?: OrderLimiter } = {}): Promise<TestServer> {
+  const testApp = await createTestApp(undefined, orderLimiter)
+  const { http, url } = await listen(testApp, options)
   return {
     testApp,
     app: testApp.app,

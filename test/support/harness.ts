@@ -3,12 +3,13 @@ import type { FastifyInstance } from 'fastify'
 import { inject } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { createApp } from '../../src/create-app.ts'
-import { type Authenticate, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/order.ts'
 import type { InventoryItem } from '../../src/domain/stock.ts'
 import type { SupplierPolicy } from '../../src/domain/supplier-policy.ts'
-import { createHttpServer } from '../../src/http/http-server.ts'
+import { createHttpServer, type HttpServerOptions } from '../../src/http/http-server.ts'
 import { createLogger } from '../../src/observability/logger.ts'
+import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { Worker } from '../../src/tasks/worker.ts'
 import { createInventoryItem } from '../../src/use-cases/create-inventory-item.ts'
@@ -41,9 +42,13 @@ export async function createTestDatabase(): Promise<{ databaseUrl: string; drop:
 }
 
 /** An application on a database of its own. */
-export async function createTestApp(supplierPolicy: SupplierPolicy = TEST_POLICY): Promise<TestApp> {
+export async function createTestApp(
+  supplierPolicy: SupplierPolicy = TEST_POLICY,
+  orderLimiter?: OrderLimiter,
+): Promise<TestApp> {
   const { databaseUrl, drop } = await createTestDatabase()
-  const { app, close } = await createApp({ databaseUrl, logger: createLogger('silent'), supplierPolicy })
+  const logger = createLogger('silent')
+  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter })
   return {
     app,
     databaseUrl,
@@ -78,13 +83,13 @@ export async function startTestWorker(
 /** The HTTP server of the application, listening on a free port. */
 export async function listen(
   { app }: TestApp,
-  authenticate?: Authenticate,
+  options: Partial<HttpServerOptions> = {},
 ): Promise<{ http: FastifyInstance; url: string }> {
   const http = await createHttpServer(app, {
     servesApis: true,
-    authenticate,
     simulatesSupplier: true,
     readinessChecks: {},
+    ...options,
   })
   const url = await http.listen({ host: '127.0.0.1', port: 0 })
   return { http, url }
