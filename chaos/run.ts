@@ -93,6 +93,7 @@ async function run(): Promise<void> {
     const env = {
       NODE_ENV: 'production',
       AUTH_JWT_SECRET: secret,
+      CREATE_ORDER_RATE_LIMIT: 'off',
       ROLE: 'all',
       DATABASE_URL: proxied.href,
       SUPPLIER_URL: supplier.urlFor(index),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
 /** Everything that the environment decides, parsed once, when an entry point starts. */
@@ -65,6 +66,7 @@ const variables = z.object({
       'a URL that begins with redis:// or rediss://',
     )
     .optional(),
+  PERSISTED_DOCUMENTS: z.string().transform(readDocuments).optional(),
   RECONCILE_INTERVAL_MS: whole(1_000, 604_800_000).default(3_600_000),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
 })
@@ -116,6 +118,8 @@ export function readConfig(env: Record<string, string | undefined>) {
         ? undefined
         : (data.CREATE_ORDER_RATE_LIMIT ?? orderRateLimitDefault(authOf(data) !== undefined)),
     redisUrl: data.REDIS_URL,
+    /** The only documents that GraphQL runs, by their ids; undefined where it runs any. */
+    persistedDocuments: data.PERSISTED_DOCUMENTS,
     reconcileIntervalMs: data.RECONCILE_INTERVAL_MS,
     logLevel: data.LOG_LEVEL,
   }
@@ -217,6 +221,17 @@ function authOf(data: z.infer<typeof variables>) {
   const claims = { issuer: data.AUTH_ISSUER, audience: data.AUTH_AUDIENCE }
   if (secret !== undefined) return { secret, ...claims }
   return jwksUrl === undefined ? undefined : { jwksUrl, ...claims }
+}
+
+const documents = z.record(z.string().min(1), z.string().min(1))
+
+function readDocuments(path: string, context: z.RefinementCtx): ReadonlyMap<string, string> {
+  try {
+    return new Map(Object.entries(documents.parse(JSON.parse(readFileSync(path, 'utf8')))))
+  } catch {
+    context.addIssue('the path of a JSON file that can be read: { "<id or hash>": "<GraphQL document>", … }')
+    return z.NEVER
+  }
 }
 
 function isSupplierUrl(value: string): boolean {

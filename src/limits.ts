@@ -37,6 +37,25 @@ export const TOKEN_LENGTH_MAX_CHARS = 8_000
 /** Tokens that need not be verified anew, each some 500 bytes with its caller. */
 export const TOKENS_KNOWN_MAX = 10_000
 
+// what one GraphQL request may ask for: what is beyond these is refused before any of it is run
+
+/** Fifty orders in one request come to 2,000, GraphiQL's introspection to 300. Parsing as many takes 1 ms. */
+export const TOKENS_MAX = 4_000
+/** Each alias at the top is a statement or an order of its own. */
+export const ALIASES_MAX = 100
+/** No query of ours has one; a client's fragments may have an `@include` each. */
+export const DIRECTIVES_MAX = 50
+/** From a page of orders to the events of the order behind a movement of its item is 10. */
+export const QUERY_DEPTH_MAX = 12
+/** Fields, with those of fragments wherever these are used. Fifty aliased orders that ask for everything come to 400. */
+export const QUERY_BREADTH_MAX = 500
+/** Values of the answer, page sizes counted in full. */
+export const QUERY_COST_MAX = 20_000
+/** Beside its page size a list has this many entries: an order's events and movements are fewer. */
+export const LIST_SIZE_ESTIMATE = 5
+/** Three times what a call may wait for a connection to the database. */
+export const EXECUTION_TIMEOUT_MS = 15 * SECOND
+
 // how often a caller may order is configuration: CREATE_ORDER_RATE_LIMIT
 
 /**

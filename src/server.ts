@@ -52,6 +52,7 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
     authenticate: config.auth && createAuthenticate(config.auth, logger),
     simulatesSupplier: config.supplierUrl === 'simulated',
     leaveTimeoutMs: LEAVE_TIMEOUT_MS,
+    persistedDocuments: config.persistedDocuments,
     readinessChecks: {
       ...(config.runsApi && { subscriptions: () => app.feed.isListening() }),
       ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),

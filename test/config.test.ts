@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ConfigError, readConfig } from '../src/config.ts'
 
 const errorOf = (env: Record<string, string>): string => {
@@ -83,6 +86,12 @@ describe('the configuration', () => {
     ['an audience of no tokens', { AUTH_AUDIENCE: 'x' }, 'AUTH_AUDIENCE is "x"'],
     ['a rate of no orders', { CREATE_ORDER_RATE_LIMIT: '0' }, 'off, or a whole number from 1 to 1000000'],
     ['a Redis by HTTP', { REDIS_URL: 'http://user:secret@redis' }, 'REDIS_URL is something else'],
+    [
+      'persisted documents that are not there',
+      { PERSISTED_DOCUMENTS: '/nowhere.json' },
+      'the path of a JSON file',
+    ],
+    ['persisted documents that are none', { PERSISTED_DOCUMENTS: 'package.json' }, 'the path of a JSON file'],
     ['a re-check that comes ever sooner', { SUPPLIER_RECHECK_FACTOR: '0.5' }, 'SUPPLIER_RECHECK_FACTOR'],
   ])('refuses %s', (_name, env, expected) => {
     expect(errorOf(env as unknown as Record<string, string>)).toContain(expected)
@@ -128,6 +137,16 @@ describe('the configuration', () => {
     [undefined, { CREATE_ORDER_RATE_LIMIT: 'off', AUTH_JWT_SECRET: SECRET }],
   ])('lets a caller place %s orders a second with %j', (limit, env) => {
     expect(readConfig(env as unknown as Record<string, string>).orderRateLimit).toBe(limit)
+  })
+
+  test('reads the persisted documents', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-config-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const path = join(folder, 'documents.json')
+    await writeFile(path, '{ "typename": "{ __typename }" }')
+    const { persistedDocuments } = readConfig({ PERSISTED_DOCUMENTS: path })
+    expect(persistedDocuments).toEqual(new Map([['typename', '{ __typename }']]))
+    expect(readConfig({}).persistedDocuments).toBeUndefined()
   })
 
   test('takes a variable that is set to nothing as not set', () => {

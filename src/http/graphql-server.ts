@@ -7,8 +7,11 @@ import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
 import { type CallOrigin, createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlSetup } from './graphiql-setup.ts'
+import { limitExecutionTime } from './limit-execution-time.ts'
 import { limitOperations } from './limit-operations.ts'
+import { limitQueries } from './limit-queries.ts'
 import { maskError } from './mask-error.ts'
+import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
 
@@ -29,10 +32,16 @@ const answerUnavailable: Plugin = {
   },
 }
 
+export type GraphQLServerOptions = {
+  isAuthenticated: boolean
+  /** The only documents that it runs; undefined where it runs any. */
+  persistedDocuments?: PersistedDocuments | undefined
+}
+
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(
   app: App,
-  { isAuthenticated }: { isAuthenticated: boolean },
+  { isAuthenticated, persistedDocuments }: GraphQLServerOptions,
 ): GraphQLServer {
   const { logger } = app
   return createYoga<ServerContext, GraphQLContext>({
@@ -47,7 +56,15 @@ export function createGraphQLServer(
       errorMessage: 'Unexpected error',
       maskError: (error, message) => maskError(error, message, logger),
     },
-    plugins: [refuseBadJson(), answerUnavailable, limitOperations(app.calls)],
+    plugins: [
+      refuseBadJson(),
+      persistedDocuments ? runPersistedDocuments(persistedDocuments) : {},
+      limitQueries(),
+      // within the limit on time: a call that was answered for its time counts until its work is done
+      limitOperations(app.calls),
+      limitExecutionTime(),
+      answerUnavailable,
+    ],
     maxRequestBodySize: BODY_SIZE_MAX_BYTES,
     multipart: false,
     // no page of another site may call, and its browser asks first: Yoga's default is to let every one, with its cookies

@@ -17,6 +17,7 @@ import {
 import type { CallsUnderWay } from './calls-under-way.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
+import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
@@ -29,10 +30,17 @@ const TRY_AGAIN_LATER = 1013
 /** What is known of a connection. */
 type Connection = { caller: Caller; forgetExpiry: () => void }
 
+export type WebSocketOptions = {
+  /** Asked once a connection, which is closed with 4403 where it refuses and once the token expires. */
+  authenticate: Authenticate
+  isAuthenticated: boolean
+  /** The only documents that are run; undefined where any are. */
+  persistedDocuments?: PersistedDocuments | undefined
+}
+
 /**
  * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
  *
- * @param authenticate asked once a connection, which is closed with 4403 where it refuses and once the token expires
  * @param calls while they are too many, connections are refused as well
  * @returns what closes every connection, and lets no other in
  */
@@ -40,7 +48,7 @@ export function serveGraphqlWebSocket(
   http: Server,
   graphql: GraphQLServer,
   calls: CallsUnderWay,
-  { authenticate, isAuthenticated }: { authenticate: Authenticate; isAuthenticated: boolean },
+  { authenticate, isAuthenticated, persistedDocuments }: WebSocketOptions,
 ): () => Promise<void> {
   let isClosing = false
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES })
@@ -98,7 +106,9 @@ export function serveGraphqlWebSocket(
           params,
           caller: context.extra.caller,
         })
-        const document = parseOrErrors(parse, params.query)
+        const document = orErrors(() =>
+          parse(persistedDocuments ? findPersistedDocument(persistedDocuments, params) : params.query),
+        )
         if (Array.isArray(document)) return document
         const errors = validate(schema, document)
         if (errors.length > 0) return errors
@@ -141,12 +151,9 @@ function isSameOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
 }
 
 /** The document, or what is wrong with it: thrown, it would close the connection and every other operation on it. */
-function parseOrErrors(
-  parse: (query: string) => DocumentNode,
-  query: string,
-): DocumentNode | readonly GraphQLError[] {
+function orErrors(parse: () => DocumentNode): DocumentNode | readonly GraphQLError[] {
   try {
-    return parse(query)
+    return parse()
   } catch (error) {
     if (error instanceof GraphQLError) return [error]
     throw error

@@ -23,6 +23,7 @@ import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
 import { limitRoutes } from './limit-routes.ts'
 import { metricsRoute } from './metrics.ts'
+import type { PersistedDocuments } from './persisted-documents.ts'
 
 /** How soon the last client's leaving is noticed. */
 const LEFT_POLL_MS = 20
@@ -35,13 +36,15 @@ export type HttpServerOptions = {
   /** Whether the supplier's two paths are played here. */
   simulatesSupplier: boolean
   readinessChecks: Record<string, ReadinessCheck>
+  /** The only documents that GraphQL runs; undefined where it runs any. */
+  persistedDocuments?: PersistedDocuments | undefined
   /** How long it still answers, once it is to close, and tells callers to leave. */
   leaveTimeoutMs?: number
 }
 
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
 export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
-  const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR } = options
+  const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR, persistedDocuments } = options
   const isAuthenticated = options.authenticate !== undefined
   const loggerInstance: FastifyBaseLogger = app.logger
   let isClosing = false
@@ -80,9 +83,9 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   await http.register(metricsRoute(app))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
-    const graphql = createGraphQLServer(app, { isAuthenticated })
+    const graphql = createGraphQLServer(app, { isAuthenticated, persistedDocuments })
     http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
-    await http.register(graphqlRoutes(graphql, authenticate))
+    await http.register(graphqlRoutes(graphql, authenticate, persistedDocuments))
     await http.register(async (rest) => {
       limitRoutes(rest, app.calls)
       await rest.register(restApi(app, authenticate))
@@ -90,7 +93,11 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     // before views fail: the close of a WebSocket says it all
     http.addHook(
       'preClose',
-      serveGraphqlWebSocket(http.server, graphql, app.calls, { authenticate, isAuthenticated }),
+      serveGraphqlWebSocket(http.server, graphql, app.calls, {
+        authenticate,
+        isAuthenticated,
+        persistedDocuments,
+      }),
     )
   }
   http.addHook('preClose', async () => {

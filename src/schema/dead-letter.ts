@@ -1,8 +1,9 @@
 import { validate as isUuid } from 'uuid'
 import type { Prisma } from '../generated/prisma/client.ts'
+import { PAGE_SIZE_MAX } from '../limits.ts'
 import { retryDeadLetters } from '../use-cases/retry-dead-letters.ts'
 import { builder } from './builder.ts'
-import { assertCursor, byKey, pageSizes } from './page.ts'
+import { assertCursor, byKey, pageCost, pageSizes } from './page.ts'
 
 const DeadLetter = builder.prismaObject('DeadLetter', {
   description: 'Work that was given up and ended its order, until an operator retries it.',
@@ -29,6 +30,7 @@ builder.queryField('deadLetters', (t) =>
       authScopes: { may: 'readDeadLetters' },
       cursor: 'id',
       ...pageSizes,
+      complexity: pageCost,
       resolve: (query, _root, _args, { app }) => {
         assertCursor(query.cursor?.id, isUuid)
         const page = byKey(query)
@@ -50,6 +52,7 @@ const RetryDeadLettersPayload = builder
     fields: (t) => ({
       deadLetters: t.prismaField({
         type: [DeadLetter],
+        complexity: { field: 1, multiplier: PAGE_SIZE_MAX },
         description: 'Those that were retried now. Any other was retried before, or does not exist.',
         resolve: (query, { retriedIds }, _args, { app }) => {
           const where: Prisma.DeadLetterWhereInput = { id: { in: retriedIds } }

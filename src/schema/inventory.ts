@@ -4,7 +4,7 @@ import { type AdjustInventoryResult, adjustInventory } from '../use-cases/adjust
 import { type CreateInventoryItemResult, createInventoryItem } from '../use-cases/create-inventory-item.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
-import { assertCursor, pageSizes } from './page.ts'
+import { assertCursor, pageCost, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
 const MovementType = builder.enumType('MovementType', { values: MOVEMENT_TYPES })
@@ -75,6 +75,7 @@ const InventoryItem = builder.prismaObject('InventoryItem', {
         type: InventoryMovement,
         description: 'The ledger of this SKU, newest first. For operators and services.',
         authScopes: { may: 'readLedger' },
+        complexity: pageCost,
         select: { sku: true },
         resolve: ({ sku }, args, context) => listMovements(sku, args, context),
       },
@@ -100,6 +101,7 @@ builder.queryField('inventoryItems', (t) =>
       description: 'Items, in the order of their SKUs.',
       cursor: 'sku',
       ...pageSizes,
+      complexity: pageCost,
       resolve: (query, _root, _args, { app }) => {
         assertCursor(query.cursor?.sku, (key) => typeof key === 'string' && isSku(key))
         return app.prisma.inventoryItem.findMany({ ...query, orderBy: { sku: 'asc' } })
@@ -116,6 +118,7 @@ builder.queryField('movements', (t) =>
       type: InventoryMovement,
       description: 'The ledger of a SKU, newest first. For operators and services.',
       authScopes: { may: 'readLedger' },
+      complexity: pageCost,
       args: { sku: t.arg.string({ required: true }) },
       resolve: (_root, { sku, ...args }, context) => listMovements(sku, args, context),
     },

@@ -7,7 +7,7 @@ import type { Prisma } from '../generated/prisma/client.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
 import { watchOrder } from '../use-cases/watch-order.ts'
 import { builder } from './builder.ts'
-import { assertCursor, byKey, pageSizes } from './page.ts'
+import { assertCursor, byKey, pageCost, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
 const OrderStatus = builder.enumType('OrderStatus', { values: ORDER_STATUSES })
@@ -85,6 +85,7 @@ builder.queryField('orders', (t) =>
       description: 'Orders, newest first. A customer sees its own.',
       cursor: 'id',
       ...pageSizes,
+      complexity: pageCost,
       args: { filter: t.arg({ type: OrderFilter }) },
       resolve: (query, _root, { filter }, { app, caller }) => {
         assertCursor(query.cursor?.id, isUuid)

@@ -1,18 +1,31 @@
 import { CallError } from '../domain/errors.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
 
+type PageArguments = { first?: number | null | undefined; last?: number | null | undefined }
+
 /** The page sizes of every connection. */
 export const pageSizes = {
   defaultSize: PAGE_SIZE_DEFAULT,
   /** @throws {CallError} BAD_USER_INPUT when a page of another size than 0 to 100 is asked for */
-  maxSize: ({ first, last }: { first?: number | null; last?: number | null }): number => {
+  maxSize: ({ first, last }: PageArguments): number => {
     for (const [name, size] of Object.entries({ first, last })) {
       if (size != null && (size < 0 || size > PAGE_SIZE_MAX)) {
-        throw new CallError('BAD_USER_INPUT', `"${name}" must be 0 to ${PAGE_SIZE_MAX}`)
+        throw new CallError('BAD_USER_INPUT', `"${name}" must be 0 to ${PAGE_SIZE_MAX}, not ${size}`)
       }
     }
     return PAGE_SIZE_MAX
   },
+}
+
+/**
+ * What a connection costs: itself, and each entry that is asked for.
+ *
+ * @throws {CallError} as `pageSizes.maxSize`, and before anything of the operation is run
+ */
+export function pageCost(args: PageArguments): { field: number; multiplier: number } {
+  pageSizes.maxSize(args)
+  const sizes = [args.first, args.last].filter((size) => size != null)
+  return { field: 1, multiplier: sizes.length > 0 ? Math.max(...sizes) : PAGE_SIZE_DEFAULT }
 }
 
 /**

@@ -1,0 +1,157 @@
+import { complexityFromQuery } from '@pothos/plugin-complexity'
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  GraphQLError,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+  type ParseOptions,
+  parse,
+  type Source,
+  visit,
+} from 'graphql'
+import type { Plugin } from 'graphql-yoga'
+import { CallError } from '../domain/errors.ts'
+import {
+  ALIASES_MAX,
+  DIRECTIVES_MAX,
+  QUERY_BREADTH_MAX,
+  QUERY_COST_MAX,
+  QUERY_DEPTH_MAX,
+  TOKENS_MAX,
+} from '../limits.ts'
+
+/**
+ * Refuses documents and operations that would cost too much, before anything of them is run: on every transport, for all
+ * of them parse and execute by the same functions.
+ *
+ * What is in the document itself is looked at as it is parsed, and the verdict is kept with the parsed document. What an
+ * operation costs depends on the page sizes that it asks for, and so on its variables.
+ */
+export function limitQueries(): Plugin {
+  return {
+    onParse: ({ setParseFn }) => setParseFn(parseWithinLimits),
+    onExecute({ args, setResultAndStopExecution }) {
+      const error = findCostError(args)
+      if (error) setResultAndStopExecution({ errors: [error] })
+    },
+    onSubscribe({ args, setResultAndStopExecution }) {
+      const error = findCostError(args)
+      if (error) setResultAndStopExecution({ errors: [error] })
+    },
+  }
+}
+
+/** @throws {GraphQLError} for a document with a mistake of syntax or too much of something */
+function parseWithinLimits(source: string | Source, options?: ParseOptions): DocumentNode {
+  const document = parseTokens(source, options)
+  const { aliases, introspectionAliases, directives } = count(document)
+  if (aliases > ALIASES_MAX) throw tooCostly('aliases', ALIASES_MAX, aliases)
+  if (introspectionAliases > 0) throw tooCostly('aliases in an introspection', 0, introspectionAliases)
+  if (directives > DIRECTIVES_MAX) throw tooCostly('directives', DIRECTIVES_MAX, directives)
+  return document
+}
+
+function parseTokens(source: string | Source, options?: ParseOptions): DocumentNode {
+  try {
+    return parse(source, { ...options, maxTokens: TOKENS_MAX })
+  } catch (error) {
+    if (error instanceof GraphQLError && error.message.includes('tokens. Parsing aborted')) {
+      throw tooCostly('tokens', TOKENS_MAX, `more than ${TOKENS_MAX}`)
+    }
+    throw error
+  }
+}
+
+/**
+ * Counts what the document repeats. Below `__schema` and `__type` an alias is something else: the schema's own fields
+ * carry no cost, and lists in lists under a few names each would come to millions of values.
+ */
+function count(document: DocumentNode) {
+  const counts = { aliases: 0, introspectionAliases: 0, directives: 0 }
+  let introspections = 0
+  visit(document, {
+    Field: {
+      enter({ name, alias }) {
+        if (isOfIntrospection(name.value)) introspections++
+        if (alias && introspections > 0) counts.introspectionAliases++
+        else if (alias) counts.aliases++
+      },
+      leave({ name }) {
+        if (isOfIntrospection(name.value)) introspections--
+      },
+    },
+    FragmentDefinition: {
+      enter({ typeCondition }) {
+        if (typeCondition.name.value.startsWith('__')) introspections++
+      },
+      leave({ typeCondition }) {
+        if (typeCondition.name.value.startsWith('__')) introspections--
+      },
+    },
+    Directive() {
+      counts.directives++
+    },
+  })
+  return counts
+}
+
+function isOfIntrospection(field: string): boolean {
+  return field === '__schema' || field === '__type'
+}
+
+/** Operations that are within the limits, whatever their variables. */
+const harmless = new WeakSet<OperationDefinitionNode>()
+
+/** What is wrong with the cost of an operation that is valid. */
+function findCostError(args: ExecutionArgs): GraphQLError | undefined {
+  const { schema, document, operationName, variableValues, contextValue } = args
+  const operation = getOperationAST(document, operationName)
+  // with none to run, execution says so
+  if (!operation || harmless.has(operation)) return undefined
+  try {
+    const { depth, breadth, complexity } = complexityFromQuery(withOnly(operation, document), {
+      schema,
+      ctx: contextValue as object,
+      variables: { ...variableValues },
+    })
+    if (depth > QUERY_DEPTH_MAX) return tooCostly('depth', QUERY_DEPTH_MAX, depth)
+    if (breadth > QUERY_BREADTH_MAX) return tooCostly('fields', QUERY_BREADTH_MAX, breadth)
+    if (complexity > QUERY_COST_MAX) return tooCostly('cost', QUERY_COST_MAX, complexity)
+  } catch (error) {
+    if (error instanceof CallError) return withCode(error.message, error.code)
+    // variables that do not fit
+    if (error instanceof GraphQLError) return error
+    throw error
+  }
+  if (!hasPageSizeByVariable(document)) harmless.add(operation)
+  return undefined
+}
+
+/** The document without its other operations: the plugin looks at the first. */
+function withOnly(operation: OperationDefinitionNode, document: DocumentNode): DocumentNode {
+  const definitions = document.definitions.filter(
+    (definition) => definition === operation || definition.kind === Kind.FRAGMENT_DEFINITION,
+  )
+  return { ...document, definitions }
+}
+
+function hasPageSizeByVariable(document: DocumentNode): boolean {
+  let found = false
+  visit(document, {
+    Argument({ name, value }) {
+      if ((name.value === 'first' || name.value === 'last') && value.kind === Kind.VARIABLE) found = true
+    },
+  })
+  return found
+}
+
+function tooCostly(limit: string, max: number, asked: number | string): GraphQLError {
+  const message = `The query has too much ${limit}: ${asked}, and at most ${max} is allowed`
+  return withCode(message, 'QUERY_TOO_COSTLY')
+}
+
+function withCode(message: string, code: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code } })
+}
