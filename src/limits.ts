@@ -49,7 +49,7 @@ export const DIRECTIVES_MAX = 50
 export const QUERY_DEPTH_MAX = 12
 /** Fields, with those of fragments wherever these are used. Fifty aliased orders that ask for everything come to 400. */
 export const QUERY_BREADTH_MAX = 500
-/** Values of the answer, page sizes counted in full. */
+/** Values of the answer, page sizes counted in full: some 0.2 s of this process. A page of orders with all they have is 9,000. */
 export const QUERY_COST_MAX = 20_000
 /** Beside its page size a list has this many entries: an order's events and movements are fewer. */
 export const LIST_SIZE_ESTIMATE = 5

@@ -114,6 +114,13 @@ const hostile: [name: string, query: string, variables: object | undefined, code
       /fields: \d+, and at most 500/,
     ],
     [
+      'one field 3,900 times',
+      inItem(times(3_900, () => 'sku')),
+      undefined,
+      COSTLY,
+      /fields: 3901, and at most 500/,
+    ],
+    [
       'a page of a million',
       '{ orders(first: 1000000) { edges { node { id } } } }',
       undefined,
