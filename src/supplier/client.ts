@@ -8,6 +8,7 @@ import {
   statusAnswerSchema,
   type TransportError,
 } from './contract.ts'
+import { refuseAddresses } from './refuse-addresses.ts'
 
 /** An answer is some 30 bytes; this leaves room for whatever else a supplier adds, and none for a flood. */
 const bodyBytesMax = 64 * 1024
@@ -24,22 +25,27 @@ const redirectStatuses = new Set([301, 302, 303, 307, 308])
  * @param options.timeoutMs for a whole call: waiting for a connection, headers and body.
  * @param options.connectionLimit most connections, and so most calls under way; the others wait for their
  *   turn within their own `timeoutMs`.
+ * @param options.mayBePrivate whether it may be at a loopback or private address. Where clouds keep their metadata it
+ *   may never be: a TypeError where the URL has such an address, no connection where its name leads to one.
  * @returns the supplier. Any answer but a valid one is returned as a TransportError, never thrown.
  */
 export function createSupplierClient(options: {
   baseUrl: string
   timeoutMs: number
   connectionLimit?: number
+  mayBePrivate?: boolean
 }): Supplier {
-  const { timeoutMs, connectionLimit = connectionLimitDefault } = options
+  const { timeoutMs, connectionLimit = connectionLimitDefault, mayBePrivate = true } = options
   const base = parseBaseUrl(options.baseUrl)
+  const guard = refuseAddresses({ mayBePrivate })
+  guard.assertHost(new URL(base).hostname)
   const dispatcher = new Agent({
     connections: connectionLimit,
     // one call a connection: over HTTP/2 a connection carries many, and the limit would bound nothing
     allowH2: false,
     pipelining: 1,
     // an abandoned attempt to connect holds its place in the pool until it ends
-    connect: { timeout: timeoutMs },
+    connect: { timeout: timeoutMs, lookup: guard.lookup },
     // the signal of each call is the only clock: undici's own start anew with each piece of a body
     headersTimeout: 0,
     bodyTimeout: 0,
