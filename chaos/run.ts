@@ -97,6 +97,7 @@ async function run(): Promise<void> {
       ROLE: 'all',
       DATABASE_URL: proxied.href,
       SUPPLIER_URL: supplier.urlFor(index),
+      SUPPLIER_PRIVATE_ADDRESSES: 'allow',
       SUPPLIER_RECHECK_DELAY_MS: String(SUPPLIER_SETTINGS.recheckDelayMs),
       SUPPLIER_RETRY_BASE_MS: String(SUPPLIER_SETTINGS.retryBaseMs),
       SUPPLIER_TIMEOUT_MS: String(SUPPLIER_SETTINGS.timeoutMs),

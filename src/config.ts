@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { redact } from './observability/redact.ts'
 
 /** Everything that the environment decides, parsed once, when an entry point starts. */
 export type Config = ReturnType<typeof readConfig>
@@ -14,6 +15,9 @@ const SECRET_LENGTH_MIN_BYTES = 32
 
 const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '::1']
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
+/** What is wrong with these is said without showing them: a URL of a database holds its password. */
+const SECRETS = /SECRET|DATABASE_URL|REDIS_URL/
 
 const port = whole(0, 65_535)
 
@@ -35,6 +39,7 @@ const variables = z.object({
   ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
   WORKER_CONCURRENCY: whole(1, 1_000).default(1_000),
   SUPPLIER_URL: z.string().refine(isSupplierUrl, SUPPLIER_URL_FORM).optional(),
+  SUPPLIER_PRIVATE_ADDRESSES: z.enum(['allow', 'refuse'], 'allow or refuse').optional(),
   SUPPLIER_TIMEOUT_MS: whole(1, 600_000).default(5_000),
   SUPPLIER_RECHECK_DELAY_MS: whole(0, 86_400_000).default(15_000),
   SUPPLIER_RECHECK_LIMIT: whole(0, 1_000).default(2),
@@ -68,6 +73,12 @@ const variables = z.object({
     .optional(),
   PERSISTED_DOCUMENTS: z.string().transform(readDocuments).optional(),
   RECONCILE_INTERVAL_MS: whole(1_000, 604_800_000).default(3_600_000),
+  CORS_ORIGINS: z
+    .string()
+    .transform((list) => list.split(',').map((origin) => origin.trim()))
+    .refine((origins) => origins.every(isOrigin), 'origins as https://shop.example, separated by commas')
+    .default([]),
+  EXPLORER: z.enum(['on', 'off'], 'on or off').optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
 })
 
@@ -92,6 +103,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     throw new ConfigError(`Holdfast cannot start:\n${problems.map((text) => `  ${text}`).join('\n')}`)
   }
   const { data } = parsed
+  const isProduction = data.NODE_ENV === 'production'
   return {
     databaseUrl: data.DATABASE_URL,
     dataDir: data.DATA_DIR,
@@ -102,6 +114,9 @@ export function readConfig(env: Record<string, string | undefined>) {
     workerConcurrency: data.WORKER_CONCURRENCY,
     /** `simulated`: the server plays its own supplier. */
     supplierUrl: data.SUPPLIER_URL ?? 'simulated',
+    /** Whether the supplier may be at a private or loopback address. */
+    supplierMayBePrivate:
+      (data.SUPPLIER_PRIVATE_ADDRESSES ?? (isProduction ? 'refuse' : 'allow')) === 'allow',
     supplierTimeoutMs: data.SUPPLIER_TIMEOUT_MS,
     supplierPolicy: {
       recheckDelayMs: data.SUPPLIER_RECHECK_DELAY_MS,
@@ -121,7 +136,13 @@ export function readConfig(env: Record<string, string | undefined>) {
     /** The only documents that GraphQL runs, by their ids; undefined where it runs any. */
     persistedDocuments: data.PERSISTED_DOCUMENTS,
     reconcileIntervalMs: data.RECONCILE_INTERVAL_MS,
+    /** Sites whose pages may call, besides this server's own. */
+    corsOrigins: data.CORS_ORIGINS,
+    /** Whether there are pages to try the APIs, and callers may ask for the schema. */
+    explorer: (data.EXPLORER ?? (isProduction ? 'off' : 'on')) === 'on',
     logLevel: data.LOG_LEVEL,
+    /** What no log may show. */
+    secrets: Object.entries(set).flatMap(([name, value = '']) => (name.includes('SECRET') ? [value] : [])),
   }
 }
 
@@ -181,10 +202,9 @@ function findConflicts(set: Record<string, string | undefined>): string[] {
 }
 
 function problem(name: string, value: string | undefined, expected: string): string {
-  // these URLs hold passwords
-  const isSecret = ['DATABASE_URL', 'REDIS_URL', 'AUTH_JWT_SECRET'].includes(name)
-  const shown = isSecret && value !== undefined ? 'something else' : JSON.stringify(value)
-  return `${name} is ${value === undefined ? 'not set' : shown}; it may be ${expected}`
+  if (value === undefined) return `${name} is not set; it may be ${expected}`
+  const shown = SECRETS.test(name) ? 'something else' : redact(JSON.stringify(value))
+  return `${name} is ${shown}; it may be ${expected}`
 }
 
 function wholeOrOff(min: number, max: number) {
@@ -232,6 +252,10 @@ function readDocuments(path: string, context: z.RefinementCtx): ReadonlyMap<stri
     context.addIssue('the path of a JSON file that can be read: { "<id or hash>": "<GraphQL document>", … }')
     return z.NEVER
   }
+}
+
+function isOrigin(value: string): boolean {
+  return /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).origin === value
 }
 
 function isSupplierUrl(value: string): boolean {

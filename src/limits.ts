@@ -23,10 +23,6 @@ export const IDLE_TIMEOUT_MS = 60 * SECOND
 export const CONNECTIONS_MAX = 20_000
 /** Longer than the minute after which load balancers usually give up an idle connection: they are the ones to close it. */
 export const KEEP_ALIVE_TIMEOUT_MS = 72 * SECOND
-/** Operations of one WebSocket, most of them orders that are watched. Beyond it the connection is closed. */
-export const WEBSOCKET_OPERATIONS_MAX = 1_000
-/** What a WebSocket client may leave unread and still ask for more: some hundred of the largest pages. */
-export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 /** A page that fits a screen and a reply of some 10 kB. */
 export const PAGE_SIZE_DEFAULT = 20
 /** Beyond it a caller is told, and not given less than was asked for. */
@@ -65,6 +61,19 @@ export const EXECUTION_TIMEOUT_MS = 15 * SECOND
 export const REDIS_TIMEOUT_MS = 200
 /** How soon a Redis that was away is tried again: budgets are apart for no longer than that. */
 export const REDIS_RETRY_DELAY_MS = 0.5 * SECOND
+
+// WebSockets
+
+/** A client sends its init with the first packet. One that does not holds a connection for nothing. */
+export const WEBSOCKET_INIT_TIMEOUT_MS = 3 * SECOND
+/** A peer that has not answered one ping by the next is gone. Proxies give up silent connections after a minute. */
+export const WEBSOCKET_PING_INTERVAL_MS = 12 * SECOND
+/** A hundredth of what is watched on one process, so that no caller alone can fill it; some 2.5 MB. */
+export const WEBSOCKETS_PER_CALLER_MAX = 100
+/** Operations of one WebSocket, most of them orders that are watched. Beyond it the connection is closed. */
+export const WEBSOCKET_OPERATIONS_MAX = 1_000
+/** What a WebSocket client may leave unread and still ask for more: some hundred of the largest pages. */
+export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 
 // overload: what is beyond these is refused at once, with 503 and Retry-After
 

@@ -12,6 +12,7 @@ import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
+import { redact } from './observability/redact.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient } from './supplier/client.ts'
@@ -53,6 +54,8 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
     simulatesSupplier: config.supplierUrl === 'simulated',
     leaveTimeoutMs: LEAVE_TIMEOUT_MS,
     persistedDocuments: config.persistedDocuments,
+    corsOrigins: config.corsOrigins,
+    explorer: config.explorer,
     readinessChecks: {
       ...(config.runsApi && { subscriptions: () => app.feed.isListening() }),
       ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),
@@ -64,9 +67,10 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
 
   if (config.runsWorker) {
     // only now: the simulated supplier is this server
-    const baseUrl = config.supplierUrl === 'simulated' ? url : config.supplierUrl
+    const isSimulated = config.supplierUrl === 'simulated'
     const client = createSupplierClient({
-      baseUrl,
+      baseUrl: isSimulated ? url : config.supplierUrl,
+      mayBePrivate: isSimulated || config.supplierMayBePrivate,
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
@@ -101,7 +105,7 @@ async function startWithDatabase(
       // the embedded one has had its time; it does not come by itself
       if (!databaseUrl || signal.aborted || !isUnavailable(error)) throw error
       await stop(undos.splice(0), logger)
-      const endWaiting = await serveWhileWaiting({ host, port })
+      const endWaiting = await serveWhileWaiting({ host, port }, config)
       await waitForDatabase(databaseUrl, { logger, signal }).finally(endWaiting)
     }
   }
@@ -130,7 +134,7 @@ async function stop(undos: readonly Undo[], logger: Logger): Promise<void> {
 
 async function main(): Promise<void> {
   const config = readConfigOrExit()
-  const logger = createLogger(config.logLevel)
+  const logger = createLogger(config.logLevel, config.secrets)
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {
@@ -147,7 +151,7 @@ async function main(): Promise<void> {
     logger.fatal({ err: error }, 'cannot start')
     await stop(undos, logger)
     // last, and whatever the log level: the one line to read
-    process.stderr.write(`Holdfast cannot start: ${(error as Error).message}\n`)
+    process.stderr.write(`Holdfast cannot start: ${redact((error as Error).message)}\n`)
     process.exit(1)
   }
   logger.info({ signal: await signal }, 'stopping')

@@ -53,7 +53,13 @@ const app = {
   calls: new CallsUnderWay(() => {}),
 } as unknown as App
 
-const http = await createHttpServer(app, { servesApis: true, simulatesSupplier: true, readinessChecks: {} })
+const http = await createHttpServer(app, {
+  servesApis: true,
+  simulatesSupplier: true,
+  readinessChecks: {},
+  corsOrigins: [],
+  explorer: false,
+})
 await http.listen({ host: '127.0.0.1', port: 0 })
 process.stdout.write(`listening at http://127.0.0.1:${(http.server.address() as AddressInfo).port}\n`)
 process.on('SIGTERM', () => http.close())

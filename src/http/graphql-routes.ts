@@ -17,6 +17,14 @@ import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
 
+export type GraphQLRoutesOptions = {
+  authenticate: Authenticate
+  /** Whether there is GraphiQL, which strangers may open. */
+  explorer: boolean
+  /** The only documents that are run; undefined where any are. */
+  persistedDocuments?: PersistedDocuments | undefined
+}
+
 /**
  * Mounts GraphQL on Fastify. A plain POST of JSON takes a lean path through graphql-http; GET, server-sent events and
  * GraphiQL go to Yoga. Both run the same enveloped parse, validate and execute: the same plugins, masking and caches.
@@ -26,14 +34,13 @@ import { isUnavailableResult } from './unavailable-result.ts'
  */
 export function graphqlRoutes(
   server: GraphQLServer,
-  authenticate: Authenticate,
-  documents?: PersistedDocuments,
+  { authenticate, explorer, persistedDocuments }: GraphQLRoutesOptions,
 ): FastifyPluginAsync {
   return async (fastify) => {
-    const handle = createLeanHandler(server, documents)
+    const handle = createLeanHandler(server, persistedDocuments)
 
     fastify.addHook('onRequest', async (request, reply) => {
-      const isStranger = asksForPage(request.raw)
+      const isStranger = explorer && asksForPage(request.raw)
       if (!isStranger) request.caller = await authenticate(request.headers.authorization)
       if (!isForYoga(request.raw)) return
       reply.hijack()
@@ -49,11 +56,14 @@ export function graphqlRoutes(
     fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
       done(null, body),
     )
-    fastify.setErrorHandler<FastifyError | CallError>((error, _request, reply) => {
+    fastify.setErrorHandler<FastifyError | CallError>((error, request, reply) => {
       if (error instanceof CallError) return refuse(error, reply)
       const { statusCode = 500 } = error
-      if (statusCode >= 500) throw error
-      return reply.status(statusCode).send({ errors: [new GraphQLError(error.message)] })
+      const isOurs = statusCode >= 500
+      if (isOurs) request.log.error({ err: error }, 'a GraphQL call failed')
+      return reply
+        .status(statusCode)
+        .send({ errors: [new GraphQLError(isOurs ? 'Unexpected error' : error.message)] })
     })
 
     fastify.route({

@@ -1,24 +1,36 @@
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql'
-import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
+import {
+  createYoga,
+  handleStreamOrSingleExecutionResult,
+  type Plugin,
+  type YogaInitialContext,
+  type YogaServerInstance,
+} from 'graphql-yoga'
 import type { App } from '../app.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
+import type { Logger } from '../observability/logger.ts'
 import { type CallOrigin, createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
+import { graphiqlPage } from './graphiql-page.ts'
 import { graphiqlSetup } from './graphiql-setup.ts'
+import { hideSchema } from './hide-schema.ts'
 import { limitExecutionTime } from './limit-execution-time.ts'
 import { limitOperations } from './limit-operations.ts'
 import { limitQueries } from './limit-queries.ts'
 import { maskError } from './mask-error.ts'
 import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
+import { readRequestId } from './request-id.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
+/** What a caller reads of an error that is nobody's business. */
+const UNEXPECTED = 'Unexpected error'
+
 /** What a transport may say of a call. */
-type ServerContext = CallOrigin & { caller?: Caller }
+type ServerContext = CallOrigin & { caller?: Caller | undefined }
 
 export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
@@ -32,8 +44,27 @@ const answerUnavailable: Plugin = {
   },
 }
 
+/** Masks what an operation failed with. Its log line has the request's id; Yoga's own masking knows no request. */
+function maskOperation(logger: Logger): Plugin {
+  const mask = (payload: MaskPayload) =>
+    handleStreamOrSingleExecutionResult(payload, ({ args, result, setResult }) => {
+      if (!result.errors) return
+      const { request } = args.contextValue as YogaInitialContext
+      const log = logger.child({ reqId: readRequestId(request) })
+      setResult({ ...result, errors: result.errors.map((error) => maskError(error, UNEXPECTED, log)) })
+    })
+  return {
+    onExecute: () => ({ onExecuteDone: mask }),
+    onSubscribe: () => ({ onSubscribeResult: mask }),
+  }
+}
+
+type MaskPayload = Parameters<typeof handleStreamOrSingleExecutionResult>[0]
+
 export type GraphQLServerOptions = {
   isAuthenticated: boolean
+  /** Whether there is GraphiQL, and the schema may be asked for. */
+  explorer: boolean
   /** The only documents that it runs; undefined where it runs any. */
   persistedDocuments?: PersistedDocuments | undefined
 }
@@ -41,9 +72,10 @@ export type GraphQLServerOptions = {
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(
   app: App,
-  { isAuthenticated, persistedDocuments }: GraphQLServerOptions,
+  { isAuthenticated, explorer, persistedDocuments }: GraphQLServerOptions,
 ): GraphQLServer {
   const { logger } = app
+  const page = graphiqlPage()
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
@@ -53,25 +85,28 @@ export function createGraphQLServer(
       return createContext(app, caller, origin)
     },
     maskedErrors: {
-      errorMessage: 'Unexpected error',
+      // what comes from outside of operations
+      errorMessage: UNEXPECTED,
       maskError: (error, message) => maskError(error, message, logger),
     },
     plugins: [
       refuseBadJson(),
       persistedDocuments ? runPersistedDocuments(persistedDocuments) : {},
       limitQueries(),
+      maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done
       limitOperations(app.calls),
       limitExecutionTime(),
       answerUnavailable,
+      explorer ? page.plugin : hideSchema(),
     ],
     maxRequestBodySize: BODY_SIZE_MAX_BYTES,
     multipart: false,
-    // no page of another site may call, and its browser asks first: Yoga's default is to let every one, with its cookies
+    // the front door's business: Yoga's default is to let every site, with its cookies
     cors: false,
     landingPage: false,
-    renderGraphiQL,
-    graphiql: { title: 'Holdfast', ...graphiqlSetup(isAuthenticated) },
+    renderGraphiQL: page.render,
+    graphiql: explorer && { title: 'Holdfast', ...graphiqlSetup(isAuthenticated) },
     logging: {
       debug: (...args) => logger.trace({ args }, 'yoga'),
       info: (...args) => logger.debug({ args }, 'yoga'),

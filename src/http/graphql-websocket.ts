@@ -1,129 +1,121 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
-import { CloseCode, type ConnectionInitMessage } from 'graphql-ws'
-import { useServer } from 'graphql-ws/use/ws'
+import { CloseCode, type Context, handleProtocols, makeServer } from 'graphql-ws'
 import { WebSocketServer } from 'ws'
 import { callAt } from '../call-at.ts'
-import type { Authenticate, Caller } from '../domain/caller.ts'
+import { type Authenticate, LOCAL_OPERATOR } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import {
   BODY_SIZE_MAX_BYTES,
   RETRY_AFTER_S,
   WEBSOCKET_CLOSE_TIMEOUT_MS,
+  WEBSOCKET_INIT_TIMEOUT_MS,
   WEBSOCKET_OPERATIONS_MAX,
+  WEBSOCKET_PING_INTERVAL_MS,
   WEBSOCKET_UNREAD_MAX_BYTES,
+  WEBSOCKETS_PER_CALLER_MAX,
 } from '../limits.ts'
+import type { Logger } from '../observability/logger.ts'
+import { attachWebSocket, type Connection } from './attach-websocket.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
+import { CountByKey } from './count-by-key.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
-import { isLoopbackHost } from './is-loopback-host.ts'
+import { isForeignPage } from './is-foreign-page.ts'
+import { isLoopbackAddress, isLoopbackHost } from './is-loopback-host.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
+import { readRequestId, takeRequestId } from './request-id.ts'
 import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
 const GOING_AWAY = 1001
 /** Of a client that does what none may do. */
 const POLICY_VIOLATION = 1008
-/** Close code of a server that cannot tell now who calls, by RFC 6455's registry. Clients come back. */
+/** Where nobody can tell now who calls, or the caller has too many connections. By RFC 6455's registry; clients come back. */
 const TRY_AGAIN_LATER = 1013
 
-/** What is known of a connection. */
-type Connection = { caller: Caller; forgetExpiry: () => void }
+type Params = Record<string, unknown>
+type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
 
 export type WebSocketOptions = {
+  /** While they are too many, connections are refused as well. */
+  calls: CallsUnderWay
   /** Asked once a connection, which is closed with 4403 where it refuses and once the token expires. */
   authenticate: Authenticate
   isAuthenticated: boolean
+  /** Sites, besides this server itself, whose pages may connect. */
+  corsOrigins: readonly string[]
   /** The only documents that are run; undefined where any are. */
   persistedDocuments?: PersistedDocuments | undefined
+  logger: Logger
+  pingIntervalMs?: number
 }
 
 /**
  * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
  *
- * @param calls while they are too many, connections are refused as well
  * @returns what closes every connection, and lets no other in
  */
 export function serveGraphqlWebSocket(
   http: Server,
   graphql: GraphQLServer,
-  calls: CallsUnderWay,
-  { authenticate, isAuthenticated, persistedDocuments }: WebSocketOptions,
+  options: WebSocketOptions,
 ): () => Promise<void> {
+  const { calls, authenticate, isAuthenticated, corsOrigins, persistedDocuments, logger } = options
+  const { pingIntervalMs = WEBSOCKET_PING_INTERVAL_MS } = options
   let isClosing = false
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES })
+  const connections = new CountByKey(WEBSOCKETS_PER_CALLER_MAX)
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES, handleProtocols })
+  sockets.on('headers', (headers, request) => headers.push(requestIdLine(request)))
   http.on('upgrade', (request, socket, head) => {
+    takeRequestId(request)
+    const refuse = (status: string) => refuseUpgrade(socket, `${status}\r\n${requestIdLine(request)}`)
     // not by URL, which throws on some of what a client can send: nobody catches that here
     const [path] = (request.url ?? '').split('?')
-    if (path !== GRAPHQL_PATH) return refuse(socket, '404 Not Found')
+    if (path !== GRAPHQL_PATH) return refuse('404 Not Found')
     const isForThisMachine = isAuthenticated || isLoopbackHost(request.headers.host)
-    if (!isForThisMachine || !isSameOrigin(request)) return refuse(socket, '403 Forbidden')
+    if (!isForThisMachine || isForeignPage(request, corsOrigins)) return refuse('403 Forbidden')
     if (isClosing || calls.isFull()) {
       if (!isClosing) calls.noteRefusal()
-      return refuse(socket, `503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
+      return refuse(`503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
     }
-    sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
+    sockets.handleUpgrade(request, socket, head, (client) => open({ socket: client, request }))
   })
 
-  type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
-  useServer<ConnectionInitMessage['payload'], Connection>(
-    {
-      // the reason of a close for an error of ours does not quote the error
-      isProd: true,
-      onConnect: async ({ connectionParams, extra }) => {
-        const { request, socket } = extra
-        const { authorization = request.headers.authorization } = connectionParams ?? {}
-        try {
-          extra.caller = await authenticate(typeof authorization === 'string' ? authorization : undefined)
-        } catch (error) {
-          if (!(error instanceof CallError)) throw error
-          // closed by what follows, where nothing was said before
-          if (error.code === 'UNAVAILABLE') socket.close(TRY_AGAIN_LATER, 'Try again later')
-          return false
-        }
-        extra.forgetExpiry = callAt(extra.caller.expiresAt, () =>
-          socket.close(CloseCode.Forbidden, 'Forbidden'),
-        )
-        // one that left meanwhile has nobody else to call it off
-        if (socket.readyState !== socket.OPEN) extra.forgetExpiry()
-        return true
-      },
-      onClose: ({ extra }) => extra.forgetExpiry?.(),
-      // the enveloped functions, and not those of graphql-js: they hide from callers what these would show
-      execute: (args) => (args.rootValue as Enveloped).execute(args),
-      subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
-      onSubscribe: async (context, _id, params) => {
-        const { socket, request } = context.extra
-        const operations = Object.keys(context.subscriptions).length
-        if (operations > WEBSOCKET_OPERATIONS_MAX || socket.bufferedAmount > WEBSOCKET_UNREAD_MAX_BYTES) {
-          socket.close(POLICY_VIOLATION, 'Too much under way on one connection')
-        }
-        // what it sends after that is not looked at
-        if (socket.readyState !== socket.OPEN) return UNAVAILABLE_RESULT.errors
-        const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
-          request,
-          address: request.socket.remoteAddress,
-          params,
-          caller: context.extra.caller,
-        })
-        const document = orErrors(() =>
-          parse(persistedDocuments ? findPersistedDocument(persistedDocuments, params) : params.query),
-        )
-        if (Array.isArray(document)) return document
-        const errors = validate(schema, document)
-        if (errors.length > 0) return errors
-        return {
-          schema,
-          document,
-          operationName: params.operationName,
-          variableValues: params.variables,
-          contextValue: await contextFactory(),
-          rootValue: { execute, subscribe } satisfies Enveloped,
-        }
-      },
+  const server = makeServer<Params, Connection>({
+    connectionInitWaitTimeout: WEBSOCKET_INIT_TIMEOUT_MS,
+    onConnect: (context) => letIn(context, authenticate, connections),
+    // the enveloped functions, and not those of graphql-js: they hide from callers what these would show
+    execute: (args) => (args.rootValue as Enveloped).execute(args),
+    subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
+    onSubscribe: async (context, _id, params) => {
+      const { socket, request, caller } = context.extra
+      if (asksTooMuch(context)) socket.close(POLICY_VIOLATION, 'Too much under way on one connection')
+      // what it sends after that is not looked at
+      if (socket.readyState !== socket.OPEN) return UNAVAILABLE_RESULT.errors
+      const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
+        request,
+        address: request.socket.remoteAddress,
+        params,
+        caller,
+      })
+      const document = orErrors(() =>
+        parse(persistedDocuments ? findPersistedDocument(persistedDocuments, params) : params.query),
+      )
+      if (Array.isArray(document)) return document
+      const errors = validate(schema, document)
+      if (errors.length > 0) return errors
+      return {
+        schema,
+        document,
+        operationName: params.operationName,
+        variableValues: params.variables,
+        contextValue: await contextFactory(),
+        rootValue: { execute, subscribe } satisfies Enveloped,
+      }
     },
-    sockets,
-  )
+  })
+  const open = (connection: Connection) => attachWebSocket(server, connection, { pingIntervalMs, logger })
 
   return async () => {
     isClosing = true
@@ -136,18 +128,61 @@ export function serveGraphqlWebSocket(
   }
 }
 
-function refuse(socket: Duplex, status: string): void {
-  // nobody else listens: unheard, a client that hangs up first ends the process
-  socket.on('error', () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`)
+/** Learns who opened a connection, and whether it may stay: until its token expires, and among not too many of its own. */
+async function letIn(
+  { connectionParams, extra }: Context<Params, Connection>,
+  authenticate: Authenticate,
+  connections: CountByKey,
+): Promise<boolean> {
+  const { socket, request } = extra
+  const { authorization = request.headers.authorization } = connectionParams ?? {}
+  try {
+    extra.caller = await authenticate(typeof authorization === 'string' ? authorization : undefined)
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error
+    // closed by what follows, where nothing was said before
+    if (error.code === 'UNAVAILABLE') socket.close(TRY_AGAIN_LATER, 'Try again later')
+    return false
+  }
+  // one that left meanwhile would never give anything back
+  if (socket.readyState !== socket.OPEN) return false
+  const key = keyOf(extra)
+  const giveBack = key === undefined ? () => {} : connections.take(key)
+  if (!giveBack) {
+    socket.close(TRY_AGAIN_LATER, 'Too many connections')
+    return false
+  }
+  socket.once('close', giveBack)
+  const expire = () => socket.close(CloseCode.Forbidden, 'Forbidden')
+  socket.once('close', callAt(extra.caller.expiresAt, expire))
+  return true
 }
 
 /**
- * Whether the client is a page of this server, or no page. A browser lets any page of the web connect to any address,
- * and says only here which page it is.
+ * By what connections are counted: their caller or, without authentication, their address. Whoever is on this machine is
+ * the operator then, and not counted.
  */
-function isSameOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
-  return origin === undefined || origin.replace(/^https?:\/\//, '') === host
+function keyOf({ caller, request: { socket } }: Connection): string | undefined {
+  if (caller && caller !== LOCAL_OPERATOR) return caller.id
+  const { remoteAddress = '' } = socket
+  return isLoopbackAddress(remoteAddress) ? undefined : remoteAddress
+}
+
+/** Whether a client has too much under way, the operation in question among it, or does not read what it asked for. */
+function asksTooMuch({ subscriptions, extra }: Context<Params, Connection>): boolean {
+  const operations = Object.keys(subscriptions).length
+  return operations > WEBSOCKET_OPERATIONS_MAX || extra.socket.bufferedAmount > WEBSOCKET_UNREAD_MAX_BYTES
+}
+
+function requestIdLine(request: IncomingMessage): string {
+  return `X-Request-Id: ${readRequestId(request)}`
+}
+
+/** @param head status, and header lines */
+function refuseUpgrade(socket: Duplex, head: string): void {
+  // nobody else listens: unheard, a client that hangs up first ends the process
+  socket.on('error', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${head}\r\nConnection: close\r\n\r\n`)
 }
 
 /** The document, or what is wrong with it: thrown, it would close the connection and every other operation on it. */

@@ -12,9 +12,10 @@ import {
   REQUEST_CHECK_INTERVAL_MS,
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts'
-import { answerFrameworkError } from '../rest/problem.ts'
+import { answerFrameworkError, answerNotFound, answerWithProblem } from '../rest/problem.ts'
 import { restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
+import { frontDoor, type WebOptions } from './front-door.ts'
 import { graphqlRoutes } from './graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
@@ -24,11 +25,12 @@ import { isLoopbackHost } from './is-loopback-host.ts'
 import { limitRoutes } from './limit-routes.ts'
 import { metricsRoute } from './metrics.ts'
 import type { PersistedDocuments } from './persisted-documents.ts'
+import { REQUEST_ID_HEADER } from './request-id.ts'
 
 /** How soon the last client's leaving is noticed. */
 const LEFT_POLL_MS = 20
 
-export type HttpServerOptions = {
+export type HttpServerOptions = WebOptions & {
   /** Whether GraphQL and REST are served, and not health and metrics alone. */
   servesApis: boolean
   /** Tells who calls. Without it everyone is the local operator, and nobody may call but from this machine. */
@@ -45,6 +47,7 @@ export type HttpServerOptions = {
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
 export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
   const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR, persistedDocuments } = options
+  const { corsOrigins, explorer } = options
   const isAuthenticated = options.authenticate !== undefined
   const loggerInstance: FastifyBaseLogger = app.logger
   let isClosing = false
@@ -57,10 +60,14 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
           connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
           keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
         },
-        guardCalls(app.calls, () => isClosing, handle as RequestListener),
+        frontDoor(
+          options,
+          guardCalls(app.calls, () => isClosing, handle as RequestListener),
+        ),
       ),
     bodyLimit: BODY_SIZE_MAX_BYTES,
     loggerInstance,
+    requestIdHeader: REQUEST_ID_HEADER,
     // what happened to orders is logged as it happens; a line for each request would drown it
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerFrameworkError,
@@ -73,6 +80,9 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
       .status(403)
       .send({ error: 'Without authentication, call by the name localhost or by 127.0.0.1' })
   })
+  // what has no handler of its own: Fastify's would show the error's message
+  http.setErrorHandler(answerWithProblem)
+  http.setNotFoundHandler(answerNotFound)
   http.server.maxConnections = CONNECTIONS_MAX
   http.server.timeout = IDLE_TIMEOUT_MS
   const readinessChecks = { ...options.readinessChecks, open: () => !isClosing }
@@ -83,20 +93,23 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   await http.register(metricsRoute(app))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
-    const graphql = createGraphQLServer(app, { isAuthenticated, persistedDocuments })
-    http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
-    await http.register(graphqlRoutes(graphql, authenticate, persistedDocuments))
+    const graphql = createGraphQLServer(app, { isAuthenticated, explorer, persistedDocuments })
+    if (explorer) http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
+    await http.register(graphqlRoutes(graphql, { authenticate, explorer, persistedDocuments }))
     await http.register(async (rest) => {
       limitRoutes(rest, app.calls)
-      await rest.register(restApi(app, authenticate))
+      await rest.register(restApi(app, { authenticate, explorer }))
     })
     // before views fail: the close of a WebSocket says it all
     http.addHook(
       'preClose',
-      serveGraphqlWebSocket(http.server, graphql, app.calls, {
+      serveGraphqlWebSocket(http.server, graphql, {
+        calls: app.calls,
         authenticate,
         isAuthenticated,
+        corsOrigins,
         persistedDocuments,
+        logger: app.logger,
       }),
     )
   }

@@ -1,8 +1,10 @@
+import { createServer, type RequestListener } from 'node:http'
 import { fastify } from 'fastify'
 import { GraphQLError } from 'graphql'
 import { CallError } from '../domain/errors.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
 import { answerWithProblem } from '../rest/problem.ts'
+import { frontDoor, type WebOptions } from './front-door.ts'
 import { GRAPHQL_PATH } from './graphql-server.ts'
 
 const UNAVAILABLE = 'The database is away. Try again in a moment'
@@ -13,8 +15,14 @@ const UNAVAILABLE = 'The database is away. Try again in a moment'
  *
  * @returns what ends it, and frees the port
  */
-export async function serveWhileWaiting(at: { host: string; port: number }): Promise<() => Promise<void>> {
-  const http = fastify({ forceCloseConnections: true })
+export async function serveWhileWaiting(
+  at: { host: string; port: number },
+  web: WebOptions,
+): Promise<() => Promise<void>> {
+  const http = fastify({
+    forceCloseConnections: true,
+    serverFactory: (handle) => createServer(frontDoor(web, handle as RequestListener)),
+  })
   http.get('/health/live', async () => ({ status: 'ok' }))
   http.get('/health/ready', (_request, reply) =>
     reply

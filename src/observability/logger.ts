@@ -1,19 +1,34 @@
 import { type Logger, pino } from 'pino'
+import { escapeControls, redact } from './redact.ts'
 
 export type { Logger }
 
+/** Anything shorter would be found in innocent words. */
+const SECRET_LENGTH_MIN = 8
+
 /**
- * Structured logs on standard output: JSON lines, or readable ones in a terminal.
+ * Structured logs on standard output: JSON lines, or readable ones in a terminal. Secrets are hidden in both.
  *
  * @param level the least severe level that is written
+ * @param secrets texts that are never written
  */
-export function createLogger(level: string): Logger {
+export function createLogger(level: string, secrets: readonly string[] = []): Logger {
   if (level === 'silent') return pino({ level })
+  const hidden = secrets.filter(({ length }) => length >= SECRET_LENGTH_MIN).map(asInJson)
+  const hide = (line: string) => redact(line, hidden)
   if (process.stdout.isTTY) {
-    return pino({ level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } })
+    return pino({
+      level,
+      hooks: { streamWrite: (line) => escapeControls(hide(line)) },
+      transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } },
+    })
   }
   // one write at a time, and what comes meanwhile goes with the next: a line a call would cost each order a system call
   const destination = pino.destination({ dest: 1, sync: false })
   process.once('exit', () => destination.flushSync())
-  return pino({ level }, destination)
+  return pino({ level, hooks: { streamWrite: hide } }, destination)
+}
+
+function asInJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
 }

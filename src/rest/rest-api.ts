@@ -10,20 +10,26 @@ import { answerNotFound, answerWithProblem } from './problem.ts'
 
 export const REST_PATH = '/api'
 
+export type RestOptions = {
+  authenticate: Authenticate
+  /** Whether the API's description and its page are served. */
+  explorer: boolean
+}
+
 /**
- * The REST API: `/api/…`, its description at `/openapi.json` and a page to try it at `/docs`.
+ * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
  *
  * Below `/api` every call is authenticated; what describes it is open to all.
  *
  * Every failure below `/api` is answered as `application/problem+json`. What it sets up stays in its own scope: other
  * routes of the same server keep their error handlers, parsers and compilers.
  */
-export function restApi(app: App, authenticate: Authenticate): FastifyPluginAsync {
+export function restApi(app: App, { authenticate, explorer }: RestOptions): FastifyPluginAsync {
   return async (fastify) => {
     fastify.setValidatorCompiler(validatorCompiler)
     fastify.setSerializerCompiler(serializerCompiler)
     fastify.setErrorHandler(answerWithProblem)
-    await openApi(fastify)
+    if (explorer) await openApi(fastify)
     await fastify.register(api, { prefix: REST_PATH })
   }
 

@@ -249,10 +249,10 @@ describe('more calls under way than the limit', () => {
     http.server.on('connection', (socket) => connections.push(socket))
     await testApp.app.pool.query(
       `insert into inventory_items (sku, name, available, reserved)
-       select 'LONG-' || n, repeat('x', 200), 0, 0 from generate_series(1, 99) n`,
+       select 'LONG-' || n, repeat('x', 2000), 0, 0 from generate_series(1, 99) n`,
     )
-    // 10 MB, more than the system keeps for a connection
-    const fields = Array.from({ length: 500 }, (_, n) => `a${n}: inventoryItems(first: 100) { ...Names }`)
+    // 20 MB, more than the system keeps for a connection
+    const fields = Array.from({ length: 100 }, (_, n) => `a${n}: inventoryItems(first: 100) { ...Names }`)
     const query = `{ ${fields.join(' ')} } fragment Names on InventoryItemConnection { edges { node { name } } }`
     const body = JSON.stringify({ query })
     const { port } = new URL(url)
@@ -278,6 +278,8 @@ describe('more calls under way than the limit', () => {
       simulatesSupplier: false,
       readinessChecks: {},
       leaveTimeoutMs: 5_000,
+      corsOrigins: [],
+      explorer: true,
     })
     const url = await http.listen({ host: '127.0.0.1', port: 0 })
     const letGo = await holdItems()

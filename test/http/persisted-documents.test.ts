@@ -27,6 +27,8 @@ beforeAll(async () => {
     servesApis: true,
     simulatesSupplier: false,
     readinessChecks: {},
+    corsOrigins: [],
+    explorer: true,
     persistedDocuments: documents,
   })
   url = await http.listen({ host: '127.0.0.1', port: 0 })

@@ -127,6 +127,8 @@ describe('the metrics', () => {
 describe('GET /metrics', () => {
   test('answers in the text format of Prometheus', async () => {
     const http = await createHttpServer(test_.app, {
+      corsOrigins: [],
+      explorer: false,
       servesApis: true,
       simulatesSupplier: false,
       readinessChecks: {},
@@ -140,6 +142,8 @@ describe('GET /metrics', () => {
 
   test('is served by a process without the APIs, and while the database is away', async () => {
     const http = await createHttpServer(test_.app, {
+      corsOrigins: [],
+      explorer: false,
       servesApis: false,
       simulatesSupplier: false,
       readinessChecks: {},

@@ -13,7 +13,7 @@ export async function serveRest(app: App, loggerInstance?: FastifyBaseLogger): P
     frameworkErrors: answerFrameworkError,
     ...(loggerInstance && { loggerInstance }),
   })
-  await http.register(restApi(app, () => LOCAL_OPERATOR))
+  await http.register(restApi(app, { authenticate: () => LOCAL_OPERATOR, explorer: true }))
   return http
 }
 

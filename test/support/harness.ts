@@ -89,6 +89,8 @@ export async function listen(
     servesApis: true,
     simulatesSupplier: true,
     readinessChecks: {},
+    corsOrigins: [],
+    explorer: true,
     ...options,
   })
   const url = await http.listen({ host: '127.0.0.1', port: 0 })

@@ -1,0 +1,63 @@
+import type { IncomingMessage } from 'node:http'
+import { CloseCode, type Server } from 'graphql-ws'
+import type { WebSocket } from 'ws'
+import type { Caller } from '../domain/caller.ts'
+import type { Logger } from '../observability/logger.ts'
+
+/** What a connection is told from another: its socket, the request that opened it and, once that is known, who did. */
+export type Connection = { socket: WebSocket; request: IncomingMessage; caller?: Caller }
+
+/**
+ * Has the protocol's server speak over a socket. In the place of graphql-ws' own `useServer`, which prints what goes
+ * wrong to the console: raw, and for whoever sends a frame too many.
+ *
+ * @param options.pingIntervalMs a peer that has not answered one ping by the next is cut off
+ */
+export function attachWebSocket(
+  server: Server<Connection>,
+  connection: Connection,
+  options: { pingIntervalMs: number; logger: Logger },
+): void {
+  const { socket } = connection
+  const { pingIntervalMs, logger } = options
+  const fail = (error: unknown) => {
+    logger.error({ err: error }, 'a WebSocket failed')
+    socket.close(CloseCode.InternalServerError, 'Internal server error')
+  }
+
+  const closed = server.opened(
+    {
+      protocol: socket.protocol,
+      send: (data) => send(socket, data),
+      close: (code, reason) => socket.close(code, reason),
+      onMessage: (receive) => socket.on('message', (data) => receive(String(data)).catch(fail)),
+    },
+    connection,
+  )
+
+  let isAlive = true
+  socket.on('pong', () => {
+    isAlive = true
+  })
+  const pinging = setInterval(() => {
+    if (!isAlive) return socket.terminate()
+    isAlive = false
+    socket.ping()
+  }, pingIntervalMs)
+  // a frame too large, or none at all: ws closes the connection with the code that fits
+  socket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket broke'))
+  socket.once('close', (code, reason) => {
+    clearInterval(pinging)
+    closed(code, String(reason)).catch((error) =>
+      logger.error({ err: error }, 'a WebSocket did not end well'),
+    )
+  })
+}
+
+/** Resolves when the data is on its way; data for a connection that is gone is dropped. */
+function send(socket: WebSocket, data: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (socket.readyState !== socket.OPEN) return resolve()
+    socket.send(data, (error) => (error ? reject(error) : resolve()))
+  })
+}

@@ -1,0 +1,40 @@
+/** Values under these names are nobody's business, wherever in a line they stand. */
+const SECRET_FIELD =
+  /("(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|idempotency-?key|password|secret|AUTH_JWT_SECRET)":)"(?:[^"\\]|\\.)*"/gi
+/** The password of a connection string; it may hold an @ itself. */
+const URL_PASSWORD = /(\b[a-z][a-z+.-]*:\/\/[^\s:@/"\\]*):[^\s"\\]*@/gi
+const BEARER = /\b(Bearer|Basic) [\w.~+/-]+=*/gi
+const JWT = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g
+/** What a terminal or a viewer acts on, and JSON leaves as it is: C1 controls, line separators, directions of text. */
+const UNSEEN = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+const HIDDEN = '[hidden]'
+
+/**
+ * A line of the log, or a message, without secrets and without what would change how it is shown.
+ *
+ * @param secrets texts to hide wherever they are, as a key of this process
+ */
+export function redact(line: string, secrets: readonly string[] = []): string {
+  let clean = line
+    .replace(SECRET_FIELD, `$1"${HIDDEN}"`)
+    .replace(URL_PASSWORD, `$1:${HIDDEN}@`)
+    .replace(BEARER, `$1 ${HIDDEN}`)
+    .replace(JWT, HIDDEN)
+    .replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  for (const secret of secrets) clean = clean.replaceAll(secret, HIDDEN)
+  return clean
+}
+
+/**
+ * A JSON line for what shows its texts unescaped, as a terminal does: control characters stay escapes. Line breaks too
+ * in `msg`, which is shown at the beginning of lines; other fields are indented.
+ */
+export function escapeControls(line: string): string {
+  return line
+    .replace(/\\(?:u[0-9a-f]{4}|.)/g, (sequence) =>
+      /^\\[\\"/nt]$/.test(sequence) ? sequence : `\\${sequence}`,
+    )
+    .replace(/"msg":"(?:[^"\\]|\\.)*"/g, (message) =>
+      message.replace(/\\./g, (sequence) => (sequence === '\\n' ? '\\\\n' : sequence)),
+    )
+}
