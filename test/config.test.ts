@@ -41,8 +41,41 @@ describe('the configuration', () => {
       },
       reconcileIntervalMs: 3_600_000,
       logLevel: 'info',
+      corsOrigins: [],
+      explorer: true,
+      supplierMayBePrivate: true,
     })
   })
+
+  test('is stricter in production, unless asked', () => {
+    const production = { NODE_ENV: 'production', SUPPLIER_URL: 'https://supplier.example' }
+    expect(readConfig(production)).toMatchObject({ explorer: false, supplierMayBePrivate: false })
+    const asked = { ...production, EXPLORER: 'on', SUPPLIER_PRIVATE_ADDRESSES: 'allow' }
+    expect(readConfig(asked)).toMatchObject({ explorer: true, supplierMayBePrivate: true })
+  })
+
+  test('takes sites for CORS as browsers name them', () => {
+    const CORS_ORIGINS = 'https://shop.example, http://localhost:3000'
+    expect(readConfig({ CORS_ORIGINS }).corsOrigins).toEqual([
+      'https://shop.example',
+      'http://localhost:3000',
+    ])
+  })
+
+  test.each([
+    '*',
+    'null',
+    'shop.example',
+    'https://shop.example/',
+    'https://Shop.example',
+    'https://a.b,',
+    'file://x',
+  ])(
+    'refuses %j as a site for CORS: no browser names itself so, or any page would be one',
+    (CORS_ORIGINS) => {
+      expect(errorOf({ CORS_ORIGINS })).toContain('CORS_ORIGINS')
+    },
+  )
 
   test('names every wrong variable at once, with what it was and what it may be', () => {
     const message = errorOf({
@@ -127,6 +160,8 @@ describe('the configuration', () => {
     const message = errorOf({ DATABASE_URL: 'mysql://root:secret@db/x' })
     expect(message).toContain('DATABASE_URL')
     expect(message).not.toContain('secret')
+    const supplier = errorOf({ SUPPLIER_URL: 'https://holdfast:s3cret@supplier.example' })
+    expect(supplier).toContain('SUPPLIER_URL is "https://holdfast:[hidden]@supplier.example"')
   })
 
   test.each([

@@ -1,7 +1,7 @@
 import { NoSchemaIntrospectionCustomRule, validate } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 
-const SUGGESTION = / Did you mean .*\?$/s
+const SUGGESTION = / Did you mean [^?]*\?/g
 
 /** Tells callers nothing of the schema that they do not know: no introspection, and no "Did you mean". */
 export function hideSchema(): Plugin {

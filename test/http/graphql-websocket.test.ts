@@ -1,0 +1,216 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import WebSocket from 'ws'
+import { CallsUnderWay } from '../../src/http/calls-under-way.ts'
+import { createGraphQLServer } from '../../src/http/graphql-server.ts'
+import { serveGraphqlWebSocket, type WebSocketOptions } from '../../src/http/graphql-websocket.ts'
+import { OPERATIONS_PER_WEBSOCKET_MAX, WEBSOCKETS_PER_CALLER_MAX } from '../../src/limits.ts'
+import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
+
+const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }'
+
+let testApp: TestApp
+let orderId: string
+beforeAll(async () => {
+  testApp = await createTestApp()
+  await seed(testApp.app).item({ sku: 'BOLT' })
+  orderId = (await seed(testApp.app).order({ sku: 'BOLT' })).id
+})
+afterAll(() => testApp.close())
+
+let http: Server
+let close: () => Promise<void>
+const clients: WebSocket[] = []
+const logged: string[] = []
+const logger = pino({ level: 'debug' }, { write: (line) => logged.push(line) })
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.terminate()
+  await close()
+  http.closeAllConnections()
+  await new Promise((resolve) => http.close(resolve))
+  logged.length = 0
+  vi.restoreAllMocks()
+})
+
+/** Serves nothing but WebSockets. @returns their address */
+async function serve(options: Partial<WebSocketOptions> = {}): Promise<string> {
+  http = createServer()
+  const graphql = createGraphQLServer(testApp.app, { explorer: true })
+  close = serveGraphqlWebSocket(http, graphql, {
+    calls: new CallsUnderWay(),
+    corsOrigins: [],
+    logger,
+    ...options,
+  })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  return `ws://127.0.0.1:${(http.address() as AddressInfo).port}/graphql`
+}
+
+type Options = { protocols?: string | string[] } & WebSocket.ClientOptions
+
+function connect(url: string, { protocols = 'graphql-transport-ws', ...options }: Options = {}) {
+  const socket = new WebSocket(url, protocols, options)
+  clients.push(socket)
+  const messages: { id?: string; type: string; payload?: unknown }[] = []
+  socket.on('error', () => {})
+  socket.on('message', (data) => messages.push(JSON.parse(String(data))))
+  const closed = once(socket, 'close').then(([code, reason]) => [code, String(reason)])
+  const send = (message: object | string) =>
+    socket.send(typeof message === 'string' ? message : JSON.stringify(message))
+  const receive = (id?: string, type?: string) =>
+    eventually(() => messages.find((message) => message.id === id && (!type || message.type === type)))
+  return { socket, messages, closed, send, receive, opened: once(socket, 'open') }
+}
+
+async function connectAndInit(url: string, options?: Options) {
+  const client = connect(url, options)
+  await client.opened
+  client.send({ type: 'connection_init' })
+  await Promise.race([client.receive(undefined, 'connection_ack'), client.closed])
+  return client
+}
+
+const subscribe = (id: string, query = WATCH) => ({
+  id,
+  type: 'subscribe',
+  payload: { query, variables: { id: orderId } },
+})
+
+describe('a client without manners', () => {
+  it('that says nothing for 3 s is closed with 4408', async () => {
+    const url = await serve()
+    const startedAt = performance.now()
+    const { closed } = connect(url)
+    expect(await closed).toEqual([4408, 'Connection initialisation timeout'])
+    expect(performance.now() - startedAt).toBeGreaterThan(2_900)
+    expect(performance.now() - startedAt).toBeLessThan(6_000)
+  })
+
+  it('that subscribes before its init is closed with 4401, and its operation does not run', async () => {
+    const { opened, send, closed, messages } = connect(await serve())
+    await opened
+    send(subscribe('1'))
+    expect(await closed).toEqual([4401, 'Unauthorized'])
+    expect(messages).toEqual([])
+    expect(testApp.app.feed.watcherCount).toBe(0)
+  })
+
+  it('that says init twice is closed with 4429', async () => {
+    const { send, closed } = await connectAndInit(await serve())
+    send({ type: 'connection_init' })
+    expect(await closed).toEqual([4429, 'Too many initialisation requests'])
+  })
+
+  it('that uses an id twice is closed with 4409, and nothing of it is watched any more', async () => {
+    const { send, receive, closed } = await connectAndInit(await serve())
+    send(subscribe('1'))
+    await receive('1', 'next')
+    send(subscribe('1'))
+    expect((await closed)[0]).toBe(4409)
+    await eventually(() => testApp.app.feed.watcherCount === 0)
+  })
+
+  it.each(['', 'not JSON', '[]', '{}', '{"type":"nonsense"}', '{"type":"subscribe"}'])(
+    'that sends %j is closed with 4400',
+    async (message) => {
+      const { send, closed } = await connectAndInit(await serve())
+      send(message)
+      expect(await closed).toEqual([4400, 'Invalid message received'])
+    },
+  )
+
+  it('that speaks no protocol is closed with 4406', async () => {
+    const { closed } = connect(await serve(), { protocols: [] })
+    expect(await closed).toEqual([4406, 'Subprotocol not acceptable'])
+  })
+
+  it('that speaks as a server would is closed', async () => {
+    const { send, closed } = await connectAndInit(await serve())
+    send({ type: 'connection_ack' })
+    expect(await closed).toEqual([4500, 'Internal server error'])
+  })
+
+  it('that sends too large a frame, or none at all, is closed, and prints nothing on the console', async () => {
+    const url = await serve()
+    const printed = [vi.spyOn(console, 'error'), vi.spyOn(console, 'warn')]
+    const large = await connectAndInit(url)
+    large.send({ type: 'ping', payload: { secret: 'x'.repeat(100_001) } })
+    expect((await large.closed)[0]).toBe(1009)
+
+    const raw = await connectAndInit(url)
+    const { _socket } = raw.socket as unknown as { _socket: NodeJS.WritableStream }
+    _socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff]))
+    expect((await raw.closed)[0]).toBe(1002)
+    for (const print of printed) expect(print).not.toHaveBeenCalled()
+    expect(logged.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 20, reqId: expect.stringMatching(/./), err: { code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' } },
+      { level: 20, reqId: expect.stringMatching(/./) },
+    ])
+  })
+})
+
+describe('limits', () => {
+  it(`one operation more than ${OPERATIONS_PER_WEBSOCKET_MAX} on a connection is an error, and the others go on`, async () => {
+    const { send, receive, messages, socket } = await connectAndInit(await serve())
+    for (let id = 0; id < OPERATIONS_PER_WEBSOCKET_MAX; id++) send(subscribe(String(id)))
+    await receive(String(OPERATIONS_PER_WEBSOCKET_MAX - 1), 'next')
+    send(subscribe('over'))
+    expect(await receive('over')).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }],
+    })
+    expect(messages.filter(({ type }) => type === 'next')).toHaveLength(OPERATIONS_PER_WEBSOCKET_MAX)
+    expect(testApp.app.feed.watcherCount).toBe(OPERATIONS_PER_WEBSOCKET_MAX)
+    // one that ends makes room
+    send({ id: '0', type: 'complete' })
+    await eventually(() => testApp.app.feed.watcherCount === OPERATIONS_PER_WEBSOCKET_MAX - 1)
+    send(subscribe('next'))
+    expect(await receive('next')).toMatchObject({ type: 'next' })
+    socket.terminate()
+    await eventually(() => testApp.app.feed.watcherCount === 0)
+  })
+
+  it(`one connection more than ${WEBSOCKETS_PER_CALLER_MAX} of a caller is closed with 1013, and others connect`, async () => {
+    const keyOf: WebSocketOptions['keyOf'] = ({ request }) => String(request.headers['x-caller'])
+    const url = await serve({ keyOf })
+    const connectAs = (caller: string) => connectAndInit(url, { headers: { 'x-caller': caller } })
+    const ada = await Promise.all(Array.from({ length: WEBSOCKETS_PER_CALLER_MAX }, () => connectAs('ada')))
+    const over = await connectAs('ada')
+    expect(await over.closed).toEqual([1013, 'Too many connections'])
+    expect(over.messages).toEqual([])
+    expect((await connectAs('bob')).messages).toEqual([{ type: 'connection_ack' }])
+    ada[0]!.socket.terminate()
+    await eventually(async () => (await connectAs('ada')).messages.length > 0)
+  })
+
+  it('connections from this machine are not counted', async () => {
+    const url = await serve()
+    const many = await Promise.all(
+      Array.from({ length: WEBSOCKETS_PER_CALLER_MAX + 20 }, () => connectAndInit(url)),
+    )
+    for (const { messages } of many) expect(messages).toEqual([{ type: 'connection_ack' }])
+  })
+})
+
+describe('a peer that is gone', () => {
+  it('is noticed, and its subscriptions end', async () => {
+    const { send, receive, closed } = await connectAndInit(await serve({ pingIntervalMs: 100 }), {
+      autoPong: false,
+    })
+    send(subscribe('1'))
+    await receive('1', 'next')
+    expect((await closed)[0]).toBe(1006)
+    await eventually(() => testApp.app.feed.watcherCount === 0)
+  })
+
+  it('is not one that only has nothing to say', async () => {
+    const { socket } = await connectAndInit(await serve({ pingIntervalMs: 50 }))
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(socket.readyState).toBe(socket.OPEN)
+  })
+})
