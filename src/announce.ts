@@ -10,9 +10,7 @@ export function announce(url: string, config: Config): void {
   process.stdout.write(`
 Holdfast is ready.
 
-  GraphiQL         ${url}/graphql
-  REST, to try     ${url}/docs
-  Readiness        ${url}/health/ready
+${config.explorer ? explorer(url) : ''}  Readiness        ${url}/health/ready
 
 Three calls to try:
 ${howToGetToken(config.auth)}
@@ -28,6 +26,10 @@ ${howToGetToken(config.auth)}
     -d '{"query":"subscription { orderStatusChanged(id: \\"ID\\") { status failureReason version } }"}'
 
 `)
+}
+
+function explorer(url: string): string {
+  return `  GraphiQL         ${url}/graphql\n  REST, to try     ${url}/docs\n`
 }
 
 function howToGetToken(auth: Config['auth']): string {

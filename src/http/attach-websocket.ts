@@ -3,6 +3,7 @@ import { CloseCode, type Server } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { Caller } from '../domain/caller.ts'
 import type { Logger } from '../observability/logger.ts'
+import { readRequestId } from './request-id.ts'
 
 /** What a connection is told from another: its socket, the request that opened it and, once that is known, who did. */
 export type Connection = { socket: WebSocket; request: IncomingMessage; caller?: Caller }
@@ -18,10 +19,11 @@ export function attachWebSocket(
   connection: Connection,
   options: { pingIntervalMs: number; logger: Logger },
 ): void {
-  const { socket } = connection
+  const { socket, request } = connection
   const { pingIntervalMs, logger } = options
+  const about = (error: unknown) => ({ err: error, reqId: readRequestId(request) })
   const fail = (error: unknown) => {
-    logger.error({ err: error }, 'a WebSocket failed')
+    logger.error(about(error), 'a WebSocket failed')
     socket.close(CloseCode.InternalServerError, 'Internal server error')
   }
 
@@ -45,12 +47,10 @@ export function attachWebSocket(
     socket.ping()
   }, pingIntervalMs)
   // a frame too large, or none at all: ws closes the connection with the code that fits
-  socket.on('error', (error) => logger.debug({ err: error }, 'a WebSocket broke'))
+  socket.on('error', (error) => logger.debug(about(error), 'a WebSocket broke'))
   socket.once('close', (code, reason) => {
     clearInterval(pinging)
-    closed(code, String(reason)).catch((error) =>
-      logger.error({ err: error }, 'a WebSocket did not end well'),
-    )
+    closed(code, String(reason)).catch((error) => logger.error(about(error), 'a WebSocket did not end well'))
   })
 }
 
