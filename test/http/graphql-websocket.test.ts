@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import WebSocket from 'ws'
+import { type Authenticate, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { CallsUnderWay } from '../../src/http/calls-under-way.ts'
 import { createGraphQLServer } from '../../src/http/graphql-server.ts'
 import { serveGraphqlWebSocket, type WebSocketOptions } from '../../src/http/graphql-websocket.ts'
-import { OPERATIONS_PER_WEBSOCKET_MAX, WEBSOCKETS_PER_CALLER_MAX } from '../../src/limits.ts'
+import { WEBSOCKETS_PER_CALLER_MAX } from '../../src/limits.ts'
 import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
 
 const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }'
@@ -39,9 +40,11 @@ afterEach(async () => {
 /** Serves nothing but WebSockets. @returns their address */
 async function serve(options: Partial<WebSocketOptions> = {}): Promise<string> {
   http = createServer()
-  const graphql = createGraphQLServer(testApp.app, { explorer: true })
+  const graphql = createGraphQLServer(testApp.app, { isAuthenticated: false, explorer: true })
   close = serveGraphqlWebSocket(http, graphql, {
-    calls: new CallsUnderWay(),
+    calls: new CallsUnderWay(() => {}),
+    authenticate: () => LOCAL_OPERATOR,
+    isAuthenticated: false,
     corsOrigins: [],
     logger,
     ...options,
@@ -154,31 +157,13 @@ describe('a client without manners', () => {
   })
 })
 
-describe('limits', () => {
-  it(`one operation more than ${OPERATIONS_PER_WEBSOCKET_MAX} on a connection is an error, and the others go on`, async () => {
-    const { send, receive, messages, socket } = await connectAndInit(await serve())
-    for (let id = 0; id < OPERATIONS_PER_WEBSOCKET_MAX; id++) send(subscribe(String(id)))
-    await receive(String(OPERATIONS_PER_WEBSOCKET_MAX - 1), 'next')
-    send(subscribe('over'))
-    expect(await receive('over')).toMatchObject({
-      type: 'error',
-      payload: [{ extensions: { code: 'TOO_MANY_OPERATIONS' } }],
-    })
-    expect(messages.filter(({ type }) => type === 'next')).toHaveLength(OPERATIONS_PER_WEBSOCKET_MAX)
-    expect(testApp.app.feed.watcherCount).toBe(OPERATIONS_PER_WEBSOCKET_MAX)
-    // one that ends makes room
-    send({ id: '0', type: 'complete' })
-    await eventually(() => testApp.app.feed.watcherCount === OPERATIONS_PER_WEBSOCKET_MAX - 1)
-    send(subscribe('next'))
-    expect(await receive('next')).toMatchObject({ type: 'next' })
-    socket.terminate()
-    await eventually(() => testApp.app.feed.watcherCount === 0)
-  })
+/** Believes whoever says who they are. */
+const byName: Authenticate = (name) => ({ id: String(name), role: 'operator', expiresAt: null })
 
+describe('limits', () => {
   it(`one connection more than ${WEBSOCKETS_PER_CALLER_MAX} of a caller is closed with 1013, and others connect`, async () => {
-    const keyOf: WebSocketOptions['keyOf'] = ({ request }) => String(request.headers['x-caller'])
-    const url = await serve({ keyOf })
-    const connectAs = (caller: string) => connectAndInit(url, { headers: { 'x-caller': caller } })
+    const url = await serve({ authenticate: byName, isAuthenticated: true })
+    const connectAs = (authorization: string) => connectAndInit(url, { headers: { authorization } })
     const ada = await Promise.all(Array.from({ length: WEBSOCKETS_PER_CALLER_MAX }, () => connectAs('ada')))
     const over = await connectAs('ada')
     expect(await over.closed).toEqual([1013, 'Too many connections'])
@@ -188,7 +173,38 @@ describe('limits', () => {
     await eventually(async () => (await connectAs('ada')).messages.length > 0)
   })
 
-  it('connections from this machine are not counted', async () => {
+  it('a connection that its caller leaves while it is looked at who that is does not count', async () => {
+    let letGo = () => {}
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    let asked = 0
+    const authenticate: Authenticate = async (name) => {
+      asked++
+      if (asked <= WEBSOCKETS_PER_CALLER_MAX) await held
+      return byName(name)
+    }
+    const url = await serve({ authenticate, isAuthenticated: true })
+    const headers = { authorization: 'ada' }
+    const left = Array.from({ length: WEBSOCKETS_PER_CALLER_MAX }, async () => {
+      const { opened, send, socket, closed } = connect(url, { headers })
+      await opened
+      send({ type: 'connection_init' })
+      await eventually(() => asked === WEBSOCKETS_PER_CALLER_MAX)
+      socket.terminate()
+      await closed
+    })
+    await Promise.all(left)
+    // the server has seen them leave when it has answered another
+    await (await connectAndInit(url, { headers: { authorization: 'bob' } })).receive(
+      undefined,
+      'connection_ack',
+    )
+    letGo()
+    expect((await connectAndInit(url, { headers })).messages).toEqual([{ type: 'connection_ack' }])
+  })
+
+  it('connections from this machine are not counted without authentication', async () => {
     const url = await serve()
     const many = await Promise.all(
       Array.from({ length: WEBSOCKETS_PER_CALLER_MAX + 20 }, () => connectAndInit(url)),
