@@ -69,7 +69,8 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
     // only now: the simulated supplier is this server
     const isSimulated = config.supplierUrl === 'simulated'
     const client = createSupplierClient({
-      baseUrl: isSimulated ? url : config.supplierUrl,
+      // no supplier is at [::], which is every address
+      baseUrl: isSimulated ? url.replace('[::]', '[::1]') : config.supplierUrl,
       mayBePrivate: isSimulated || config.supplierMayBePrivate,
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,

@@ -25,6 +25,9 @@ const HEADERS = Object.entries({
 /** Longer than most visits; a list that changed is believed after this. */
 const PREFLIGHT_MAX_AGE_S = '600'
 
+/** What a page of another site may read of an answer's headers, beside what every page may. */
+const EXPOSED = 'location, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, x-request-id'
+
 const DETAIL = 'Pages of this site may not call'
 const FORBIDDEN_RESULT = { errors: [{ message: DETAIL, extensions: { code: 'FORBIDDEN' } }] }
 const FORBIDDEN_PROBLEM = {
@@ -73,7 +76,7 @@ function isPreflight({ method, headers }: IncomingMessage): boolean {
 
 function allow(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('access-control-expose-headers', 'location, retry-after, x-request-id')
+  response.setHeader('access-control-expose-headers', EXPOSED)
 }
 
 function answerPreflight(response: ServerResponse): void {

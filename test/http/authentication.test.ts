@@ -10,6 +10,8 @@ import { codesOf, execute, subscribeBySse } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, type TestApp } from '../support/harness.ts'
 import { authorizationOf, bySecret, mint } from '../support/tokens.ts'
 
+const SHOP = 'https://shop.example'
+
 let testApp: TestApp
 let http: FastifyInstance
 let url: string
@@ -22,6 +24,7 @@ beforeAll(async () => {
   order = await seed(testApp.app).order({ customerId: 'alice' })
   ;({ http, url } = await listen(testApp, {
     authenticate: createAuthenticate(bySecret, createLogger('silent')),
+    corsOrigins: [SHOP],
   }))
   authorization = await authorizationOf('alice', 'customer')
 })
@@ -45,6 +48,29 @@ async function connect(payload?: object, headers: Record<string, string> = {}) {
   send({ type: 'connection_init', ...(payload && { payload }) })
   return { socket, messages, closed, send }
 }
+
+describe('a page of another site', () => {
+  const preflight = (path: string, origin: string) =>
+    fetch(url + path, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    })
+
+  it.each(['/graphql', '/api/order'])('asks without a token whether it may call %s', async (path) => {
+    const listed = await preflight(path, SHOP)
+    expect([listed.status, listed.headers.get('access-control-allow-origin')]).toEqual([204, SHOP])
+    expect((await preflight(path, 'https://evil.example')).status).toBe(403)
+  })
+
+  it.each(['/graphql', '/api/order'])('is told at %s that its call needs a token', async (path) => {
+    const post = { method: 'POST', body: '{}' }
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer none' }
+    const listed = await fetch(url + path, { ...post, headers: { ...headers, origin: SHOP } })
+    expect([listed.status, listed.headers.get('access-control-allow-origin')]).toEqual([401, SHOP])
+    const foreign = { ...headers, authorization, origin: 'https://evil.example' }
+    expect((await fetch(url + path, { ...post, headers: foreign })).status).toBe(403)
+  })
+})
 
 describe('a token', () => {
   it.each([
