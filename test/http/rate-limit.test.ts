@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLogger } from '../../src/observability/logger.ts'
 import { createOrderLimiter, type OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
-import { seed } from '../support/harness.ts'
+import { listen, seed } from '../support/harness.ts'
 
 const LIMIT = 5
 
@@ -96,5 +96,16 @@ describe('the rate limit on orders', () => {
     expect(rows).toHaveLength(0)
     await vi.waitFor(async () => expect(codesOf(await postGraphql('k1'))).toEqual([]), { timeout: 5_000 })
     expect((await postRest('k2')).status).toBe(201)
+  })
+
+  test('is of each caller, where callers are told apart', async () => {
+    const { http, url } = await listen(server.testApp, {
+      authenticate: (name) => ({ id: String(name), role: 'operator', expiresAt: null }),
+    })
+    onTestFinished(() => http.close())
+    const postAs = (authorization: string) =>
+      execute({ url, authorization }, `mutation { ${order()} }`).then(codesOf)
+    await Promise.all(Array.from({ length: LIMIT }, () => postAs('alice')))
+    expect(await Promise.all([postAs('alice'), postAs('bob')])).toEqual([['RATE_LIMITED'], []])
   })
 })
