@@ -32,13 +32,14 @@ import {
 export function limitQueries(): Plugin {
   return {
     onParse: ({ setParseFn }) => setParseFn(parseWithinLimits),
-    onExecute({ args, setResultAndStopExecution }) {
+    // not by stopping: what others do with results is done with these as well
+    onExecute({ args, setExecuteFn }) {
       const error = findCostError(args)
-      if (error) setResultAndStopExecution({ errors: [error] })
+      if (error) setExecuteFn(() => ({ errors: [error] }))
     },
-    onSubscribe({ args, setResultAndStopExecution }) {
+    onSubscribe({ args, setSubscribeFn }) {
       const error = findCostError(args)
-      if (error) setResultAndStopExecution({ errors: [error] })
+      if (error) setSubscribeFn(() => ({ errors: [error] }))
     },
   }
 }
