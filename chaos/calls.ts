@@ -35,7 +35,13 @@ export function createCalls(findings: Findings, authorization: string) {
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(CALL_LIMIT_MS),
       })
-      return { status: response.status, headers: response.headers, text: await response.text() }
+      const text = await response.text()
+      // Node's own, of a process that was frozen in the middle of a request: it has not been looked at
+      if (response.status === 408) {
+        findings.count('calls answered 408 by a process that was frozen')
+        return { why: '408' }
+      }
+      return { status: response.status, headers: response.headers, text }
     } catch (error) {
       const { name, cause } = error as Error & { cause?: { code?: string } }
       const why = cause?.code ?? name

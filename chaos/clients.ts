@@ -155,14 +155,14 @@ export function startClients(options: ClientsOptions) {
       isStopped = true
       await lives
     },
-    /** Asks again under each key that has no answer yet, until it has one. */
+    /** Asks again under each key that has no answer yet, until it has one. After an hour these are thousands. */
     settle: async (limitMs: number) => {
       const random = createRandom(seed, 'settling')
-      const deadline = performance.now() + limitMs
       const open = history.intents.filter((intent) => intent.key !== null && !isSettled(intent))
       findings.count('keys asked again at the end', open.length)
       const settleNext = async () => {
         for (let intent = open.pop(); intent; intent = open.pop()) {
+          const deadline = performance.now() + limitMs
           while (!isSettled(intent) && performance.now() < deadline) {
             await send(intent, random)
             if (!isSettled(intent)) await sleep(200)

@@ -20,8 +20,8 @@ const SOCKET_CODES = new Set([
  * too many connections, shut down, crashed, starting.
  */
 const SQLSTATES = new Set(['25P03', '53300', '57P01', '57P02', '57P03'])
-/** Class 08, connection exceptions, but for protocol violations, which no second try mends. */
-const CONNECTION_SQLSTATE = /^08(?!P01)[0-9A-Z]{3}$/
+/** Class 08, connection exceptions; 08P01 is what PgBouncer says of a server that it cannot reach. */
+const CONNECTION_SQLSTATE = /^08[0-9A-Z]{3}$/
 
 /**
  * https://www.prisma.io/docs/orm/reference/error-reference: not reachable, timed out, closed the connection, no

@@ -15,10 +15,13 @@ test.each(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND'])('%s
   expect(isUnavailable(withCode(code))).toBe(true)
 })
 
-test.each(['57P01', '57P02', '57P03', '08000', '08006', '08P01', '53300'])('SQLSTATE %s', (sqlstate) => {
-  expect(isUnavailable(withCode(sqlstate))).toBe(true)
-  expect(isUnavailable(wrapped(sqlstate))).toBe(true)
-})
+test.each(['25P03', '57P01', '57P02', '57P03', '08000', '08006', '08P01', '53300'])(
+  'SQLSTATE %s',
+  (sqlstate) => {
+    expect(isUnavailable(withCode(sqlstate))).toBe(true)
+    expect(isUnavailable(wrapped(sqlstate))).toBe(true)
+  },
+)
 
 test.each(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2037'])('%s of Prisma', (code) => {
   expect(isUnavailable(withCode(code))).toBe(true)
@@ -75,7 +78,7 @@ describe('what pg and Prisma really throw', () => {
 
   test('with every connection taken', async () => {
     const { databaseUrl, drop } = await createTestDatabase()
-    const pool = new pg.Pool({ connectionString: databaseUrl, max: 1, connectionTimeoutMillis: 50 })
+    const pool = new pg.Pool({ connectionString: databaseUrl, max: 1, connectionTimeoutMillis: 500 })
     const taken = await pool.connect()
     for (const error of await failuresOf(pool)) expect(isUnavailable(error)).toBe(true)
     taken.release()

@@ -185,13 +185,14 @@ test('a sweep in the middle of load gives no order a second job: each has its ow
     for (let turn = 0; turn < 100; turn++) await seed(loaded.app).order({ sku: 'L', qty: 1 })
   }
   const retry = async () => {
-    while (isPlacing) {
+    for (let retried = 0; isPlacing || retried === 0; ) {
       const letters = await loaded.app.prisma.deadLetter.findMany({ where: { retriedAt: null }, take: 100 })
       await retryDeadLetters(
         loaded.app,
         LOCAL_OPERATOR,
         letters.map(({ id }) => id),
       )
+      retried += letters.length
     }
   }
   const placed = Promise.all(Array.from({ length: 5 }, place)).finally(() => {
