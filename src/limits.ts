@@ -98,7 +98,7 @@ export const RETRY_AFTER_S = '1'
 // the database
 
 /**
- * Connections for calls and tasks together: with 4 of the worker, the listener's and that of readiness, five servers fit
+ * Connections for calls and tasks together: with 5 of the worker, the listener's and that of readiness, five servers fit
  * PostgreSQL's 100.
  */
 export const POOL_SIZE = 12

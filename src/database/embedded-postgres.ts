@@ -1,11 +1,10 @@
-import { chown, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chown, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DatabaseError } from 'pg'
-import { DATABASE_USER, type DataDirectory, hasCode, isAlive, openDataDirectory } from './data-directory.ts'
+import { DATABASE_USER, type DataDirectory, hasCode, openDataDirectory } from './data-directory.ts'
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts'
-import { runCommand } from './postgres-binaries.ts'
+import { describe, findPostmaster, type Settings, startServer, stopServer } from './postgres-server.ts'
 
 /** A running PostgreSQL that this process owns. */
 export type EmbeddedPostgres = {
@@ -15,20 +14,12 @@ export type EmbeddedPostgres = {
   stop(): Promise<void>
 }
 
-type Settings = Record<string, string>
 type Log = (line: string) => void
-type Postmaster = { pid: number; port: number }
 
 const SECOND = 1000
 
 // after a crash PostgreSQL replays up to max_wal_size (1 GB) of its log before it takes connections
 const START_LIMIT_S = 120
-
-// a fast shutdown ends with a checkpoint, which writes up to shared_buffers (128 MB)
-const STOP_LIMIT_S = 60
-
-// pg_ctl keeps the limits above itself; one that outlives them by this much hangs
-const PG_CTL_GRACE_MS = 10 * SECOND
 
 // backends of a killed postmaster end within milliseconds, one in a long query at its next wait
 const RETRY_LIMIT_MS = 30 * SECOND
@@ -37,9 +28,6 @@ const RETRY_LIMIT_MS = 30 * SECOND
 // process's server must not bring a new one up between two of those looks
 const RETRY_DELAY_MS = 250
 
-// the server makes postmaster.pid and writes it at once: one still empty after this was left by a crash
-const EMPTY_PID_FILE_AGE_MS = 5 * SECOND
-
 // how long a restart looks after the server: a stop of this process waits for it. One that replays its log comes later
 const RESTART_WAIT_S = 2
 
@@ -47,16 +35,6 @@ const RESTART_WAIT_S = 2
 const RESTART_DELAY_MIN_MS = 1 * SECOND
 const RESTART_DELAY_MAX_MS = 30 * SECOND
 const RAN_FOR_A_WHILE_MS = 60 * SECOND
-
-const LOG_TAIL_LINES = 20
-const LOG_TAIL_BYTES = 8192
-
-// the log is put aside at a start when it is larger: two files of this size is all it takes
-const LOG_SIZE_MAX_BYTES = 10 * 1024 * 1024
-
-// what the server's log says of a start that may succeed when tried again
-const TRANSIENT_START =
-  /pre-existing shared memory block|lock file "postmaster.pid" (already exists|is empty)|Address already in use/
 
 // the server is coming up, going down, or was a moment ago
 const TRANSIENT_CONNECT = ['ECONNREFUSED', 'ECONNRESET', '57P01', '57P02', '57P03']
@@ -169,88 +147,10 @@ function createRestarter(
   }
 }
 
-/** An error that may pass is returned, any other thrown. */
-async function startServer(
-  directory: DataDirectory,
-  { settings, port, limitS }: { settings: Settings; port: number; limitS: number },
-): Promise<Error | undefined> {
-  const { binaries, cluster, logFile, path, user } = directory
-  await putAsideLargeLog(logFile)
-  const logStart = await sizeBytes(logFile)
-  const flags = {
-    ...settings,
-    listen_addresses: '127.0.0.1',
-    port: String(port),
-    unix_socket_directories: '',
-  }
-  const serverOptions = Object.entries(flags).map(([name, value]) => `-c ${shellQuote(`${name}=${value}`)}`)
-  const { code, output } = await runCommand(
-    binaries.pg_ctl,
-    [
-      ...['start', '--wait', '--timeout', String(limitS), '--pgdata', cluster, '--log', logFile],
-      ...['--options', serverOptions.join(' ')],
-    ],
-    { user, cwd: path, limitMs: limitS * SECOND + PG_CTL_GRACE_MS },
-  )
-  if (code === 0) return undefined
-  const written = await readTail(logFile, logStart)
-  if (TRANSIENT_START.test(written)) return new Error(written)
-  throw await describe(directory, `did not start (pg_ctl ended with ${code})`, new Error(output.trim()))
-}
-
 /** Stops the server, but for one on another port: that was started by another process, after ours had ended. */
 async function stopOwnServer(directory: DataDirectory, port: number): Promise<void> {
   const running = await findPostmaster(directory)
   if (running && running.port === port) await stopServer(directory)
-}
-
-async function stopServer(directory: DataDirectory): Promise<void> {
-  const { binaries, cluster, path, user } = directory
-  const { output } = await runCommand(
-    binaries.pg_ctl,
-    ['stop', '--mode', 'fast', '--wait', '--timeout', String(STOP_LIMIT_S), '--pgdata', cluster],
-    { user, cwd: path, limitMs: STOP_LIMIT_S * SECOND + PG_CTL_GRACE_MS },
-  )
-  // pg_ctl fails as well where the server had ended before: that is what we want
-  if (await findPostmaster(directory)) {
-    throw await describe(directory, `did not stop within ${STOP_LIMIT_S} s`, new Error(output.trim()))
-  }
-}
-
-/** The server that postmaster.pid names, if it lives. */
-async function findPostmaster({ cluster }: DataDirectory): Promise<Postmaster | undefined> {
-  const pidFile = join(cluster, 'postmaster.pid')
-  const lines = await readFile(pidFile, 'utf8').then(
-    (text) => text.split('\n'),
-    (error) => {
-      if (hasCode(error, 'ENOENT')) return undefined
-      throw error
-    },
-  )
-  if (!lines) return undefined
-  const pid = Number(lines[0])
-  if (!pid) {
-    const { mtimeMs } = await stat(pidFile).catch(() => ({ mtimeMs: Date.now() }))
-    if (Date.now() - mtimeMs > EMPTY_PID_FILE_AGE_MS) await rm(pidFile, { force: true })
-    return undefined
-  }
-  if (!isAlive(pid)) return undefined
-  if (await isOtherProgram(pid)) {
-    // PostgreSQL looks only whether the pid exists, and would refuse to start beside it
-    await rm(pidFile, { force: true })
-    return undefined
-  }
-  return { pid, port: Number(lines[3]) }
-}
-
-/**
- * Whether the pid belongs to something else than a live server: in a container pids come again, and a killed
- * server stays a zombie where the first process does not collect its children. Known on Linux only.
- */
-async function isOtherProgram(pid: number): Promise<boolean> {
-  const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  const [, program, state] = /\((.*)\) (\S)/s.exec(status) ?? []
-  return state === 'Z' || (program !== undefined && program !== 'postgres')
 }
 
 /** The port of the last time, so that addresses stay the same, or another where that one is taken. */
@@ -275,38 +175,4 @@ async function tryListen(port: number): Promise<number | undefined> {
       server.close(() => resolve(typeof address === 'object' ? address?.port : undefined))
     })
   })
-}
-
-/** pg_ctl hands its options to a shell. */
-function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`
-}
-
-async function describe({ path, logFile }: DataDirectory, what: string, cause: Error): Promise<Error> {
-  const tail = await readTail(logFile, 0)
-  return new Error(
-    `The embedded PostgreSQL in ${path} ${what}: ${cause.message}\nThe end of ${logFile}:\n${tail || '(empty)'}`,
-    { cause },
-  )
-}
-
-/** The last lines of a file that were written after byte `from`. */
-async function readTail(file: string, from: number): Promise<string> {
-  const size = await sizeBytes(file)
-  const start = Math.max(from, size - LOG_TAIL_BYTES)
-  if (start >= size) return ''
-  await using handle = await open(file)
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - start), 0, size - start, start)
-  return buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n')
-}
-
-async function putAsideLargeLog(logFile: string): Promise<void> {
-  if ((await sizeBytes(logFile)) > LOG_SIZE_MAX_BYTES) await rename(logFile, `${logFile}.1`)
-}
-
-async function sizeBytes(file: string): Promise<number> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => 0,
-  )
 }
