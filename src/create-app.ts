@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import type { App, SettledCall } from './app.ts'
 import { GroupCommit } from './database/group-commit.ts'
+import { LOSE_IDLE_TRANSACTIONS } from './database/lose-idle-transactions.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
@@ -11,7 +12,6 @@ import {
   CONNECT_TIMEOUT_MS,
   CREATE_BATCH_MAX,
   CREATE_ORDERS_WAITING_MAX,
-  IDLE_TRANSACTION_MAX_MS,
   INTAKE_COMMIT_MAX_MS,
   INTAKE_WAIT_MAX_MS,
   JOBS_WAITING_MAX,
@@ -44,11 +44,6 @@ export type AppOptions = {
  * reservations took 13 ms on 10,000 orders and 100 ms on 200,000.
  */
 const PLAN_BY_INDEX = '-c enable_seqscan=off'
-/**
- * A process that is frozen in the middle of a transaction would keep its locks for as long: nobody could reserve what it
- * has locked. It finds its transaction gone when it wakes up.
- */
-const LOSE_IDLE_TRANSACTIONS = `-c idle_in_transaction_session_timeout=${IDLE_TRANSACTION_MAX_MS}`
 /** A peer that vanished without a word is noticed. */
 const KEEP_ALIVE_DELAY_MS = 10_000
 

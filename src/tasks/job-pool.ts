@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'graphile-worker'
 import pg from 'pg'
-import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MAX_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
+import { LOSE_IDLE_TRANSACTIONS } from '../database/lose-idle-transactions.ts'
+import { CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import type { TaskContext } from './define-task.ts'
 import { createTaskList } from './task-list.ts'
@@ -20,7 +21,6 @@ const POOL_SIZE = 5
  * their index: 3 ms instead of 7 with 20,000 jobs waiting.
  */
 const FETCH_BY_INDEX = '-c enable_sort=off'
-const LOSE_IDLE_TRANSACTIONS = `-c idle_in_transaction_session_timeout=${IDLE_TRANSACTION_MAX_MS}`
 /** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
 /** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
