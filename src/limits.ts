@@ -82,6 +82,15 @@ export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
  * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300.
  */
 export const CALLS_UNDER_WAY_MAX = 300
+/**
+ * What a call may take while others are refused: what it takes with a hundred or two under way, and not what it takes in
+ * a queue of the full limit.
+ */
+export const CALL_DURATION_AT_OVERLOAD_MS = 20
+/** So many are let in however slow they are: fewer would not be sooner done, where it is the commit that is slow. */
+export const CALLS_UNDER_WAY_AT_OVERLOAD_MIN = 100
+/** Some ten commits: what is counted in less says little. An overload is over when nothing was refused for as long. */
+export const OVERLOAD_WINDOW_MS = 100
 /** A commit that takes longer hangs: a lock that is held, a disk that stalls. In good order it takes 5 to 20 ms. */
 export const INTAKE_COMMIT_MAX_MS = 1 * SECOND
 /**
