@@ -71,10 +71,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const findOrder = new GroupCommit<string, Order | undefined>((ids) => findInOrder(pool, ids), {
     batchSizeMax: READ_BATCH_MAX,
     waitingMax: READS_WAITING_MAX,
+    onBatch: (run) => metrics.onBatch('findOrder', run),
   })
   const feed = new OrderFeed({ databaseUrl, findOrder, logger })
   const calls = new CallsUnderWay(() => app.onRefusal('calls'))
-  const metrics = createMetrics({ pool, feed, calls, logger })
+  const metrics = createMetrics({ pool, feed, calls, groups: () => app.groups, logger })
   const log = logEvents(logger)
   const logRefusal = logRefusals(logger)
   const app: App = {
@@ -107,12 +108,14 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
         waitMaxMs: INTAKE_WAIT_MAX_MS,
         commitMaxMs: INTAKE_COMMIT_MAX_MS,
         onRefusal: () => app.onRefusal('intake'),
+        onBatch: (run) => metrics.onBatch('createOrder', run),
       }),
       reserveInventory: new GroupCommit<string, undefined>(
         voids((ids) => reserveInventory(app, ids)),
         {
           batchSizeMax: RESERVE_BATCH_MAX,
           waitingMax: JOBS_WAITING_MAX,
+          onBatch: (run) => metrics.onBatch('reserveInventory', run),
         },
       ),
       settleSupplierOutcome: new GroupCommit<SettledCall, undefined>(
@@ -120,6 +123,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
         {
           batchSizeMax: RESERVE_BATCH_MAX,
           waitingMax: JOBS_WAITING_MAX,
+          onBatch: (run) => metrics.onBatch('settleSupplierOutcome', run),
         },
       ),
     },

@@ -15,7 +15,12 @@ export type GroupCommitLimits = {
   commitMaxMs?: number
   /** Hears of every item that is refused. */
   onRefusal?: () => void
+  /** Hears of each batch, once it is over. */
+  onBatch?: (run: BatchRun) => void
 }
+
+/** A batch whose commit is over. An item that is tried again by itself is a batch of one. */
+export type BatchRun = { size: number; outcome: 'committed' | 'failed'; durationMs: number }
 
 /** The share of the latest commit in what one is taken to last: some five commits tell. */
 const LATEST_COMMIT_WEIGHT = 0.2
@@ -67,6 +72,11 @@ export class GroupCommit<Item, Result> {
     })
   }
 
+  /** Items that wait for their commit, without those of one under way. */
+  get waitingCount(): number {
+    return this.#waiting.length
+  }
+
   /** Resolves when nothing waits and nothing is under way. */
   async settled(): Promise<void> {
     await this.#running
@@ -102,17 +112,21 @@ export class GroupCommit<Item, Result> {
   }
 
   async #settle(batch: Waiting<Item, Result>[]): Promise<void> {
-    this.#commitStartedAtMs = performance.now()
-    const results = await this.#commit(batch.map(({ item }) => item)).finally(() => this.#endCommit())
-    batch.forEach(({ resolve }, index) => {
-      resolve(results[index] as Result)
-    })
-  }
-
-  #endCommit(): void {
-    const elapsedMs = performance.now() - this.#commitStartedAtMs!
-    this.#commitMs += LATEST_COMMIT_WEIGHT * (elapsedMs - this.#commitMs)
-    this.#commitStartedAtMs = undefined
+    const startedAtMs = performance.now()
+    this.#commitStartedAtMs = startedAtMs
+    let outcome: BatchRun['outcome'] = 'failed'
+    try {
+      const results = await this.#commit(batch.map(({ item }) => item))
+      outcome = 'committed'
+      batch.forEach(({ resolve }, index) => {
+        resolve(results[index] as Result)
+      })
+    } finally {
+      const durationMs = performance.now() - startedAtMs
+      this.#commitMs += LATEST_COMMIT_WEIGHT * (durationMs - this.#commitMs)
+      this.#commitStartedAtMs = undefined
+      this.#limits.onBatch?.({ size: batch.length, outcome, durationMs })
+    }
   }
 }
 

@@ -1,9 +1,11 @@
 import type pg from 'pg'
 import { Registry } from 'prom-client'
 import type { App } from '../app.ts'
+import type { BatchRun } from '../database/group-commit.ts'
 import type { OrderFeed } from '../feed/order-feed.ts'
 import type { CallsUnderWay } from '../http/calls-under-way.ts'
 import type { Logger } from './logger.ts'
+import { measureBatches } from './measure-batches.ts'
 import { measureCalls } from './measure-calls.ts'
 import { measureDrift } from './measure-drift.ts'
 import { measureFeed } from './measure-feed.ts'
@@ -12,14 +14,21 @@ import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
 import { measureTransactions } from './measure-transactions.ts'
 
-/** Where figures are kept, and what has to hear of events, transactions, jobs and refusals to keep them. */
-export type Metrics = { registry: Registry } & Pick<
-  App,
-  'onEvents' | 'onTransaction' | 'onJobRun' | 'onRefusal'
->
+/** Where figures are kept, and what has to hear of events, transactions, jobs, refusals and batches to keep them. */
+export type Metrics = {
+  registry: Registry
+  onBatch: (group: keyof App['groups'], run: BatchRun) => void
+} & Pick<App, 'onEvents' | 'onTransaction' | 'onJobRun' | 'onRefusal'>
 
 /** What figures are read from. */
-export type MetricsSources = { pool: pg.Pool; feed: OrderFeed; calls: CallsUnderWay; logger: Logger }
+export type MetricsSources = {
+  pool: pg.Pool
+  feed: OrderFeed
+  calls: CallsUnderWay
+  /** Asked when figures are read: they come after the metrics. */
+  groups: () => App['groups']
+  logger: Logger
+}
 
 /**
  * Sets up the metrics of one application: one file a subject. Each takes the registry and, where it counts what passes,
@@ -27,7 +36,7 @@ export type MetricsSources = { pool: pg.Pool; feed: OrderFeed; calls: CallsUnder
  *
  * No label holds a SKU, an order, a caller or any other value that is not one of a few.
  */
-export function createMetrics({ pool, feed, calls, logger }: MetricsSources): Metrics {
+export function createMetrics({ pool, feed, calls, groups, logger }: MetricsSources): Metrics {
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
@@ -38,5 +47,6 @@ export function createMetrics({ pool, feed, calls, logger }: MetricsSources): Me
     onTransaction: measureTransactions(registry),
     onJobRun: measureJobs(registry),
     onRefusal: measureCalls(registry, calls),
+    onBatch: measureBatches(registry, groups),
   }
 }

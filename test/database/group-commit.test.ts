@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { GroupCommit } from '../../src/database/group-commit.ts'
+import { type BatchRun, GroupCommit } from '../../src/database/group-commit.ts'
 import { QueueFullError } from '../../src/database/queue-full-error.ts'
 
 const limits = { batchSizeMax: 3, waitingMax: 5 }
@@ -135,6 +135,38 @@ describe('a group commit', () => {
     const results = await Promise.allSettled([1, 2, 3].map((item) => group.submit(item)))
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(batches).toEqual([[1, 2, 3], [1], [2], [3]])
+  })
+
+  test('tells of each batch, those that failed and those of one too, and how many wait meanwhile', async () => {
+    const runs: BatchRun[] = []
+    const { commit, letGo } = heldCommit()
+    const group: GroupCommit<number, number> = new GroupCommit(
+      async (items: number[]) => {
+        const results = await commit(items)
+        if (items.includes(3)) throw refusal('23514')
+        return results
+      },
+      { ...limits, onBatch: (run) => runs.push(run) },
+    )
+    const first = group.submit(1)
+    await new Promise(setImmediate)
+    const others = Promise.allSettled([2, 3].map((item) => group.submit(item)))
+    expect(group.waitingCount).toBe(2)
+    expect(runs).toEqual([])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await letGo()
+    expect(await first).toBe(10)
+    for (let times = 0; times < 3; times++) await letGo()
+    await others
+    expect(group.waitingCount).toBe(0)
+    expect(runs.map(({ size, outcome }) => [size, outcome])).toEqual([
+      [1, 'committed'],
+      [2, 'failed'],
+      [1, 'committed'],
+      [1, 'failed'],
+    ])
+    expect(runs[0]!.durationMs).toBeGreaterThan(15)
+    for (const { durationMs } of runs.slice(1)) expect(durationMs).toBeLessThan(15)
   })
 
   test('tries nothing twice that may have been committed: a lost connection fails the whole batch', async () => {
