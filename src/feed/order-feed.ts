@@ -9,6 +9,7 @@ import type { Logger } from '../observability/logger.ts'
 import { decodeNotices, ORDER_CHANNEL, type OrderNotice } from '../sql/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
+import { createWatchTally, type WatchTally, type WatchTransport } from './watch-tally.ts'
 
 /** A database that restarts takes about this long at the least. */
 const REREAD_DELAY_MS = 500
@@ -25,6 +26,11 @@ export type OrderFeedOptions = {
  * commit; those of others it hears by NOTIFY, and reads once for all its watchers.
  */
 export class OrderFeed {
+  /** What became of the views that went to clients. */
+  readonly tallies: Readonly<Record<WatchTransport, WatchTally>> = {
+    sse: createWatchTally(),
+    websocket: createWatchTally(),
+  }
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
   readonly #listener: ChannelListener
   readonly #findOrder: GroupCommit<string, Order | undefined>
@@ -79,9 +85,15 @@ export class OrderFeed {
    * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, newest version last.
    * Ends once the order is FAILED, and with an error once the caller's token expires.
    *
+   * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
    * @throws {CallError} NOT_FOUND when there is no such order for the caller, UNAVAILABLE once views have been ended
    */
-  async watch(caller: Caller, orderId: string, afterVersion: number): Promise<OrderWatcher> {
+  async watch(
+    caller: Caller,
+    orderId: string,
+    afterVersion: number,
+    transport?: WatchTransport,
+  ): Promise<OrderWatcher> {
     if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(
       orderId,
@@ -91,6 +103,7 @@ export class OrderFeed {
         forgetExpiry()
         this.#remove(watcher)
       },
+      transport ? this.tallies[transport] : createWatchTally(),
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
     // first listen, then read: a change between the two is heard, and its version tells which is newer

@@ -1,5 +1,6 @@
 import type { Order } from '../domain/order.ts'
 import { endsWatching } from '../domain/order-status.ts'
+import { dropReasonOf, type WatchTally } from './watch-tally.ts'
 
 /**
  * What one watcher of an order has yet to see: the newest state alone, so that a slow client costs one order of memory.
@@ -12,6 +13,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   readonly #afterVersion: number
   readonly #authorise: (order: Order) => void
   readonly #onClose: (watcher: OrderWatcher) => void
+  readonly #tally: WatchTally
   #version = 0
   #newest: Order | undefined
   #failure: Error | undefined
@@ -21,17 +23,21 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   /**
    * @param afterVersion the version that the client has seen, 0 for none
    * @param authorise asked at each delivery: what it throws ends the view in its place
+   * @param tally counts what becomes of the view
    */
   constructor(
     orderId: string,
     afterVersion: number,
     authorise: (order: Order) => void,
     onClose: (watcher: OrderWatcher) => void,
+    tally: WatchTally,
   ) {
     this.orderId = orderId
     this.#afterVersion = afterVersion
     this.#authorise = authorise
     this.#onClose = onClose
+    this.#tally = tally
+    tally.open++
   }
 
   /** The newest version that it was offered, whether or not it was to see it. */
@@ -43,7 +49,10 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   offer(order: Order): void {
     if (this.#isEnding || order.version <= this.#version) return
     this.#version = order.version
-    if (order.version > this.#afterVersion) this.#newest = order
+    if (order.version > this.#afterVersion) {
+      if (this.#newest) this.#tally.coalesced++
+      this.#newest = order
+    }
     // also where the client claims to have seen more than there is: it would wait for ever
     if (endsWatching(order.status)) this.#end()
     this.#flush()
@@ -61,6 +70,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   fail(error: Error): void {
     if (this.#isEnding) return
     this.#failure = error
+    this.#tally.dropped[dropReasonOf(error)]++
     this.#end()
     this.#flush()
   }
@@ -80,6 +90,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   #end(): void {
     if (this.#isEnding) return
     this.#isEnding = true
+    this.#tally.open--
     this.#onClose(this)
   }
 
@@ -93,11 +104,14 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
       try {
         this.#authorise(value)
       } catch (refusal) {
+        // once a view, whichever error comes first
+        if (!this.#failure) this.#tally.dropped[dropReasonOf(refusal)]++
         this.#failure = undefined
         this.#end()
         pull.reject(refusal)
         return
       }
+      this.#tally.deliveries++
       pull.resolve({ done: false, value })
     } else if (this.#failure) {
       const error = this.#failure

@@ -49,6 +49,7 @@ export function graphqlRoutes(
       await server(request.raw, reply.raw, {
         left: left.signal,
         address: request.ip,
+        transport: 'sse',
         ...(!isStranger && { caller: request.caller }),
       })
     })

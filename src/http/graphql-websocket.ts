@@ -96,6 +96,7 @@ export function serveGraphqlWebSocket(
       const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
         request,
         address: request.socket.remoteAddress,
+        transport: 'websocket',
         params,
         caller,
       })

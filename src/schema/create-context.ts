@@ -2,6 +2,7 @@ import type { App } from '../app.ts'
 import { GroupCommit } from '../database/group-commit.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { InventoryMovement } from '../domain/stock.ts'
+import type { WatchTransport } from '../feed/watch-tally.ts'
 import { PAGE_BATCH_MAX, PAGES_WAITING_MAX } from '../limits.ts'
 import { listMovementPages, type MovementPage } from '../use-cases/list-movement-pages.ts'
 
@@ -14,18 +15,28 @@ export type GraphQLContext = {
   address: string | undefined
   /** Tells when the caller of a stream has hung up; a WebSocket ends its streams itself. */
   left: AbortSignal | undefined
+  /** What carries its stream, where it asks for one. */
+  transport: WatchTransport | undefined
   /** Reads the pages of ledgers that one operation asks for together. */
   movementPages: GroupCommit<MovementPage, InventoryMovement[]>
 }
 
 /** What a transport says of a call beside who makes it. */
-export type CallOrigin = { left?: AbortSignal | undefined; address?: string | undefined }
+export type CallOrigin = {
+  left?: AbortSignal | undefined
+  address?: string | undefined
+  transport?: WatchTransport | undefined
+}
 
 /** The context of one operation. */
-export function createContext(app: App, caller: Caller, { left, address }: CallOrigin): GraphQLContext {
+export function createContext(
+  app: App,
+  caller: Caller,
+  { left, address, transport }: CallOrigin,
+): GraphQLContext {
   const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
     (pages) => listMovementPages(app, caller, pages),
     { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
   )
-  return { app, caller, address, left, movementPages }
+  return { app, caller, address, left, transport, movementPages }
 }

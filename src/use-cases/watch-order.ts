@@ -3,12 +3,14 @@ import type { App } from '../app.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import type { OrderWatcher } from '../feed/order-watcher.ts'
+import type { WatchTransport } from '../feed/watch-tally.ts'
 
 /**
  * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, ending with FAILED
  * or with the caller's token.
  *
  * @param afterVersion the version that the caller has seen, 0 for none
+ * @param transport what carries the view to a client; undefined for one that stays in this process
  * @throws {CallError} NOT_FOUND when there is no such order for the caller to see
  */
 export async function watchOrder(
@@ -16,7 +18,8 @@ export async function watchOrder(
   caller: Caller,
   orderId: string,
   afterVersion: number,
+  transport?: WatchTransport,
 ): Promise<OrderWatcher> {
   if (!isUuid(orderId)) throw new CallError('NOT_FOUND', 'There is no order with this id')
-  return app.feed.watch(caller, orderId.toLowerCase(), afterVersion)
+  return app.feed.watch(caller, orderId.toLowerCase(), afterVersion, transport)
 }

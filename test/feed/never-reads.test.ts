@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
+import { WATCH_TRANSPORTS } from '../../src/feed/watch-tally.ts'
 import { notifyWatchers } from '../../src/sql/notify-watchers.ts'
 import { findFreePort } from '../support/free-port.ts'
 import { execute, subscribeBySse } from '../support/graphql.ts'
@@ -101,9 +102,14 @@ async function watchByWebSocket(): Promise<() => void> {
   return () => socket.terminate()
 }
 
-async function countWatchers(): Promise<number> {
+const countWatchers = () => sumOf('holdfast_order_watchers')
+
+/** The sum of a metric of the server over its labels. */
+async function sumOf(metric: string): Promise<number> {
   const metrics = await (await fetch(`${server.url}/metrics`)).text()
-  return Number(/^holdfast_order_watchers (\d+)$/m.exec(metrics)![1])
+  const samples = metrics.split('\n').filter((line) => line.startsWith(`${metric}{`))
+  expect(samples).toHaveLength(WATCH_TRANSPORTS.length)
+  return samples.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
 async function readMemory(): Promise<{ rss: number; heapUsed: number }> {
@@ -139,6 +145,7 @@ test.each([
     )
     await reader.next()
     await eventually(async () => (await countWatchers()) === ORDERS + 1)
+    const coalescedBefore = await sumOf('holdfast_watch_coalesced_total')
     const before = await readMemory()
     const newest = await changeOrders()
     const after = await readMemory()
@@ -149,6 +156,8 @@ test.each([
     )
     expect(heapGrowth).toBeLessThan(HEAP_GROWTH_MAX_BYTES)
     expect(rssGrowth).toBeLessThan(RSS_GROWTH_MAX_BYTES)
+    // what was skipped for it was counted
+    expect((await sumOf('holdfast_watch_coalesced_total')) - coalescedBefore).toBeGreaterThan(0)
 
     // one that reads was told meanwhile
     let seen = 1

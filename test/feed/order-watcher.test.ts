@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { noSuchOrder, tokenExpired } from '../../src/domain/authorisation.ts'
+import { CallError } from '../../src/domain/errors.ts'
 import type { Order } from '../../src/domain/order.ts'
 import type { OrderStatus } from '../../src/domain/order-status.ts'
 import { OrderWatcher } from '../../src/feed/order-watcher.ts'
+import { createWatchTally } from '../../src/feed/watch-tally.ts'
 
 function orderAt(version: number, status: OrderStatus = 'PENDING'): Order {
   return {
@@ -24,8 +27,9 @@ function orderAt(version: number, status: OrderStatus = 'PENDING'): Order {
 
 function watch(afterVersion = 0, authorise: (order: Order) => void = () => {}) {
   const closed: OrderWatcher[] = []
-  const watcher = new OrderWatcher(orderAt(1).id, afterVersion, authorise, (one) => closed.push(one))
-  return { watcher, closed }
+  const tally = createWatchTally()
+  const watcher = new OrderWatcher(orderAt(1).id, afterVersion, authorise, (one) => closed.push(one), tally)
+  return { watcher, closed, tally }
 }
 
 const done = { done: true, value: undefined }
@@ -173,6 +177,50 @@ describe('fails', () => {
     watcher.fail(error)
     await watcher.return()
     expect(await watcher.next()).toEqual(done)
+  })
+})
+
+describe('counts', () => {
+  it('what is handed out, and what a newer state replaced before', async () => {
+    const { watcher, tally } = watch()
+    for (const version of [1, 2, 3]) watcher.offer(orderAt(version))
+    await watcher.next()
+    const next = watcher.next()
+    watcher.offer(orderAt(4))
+    // one that comes late is nothing that was missed
+    watcher.offer(orderAt(2))
+    await next
+    expect(tally).toMatchObject({ open: 1, deliveries: 2, coalesced: 2 })
+    await watcher.return()
+    await watcher.return()
+    expect(tally).toMatchObject({ open: 0, deliveries: 2, coalesced: 2 })
+  })
+
+  it.each([
+    ['token-expired', tokenExpired()],
+    ['not-visible', noSuchOrder('x')],
+    ['going-away', new CallError('UNAVAILABLE', 'going away')],
+  ] as const)('a view that is dropped once, as %s', async (reason, error) => {
+    for (const isRefusedToo of [false, true]) {
+      const { watcher, tally } = watch(0, () => {
+        if (isRefusedToo) throw error
+      })
+      watcher.offer(orderAt(1))
+      if (!isRefusedToo) await watcher.next()
+      watcher.fail(error)
+      await expect(watcher.next()).rejects.toBe(error)
+      watcher.fail(error)
+      expect(tally).toMatchObject({ open: 0, dropped: { ...createWatchTally().dropped, [reason]: 1 } })
+    }
+  })
+
+  it('a view that is refused its last state as dropped', async () => {
+    const { watcher, tally } = watch(0, () => {
+      throw tokenExpired()
+    })
+    watcher.offer(orderAt(2, 'FAILED'))
+    await expect(watcher.next()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+    expect(tally).toMatchObject({ open: 0, deliveries: 0, dropped: { 'token-expired': 1 } })
   })
 })
 

@@ -97,14 +97,14 @@ describe('the metrics', () => {
     await seed(test_.app).item({ sku: 'A', available: 2 })
     const { id } = await seed(test_.app).order({ sku: 'A' })
     const client = await test_.app.pool.connect()
-    const watcher = await test_.app.feed.watch(LOCAL_OPERATOR, id, 0)
+    const watcher = await test_.app.feed.watch(LOCAL_OPERATOR, id, 0, 'sse')
     const before = await read(test_)
     expect(before.get('holdfast_database_pool_connections{state="busy"}')).toBeGreaterThanOrEqual(1)
     expect(before.get('holdfast_database_pool_waiting')).toBe(0)
-    expect(before.get('holdfast_order_watchers')).toBe(1)
+    expect(before.get('holdfast_order_watchers{transport="sse"}')).toBe(1)
     client.release()
     await watcher.return()
-    expect((await read(test_)).get('holdfast_order_watchers')).toBe(0)
+    expect((await read(test_)).get('holdfast_order_watchers{transport="sse"}')).toBe(0)
   })
 
   test('are those of one application, of several in a process', async () => {
