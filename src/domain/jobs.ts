@@ -10,6 +10,13 @@ export type Job =
       delayMs?: number
     }
 
+/** Every task, by its identifier. */
+export const JOB_TASKS = [
+  'reserve-inventory',
+  'request-supplier',
+  'check-supplier-status',
+] as const satisfies readonly Job['task'][]
+
 /** A run of a job that is over: done, or it threw and will be tried again, or it threw for the last time. */
 export type JobRun = { task: string; outcome: 'done' | 'failed' | 'given-up'; durationMs: number }
 

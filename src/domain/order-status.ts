@@ -9,7 +9,7 @@
  *
  * A new state is a row here, its event, and that event's listener (`order-listeners.ts`).
  */
-const TRANSITIONS = [
+export const TRANSITIONS = [
   { from: null, to: 'PENDING', event: 'OrderCreated', reasons: [] },
   { from: 'PENDING', to: 'RESERVED', event: 'OrderReserved', reasons: [] },
   { from: 'PENDING', to: 'AWAITING_RESTOCK', event: 'OrderAwaitingRestock', reasons: [] },

@@ -1,8 +1,8 @@
 import { Histogram, type Registry } from 'prom-client'
-import type { JobRun } from '../domain/jobs.ts'
+import { JOB_TASKS, type JobRun } from '../domain/jobs.ts'
+import { WORK_BUCKETS_S } from './buckets.ts'
 
-/** From a job that found nothing to do to a supplier that used up its time. */
-const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const OUTCOMES = ['done', 'failed', 'given-up'] satisfies JobRun['outcome'][]
 
 /** Times runs of jobs: how many there were, and how many failed, is in its count. */
 export function measureJobs(registry: Registry): (run: JobRun) => void {
@@ -10,8 +10,10 @@ export function measureJobs(registry: Registry): (run: JobRun) => void {
     name: 'holdfast_job_duration_seconds',
     help: 'Runs of jobs: done, failed (will be tried again) or given-up (it failed for the last time)',
     labelNames: ['task', 'outcome'],
-    buckets: BUCKETS_S,
+    buckets: WORK_BUCKETS_S,
     registers: [registry],
   })
+  // a rate of failures is to be 0 before the first, and not unknown
+  for (const task of JOB_TASKS) for (const outcome of OUTCOMES) duration.zero({ task, outcome })
   return ({ task, outcome, durationMs }) => duration.observe({ task, outcome }, durationMs / 1_000)
 }

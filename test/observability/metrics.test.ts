@@ -1,6 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { JOB_TASKS } from '../../src/domain/jobs.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
+import { createTaskList } from '../../src/tasks/task-list.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   createTestApp,
@@ -10,6 +13,7 @@ import {
   startTestWorker,
   type TestApp,
 } from '../support/harness.ts'
+import { readNonZero, readSamples } from '../support/metrics.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const supplier = playSupplier()
@@ -22,19 +26,6 @@ beforeEach(async () => {
 })
 afterEach(() => test_.close())
 
-/** The value of each sample, by its name with its labels. */
-async function read({ app }: TestApp): Promise<Map<string, number>> {
-  const lines = (await app.metrics.metrics())
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(
-    lines.map((line) => {
-      const end = line.lastIndexOf(' ')
-      return [line.slice(0, end), Number(line.slice(end + 1))]
-    }),
-  )
-}
-
 async function jobsAreGone(): Promise<void> {
   await eventually(async () => {
     const { rowCount } = await test_.app.pool.query('select from graphile_worker._private_jobs')
@@ -43,20 +34,41 @@ async function jobsAreGone(): Promise<void> {
 }
 
 describe('the metrics', () => {
+  test('that alerts and shares are made of start at 0', async () => {
+    const samples = await readSamples(test_.app)
+    const zeros = [
+      'holdfast_order_transitions_total{from="",to="PENDING",reason=""}',
+      'holdfast_order_transitions_total{from="PENDING",to="RESERVED",reason=""}',
+      'holdfast_order_transitions_total{from="AWAITING_RESTOCK",to="FAILED",reason="SUPPLIER_UNREACHABLE"}',
+      'holdfast_order_transitions_total{from="FAILED",to="PENDING",reason=""}',
+      'holdfast_order_settling_seconds_count{to="RESERVED"}',
+      'holdfast_order_settling_seconds_count{to="FAILED"}',
+      ...JOB_TASKS.flatMap((task) => [
+        `holdfast_dead_letters_total{task="${task}"}`,
+        `holdfast_job_duration_seconds_count{task="${task}",outcome="failed"}`,
+        `holdfast_job_duration_seconds_count{task="${task}",outcome="given-up"}`,
+      ]),
+    ]
+    expect(zeros.map((name) => [name, samples.get(name)])).toEqual(zeros.map((name) => [name, 0]))
+    // nothing that cannot happen
+    const transitions = [...samples.keys()].filter((name) => name.startsWith('holdfast_order_transitions'))
+    expect(transitions).toHaveLength(11)
+    const tasks = createTaskList({ app: test_.app, supplier: undefined as never })
+    expect(Object.keys(tasks)).toEqual([...JOB_TASKS])
+  })
+
   test('count what becomes of orders and how long it takes them, by the way they went', async () => {
     await seed(test_.app).item({ sku: 'A', available: 2 })
     supplier.follow({ status: () => ({ status: 'fail' }) })
     const worker = await startTestWorker(test_)
     const orders = await Promise.all([1, 1, 5].map((qty) => seed(test_.app).order({ sku: 'A', qty })))
     await jobsAreGone()
-    const samples = await read(test_)
-    expect(
-      Object.fromEntries([...samples].filter(([name]) => name.startsWith('holdfast_order_transitions'))),
-    ).toEqual({
-      'holdfast_order_transitions_total{from="",to="PENDING",reason=""}': 3,
-      'holdfast_order_transitions_total{from="PENDING",to="RESERVED",reason=""}': 2,
-      'holdfast_order_transitions_total{from="PENDING",to="AWAITING_RESTOCK",reason=""}': 1,
-      'holdfast_order_transitions_total{from="AWAITING_RESTOCK",to="FAILED",reason="SUPPLIER_FAILED"}': 1,
+    const samples = await readSamples(test_.app)
+    expect(await readNonZero(test_.app, 'holdfast_order_transitions_total')).toEqual({
+      '{from="",to="PENDING",reason=""}': 3,
+      '{from="PENDING",to="RESERVED",reason=""}': 2,
+      '{from="PENDING",to="AWAITING_RESTOCK",reason=""}': 1,
+      '{from="AWAITING_RESTOCK",to="FAILED",reason="SUPPLIER_FAILED"}': 1,
     })
     expect(samples.get('holdfast_order_settling_seconds_count{to="RESERVED"}')).toBe(2)
     expect(samples.get('holdfast_order_settling_seconds_count{to="FAILED"}')).toBe(1)
@@ -80,10 +92,10 @@ describe('the metrics', () => {
     await pool.query('update graphile_worker._private_jobs set max_attempts = 2')
     const worker = await startTestWorker(test_)
     await jobsAreGone()
-    const samples = await read(test_)
+    const samples = await readSamples(test_.app)
     const job = (outcome: string) =>
       samples.get(`holdfast_job_duration_seconds_count{task="reserve-inventory",outcome="${outcome}"}`)
-    expect([job('done'), job('failed'), job('given-up')]).toEqual([undefined, 1, 1])
+    expect([job('done'), job('failed'), job('given-up')]).toEqual([0, 1, 1])
     expect(samples.get('holdfast_dead_letters_total{task="reserve-inventory"}')).toBe(1)
     const transaction = (name: string, outcome: string) =>
       samples.get(`holdfast_transaction_duration_seconds_count{transaction="${name}",outcome="${outcome}"}`)
@@ -98,13 +110,13 @@ describe('the metrics', () => {
     const { id } = await seed(test_.app).order({ sku: 'A' })
     const client = await test_.app.pool.connect()
     const watcher = await test_.app.feed.watch(LOCAL_OPERATOR, id, 0, 'sse')
-    const before = await read(test_)
+    const before = await readSamples(test_.app)
     expect(before.get('holdfast_database_pool_connections{state="busy"}')).toBeGreaterThanOrEqual(1)
     expect(before.get('holdfast_database_pool_waiting')).toBe(0)
     expect(before.get('holdfast_order_watchers{transport="sse"}')).toBe(1)
     client.release()
     await watcher.return()
-    expect((await read(test_)).get('holdfast_order_watchers{transport="sse"}')).toBe(0)
+    expect((await readSamples(test_.app)).get('holdfast_order_watchers{transport="sse"}')).toBe(0)
   })
 
   test('are those of one application, of several in a process', async () => {
@@ -112,14 +124,9 @@ describe('the metrics', () => {
     await seed(test_.app).item({ sku: 'A', available: 2 })
     const { id } = await seed(test_.app).order({ sku: 'A' })
     await reserveInventory(other.app, [id])
-    const names = (samples: Map<string, number>) =>
-      [...samples.keys()].filter((name) => name.startsWith('holdfast_order_transitions'))
-    expect(names(await read(test_))).toEqual([
-      'holdfast_order_transitions_total{from="",to="PENDING",reason=""}',
-    ])
-    expect(names(await read(other))).toEqual([
-      'holdfast_order_transitions_total{from="PENDING",to="RESERVED",reason=""}',
-    ])
+    const nonZero = (app: App) => readNonZero(app, 'holdfast_order_transitions_total')
+    expect(await nonZero(test_.app)).toEqual({ '{from="",to="PENDING",reason=""}': 1 })
+    expect(await nonZero(other.app)).toEqual({ '{from="PENDING",to="RESERVED",reason=""}': 1 })
     await other.close()
   })
 })
