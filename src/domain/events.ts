@@ -11,6 +11,8 @@ export type OrderEvent = {
   version: number
   at: Date
   order: Order
+  /** Of an order that waits for its supplier no longer: since when it did. */
+  awaitingSince?: Date | undefined
   /** What an order that was given up leaves for an operator. */
   deadLetter?: DeadLetter | undefined
 }

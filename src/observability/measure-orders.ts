@@ -27,6 +27,13 @@ export function measureOrders(registry: Registry): (events: readonly OrderEvent[
     buckets: SETTLING_BUCKETS_S,
     registers,
   })
+  const supplierSettling = new Histogram({
+    name: 'holdfast_supplier_settling_seconds',
+    help: 'From when an order began to wait for its supplier to its final state',
+    labelNames: ['to'],
+    buckets: SETTLING_BUCKETS_S,
+    registers,
+  })
   const deadLetters = new Counter({
     name: 'holdfast_dead_letters_total',
     help: 'Jobs that were given up and ended their order',
@@ -40,6 +47,7 @@ export function measureOrders(registry: Registry): (events: readonly OrderEvent[
       transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, 0)
     }
     if (isFinal(to)) settling.zero({ to })
+    if (isFinal(to) && from === 'AWAITING_RESTOCK') supplierSettling.zero({ to })
   }
   for (const task of JOB_TASKS) deadLetters.inc({ task }, 0)
 
@@ -57,12 +65,18 @@ export function measureOrders(registry: Registry): (events: readonly OrderEvent[
         first = event
         times = 1
       }
-      const { to, at, order, deadLetter } = event
-      if (isFinal(to)) settling.observe({ to }, (at.getTime() - order.createdAt.getTime()) / 1_000)
+      const { to, at, order, awaitingSince, deadLetter } = event
+      if (isFinal(to)) settling.observe({ to }, secondsBetween(order.createdAt, at))
+      if (awaitingSince) supplierSettling.observe({ to }, secondsBetween(awaitingSince, at))
       if (deadLetter) deadLetters.inc({ task: deadLetter.task })
     }
     if (first) count(first, times)
   }
+}
+
+/** Two processes may have written them, whose clocks differ: a sum that falls would be taken for a restart. */
+function secondsBetween(from: Date, to: Date): number {
+  return Math.max(0, to.getTime() - from.getTime()) / 1_000
 }
 
 function isSameWay(one: OrderEvent, other: OrderEvent): boolean {

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { App } from '../app.ts'
 import type { Tx } from '../database/transaction.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
+import type { OrderEvent } from '../domain/events.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import { LISTENERS } from '../domain/order-listeners.ts'
@@ -10,6 +11,7 @@ import { traceIdOf } from '../domain/trace.ts'
 import { moved } from '../domain/transition.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { insertDeadLetters } from '../sql/dead-letters.ts'
+import { findArrivals } from '../sql/find-arrivals.ts'
 import { moveOrders } from '../sql/move-orders.ts'
 import { notifyWatchers } from '../sql/notify-watchers.ts'
 
@@ -30,7 +32,7 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     after: moved(order, to, reason, at),
     event: eventOf(order.status, to, reason),
   }))
-  const events = moves.map(({ before, after, event }, index) => ({
+  const events: OrderEvent[] = moves.map(({ before, after, event }, index) => ({
     type: event,
     from: before.status,
     to: after.status,
@@ -46,8 +48,12 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
       : [],
   )
   // sent together: where the first finds that an order had moved, nothing of the others is committed
-  const [count] = await Promise.all([
+  const [count, awaitingSince] = await Promise.all([
     moveOrders(tx, moves, at),
+    findArrivals(
+      tx,
+      transitions.flatMap(({ order }) => (order.status === 'AWAITING_RESTOCK' ? [order] : [])),
+    ),
     addJobs(
       tx,
       events.flatMap(({ type, order }) => LISTENERS[type](order)),
@@ -60,5 +66,6 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     ),
   ])
   if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
+  for (const event of events) event.awaitingSince = awaitingSince.get(event.order.id)
   tx.events.push(...events)
 }

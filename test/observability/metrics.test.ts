@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { JOB_TASKS } from '../../src/domain/jobs.ts'
+import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
 import { createTaskList } from '../../src/tasks/task-list.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
@@ -78,6 +80,33 @@ describe('the metrics', () => {
     for (const { id } of orders) expect(text).not.toContain(id)
     expect(text).not.toContain('"A"')
     await worker.stop()
+  })
+
+  test('time what waits for its supplier from the first request to the last answer, in whichever process', async () => {
+    await seed(test_.app).item({ sku: 'A', available: 1 })
+    const other = await joinTestApp(test_)
+    const [short, reserved] = [
+      await seed(test_.app).order({ sku: 'A', qty: 2 }),
+      await seed(test_.app).order({ sku: 'A' }),
+    ]
+    await reserveInventory(test_.app, [short.id, reserved.id])
+    const settle = (step: number, outcome: SupplierOutcome) =>
+      other.app.groups.settleSupplierOutcome.submit({ orderId: short.id, step, outcome })
+    const delayMs = 100
+    await sleep(delayMs)
+    await settle(1, { kind: 'accepted', ref: 'r' })
+    await sleep(delayMs)
+    await settle(2, { kind: 'delayed' })
+    await sleep(delayMs)
+    await settle(3, { kind: 'ok' })
+    const waits = (app: App, figure: string) =>
+      readNonZero(app, `holdfast_supplier_settling_seconds_${figure}`)
+    expect(await waits(test_.app, 'count')).toEqual({})
+    expect(await waits(other.app, 'count')).toEqual({ '{to="RESERVED"}': 1 })
+    const { '{to="RESERVED"}': tookS } = await waits(other.app, 'sum')
+    expect(tookS).toBeGreaterThanOrEqual((3 * delayMs) / 1_000)
+    expect(tookS).toBeLessThan(30)
+    await other.close()
   })
 
   test('time jobs and transactions, also those that failed, and count dead letters', async () => {
