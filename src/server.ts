@@ -12,6 +12,7 @@ import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
+import { measureSupplier } from './observability/measure-supplier.ts'
 import { redact } from './observability/redact.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
@@ -75,7 +76,7 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
-    supplier = withCircuitBreaker(client)
+    supplier = measureSupplier(app.metrics, withCircuitBreaker(client))
     worker = new Worker(app, {
       databaseUrl,
       supplier,
