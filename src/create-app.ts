@@ -24,6 +24,7 @@ import {
 import { logEvents } from './observability/log-events.ts'
 import { logRefusals } from './observability/log-refusals.ts'
 import type { Logger } from './observability/logger.ts'
+import { measureRateLimit } from './observability/measure-rate-limit.ts'
 import { createMetrics } from './observability/metrics.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
@@ -83,7 +84,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     prisma,
     logger,
     supplierPolicy,
-    orderLimiter,
+    orderLimiter: measureRateLimit(metrics.registry, orderLimiter),
     feed,
     metrics: metrics.registry,
     onEvents: (events) => {

@@ -13,6 +13,8 @@ export type OrderLimiter = {
    * @throws {RateLimitedError} when this second's is used up
    */
   take(budget: string): Promise<void>
+  /** Where processes are to share the budgets: whether they do at this moment. Undefined where each has its own. */
+  isShared?: () => boolean
   close(): void
 }
 
@@ -54,6 +56,7 @@ export function createOrderLimiter({ ordersPerSecond, redisUrl, logger }: OrderL
       }
     },
     close: () => redis?.disconnect(),
+    ...(redis && { isShared: () => redis.status === 'ready' }),
   }
 }
 
