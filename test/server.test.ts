@@ -160,9 +160,18 @@ test('finishes an order with the API and the worker in two processes', async () 
     body: { checks: { worker: 'ok' } },
   })
   expect((await get(worker.url, `/api/orders/${id}`)).status).toBe(404)
+  await untilOrder(api.url, id, 'reserved')
   const metrics = await fetch(`${worker.url}/metrics`).then((response) => response.text())
   expect(metrics).toMatch(/^nodejs_eventloop_lag_seconds [\d.]+$/m)
-  await untilOrder(api.url, id, 'reserved')
+  expect(metrics).toContain('holdfast_supplier_circuit{state="closed"} 1\n')
+  for (const labels of [
+    '"reserve",outcome="accepted"',
+    '"status",outcome="delayed"',
+    '"status",outcome="ok"',
+  ]) {
+    expect(metrics).toContain(`holdfast_supplier_request_duration_seconds_count{operation=${labels}} 1\n`)
+  }
+  expect(metrics).toContain('holdfast_supplier_settling_seconds_count{to="RESERVED"} 1\n')
   expect(await Promise.all([api.end('SIGTERM'), worker.end('SIGTERM')])).toMatchObject([
     { code: 0 },
     { code: 0 },
