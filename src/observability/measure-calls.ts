@@ -20,5 +20,13 @@ export function measureCalls(registry: Registry, calls: CallsUnderWay): (by: Ref
       this.set(calls.count)
     },
   })
+  new Gauge({
+    name: 'holdfast_calls_under_way_limit',
+    help: 'Calls from which on others are refused; less while an overload lasts',
+    registers: [registry],
+    collect() {
+      this.set(calls.limit)
+    },
+  })
   return (by) => refused.inc({ by })
 }
