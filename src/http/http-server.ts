@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { App } from '../app.ts'
 import { type Authenticate, LOCAL_OPERATOR } from '../domain/caller.ts'
+import { CallError } from '../domain/errors.ts'
 import {
   BODY_SIZE_MAX_BYTES,
   CONNECTIONS_MAX,
@@ -74,11 +75,10 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     // what reaches a server that closes is answered, with `Connection: close`
     return503OnClosing: false,
   })
-  http.addHook('onRequest', async (request, reply) => {
+  // thrown: each API refuses in its own words
+  http.addHook('onRequest', async (request) => {
     if (isAuthenticated || isLoopbackHost(request.headers.host)) return
-    await reply
-      .status(403)
-      .send({ error: 'Without authentication, call by the name localhost or by 127.0.0.1' })
+    throw new CallError('FORBIDDEN', 'Without authentication, call by the name localhost or by 127.0.0.1')
   })
   // what has no handler of its own: Fastify's would show the error's message
   http.setErrorHandler(answerWithProblem)

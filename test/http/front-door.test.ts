@@ -181,6 +181,26 @@ describe('a WebSocket', () => {
   })
 })
 
+it('refuses other names than those of this machine, in the words of the API that was called', async () => {
+  const headers = { host: 'rebound.example' }
+  const graphql = await rawCall(`${server.url}/graphql?query=${QUERY}`, { headers })
+  expect(graphql.status).toBe(403)
+  expect(JSON.parse(graphql.text)).toEqual({
+    errors: [{ message: expect.stringContaining('localhost'), extensions: { code: 'FORBIDDEN' } }],
+  })
+  const rest = await rawCall(`${server.url}/api/order`, {
+    method: 'POST',
+    headers: { ...headers, ...POST_JSON },
+    body: ORDER,
+  })
+  expect(rest.headers['content-type']).toMatch(/^application\/problem\+json/)
+  expect(JSON.parse(rest.text)).toMatchObject({
+    status: 403,
+    detail: expect.stringContaining('localhost'),
+    code: 'FORBIDDEN',
+  })
+})
+
 /** Whatever answers it: routes, errors, Yoga, graphql-http, Fastify before it has a route, the door itself. */
 const ANSWERS = [
   [200, 'GET', `/graphql?query=${QUERY}`, {}, undefined],
