@@ -1,19 +1,26 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 
-/** Answers a GET whose `variables` or `extensions` are not JSON as the caller's own mistake: Yoga takes it for a bug. */
+/**
+ * Answers JSON that cannot be read as the caller's own mistake. Of a GET whose `variables` or `extensions` are none Yoga
+ * takes it for a bug, and of a body that is none it shows what the engine says, with a piece of the body.
+ */
 export function refuseBadJson(): Plugin {
   return {
-    onRequestParse({ request, requestParser, setRequestParser }) {
-      if (request.method !== 'GET' || !requestParser) return
+    onRequestParse({ requestParser, setRequestParser }) {
+      if (!requestParser) return
       setRequestParser(async (request) => {
         try {
           return await requestParser(request)
         } catch (error) {
-          if (!(error instanceof SyntaxError)) throw error
-          throw new GraphQLError('variables and extensions must be JSON', {
-            extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
-          })
+          if (error instanceof SyntaxError) {
+            throw new GraphQLError('variables and extensions must be JSON', {
+              extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
+            })
+          }
+          if (!(error instanceof GraphQLError)) throw error
+          const { originalError: _, ...extensions } = error.extensions
+          throw new GraphQLError(error.message, { extensions })
         }
       })
     },

@@ -87,6 +87,14 @@ it.each([
   expect(JSON.parse(text)).toEqual({ errors: [{ message: expect.stringMatching(/./) }] })
 })
 
+const EVENTS = { ...JSON_TYPE, accept: 'text/event-stream' }
+
+it('shows a client that asked for a stream nothing of how its body was read', async () => {
+  const { text } = await post('{"query":"{ __typename }" "secret"', EVENTS)
+  const [, data] = /^data: (.+)$/m.exec(text)!
+  expect(JSON.parse(data!)).toEqual(refusal('BAD_REQUEST'))
+})
+
 it.each([
   ['JSON', JSON_TYPE],
   ['JSON that asks for a stream', { ...JSON_TYPE, accept: 'text/event-stream' }],
@@ -261,6 +269,11 @@ describe('over WebSocket', () => {
     },
   )
 })
+
+/** A result that says that a call was refused. */
+function refusal(code: string) {
+  return { errors: [{ message: expect.stringMatching(/./), extensions: { code } }] }
+}
 
 /** As the application tells watchers that an order reached a version. */
 function notice(id: string, version: number): string {
