@@ -15,6 +15,7 @@ import { RETRY_AFTER_S } from '../limits.ts'
 import { challenge } from '../rest/authenticate-calls.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
+import { asksForStatus, isRefusal } from './response-type.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
 
 export type GraphQLRoutesOptions = {
@@ -62,9 +63,9 @@ export function graphqlRoutes(
       const { statusCode = 500 } = error
       const isOurs = statusCode >= 500
       if (isOurs) request.log.error({ err: error }, 'a GraphQL call failed')
-      return reply
-        .status(statusCode)
-        .send({ errors: [new GraphQLError(isOurs ? 'Unexpected error' : error.message)] })
+      const code = isOurs ? 'INTERNAL_SERVER_ERROR' : codeOf(statusCode)
+      const message = isOurs ? 'Unexpected error' : error.message
+      return reply.status(statusCode).send(refusal(message, code))
     })
 
     fastify.route({
@@ -80,10 +81,9 @@ export function graphqlRoutes(
           raw,
           context: caller,
         })
-        return reply
-          .status(init.status)
-          .headers(init.headers ?? {})
-          .send(answer ?? undefined)
+        reply.status(init.status).headers(init.headers ?? {})
+        // what graphql-http refuses by a status alone
+        return reply.send(answer ?? refusal(init.statusText, codeOf(init.status)))
       },
     })
   }
@@ -93,6 +93,8 @@ export function graphqlRoutes(
 function asksForPage({ method, headers: { accept } }: IncomingMessage): boolean {
   return method === 'GET' && accept !== undefined && accept.includes('text/html')
 }
+
+const BAD_REQUEST = 'BAD_REQUEST'
 
 const REFUSAL_STATUS: Partial<Record<CallErrorCode, number>> = {
   UNAUTHENTICATED: 401,
@@ -104,8 +106,24 @@ const REFUSAL_STATUS: Partial<Record<CallErrorCode, number>> = {
 function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply {
   if (code === 'UNAUTHENTICATED') challenge(reply)
   if (code === 'UNAVAILABLE') reply.header('retry-after', RETRY_AFTER_S)
-  const errors = [new GraphQLError(message, { extensions: { code } })]
-  return reply.status(REFUSAL_STATUS[code] ?? 500).send({ errors })
+  return reply.status(REFUSAL_STATUS[code] ?? 500).send(refusal(message, code))
+}
+
+/** Calls that are no request of GraphQL, by the status with which they are refused. */
+const REQUEST_CODES: Record<number, string> = {
+  405: 'METHOD_NOT_ALLOWED',
+  406: 'NOT_ACCEPTABLE',
+  // as Yoga has it
+  413: 'REQUEST_ENTITY_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+}
+
+function codeOf(status: number): string {
+  return REQUEST_CODES[status] ?? BAD_REQUEST
+}
+
+function refusal(message: string, code: string) {
+  return { errors: [new GraphQLError(message, { extensions: { code } })] }
 }
 
 /**
@@ -114,7 +132,7 @@ function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply
  */
 function isForYoga({ method, headers }: IncomingMessage): boolean {
   if (method !== 'POST') return true
-  const isJson = headers['content-type']?.startsWith('application/json') ?? false
+  const isJson = /^application\/json *(?:;|$)/.test(headers['content-type'] ?? '')
   return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
 }
 
@@ -155,20 +173,35 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
       }
     },
     onOperation: ({ raw }, _args, result) => {
-      const asksForStatus = /graphql-response\+json/.test(String(raw.headers.accept))
-      const type = { 'content-type': asksForStatus ? RESPONSE_TYPE : JSON_TYPE }
+      const asks = asksForStatus(raw.headers.accept)
+      const type = { 'content-type': asks ? RESPONSE_TYPE : JSON_TYPE }
       if (isUnavailableResult(result)) {
         const headers = { ...type, 'retry-after': RETRY_AFTER_S }
         return [JSON.stringify(result), { status: 503, statusText: 'Service Unavailable', headers }]
       }
-      // refused before it ran
-      if (asksForStatus && 'errors' in result && !('data' in result)) {
-        return [JSON.stringify(result), { status: 400, statusText: 'Bad Request', headers: type }]
+      if (asks && isRefusal(result)) {
+        const errors = result.errors!.map(withCode)
+        return [JSON.stringify({ errors }), { status: 400, statusText: 'Bad Request', headers: type }]
       }
       return undefined
     },
     execute: ({ rootValue, ...args }) =>
       (rootValue as Enveloped['execute'])({ ...args, rootValue: undefined }),
+    formatError: withCode,
+  })
+}
+
+/** An error as callers read it: with a code, and without what is for Yoga. */
+function withCode(error: Error): GraphQLError {
+  if (!(error instanceof GraphQLError)) return refusal(error.message, BAD_REQUEST).errors[0]!
+  const { message, nodes, source, positions, path } = error
+  const { http: _, ...extensions } = error.extensions
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    extensions: { code: BAD_REQUEST, ...extensions },
   })
 }
 

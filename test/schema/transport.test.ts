@@ -84,15 +84,37 @@ it.each([
 ])('refuses a body that %s', async (_name, body) => {
   const { status, text } = await post(body)
   expect(status).toBe(400)
-  expect(JSON.parse(text)).toEqual({ errors: [{ message: expect.stringMatching(/./) }] })
+  expect(JSON.parse(text)).toEqual(refusal('BAD_REQUEST'))
 })
 
 const EVENTS = { ...JSON_TYPE, accept: 'text/event-stream' }
+const RESPONSE = { ...JSON_TYPE, accept: 'application/graphql-response+json' }
 
 it('shows a client that asked for a stream nothing of how its body was read', async () => {
   const { text } = await post('{"query":"{ __typename }" "secret"', EVENTS)
   const [, data] = /^data: (.+)$/m.exec(text)!
   expect(JSON.parse(data!)).toEqual(refusal('BAD_REQUEST'))
+})
+
+it.each([
+  ['a subscription without a stream', `subscription { orderStatusChanged(id: "x") { id } }`, 'BAD_REQUEST'],
+  ['one of no operations', 'query A { __typename }', 'OPERATION_RESOLUTION_FAILURE'],
+])('says by a code alone what is wrong with %s', async (_name, query, code) => {
+  const body = JSON.stringify({ query, operationName: query.startsWith('query') ? 'B' : undefined })
+  const { status, text } = await post(body, RESPONSE)
+  expect({ status, result: JSON.parse(text) }).toEqual({ status: 400, result: refusal(code) })
+})
+
+it('refuses what nearly is JSON in words as well, whatever is asked for', async () => {
+  for (const type of ['application/jsonp', 'application/json; charset=utf-16', 'text/plain']) {
+    for (const accept of ['*/*', ...(type.includes(';') ? [] : ['text/event-stream'])]) {
+      const { status, text } = await post(JSON.stringify({ query: QUERY }), { 'content-type': type, accept })
+      expect({ status, result: JSON.parse(text) }).toEqual({
+        status: 415,
+        result: refusal('UNSUPPORTED_MEDIA_TYPE'),
+      })
+    }
+  }
 })
 
 it.each([
@@ -102,7 +124,9 @@ it.each([
   const body = (size: number) =>
     JSON.stringify({ query: '{ __typename }', extensions: { x: 'x'.repeat(size) } })
   expect((await post(body(99_000), headers)).status).toBe(200)
-  expect((await post(body(100_001), headers)).status).toBe(413)
+  const refused = await post(body(100_001), headers)
+  expect(refused.status).toBe(413)
+  expect(refused.text).toContain('"extensions":{"code":"REQUEST_ENTITY_TOO_LARGE"}')
   expect((await call({ method: 'POST', headers, body: chunked(body(100_001)), duplex: 'half' })).status).toBe(
     413,
   )
