@@ -22,6 +22,7 @@ import { maskError } from './mask-error.ts'
 import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
 import { readRequestId } from './request-id.ts'
+import { asksForStatus, isRefusal } from './response-type.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
 
 export const GRAPHQL_PATH = '/graphql'
@@ -34,13 +35,19 @@ type ServerContext = CallOrigin & { caller?: Caller | undefined }
 
 export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
-/** What Yoga answers itself is a 503 as well where nothing came of it. `http` is for Yoga: callers do not see it. */
-const answerUnavailable: Plugin = {
-  onExecutionResult: ({ result, setResult }) => {
+/**
+ * The status of what Yoga answers itself: 503 where nothing came of it for want of the database or of time and, for those
+ * who ask for a status that tells, 400 where it was refused before it ran. `http` is for Yoga: callers do not see it.
+ */
+const answerWithStatus: Plugin = {
+  onExecutionResult: ({ request, result, setResult }) => {
     if (!result || Array.isArray(result) || Symbol.asyncIterator in result) return
-    if (!isUnavailableResult(result)) return
-    const http = { status: 503, headers: { 'retry-after': RETRY_AFTER_S } }
-    setResult({ ...result, extensions: { ...result.extensions, http } })
+    const http = isUnavailableResult(result)
+      ? { status: 503, headers: { 'retry-after': RETRY_AFTER_S } }
+      : asksForStatus(request.headers.get('accept')) && isRefusal(result)
+        ? { status: 400 }
+        : undefined
+    if (http) setResult({ ...result, extensions: { ...result.extensions, http } })
   },
 }
 
@@ -97,7 +104,7 @@ export function createGraphQLServer(
       // within the limit on time: a call that was answered for its time counts until its work is done
       limitOperations(app.calls),
       limitExecutionTime(),
-      answerUnavailable,
+      answerWithStatus,
       explorer ? page.plugin : hideSchema(),
     ],
     maxRequestBodySize: BODY_SIZE_MAX_BYTES,

@@ -117,6 +117,15 @@ it('refuses what nearly is JSON in words as well, whatever is asked for', async 
   }
 })
 
+it('tells by the status that a query was refused before it ran, by GET as by POST, to who asks for it', async () => {
+  const query = '{ orders(first: -1) { pageInfo { hasNextPage } } }'
+  const body = JSON.stringify({ query })
+  expect((await post(body, RESPONSE)).status).toBe(400)
+  expect((await get(query, RESPONSE)).status).toBe(400)
+  expect((await post(body)).status).toBe(200)
+  expect((await get(query, { accept: 'application/json' })).status).toBe(200)
+})
+
 it.each([
   ['JSON', JSON_TYPE],
   ['JSON that asks for a stream', { ...JSON_TYPE, accept: 'text/event-stream' }],
