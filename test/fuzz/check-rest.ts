@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { type JsonSchema, type OpenApi, type Operation, resolve } from './openapi.ts'
+import type { Answer, Call } from './send.ts'
+
+const PROBLEM_TYPE = 'application/problem+json'
+/** What the service answers that has no operation for a call: no such path, no such method, not to be read at all. */
+const NO_OPERATION = [400, 401, 403, 404, 405, 413, 415]
+/** What Node itself does not read. */
+const UNREAD = [400, 431]
+
+export type RestVerdict = { faults: string[]; operationId: string | undefined }
+
+/** Holds answers against the OpenAPI document. */
+export class RestCheck {
+  readonly #document: OpenApi
+  readonly #schemas = new Map<JsonSchema, z.ZodType>()
+  readonly #problem: JsonSchema
+
+  constructor(document: OpenApi) {
+    this.#document = document
+    this.#problem = { $ref: '#/components/schemas/Problem' }
+  }
+
+  /** What is wrong with an answer to a call of REST. */
+  check(call: Call, answer: Answer): RestVerdict {
+    const { status, text } = answer
+    const operation = this.#find(call)
+    const operationId = operation?.operationId
+    if (status >= 500) return { faults: [`has the status ${status}`], operationId }
+    if (call.method === 'HEAD') return { faults: text === '' ? [] : ['has a body'], operationId }
+    if (!operation) return { faults: this.#checkRefusal(answer), operationId }
+    const response = operation.responses[status]
+    if (!response) return { faults: [`has the status ${status}, which is not described`], operationId }
+    const faults = Object.keys(response.headers ?? {}).flatMap((name) =>
+      answer.headers[name.toLowerCase()] === undefined ? [`has no ${name}`] : [],
+    )
+    const [type, media] = Object.entries(response.content ?? {})[0]!
+    return { faults: [...faults, ...this.#checkBody(type, media.schema, answer)], operationId }
+  }
+
+  #checkRefusal(answer: Answer): string[] {
+    if (!NO_OPERATION.includes(answer.status)) return [`has the status ${answer.status} and no operation`]
+    const faults = this.#checkBody(PROBLEM_TYPE, this.#problem, answer)
+    if (answer.status === 405 && !answer.headers.allow) faults.push('does not say what is allowed')
+    return faults
+  }
+
+  #checkBody(type: string, schema: JsonSchema, { status, headers, text }: Answer): string[] {
+    if (UNREAD.includes(status) && text === '' && headers.connection === 'close') return []
+    const faults: string[] = []
+    if (headers['content-type']?.replace('; charset=utf-8', '') !== type)
+      faults.push(`has the type ${headers['content-type']}`)
+    let body: unknown
+    try {
+      body = JSON.parse(text)
+    } catch {
+      return [...faults, 'is not JSON']
+    }
+    const { success, data, error } = this.#schemaOf(schema).safeParse(body)
+    if (!success) return [...faults, `is not as described: ${JSON.stringify(error.issues)}`]
+    if (type === PROBLEM_TYPE && data !== null && (data as { status: number }).status !== status)
+      faults.push('has another status in its body')
+    return faults
+  }
+
+  #schemaOf(schema: JsonSchema): z.ZodType {
+    const known = this.#schemas.get(schema)
+    if (known) return known
+    const made = z.fromJSONSchema(closed(resolve(this.#document, schema)))
+    this.#schemas.set(schema, made)
+    return made
+  }
+
+  /** The operation that a call is of. */
+  #find({ method, path }: Call): Operation | undefined {
+    const [pathname] = path.split('?')
+    for (const [template, methods] of Object.entries(this.#document.paths)) {
+      const pattern = new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]*')}$`)
+      if (pattern.test(pathname!)) return methods[method.toLowerCase()]
+    }
+    return undefined
+  }
+}
+
+/** The schema of what has nothing but what it describes: clients are to let more pass, a test is not. */
+function closed(schema: JsonSchema): z.core.JSONSchema.JSONSchema {
+  return JSON.parse(
+    JSON.stringify(schema, (_, value) =>
+      value?.type === 'object' ? { ...value, additionalProperties: false } : value,
+    ),
+  )
+}

@@ -1,0 +1,174 @@
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { LOCAL_OPERATOR, ROLES } from '../../src/domain/caller.ts'
+import { createAuthenticate } from '../../src/http/create-authenticate.ts'
+import { createLogger } from '../../src/observability/logger.ts'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import type { Worker } from '../../src/tasks/worker.ts'
+import { createOrder } from '../../src/use-cases/create-orders.ts'
+import { failOrders } from '../../src/use-cases/fail-orders.ts'
+import { execute } from '../support/graphql.ts'
+import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { authorizationOf, bySecret, SECRET } from '../support/tokens.ts'
+import { Sender } from './send.ts'
+import { SERVERS, type ServerName } from './surroundings.ts'
+import type { Corpus } from './values.ts'
+
+/** Nobody is answered with these. */
+const HIDDEN_KEY = 'hidden-idempotency-key'
+/** Customers are not answered with these: what is in the ledger, and what is another's. */
+const LEDGER_REASON = 'hidden reason in the ledger'
+const BOBS_REF = 'hidden-ref-of-bobs'
+
+const LETTERS = 12
+const DAY_MS = 24 * 3_600_000
+
+/** The service as it is fuzzed: three servers before one database, with a worker and the simulated supplier. */
+export type FuzzServer = {
+  senders: Readonly<Record<ServerName, Sender>>
+  corpus: Corpus
+  /** What this caller of that server must not be told. */
+  secretsFrom: (server: ServerName, caller: string) => readonly string[]
+  /** What the servers logged as unexpected since they were asked the last time. */
+  takeLogged: () => string[]
+  /** What does not hold in the database. */
+  findBreaches: () => Promise<unknown[]>
+  close: () => Promise<void>
+}
+
+export async function startFuzzServer(): Promise<FuzzServer> {
+  const testApp = await createTestApp()
+  const logged: string[] = []
+  const logger = pino({ level: 'error' }, { write: (line) => void logged.push(line) })
+  const watched = { ...testApp, app: { ...testApp.app, logger } }
+  const authenticate = createAuthenticate(bySecret, createLogger('silent'))
+  const listening = {
+    open: await listen(watched),
+    guarded: await listen(watched, { authenticate }),
+    hidden: await listen(watched, { authenticate, explorer: false }),
+  } satisfies Record<ServerName, { http: FastifyInstance; url: string }>
+  const ids = await fill(testApp)
+  const worker = await startTestWorker(testApp, { baseUrl: listening.open.url })
+  const corpus = { ...(await readCorpus(testApp, listening.open.url, ids)), ...(await callers()) }
+  const secrets = [SECRET, HIDDEN_KEY, testApp.databaseUrl, new URL(testApp.databaseUrl).pathname.slice(1)]
+  const { password } = new URL(testApp.databaseUrl)
+  if (password !== '') secrets.push(password)
+  return {
+    senders: mapServers((name) => new Sender(listening[name].url)),
+    corpus,
+    secretsFrom: (server, caller) =>
+      server !== 'open' && !['operator', 'service'].includes(caller)
+        ? [...secrets, LEDGER_REASON, BOBS_REF]
+        : secrets,
+    takeLogged: () => logged.splice(0),
+    findBreaches: () => findBreaches(testApp.app.pool),
+    close: () => closeAll(testApp, worker, Object.values(listening)),
+  }
+}
+
+async function closeAll(
+  testApp: TestApp,
+  worker: Worker,
+  listening: { http: FastifyInstance }[],
+): Promise<void> {
+  await worker.stop()
+  for (const { http } of listening) await http.close()
+  await testApp.close()
+}
+
+function mapServers<Value>(make: (name: ServerName) => Value): Record<ServerName, Value> {
+  return Object.fromEntries(SERVERS.map((name) => [name, make(name)])) as Record<ServerName, Value>
+}
+
+/** Every role, those who have no valid token, and how often each calls. */
+async function callers(): Promise<Corpus> {
+  const day = new Date(Date.now() + DAY_MS)
+  const authorizations: Record<string, string> = Object.fromEntries(
+    await Promise.all(ROLES.map(async (role) => [role, await authorizationOf('alice', role, day)] as const)),
+  )
+  const valid = authorizations.operator!
+  Object.assign(authorizations, {
+    'an expired token': await authorizationOf('alice', 'operator', new Date(0)),
+    'another role': await authorizationOf('alice', 'admin' as 'operator', day),
+    'another signature': `${valid.slice(0, -6)}AAAAAA`,
+    'no algorithm': `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.${valid.split('.')[1]}.`,
+    'no token': 'Bearer',
+    'another scheme': 'Basic YWxpY2U6czNjcmV0',
+    nonsense: 'Bearer a.b.c',
+    'a long token': `Bearer ${'x'.repeat(9_000)}`,
+  })
+  const refused = Object.keys(authorizations).filter((name) => !(ROLES as readonly string[]).includes(name))
+  const often = (name: string, times: number) => Array.from({ length: times }, () => name)
+  return {
+    caller: [
+      ...often('operator', 24),
+      ...often('service', 10),
+      ...often('customer', 14),
+      'nobody',
+      ...refused,
+    ],
+    ...Object.fromEntries(
+      Object.entries(authorizations).map(([name, value]) => [`authorization of ${name}`, [value]]),
+    ),
+  }
+}
+
+const SKUS = ['GIZMO', 'BOLT', 'NUT-OK', 'NUT-FAIL', 'NUT-LATE', 'NUT-REFUSED', 'NUT-DOWN', 'NUT-DELAYED']
+const UNFINISHED = "select 1 from orders where status in ('PENDING', 'AWAITING_RESTOCK')"
+
+/** Puts something into every table, before there is a worker. */
+async function fill({ app }: TestApp): Promise<string[]> {
+  for (const sku of SKUS) await seed(app).item({ sku, available: sku.startsWith('NUT') ? 0 : 2_000_000_000 })
+  await app.pool.query('update inventory_movements set reason = $1', [LEDGER_REASON])
+  const lost = await Promise.all(Array.from({ length: LETTERS }, () => seed(app).order({ sku: 'BOLT' })))
+  const letter = { task: 'reserve-inventory' as const, error: 'it ran out of luck', attempts: 8 }
+  const failures = lost.map(({ id }) => ({
+    orderId: id,
+    deadLetter: { ...letter, payload: { orderId: id } },
+  }))
+  await failOrders(app, failures)
+  const keyed = { sku: 'BOLT', qty: 1, idempotencyKey: HIDDEN_KEY, customerId: null }
+  await createOrder(app, LOCAL_OPERATOR, keyed)
+  const ids: string[] = []
+  for (const customerId of ['alice', 'bob', null]) {
+    for (const sku of SKUS) ids.push((await seed(app).order({ sku, qty: 2, customerId })).id)
+  }
+  return ids
+}
+
+/** The names by which what there is can be asked for. */
+async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise<Corpus> {
+  await eventually(async () => (await app.pool.query(UNFINISHED)).rows.length === 0)
+  await app.pool.query("update orders set supplier_ref = $1 where customer_id = 'bob'", [BOBS_REF])
+  const lists = `{ orders { edges { cursor } } inventoryItems { edges { cursor } }
+    movements(sku: "GIZMO") { edges { cursor node { id } } } deadLetters { edges { cursor node { id } } } }`
+  const { data } = await execute({ url }, lists)
+  const edges = Object.values(data as Record<string, { edges: { cursor: string }[] }>).map(
+    ({ edges }) => edges,
+  )
+  const cursors = edges.flatMap((list) => [list[0], list[1], list.at(-1)].map((edge) => edge!.cursor))
+  const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
+  const { next_cursor: cursor } = (await ofLedger.json()) as { next_cursor: string }
+  return {
+    sku: [...SKUS, 'GIZMO', 'BOLT', 'UNKNOWN', 'gizmo'],
+    id: [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()],
+    ids: data.deadLetters.edges.map(({ node }: { node: { id: string } }) => node.id),
+    after: cursors,
+    before: cursors,
+    cursor: [...Array.from({ length: 12 }, () => cursor), ...cursors],
+    first: [1, 2, 5, 0, 20, 100, 101, -1],
+    last: [1, 2, 5, 0, 20, 100, 101, -1],
+    limit: [1, 2, 100, 20],
+    afterVersion: [0, 1, 2, 3, -1],
+    qty: [1, 2, 3, 1_000_000, 1_000_001, 0],
+    delta: [1, -1, 100, -1_000, 2_147_483_647, -2_147_483_648, 0],
+    available: [0, 1, 1_000, 2_000_000_000, 2_000_000_001, -1],
+    expectedAvailable: [0, 1, 2_000_000_000],
+    name: ['Gizmo', 'Schraube M4 × 20'],
+    reason: ['counted', 'broken'],
+    idempotencyKey: ['key-1', 'key-2', 'key-3'],
+    'idempotency-key': ['key-1', 'key-2', 'key-3'],
+    customerId: ['alice', 'bob'],
+    customer_id: ['alice', 'bob'],
+  }
+}
