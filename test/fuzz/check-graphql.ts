@@ -77,7 +77,7 @@ function readEvents(text: string, isCut: boolean, faults: string[]): unknown[] {
 }
 
 /** What a call asks for: from what is sent, and not from what its generator meant. */
-export function readAsked({ method, path, body = '' }: Call): Asked {
+function readAsked({ method, path, body = '' }: Call): Asked {
   if (method === 'GET') {
     const search = new URL(path, 'http://host').searchParams
     const { query, variables, operationName } = Object.fromEntries(search)

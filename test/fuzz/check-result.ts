@@ -125,7 +125,8 @@ function checkData(
     return ['has data for a document that cannot be parsed']
   }
   if (validate(schema, document).length > 0) return ['has data for a document that is not valid']
-  const operation = getOperationAST(document, asked.operationName)
+  // an empty name in an address is none
+  const operation = getOperationAST(document, asked.operationName || undefined)
   if (!operation) return ['has data for an operation that there is not']
   const variables = getVariableValues(
     schema,
