@@ -84,6 +84,18 @@ describe('a line of the log', () => {
   })
 })
 
+describe('a long line', () => {
+  it.each(['a.', 'a-b', 'a://', 'a://b:', 'eyJ-', 'eyJ.', 'Bearer ', '"secret":"', '\\'])(
+    'of %j over and over is searched in no time',
+    (part) => {
+      const line = part.repeat(128_000 / part.length)
+      const startedAtMs = performance.now()
+      redact(line)
+      expect(performance.now() - startedAtMs).toBeLessThan(1_000)
+    },
+  )
+})
+
 describe('a line in a terminal', () => {
   const show = prettyFactory({ colorize: false, ignore: 'pid,hostname' })
   const pretty = (fields: object) =>
