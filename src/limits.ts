@@ -41,6 +41,8 @@ export const TOKENS_MAX = 4_000
 export const ALIASES_MAX = 100
 /** No query of ours has one; a client's fragments may have an `@include` each. */
 export const DIRECTIVES_MAX = 50
+/** Lists and objects in each other, of values and of types; no argument of ours has more than one. */
+export const NESTING_MAX = 10
 /** From a page of orders to the events of the order behind a movement of its item is 10. */
 export const QUERY_DEPTH_MAX = 12
 /** Fields, with those of fragments wherever these are used. Fifty aliased orders that ask for everything come to 400. */

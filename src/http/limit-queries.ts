@@ -16,6 +16,7 @@ import { CallError } from '../domain/errors.ts'
 import {
   ALIASES_MAX,
   DIRECTIVES_MAX,
+  NESTING_MAX,
   QUERY_BREADTH_MAX,
   QUERY_COST_MAX,
   QUERY_DEPTH_MAX,
@@ -47,7 +48,8 @@ export function limitQueries(): Plugin {
 /** @throws {GraphQLError} for a document with a mistake of syntax or too much of something */
 function parseWithinLimits(source: string | Source, options?: ParseOptions): DocumentNode {
   const document = parseTokens(source, options)
-  const { fields, aliases, introspectionAliases, directives } = count(document)
+  const { fields, aliases, introspectionAliases, directives, nesting } = count(document)
+  if (nesting > NESTING_MAX) throw tooCostly('nesting', NESTING_MAX, nesting)
   if (aliases > ALIASES_MAX) throw tooCostly('aliases', ALIASES_MAX, aliases)
   if (introspectionAliases > 0) throw tooCostly('aliases in an introspection', 0, introspectionAliases)
   if (directives > DIRECTIVES_MAX) throw tooCostly('directives', DIRECTIVES_MAX, directives)
@@ -63,17 +65,30 @@ function parseTokens(source: string | Source, options?: ParseOptions): DocumentN
     if (error instanceof GraphQLError && error.message.includes('tokens. Parsing aborted')) {
       throw tooCostly('tokens', TOKENS_MAX, `more than ${TOKENS_MAX}`)
     }
+    // a parser calls itself for each bracket, and some thousand of them are more than a stack holds
+    if (error instanceof RangeError) throw tooCostly('nesting', NESTING_MAX, 'far more')
     throw error
   }
 }
 
 /**
- * Counts what is in the text of a document; a fragment counts as a field wherever it is used. Below `__schema` and `__type` an alias is something else: the schema's own fields
- * carry no cost, and lists in lists under a few names each would come to millions of values.
+ * Counts what is in the text of a document; a fragment counts as a field wherever it is used. Below `__schema` and
+ * `__type` an alias is something else: the schema's own fields carry no cost, and lists in lists under a few names each
+ * would come to millions of values. Nesting is that of values and of lists in types.
  */
 function count(document: DocumentNode) {
-  const counts = { fields: 0, aliases: 0, introspectionAliases: 0, directives: 0 }
+  const counts = { fields: 0, aliases: 0, introspectionAliases: 0, directives: 0, nesting: 0 }
   let introspections = 0
+  let level = 0
+  const nested = {
+    enter() {
+      level++
+      counts.nesting = Math.max(counts.nesting, level)
+    },
+    leave() {
+      level--
+    },
+  }
   visit(document, {
     Field: {
       enter({ name, alias }) {
@@ -103,6 +118,9 @@ function count(document: DocumentNode) {
     Directive() {
       counts.directives++
     },
+    ListValue: nested,
+    ObjectValue: nested,
+    ListType: nested,
   })
   return counts
 }

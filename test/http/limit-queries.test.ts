@@ -107,6 +107,27 @@ const hostile: [name: string, query: string, variables: object | undefined, code
     ],
     ['20,000 tokens', inItem(times(20_000, () => 'sku')), undefined, COSTLY, /tokens: more than 4000/],
     [
+      'a list in 1,990 lists',
+      `{ order(id: ${'['.repeat(1_990)}${']'.repeat(1_990)}) { id } }`,
+      undefined,
+      COSTLY,
+      /nesting: (1990|far more), and at most 10/,
+    ],
+    [
+      'objects in each other',
+      `{ orders(filter: ${'{ sku: '.repeat(11)}""${' }'.repeat(11)}) { edges { node { id } } } }`,
+      undefined,
+      COSTLY,
+      /nesting: 11, /,
+    ],
+    [
+      'a type of lists of lists',
+      `query ($id: ${'['.repeat(1_900)}ID${']'.repeat(1_900)}) { order(id: $id) { id } }`,
+      undefined,
+      COSTLY,
+      /nesting: (1900|far more), /,
+    ],
+    [
       '700 fields',
       `query { inventoryItem(sku: "BOLT") { ${times(70, () => 'movements { edges { node { ...M } } }')} } } fragment M on InventoryMovement { id sku type delta reason actor createdAt }`,
       undefined,
