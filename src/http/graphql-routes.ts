@@ -17,6 +17,7 @@ import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { asksForStatus, isRefusal } from './response-type.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
+import { withoutStatus } from './without-status.ts'
 
 export type GraphQLRoutesOptions = {
   authenticate: Authenticate
@@ -159,7 +160,8 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
       try {
         document = parse(query)
       } catch (error) {
-        return [error as GraphQLError]
+        if (error instanceof GraphQLError) return [error]
+        throw error
       }
       const errors = validate(schema, document)
       if (errors.length > 0) return errors
@@ -185,6 +187,7 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
       }
       return undefined
     },
+    formatError: (error) => (error instanceof GraphQLError ? withoutStatus(error) : error),
     execute: ({ rootValue, ...args }) =>
       (rootValue as Enveloped['execute'])({ ...args, rootValue: undefined }),
     formatError: withCode,

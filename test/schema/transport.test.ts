@@ -2,7 +2,15 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
-import { codesOf, connectByWebSocket, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
+import {
+  codesOf,
+  connectByWebSocket,
+  execute,
+  serveTestApp,
+  subscribeBySse,
+  subscribeByWebSocket,
+  type TestServer,
+} from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 
 const QUERY = '{ inventoryItem(sku: "BOLT") { available } }'
@@ -189,6 +197,21 @@ it.each([
   expect(JSON.parse(text)).toEqual({ errors: [expect.objectContaining({ message: expect.any(String) })] })
   expect(await available()).toBeGreaterThan(0)
 })
+
+it.each(['{ orders(', '{ nope }', 'mutation { nope }'])(
+  'says of the mistake in %j what it is, and nothing of its own workings',
+  async (query) => {
+    const answers = [
+      JSON.parse((await post(JSON.stringify({ query }))).text),
+      await subscribeByWebSocket(server, query).next(),
+      await subscribeBySse(server, query).next(),
+    ]
+    for (const { errors } of answers) {
+      expect(errors).toHaveLength(1)
+      expect(errors[0].extensions).toEqual({ code: expect.any(String) })
+    }
+  },
+)
 
 describe('GraphiQL', () => {
   it('is served to a browser, with tabs to try', async () => {
