@@ -7,12 +7,13 @@ import type { Logger } from '../observability/logger.ts'
 /** Counts the orders of each caller in windows of one second. */
 export type OrderLimiter = {
   /**
-   * Takes one order out of what a caller may place.
+   * Takes the orders of a call out of what a caller may place: all, or none of them is to be placed.
    *
    * @param budget whose: calls under one name share one budget
+   * @param orders how many, 1 unless it is said
    * @throws {RateLimitedError} when this second's is used up
    */
-  take(budget: string): Promise<void>
+  take(budget: string, orders?: number): Promise<void>
   /** Where processes are to share the budgets: whether they do at this moment. Undefined where each has its own. */
   isShared?: () => boolean
   close(): void
@@ -47,12 +48,12 @@ export function createOrderLimiter({ ordersPerSecond, redisUrl, logger }: OrderL
       })
     : local
   return {
-    async take(budget) {
+    async take(budget, orders = 1) {
       try {
-        await limiter.consume(budget)
+        await limiter.consume(budget, orders)
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
-        throw new RateLimitedError(ordersPerSecond, Math.ceil(error.msBeforeNext / 1_000))
+        throw new RateLimitedError(ordersPerSecond, Math.ceil(error.msBeforeNext / 1_000), orders)
       }
     },
     close: () => redis?.disconnect(),

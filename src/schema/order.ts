@@ -7,6 +7,7 @@ import type { Prisma } from '../generated/prisma/client.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
 import { watchOrder } from '../use-cases/watch-order.ts'
 import { builder } from './builder.ts'
+import { countOrders } from './count-orders.ts'
 import { assertCursor, byKey, pageCost, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
@@ -127,14 +128,17 @@ builder.mutationField('createOrder', (t) =>
     description:
       'Takes an order at once. Stock is reserved in the background: watch it with orderStatusChanged.',
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
-    resolve: (_root, { input }, { app, caller, address }) =>
-      createOrder(app, caller, {
+    resolve: (_root, { input }, context, info) => {
+      const { app, caller, address } = context
+      return createOrder(app, caller, {
         sku: input.sku,
         qty: input.qty,
         idempotencyKey: input.idempotencyKey ?? null,
         customerId: input.customerId ?? null,
         budget: budgetOf(caller, address),
-      }),
+        ordersInCall: countOrders(context, info),
+      })
+    },
   }),
 )
 

@@ -12,7 +12,8 @@ import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
 /**
  * `customerId` is whom the caller orders for, null for nobody in particular; a customer's order is its own. `budget` is
- * what the rate limit counts it against, where that is not the caller's own.
+ * what the rate limit counts it against, where that is not the caller's own. `ordersInCall` is as how many it counts, where
+ * that is not one: the first order of a call counts for all of them, so that none is placed where not all may be.
  */
 export type CreateOrderRequest = {
   sku: string
@@ -20,6 +21,7 @@ export type CreateOrderRequest = {
   idempotencyKey: string | null
   customerId: string | null
   budget?: string
+  ordersInCall?: number
 }
 
 /** What was asked for, and the id of who asked: an idempotency key is one caller's own. */
@@ -45,9 +47,9 @@ export async function createOrder(
   caller: Caller,
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
+  const { idempotencyKey: key, customerId, budget = caller.id, ordersInCall = 1 } = asked
   // here and not in a transport: whatever way an order comes in, it counts
-  if (app.orderLimiter) await app.orderLimiter.take(asked.budget ?? caller.id)
-  const { idempotencyKey: key, customerId } = asked
+  if (app.orderLimiter && ordersInCall > 0) await app.orderLimiter.take(budget, ordersInCall)
   const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
   if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
     throw new CallError(

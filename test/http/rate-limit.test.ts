@@ -17,6 +17,8 @@ afterEach(() => server.close())
 
 const order = (key?: string) =>
   `createOrder(input: { sku: "BOLT", qty: 1${key ? `, idempotencyKey: "${key}"` : ''} }) { order { id } }`
+const aliased = (count: number) =>
+  Array.from({ length: count }, (_, index) => `o${index}: ${order()}`).join(' ')
 const postGraphql = (key?: string) => execute(server, `mutation { ${order(key)} }`)
 const postRest = (key?: string) =>
   fetch(`${server.url}/api/order`, {
@@ -80,11 +82,40 @@ describe('the rate limit on orders', () => {
     expect(reads.every(({ errors }) => errors === undefined)).toBe(true)
   })
 
-  test('counts each alias: of fifty orders in one request, the first five are placed', async () => {
-    const orders = Array.from({ length: 50 }, (_, index) => `o${index}: ${order()}`)
-    const { errors } = await execute(server, `mutation { ${orders.join(' ')} }`)
-    expect(errors).toMatchObject([{ path: ['o5'], extensions: { code: 'RATE_LIMITED' } }])
+  test('counts each alias: of fifty orders in one request none is placed', async () => {
+    const { errors } = await execute(server, `mutation { ${aliased(50)} }`)
+    expect(errors).toMatchObject([
+      {
+        message: 'You may place 5 orders a second. Send fewer in one call than 50',
+        path: ['o0'],
+        extensions: { code: 'RATE_LIMITED', retryAfter: 1 },
+      },
+    ])
+    expect(await countOrders()).toBe(0)
+  })
+
+  test('places all orders of a request, or none', async () => {
+    const outcomes = await Promise.all(
+      [3, 3, 3, 3].map((count) => execute(server, `mutation { ${aliased(count)} }`).then(codesOf)),
+    )
+    expect(await countOrders()).toBe(3 * outcomes.filter(([code]) => code === undefined).length)
+    expect(outcomes).toContainEqual(['RATE_LIMITED'])
+  })
+
+  test('counts the orders that a request places, wherever they stand in it', async () => {
+    const { errors } = await execute(
+      server,
+      `mutation ($yes: Boolean = true, $no: Boolean = false) {
+        ...Two ...Two ... @include(if: $yes) { c: ${order()} }
+        c: ${order()} d: ${order()} ${order()}
+        e: ${order().replace(') {', ') @include(if: $no) {')} f: ${order().replace(') {', ') @skip(if: $yes) {')}
+        ...Two @skip(if: true) ... @include(if: false) { g: ${order()} }
+      }
+      fragment Two on Mutation { a: ${order()} b: ${order()} }`,
+    )
+    expect(errors).toBeUndefined()
     expect(await countOrders()).toBe(LIMIT)
+    expect(codesOf(await postGraphql())).toEqual(['RATE_LIMITED'])
   })
 
   test('uses up no idempotency key', async () => {

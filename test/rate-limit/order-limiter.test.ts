@@ -45,6 +45,14 @@ describe('in memory', () => {
     expect(await place('alice', 20, orders)).toBe(5)
   })
 
+  test('lets all orders of a call through, or none', async () => {
+    const orders = limiter({})
+    await orders.take('alice', 5)
+    await expect(orders.take('bob', 6)).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterS: 1 })
+    await orders.take('carol', 3)
+    await expect(orders.take('carol', 3)).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterS: 1 })
+  })
+
   test('counts each caller apart', async () => {
     const orders = limiter({})
     expect(await place('alice', 20, orders)).toBe(5)
