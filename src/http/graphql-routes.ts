@@ -50,7 +50,7 @@ export function graphqlRoutes(
       reply.raw.once('close', () => left.abort())
       await server(request.raw, reply.raw, {
         left: left.signal,
-        address: request.ip,
+        address: request.raw.socket.remoteAddress,
         transport: 'sse',
         ...(!isStranger && { caller: request.caller }),
       })

@@ -35,11 +35,11 @@ export function measureRateLimit(
   }
   return {
     ...limiter,
-    take: async (budget) => {
+    take: async (budget, orders = 1) => {
       try {
-        await limiter.take(budget)
+        await limiter.take(budget, orders)
       } catch (error) {
-        if (error instanceof RateLimitedError) refusals.inc({ store: isShared?.() ? 'redis' : 'memory' })
+        if (error instanceof RateLimitedError) refusals.inc({ store: isShared?.() ? 'redis' : 'memory' }, orders)
         throw error
       }
     },

@@ -162,7 +162,7 @@ async function takeOrder(
       ...body,
       customerId,
       idempotencyKey,
-      budget: budgetOf(request.caller, request.ip),
+      budget: budgetOf(request.caller, request.socket.remoteAddress),
     })
     if (order) return order
     throw refusal(userErrors[0], CULPRITS[userErrors[0].field?.at(-1) ?? ''] ?? {})
