@@ -45,6 +45,8 @@ export function graphqlRoutes(
       const isStranger = explorer && asksForPage(request.raw)
       if (!isStranger) request.caller = await authenticate(request.headers.authorization)
       if (!isForYoga(request.raw)) return
+      // one that left meanwhile would never be heard to leave
+      if (reply.raw.destroyed) return void reply.hijack()
       reply.hijack()
       const left = new AbortController()
       reply.raw.once('close', () => left.abort())
