@@ -64,7 +64,7 @@ export const REDIS_TIMEOUT_MS = 200
 /** How soon a Redis that was away is tried again: budgets are apart for no longer than that. */
 export const REDIS_RETRY_DELAY_MS = 0.5 * SECOND
 
-// WebSockets
+// WebSockets and streams
 
 /** A client sends its init with the first packet. One that does not holds a connection for nothing. */
 export const WEBSOCKET_INIT_TIMEOUT_MS = 3 * SECOND
@@ -72,6 +72,8 @@ export const WEBSOCKET_INIT_TIMEOUT_MS = 3 * SECOND
 export const WEBSOCKET_PING_INTERVAL_MS = 12 * SECOND
 /** A hundredth of what is watched on one process, so that no caller alone can fill it; some 2.5 MB. */
 export const WEBSOCKETS_PER_CALLER_MAX = 100
+/** Streams of server-sent events: one order each, where a WebSocket watches many. A twentieth of all connections. */
+export const STREAMS_PER_CALLER_MAX = 1_000
 /** Operations of one WebSocket, most of them orders that are watched. Beyond it the connection is closed. */
 export const WEBSOCKET_OPERATIONS_MAX = 1_000
 /** What a WebSocket client may leave unread and still ask for more: some hundred of the largest pages. */

@@ -1,3 +1,6 @@
+import { type Caller, LOCAL_OPERATOR } from '../domain/caller.ts'
+import { isLoopbackAddress } from './is-loopback-host.ts'
+
 /** How much of something each caller holds, with a bound for each. */
 export class CountByKey {
   readonly #counts = new Map<string, number>()
@@ -7,8 +10,12 @@ export class CountByKey {
     this.#max = max
   }
 
-  /** @returns what gives it back, or undefined where the caller holds as much as it may */
-  take(key: string): (() => void) | undefined {
+  /**
+   * @param key undefined for a caller that is not counted
+   * @returns what gives it back, or undefined where the caller holds as much as it may
+   */
+  take(key: string | undefined): (() => void) | undefined {
+    if (key === undefined) return () => {}
     const count = this.#counts.get(key) ?? 0
     if (count >= this.#max) return undefined
     this.#counts.set(key, count + 1)
@@ -21,4 +28,13 @@ export class CountByKey {
     if (count === 0) this.#counts.delete(key)
     else this.#counts.set(key, count)
   }
+}
+
+/**
+ * By what connections are counted: their caller or, without authentication, their address. Whoever is on this machine is
+ * the operator then, and not counted.
+ */
+export function connectionKeyOf(caller: Caller, address = ''): string | undefined {
+  if (caller !== LOCAL_OPERATOR) return caller.id
+  return isLoopbackAddress(address) ? undefined : address
 }

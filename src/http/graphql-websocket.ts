@@ -4,7 +4,7 @@ import { type DocumentNode, GraphQLError } from 'graphql'
 import { CloseCode, type Context, handleProtocols, makeServer } from 'graphql-ws'
 import { WebSocketServer } from 'ws'
 import { callAt } from '../call-at.ts'
-import { type Authenticate, LOCAL_OPERATOR } from '../domain/caller.ts'
+import type { Authenticate } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import {
   BODY_SIZE_MAX_BYTES,
@@ -19,10 +19,10 @@ import {
 import type { Logger } from '../observability/logger.ts'
 import { attachWebSocket, type Connection } from './attach-websocket.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
-import { CountByKey } from './count-by-key.ts'
+import { CountByKey, connectionKeyOf } from './count-by-key.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isForeignPage } from './is-foreign-page.ts'
-import { isLoopbackAddress, isLoopbackHost } from './is-loopback-host.ts'
+import { isLoopbackHost } from './is-loopback-host.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { readRequestId, takeRequestId } from './request-id.ts'
 import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
@@ -149,8 +149,7 @@ async function letIn(
   }
   // one that left meanwhile would never give anything back
   if (socket.readyState !== socket.OPEN) return false
-  const key = keyOf(extra)
-  const giveBack = key === undefined ? () => {} : connections.take(key)
+  const giveBack = connections.take(connectionKeyOf(extra.caller, request.socket.remoteAddress))
   if (!giveBack) {
     socket.close(TRY_AGAIN_LATER, 'Too many connections')
     return false
@@ -159,16 +158,6 @@ async function letIn(
   const expire = () => socket.close(CloseCode.Forbidden, 'Forbidden')
   socket.once('close', callAt(extra.caller.expiresAt, expire))
   return true
-}
-
-/**
- * By what connections are counted: their caller or, without authentication, their address. Whoever is on this machine is
- * the operator then, and not counted.
- */
-function keyOf({ caller, request: { socket } }: Connection): string | undefined {
-  if (caller && caller !== LOCAL_OPERATOR) return caller.id
-  const { remoteAddress = '' } = socket
-  return isLoopbackAddress(remoteAddress) ? undefined : remoteAddress
 }
 
 /** Whether a client has too much under way, the operation in question among it, or does not read what it asked for. */

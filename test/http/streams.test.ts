@@ -1,9 +1,42 @@
-import { get } from 'node:http'
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import type { Caller } from '../../src/domain/caller.ts'
-import { serveTestApp } from '../support/graphql.ts'
+import { createAuthenticate } from '../../src/http/create-authenticate.ts'
+import { STREAMS_PER_CALLER_MAX } from '../../src/limits.ts'
+import { createLogger } from '../../src/observability/logger.ts'
+import { codesOf, execute, serveTestApp } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { authorizationOf, bySecret } from '../support/tokens.ts'
+
+it(`one stream more than ${STREAMS_PER_CALLER_MAX} of a caller is refused, and others have theirs`, async () => {
+  const server = await serveTestApp({ authenticate: createAuthenticate(bySecret, createLogger('silent')) })
+  onTestFinished(() => server.close())
+  await seed(server.app).item({ sku: 'BOLT', available: 10 })
+  const { id } = await seed(server.app).order({ sku: 'BOLT', customerId: 'alice' })
+  const query = encodeURIComponent(`subscription { orderStatusChanged(id: "${id}") { version } }`)
+  const alice = await authorizationOf('alice', 'customer')
+  const open = async (authorization: string): Promise<IncomingMessage> => {
+    const headers = { authorization, accept: 'text/event-stream' }
+    const [answer] = await once(get(`${server.url}/graphql?query=${query}`, { headers }), 'response')
+    onTestFinished(() => answer.destroy())
+    return answer.on('error', () => {})
+  }
+
+  const streams = await Promise.all(Array.from({ length: STREAMS_PER_CALLER_MAX }, () => open(alice)))
+  expect(new Set(streams.map(({ statusCode }) => statusCode))).toEqual(new Set([200]))
+  const refused = await open(alice)
+  expect(refused.statusCode).toBe(429)
+  const [body] = await refused.toArray()
+  expect(codesOf(JSON.parse(String(body)))).toEqual(['RATE_LIMITED'])
+  expect((await open(await authorizationOf('shop', 'service'))).statusCode).toBe(200)
+  const asked = await execute({ ...server, authorization: alice }, '{ __typename }')
+  expect(asked.data).toEqual({ __typename: 'Query' })
+
+  streams[0]!.destroy()
+  await expect.poll(async () => (await open(alice)).statusCode).toBe(200)
+})
 
 it('a stream whose caller leaves while it is looked at who that is never begins', async () => {
   const asked = Promise.withResolvers<void>()
