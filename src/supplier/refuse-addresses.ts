@@ -30,8 +30,11 @@ const PRIVATE: readonly Range[] = [
   ['198.18.0.0', 15],
   ['::1', 128],
   ['fc00::', 7],
-  // by NAT64 and 6to4 anything may be meant
+  ['fec0::', 10],
+  // by NAT64 and 6to4, and by IPv6 with an IPv4 address at its end, anything may be meant
+  ['::', 96],
   ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
   ['2002::', 16],
 ]
 
