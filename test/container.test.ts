@@ -67,5 +67,6 @@ describe('what compose starts', () => {
   it('shows the database to Holdfast alone', () => {
     expect(service('database')).not.toContain('ports:')
     expect(service('holdfast')).toMatch(/condition: service_healthy/)
+    expect(service('database')).toContain('"pg_isready", "--host", "127.0.0.1"')
   })
 })
