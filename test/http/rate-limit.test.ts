@@ -47,6 +47,24 @@ describe('the rate limit on orders', () => {
     ])
   })
 
+  test.each(['application/json', 'application/graphql-response+json'])(
+    'is no refusal of the call: %s with 200',
+    async (accept) => {
+      await useUp()
+      const response = await fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept },
+        body: JSON.stringify({ query: `mutation { ${order()} }` }),
+      })
+      expect(response.status).toBe(200)
+      expect(response.headers.get('content-type')).toContain(accept)
+      expect(await response.json()).toMatchObject({
+        data: null,
+        errors: [{ extensions: { code: 'RATE_LIMITED' } }],
+      })
+    },
+  )
+
   test('is told by REST as a 429, with the headers that clients know', async () => {
     await useUp()
     const response = await postRest()

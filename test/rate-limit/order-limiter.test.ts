@@ -87,6 +87,8 @@ describe.skipIf(isSkipped)('with Redis (needs redis-server on the PATH)', () => 
     const { url: redisUrl } = await serveRedis()
     const [one, other] = [limiter({ redisUrl }), limiter({ redisUrl })]
     await untilShared(one, other)
+    await one.take('carol', 3)
+    await expect(other.take('carol', 3)).rejects.toMatchObject({ code: 'RATE_LIMITED' })
     expect(await place('alice', 40, one, other)).toBe(5)
     expect(await place('alice', 40, one, other)).toBe(0)
     await sleep(1_050)
