@@ -18,7 +18,7 @@ import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { asksForStatus, isRefusal } from './response-type.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
-import { withoutStatus } from './without-status.ts'
+import { BAD_REQUEST, withCode } from './with-code.ts'
 
 export type GraphQLRoutesOptions = {
   authenticate: Authenticate
@@ -104,8 +104,6 @@ export function graphqlRoutes(
 function asksForPage({ method, headers: { accept } }: IncomingMessage): boolean {
   return method === 'GET' && accept !== undefined && accept.includes('text/html')
 }
-
-const BAD_REQUEST = 'BAD_REQUEST'
 
 const REFUSAL_STATUS: Partial<Record<CallErrorCode, number>> = {
   UNAUTHENTICATED: 401,
@@ -200,24 +198,9 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
       }
       return undefined
     },
-    formatError: (error) => (error instanceof GraphQLError ? withoutStatus(error) : error),
     execute: ({ rootValue, ...args }) =>
       (rootValue as Enveloped['execute'])({ ...args, rootValue: undefined }),
     formatError: withCode,
-  })
-}
-
-/** An error as callers read it: with a code, and without what is for Yoga. */
-function withCode(error: Error): GraphQLError {
-  if (!(error instanceof GraphQLError)) return refusal(error.message, BAD_REQUEST).errors[0]!
-  const { message, nodes, source, positions, path } = error
-  const { http: _, ...extensions } = error.extensions
-  return new GraphQLError(message, {
-    nodes,
-    source,
-    positions,
-    path,
-    extensions: { code: BAD_REQUEST, ...extensions },
   })
 }
 

@@ -39,7 +39,8 @@ export function measureRateLimit(
       try {
         await limiter.take(budget, orders)
       } catch (error) {
-        if (error instanceof RateLimitedError) refusals.inc({ store: isShared?.() ? 'redis' : 'memory' }, orders)
+        if (error instanceof RateLimitedError)
+          refusals.inc({ store: isShared?.() ? 'redis' : 'memory' }, orders)
         throw error
       }
     },
