@@ -96,7 +96,8 @@ export class HoldfastProcess {
   /** Sets its wall clock: it is off by so much from now on, and after a start as well. @returns false when there is none */
   setClock(offsetMs: number): boolean {
     this.#clockOffsetMs = offsetMs
-    return this.#child?.connected === true && this.#child.send({ clockOffsetMs: offsetMs })
+    // one that was just killed starts with it; without a callback, that it hears no more would be taken for its end
+    return this.#child?.connected === true && this.#child.send({ clockOffsetMs: offsetMs }, () => {})
   }
 
   async isReady(): Promise<boolean> {
@@ -142,8 +143,6 @@ export class HoldfastProcess {
         env: { ...this.#env, CHAOS_CLOCK_OFFSET_MS: String(this.#clockOffsetMs) },
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       })
-      // a message to a process that was just killed
-      child.on('error', () => {})
       this.#child = child
       this.#isKilled = false
       this.#isFrozen = false
