@@ -76,10 +76,12 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
-    supplier = measureSupplier(app.metrics, withCircuitBreaker(client))
+    const guarded = measureSupplier(app.metrics, withCircuitBreaker(client))
+    supplier = guarded
     worker = new Worker(app, {
       databaseUrl,
       supplier,
+      circuit: guarded.circuit,
       concurrency: config.workerConcurrency,
       reconcileIntervalMs: config.reconcileIntervalMs,
     })

@@ -1,17 +1,23 @@
+import type { WorkerReport } from '../domain/service-status.ts'
 import { prepare, type Queryable } from './statement.ts'
 
 // These write graphile-worker's private table: its public functions release no single job, and set no flag. The version is
 // pinned, and a test runs each.
 
-/** Says that a worker is alive, now by the database's clock. */
-export async function beat(on: Queryable, workerId: string): Promise<void> {
-  await upsertWorker(on, [workerId])
+/** Says that a worker is alive, now by the database's clock, and how it does. */
+export async function beat(
+  on: Queryable,
+  workerId: string,
+  { circuit, jobsHeld }: WorkerReport,
+): Promise<void> {
+  await upsertWorker(on, [workerId, circuit, JSON.stringify(jobsHeld)])
 }
 
 const upsertWorker = prepare(
   'beat',
-  `insert into workers (id, started_at, seen_at) values ($1, now(), now())
-  on conflict (id) do update set seen_at = excluded.seen_at`,
+  `insert into workers (id, started_at, seen_at, circuit, jobs_held) values ($1, now(), now(), $2, $3)
+  on conflict (id) do update
+  set seen_at = excluded.seen_at, circuit = excluded.circuit, jobs_held = excluded.jobs_held`,
 )
 
 /** Forgets workers that have ended in good order and hold no job. */

@@ -5,10 +5,11 @@ import {
   handleWhenResult,
   SamplingBreaker,
 } from 'cockatiel'
+import type { CircuitState as State } from '../domain/service-status.ts'
 import type { Supplier, TransportError } from './contract.ts'
 
 /** A supplier whose dead line spares both sides, and what its circuit is at this moment. */
-export type GuardedSupplier = Supplier & { circuit: () => 'closed' | 'open' | 'half-open' }
+export type GuardedSupplier = Supplier & { circuit: () => State }
 
 /** Four calls of five without an answer: a supplier that answers every second call is used all the same. */
 const FAILURE_SHARE_MAX = 0.8

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'graphile-worker'
 import pg from 'pg'
 import { LOSE_IDLE_TRANSACTIONS } from '../database/lose-idle-transactions.ts'
+import type { CircuitState } from '../domain/service-status.ts'
 import { CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import type { TaskContext } from './define-task.ts'
@@ -41,8 +42,8 @@ const BROKEN_STOP_TIMEOUT_MS = 2_000
 export class JobPool {
   /** Jobs carry it in `locked_by`. */
   readonly id: string
-  /** Ids of the jobs that have reached it and that it has not finished with. */
-  readonly held: ReadonlySet<string>
+  /** The jobs that have reached it and that it has not finished with: the task of each, by its id. */
+  readonly held: ReadonlyMap<string, string>
   /** Resolves when it takes no more jobs. */
   readonly ended: Promise<void>
   readonly #isBroken: () => boolean
@@ -51,7 +52,7 @@ export class JobPool {
 
   private constructor(
     id: string,
-    held: ReadonlySet<string>,
+    held: ReadonlyMap<string, string>,
     life: { ended: Promise<void>; isBroken: () => boolean },
     runner: Runner,
     connections: pg.Pool,
@@ -67,7 +68,7 @@ export class JobPool {
   /** Starts to take jobs. @throws when the database cannot be reached */
   static async start({ app, supplier, databaseUrl, concurrency }: JobPoolOptions): Promise<JobPool> {
     const events: WorkerEvents = new EventEmitter()
-    const held = new Set<string>()
+    const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
     let isBroken = false
     const giveUp = () => {
@@ -86,7 +87,7 @@ export class JobPool {
     events.on('pool:gracefulShutdown', () => ended.resolve())
     events.on('pool:fatalError', giveUp)
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
-      for (const job of jobs) held.add(job.id)
+      for (const job of jobs) held.set(job.id, job.task_identifier)
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) held.delete(job.id)
@@ -128,9 +129,15 @@ export class JobPool {
     return new JobPool(id, held, life, runner, connections)
   }
 
-  /** Says that it is alive: one that is silent has its jobs taken from it. Waits for nothing but the database. */
-  async beat(): Promise<void> {
-    await beat(this.#connections, this.id)
+  /**
+   * Says that it is alive: one that is silent has its jobs taken from it. Waits for nothing but the database.
+   *
+   * @param circuit to the supplier; null where there is none
+   */
+  async beat(circuit: CircuitState | null): Promise<void> {
+    const jobsHeld: Record<string, number> = {}
+    for (const task of this.held.values()) jobsHeld[task] = (jobsHeld[task] ?? 0) + 1
+    await beat(this.#connections, this.id, { circuit, jobsHeld })
   }
 
   /** Takes no more jobs, finishes those under way and gives back those that wait, as far as that ends. */

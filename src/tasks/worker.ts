@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
+import type { CircuitState } from '../domain/service-status.ts'
 import { INVARIANTS } from '../sql/find-breaches.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { checkNextInvariant } from '../use-cases/check-invariants.ts'
@@ -15,6 +16,8 @@ export type WorkerOptions = {
   concurrency: number
   /** How often each invariant is checked. */
   reconcileIntervalMs: number
+  /** What the supplier's circuit is at this moment, where it has one. */
+  circuit?: () => CircuitState
 }
 
 /** Between the end of a pool that the database broke and the next. */
@@ -123,7 +126,7 @@ export class Worker {
   }
 
   async #beat(jobs: JobPool): Promise<void> {
-    await jobs.beat()
+    await jobs.beat(this.#options.circuit?.() ?? null)
     this.#lastBeatAtMs = performance.now()
   }
 
@@ -141,7 +144,7 @@ export class Worker {
   async #rescue(round: number): Promise<void> {
     const isFull = round % ROUNDS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
     const jobs = this.#jobs
-    if (jobs && isFull) await releaseLostJobs(this.#app, jobs.id, jobs.held)
+    if (jobs && isFull) await releaseLostJobs(this.#app, jobs.id, jobs.held.keys())
     await rescueJobs(this.#app, { alsoUnknown: isFull })
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
     if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1) await sweep(this.#app)

@@ -12,7 +12,7 @@ import {
 /** How often a worker says that it is alive. */
 export const HEARTBEAT_INTERVAL_MS = 2_000
 /** Four beats missed: a busy event loop is late by less. With the next look at it, jobs are free within 10 s. */
-const SILENCE_MAX_MS = 8_000
+export const SILENCE_MAX_MS = 8_000
 /** A worker's first beat follows its first job within milliseconds. */
 const UNKNOWN_MAX_MS = 4_000
 
@@ -66,11 +66,7 @@ export async function retireWorker(app: App, workerId: string): Promise<void> {
  *
  * @param heldIds the jobs that did reach it
  */
-export async function releaseLostJobs(
-  app: App,
-  workerId: string,
-  heldIds: ReadonlySet<string>,
-): Promise<void> {
+export async function releaseLostJobs(app: App, workerId: string, heldIds: Iterable<string>): Promise<void> {
   const released = await releaseUnheldJobs(app.pool, workerId, [...heldIds], LOST_REPLY_MS)
   if (released > 0) app.logger.warn({ worker: workerId, released }, 'released jobs whose fetch was lost')
 }

@@ -11,7 +11,7 @@ import { createHttpServer, type HttpServerOptions } from '../../src/http/http-se
 import { createLogger } from '../../src/observability/logger.ts'
 import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
-import { Worker } from '../../src/tasks/worker.ts'
+import { Worker, type WorkerOptions } from '../../src/tasks/worker.ts'
 import { createInventoryItem } from '../../src/use-cases/create-inventory-item.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { administer, withDatabase } from './database-server.ts'
@@ -72,10 +72,15 @@ export async function joinTestApp({ databaseUrl }: TestApp): Promise<TestApp> {
 /** A worker for the application, whose supplier is at `baseUrl`. */
 export async function startTestWorker(
   { app, databaseUrl }: TestApp,
-  { baseUrl = SUPPLIER_URL, concurrency = 50, reconcileIntervalMs = 3_600_000 } = {},
+  {
+    baseUrl = SUPPLIER_URL,
+    concurrency = 50,
+    reconcileIntervalMs = 3_600_000,
+    ...options
+  }: Partial<WorkerOptions> & { baseUrl?: string } = {},
 ): Promise<Worker> {
   const supplier = createSupplierClient({ baseUrl, timeoutMs: 500 })
-  const worker = new Worker(app, { databaseUrl, supplier, concurrency, reconcileIntervalMs })
+  const worker = new Worker(app, { databaseUrl, supplier, concurrency, reconcileIntervalMs, ...options })
   await worker.start()
   return worker
 }
