@@ -8,6 +8,7 @@ const ALLOWED = {
   readLedger: ['operator', 'service'],
   createInventoryItem: ['operator'],
   adjustInventory: ['operator'],
+  readStatus: ['operator'],
   readDeadLetters: ['operator'],
   retryDeadLetters: ['operator'],
 } as const satisfies Record<string, readonly Role[]>

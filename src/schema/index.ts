@@ -3,5 +3,6 @@ import './scalars.ts'
 import './order.ts'
 import './inventory.ts'
 import './dead-letter.ts'
+import './service-status.ts'
 
 export const schema = builder.toSchema()

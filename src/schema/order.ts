@@ -11,7 +11,7 @@ import { countOrders } from './count-orders.ts'
 import { assertCursor, byKey, pageCost, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
-const OrderStatus = builder.enumType('OrderStatus', { values: ORDER_STATUSES })
+export const OrderStatus = builder.enumType('OrderStatus', { values: ORDER_STATUSES })
 const FailureReason = builder.enumType('FailureReason', { values: FAILURE_REASONS })
 const OrderEventType = builder.enumType('OrderEventType', { values: ORDER_EVENT_TYPES })
 

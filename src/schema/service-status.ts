@@ -1,0 +1,118 @@
+import type * as domain from '../domain/service-status.ts'
+import { worstCircuit } from '../domain/service-status.ts'
+import { readServiceStatus } from '../use-cases/read-service-status.ts'
+import { builder } from './builder.ts'
+import { OrderStatus } from './order.ts'
+
+/** As the largest page of orders: it is one statement, of some 8 ms. */
+const STATUS_COST = 1_000
+
+const SupplierCircuit = builder.enumType('SupplierCircuit', {
+  description:
+    'Whether the supplier is called: not while the circuit is open, and once to try while it is half-open.',
+  values: {
+    CLOSED: { value: 'closed' },
+    HALF_OPEN: { value: 'half-open' },
+    OPEN: { value: 'open' },
+  } as const satisfies Record<string, { value: domain.CircuitState }>,
+})
+
+const Count = builder.objectRef<domain.Count>('Count').implement({
+  description:
+    'How many there are: exact up to 10,000. Beyond that things are not counted, and it is an estimate: of orders and dead letters by statistics, of jobs the least that there are.',
+  fields: (t) => ({
+    count: t.field({ type: 'Quantity', resolve: ({ count }) => BigInt(count) }),
+    isEstimate: t.exposeBoolean('isEstimate'),
+  }),
+})
+
+const TaskQueue = builder.objectRef<domain.TaskQueue>('TaskQueue').implement({
+  description: 'The jobs of one task.',
+  fields: (t) => ({
+    task: t.exposeString('task'),
+    ready: t.field({ type: Count, description: 'Wait for a worker.', resolve: ({ ready }) => ready }),
+    scheduled: t.field({
+      type: Count,
+      description: 'Wait for their time.',
+      resolve: ({ scheduled }) => scheduled,
+    }),
+    running: t.exposeInt('running', { description: 'Held by workers, as these said with their last beat.' }),
+    oldestReadyAgeSeconds: t.exposeFloat('oldestReadyAgeS', {
+      nullable: true,
+      description: 'Since when the oldest ready job could run.',
+    }),
+  }),
+})
+
+const Worker = builder.objectRef<domain.WorkerStatus>('Worker').implement({
+  description: 'A process that runs jobs.',
+  fields: (t) => ({
+    id: t.exposeID('id'),
+    startedAt: t.expose('startedAt', { type: 'DateTime' }),
+    lastBeatAt: t.expose('lastBeatAt', {
+      type: 'DateTime',
+      description: 'When it last said that it is alive: every 2 s.',
+    }),
+    isAlive: t.exposeBoolean('isAlive', {
+      description:
+        'Whether it has said so within 8 s. Otherwise its jobs go to others, and it leaves the list.',
+    }),
+    supplierCircuit: t.expose('circuit', {
+      type: SupplierCircuit,
+      nullable: true,
+      description: "This worker's own, at its last beat.",
+    }),
+  }),
+})
+
+const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement({
+  description: 'The orders in one state.',
+  fields: (t) => ({
+    status: t.expose('status', { type: OrderStatus }),
+    count: t.field({ type: 'Quantity', resolve: ({ count }) => BigInt(count) }),
+    isEstimate: t.exposeBoolean('isEstimate', { description: 'As in Count.' }),
+    oldestAgeSeconds: t.exposeFloat('oldestOpenAgeS', {
+      nullable: true,
+      description: 'Since the creation of the oldest, in a state that is not final.',
+    }),
+  }),
+})
+
+const ServiceStatus = builder.objectRef<domain.ServiceStatus>('ServiceStatus').implement({
+  description: 'How the service does, at one moment and over all processes.',
+  fields: (t) => ({
+    queue: t.field({ type: [TaskQueue], resolve: ({ queue }) => queue }),
+    workers: t.field({
+      type: [Worker],
+      description: 'Those that have neither ended nor been taken for dead, oldest first.',
+      resolve: ({ workers }) => workers,
+    }),
+    workersAlive: t.int({ resolve: ({ workers }) => workers.filter(({ isAlive }) => isAlive).length }),
+    supplierCircuit: t.field({
+      type: SupplierCircuit,
+      nullable: true,
+      description: 'The worst that a living worker says of its own; null where none says anything.',
+      resolve: ({ workers }) => worstCircuit(workers),
+    }),
+    openDeadLetters: t.field({
+      type: Count,
+      description: 'Those that nobody has retried.',
+      resolve: ({ openDeadLetters }) => openDeadLetters,
+    }),
+    orders: t.field({
+      type: [OrderCount],
+      description: 'By state, each of them.',
+      resolve: ({ orders }) => orders,
+    }),
+  }),
+})
+
+builder.queryField('status', (t) =>
+  t.field({
+    type: ServiceStatus,
+    description: 'How the service does, whatever process is asked. For operators.',
+    authScopes: { may: 'readStatus' },
+    complexity: STATUS_COST,
+    resolve: (_root, _args, { app, caller }) => readServiceStatus(app, caller),
+  }),
+)

@@ -1,0 +1,244 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { JOB_TASKS } from '../../src/domain/jobs.ts'
+import { COUNTED_MAX } from '../../src/domain/service-status.ts'
+import { readStatus } from '../../src/sql/read-status.ts'
+import { failOrders } from '../../src/use-cases/fail-orders.ts'
+import { readServiceStatus } from '../../src/use-cases/read-service-status.ts'
+import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
+import {
+  createTestApp,
+  eventually,
+  joinTestApp,
+  seed,
+  startTestWorker,
+  type TestApp,
+} from '../support/harness.ts'
+
+let test_: TestApp
+beforeEach(async () => {
+  test_ = await createTestApp()
+  await seed(test_.app).item({ sku: 'A', available: 3 })
+})
+afterEach(() => test_.close())
+
+const read = ({ app }: TestApp = test_) => readServiceStatus(app, LOCAL_OPERATOR)
+const query = (text: string, values?: unknown[]) => test_.app.pool.query(text, values)
+
+/** What it says of each, by name. */
+async function readByName() {
+  const { queue, orders, ...rest } = await read()
+  return {
+    ...rest,
+    queue: Object.fromEntries(queue.map(({ task, ...jobs }) => [task, jobs])),
+    orders: Object.fromEntries(orders.map(({ status, ...count }) => [status, count])),
+  }
+}
+
+const exactly = (count: number) => ({ count, isEstimate: false })
+
+describe('the status', () => {
+  test('counts orders by state, exactly while they are few, and tells how old the oldest open ones are', async () => {
+    const orders = await Promise.all([1, 1, 1, 1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
+    const ids = orders.map(({ id }) => id).sort()
+    await reserveInventory(test_.app, ids.slice(0, 4))
+    await failOrders(test_.app, [{ orderId: ids[4]!, deadLetter: letter(ids[4]!) }])
+    await query(`update orders set created_at = now() - interval '90 s' where id = $1`, [ids[5]])
+    await query(
+      `update orders set created_at = now() - interval '1 h' where status in ('RESERVED', 'FAILED')`,
+    )
+    const { orders: counts } = await readByName()
+    expect(counts).toEqual({
+      PENDING: { ...exactly(1), oldestOpenAgeS: expect.closeTo(90, -1) },
+      RESERVED: { ...exactly(3), oldestOpenAgeS: null },
+      AWAITING_RESTOCK: { ...exactly(1), oldestOpenAgeS: expect.closeTo(0, -1) },
+      FAILED: { ...exactly(1), oldestOpenAgeS: null },
+    })
+  })
+
+  test('counts jobs by task: ready, scheduled, held by workers, and tells since when the oldest is ready', async () => {
+    await Promise.all([1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
+    const short = await seed(test_.app).order({ sku: 'A', qty: 9 })
+    await reserveInventory(test_.app, [short.id])
+    await query(
+      `update graphile_worker._private_jobs set run_at = now() + interval '1 h'
+      where payload ->> 'orderId' = $1 and payload ->> 'step' is not null`,
+      [short.id],
+    )
+    await query(
+      `delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1 and payload ->> 'step' is null`,
+      [short.id],
+    )
+    await query(`update graphile_worker._private_jobs set run_at = now() - interval '2 min'
+      where id = (select min(id) from graphile_worker._private_jobs)`)
+    const { queue } = await readByName()
+    expect(queue).toEqual({
+      'reserve-inventory': {
+        ready: exactly(3),
+        scheduled: exactly(0),
+        running: 0,
+        oldestReadyAgeS: expect.closeTo(120, -1),
+      },
+      'request-supplier': { ready: exactly(0), scheduled: exactly(1), running: 0, oldestReadyAgeS: null },
+      'check-supplier-status': {
+        ready: exactly(0),
+        scheduled: exactly(0),
+        running: 0,
+        oldestReadyAgeS: null,
+      },
+    })
+  })
+
+  test('leaves out jobs that a worker holds and those that have used up their attempts', async () => {
+    await Promise.all([1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
+    await query(`with ranked as (select id, row_number() over (order by id) as turn from graphile_worker._private_jobs)
+      update graphile_worker._private_jobs as jobs set
+        locked_at = case turn when 1 then now() end,
+        locked_by = case turn when 1 then 'pool-x' end,
+        attempts = case turn when 2 then max_attempts else 0 end
+      from ranked where ranked.id = jobs.id`)
+    const { queue } = await readByName()
+    expect(queue['reserve-inventory']!.ready).toEqual(exactly(1))
+  })
+
+  test('counts the dead letters that nobody has retried', async () => {
+    for (const _ of [1, 2]) {
+      const { id } = await seed(test_.app).order({ sku: 'A' })
+      await failOrders(test_.app, [{ orderId: id, deadLetter: letter(id) }])
+    }
+    expect((await read()).openDeadLetters).toEqual(exactly(2))
+    const { rows } = await query('select id from dead_letters limit 1')
+    await retryDeadLetters(test_.app, LOCAL_OPERATOR, [rows[0].id])
+    expect((await read()).openDeadLetters).toEqual(exactly(1))
+  })
+
+  test('shows workers with the circuit and the jobs that they told of, to every process', async () => {
+    const held = Promise.withResolvers<void>()
+    const { app } = test_
+    const reserve = app.groups.reserveInventory.submit
+    app.groups.reserveInventory.submit = () => held.promise as never
+    const worker = await startTestWorker(test_, { circuit: () => 'open' })
+    await seed(app).order({ sku: 'A' })
+    const other = await joinTestApp(test_)
+    const status = await eventually(async () => {
+      const status = await read(other)
+      return status.queue[0]!.running > 0 ? status : undefined
+    })
+    expect(status!.queue[0]).toMatchObject({ task: 'reserve-inventory', ready: exactly(0), running: 1 })
+    expect(status!.workers).toEqual([
+      {
+        id: expect.any(String),
+        startedAt: expect.any(Date),
+        lastBeatAt: expect.any(Date),
+        isAlive: true,
+        circuit: 'open',
+      },
+    ])
+    expect(Math.abs(Date.now() - status!.workers[0]!.lastBeatAt.getTime())).toBeLessThan(8_000)
+    app.groups.reserveInventory.submit = reserve
+    held.resolve()
+    await worker.stop()
+    expect((await read(other)).workers).toEqual([])
+    await other.close()
+  })
+
+  test('tells a worker that fell silent from one that is alive', async () => {
+    await query(`insert into workers values
+      ('silent', now() - interval '1 h', now() - interval '9 s'), ('alive', now(), now() - interval '7 s')`)
+    expect((await read()).workers.map(({ id, isAlive, circuit }) => [id, isAlive, circuit])).toEqual([
+      ['silent', false, null],
+      ['alive', true, null],
+    ])
+  })
+
+  test('is refused as unavailable when the database takes too long', async () => {
+    const client = await test_.app.pool.connect()
+    await client.query('begin; lock table workers')
+    await expect(read()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await client.query('rollback')
+    client.release()
+    expect((await read()).workers).toEqual([])
+  })
+})
+
+describe('of more than is counted', () => {
+  const OF_EACH = 15_000
+
+  beforeEach(async () => {
+    await query(
+      `insert into orders (id, sku, qty, status, failure_reason, version, created_at, updated_at)
+      select gen_random_uuid(), 'A', 1, status, case status when 'FAILED' then 'SUPPLIER_FAILED'::failure_reason end, 1, now(), now()
+      from unnest(enum_range(null::order_status)) as status, generate_series(1, $1::int)`,
+      [OF_EACH],
+    )
+    await query(`insert into graphile_worker._private_tasks (identifier) select unnest($1::text[])`, [
+      JOB_TASKS,
+    ])
+    await query(
+      `insert into graphile_worker._private_jobs (task_id, payload, run_at, max_attempts)
+      select id, '{}', now() + hours * interval '1 h', 8
+      from graphile_worker._private_tasks, unnest(array[-1, 1]) as hours, generate_series(1, $1::int)`,
+      [OF_EACH],
+    )
+    await query(
+      `insert into dead_letters (id, order_id, task, payload, error, attempts, created_at)
+      select gen_random_uuid(), gen_random_uuid(), 'reserve-inventory', '{}', 'x', 8, now() from generate_series(1, $1::int)`,
+      [OF_EACH],
+    )
+  })
+
+  test('it says that there are more, and with statistics how many', async () => {
+    const before = await read()
+    for (const { isEstimate } of before.orders) expect(isEstimate).toBe(true)
+    expect(before.orders[0]).toMatchObject({ status: 'PENDING', count: COUNTED_MAX + 1 })
+    expect(before.openDeadLetters).toEqual({ count: COUNTED_MAX + 1, isEstimate: true })
+
+    await query('analyze orders, dead_letters')
+    const after = await read()
+    for (const { count, isEstimate } of after.orders) {
+      expect(isEstimate).toBe(true)
+      expect(Math.abs(count - OF_EACH)).toBeLessThan(OF_EACH / 10)
+    }
+    expect(Math.abs(after.openDeadLetters.count - OF_EACH)).toBeLessThan(OF_EACH / 10)
+    const ready = after.queue.map(({ ready }) => ready)
+    for (const { isEstimate } of ready) expect(isEstimate).toBe(true)
+    expect(ready.reduce((sum, { count }) => sum + count, 0)).toBe(COUNTED_MAX + 1)
+  })
+
+  test.each(['before', 'after'])(
+    'it reads by indexes, and no further than it counts, %s statistics are there',
+    async (when) => {
+      if (when === 'after') await query('analyze')
+      const client = await test_.app.pool.connect()
+      await client.query('begin')
+      const asked = vi.spyOn(client, 'query')
+      await readStatus(client, 60_000)
+      const { text, values } = asked.mock.calls.at(-1)![0] as unknown as { text: string; values: unknown[] }
+      const { rows } = await client.query(`explain (analyze, format json) ${text}`, values)
+      await client.query('rollback')
+      client.release()
+      const scans = nodesOf(rows[0]['QUERY PLAN'][0].Plan).filter(
+        ({ 'Relation Name': table }) => table !== undefined,
+      )
+      const big = ['orders', '_private_jobs', 'dead_letters']
+      const scanned = new Set(scans.map(({ 'Relation Name': table }) => table))
+      for (const table of big) expect(scanned).toContain(table)
+      for (const { 'Relation Name': table, 'Node Type': type, 'Actual Rows': rows } of scans) {
+        // a handful of workers is read as it comes
+        if (big.includes(table as string)) expect([table, type]).not.toEqual([table, 'Seq Scan'])
+        expect([table, Number(rows) <= COUNTED_MAX + 1]).toEqual([table, true])
+      }
+    },
+  )
+})
+
+type PlanNode = Record<string, unknown> & { Plans?: PlanNode[] }
+
+function nodesOf(plan: PlanNode): PlanNode[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
+}
+
+function letter(orderId: string) {
+  return { task: 'reserve-inventory' as const, payload: { orderId }, error: 'x', attempts: 8 }
+}
