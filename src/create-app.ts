@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { App, SettledCall } from './app.ts'
 import { GroupCommit } from './database/group-commit.ts'
 import { LOSE_IDLE_TRANSACTIONS } from './database/lose-idle-transactions.ts'
+import { LOCAL_OPERATOR } from './domain/caller.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
@@ -30,6 +31,7 @@ import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
 import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
+import { readServiceStatus } from './use-cases/read-service-status.ts'
 import { reserveInventory } from './use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
 
@@ -76,7 +78,14 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   })
   const feed = new OrderFeed({ databaseUrl, findOrder, logger })
   const calls = new CallsUnderWay(() => app.onRefusal('calls'))
-  const metrics = createMetrics({ pool, feed, calls, groups: () => app.groups, logger })
+  const metrics = createMetrics({
+    pool,
+    feed,
+    calls,
+    groups: () => app.groups,
+    logger,
+    readStatus: () => readServiceStatus(app, LOCAL_OPERATOR),
+  })
   const log = logEvents(logger)
   const logRefusal = logRefusals(logger)
   const app: App = {

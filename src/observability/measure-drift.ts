@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { Gauge, type Registry } from 'prom-client'
-import { METRICS_READ_TIMEOUT_MS } from '../limits.ts'
 import { INVARIANTS } from '../sql/find-breaches.ts'
 import { findChecks } from '../sql/invariant-checks.ts'
 import type { Logger } from './logger.ts'
+import { readAtScrape } from './read-at-scrape.ts'
 
 /**
  * Shows what the last check of each invariant has found, whichever process made it: each process shows the same. While the
@@ -26,22 +25,10 @@ export function measureDrift(registry: Registry, pool: pg.Pool, logger: Logger):
     collect: () => read(),
   })
 
-  let reading: Promise<void> | undefined
-  // both ask at the same moment
-  const read = () => {
-    reading ??= readChecks().finally(() => {
-      reading = undefined
-    })
-    return Promise.race([reading, sleep(METRICS_READ_TIMEOUT_MS, undefined, { ref: false })])
-  }
-  const readChecks = async () => {
-    try {
-      const checks = await findChecks(pool, INVARIANTS)
-      for (const { invariant, breaches } of checks) drift.set({ invariant }, breaches)
-      const times = checks.map((check) => check.finishedAt.getTime())
-      lastSuccess.set(checks.length < INVARIANTS.length ? 0 : Math.min(...times) / 1_000)
-    } catch (error) {
-      logger.debug({ err: error }, 'cannot read what the last checks have found')
-    }
-  }
+  const read = readAtScrape(logger, async () => {
+    const checks = await findChecks(pool, INVARIANTS)
+    for (const { invariant, breaches } of checks) drift.set({ invariant }, breaches)
+    const times = checks.map((check) => check.finishedAt.getTime())
+    lastSuccess.set(checks.length < INVARIANTS.length ? 0 : Math.min(...times) / 1_000)
+  })
 }

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { Registry } from 'prom-client'
 import type { App } from '../app.ts'
 import type { BatchRun } from '../database/group-commit.ts'
+import type { ServiceStatus } from '../domain/service-status.ts'
 import type { OrderFeed } from '../feed/order-feed.ts'
 import type { CallsUnderWay } from '../http/calls-under-way.ts'
 import type { Logger } from './logger.ts'
@@ -12,6 +13,7 @@ import { measureFeed } from './measure-feed.ts'
 import { measureJobs } from './measure-jobs.ts'
 import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
+import { measureQueue } from './measure-queue.ts'
 import { measureTransactions } from './measure-transactions.ts'
 
 /** Where figures are kept, and what has to hear of events, transactions, jobs, refusals and batches to keep them. */
@@ -28,6 +30,7 @@ export type MetricsSources = {
   /** Asked when figures are read: they come after the metrics. */
   groups: () => App['groups']
   logger: Logger
+  readStatus: () => Promise<ServiceStatus>
 }
 
 /**
@@ -36,11 +39,12 @@ export type MetricsSources = {
  *
  * No label holds a SKU, an order, a caller or any other value that is not one of a few.
  */
-export function createMetrics({ pool, feed, calls, groups, logger }: MetricsSources): Metrics {
+export function createMetrics({ pool, feed, calls, groups, logger, readStatus }: MetricsSources): Metrics {
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
   measureDrift(registry, pool, logger)
+  measureQueue(registry, readStatus, logger)
   return {
     registry,
     onEvents: measureOrders(registry),
