@@ -1,0 +1,296 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { startTcpProxy } from '../../chaos/tcp-proxy.ts'
+import { INVARIANTS } from '../../src/sql/find-breaches.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { execute } from '../support/graphql.ts'
+import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
+import { RULES_FILE, readAlerts } from '../support/ops-files.ts'
+import { assertFiring, assertRules, hasPromtool } from '../support/promtool.ts'
+import { hasRedis, startRedis } from '../support/redis.ts'
+import { type Scrape, scrape } from '../support/scrape.ts'
+import { type Env, Processes, type RunningServer } from '../support/server-process.ts'
+
+// CI has both: there, a missing one is a failure
+const isSkipped = !(hasPromtool() && hasRedis()) && process.env.CI !== 'true'
+if (isSkipped) {
+  process.stderr.write(
+    'SKIPPED: alerts were not tried on faults, for there is no promtool or no redis-server on the PATH\n',
+  )
+}
+
+/** Alerts that a fault below has made fire. */
+const tried = new Set<string>()
+const HOUR_MIN = 60
+
+const processes = new Processes()
+let test_: TestApp
+beforeEach(async () => {
+  test_ = await createTestApp()
+  await seed(test_.app).item({ sku: 'PLENTY', available: 1_000 })
+  for (const sku of ['A-FAIL', 'A-DOWN', 'A-DELAYED']) await seed(test_.app).item({ sku })
+})
+afterEach(async () => {
+  await processes.end()
+  await test_.close()
+})
+
+const query = (text: string, values?: unknown[]) => test_.app.pool.query(text, values)
+
+function start(env: Env = {}): Promise<RunningServer> {
+  const { databaseUrl } = test_
+  return processes.startServer({ DATABASE_URL: databaseUrl, RECONCILE_INTERVAL_MS: '1000', ...env })
+}
+
+async function order({ url }: RunningServer, sku: string, times = 1): Promise<number[]> {
+  const place = async () => {
+    const body = JSON.stringify({ sku, qty: 1 })
+    const headers = { 'content-type': 'application/json' }
+    return (await fetch(`${url}/api/order`, { method: 'POST', headers, body })).status
+  }
+  return Promise.all(Array.from({ length: times }, place))
+}
+
+function sumOf({ samples }: Scrape, name: string, labels: Record<string, string> = {}): number {
+  const matching = samples.filter(
+    (sample) =>
+      sample.name === name &&
+      Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+  )
+  return matching.reduce((sum, { value }) => sum + value, 0)
+}
+
+/** What a server shows in good order: it has done some work, and every invariant was checked. */
+async function inGoodOrder(server: RunningServer): Promise<Scrape> {
+  await order(server, 'PLENTY', 5)
+  return eventually(async () => {
+    const shown = await scrape(server.url)
+    const isChecked = sumOf(shown, 'holdfast_reconcile_last_success_timestamp_seconds') > 0
+    const isDone = sumOf(shown, 'holdfast_oldest_open_order_age_seconds') === 0
+    return isChecked && isDone && sumOf(shown, 'holdfast_workers_alive') > 0 ? shown : undefined
+  }) as Promise<Scrape>
+}
+
+/** What a server shows once it shows that. */
+async function until(server: RunningServer, isThere: (shown: Scrape) => boolean): Promise<Scrape> {
+  return eventually(async () => {
+    const shown = await scrape(server.url)
+    return isThere(shown) ? shown : undefined
+  }, 40_000) as Promise<Scrape>
+}
+
+async function expectFiring(
+  before: Scrape,
+  after: Scrape | null,
+  alerts: string[],
+  faultMinutes = HOUR_MIN,
+): Promise<void> {
+  await assertFiring(RULES_FILE, { before: { one: before }, after: { one: after } }, alerts, faultMinutes)
+  for (const alert of alerts) tried.add(alert)
+}
+
+describe.skipIf(isSkipped)('alerts (need promtool and redis-server on the PATH)', () => {
+  test('are rules that Prometheus takes', async () => {
+    if (!hasPromtool()) throw new Error('There is no promtool: apt-get install prometheus')
+    await assertRules(RULES_FILE)
+  })
+
+  test('a supplier that nobody can reach', async () => {
+    const nobody = `http://127.0.0.1:${await findFreePort()}`
+    const server = await start({
+      SUPPLIER_URL: nobody,
+      SUPPLIER_RETRY_BASE_MS: '1',
+      SUPPLIER_MAX_ATTEMPTS: '100',
+    })
+    const before = await inGoodOrder(server)
+    await order(server, 'A-DOWN', 20)
+    const after = await until(
+      server,
+      (shown) => sumOf(shown, 'holdfast_supplier_circuit', { state: 'open' }) === 1,
+    )
+    await expectFiring(before, after, ['HoldfastSupplierFailing', 'HoldfastSupplierCircuitOpen'])
+    // with its next beat the worker tells all processes
+    await eventually(async () => {
+      const { data } = await execute(server, '{ status { supplierCircuit } }')
+      return ['OPEN', 'HALF_OPEN'].includes(data.status.supplierCircuit)
+    }, 5_000)
+  })
+
+  test('a supplier that fails orders', async () => {
+    const server = await start({ SUPPLIER_RECHECK_DELAY_MS: '0' })
+    const before = await inGoodOrder(server)
+    await order(server, 'A-FAIL', 3)
+    const after = await until(
+      server,
+      (shown) => sumOf(shown, 'holdfast_order_transitions_total', { to: 'FAILED' }) === 3,
+    )
+    await expectFiring(before, after, ['HoldfastOrdersFailing'])
+  })
+
+  test('a supplier that never comes to an end with an order', async () => {
+    const server = await start({ SUPPLIER_RECHECK_DELAY_MS: '3600000' })
+    const before = await inGoodOrder(server)
+    await order(server, 'A-DELAYED')
+    const status = { status: 'AWAITING_RESTOCK' }
+    await until(server, (shown) => sumOf(shown, 'holdfast_oldest_open_order_age_seconds', status) > 0)
+    await query(`update orders set created_at = now() - interval '40 min' where status = 'AWAITING_RESTOCK'`)
+    await expectFiring(before, await scrape(server.url), ['HoldfastOrdersAwaitingRestock'])
+  })
+
+  test('a worker that is killed', async () => {
+    const api = await start({ ROLE: 'api' })
+    const worker = await start({ ROLE: 'worker' })
+    const before = { api: await inGoodOrder(api), worker: await scrape(worker.url) }
+    await worker.end('SIGKILL')
+    await order(api, 'PLENTY')
+    // it was some minutes ago
+    await query(`update orders set created_at = now() - interval '10 min' where status = 'PENDING'`)
+    await query(`update graphile_worker._private_jobs set run_at = now() - interval '10 min'`)
+    const after = await until(api, (shown) => sumOf(shown, 'holdfast_workers_alive') === 0)
+    const alerts = [
+      'HoldfastNoWorkerAlive',
+      'HoldfastProcessDown',
+      'HoldfastOrdersPending',
+      'HoldfastQueueStalled',
+    ]
+    await assertFiring(RULES_FILE, { before, after: { api: after, worker: null } }, alerts, HOUR_MIN)
+    for (const alert of alerts) tried.add(alert)
+  })
+
+  test('the only process is killed', async () => {
+    const server = await start()
+    const before = await inGoodOrder(server)
+    await server.end('SIGKILL')
+    await expectFiring(before, null, ['HoldfastDown', 'HoldfastProcessDown'])
+  })
+
+  test('an order that is given up', async () => {
+    const server = await start({ SUPPLIER_MAX_ATTEMPTS: '1' })
+    const before = await inGoodOrder(server)
+    await order(server, 'A-DOWN')
+    const after = await until(
+      server,
+      (shown) =>
+        sumOf(shown, 'holdfast_dead_letters_open') === 1 && sumOf(shown, 'holdfast_dead_letters_total') === 1,
+    )
+    await expectFiring(before, after, [
+      'HoldfastDeadLetters',
+      'HoldfastOrdersFailing',
+      'HoldfastSupplierFailing',
+    ])
+    // a day later nothing new has come, and nobody has looked
+    await expectFiring(
+      after,
+      after,
+      ['HoldfastDeadLettersOpen', 'HoldfastInvariantsUnchecked'],
+      25 * HOUR_MIN,
+    )
+  })
+
+  test('a statement that the database refuses', async () => {
+    const server = await start()
+    const before = await inGoodOrder(server)
+    await query(
+      `create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$`,
+    )
+    await query(
+      `create trigger refuse before insert on inventory_movements for each row execute function refuse()`,
+    )
+    await order(server, 'PLENTY', 5)
+    const after = await until(
+      server,
+      (shown) => sumOf(shown, 'holdfast_job_duration_seconds_count', { outcome: 'failed' }) >= 5,
+    )
+    await expectFiring(before, after, ['HoldfastJobsFailing', 'HoldfastDatabaseFailing'])
+  })
+
+  test('a counter that somebody has changed', async () => {
+    const server = await start()
+    const before = await inGoodOrder(server)
+    await query(`update inventory_items set available = available + 1 where sku = 'PLENTY'`)
+    const after = await until(server, (shown) => sumOf(shown, 'holdfast_reconcile_drift') > 0)
+    await expectFiring(before, after, ['HoldfastDrift'])
+  })
+
+  test('invariants that nobody checks', async () => {
+    const server = await start()
+    const before = await inGoodOrder(server)
+    await server.end('SIGTERM')
+    const idle = await start({ RECONCILE_INTERVAL_MS: '604800000' })
+    await query(`update invariant_checks set finished_at = now() - interval '4 h' where invariant = $1`, [
+      INVARIANTS[0],
+    ])
+    await expectFiring(before, await scrape(idle.url), ['HoldfastInvariantsUnchecked'], 3 * HOUR_MIN)
+  })
+
+  test('more calls than there are connections, and more than are let in', async () => {
+    const server = await start()
+    const before = await inGoodOrder(server)
+    const client = await test_.app.pool.connect()
+    await client.query('begin; lock table orders')
+    const leaving = new AbortController()
+    const calls = Array.from({ length: 350 }, () =>
+      fetch(`${server.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ query: '{ orders { edges { node { id } } } }' }),
+        signal: leaving.signal,
+      }).then(
+        ({ status }) => status,
+        () => null,
+      ),
+    )
+    const after = await until(
+      server,
+      (shown) =>
+        sumOf(shown, 'holdfast_refused_calls_total') > 0 &&
+        sumOf(shown, 'holdfast_database_pool_waiting') > 0,
+    )
+    leaving.abort()
+    await client.query('rollback')
+    client.release()
+    await Promise.all(calls)
+    await expectFiring(before, after, ['HoldfastOverloaded', 'HoldfastPoolExhausted'])
+  })
+
+  test('a Redis that is killed', async () => {
+    const redis = await startRedis()
+    const server = await start({ REDIS_URL: redis.url, CREATE_ORDER_RATE_LIMIT: '1000' })
+    const before = await inGoodOrder(server)
+    expect(sumOf(before, 'holdfast_rate_limit_store_up')).toBe(1)
+    await redis.end()
+    const after = await until(server, (shown) => sumOf(shown, 'holdfast_rate_limit_store_up') === 0)
+    await expectFiring(before, after, ['HoldfastRateLimitStoreAway'])
+  })
+
+  test('a database that is away', async () => {
+    const { port, href } = new URL(test_.databaseUrl)
+    const pass = () => true
+    const proxy = await startTcpProxy(Number(port), () => ({ toServer: pass, toClient: pass }))
+    const server = await start({ DATABASE_URL: href.replace(`:${port}/`, `:${proxy.port}/`) })
+    const before = await inGoodOrder(server)
+    proxy.refuse(true)
+    proxy.cutAll()
+    expect(await order(server, 'PLENTY', 5)).toEqual([503, 503, 503, 503, 503])
+    const after = await scrape(server.url)
+    await proxy.close()
+    await expectFiring(before, after, ['HoldfastDatabaseFailing'])
+  })
+
+  test('an event loop that is held up', async () => {
+    const server = await start()
+    const before = await inGoodOrder(server)
+    for (let round = 0; round < 10; round++) {
+      process.kill(server.pid, 'SIGSTOP')
+      await sleep(400)
+      process.kill(server.pid, 'SIGCONT')
+      await sleep(20)
+    }
+    await expectFiring(before, await scrape(server.url), ['HoldfastEventLoopLag'])
+  })
+
+  test('are each made to fire by a fault above', async () => {
+    const alerts = (await readAlerts()).map(({ alert }) => alert)
+    expect([...tried].sort()).toEqual(alerts.sort())
+  })
+})
