@@ -141,6 +141,8 @@ export function readConfig(env: Record<string, string | undefined>) {
     /** Whether there are pages to try the APIs, and callers may ask for the schema. */
     explorer: (data.EXPLORER ?? (isProduction ? 'off' : 'on')) === 'on',
     logLevel: data.LOG_LEVEL,
+    /** Whether the log is for machines, in a terminal as well. */
+    isProduction,
     /** What no log may show. */
     secrets: Object.entries(set).flatMap(([name, value = '']) => (name.includes('SECRET') ? [value] : [])),
   }

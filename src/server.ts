@@ -138,7 +138,7 @@ async function stop(undos: readonly Undo[], logger: Logger): Promise<void> {
 
 async function main(): Promise<void> {
   const config = readConfigOrExit()
-  const logger = createLogger(config.logLevel, config.secrets)
+  const logger = createLogger(config.logLevel, config)
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {

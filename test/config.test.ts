@@ -50,7 +50,11 @@ describe('the configuration', () => {
   test('is stricter in production, unless asked', () => {
     const SUPPLIER_URL = 'https://supplier.example'
     const production = { NODE_ENV: 'production', SUPPLIER_URL, AUTH_JWT_SECRET: SECRET }
-    expect(readConfig(production)).toMatchObject({ explorer: false, supplierMayBePrivate: false })
+    expect(readConfig(production)).toMatchObject({
+      explorer: false,
+      supplierMayBePrivate: false,
+      isProduction: true,
+    })
     const asked = { ...production, EXPLORER: 'on', SUPPLIER_PRIVATE_ADDRESSES: 'allow' }
     expect(readConfig(asked)).toMatchObject({ explorer: true, supplierMayBePrivate: true })
   })

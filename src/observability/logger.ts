@@ -7,16 +7,20 @@ export type { Logger }
 const SECRET_LENGTH_MIN = 8
 
 /**
- * Structured logs on standard output: JSON lines, or readable ones in a terminal. Secrets are hidden in both.
+ * Structured logs on standard output: JSON lines or, in a terminal and not in production, readable ones. Secrets are
+ * hidden in both.
  *
  * @param level the least severe level that is written
  * @param secrets texts that are never written
  */
-export function createLogger(level: string, secrets: readonly string[] = []): Logger {
+export function createLogger(
+  level: string,
+  { secrets = [], isProduction = false }: { secrets?: readonly string[]; isProduction?: boolean } = {},
+): Logger {
   if (level === 'silent') return pino({ level })
   const hidden = secrets.filter(({ length }) => length >= SECRET_LENGTH_MIN).map(asInJson)
   const hide = (line: string) => redact(line, hidden)
-  if (process.stdout.isTTY) {
+  if (process.stdout.isTTY && !isProduction) {
     return pino({
       level,
       hooks: { streamWrite: (line) => escapeControls(hide(line)) },
