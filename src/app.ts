@@ -9,6 +9,7 @@ import type { PrismaClient } from './generated/prisma/client.ts'
 import type { CallsUnderWay } from './http/calls-under-way.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import type { Insertion } from './sql/insert-orders.ts'
+import type { JobsUnderWay } from './tasks/jobs-under-way.ts'
 import type { RequestedOrder } from './use-cases/create-orders.ts'
 
 /** What every use-case works with. The composition root makes one per process, a test one per file. */
@@ -26,6 +27,8 @@ export type App = TransactionContext & {
   orderLimiter: OrderLimiter | undefined
   feed: OrderFeed
   metrics: Registry
+  /** Which jobs this process is running. */
+  jobsUnderWay: JobsUnderWay
   /** Hears of each run of a job, once it is over. */
   onJobRun: (run: JobRun) => void
   /** Where work of many callers comes together to share transactions. */

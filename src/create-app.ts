@@ -23,6 +23,7 @@ import {
   RESERVE_BATCH_MAX,
 } from './limits.ts'
 import { logEvents } from './observability/log-events.ts'
+import { logJobs } from './observability/log-jobs.ts'
 import { logRefusals } from './observability/log-refusals.ts'
 import type { Logger } from './observability/logger.ts'
 import { measureRateLimit } from './observability/measure-rate-limit.ts'
@@ -30,6 +31,7 @@ import { createMetrics } from './observability/metrics.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
+import { JobsUnderWay } from './tasks/jobs-under-way.ts'
 import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
 import { readServiceStatus } from './use-cases/read-service-status.ts'
 import { reserveInventory } from './use-cases/reserve-inventory.ts'
@@ -87,6 +89,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     readStatus: () => readServiceStatus(app, LOCAL_OPERATOR),
   })
   const log = logEvents(logger)
+  const logJobRun = logJobs(logger)
   const logRefusal = logRefusals(logger)
   const app: App = {
     pool,
@@ -102,7 +105,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       metrics.onEvents(events)
     },
     onTransaction: metrics.onTransaction,
-    onJobRun: metrics.onJobRun,
+    jobsUnderWay: new JobsUnderWay(),
+    onJobRun: (run) => {
+      logJobRun(run)
+      metrics.onJobRun(run)
+    },
     calls,
     onRefusal: (by) => {
       logRefusal()

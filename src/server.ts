@@ -11,6 +11,7 @@ import { createAuthenticate } from './http/create-authenticate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
+import { logSupplierCalls } from './observability/log-supplier-calls.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { measureSupplier } from './observability/measure-supplier.ts'
 import { redact } from './observability/redact.ts'
@@ -76,7 +77,8 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
-    const guarded = measureSupplier(app.metrics, withCircuitBreaker(client))
+    // outside of the breaker: a call that it spares is part of an order's story
+    const guarded = measureSupplier(app.metrics, logSupplierCalls(withCircuitBreaker(client), logger))
     supplier = guarded
     worker = new Worker(app, {
       databaseUrl,

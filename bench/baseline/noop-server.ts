@@ -35,6 +35,7 @@ const creation = {
   version: 1,
   at: createdAt,
   order,
+  origin: { caller: 'anonymous', requestId: order.id },
 } as const
 
 const logger = createLogger(process.env.LOG_LEVEL ?? 'info')

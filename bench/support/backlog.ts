@@ -35,8 +35,8 @@ export async function storeBacklog(client: pg.ClientBase, skus: readonly string[
     sku,
     qty: 1,
     customerId: null,
-    caller: 'bench',
     key: null,
+    origin: { caller: 'bench' },
   }))
   const job = { createdAt: new Date(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
   await client.query('begin')

@@ -1,6 +1,8 @@
 import type { DeadLetter } from './dead-letter.ts'
+import type { JobUnderWay } from './jobs.ts'
 import type { Order } from './order.ts'
 import type { FailureReason, OrderEventType, OrderStatus } from './order-status.ts'
+import type { Origin } from './origin.ts'
 
 /** One transition of one order, with the order as it stands after it. */
 export type OrderEvent = {
@@ -13,6 +15,10 @@ export type OrderEvent = {
   order: Order
   /** Of an order that waits for its supplier no longer: since when it did. */
   awaitingSince?: Date | undefined
+  /** Where the work comes from that moved it, where that is known. */
+  origin: Origin | undefined
+  /** The job that moved it; undefined where a caller did. */
+  job?: JobUnderWay | undefined
   /** What an order that was given up leaves for an operator. */
   deadLetter?: DeadLetter | undefined
 }

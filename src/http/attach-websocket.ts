@@ -21,7 +21,7 @@ export function attachWebSocket(
 ): void {
   const { socket, request } = connection
   const { pingIntervalMs, logger } = options
-  const about = (error: unknown) => ({ err: error, reqId: readRequestId(request) })
+  const about = (error: unknown) => ({ err: error, requestId: readRequestId(request) })
   const fail = (error: unknown) => {
     logger.error(about(error), 'a WebSocket failed')
     socket.close(CloseCode.InternalServerError, 'Internal server error')

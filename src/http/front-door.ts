@@ -83,7 +83,8 @@ function answerPreflight(response: ServerResponse): void {
   response
     .writeHead(204, {
       'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'authorization, content-type, idempotency-key, x-request-id',
+      'access-control-allow-headers':
+        'authorization, content-type, idempotency-key, traceparent, x-request-id',
       'access-control-max-age': PREFLIGHT_MAX_AGE_S,
     })
     .end()

@@ -10,7 +10,7 @@ import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
-import { type CallOrigin, createContext, type GraphQLContext } from '../schema/create-context.ts'
+import { type CallSource, createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlPage } from './graphiql-page.ts'
 import { graphiqlSetup } from './graphiql-setup.ts'
@@ -21,7 +21,7 @@ import { limitQueries } from './limit-queries.ts'
 import { maskError } from './mask-error.ts'
 import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
-import { readRequestId } from './request-id.ts'
+import { readRequestId, readRequestOrigin } from './request-id.ts'
 import { asksForStatus, isRefusal } from './response-type.ts'
 import { isUnavailableResult } from './unavailable-result.ts'
 
@@ -31,7 +31,7 @@ export const GRAPHQL_PATH = '/graphql'
 const UNEXPECTED = 'Unexpected error'
 
 /** What a transport may say of a call. */
-type ServerContext = CallOrigin & { caller?: Caller | undefined }
+type ServerContext = Omit<CallSource, 'requestOrigin'> & { caller?: Caller | undefined }
 
 export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
@@ -57,7 +57,7 @@ function maskOperation(logger: Logger): Plugin {
     handleStreamOrSingleExecutionResult(payload, ({ args, result, setResult }) => {
       if (!result.errors) return
       const { request } = args.contextValue as YogaInitialContext
-      const log = logger.child({ reqId: readRequestId(request) })
+      const log = logger.child({ requestId: readRequestId(request) })
       setResult({ ...result, errors: result.errors.map((error) => maskError(error, UNEXPECTED, log)) })
     })
   return {
@@ -86,10 +86,10 @@ export function createGraphQLServer(
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ caller, ...origin }) => {
+    context: ({ caller, request, left, address }) => {
       // GraphiQL's page alone is served to strangers, and takes no operation
       if (!caller) throw new CallError('UNAUTHENTICATED', 'This call needs a valid bearer token')
-      return createContext(app, caller, origin)
+      return createContext(app, caller, { left, address, requestOrigin: readRequestOrigin(request) })
     },
     maskedErrors: {
       // what comes from outside of operations

@@ -70,7 +70,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     loggerInstance,
     requestIdHeader: REQUEST_ID_HEADER,
     // what happened to orders is logged as it happens; a line for each request would drown it
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     frameworkErrors: answerFrameworkError,
     // what reaches a server that closes is answered, with `Connection: close`
     return503OnClosing: false,

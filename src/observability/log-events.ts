@@ -1,11 +1,35 @@
 import type { OrderEvent } from '../domain/events.ts'
+import { traceIdOf } from '../domain/trace.ts'
 import type { Logger } from './logger.ts'
 
-/** One line for each transition of an order. */
+/** One line for each transition of an order, with the job that it happened in and the request that it goes back to. */
 export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => void {
   return (events) => {
-    for (const { type, from, to, reason, version, order } of events) {
-      logger.info({ orderId: order.id, sku: order.sku, qty: order.qty, from, to, reason, version }, type)
+    if (!logger.isLevelEnabled('info')) return
+    for (const event of events) {
+      const { type, from, to, reason, version, order, origin, job } = event
+      logger.info(
+        {
+          orderId: order.id,
+          sku: order.sku,
+          qty: order.qty,
+          from,
+          to,
+          reason,
+          version,
+          task: job?.task,
+          attempt: attemptOf(event),
+          caller: origin?.caller,
+          requestId: origin?.requestId,
+          traceId: traceIdOf(order, origin),
+        },
+        type,
+      )
     }
   }
+}
+
+/** The try that brought it: tasks of the supplier re-schedule themselves, and the order counts their tries. */
+function attemptOf({ job, from, order }: OrderEvent): number | undefined {
+  return job && (from === 'AWAITING_RESTOCK' ? order.supplierAttempts + job.attempt : job.attempt)
 }

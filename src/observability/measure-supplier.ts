@@ -62,8 +62,8 @@ export function measureSupplier(registry: Registry, supplier: GuardedSupplier): 
   }
 
   return {
-    reserve: (order) => timed('reserve', () => supplier.reserve(order)),
-    checkStatus: (ref) => timed('status', () => supplier.checkStatus(ref)),
+    reserve: (order, call) => timed('reserve', () => supplier.reserve(order, call)),
+    checkStatus: (ref, call) => timed('status', () => supplier.checkStatus(ref, call)),
     close: () => supplier.close(),
     circuit: () => supplier.circuit(),
   }

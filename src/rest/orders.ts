@@ -6,6 +6,7 @@ import { budgetOf, isCallerId } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/order-status.ts'
+import { readTraceparent } from '../domain/origin.ts'
 import { createOrder } from '../use-cases/create-orders.ts'
 import { findOrder } from '../use-cases/find-order.ts'
 import { allowOnly } from './allow-only.ts'
@@ -163,6 +164,8 @@ async function takeOrder(
       customerId,
       idempotencyKey,
       budget: budgetOf(request.caller, request.socket.remoteAddress),
+      requestId: request.id,
+      traceparent: readTraceparent(request.headers.traceparent),
     })
     if (order) return order
     throw refusal(userErrors[0], CULPRITS[userErrors[0].field?.at(-1) ?? ''] ?? {})

@@ -1,6 +1,7 @@
 import type { App } from '../app.ts'
 import { GroupCommit } from '../database/group-commit.ts'
 import type { Caller } from '../domain/caller.ts'
+import type { RequestOrigin } from '../domain/origin.ts'
 import type { InventoryMovement } from '../domain/stock.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
 import { PAGE_BATCH_MAX, PAGES_WAITING_MAX } from '../limits.ts'
@@ -17,12 +18,15 @@ export type GraphQLContext = {
   left: AbortSignal | undefined
   /** What carries its stream, where it asks for one. */
   transport: WatchTransport | undefined
+  /** The request, and the span, in which the call came. */
+  requestOrigin: RequestOrigin
   /** Reads the pages of ledgers that one operation asks for together. */
   movementPages: GroupCommit<MovementPage, InventoryMovement[]>
 }
 
 /** What a transport says of a call beside who makes it. */
-export type CallOrigin = {
+export type CallSource = {
+  requestOrigin: RequestOrigin
   left?: AbortSignal | undefined
   address?: string | undefined
   transport?: WatchTransport | undefined
@@ -32,11 +36,11 @@ export type CallOrigin = {
 export function createContext(
   app: App,
   caller: Caller,
-  { left, address, transport }: CallOrigin,
+  { requestOrigin, left, address, transport }: CallSource,
 ): GraphQLContext {
   const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
     (pages) => listMovementPages(app, caller, pages),
     { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
   )
-  return { app, caller, address, left, transport, movementPages }
+  return { app, caller, address, requestOrigin, left, transport, movementPages }
 }

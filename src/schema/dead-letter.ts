@@ -15,7 +15,8 @@ const DeadLetter = builder.prismaObject('DeadLetter', {
     attempts: t.exposeInt('attempts', { description: 'Tries, the last included.' }),
     traceId: t.exposeString('traceId', {
       nullable: true,
-      description: "The order's trace: its id without hyphens.",
+      description:
+        "The trace of the request that asked for the order or, where that had none, the order's id without hyphens.",
     }),
     order: t.relation('order'),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
@@ -69,8 +70,8 @@ builder.mutationField('retryDeadLetters', (t) =>
       'Opens the orders of up to 100 dead letters again: they are PENDING, and reserving starts anew. For operators.',
     authScopes: { may: 'retryDeadLetters' },
     args: { ids: t.arg.idList({ required: true }) },
-    resolve: async (_root, { ids }, { app, caller }) => ({
-      retriedIds: await retryDeadLetters(app, caller, ids),
+    resolve: async (_root, { ids }, { app, caller, requestOrigin }) => ({
+      retriedIds: await retryDeadLetters(app, caller, ids, requestOrigin),
     }),
   }),
 )

@@ -129,7 +129,7 @@ builder.mutationField('createOrder', (t) =>
       'Takes an order at once. Stock is reserved in the background: watch it with orderStatusChanged.',
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
     resolve: (_root, { input }, context, info) => {
-      const { app, caller, address } = context
+      const { app, caller, address, requestOrigin } = context
       return createOrder(app, caller, {
         sku: input.sku,
         qty: input.qty,
@@ -137,6 +137,7 @@ builder.mutationField('createOrder', (t) =>
         customerId: input.customerId ?? null,
         budget: budgetOf(caller, address),
         ordersInCall: countOrders(context, info),
+        ...requestOrigin,
       })
     },
   }),

@@ -1,4 +1,5 @@
 import type { DeadLetter } from '../domain/dead-letter.ts'
+import { readTraceparent } from '../domain/origin.ts'
 import { prepare, type Queryable } from './statement.ts'
 
 /** A dead letter as it is written. */
@@ -25,17 +26,18 @@ const insert = prepare(
   select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[], $6::int[], $7::text[], $8::timestamptz[])`,
 )
 
-/** Locks those among `ids` that nobody has retried yet, with the order of each. */
-export function lockOpenDeadLetters(
-  on: Queryable,
-  ids: readonly string[],
-): Promise<{ id: string; orderId: string }[]> {
-  return lockOpen(on, [ids])
+/** A dead letter, as far as it is needed to retry it: the span that its work goes back to, where it had one. */
+export type OpenDeadLetter = { id: string; orderId: string; traceparent: string | undefined }
+
+/** Locks those among `ids` that nobody has retried yet, oldest first. */
+export async function lockOpenDeadLetters(on: Queryable, ids: readonly string[]): Promise<OpenDeadLetter[]> {
+  const rows = await lockOpen(on, [ids])
+  return rows.map((row) => ({ ...row, traceparent: readTraceparent(row.traceparent) }))
 }
 
-const lockOpen = prepare<{ id: string; orderId: string }>(
+const lockOpen = prepare<{ id: string; orderId: string; traceparent: string | null }>(
   'lock-open-dead-letters',
-  `select id, order_id as "orderId" from dead_letters
+  `select id, order_id as "orderId", payload #>> '{origin,traceparent}' as traceparent from dead_letters
   where id = any ($1::uuid[]) and retried_at is null
   order by id for update`,
 )

@@ -1,11 +1,12 @@
 import type { Order } from '../domain/order.ts'
 import { eventOf } from '../domain/order-status.ts'
+import type { Origin } from '../domain/origin.ts'
 import { prepare, type Queryable } from './statement.ts'
 
-/** An order to be written, with its idempotency key, or null for none. */
+/** An order to be written, with its idempotency key, or null for none, and where it comes from. */
 export type NewOrder = Pick<Order, 'id' | 'customerId' | 'sku' | 'qty'> & {
-  caller: string
   key: string | null
+  origin: Origin
 }
 
 /** What became of a new order. Its caller's key may have been taken by another order before. */
@@ -30,7 +31,7 @@ export async function insertOrders(
     orders.map((order) => order.id),
     orders.map((order) => order.sku),
     orders.map((order) => order.qty),
-    orders.map((order) => order.caller),
+    orders.map((order) => order.origin.caller),
     orders.map((order) => order.key),
     createdAt,
     'PENDING',
@@ -38,6 +39,7 @@ export async function insertOrders(
     task,
     attemptsMax,
     orders.map((order) => order.customerId),
+    orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
   ])
   // only exceptions come back: most batches have none, and reading rows costs more than writing them here
   const exceptions = new Map(rows.map((row) => [Number(row.turn) - 1, row.outcome]))
@@ -51,8 +53,8 @@ const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
   'insert-orders',
   `with input as (
     select *
-    from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $11::text[])
-      with ordinality as input (id, sku, qty, caller, key, customer_id, turn)
+    from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $11::text[], $12::json[])
+      with ordinality as input (id, sku, qty, caller, key, customer_id, payload, turn)
   ), known as (
     select input.* from input join inventory_items using (sku)
   ), claimed as (
@@ -73,7 +75,7 @@ const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
     -- one call for all: each notifies, and a notifying commit takes an instance-wide lock
     select count(*) as jobs from graphile_worker.add_jobs(array(
       select (
-        $9::text, json_build_object('orderId', id), null, null, $10::smallint, null, null, null
+        $9::text, payload, null, null, $10::smallint, null, null, null
       )::graphile_worker.job_spec
       from fresh order by turn
     ))

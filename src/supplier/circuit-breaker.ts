@@ -52,8 +52,8 @@ export function withCircuitBreaker(
   }
 
   return {
-    reserve: (order) => guard(() => supplier.reserve(order)),
-    checkStatus: (ref) => guard(() => supplier.checkStatus(ref)),
+    reserve: (order, call) => guard(() => supplier.reserve(order, call)),
+    checkStatus: (ref, call) => guard(() => supplier.checkStatus(ref, call)),
     close: () => supplier.close(),
     circuit: () => {
       if (policy.state === CircuitState.Closed) return 'closed'

@@ -5,6 +5,7 @@ import {
   refSchema,
   reserveAnswerSchema,
   type Supplier,
+  type SupplierCall,
   statusAnswerSchema,
   type TransportError,
 } from './contract.ts'
@@ -52,7 +53,11 @@ export function createSupplierClient(options: {
   })
   let closed: Promise<void> | undefined
 
-  async function call<T>(path: string, init: RequestInit, schema: z.ZodType<T>): Promise<T | TransportError> {
+  async function call<T extends object>(
+    path: string,
+    init: RequestInit,
+    schema: z.ZodType<T>,
+  ): Promise<T | TransportError> {
     try {
       const signal = AbortSignal.timeout(timeoutMs)
       // the global fetch, though undici has its own: the tests' network stubs replace only this one
@@ -65,28 +70,36 @@ export function createSupplierClient(options: {
   }
 
   return {
-    reserve: ({ id, sku, qty }) =>
+    reserve: ({ id, sku, qty }, about) =>
       call(
         '/supplier/reserve',
         {
           method: 'POST',
-          headers: { 'content-type': 'application/json', accept: 'application/json', 'idempotency-key': id },
+          headers: { ...headersOf(about), 'content-type': 'application/json', 'idempotency-key': id },
           body: JSON.stringify({ order_id: id, sku, qty } satisfies ReserveRequest),
         },
         reserveAnswerSchema,
       ),
 
-    async checkStatus(ref) {
+    async checkStatus(ref, about) {
       const sendable = refSchema.safeParse(ref)
       if (!sendable.success) return transportError('malformed', `reference ${issuesOf(sendable.error)}`)
       const path = `/supplier/status/${encodeURIComponent(ref)}`
-      return call(path, { headers: { accept: 'application/json' } }, statusAnswerSchema)
+      return call(path, { headers: headersOf(about) }, statusAnswerSchema)
     },
 
     close() {
       closed ??= dispatcher.close()
       return closed
     },
+  }
+}
+
+function headersOf({ requestId, traceparent }: SupplierCall): Record<string, string> {
+  return {
+    accept: 'application/json',
+    traceparent,
+    ...(requestId !== undefined && { 'x-request-id': requestId }),
   }
 }
 
@@ -98,7 +111,10 @@ function parseBaseUrl(baseUrl: string): string {
   return url.origin + url.pathname.replace(/\/+$/, '')
 }
 
-async function readAnswer<T>(response: Response, schema: z.ZodType<T>): Promise<T | TransportError> {
+async function readAnswer<T extends object>(
+  response: Response,
+  schema: z.ZodType<T>,
+): Promise<T | TransportError> {
   const httpStatus = response.status
   if (!response.ok) {
     // a body nobody reads holds its connection; one that has arrived whole already costs none
@@ -120,7 +136,7 @@ async function readAnswer<T>(response: Response, schema: z.ZodType<T>): Promise<
   if ('error' in json) return transportError('malformed', json.error, { httpStatus })
   const answer = schema.safeParse(json.value)
   if (!answer.success) return transportError('malformed', issuesOf(answer.error), { httpStatus })
-  return answer.data
+  return { ...answer.data, httpStatus }
 }
 
 /** The whole body, or undefined when it is too large: leaving the loop cancels the rest. */

@@ -6,17 +6,33 @@ const refLengthMax = 200
 /** What asking a supplier comes to. Neither method ever throws; `close` is for the end of the process. */
 export type Supplier = {
   /** Asks for `qty` pieces of `sku`. The order's id is the idempotency key: the same order may be sent again. */
-  reserve(order: { id: string; sku: string; qty: number }): Promise<ReserveAnswer | TransportError>
+  reserve(
+    order: { id: string; sku: string; qty: number },
+    call: SupplierCall,
+  ): Promise<ReserveAnswer | TransportError>
   /** Asks how far the reservation is that `reserve` answered with `ref`. */
-  checkStatus(ref: string): Promise<StatusAnswer | TransportError>
+  checkStatus(ref: string, call: SupplierCall): Promise<StatusAnswer | TransportError>
   /** Waits for the calls under way, then closes the connections. A call made later is a transport error. */
   close(): Promise<void>
 }
 
-/** Accepted is not delivered: only a status of `ok` is. */
-export type ReserveAnswer = { kind: 'accepted'; ref: string } | { kind: 'refused' }
+/** What a call is made for. The supplier gets it as `X-Request-Id` and `traceparent`, so that its log can be told with ours. */
+export type SupplierCall = {
+  orderId: string
+  /** Which try it is of the same question, from 1. */
+  attempt: number
+  /** The request that asked for the order, where that is known. */
+  requestId: string | undefined
+  traceId: string
+  traceparent: string
+}
 
-export type StatusAnswer = { kind: 'ok' } | { kind: 'fail' } | { kind: 'delayed' }
+/** Accepted is not delivered: only a status of `ok` is. `httpStatus` is what came with an answer. */
+export type ReserveAnswer = ({ kind: 'accepted'; ref: string } | { kind: 'refused' }) & Answered
+
+export type StatusAnswer = { kind: 'ok' | 'fail' | 'delayed' } & Answered
+
+type Answered = { httpStatus?: number }
 
 /**
  * No answer was had, and nothing is known of what the supplier did: try again, under the same key.

@@ -1,15 +1,16 @@
 import { findOrderForSupplierCall } from '../use-cases/settle-supplier-outcomes.ts'
+import { callFor } from './call-for.ts'
 import { defineTask, supplierCallPayload } from './define-task.ts'
 
 /** Asks the supplier what became of an order that it has accepted. */
 export const checkSupplierStatusTask = defineTask(
   supplierCallPayload,
-  async ({ app, supplier }, { orderId, step }) => {
+  async ({ app, supplier }, { orderId, step }, job) => {
     const order = await findOrderForSupplierCall(app, orderId, step)
     if (!order) return
     if (order.supplierRef === null)
       throw new Error('A status check was scheduled before the supplier gave a reference')
-    const outcome = await supplier.checkStatus(order.supplierRef)
+    const outcome = await supplier.checkStatus(order.supplierRef, callFor(order, job))
     await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
   },
 )

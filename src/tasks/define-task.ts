@@ -4,7 +4,8 @@ import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
-import type { Job, JobRun } from '../domain/jobs.ts'
+import type { Job, JobRun, JobUnderWay } from '../domain/jobs.ts'
+import { readOrigin } from '../domain/origin.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { failOrders } from '../use-cases/fail-orders.ts'
 
@@ -14,8 +15,11 @@ export type TaskContext = { app: App; supplier: Supplier }
 /** A task of graphile-worker, once it has something to work with. */
 export type TaskOf = (context: TaskContext) => Task
 
-/** Payload of a task about one order. */
-export const orderPayload = z.object({ orderId: z.uuid() })
+/** Payload of a task about one order. Jobs of the sweeper have no origin, and one that cannot be read stops no job. */
+export const orderPayload = z.object({
+  orderId: z.uuid(),
+  origin: z.unknown().optional().transform(readOrigin),
+})
 /** Payload of a task that makes one scheduled call to the supplier. */
 export const supplierCallPayload = orderPayload.extend({ step: z.int().positive() })
 
@@ -28,21 +32,29 @@ export const supplierCallPayload = orderPayload.extend({ step: z.int().positive(
  */
 export function defineTask<Payload extends Job['payload']>(
   schema: z.ZodType<Payload>,
-  run: (context: TaskContext, payload: Payload) => Promise<void>,
+  run: (context: TaskContext, payload: Payload, job: JobUnderWay) => Promise<void>,
 ): TaskOf {
   return (context) =>
     async (rawPayload, { job, abortSignal }) => {
       const { app } = context
+      const { task_identifier: task, attempts: attempt, max_attempts: attemptsMax } = job
       const startedAtMs = performance.now()
       let outcome: JobRun['outcome'] = 'failed'
+      let failure: unknown
+      let underWay: JobUnderWay | undefined
       const runOnce = async () => {
-        const payload = schema.parse(rawPayload)
+        let payload: Payload | undefined
         try {
-          await run(context, payload)
+          payload = schema.parse(rawPayload)
+          underWay ??= { task, orderId: payload.orderId, attempt, origin: payload.origin }
+          app.jobsUnderWay.begin(underWay)
+          await run(context, payload, underWay)
           outcome = 'done'
         } catch (error) {
           if (isUnavailable(error)) throw error
-          await giveUpOrThrow(app, job, payload, error)
+          failure = error
+          if (!payload || attempt < attemptsMax) throw error
+          await giveUp(app, job, payload, error)
           outcome = 'given-up'
         }
       }
@@ -50,36 +62,29 @@ export function defineTask<Payload extends Job['payload']>(
         await retryWhileUnavailable(runOnce, {
           signal: abortSignal,
           onUnavailable: (error) =>
-            app.logger.debug(
-              { err: error, task: job.task_identifier, job: job.id },
-              'a job waits for the database',
-            ),
+            app.logger.debug({ err: error, task, job: job.id }, 'a job waits for the database'),
         })
       } catch (error) {
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
         if (isUnavailable(error)) return new Promise(() => {})
         throw error
       } finally {
-        app.onJobRun({ task: job.task_identifier, outcome, durationMs: performance.now() - startedAtMs })
+        if (underWay) app.jobsUnderWay.end(underWay)
+        const durationMs = performance.now() - startedAtMs
+        const about = { orderId: underWay?.orderId, origin: underWay?.origin, error: failure }
+        app.onJobRun({ task, outcome, durationMs, attempt, attemptsMax, ...about })
       }
     }
 }
 
-/** Ends the order of a job that has failed for the last time. @throws the error again when it was not the last time */
-async function giveUpOrThrow(
+/** Ends the order of a job that has failed for the last time. */
+async function giveUp(
   app: App,
-  job: JobHelpers['job'],
+  { attempts, task_identifier: task }: JobHelpers['job'],
   payload: Job['payload'],
   error: unknown,
 ): Promise<void> {
-  const { attempts, max_attempts: attemptsMax, task_identifier: task } = job
-  app.logger.error({ err: error, task, orderId: payload.orderId, attempts, attemptsMax }, 'job failed')
-  if (!isLastAttempt(job)) throw error
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const deadLetter = { task, payload, error: text, attempts } as DeadLetter
   await failOrders(app, [{ orderId: payload.orderId, deadLetter }])
-}
-
-function isLastAttempt(job: JobHelpers['job']): boolean {
-  return job.attempts >= job.max_attempts
 }

@@ -1,13 +1,14 @@
 import { findOrderForSupplierCall } from '../use-cases/settle-supplier-outcomes.ts'
+import { callFor } from './call-for.ts'
 import { defineTask, supplierCallPayload } from './define-task.ts'
 
 /** Asks the supplier to deliver what an order wants. Asked again under the order's id, it delivers once all the same. */
 export const requestSupplierTask = defineTask(
   supplierCallPayload,
-  async ({ app, supplier }, { orderId, step }) => {
+  async ({ app, supplier }, { orderId, step }, job) => {
     const order = await findOrderForSupplierCall(app, orderId, step)
     if (!order) return
-    const outcome = await supplier.reserve(order)
+    const outcome = await supplier.reserve(order, callFor(order, job))
     await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
   },
 )

@@ -6,6 +6,7 @@ import type { Caller } from '../domain/caller.ts'
 import { CallError, type UserError } from '../domain/errors.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
+import type { Origin, RequestOrigin } from '../domain/origin.ts'
 import { isSku } from '../domain/stock.ts'
 import { findOrderByKey } from '../sql/find-orders.ts'
 import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
@@ -15,7 +16,7 @@ import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
  * what the rate limit counts it against, where that is not the caller's own. `ordersInCall` is as how many it counts, where
  * that is not one: the first order of a call counts for all of them, so that none is placed where not all may be.
  */
-export type CreateOrderRequest = {
+export type CreateOrderRequest = RequestOrigin & {
   sku: string
   qty: number
   idempotencyKey: string | null
@@ -25,7 +26,7 @@ export type CreateOrderRequest = {
 }
 
 /** What was asked for, and the id of who asked: an idempotency key is one caller's own. */
-export type RequestedOrder = CreateOrderRequest & { caller: string }
+export type RequestedOrder = CreateOrderRequest & Origin
 
 export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
 
@@ -78,18 +79,20 @@ export async function createOrder(
  * @returns what became of each request, in their order
  */
 export async function createOrders(app: App, requests: RequestedOrder[]): Promise<Insertion[]> {
-  const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller }) => ({
+  const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller, requestId, traceparent }) => ({
     // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
     id: uuidv7(),
     customerId,
     sku,
     qty,
-    caller,
     key: idempotencyKey,
+    origin: { caller, requestId, traceparent },
   }))
   const task = { createdAt: app.now(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
   const insertions = await inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
-  app.onEvents(insertions.flatMap(({ order }) => (order ? [creation(order)] : [])))
+  app.onEvents(
+    insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
+  )
   return insertions
 }
 
@@ -109,7 +112,7 @@ function refuse(code: UserError['code'], message: string, field: string): Create
   return { order: null, userErrors: [{ code, message, field: ['input', field] }] }
 }
 
-function creation(order: Order) {
+function creation(order: Order, origin: Origin) {
   return {
     type: 'OrderCreated' as const,
     from: null,
@@ -118,5 +121,6 @@ function creation(order: Order) {
     version: order.version,
     at: order.createdAt,
     order,
+    origin,
   }
 }

@@ -4,6 +4,7 @@ import { inTransaction } from '../database/transaction.ts'
 import { assertAllowed } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
+import type { RequestOrigin } from '../domain/origin.ts'
 import { closeDeadLetters, lockOpenDeadLetters } from '../sql/dead-letters.ts'
 import { lockOrders } from '../sql/find-orders.ts'
 import { transitionOrders } from './transition-orders.ts'
@@ -16,10 +17,16 @@ const RETRIED_LETTERS_MAX = 100
  * before stays in their history.
  *
  * @param ids dead letters; those that do not exist or were retried before are passed over, so that a repeat is harmless
+ * @param request which asks for it: what follows goes back to it, in the trace that the order was in before
  * @returns the ids of those that were retried now
  * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for all but operators
  */
-export async function retryDeadLetters(app: App, caller: Caller, ids: readonly string[]): Promise<string[]> {
+export async function retryDeadLetters(
+  app: App,
+  caller: Caller,
+  ids: readonly string[],
+  { requestId }: RequestOrigin = {},
+): Promise<string[]> {
   assertAllowed(caller, 'retryDeadLetters')
   if (ids.length > RETRIED_LETTERS_MAX) {
     throw new CallError(
@@ -37,7 +44,10 @@ export async function retryDeadLetters(app: App, caller: Caller, ids: readonly s
     await transitionOrders(
       app,
       tx,
-      failed.map((order) => ({ order, to: 'PENDING' })),
+      failed.map((order) => {
+        const traceparent = letters.findLast((letter) => letter.orderId === order.id)?.traceparent
+        return { order, to: 'PENDING', origin: { caller: caller.id, requestId, traceparent } }
+      }),
     )
     const reopened = new Set(failed.map((order) => order.id))
     const retried = letters.filter((letter) => reopened.has(letter.orderId)).map((letter) => letter.id)

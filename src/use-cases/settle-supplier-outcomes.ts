@@ -1,7 +1,6 @@
 import type { App, SettledCall } from '../app.ts'
 import { inTransaction, type Tx } from '../database/transaction.ts'
-import type { Job } from '../domain/jobs.ts'
-import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import { JOB_ATTEMPTS_MAX, type Job, withOrigin } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
 import type { Order } from '../domain/order.ts'
 import type { NewMovement } from '../domain/stock.ts'
@@ -92,6 +91,9 @@ async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<
   })
   if (notes.length === 0) return
   const noted = await noteSupplierProgress(tx, notes, app.now())
-  const jobs = noted.map((order): Job => ({ ...nextJob(order)!, delayMs: delayOf.get(order.id)! }))
+  const jobs = noted.map((order): Job => {
+    const job = withOrigin(nextJob(order)!, app.jobsUnderWay.find(order.id)?.origin)
+    return { ...job, delayMs: delayOf.get(order.id)! }
+  })
   await addJobs(tx, jobs, JOB_ATTEMPTS_MAX)
 }

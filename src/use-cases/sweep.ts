@@ -5,6 +5,7 @@ import { isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
+import { readOrigin } from '../domain/origin.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import {
   type DeadJob,
@@ -42,12 +43,13 @@ export type SweepResult = {
 }
 
 const orderId = z.uuid()
+const origin = z.unknown().optional().transform(readOrigin)
 /** A dead job as `Job` has it. */
 const known = z.union([
-  z.object({ task: z.literal('reserve-inventory'), payload: z.object({ orderId }) }),
+  z.object({ task: z.literal('reserve-inventory'), payload: z.object({ orderId, origin }) }),
   z.object({
     task: z.enum(['request-supplier', 'check-supplier-status']),
-    payload: z.object({ orderId, step: z.int().positive() }),
+    payload: z.object({ orderId, origin, step: z.int().positive() }),
   }),
 ])
 

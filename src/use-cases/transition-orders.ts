@@ -3,10 +3,11 @@ import type { App } from '../app.ts'
 import type { Tx } from '../database/transaction.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import type { OrderEvent } from '../domain/events.ts'
-import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import { JOB_ATTEMPTS_MAX, withOrigin } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import { LISTENERS } from '../domain/order-listeners.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../domain/order-status.ts'
+import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
 import { moved } from '../domain/transition.ts'
 import { addJobs } from '../sql/add-jobs.ts'
@@ -15,8 +16,17 @@ import { findArrivals } from '../sql/find-arrivals.ts'
 import { moveOrders } from '../sql/move-orders.ts'
 import { notifyWatchers } from '../sql/notify-watchers.ts'
 
-/** Where an order that this transaction has locked is to go, and the dead letter that it leaves where it was given up. */
-export type Transition = { order: Order; to: OrderStatus; reason?: FailureReason; deadLetter?: DeadLetter }
+/**
+ * Where an order that this transaction has locked is to go, and the dead letter that it leaves where it was given up.
+ * `origin` where it is not the job under way that moves it.
+ */
+export type Transition = {
+  order: Order
+  to: OrderStatus
+  reason?: FailureReason
+  deadLetter?: DeadLetter
+  origin?: Origin
+}
 
 /**
  * Moves locked orders to their next state: writes the state, one event each, dead letters, the jobs that listeners ask
@@ -32,21 +42,27 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     after: moved(order, to, reason, at),
     event: eventOf(order.status, to, reason),
   }))
-  const events: OrderEvent[] = moves.map(({ before, after, event }, index) => ({
-    type: event,
-    from: before.status,
-    to: after.status,
-    reason: after.failureReason,
-    version: after.version,
-    at,
-    order: after,
-    deadLetter: transitions[index]!.deadLetter,
-  }))
-  const letters = transitions.flatMap(({ order, deadLetter }) =>
-    deadLetter
-      ? [{ ...deadLetter, id: uuidv7(), orderId: order.id, traceId: traceIdOf(order), createdAt: at }]
-      : [],
-  )
+  const events: OrderEvent[] = moves.map(({ before, after, event }, index) => {
+    const { deadLetter, origin } = transitions[index]!
+    const job = origin ? undefined : app.jobsUnderWay.find(before.id)
+    return {
+      type: event,
+      from: before.status,
+      to: after.status,
+      reason: after.failureReason,
+      version: after.version,
+      at,
+      order: after,
+      origin: origin ?? job?.origin ?? deadLetter?.payload.origin,
+      job,
+      deadLetter,
+    }
+  })
+  const letters = events.flatMap(({ order, origin, deadLetter }) => {
+    if (!deadLetter) return []
+    const traceId = traceIdOf(order, origin)
+    return [{ ...withOrigin(deadLetter, origin), id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
+  })
   // sent together: where the first finds that an order had moved, nothing of the others is committed
   const [count, awaitingSince] = await Promise.all([
     moveOrders(tx, moves, at),
@@ -56,7 +72,9 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     ),
     addJobs(
       tx,
-      events.flatMap(({ type, order }) => LISTENERS[type](order)),
+      events.flatMap(({ type, order, origin }) =>
+        LISTENERS[type](order).map((job) => withOrigin(job, origin)),
+      ),
       JOB_ATTEMPTS_MAX,
     ),
     insertDeadLetters(tx, letters),

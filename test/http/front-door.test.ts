@@ -100,7 +100,8 @@ describe.each(WAYS_IN)('%s', (_name, method, path, headers, body) => {
     expect(headers).toMatchObject({
       'access-control-allow-origin': SHOP,
       'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'authorization, content-type, idempotency-key, x-request-id',
+      'access-control-allow-headers':
+        'authorization, content-type, idempotency-key, traceparent, x-request-id',
     })
     for (const [url, origin] of [
       [server.url, EVIL],

@@ -151,8 +151,12 @@ describe('a client without manners', () => {
     expect((await raw.closed)[0]).toBe(1002)
     for (const print of printed) expect(print).not.toHaveBeenCalled()
     expect(logged.map((line) => JSON.parse(line))).toMatchObject([
-      { level: 20, reqId: expect.stringMatching(/./), err: { code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' } },
-      { level: 20, reqId: expect.stringMatching(/./) },
+      {
+        level: 20,
+        requestId: expect.stringMatching(/./),
+        err: { code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' },
+      },
+      { level: 20, requestId: expect.stringMatching(/./) },
     ])
   })
 })

@@ -105,7 +105,7 @@ it('logs what it hid beside the id of the request, over every way', async () => 
   socket.terminate()
   const logged = lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 50)
   for (const id of ['by-post', 'by-get', 'by-sse', 'by-rest', 'by-websocket']) {
-    expect(logged.filter(({ reqId }) => reqId === id)).toEqual([
+    expect(logged.filter(({ requestId }) => requestId === id)).toEqual([
       expect.objectContaining({
         err: expect.objectContaining({ message: expect.stringContaining('vault') }),
       }),

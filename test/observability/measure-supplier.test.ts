@@ -8,6 +8,7 @@ import { createSupplierClient } from '../../src/supplier/client.ts'
 import { SUPPLIER_URL } from '../support/harness.ts'
 import { readNonZero, readSamples } from '../support/metrics.ts'
 import { playSupplier } from '../support/supplier.ts'
+import { CALL } from '../support/supplier-call.ts'
 
 const ORDER = { id: '01890a5d-ac96-774b-bcce-b302099a8057', sku: 'BOLT', qty: 1 }
 /** Enough without an answer to open the circuit: it takes 5 a second, over 10 s. */
@@ -34,12 +35,12 @@ const labels = (operation: string, outcome: string) => `{operation="${operation}
 
 test('each answer is counted by what it says', async () => {
   expect(await counts()).toEqual({})
-  expect(await supplier.reserve(ORDER)).toMatchObject({ kind: 'accepted' })
+  expect(await supplier.reserve(ORDER, CALL)).toMatchObject({ kind: 'accepted' })
   played.follow({ reserve: () => ({ accepted: false }) })
-  expect(await supplier.reserve(ORDER)).toEqual({ kind: 'refused' })
+  expect(await supplier.reserve(ORDER, CALL)).toMatchObject({ kind: 'refused' })
   for (const status of ['ok', 'fail', 'delayed', 'delayed']) {
     played.follow({ status: () => ({ status }) })
-    expect(await supplier.checkStatus('r')).toEqual({ kind: status })
+    expect(await supplier.checkStatus('r', CALL)).toMatchObject({ kind: status })
   }
   expect(await counts()).toEqual({
     [labels('reserve', 'accepted')]: 1,
@@ -61,15 +62,15 @@ test.each([
   played.follow({ reserve: answer, status: answer })
   // it is there before, as 0: what is alerted on must not begin with its first increase
   expect((await readSamples(app)).get(sampleOf('reserve', cause))).toBe(0)
-  await supplier.reserve(ORDER)
-  await supplier.checkStatus('r')
+  await supplier.reserve(ORDER, CALL)
+  await supplier.checkStatus('r', CALL)
   expect(await counts()).toEqual({ [labels('reserve', cause)]: 1, [labels('status', cause)]: 1 })
 })
 
 test('an answer is timed, in seconds', async () => {
-  await supplier.reserve(ORDER)
+  await supplier.reserve(ORDER, CALL)
   played.follow({ status: () => new Promise<never>(() => {}) })
-  await supplier.checkStatus('r')
+  await supplier.checkStatus('r', CALL)
   const tookS = await readNonZero(app, 'holdfast_supplier_request_duration_seconds_sum')
   expect(tookS[labels('status', 'timeout')]).toBeGreaterThan(0.09)
   expect(tookS[labels('status', 'timeout')]).toBeLessThan(30)
@@ -78,7 +79,7 @@ test('an answer is timed, in seconds', async () => {
 test('calls that the circuit breaker spares are counted apart, and its state is shown', async () => {
   expect(await circuit()).toEqual({ '{state="closed"}': 1 })
   played.follow({ reserve: () => new HttpResponse(null, { status: 503 }) })
-  for (let times = 0; times < MANY; times++) await supplier.reserve(ORDER)
+  for (let times = 0; times < MANY; times++) await supplier.reserve(ORDER, CALL)
   expect(await circuit()).toEqual({ '{state="open"}': 1 })
   const spared = MANY - played.calls.length
   expect(spared).toBeGreaterThan(0)

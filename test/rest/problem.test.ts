@@ -47,7 +47,7 @@ describe('an unexpected error', () => {
     expect(answer.body).not.toContain('secret')
     expect(answer.body).not.toContain(import.meta.filename)
     const line = logged.find(({ level }) => level === 50)
-    expect(line.reqId).toMatch(/./)
+    expect(line.requestId).toMatch(/./)
     expect(JSON.stringify(line.err)).toContain(SECRET)
     if (error instanceof Error) expect(line.err.stack).toContain(import.meta.filename)
   })
@@ -66,7 +66,7 @@ describe('a database that is away', () => {
     expect(answer.body).not.toContain('secret')
     // refusals are counted, and logged together
     if (error instanceof QueueFullError) expect(logged.filter(({ level }) => level >= 40)).toEqual([])
-    else expect(logged.find(({ level }) => level === 40).reqId).toMatch(/./)
+    else expect(logged.find(({ level }) => level === 40).requestId).toMatch(/./)
   })
 
   test('is a 503 for reads too', async () => {

@@ -1,4 +1,4 @@
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import { expect } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
@@ -11,6 +11,7 @@ export async function serveRest(app: App, loggerInstance?: FastifyBaseLogger): P
   const http = fastify({
     bodyLimit: BODY_SIZE_MAX_BYTES,
     frameworkErrors: answerFrameworkError,
+    logController: new LogController({ requestIdLogLabel: 'requestId' }),
     ...(loggerInstance && { loggerInstance }),
   })
   await http.register(restApi(app, { authenticate: () => LOCAL_OPERATOR, explorer: true }))

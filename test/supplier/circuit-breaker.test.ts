@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { withCircuitBreaker } from '../../src/supplier/circuit-breaker.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
+import { CALL } from '../support/supplier-call.ts'
 
 const PROBE_AFTER_MS = 100
 /** Within the sample's 10 s, more than 5 a second. */
@@ -25,7 +26,8 @@ function play(probeAfterMs = PROBE_AFTER_MS) {
 const order = { id: 'o', sku: 'A', qty: 1 }
 
 async function callMany(guarded: Supplier, times = MANY): Promise<void> {
-  for (let i = 0; i < times; i++) await (i % 2 ? guarded.reserve(order) : guarded.checkStatus('r'))
+  for (let i = 0; i < times; i++)
+    await (i % 2 ? guarded.reserve(order, CALL) : guarded.checkStatus('r', CALL))
 }
 
 test('lets answers through, refusals and failures too: they are answers', async () => {
@@ -33,7 +35,7 @@ test('lets answers through, refusals and failures too: they are answers', async 
   await callMany(guarded)
   expect(state.calls).toBe(MANY)
   expect(guarded.circuit()).toBe('closed')
-  expect(await guarded.reserve(order)).toEqual({ kind: 'accepted', ref: 'r' })
+  expect(await guarded.reserve(order, CALL)).toEqual({ kind: 'accepted', ref: 'r' })
 })
 
 test('spares a supplier that answers nothing: calls fail at once, without reaching it', async () => {
@@ -43,7 +45,7 @@ test('spares a supplier that answers nothing: calls fail at once, without reachi
   expect(guarded.circuit()).toBe('open')
   const { calls } = state
   expect(calls).toBeLessThan(MANY)
-  expect(await guarded.reserve(order)).toMatchObject({
+  expect(await guarded.reserve(order, CALL)).toMatchObject({
     kind: 'transport-error',
     cause: 'circuit-open',
     retryAfterMs: 60_000,
@@ -57,12 +59,16 @@ test('probes by one call at a time, stays open while that fails, and closes when
   await callMany(guarded)
   const before = state.calls
   await sleep(PROBE_AFTER_MS + 20)
-  await Promise.all([guarded.reserve(order), guarded.reserve(order), guarded.reserve(order)])
+  await Promise.all([
+    guarded.reserve(order, CALL),
+    guarded.reserve(order, CALL),
+    guarded.reserve(order, CALL),
+  ])
   expect(state.calls).toBe(before + 1)
   expect(guarded.circuit()).toBe('open')
   state.isDown = false
   await sleep(PROBE_AFTER_MS + 20)
-  expect(await guarded.reserve(order)).toEqual({ kind: 'accepted', ref: 'r' })
+  expect(await guarded.reserve(order, CALL)).toEqual({ kind: 'accepted', ref: 'r' })
   expect(guarded.circuit()).toBe('closed')
 })
 
@@ -73,7 +79,7 @@ test('stays closed when a few calls fail, or every second one', async () => {
   expect(guarded.circuit()).toBe('closed')
   for (let i = 0; i < MANY; i++) {
     state.isDown = i % 2 === 0
-    await guarded.reserve(order)
+    await guarded.reserve(order, CALL)
   }
   expect(guarded.circuit()).toBe('closed')
 })

@@ -7,6 +7,7 @@ import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
+import { CALL } from '../support/supplier-call.ts'
 
 const order = { id: '0199c0de-0000-7000-8000-000000000001', sku: 'GIZMO', qty: 3 }
 const cleanups: (() => Promise<unknown>)[] = []
@@ -35,18 +36,22 @@ describe('against a stubbed network', () => {
         return HttpResponse.json({ accepted: true, ref: '1234' })
       }),
     )
-    expect(await supplierAt().reserve(order)).toEqual({ kind: 'accepted', ref: '1234' })
+    expect(await supplierAt().reserve(order, CALL)).toEqual({
+      kind: 'accepted',
+      ref: '1234',
+      httpStatus: 200,
+    })
     expect(sent).toEqual([order.id, 'application/json', { order_id: order.id, sku: 'GIZMO', qty: 3 }])
   })
 
   it('says refused when the supplier does not accept', async () => {
     answerReserve(() => HttpResponse.json({ accepted: false, why: 'none left' }))
-    expect(await supplierAt().reserve(order)).toEqual({ kind: 'refused' })
+    expect(await supplierAt().reserve(order, CALL)).toEqual({ kind: 'refused', httpStatus: 200 })
   })
 
   it.each(['ok', 'fail', 'delayed'])('passes on the status %s', async (status) => {
     answerStatus(() => HttpResponse.json({ status }))
-    expect(await supplierAt().checkStatus('1234')).toEqual({ kind: status })
+    expect(await supplierAt().checkStatus('1234', CALL)).toEqual({ kind: status, httpStatus: 200 })
   })
 
   it.each(['http://supplier.test/v1', 'http://supplier.test/v1/'])(
@@ -55,7 +60,7 @@ describe('against a stubbed network', () => {
       network.use(
         http.get('http://supplier.test/v1/supplier/status/1234', () => HttpResponse.json({ status: 'ok' })),
       )
-      expect(await supplierAt(baseUrl).checkStatus('1234')).toEqual({ kind: 'ok' })
+      expect(await supplierAt(baseUrl).checkStatus('1234', CALL)).toEqual({ kind: 'ok', httpStatus: 200 })
     },
   )
 
@@ -79,12 +84,12 @@ describe('against a stubbed network', () => {
         return HttpResponse.json({ status: 'ok' })
       }),
     )
-    expect(await supplierAt().checkStatus(ref)).toEqual({ kind: 'ok' })
+    expect(await supplierAt().checkStatus(ref, CALL)).toEqual({ kind: 'ok', httpStatus: 200 })
     expect(path).toBe(`/supplier/status/${step}`)
   })
 
   it.each(['', '.', '..', '\ud800', 'a\u0000'])('sends nothing for the reference %j', async (ref) => {
-    expect(await supplierAt().checkStatus(ref)).toMatchObject({
+    expect(await supplierAt().checkStatus(ref, CALL)).toMatchObject({
       cause: 'malformed',
       detail: expect.stringContaining('reference'),
     })
@@ -92,7 +97,10 @@ describe('against a stubbed network', () => {
 
   it('reports a network error as an error of connection', async () => {
     answerReserve(() => HttpResponse.error())
-    expect(await supplierAt().reserve(order)).toMatchObject({ kind: 'transport-error', cause: 'connection' })
+    expect(await supplierAt().reserve(order, CALL)).toMatchObject({
+      kind: 'transport-error',
+      cause: 'connection',
+    })
   })
 
   it('reports a supplier that does not answer in time', async () => {
@@ -100,7 +108,7 @@ describe('against a stubbed network', () => {
       await delay('infinite')
       return HttpResponse.json({ status: 'ok' })
     })
-    expect(await supplierAt('http://supplier.test', { timeoutMs: 50 }).checkStatus('1234')).toEqual({
+    expect(await supplierAt('http://supplier.test', { timeoutMs: 50 }).checkStatus('1234', CALL)).toEqual({
       kind: 'transport-error',
       cause: 'timeout',
       detail: 'no answer within 50 ms',
@@ -109,7 +117,7 @@ describe('against a stubbed network', () => {
 
   it.each([400, 404, 409, 429, 500, 503])('reports HTTP %i even with a valid body', async (status) => {
     answerStatus(() => HttpResponse.json({ status: 'ok' }, { status }))
-    const answer = await supplierAt().checkStatus('1234')
+    const answer = await supplierAt().checkStatus('1234', CALL)
     expect(answer).toMatchObject({ kind: 'transport-error', cause: 'http-status', httpStatus: status })
     expect(answer).not.toHaveProperty('retryAfterMs')
   })
@@ -124,7 +132,7 @@ describe('against a stubbed network', () => {
     [500, '7', undefined],
   ])('reads from HTTP %i with Retry-After %s a wait of %s ms', async (status, retryAfter, retryAfterMs) => {
     answerReserve(() => new HttpResponse(null, { status, headers: { 'retry-after': retryAfter } }))
-    const answer = await supplierAt().reserve(order)
+    const answer = await supplierAt().reserve(order, CALL)
     expect(answer).toMatchObject({ cause: 'http-status', httpStatus: status })
     expect('retryAfterMs' in answer ? answer.retryAfterMs : undefined).toBe(retryAfterMs)
   })
@@ -132,7 +140,7 @@ describe('against a stubbed network', () => {
   it('reads a Retry-After that names a time', async () => {
     const retryAfter = new Date(Date.now() + 60_000).toUTCString()
     answerReserve(() => new HttpResponse(null, { status: 503, headers: { 'retry-after': retryAfter } }))
-    const answer = await supplierAt().reserve(order)
+    const answer = await supplierAt().reserve(order, CALL)
     const waitMs = 'retryAfterMs' in answer ? answer.retryAfterMs! : -1
     // the date has whole seconds only
     expect(waitMs).toBeGreaterThan(50_000)
@@ -141,7 +149,7 @@ describe('against a stubbed network', () => {
 
   it.each([301, 302, 307, 308])('does not follow a redirect with HTTP %i', async (status) => {
     answerReserve(() => new HttpResponse(null, { status, headers: { location: 'http://elsewhere.test/' } }))
-    expect(await supplierAt().reserve(order)).toEqual({
+    expect(await supplierAt().reserve(order, CALL)).toEqual({
       kind: 'transport-error',
       cause: 'redirect',
       detail: `HTTP ${status} to http://elsewhere.test/`,
@@ -166,7 +174,7 @@ describe('against a stubbed network', () => {
     ['a reference that is a step in a path', '{"accepted": true, "ref": ".."}'],
   ])('reports %s as malformed', async (_, body) => {
     answerReserve(() => new HttpResponse(body))
-    const answer = await supplierAt().reserve(order)
+    const answer = await supplierAt().reserve(order, CALL)
     expect(answer).toMatchObject({ kind: 'transport-error', cause: 'malformed', httpStatus: 200 })
     expect(answer).toHaveProperty('detail', expect.stringMatching(/^\P{Cc}{1,300}$/u))
   })
@@ -174,20 +182,26 @@ describe('against a stubbed network', () => {
   it('takes a reference of 200 characters', async () => {
     const ref = 'r'.repeat(200)
     answerReserve(() => HttpResponse.json({ accepted: true, ref }))
-    expect(await supplierAt().reserve(order)).toEqual({ kind: 'accepted', ref })
+    expect(await supplierAt().reserve(order, CALL)).toEqual({ kind: 'accepted', ref, httpStatus: 200 })
   })
 
   it.each(['{}', '{"status": "OK"}', '{"status": "lost"}', '{"status": null}'])(
     'reports the status answer %s as malformed',
     async (body) => {
       answerStatus(() => new HttpResponse(body))
-      expect(await supplierAt().checkStatus('1234')).toMatchObject({ cause: 'malformed', httpStatus: 200 })
+      expect(await supplierAt().checkStatus('1234', CALL)).toMatchObject({
+        cause: 'malformed',
+        httpStatus: 200,
+      })
     },
   )
 
   it('reports a body of 70 kB as too large', async () => {
     answerStatus(() => HttpResponse.json({ status: 'ok', padding: 'x'.repeat(70_000) }))
-    expect(await supplierAt().checkStatus('1234')).toMatchObject({ cause: 'too-large', httpStatus: 200 })
+    expect(await supplierAt().checkStatus('1234', CALL)).toMatchObject({
+      cause: 'too-large',
+      httpStatus: 200,
+    })
   })
 })
 
@@ -204,8 +218,8 @@ describe('against a real server', () => {
     })
     server.on('connection', () => opened++)
     const supplier = supplierAt(baseUrl, { connectionLimit: 3 })
-    const answers = await Promise.all(Array.from({ length: 30 }, () => supplier.checkStatus('1234')))
-    expect(answers).toEqual(Array(30).fill({ kind: 'ok' }))
+    const answers = await Promise.all(Array.from({ length: 30 }, () => supplier.checkStatus('1234', CALL)))
+    expect(answers).toEqual(Array(30).fill({ kind: 'ok', httpStatus: 200 }))
     expect(openMost).toBe(3)
     expect(opened).toBe(3)
   })
@@ -218,9 +232,9 @@ describe('against a real server', () => {
       response.writeHead(status).end(body)
     })
     const supplier = supplierAt(baseUrl, { connectionLimit: 1 })
-    expect(await supplier.checkStatus('1234')).toMatchObject({ httpStatus: 503 })
-    expect(await supplier.checkStatus('1234')).toMatchObject({ httpStatus: 500 })
-    expect(await supplier.checkStatus('1234')).toEqual({ kind: 'ok' })
+    expect(await supplier.checkStatus('1234', CALL)).toMatchObject({ httpStatus: 503 })
+    expect(await supplier.checkStatus('1234', CALL)).toMatchObject({ httpStatus: 500 })
+    expect(await supplier.checkStatus('1234', CALL)).toEqual({ kind: 'ok', httpStatus: 200 })
   })
 
   it('cuts a body that drips for longer than the timeout', async () => {
@@ -229,7 +243,7 @@ describe('against a real server', () => {
       response.on('close', () => clearInterval(drip))
     })
     const startedAt = performance.now()
-    const answer = await supplierAt(baseUrl, { timeoutMs: 200 }).checkStatus('1234')
+    const answer = await supplierAt(baseUrl, { timeoutMs: 200 }).checkStatus('1234', CALL)
     expect(answer).toMatchObject({ kind: 'transport-error', cause: 'timeout' })
     expect(performance.now() - startedAt).toBeLessThan(2000)
   })
@@ -237,7 +251,7 @@ describe('against a real server', () => {
   it('lets a call that waits for a connection wait no longer than the timeout', async () => {
     const { baseUrl } = await serve(() => {})
     const supplier = supplierAt(baseUrl, { timeoutMs: 100, connectionLimit: 1 })
-    const answers = await Promise.all([supplier.reserve(order), supplier.reserve(order)])
+    const answers = await Promise.all([supplier.reserve(order, CALL), supplier.reserve(order, CALL)])
     expect(answers.map((answer) => 'cause' in answer && answer.cause)).toEqual(['timeout', 'timeout'])
   })
 
@@ -255,7 +269,7 @@ describe('against a real server', () => {
       }
       pour()
     })
-    expect(await supplierAt(baseUrl).checkStatus('1234')).toMatchObject({ cause: 'too-large' })
+    expect(await supplierAt(baseUrl).checkStatus('1234', CALL)).toMatchObject({ cause: 'too-large' })
     await closed
     // the sockets' buffers hold some megabytes at most; what was read of them is 64 kB
     expect(written).toBeLessThan(32 * 1024 * 1024)
@@ -265,21 +279,21 @@ describe('against a real server', () => {
     const { baseUrl } = await serve((_, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(' '.repeat(10_000_000)))
     })
-    expect(await supplierAt(baseUrl).checkStatus('1234')).toMatchObject({ cause: 'too-large' })
+    expect(await supplierAt(baseUrl).checkStatus('1234', CALL)).toMatchObject({ cause: 'too-large' })
   })
 
   it('reports a body that is not compressed as it says as malformed', async () => {
     const { baseUrl } = await serve((_, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end('{"status": "ok"}')
     })
-    expect(await supplierAt(baseUrl).checkStatus('1234')).toMatchObject({ cause: 'malformed' })
+    expect(await supplierAt(baseUrl).checkStatus('1234', CALL)).toMatchObject({ cause: 'malformed' })
   })
 
   it('reports headers without end as too large', async () => {
     const { baseUrl } = await serve((_, response) => {
       response.writeHead(200, { 'x-padding': 'x'.repeat(70_000) }).end('{"status": "ok"}')
     })
-    expect(await supplierAt(baseUrl).checkStatus('1234')).toMatchObject({ cause: 'too-large' })
+    expect(await supplierAt(baseUrl).checkStatus('1234', CALL)).toMatchObject({ cause: 'too-large' })
   })
 
   it('reports a connection that ends within the body', async () => {
@@ -287,7 +301,7 @@ describe('against a real server', () => {
       response.writeHead(200, { 'content-length': 100 }).write('{"sta')
       setTimeout(() => response.destroy(), 20)
     })
-    expect(await supplierAt(baseUrl).checkStatus('1234')).toMatchObject({ cause: 'connection' })
+    expect(await supplierAt(baseUrl).checkStatus('1234', CALL)).toMatchObject({ cause: 'connection' })
   })
 
   it('reports a server that does not speak HTTP as malformed', async () => {
@@ -297,13 +311,13 @@ describe('against a real server', () => {
     })
     const baseUrl = await listen(server)
     cleanups.push(async () => server.close())
-    expect(await supplierAt(baseUrl).checkStatus('1234')).toMatchObject({ cause: 'malformed' })
+    expect(await supplierAt(baseUrl).checkStatus('1234', CALL)).toMatchObject({ cause: 'malformed' })
   })
 
   it('reports a refused connection, with the reason', async () => {
     const { baseUrl, close } = await serve(() => {})
     await close()
-    expect(await supplierAt(baseUrl).reserve(order)).toEqual({
+    expect(await supplierAt(baseUrl).reserve(order, CALL)).toEqual({
       kind: 'transport-error',
       cause: 'connection',
       detail: expect.stringContaining('ECONNREFUSED'),
@@ -316,10 +330,10 @@ describe('against a real server', () => {
       response.end('{"status": "ok"}')
     })
     const supplier = supplierAt(baseUrl)
-    const underWay = supplier.checkStatus('1234')
+    const underWay = supplier.checkStatus('1234', CALL)
     await Promise.all([supplier.close(), supplier.close()])
-    expect(await underWay).toEqual({ kind: 'ok' })
-    expect(await supplier.checkStatus('1234')).toMatchObject({ cause: 'connection' })
+    expect(await underWay).toEqual({ kind: 'ok', httpStatus: 200 })
+    expect(await supplier.checkStatus('1234', CALL)).toMatchObject({ cause: 'connection' })
   })
 })
 

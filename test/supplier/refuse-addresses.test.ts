@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { refuseAddresses } from '../../src/supplier/refuse-addresses.ts'
+import { CALL } from '../support/supplier-call.ts'
 
 vi.mock('node:dns', { spy: true })
 afterEach(() => vi.restoreAllMocks())
@@ -153,7 +154,7 @@ describe('a name', () => {
         timeoutMs: 1_000,
         mayBePrivate: false,
       })
-      const answer = await client.checkStatus('1')
+      const answer = await client.checkStatus('1', CALL)
       expect(answer).toMatchObject({ kind: 'transport-error', cause: 'connection' })
       expect(JSON.stringify(answer)).toContain('ADDRESS_REFUSED')
       expect(looks).toHaveBeenCalled()
@@ -165,7 +166,7 @@ describe('a name', () => {
     const looks = resolveTo(['127.0.0.1'], ['169.254.169.254'])
     looks.mockClear()
     const client = createSupplierClient({ baseUrl: `http://supplier.example:${port}`, timeoutMs: 1_000 })
-    expect(await client.checkStatus('1')).toEqual({ kind: 'ok' })
+    expect(await client.checkStatus('1', CALL)).toEqual({ kind: 'ok', httpStatus: 200 })
     expect(looks).toHaveBeenCalledTimes(1)
     await client.close()
     inside.close()

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
 import { supplierSimulator } from '../../src/supplier/simulator.ts'
+import { CALL } from '../support/supplier-call.ts'
 
 const orderId = '0199c0de-0000-7000-8000-000000000001'
 const otherOrderId = '0199c0de-0000-7000-8000-000000000002'
@@ -133,8 +134,8 @@ describe('by the client over HTTP', () => {
     while (seen.length < expected.length) {
       const answer =
         ref === undefined
-          ? await supplier.reserve({ id: orderId, sku, qty: 2 })
-          : await supplier.checkStatus(ref)
+          ? await supplier.reserve({ id: orderId, sku, qty: 2 }, CALL)
+          : await supplier.checkStatus(ref, CALL)
       if (answer.kind === 'accepted') ref = answer.ref
       seen.push(answer.kind === 'transport-error' ? answer.httpStatus : answer.kind)
     }

@@ -8,6 +8,7 @@ import type { Order } from '../../src/domain/order.ts'
 import type { InventoryItem } from '../../src/domain/stock.ts'
 import type { SupplierPolicy } from '../../src/domain/supplier-policy.ts'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/http-server.ts'
+import { logSupplierCalls } from '../../src/observability/log-supplier-calls.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
@@ -45,9 +46,9 @@ export async function createTestDatabase(): Promise<{ databaseUrl: string; drop:
 export async function createTestApp(
   supplierPolicy: SupplierPolicy = TEST_POLICY,
   orderLimiter?: OrderLimiter,
+  logger = createLogger('silent'),
 ): Promise<TestApp> {
   const { databaseUrl, drop } = await createTestDatabase()
-  const logger = createLogger('silent')
   const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter })
   return {
     app,
@@ -79,7 +80,7 @@ export async function startTestWorker(
     ...options
   }: Partial<WorkerOptions> & { baseUrl?: string } = {},
 ): Promise<Worker> {
-  const supplier = createSupplierClient({ baseUrl, timeoutMs: 500 })
+  const supplier = logSupplierCalls(createSupplierClient({ baseUrl, timeoutMs: 500 }), app.logger)
   const worker = new Worker(app, { databaseUrl, supplier, concurrency, reconcileIntervalMs, ...options })
   await worker.start()
   return worker

@@ -54,7 +54,7 @@ describe('the sweeper', () => {
         { task: 'reserve-inventory', payload: { orderId: pending } },
         { task: 'request-supplier', payload: { orderId: awaiting, step: 1 } },
         { task: 'check-supplier-status', payload: { orderId: accepted, step: 2 } },
-        { task: 'reserve-inventory', payload: { orderId: healthy } },
+        { task: 'reserve-inventory', payload: { orderId: healthy, origin: { caller: 'anonymous' } } },
       ]),
     )
   })

@@ -1,0 +1,19 @@
+import { randomBytes } from 'node:crypto'
+import type { JobUnderWay } from '../domain/jobs.ts'
+import type { Order } from '../domain/order.ts'
+import { traceIdOf } from '../domain/trace.ts'
+import type { SupplierCall } from '../supplier/contract.ts'
+
+/**
+ * For whom a job calls the supplier. A caller that gave no trace gets the order's own, with a parent that nobody has
+ * recorded and that nobody is asked to.
+ */
+export function callFor(order: Order, { attempt, origin }: JobUnderWay): SupplierCall {
+  return {
+    orderId: order.id,
+    attempt: order.supplierAttempts + attempt,
+    requestId: origin?.requestId,
+    traceId: traceIdOf(order, origin),
+    traceparent: origin?.traceparent ?? `00-${traceIdOf(order)}-${randomBytes(8).toString('hex')}-00`,
+  }
+}
