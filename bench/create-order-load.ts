@@ -3,6 +3,7 @@ import type { BareTransactions } from './baseline/bare-transaction.ts'
 import { type Env, runProcess, type ServerProcess, startServer } from './child-process.ts'
 import { type HttpLoad, type LoadResult, putHttpLoad } from './http-load.ts'
 import type { BenchContext } from './scenario.ts'
+import { startHoldfast } from './support/holdfast.ts'
 
 /** How long, and on how many connections, orders come in. */
 export type CreateOrderLoad = Pick<HttpLoad, 'connections' | 'warmUpS' | 'durationS'>
@@ -38,18 +39,10 @@ export function loadHoldfast(
   api: 'graphql' | 'rest',
   load: CreateOrderLoad,
 ): Promise<LoadResult> {
-  const start = (databaseUrl: string) =>
-    startServer(
-      'src/server.ts',
-      { DATABASE_URL: databaseUrl, ROLE: 'api', PORT: '0', LOG_LEVEL: 'info', SUPPLIER_URL: 'simulated' },
-      /(http:\S+)\/health\/ready/,
-    )
-  return withOrdersDatabase(context, (databaseUrl) =>
-    withServer(
-      () => start(databaseUrl),
-      (url) => putHttpLoad({ ...(api === 'graphql' ? GRAPHQL : REST), ...load, url }),
-    ),
-  )
+  return withOrdersDatabase(context, async (databaseUrl) => {
+    await using holdfast = await startHoldfast({ DATABASE_URL: databaseUrl, ROLE: 'api', LOG_LEVEL: 'info' })
+    return await putHttpLoad({ ...(api === 'graphql' ? GRAPHQL : REST), ...load, url: holdfast.url })
+  })
 }
 
 /** Stock Yoga, one transaction a request. It has GraphQL alone. */
