@@ -1,45 +1,59 @@
 import type { Order } from '../domain/order.ts'
+import type { RequestOrigin } from '../domain/origin.ts'
 import { prepare, type Queryable } from './statement.ts'
 
 /** The channel on which every server hears which orders changed. */
 export const ORDER_CHANNEL = 'holdfast_orders'
 
+/** What PostgreSQL takes. */
+const NOTIFICATION_MAX_BYTES = 7_999
+
 /**
- * Orders that fit one notification: PostgreSQL takes 7,999 bytes, an order is 22 characters of id, two of punctuation
- * and at most two of version (to 1,295, in base 36).
+ * Orders that fit one notification, unless they have spans: an order is 22 characters of id, two of punctuation and at
+ * most two of version (to 1,295, in base 36).
  */
 export const NOTIFIED_ORDERS_MAX = 300
 
-/** That an order has reached a version. */
-export type OrderNotice = Pick<Order, 'id' | 'version'>
+/** That an order has reached a version, and the span that this goes back to, where that is known. */
+export type OrderNotice = Pick<Order, 'id' | 'version'> & Pick<RequestOrigin, 'traceparent'>
 
-/** Tells every server, once the transaction commits, that these orders changed: one notification for up to 300. */
+/** Tells every server, once the transaction commits, that these orders changed: as many as fit in one notification. */
 export async function notifyWatchers(on: Queryable, orders: readonly OrderNotice[]): Promise<void> {
-  for (let start = 0; start < orders.length; start += NOTIFIED_ORDERS_MAX) {
-    await notify(on, [ORDER_CHANNEL, encodeNotices(orders.slice(start, start + NOTIFIED_ORDERS_MAX))])
+  let payload = ''
+  for (const order of orders) {
+    const notice = encodeNotice(order)
+    if (payload.length + 1 + notice.length > NOTIFICATION_MAX_BYTES) {
+      await notify(on, [ORDER_CHANNEL, payload])
+      payload = notice
+    } else payload += payload === '' ? notice : `,${notice}`
   }
+  if (payload !== '') await notify(on, [ORDER_CHANNEL, payload])
 }
 
 const notify = prepare('notify-watchers', 'select pg_notify($1, $2)')
 
-/** `<id in base64url>:<version in base 36>`, joined by commas. */
-function encodeNotices(notices: readonly OrderNotice[]): string {
-  return notices
-    .map(({ id, version }) => {
-      const bytes = Buffer.from(id.replaceAll('-', ''), 'hex')
-      return `${bytes.toString('base64url')}:${version.toString(36)}`
-    })
-    .join(',')
+/** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` where there is one. */
+function encodeNotice({ id, version, traceparent }: OrderNotice): string {
+  const notice = `${encodeHex(id)}:${version.toString(36)}`
+  return traceparent === undefined ? notice : `${notice}:${encodeHex(traceparent)}`
 }
 
 /** What `notifyWatchers` sent. */
 export function decodeNotices(payload: string): OrderNotice[] {
   return payload.split(',').map((notice) => {
-    const [id = '', version = ''] = notice.split(':')
-    const hex = Buffer.from(id, 'base64url').toString('hex')
+    const [id = '', version = '', span] = notice.split(':')
     return {
-      id: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+      id: decodeHex(id).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
       version: Number.parseInt(version, 36),
+      traceparent: span && decodeHex(span).replace(/^(.{2})(.{32})(.{16})(.{2})$/, '$1-$2-$3-$4'),
     }
   })
+}
+
+function encodeHex(text: string): string {
+  return Buffer.from(text.replaceAll('-', ''), 'hex').toString('base64url')
+}
+
+function decodeHex(text: string): string {
+  return Buffer.from(text, 'base64url').toString('hex')
 }

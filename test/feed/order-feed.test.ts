@@ -89,7 +89,7 @@ describe('a change', () => {
   })
 
   it('of more than one notification holds reaches everyone by two', async () => {
-    const ids = await seedOrders(301)
+    const ids = await seedOrders(330)
     const watchers = await Promise.all(ids.map((id) => watchOrder(app, LOCAL_OPERATOR, id, 1)))
     const { hearAll } = await eavesdrop()
     await reserveInventory(app, ids)
