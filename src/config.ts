@@ -14,6 +14,15 @@ export class ConfigError extends Error {
 const SECRET_LENGTH_MIN_BYTES = 32
 
 const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '::1']
+/** As OpenTelemetry specifies them for OTEL_TRACES_SAMPLER. */
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 /** What is wrong with these is said without showing them: a URL of a database holds its password. */
@@ -80,6 +89,20 @@ const variables = z.object({
     .default([]),
   EXPLORER: z.enum(['on', 'off'], 'on or off').optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .refine(
+      (url) => /^https?:\/\//.test(url) && URL.canParse(url),
+      'a URL that begins with http:// or https://, as http://localhost:4318',
+    )
+    .optional(),
+  OTEL_SDK_DISABLED: z.string().optional(),
+  OTEL_TRACES_SAMPLER: z.enum(SAMPLERS, SAMPLERS.join(', ')).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number('a number from 0 to 1')
+    .min(0, 'a number from 0 to 1')
+    .max(1, 'a number from 0 to 1')
+    .default(1),
 })
 
 /**
@@ -143,6 +166,11 @@ export function readConfig(env: Record<string, string | undefined>) {
     logLevel: data.LOG_LEVEL,
     /** Whether the log is for machines, in a terminal as well. */
     isProduction,
+    /** Which traces are recorded; undefined where nothing is traced. What else there is to say OpenTelemetry reads itself. */
+    traces:
+      data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined || data.OTEL_SDK_DISABLED?.toLowerCase() === 'true'
+        ? undefined
+        : { name: data.OTEL_TRACES_SAMPLER, ratio: data.OTEL_TRACES_SAMPLER_ARG },
     /** What no log may show. */
     secrets: Object.entries(set).flatMap(([name, value = '']) => (name.includes('SECRET') ? [value] : [])),
   }

@@ -28,6 +28,7 @@ import { logRefusals } from './observability/log-refusals.ts'
 import type { Logger } from './observability/logger.ts'
 import { measureRateLimit } from './observability/measure-rate-limit.ts'
 import { createMetrics } from './observability/metrics.ts'
+import type { Tracing } from './observability/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
@@ -42,6 +43,8 @@ export type AppOptions = {
   logger: Logger
   supplierPolicy: SupplierPolicy
   orderLimiter?: OrderLimiter | undefined
+  /** Undefined where nothing is traced. */
+  tracing?: Tracing | undefined
 }
 
 /**
@@ -54,7 +57,7 @@ const KEEP_ALIVE_DELAY_MS = 10_000
 
 /** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
-  const { databaseUrl, logger, supplierPolicy, orderLimiter } = options
+  const { databaseUrl, logger, supplierPolicy, orderLimiter, tracing } = options
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     application_name: 'holdfast',
@@ -77,8 +80,9 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     batchSizeMax: READ_BATCH_MAX,
     waitingMax: READS_WAITING_MAX,
     onBatch: (run) => metrics.onBatch('findOrder', run),
+    tracing: tracing?.group(),
   })
-  const feed = new OrderFeed({ databaseUrl, findOrder, logger })
+  const feed = new OrderFeed({ databaseUrl, findOrder, logger, tracing })
   const calls = new CallsUnderWay(() => app.onRefusal('calls'))
   const metrics = createMetrics({
     pool,
@@ -99,7 +103,9 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     orderLimiter: measureRateLimit(metrics.registry, orderLimiter),
     feed,
     metrics: metrics.registry,
+    tracing,
     onEvents: (events) => {
+      tracing?.onEvents(events)
       feed.tell(events.map(({ order }) => order))
       log(events)
       metrics.onEvents(events)
@@ -126,6 +132,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
         commitMaxMs: INTAKE_COMMIT_MAX_MS,
         onRefusal: () => app.onRefusal('intake'),
         onBatch: (run) => metrics.onBatch('createOrder', run),
+        tracing: tracing?.group('createOrder'),
       }),
       reserveInventory: new GroupCommit<string, undefined>(
         voids((ids) => reserveInventory(app, ids)),
@@ -133,6 +140,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
           batchSizeMax: RESERVE_BATCH_MAX,
           waitingMax: JOBS_WAITING_MAX,
           onBatch: (run) => metrics.onBatch('reserveInventory', run),
+          tracing: tracing?.group('reserveInventory'),
         },
       ),
       settleSupplierOutcome: new GroupCommit<SettledCall, undefined>(
@@ -141,6 +149,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
           batchSizeMax: RESERVE_BATCH_MAX,
           waitingMax: JOBS_WAITING_MAX,
           onBatch: (run) => metrics.onBatch('settleSupplierOutcome', run),
+          tracing: tracing?.group('settleSupplierOutcome'),
         },
       ),
     },

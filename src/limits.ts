@@ -152,6 +152,8 @@ export const PAGES_WAITING_MAX = 20_000
 
 /** All that is under way may take this long together. */
 export const DRAIN_TIMEOUT_MS = 6_500
+/** What the last spans may take to be sent off, after all else: with the rest, within the 10 s that a stop may take. */
+export const TRACES_FLUSH_TIMEOUT_MS = 1_500
 /** After a signal, what a start under way may still take: its database is up within two seconds. */
 export const START_TIMEOUT_MS = 2 * SECOND
 /**

@@ -15,12 +15,17 @@ import { logSupplierCalls } from './observability/log-supplier-calls.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { measureSupplier } from './observability/measure-supplier.ts'
 import { redact } from './observability/redact.ts'
+import type { Tracing } from './observability/trace-hooks.ts'
+import type { Sampling } from './observability/trace-sampler.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
 import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
+
+/** What tells of what happens. */
+type Watching = { logger: Logger; tracing: Tracing | undefined }
 
 /** Undoes one step of the start, and waits for what is under way until `drained`. */
 type Undo = () => Promise<unknown>
@@ -31,7 +36,7 @@ type Undo = () => Promise<unknown>
  * @param undos gets what stops each step that was taken, also when a later one fails
  * @returns where it listens
  */
-async function start(config: Config, logger: Logger, undos: Undo[]): Promise<string> {
+async function start(config: Config, { logger, tracing }: Watching, undos: Undo[]): Promise<string> {
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger, undos))
   const applied = await migrate(databaseUrl)
   if (applied.length > 0) logger.info({ applied }, 'migrated the database')
@@ -42,7 +47,7 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
       ? createOrderLimiter({ ordersPerSecond, redisUrl, logger })
       : undefined
   undos.push(async () => orderLimiter?.close())
-  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter })
+  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
   undos.push(close)
   // of the process, and so here, where there is one application in it
   collectDefaultMetrics({ register: app.metrics })
@@ -79,7 +84,7 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
     })
     // outside of the breaker: a call that it spares is part of an order's story
     const guarded = measureSupplier(app.metrics, logSupplierCalls(withCircuitBreaker(client), logger))
-    supplier = guarded
+    supplier = tracing ? tracing.supplier(guarded) : guarded
     worker = new Worker(app, {
       databaseUrl,
       supplier,
@@ -99,13 +104,14 @@ async function start(config: Config, logger: Logger, undos: Undo[]): Promise<str
  */
 async function startWithDatabase(
   config: Config,
-  logger: Logger,
+  watching: Watching,
   undos: Undo[],
   signal: AbortSignal,
 ): Promise<string> {
+  const { logger } = watching
   for (;;) {
     try {
-      return await start(config, logger, undos)
+      return await start(config, watching, undos)
     } catch (error) {
       const { databaseUrl, host, port } = config
       // the embedded one has had its time; it does not come by itself
@@ -138,9 +144,17 @@ async function stop(undos: readonly Undo[], logger: Logger): Promise<void> {
   }
 }
 
+/** Loads what traces need only where they are asked for: without it nothing of it is in the process. */
+async function startTraces(logger: Logger, sampling: Sampling) {
+  const { startTracing } = await import('./observability/start-tracing.ts')
+  return startTracing({ logger, sampling })
+}
+
 async function main(): Promise<void> {
   const config = readConfigOrExit()
   const logger = createLogger(config.logLevel, config)
+  const traces = config.traces && (await startTraces(logger, config.traces))
+  const watching = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {
@@ -148,7 +162,7 @@ async function main(): Promise<void> {
     for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => resolve(name))
   })
   void signal.then(() => stopping.abort())
-  const starting = startWithDatabase(config, logger, undos, stopping.signal).then((url) =>
+  const starting = startWithDatabase(config, watching, undos, stopping.signal).then((url) =>
     announce(url, config),
   )
   try {
@@ -164,6 +178,7 @@ async function main(): Promise<void> {
   // a start that is all but done is stopped in good order; one that hangs is left where it is
   await Promise.race([starting, sleep(START_TIMEOUT_MS)]).catch(() => {})
   await stop(undos, logger)
+  await traces?.stop()
   logger.info('stopped')
   process.exit(0)
 }

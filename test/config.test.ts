@@ -59,6 +59,22 @@ describe('the configuration', () => {
     expect(readConfig(asked)).toMatchObject({ explorer: true, supplierMayBePrivate: true })
   })
 
+  test('traces where an endpoint says where to, as OpenTelemetry has its variables', () => {
+    const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://localhost:4318'
+    expect(readConfig({}).traces).toBeUndefined()
+    expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: '' }).traces).toBeUndefined()
+    expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED: 'TRUE' }).traces).toBeUndefined()
+    expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT }).traces).toEqual({
+      name: 'parentbased_always_on',
+      ratio: 1,
+    })
+    const some = { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' }
+    expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT, ...some }).traces).toEqual({
+      name: 'traceidratio',
+      ratio: 0.25,
+    })
+  })
+
   test('takes sites for CORS as browsers name them', () => {
     const CORS_ORIGINS = 'https://shop.example, http://localhost:3000'
     expect(readConfig({ CORS_ORIGINS }).corsOrigins).toEqual([

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import type { GroupTracing } from '../observability/trace-hooks.ts'
 import { QueueFullError } from './queue-full-error.ts'
 import { isUndone } from './transaction.ts'
 import { isUnavailable } from './unavailable.ts'
@@ -17,6 +18,8 @@ export type GroupCommitLimits = {
   onRefusal?: () => void
   /** Hears of each batch, once it is over. */
   onBatch?: (run: BatchRun) => void
+  /** Undefined where nothing is traced. */
+  tracing?: GroupTracing | undefined
 }
 
 /** A batch whose commit is over. An item that is tried again by itself is a batch of one. */
@@ -27,6 +30,8 @@ const LATEST_COMMIT_WEIGHT = 0.2
 
 type Waiting<Item, Result> = {
   item: Item
+  /** What stands for it in traces. */
+  place: unknown
   resolve: (result: Result) => void
   reject: (error: unknown) => void
 }
@@ -66,10 +71,8 @@ export class GroupCommit<Item, Result> {
         new QueueFullError(`${this.#waiting.length} are waiting for the database already`),
       )
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject })
-      this.#running ??= this.#run()
-    })
+    const { tracing } = this.#limits
+    return tracing ? tracing.item(() => this.#wait(item)) : this.#wait(item)
   }
 
   /** Items that wait for their commit, without those of one under way. */
@@ -91,6 +94,13 @@ export class GroupCommit<Item, Result> {
     const elapsedMs = this.#commitStartedAtMs === undefined ? 0 : performance.now() - this.#commitStartedAtMs
     const batchesBefore = Math.floor(this.#waiting.length / batchSizeMax)
     return elapsedMs > commitMaxMs || batchesBefore * Math.max(this.#commitMs, elapsedMs) > waitMaxMs
+  }
+
+  #wait(item: Item): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, place: this.#limits.tracing?.place(), resolve, reject })
+      this.#running ??= this.#run()
+    })
   }
 
   async #run(): Promise<void> {
@@ -116,7 +126,7 @@ export class GroupCommit<Item, Result> {
     this.#commitStartedAtMs = startedAtMs
     let outcome: BatchRun['outcome'] = 'failed'
     try {
-      const results = await this.#commit(batch.map(({ item }) => item))
+      const results = await this.#traced(batch, () => this.#commit(batch.map(({ item }) => item)))
       outcome = 'committed'
       batch.forEach(({ resolve }, index) => {
         resolve(results[index] as Result)
@@ -127,6 +137,15 @@ export class GroupCommit<Item, Result> {
       this.#commitStartedAtMs = undefined
       this.#limits.onBatch?.({ size: batch.length, outcome, durationMs })
     }
+  }
+
+  #traced(batch: Waiting<Item, Result>[], commit: () => Promise<Result[]>): Promise<Result[]> {
+    const { tracing } = this.#limits
+    if (!tracing) return commit()
+    return tracing.commit(
+      batch.map(({ place }) => place),
+      commit,
+    )
   }
 }
 

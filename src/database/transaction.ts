@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { OrderEvent } from '../domain/events.ts'
 import type { Logger } from '../observability/logger.ts'
+import type { Tracing } from '../observability/trace-hooks.ts'
 
 /** A client inside a transaction, with the events that its commit will make true. */
 export type Tx = pg.PoolClient & { events: OrderEvent[] }
@@ -14,6 +15,8 @@ export type TransactionContext = {
   onEvents: (events: readonly OrderEvent[]) => void
   /** Hears of each transaction, once it is over. */
   onTransaction: (run: TransactionRun) => void
+  /** Undefined where nothing is traced. */
+  tracing?: Tracing | undefined
 }
 
 /** A transaction that is over. A commit whose reply was lost counts as failed. */
@@ -76,7 +79,7 @@ async function timed<Result>(
   const startedAtMs = performance.now()
   let outcome: TransactionRun['outcome'] = 'failed'
   try {
-    const result = await run()
+    const result = await (context.tracing ? context.tracing.transaction(name, run) : run())
     outcome = 'committed'
     return result
   } finally {

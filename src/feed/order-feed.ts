@@ -5,7 +5,9 @@ import { assertMayWatch, noSuchOrder, tokenExpired } from '../domain/authorisati
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import type { Order } from '../domain/order.ts'
+import type { RequestOrigin } from '../domain/origin.ts'
 import type { Logger } from '../observability/logger.ts'
+import type { Tracing } from '../observability/trace-hooks.ts'
 import { decodeNotices, ORDER_CHANNEL, type OrderNotice } from '../sql/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
@@ -19,6 +21,8 @@ export type OrderFeedOptions = {
   /** Reads an order, together with whatever else is to be read at this moment. */
   findOrder: GroupCommit<string, Order | undefined>
   logger: Logger
+  /** Undefined where nothing is traced. */
+  tracing?: Pick<Tracing, 'onHeard' | 'onDelivery'> | undefined
 }
 
 /**
@@ -35,16 +39,18 @@ export class OrderFeed {
   readonly #listener: ChannelListener
   readonly #findOrder: GroupCommit<string, Order | undefined>
   readonly #logger: Logger
+  readonly #tracing: OrderFeedOptions['tracing']
   #isClosed = false
 
-  constructor({ databaseUrl, findOrder, logger }: OrderFeedOptions) {
+  constructor({ databaseUrl, findOrder, logger, tracing }: OrderFeedOptions) {
     this.#logger = logger
+    this.#tracing = tracing
     this.#findOrder = findOrder
     this.#listener = new ChannelListener({
       databaseUrl,
       channel: ORDER_CHANNEL,
       onNotification: (payload) => void this.#hear(decodeNotices(payload)),
-      onGap: () => void this.#refresh([...this.#watchers.keys()]),
+      onGap: () => void this.#refresh([...this.#watchers.keys()].map((id) => ({ id }))),
       logger,
     })
   }
@@ -104,6 +110,7 @@ export class OrderFeed {
         this.#remove(watcher)
       },
       transport ? this.tallies[transport] : createWatchTally(),
+      this.#tracing?.onDelivery,
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
     // first listen, then read: a change between the two is heard, and its version tells which is newer
@@ -131,17 +138,20 @@ export class OrderFeed {
       for (const watcher of this.#watchers.get(id) ?? []) if (watcher.version < version) return true
       return false
     })
-    await this.#refresh(news.map(({ id }) => id))
+    await this.#refresh(news)
   }
 
   /** Reads orders until it succeeds: what was heard once is not heard again. */
-  async #refresh(ids: readonly string[]): Promise<void> {
+  async #refresh(notices: readonly (Pick<Order, 'id'> & RequestOrigin)[]): Promise<void> {
     await Promise.all(
-      ids.map(async (id) => {
+      notices.map(async ({ id, traceparent }) => {
         while (this.#watchers.has(id)) {
           try {
             const order = await this.#findOrder.submit(id)
-            if (order) this.tell([order])
+            if (order) {
+              this.#tracing?.onHeard(order, traceparent)
+              this.tell([order])
+            }
             return
           } catch (error) {
             this.#logger.warn({ err: error, orderId: id }, 'cannot read a watched order, will try again')

@@ -14,6 +14,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   readonly #authorise: (order: Order) => void
   readonly #onClose: (watcher: OrderWatcher) => void
   readonly #tally: WatchTally
+  readonly #onDelivery: ((order: Order) => void) | undefined
   #version = 0
   #newest: Order | undefined
   #failure: Error | undefined
@@ -24,6 +25,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
    * @param afterVersion the version that the client has seen, 0 for none
    * @param authorise asked at each delivery: what it throws ends the view in its place
    * @param tally counts what becomes of the view
+   * @param onDelivery hears of each order that is handed out
    */
   constructor(
     orderId: string,
@@ -31,6 +33,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
     authorise: (order: Order) => void,
     onClose: (watcher: OrderWatcher) => void,
     tally: WatchTally,
+    onDelivery?: (order: Order) => void,
   ) {
     this.orderId = orderId
     this.#afterVersion = afterVersion
@@ -38,6 +41,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
     this.#onClose = onClose
     this.#tally = tally
     tally.open++
+    this.#onDelivery = onDelivery
   }
 
   /** The newest version that it was offered, whether or not it was to see it. */
@@ -112,6 +116,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
         return
       }
       this.#tally.deliveries++
+      this.#onDelivery?.(value)
       pull.resolve({ done: false, value })
     } else if (this.#failure) {
       const error = this.#failure

@@ -75,6 +75,12 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     // what reaches a server that closes is answered, with `Connection: close`
     return503OnClosing: false,
   })
+  const { tracing } = app
+  if (tracing) {
+    http.addHook('onRequest', async ({ routeOptions: { url } }) => {
+      if (url !== undefined) tracing.route(url)
+    })
+  }
   // thrown: each API refuses in its own words
   http.addHook('onRequest', async (request) => {
     if (isAuthenticated || isLoopbackHost(request.headers.host)) return

@@ -165,7 +165,7 @@ async function takeOrder(
       idempotencyKey,
       budget: budgetOf(request.caller, request.socket.remoteAddress),
       requestId: request.id,
-      traceparent: readTraceparent(request.headers.traceparent),
+      traceparent: app.tracing?.traceparent() ?? readTraceparent(request.headers.traceparent),
     })
     if (order) return order
     throw refusal(userErrors[0], CULPRITS[userErrors[0].field?.at(-1) ?? ''] ?? {})

@@ -3,6 +3,8 @@ import ComplexityPlugin from '@pothos/plugin-complexity'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import TracingPlugin, { isRootField } from '@pothos/plugin-tracing'
+import type { GraphQLFieldResolver } from 'graphql'
 import { type Action, forbidden, isAllowed } from '../domain/authorisation.ts'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
@@ -25,8 +27,8 @@ type SchemaTypes = {
 }
 
 export const builder = new SchemaBuilder<SchemaTypes>({
-  // scopes first: what may not be read is not looked for
-  plugins: [ScopeAuthPlugin, PrismaPlugin, RelayPlugin, ComplexityPlugin],
+  // a field's span is around all else; then scopes: what may not be read is not looked for
+  plugins: [TracingPlugin, ScopeAuthPlugin, PrismaPlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   relay: {
     // an order's id is the same in GraphQL and REST: nothing here is fetched by an opaque global id
@@ -42,6 +44,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     // the plugin's own check stands in the resolvers, which for a subscription is too late: see http/limit-queries.ts
     disabled: true,
   },
+  tracing: {
+    // below the root are columns, and rows that have spans of their own; a stream is not one span
+    default: (field) => isRootField(field) && field.kind !== 'Subscription',
+    wrap: traceField,
+  },
   scopeAuth: {
     authScopes: ({ caller }) => ({ may: (action) => isAllowed(caller, action) }),
     unauthorizedError: (_parent, { caller }) => forbidden(caller),
@@ -55,3 +62,16 @@ export const builder = new SchemaBuilder<SchemaTypes>({
 builder.queryType({})
 builder.mutationType({})
 builder.subscriptionType({})
+
+type Resolver = GraphQLFieldResolver<unknown, GraphQLContext, Record<string, unknown>>
+
+/** Decided at each call, since the schema is built before anybody says whether there are traces: it costs a look. */
+function traceField(resolve: Resolver): Resolver {
+  let traced: Resolver | undefined
+  return (parent, args, context, info) => {
+    const { tracing } = context.app
+    if (!tracing) return resolve(parent, args, context, info)
+    traced ??= tracing.field(resolve)
+    return traced(parent, args, context, info)
+  }
+}

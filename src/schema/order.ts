@@ -137,7 +137,8 @@ builder.mutationField('createOrder', (t) =>
         customerId: input.customerId ?? null,
         budget: budgetOf(caller, address),
         ordersInCall: countOrders(context, info),
-        ...requestOrigin,
+        requestId: requestOrigin.requestId,
+        traceparent: app.tracing?.traceparent() ?? requestOrigin.traceparent,
       })
     },
   }),

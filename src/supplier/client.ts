@@ -98,7 +98,7 @@ export function createSupplierClient(options: {
 function headersOf({ requestId, traceparent }: SupplierCall): Record<string, string> {
   return {
     accept: 'application/json',
-    traceparent,
+    ...(traceparent !== undefined && { traceparent }),
     ...(requestId !== undefined && { 'x-request-id': requestId }),
   }
 }

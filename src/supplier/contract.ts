@@ -24,7 +24,8 @@ export type SupplierCall = {
   /** The request that asked for the order, where that is known. */
   requestId: string | undefined
   traceId: string
-  traceparent: string
+  /** Undefined where it is sent by what traces the request itself. */
+  traceparent: string | undefined
 }
 
 /** Accepted is not delivered: only a status of `ok` is. `httpStatus` is what came with an answer. */

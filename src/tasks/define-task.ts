@@ -34,6 +34,10 @@ export function defineTask<Payload extends Job['payload']>(
   schema: z.ZodType<Payload>,
   run: (context: TaskContext, payload: Payload, job: JobUnderWay) => Promise<void>,
 ): TaskOf {
+  const runJob = (context: TaskContext, payload: Payload, job: JobUnderWay) => {
+    const work = () => run(context, payload, job)
+    return context.app.tracing ? context.app.tracing.job(job, work) : work()
+  }
   return (context) =>
     async (rawPayload, { job, abortSignal }) => {
       const { app } = context
@@ -48,7 +52,7 @@ export function defineTask<Payload extends Job['payload']>(
           payload = schema.parse(rawPayload)
           underWay ??= { task, orderId: payload.orderId, attempt, origin: payload.origin }
           app.jobsUnderWay.begin(underWay)
-          await run(context, payload, underWay)
+          await runJob(context, payload, underWay)
           outcome = 'done'
         } catch (error) {
           if (isUnavailable(error)) throw error

@@ -10,6 +10,7 @@ import type { SupplierPolicy } from '../../src/domain/supplier-policy.ts'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/http-server.ts'
 import { logSupplierCalls } from '../../src/observability/log-supplier-calls.ts'
 import { createLogger } from '../../src/observability/logger.ts'
+import type { Tracing } from '../../src/observability/trace-hooks.ts'
 import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { Worker, type WorkerOptions } from '../../src/tasks/worker.ts'
@@ -47,9 +48,10 @@ export async function createTestApp(
   supplierPolicy: SupplierPolicy = TEST_POLICY,
   orderLimiter?: OrderLimiter,
   logger = createLogger('silent'),
+  tracing?: Tracing,
 ): Promise<TestApp> {
   const { databaseUrl, drop } = await createTestDatabase()
-  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter })
+  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
   return {
     app,
     databaseUrl,
@@ -61,11 +63,12 @@ export async function createTestApp(
 }
 
 /** Another application on the same database, as another process would have. */
-export async function joinTestApp({ databaseUrl }: TestApp): Promise<TestApp> {
+export async function joinTestApp({ databaseUrl }: TestApp, tracing?: Tracing): Promise<TestApp> {
   const { app, close } = await createApp({
     databaseUrl,
     logger: createLogger('silent'),
     supplierPolicy: TEST_POLICY,
+    tracing,
   })
   return { app, databaseUrl, close }
 }
@@ -80,7 +83,8 @@ export async function startTestWorker(
     ...options
   }: Partial<WorkerOptions> & { baseUrl?: string } = {},
 ): Promise<Worker> {
-  const supplier = logSupplierCalls(createSupplierClient({ baseUrl, timeoutMs: 500 }), app.logger)
+  const logged = logSupplierCalls(createSupplierClient({ baseUrl, timeoutMs: 500 }), app.logger)
+  const supplier = app.tracing?.supplier(logged) ?? logged
   const worker = new Worker(app, { databaseUrl, supplier, concurrency, reconcileIntervalMs, ...options })
   await worker.start()
   return worker

@@ -1,0 +1,161 @@
+import {
+  type Context,
+  context,
+  createContextKey,
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api'
+import { getRPCMetadata, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { createOpenTelemetryWrapper } from '@pothos/tracing-opentelemetry'
+import type { Order } from '../domain/order.ts'
+import { traceIdOf } from '../domain/trace.ts'
+import type { SupplierCall } from '../supplier/contract.ts'
+import type { Tracing } from './trace-hooks.ts'
+
+/** The spans of the items that share a commit. */
+const SHARING = createContextKey('holdfast: spans that share a commit')
+
+const ORDER_ID = 'holdfast.order.id'
+const BATCH_SIZE = 'holdfast.batch.size'
+
+/** Makes spans of what the application says of itself. */
+export function createTracing(tracer: Tracer): Tracing {
+  /** Where and since when orders are on their way to those who watch them. */
+  const deliveryOf = new WeakMap<Order, { traceparent: string; since: number }>()
+
+  function willDeliver(order: Order, traceparent: string | undefined): void {
+    if (traceparent !== undefined) deliveryOf.set(order, { traceparent, since: Date.now() })
+  }
+
+  async function inSpan<Result>(
+    name: string,
+    options: SpanOptions,
+    parent: Context,
+    run: (span: Span) => Promise<Result>,
+  ): Promise<Result> {
+    const span = tracer.startSpan(name, options, parent)
+    try {
+      return await context.with(trace.setSpan(parent, span), () => run(span))
+    } catch (error) {
+      span.recordException(error as Error)
+      span.setStatus({ code: SpanStatusCode.ERROR })
+      throw error
+    } finally {
+      span.end()
+    }
+  }
+
+  const wrapField = createOpenTelemetryWrapper(tracer, {
+    onSpan: (span, _options, _parent, _args, _context, info) =>
+      span.updateName(`${info.parentType.name}.${info.fieldName}`),
+  })
+
+  function callSupplier<Answer extends { kind: string; cause?: string }>(
+    operation: string,
+    call: SupplierCall,
+    ask: (call: SupplierCall) => Promise<Answer>,
+  ): Promise<Answer> {
+    const attributes = { [ORDER_ID]: call.orderId, 'holdfast.attempt': call.attempt }
+    return inSpan(`supplier ${operation}`, { attributes }, context.active(), async (span) => {
+      // the span of the request itself names itself as the parent of what the supplier does
+      const answer = await ask({ ...call, traceparent: undefined })
+      span.setAttribute('holdfast.supplier.outcome', answer.cause ?? answer.kind)
+      if (answer.cause !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
+      return answer
+    })
+  }
+
+  return {
+    traceparent: () => {
+      const span = trace.getSpanContext(context.active())
+      if (!span || !isSpanContextValid(span)) return undefined
+      return `00-${span.traceId}-${span.spanId}-0${span.traceFlags & 1}`
+    },
+
+    route: (path) => {
+      const request = getRPCMetadata(context.active())
+      if (request) request.route = path
+    },
+
+    field: (resolver) => {
+      const traced = wrapField(resolver as never, undefined)
+      return (parent, args, graphql, info) => {
+        const around = trace.getSpan(context.active())
+          ? context.active()
+          : asParent(graphql.requestOrigin.traceparent)
+        return context.with(around, () => traced(parent, args, graphql, info))
+      }
+    },
+
+    group: (useCase) => ({
+      item: (run) => (useCase ? inSpan(useCase, {}, context.active(), run) : run()),
+      place: () => context.active(),
+      commit: (places, run) => {
+        const spans = (places as Context[]).flatMap((place) => trace.getSpan(place) ?? [])
+        // not where the first item happens to come from: that may be nowhere
+        const [first] = (places as Context[]).filter((place) => trace.getSpan(place)?.isRecording())
+        if (!first) return context.with(ROOT_CONTEXT, run)
+        return context.with(first.setValue(SHARING, places.length > 1 ? spans : undefined), run)
+      },
+    }),
+
+    transaction: (name, run) => {
+      const parent = context.active()
+      // what is done of itself, every few seconds, is no trace
+      if (!trace.getSpan(parent)) return run()
+      const sharing = parent.getValue(SHARING) as Span[] | undefined
+      const links = sharing?.map((span) => ({ context: span.spanContext() }))
+      const options = { ...(links && { links, attributes: { [BATCH_SIZE]: links.length } }) }
+      return inSpan(`transaction ${name}`, options, parent.deleteValue(SHARING), (span) => {
+        for (const item of sharing ?? []) item.addLink({ context: span.spanContext() })
+        return run()
+      })
+    },
+
+    job: ({ task, orderId, attempt, origin }, run) => {
+      const attributes = { [ORDER_ID]: orderId, 'holdfast.attempt': attempt }
+      const parent = asParent(origin?.traceparent ?? orphanOf(orderId))
+      return inSpan(`task ${task}`, { kind: SpanKind.CONSUMER, attributes }, parent, run)
+    },
+
+    supplier: (supplier) => ({
+      ...supplier,
+      reserve: (order, call) => callSupplier('reserve', call, (call) => supplier.reserve(order, call)),
+      checkStatus: (ref, call) => callSupplier('status', call, (call) => supplier.checkStatus(ref, call)),
+    }),
+
+    onEvents: (events) => {
+      for (const { order, origin } of events) willDeliver(order, origin?.traceparent)
+    },
+
+    onHeard: willDeliver,
+
+    onDelivery: (order) => {
+      const delivery = deliveryOf.get(order)
+      if (!delivery) return
+      const attributes = { [ORDER_ID]: order.id, 'holdfast.order.version': order.version }
+      const options = { kind: SpanKind.PRODUCER, startTime: delivery.since, attributes }
+      tracer.startSpan('deliver', options, asParent(delivery.traceparent)).end()
+    },
+  }
+}
+
+const propagator = new W3CTraceContextPropagator()
+
+/** A span elsewhere, as the parent of spans here. */
+function asParent(traceparent: string | undefined): Context {
+  const getter = { get: () => traceparent, keys: () => ['traceparent'] }
+  return traceparent === undefined ? ROOT_CONTEXT : propagator.extract(ROOT_CONTEXT, {}, getter)
+}
+
+/** Of work that nobody's request is known for: the trace that its order is by itself, from a span that nobody recorded. */
+function orphanOf(orderId: string): string {
+  const traceId = traceIdOf({ id: orderId })
+  return `00-${traceId}-${traceId.slice(-16)}-01`
+}
