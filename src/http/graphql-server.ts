@@ -86,10 +86,11 @@ export function createGraphQLServer(
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ caller, request, left, address }) => {
+    context: ({ caller, request, left, address, transport }) => {
       // GraphiQL's page alone is served to strangers, and takes no operation
       if (!caller) throw new CallError('UNAUTHENTICATED', 'This call needs a valid bearer token')
-      return createContext(app, caller, { left, address, requestOrigin: readRequestOrigin(request) })
+      const requestOrigin = readRequestOrigin(request)
+      return createContext(app, caller, { left, address, transport, requestOrigin })
     },
     maskedErrors: {
       // what comes from outside of operations
