@@ -4,6 +4,7 @@ import type { TransactionContext } from './database/transaction.ts'
 import type { JobRun } from './domain/jobs.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
+import type { UpkeepNews } from './domain/upkeep.ts'
 import type { OrderFeed } from './feed/order-feed.ts'
 import type { PrismaClient } from './generated/prisma/client.ts'
 import type { CallsUnderWay } from './http/calls-under-way.ts'
@@ -31,6 +32,8 @@ export type App = TransactionContext & {
   jobsUnderWay: JobsUnderWay
   /** Hears of each run of a job, once it is over. */
   onJobRun: (run: JobRun) => void
+  /** Hears of what the service had to mend, and of what it cannot. */
+  onUpkeep: (news: UpkeepNews) => void
   /** Where work of many callers comes together to share transactions. */
   groups: {
     findOrder: GroupCommit<string, Order | undefined>

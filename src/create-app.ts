@@ -25,6 +25,7 @@ import {
 import { logEvents } from './observability/log-events.ts'
 import { logJobs } from './observability/log-jobs.ts'
 import { logRefusals } from './observability/log-refusals.ts'
+import { logUpkeep } from './observability/log-upkeep.ts'
 import type { Logger } from './observability/logger.ts'
 import { measureRateLimit } from './observability/measure-rate-limit.ts'
 import { createMetrics } from './observability/metrics.ts'
@@ -117,6 +118,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       metrics.onJobRun(run)
     },
     calls,
+    onUpkeep: logUpkeep(logger),
     onRefusal: (by) => {
       logRefusal()
       metrics.onRefusal(by)

@@ -3,9 +3,6 @@ import { inTransaction } from '../database/transaction.ts'
 import { allowFullRead, type Breach, findBreaches, INVARIANTS } from '../sql/find-breaches.ts'
 import { cancelBackend, claimDueCheck, findBackend, noteCheck } from '../sql/invariant-checks.ts'
 
-/** Enough to see what kind of thing is broken; `npm run reconcile` prints them all. */
-const LOGGED_BREACHES_MAX = 10
-
 /**
  * Checks invariants, and changes nothing.
  *
@@ -33,8 +30,8 @@ export async function checkInvariants(
 
 /**
  * Checks the invariant that nobody has looked at for the longest time, if that is `intervalMs` or more: one of several
- * processes does, and one invariant at a time, so that no statement holds up the vacuum for long. Says what it found in
- * the log and in the table that metrics are read from, and mends nothing: that is for people to decide.
+ * processes does, and one invariant at a time, so that no statement holds up the vacuum for long. Notes what it found in
+ * the table that metrics are read from, and mends nothing: that is for people to decide.
  *
  * @returns the invariant and its breaches; null when none is due
  */
@@ -47,11 +44,6 @@ export async function checkNextInvariant(
   if (invariant === null) return null
   const breaches = await checkInvariants(app, invariant, signal)
   await noteCheck(app.pool, invariant, breaches.length)
-  if (breaches.length > 0) {
-    const examples = breaches
-      .slice(0, LOGGED_BREACHES_MAX)
-      .map(({ subject, detail, cause }) => ({ subject, detail, cause }))
-    app.logger.error({ invariant, breaches: breaches.length, examples }, 'an invariant does not hold')
-  }
+  if (breaches.length > 0) app.onUpkeep({ kind: 'invariant-broken', invariant, breaches })
   return { invariant, breaches }
 }

@@ -42,15 +42,16 @@ const LOST_REPLY_MS = 2_000
  * @returns how many jobs they held
  */
 export async function rescueJobs(app: App, { alsoUnknown }: { alsoUnknown: boolean }): Promise<number> {
-  return inTransaction(app, 'rescue-jobs', async (tx) => {
-    const dead = await lockSilentWorkers(tx, SILENCE_MAX_MS)
-    if (alsoUnknown) dead.push(...(await findUnknownHolders(tx, UNKNOWN_MAX_MS)))
-    if (dead.length === 0) return 0
-    const { released, givenUp } = await rescueJobsOf(tx, dead, RESCUE_LIMITS)
-    await forgetWorkers(tx, dead)
-    app.logger.warn({ workers: dead, released, givenUp }, 'released the jobs of dead workers')
-    return released
+  const rescue = await inTransaction(app, 'rescue-jobs', async (tx) => {
+    const workers = await lockSilentWorkers(tx, SILENCE_MAX_MS)
+    if (alsoUnknown) workers.push(...(await findUnknownHolders(tx, UNKNOWN_MAX_MS)))
+    if (workers.length === 0) return null
+    const jobs = await rescueJobsOf(tx, workers, RESCUE_LIMITS)
+    await forgetWorkers(tx, workers)
+    return { workers, ...jobs }
   })
+  if (rescue) app.onUpkeep({ kind: 'workers-died', ...rescue })
+  return rescue?.released ?? 0
 }
 
 /** Gives back the jobs of a worker that has ended, and forgets it. */
@@ -68,5 +69,5 @@ export async function retireWorker(app: App, workerId: string): Promise<void> {
  */
 export async function releaseLostJobs(app: App, workerId: string, heldIds: Iterable<string>): Promise<void> {
   const released = await releaseUnheldJobs(app.pool, workerId, [...heldIds], LOST_REPLY_MS)
-  if (released > 0) app.logger.warn({ worker: workerId, released }, 'released jobs whose fetch was lost')
+  if (released > 0) app.onUpkeep({ kind: 'fetch-lost', worker: workerId, released })
 }

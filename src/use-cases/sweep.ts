@@ -24,8 +24,6 @@ const KEY_AGE_MS = 48 * 3_600_000
 const BATCH_MAX = 1_000
 /** A worker sweeps between two beats, and counts as dead after 8 s without one. What is left waits for the next sweep. */
 const TIME_MAX_MS = 2_000
-/** Enough of a payload to see whose it is. */
-const LOGGED_PAYLOAD_MAX = 200
 
 /** What a sweep mended. */
 export type SweepResult = {
@@ -81,7 +79,7 @@ export async function sweep(app: App, { timeMaxMs = TIME_MAX_MS } = {}): Promise
       }
     } catch (error) {
       if (isUnavailable(error)) throw error
-      app.logger.error({ err: error, step: name }, 'a part of the sweep failed')
+      app.onUpkeep({ kind: 'sweep-failed', step: name, error })
       failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
     }
     return done
@@ -93,14 +91,9 @@ export async function sweep(app: App, { timeMaxMs = TIME_MAX_MS } = {}): Promise
 
   const buried = dead.flatMap(({ orderId }) => orderId ?? [])
   const aside = dead.filter((job) => job.orderId === null)
-  if (aside.length > 0) {
-    const jobs = aside.map(({ id, task, payload }) => {
-      return { id, task, payload: JSON.stringify(payload).slice(0, LOGGED_PAYLOAD_MAX) }
-    })
-    app.logger.error({ jobs }, 'put aside dead jobs that no order can be told from: see graphile_worker.jobs')
-  }
+  if (aside.length > 0) app.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
-    app.logger.warn({ requeued: requeued.length, buried: buried.length }, 'swept up after a crash')
+    app.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
   }
   const setAside = aside.map(({ id }) => id)
   return { requeued, buried, setAside, keysDeleted: keys.length, isElsewhere, failures }

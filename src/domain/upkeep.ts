@@ -1,0 +1,12 @@
+/** What the service has found and done while it looked after itself: nothing, as long as all goes well. */
+export type UpkeepNews =
+  | { kind: 'workers-died'; workers: readonly string[]; released: number; givenUp: number }
+  | { kind: 'fetch-lost'; worker: string; released: number }
+  | { kind: 'swept'; requeued: number; buried: number }
+  | { kind: 'jobs-put-aside'; jobs: readonly { id: string; task: string; payload: unknown }[] }
+  | { kind: 'sweep-failed'; step: string; error: unknown }
+  | {
+      kind: 'invariant-broken'
+      invariant: string
+      breaches: readonly { subject: string; detail: string; cause: string | null }[]
+    }
