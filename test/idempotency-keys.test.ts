@@ -57,11 +57,12 @@ async function findWaiting(kind: 'advisory' | 'transactionid'): Promise<number[]
 }
 
 async function untilWaiting(kind: 'advisory' | 'transactionid'): Promise<number> {
-  return eventually(async () => {
+  const pid = await eventually(async () => {
     const pids = await findWaiting(kind)
     expect(pids.length).toBeLessThan(2)
     return pids[0]
   })
+  return pid!
 }
 
 async function countOrders(): Promise<number> {
@@ -156,7 +157,7 @@ function orderMany(url: string, requestId: string): Promise<string>[] {
 
 /** As a client does it: refused for a commit that hangs, it asks again under its key. */
 async function orderUntilTaken(url: string, requestId: string): Promise<string> {
-  return eventually(async () => {
+  const taken = await eventually(async () => {
     const response = await fetch(`${url}/api/order`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': KEY, 'x-request-id': requestId },
@@ -167,4 +168,5 @@ async function orderUntilTaken(url: string, requestId: string): Promise<string> 
     expect(response.status).toBe(201)
     return id
   })
+  return taken!
 }
