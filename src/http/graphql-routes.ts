@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyPluginAsync, FastifyReply } from 'fastify'
 import { GraphQLError } from 'graphql'
 import {
@@ -16,8 +16,7 @@ import { challenge } from '../rest/authenticate-calls.ts'
 import { CountByKey, connectionKeyOf } from './count-by-key.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
-import { asksForStatus, isRefusal } from './response-type.ts'
-import { isUnavailableResult } from './unavailable-result.ts'
+import { asksForStatus, statusOf } from './response-type.ts'
 import { BAD_REQUEST, withCode } from './with-code.ts'
 
 export type GraphQLRoutesOptions = {
@@ -185,18 +184,16 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
         rootValue: execute,
       }
     },
-    onOperation: ({ raw }, _args, result) => {
-      const asks = asksForStatus(raw.headers.accept)
-      const type = { 'content-type': asks ? RESPONSE_TYPE : JSON_TYPE }
-      if (isUnavailableResult(result)) {
-        const headers = { ...type, 'retry-after': RETRY_AFTER_S }
-        return [JSON.stringify(result), { status: 503, statusText: 'Service Unavailable', headers }]
+    onOperation: ({ raw: { headers } }, _args, result) => {
+      const told = statusOf(result, headers.accept)
+      if (!told) return undefined
+      const type = asksForStatus(headers.accept) ? RESPONSE_TYPE : JSON_TYPE
+      const init = {
+        ...told,
+        statusText: STATUS_CODES[told.status]!,
+        headers: { ...told.headers, 'content-type': type },
       }
-      if (asks && isRefusal(result)) {
-        const errors = result.errors!.map(withCode)
-        return [JSON.stringify({ errors }), { status: 400, statusText: 'Bad Request', headers: type }]
-      }
-      return undefined
+      return [JSON.stringify({ ...result, errors: result.errors?.map(withCode) }), init]
     },
     execute: ({ rootValue, ...args }) =>
       (rootValue as Enveloped['execute'])({ ...args, rootValue: undefined }),

@@ -8,7 +8,7 @@ import {
 import type { App } from '../app.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
-import { BODY_SIZE_MAX_BYTES, RETRY_AFTER_S } from '../limits.ts'
+import { BODY_SIZE_MAX_BYTES } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
 import { type CallSource, createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
@@ -22,8 +22,7 @@ import { maskError } from './mask-error.ts'
 import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
 import { readRequestId, readRequestOrigin } from './request-id.ts'
-import { asksForStatus, isRefusal } from './response-type.ts'
-import { isUnavailableResult } from './unavailable-result.ts'
+import { statusOf } from './response-type.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -35,18 +34,11 @@ type ServerContext = Omit<CallSource, 'requestOrigin'> & { caller?: Caller | und
 
 export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
-/**
- * The status of what Yoga answers itself: 503 where nothing came of it for want of the database or of time and, for those
- * who ask for a status that tells, 400 where it was refused before it ran. `http` is for Yoga: callers do not see it.
- */
+/** The status of what Yoga answers itself. `http` is for Yoga: callers do not see it. */
 const answerWithStatus: Plugin = {
   onExecutionResult: ({ request, result, setResult }) => {
     if (!result || Array.isArray(result) || Symbol.asyncIterator in result) return
-    const http = isUnavailableResult(result)
-      ? { status: 503, headers: { 'retry-after': RETRY_AFTER_S } }
-      : asksForStatus(request.headers.get('accept')) && isRefusal(result)
-        ? { status: 400 }
-        : undefined
+    const http = statusOf(result, request.headers.get('accept'))
     if (http) setResult({ ...result, extensions: { ...result.extensions, http } })
   },
 }

@@ -1,11 +1,28 @@
 import type { ExecutionResult } from 'graphql'
+import { RETRY_AFTER_S } from '../limits.ts'
+import { isUnavailableResult } from './unavailable-result.ts'
+
+type Result = Pick<ExecutionResult, 'data' | 'errors'>
 
 /** Whether a client takes the type whose status tells what became of an operation, as GraphQL over HTTP has it. */
 export function asksForStatus(accept: string | null | undefined): boolean {
   return /graphql-response\+json/.test(accept ?? '')
 }
 
-/** Whether an operation was refused before anything of it ran. */
-export function isRefusal(result: Pick<ExecutionResult, 'data' | 'errors'>): boolean {
+/**
+ * The status of what became of an operation, and the headers that go with it; undefined where it is 200. It is 503 where
+ * nothing came of it for want of the database or of time and, for those who ask for a status that tells, 400 where it was
+ * refused before anything of it ran.
+ */
+export function statusOf(
+  result: Result,
+  accept: string | null | undefined,
+): { status: number; headers: Record<string, string> } | undefined {
+  if (isUnavailableResult(result)) return { status: 503, headers: { 'retry-after': RETRY_AFTER_S } }
+  if (asksForStatus(accept) && isRefusal(result)) return { status: 400, headers: {} }
+  return undefined
+}
+
+function isRefusal(result: Result): boolean {
   return result.errors !== undefined && !('data' in result)
 }
