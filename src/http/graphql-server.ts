@@ -17,6 +17,7 @@ import { graphiqlSetup } from './graphiql-setup.ts'
 import { hideSchema } from './hide-schema.ts'
 import { limitExecutionTime } from './limit-execution-time.ts'
 import { limitOperations } from './limit-operations.ts'
+import { limitOrders } from './limit-orders.ts'
 import { limitQueries } from './limit-queries.ts'
 import { maskError } from './mask-error.ts'
 import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
@@ -92,6 +93,8 @@ export function createGraphQLServer(
     plugins: [
       refuseBadJson(),
       persistedDocuments ? runPersistedDocuments(persistedDocuments) : {},
+      // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
+      app.orderLimiter ? limitOrders(app.orderLimiter) : {},
       limitQueries(),
       maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done

@@ -11,16 +11,20 @@ export function asksForStatus(accept: string | null | undefined): boolean {
 
 /**
  * The status of what became of an operation, and the headers that go with it; undefined where it is 200. It is 503 where
- * nothing came of it for want of the database or of time and, for those who ask for a status that tells, 400 where it was
- * refused before anything of it ran.
+ * nothing came of it for want of the database or of time. For those who ask for a status that tells it is, where it was
+ * refused before anything of it ran, 429 if it may come again later and else 400.
  */
 export function statusOf(
   result: Result,
   accept: string | null | undefined,
 ): { status: number; headers: Record<string, string> } | undefined {
   if (isUnavailableResult(result)) return { status: 503, headers: { 'retry-after': RETRY_AFTER_S } }
-  if (asksForStatus(accept) && isRefusal(result)) return { status: 400, headers: {} }
-  return undefined
+  if (!asksForStatus(accept) || !isRefusal(result)) return undefined
+  for (const { extensions } of result.errors ?? []) {
+    if (extensions.code === 'RATE_LIMITED')
+      return { status: 429, headers: { 'retry-after': String(extensions.retryAfter) } }
+  }
+  return { status: 400, headers: {} }
 }
 
 function isRefusal(result: Result): boolean {

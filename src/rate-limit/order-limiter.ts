@@ -6,11 +6,14 @@ import type { Logger } from '../observability/logger.ts'
 
 /** Counts the orders of each caller in windows of one second. */
 export type OrderLimiter = {
+  /** What a caller may place in a second, and all of it at once. */
+  ordersPerSecond: number
   /**
-   * Takes the orders of a call out of what a caller may place: all, or none of them is to be placed.
+   * Takes the orders of a call out of what a caller may place: all, or none of them is to be placed. Those that are refused
+   * count all the same, until the second is over.
    *
    * @param budget whose: calls under one name share one budget
-   * @param orders how many, 1 unless it is said
+   * @param orders how many, 1 unless it is said; more than `ordersPerSecond` are never let through
    * @throws {RateLimitedError} when this second's is used up
    */
   take(budget: string, orders?: number): Promise<void>
@@ -19,9 +22,7 @@ export type OrderLimiter = {
   close(): void
 }
 
-export type OrderLimiterOptions = {
-  /** What a caller may place in a second, and all of it at once. */
-  ordersPerSecond: number
+export type OrderLimiterOptions = Pick<OrderLimiter, 'ordersPerSecond'> & {
   /** Where processes share the budgets; without it each process has its own. */
   redisUrl?: string | undefined
   logger: Logger
@@ -48,12 +49,13 @@ export function createOrderLimiter({ ordersPerSecond, redisUrl, logger }: OrderL
       })
     : local
   return {
+    ordersPerSecond,
     async take(budget, orders = 1) {
       try {
         await limiter.consume(budget, orders)
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
-        throw new RateLimitedError(ordersPerSecond, Math.ceil(error.msBeforeNext / 1_000), orders)
+        throw new RateLimitedError(ordersPerSecond, Math.ceil(error.msBeforeNext / 1_000))
       }
     },
     close: () => redis?.disconnect(),

@@ -1,42 +1,49 @@
 import {
+  type ExecutionArgs,
   type GraphQLDirective,
   GraphQLIncludeDirective,
-  type GraphQLResolveInfo,
   GraphQLSkipDirective,
   getDirectiveValues,
+  getOperationAST,
+  getVariableValues,
   Kind,
+  OperationTypeNode,
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql'
-import type { GraphQLContext } from './create-context.ts'
 
-/** Operations whose orders were counted. */
-const counted = new WeakSet<GraphQLContext>()
+const FIELD = 'createOrder'
 
 /**
- * How many orders an operation places, told to the resolver of the first; 0 to those of the others. Fields of an operation
- * run one after the other, and the first that fails leaves no answer to any: so all are counted before one is placed.
+ * How many orders an operation would place: the names in its answer under which it has `createOrder`, wherever that stands
+ * in it. 0 for variables that do not fit, with which it is not run.
  */
-export function countOrders(context: GraphQLContext, info: GraphQLResolveInfo): number {
-  if (counted.has(context)) return 0
-  counted.add(context)
-  return findAnswersOf(info).size
-}
-
-/** The names in the answer under which an operation has a field of its own, wherever that stands in it. */
-function findAnswersOf({ fieldName, operation, fragments, variableValues }: GraphQLResolveInfo): Set<string> {
+export function countOrders({ schema, document, operationName, variableValues }: ExecutionArgs): number {
+  const operation = getOperationAST(document, operationName)
+  if (operation?.operation !== OperationTypeNode.MUTATION) return 0
+  const variables = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {})
+  if (variables.errors) return 0
   const names = new Set<string>()
+  // a fragment is the same wherever it is used: looked at once, however many use it
+  const fragments = new Map<string, SelectionSetNode>()
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION)
+      fragments.set(definition.name.value, definition.selectionSet)
+  }
   const isSet = (directive: GraphQLDirective, selection: SelectionNode) =>
-    getDirectiveValues(directive, selection, variableValues)?.if
-  const look = ({ selections }: SelectionSetNode) => {
-    for (const selection of selections) {
+    getDirectiveValues(directive, selection, variables.variableValues)?.if
+  const look = (set: SelectionSetNode | undefined) => {
+    for (const selection of set?.selections ?? []) {
       if (isSet(GraphQLSkipDirective, selection) === true) continue
       if (isSet(GraphQLIncludeDirective, selection) === false) continue
       if (selection.kind === Kind.INLINE_FRAGMENT) look(selection.selectionSet)
-      else if (selection.kind === Kind.FRAGMENT_SPREAD) look(fragments[selection.name.value]!.selectionSet)
-      else if (selection.name.value === fieldName) names.add(selection.alias?.value ?? fieldName)
+      else if (selection.kind === Kind.FRAGMENT_SPREAD) {
+        const { value } = selection.name
+        look(fragments.get(value))
+        fragments.delete(value)
+      } else if (selection.name.value === FIELD) names.add(selection.alias?.value ?? FIELD)
     }
   }
   look(operation.selectionSet)
-  return names
+  return names.size
 }

@@ -1,13 +1,11 @@
 import { validate as isUuid } from 'uuid'
 import { visibleTo } from '../domain/authorisation.ts'
-import { budgetOf } from '../domain/caller.ts'
 import { FAILURE_REASONS, ORDER_EVENT_TYPES, ORDER_STATUSES } from '../domain/order-status.ts'
 import { isSku } from '../domain/stock.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
 import { watchOrder } from '../use-cases/watch-order.ts'
 import { builder } from './builder.ts'
-import { countOrders } from './count-orders.ts'
 import { assertCursor, byKey, pageCost, pageSizes } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
@@ -128,19 +126,17 @@ builder.mutationField('createOrder', (t) =>
     description:
       'Takes an order at once. Stock is reserved in the background: watch it with orderStatusChanged.',
     args: { input: t.arg({ type: CreateOrderInput, required: true }) },
-    resolve: (_root, { input }, context, info) => {
-      const { app, caller, address, requestOrigin } = context
-      return createOrder(app, caller, {
+    resolve: (_root, { input }, { app, caller, requestOrigin }) =>
+      createOrder(app, caller, {
         sku: input.sku,
         qty: input.qty,
         idempotencyKey: input.idempotencyKey ?? null,
         customerId: input.customerId ?? null,
-        budget: budgetOf(caller, address),
-        ordersInCall: countOrders(context, info),
+        // with all others of its request: http/limit-orders.ts
+        budget: null,
         requestId: requestOrigin.requestId,
         traceparent: app.tracing?.traceparent() ?? requestOrigin.traceparent,
-      })
-    },
+      }),
   }),
 )
 

@@ -13,16 +13,15 @@ import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
 /**
  * `customerId` is whom the caller orders for, null for nobody in particular; a customer's order is its own. `budget` is
- * what the rate limit counts it against, where that is not the caller's own. `ordersInCall` is as how many it counts, where
- * that is not one: the first order of a call counts for all of them, so that none is placed where not all may be.
+ * what the rate limit counts it against, where that is not the caller's own; null where it was counted before, with all
+ * orders of its call.
  */
 export type CreateOrderRequest = RequestOrigin & {
   sku: string
   qty: number
   idempotencyKey: string | null
   customerId: string | null
-  budget?: string
-  ordersInCall?: number
+  budget?: string | null
 }
 
 /** What was asked for, and the id of who asked: an idempotency key is one caller's own. */
@@ -48,9 +47,9 @@ export async function createOrder(
   caller: Caller,
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
-  const { idempotencyKey: key, customerId, budget = caller.id, ordersInCall = 1 } = asked
-  // here and not in a transport: whatever way an order comes in, it counts
-  if (app.orderLimiter && ordersInCall > 0) await app.orderLimiter.take(budget, ordersInCall)
+  const { idempotencyKey: key, customerId, budget = caller.id } = asked
+  // here and not in a transport: an order that nobody has counted counts, whatever way it came in
+  if (budget !== null) await app.orderLimiter?.take(budget)
   const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
   if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
     throw new CallError(

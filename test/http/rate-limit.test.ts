@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLogger } from '../../src/observability/logger.ts'
 import { createOrderLimiter, type OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
-import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
+import {
+  type Answer,
+  codesOf,
+  execute,
+  serveTestApp,
+  subscribeBySse,
+  type TestServer,
+} from '../support/graphql.ts'
 import { listen, seed } from '../support/harness.ts'
 
 const LIMIT = 5
@@ -36,34 +43,31 @@ async function useUp(): Promise<void> {
 describe('the rate limit on orders', () => {
   test('is told by GraphQL as RATE_LIMITED, with the seconds to wait', async () => {
     await useUp()
-    const { errors, data } = await postGraphql()
-    expect(data ?? null).toBeNull()
-    expect(errors).toEqual([
-      expect.objectContaining({
-        message: 'You may place 5 orders a second. Try again in 1 s',
-        path: ['createOrder'],
-        extensions: { code: 'RATE_LIMITED', retryAfter: 1 },
-      }),
-    ])
+    expect(await postGraphql()).toMatchObject({
+      errors: [
+        {
+          message: 'You may place 5 orders a second. Try again in 1 s',
+          extensions: { code: 'RATE_LIMITED', retryAfter: 1 },
+        },
+      ],
+    })
   })
 
-  test.each(['application/json', 'application/graphql-response+json'])(
-    'is no refusal of the call: %s with 200',
-    async (accept) => {
-      await useUp()
-      const response = await fetch(`${server.url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept },
-        body: JSON.stringify({ query: `mutation { ${order()} }` }),
-      })
-      expect(response.status).toBe(200)
-      expect(response.headers.get('content-type')).toContain(accept)
-      expect(await response.json()).toMatchObject({
-        data: null,
-        errors: [{ extensions: { code: 'RATE_LIMITED' } }],
-      })
-    },
-  )
+  test.each([
+    ['application/json', 200, null],
+    ['application/graphql-response+json', 429, '1'],
+  ])('is a refusal of the call: %s with %i', async (accept, status, retryAfter) => {
+    await useUp()
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept },
+      body: JSON.stringify({ query: `mutation { ${order()} }` }),
+    })
+    expect(response.status).toBe(status)
+    expect(response.headers.get('retry-after')).toBe(retryAfter)
+    expect(response.headers.get('content-type')).toContain(accept)
+    expect(codesOf((await response.json()) as Answer)).toEqual(['RATE_LIMITED'])
+  })
 
   test('is told by REST as a 429, with the headers that clients know', async () => {
     await useUp()
@@ -100,16 +104,47 @@ describe('the rate limit on orders', () => {
     expect(reads.every(({ errors }) => errors === undefined)).toBe(true)
   })
 
-  test('counts each alias: of fifty orders in one request none is placed', async () => {
-    const { errors } = await execute(server, `mutation { ${aliased(50)} }`)
-    expect(errors).toMatchObject([
-      {
-        message: 'You may place 5 orders a second. Send fewer in one call than 50',
-        path: ['o0'],
-        extensions: { code: 'RATE_LIMITED', retryAfter: 1 },
-      },
-    ])
+  test('counts each alias: more orders in one request than a second has room for are too many at any time', async () => {
+    expect(await execute(server, `mutation { ${aliased(50)} }`)).toMatchObject({
+      errors: [
+        {
+          message: 'You may place 5 orders a second. Send fewer in one call than 50',
+          extensions: { code: 'QUERY_TOO_COSTLY' },
+        },
+      ],
+    })
     expect(await countOrders()).toBe(0)
+    // nothing was taken for them
+    expect(codesOf(await execute(server, `mutation { ${aliased(LIMIT)} }`))).toEqual([])
+  })
+
+  test.each<[transport: string, ask: (query: string) => Promise<Answer | undefined>]>([
+    ['POST', (query) => execute(server, query)],
+    ['server-sent events', (query) => subscribeBySse(server, query).next()],
+  ])('is asked before anything of a request is done (%s)', async (_transport, ask) => {
+    await useUp()
+    const adjustment = '{ sku: "BOLT", delta: 5, reason: "found" }'
+    const answer = await ask(
+      `mutation { adjustInventory(input: ${adjustment}) { userErrors { code } } ${order()} }`,
+    )
+    expect(codesOf(answer!)).toEqual(['RATE_LIMITED'])
+    expect(await server.app.prisma.inventoryMovement.count({ where: { type: 'ADJUSTMENT' } })).toBe(0)
+  })
+
+  test('counts nothing that is not run', async () => {
+    const asked = [
+      `mutation ($qty: Int!) { createOrder(input: { sku: "BOLT", qty: $qty }) { order { id } } }`,
+      `mutation { ${aliased(3)} ${'adjustInventory(input: {}) '} }`,
+      `mutation { ${aliased(3)} } fragment Unused on Order { id }`,
+      `mutation A { ${aliased(3)} } mutation B { ${aliased(3)} }`,
+      `mutation { ${aliased(2)} ${Array.from({ length: 450 }, () => '__typename').join(' ')} ...T ...T ...T } fragment T on Mutation { ${Array.from({ length: 20 }, () => '__typename').join(' ')} }`,
+    ]
+    for (const query of asked) {
+      const codes = codesOf(await execute(server, query))
+      expect(codes).not.toEqual([])
+      expect(codes).not.toContain('RATE_LIMITED')
+    }
+    expect(codesOf(await execute(server, `mutation { ${aliased(LIMIT)} }`))).toEqual([])
   })
 
   test('places all orders of a request, or none', async () => {
