@@ -11,9 +11,8 @@ import {
 } from 'graphql-http'
 import type { Authenticate, Caller } from '../domain/caller.ts'
 import { CallError, type CallErrorCode } from '../domain/errors.ts'
-import { RETRY_AFTER_S, STREAMS_PER_CALLER_MAX } from '../limits.ts'
+import { RETRY_AFTER_S } from '../limits.ts'
 import { challenge } from '../rest/authenticate-calls.ts'
-import { CountByKey, connectionKeyOf } from './count-by-key.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { asksForStatus, statusOf } from './response-type.ts'
@@ -40,7 +39,6 @@ export function graphqlRoutes(
 ): FastifyPluginAsync {
   return async (fastify) => {
     const handle = createLeanHandler(server, persistedDocuments)
-    const streams = new CountByKey(STREAMS_PER_CALLER_MAX)
 
     fastify.addHook('onRequest', async (request, reply) => {
       const isStranger = explorer && asksForPage(request.raw)
@@ -48,18 +46,12 @@ export function graphqlRoutes(
       if (!isForYoga(request.raw)) return
       // one that left meanwhile would never be heard to leave
       if (reply.raw.destroyed) return void reply.hijack()
-      const address = request.raw.socket.remoteAddress
-      const giveBack = isStranger ? undefined : streams.take(connectionKeyOf(request.caller, address))
-      if (!isStranger && !giveBack) throw new CallError('RATE_LIMITED', TOO_MANY_STREAMS)
       reply.hijack()
       const left = new AbortController()
-      reply.raw.once('close', () => {
-        left.abort()
-        giveBack?.()
-      })
+      reply.raw.once('close', () => left.abort())
       await server(request.raw, reply.raw, {
         left: left.signal,
-        address,
+        address: request.raw.socket.remoteAddress,
         transport: 'sse',
         ...(!isStranger && { caller: request.caller }),
       })
@@ -110,8 +102,6 @@ const REFUSAL_STATUS: Partial<Record<CallErrorCode, number>> = {
   RATE_LIMITED: 429,
   UNAVAILABLE: 503,
 }
-
-const TOO_MANY_STREAMS = `You have ${STREAMS_PER_CALLER_MAX} streams open. One WebSocket can watch as many orders`
 
 /** Answers a call of somebody who is not let in. */
 function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply {

@@ -19,6 +19,7 @@ import { limitExecutionTime } from './limit-execution-time.ts'
 import { limitOperations } from './limit-operations.ts'
 import { limitOrders } from './limit-orders.ts'
 import { limitQueries } from './limit-queries.ts'
+import { limitStreams } from './limit-streams.ts'
 import { maskError } from './mask-error.ts'
 import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
@@ -95,6 +96,7 @@ export function createGraphQLServer(
       persistedDocuments ? runPersistedDocuments(persistedDocuments) : {},
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
+      limitStreams(),
       limitQueries(),
       maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done
