@@ -172,7 +172,20 @@ export function readConfig(env: Record<string, string | undefined>) {
         ? undefined
         : { name: data.OTEL_TRACES_SAMPLER, ratio: data.OTEL_TRACES_SAMPLER_ARG },
     /** What no log may show. */
-    secrets: Object.entries(set).flatMap(([name, value = '']) => (name.includes('SECRET') ? [value] : [])),
+    secrets: Object.entries(set).flatMap(([name, value = '']) =>
+      name.includes('SECRET') ? [value] : passwordsOf(value),
+    ),
+  }
+}
+
+/** The password in a URL, as it stands there and as it is used; none where the text is no URL or has none. */
+function passwordsOf(text: string): string[] {
+  const { password = '' } = URL.parse(text) ?? {}
+  if (password === '') return []
+  try {
+    return [password, decodeURIComponent(password)]
+  } catch {
+    return [password]
   }
 }
 

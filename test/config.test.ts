@@ -166,6 +166,16 @@ describe('the configuration', () => {
     expect(readConfig(onThisMachine).auth).toMatchObject({ jwksUrl: 'http://127.0.0.1:8080/jwks' })
   })
 
+  test('says what no log may show: secrets, and the passwords in URLs, as they stand there and as they are used', () => {
+    const env = {
+      AUTH_JWT_SECRET: SECRET,
+      DATABASE_URL: 'postgres://holdfast:p%40ss%2Fword@db/holdfast',
+      REDIS_URL: 'redis://:p%c3ss@cache',
+      SUPPLIER_URL: 'https://supplier.test',
+    }
+    expect(readConfig(env).secrets).toEqual([SECRET, 'p%40ss%2Fword', 'p@ss/word', 'p%c3ss'])
+  })
+
   test('does not show a secret', () => {
     expect(errorOf({ AUTH_JWT_SECRET: 'short-secret' })).not.toContain('short-secret')
     expect(errorOf({ AUTH_JWT_SECRET: SECRET, ...jwks })).not.toContain(SECRET)

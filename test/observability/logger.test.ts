@@ -84,8 +84,21 @@ describe('a line of the log', () => {
   })
 })
 
+describe('a secret', () => {
+  it.each([
+    ['a password of 1,900 characters', `redis://:${'s3cr'.repeat(475)}@cache:6379`],
+    ['a password of a user with a long name', `https://${'u'.repeat(3_000)}:s3cr@host/`],
+    ['a token with a header of 7,000 characters', `got ${JWT.replace('.', `${'x'.repeat(7_000)}.`)}`],
+    ['a token after a dash', `token-${JWT}`],
+  ])('is hidden: %s', (_name, text) => {
+    const clean = redact(text)
+    expect(clean).toContain('[hidden]')
+    expect(clean).not.toMatch(/s3cr|eyJ|c2lnbm/)
+  })
+})
+
 describe('a long line', () => {
-  it.each(['a.', 'a-b', 'a://', 'a://b:', 'eyJ-', 'eyJ.', 'Bearer ', '"secret":"', '\\'])(
+  it.each(['a.', 'a-b', 'a://', 'a://b:', '://:', 'eyJ-', 'eyJ.', 'Bearer ', '"secret":"', '\\'])(
     'of %j over and over is searched to its end',
     (part) => {
       // what grows with the square of the length would take minutes, and so run out of the test's time
