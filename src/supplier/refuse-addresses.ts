@@ -15,9 +15,6 @@ const NEVER: readonly Range[] = [
   ['fe80::', 10],
   ['fd00:ec2::254', 128],
   ['ff00::', 8],
-  // the same by NAT64 and 6to4
-  ['64:ff9b::a9fe:0', 112],
-  ['2002:a9fe::', 32],
 ]
 
 /** This machine, and networks without a name of their own. */
@@ -31,12 +28,29 @@ const PRIVATE: readonly Range[] = [
   ['::1', 128],
   ['fc00::', 7],
   ['fec0::', 10],
-  // by NAT64 and 6to4, and by IPv6 with an IPv4 address at its end, anything may be meant
+  // who translates them decides where they lead
   ['::', 96],
+  ['::ffff:0:0:0', 96],
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
   ['2002::', 16],
 ]
+
+const LAST_BYTES = [12, 13, 14, 15]
+
+/** IPv6 addresses that stand for an IPv4 address, and which of their bytes that is. */
+const TRANSLATED = (
+  [
+    ['::', 96, LAST_BYTES],
+    // SIIT (RFC 2765)
+    ['::ffff:0:0:0', 96, LAST_BYTES],
+    // NAT64; in its prefix for local use (RFC 8215) it stands where a network chose: RFC 6052, 2.2
+    ['64:ff9b::', 96, LAST_BYTES],
+    ['64:ff9b:1::', 48, [6, 7, 9, 10], [7, 9, 10, 11], [9, 10, 11, 12], LAST_BYTES],
+    // 6to4 (RFC 3056)
+    ['2002::', 16, [2, 3, 4, 5]],
+  ] satisfies [...Range, ...number[][]][]
+).map(([prefix, length, ...places]) => ({ range: blockListOf([[prefix, length]]), places }))
 
 /** Tells why a supplier may not be at an address. Answers to names are looked at as they are connected to. */
 export type AddressGuard = {
@@ -48,11 +62,9 @@ export type AddressGuard = {
 
 /** @param mayBePrivate whether loopback and private addresses are fine; some never are */
 export function refuseAddresses({ mayBePrivate }: { mayBePrivate: boolean }): AddressGuard {
-  const refused = new BlockList()
-  for (const [address, prefix] of mayBePrivate ? NEVER : [...NEVER, ...PRIVATE]) {
-    refused.addSubnet(address, prefix, familyOf(address))
-  }
-  const isRefused = (address: string) => refused.check(address, familyOf(address))
+  const refused = blockListOf(mayBePrivate ? NEVER : [...NEVER, ...PRIVATE])
+  const isRefused = (address: string) =>
+    [address, ...findTranslations(address)].some((meant) => refused.check(meant, familyOf(meant)))
   return {
     assertHost(hostname) {
       const address = hostname.replace(/^\[|\]$/g, '')
@@ -78,4 +90,35 @@ function refusal(hostname: string, { address }: LookupAddress): Error {
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {
   return isIP(address) === 6 ? 'ipv6' : 'ipv4'
+}
+
+function blockListOf(ranges: readonly Range[]): BlockList {
+  const list = new BlockList()
+  for (const [address, prefix] of ranges) list.addSubnet(address, prefix, familyOf(address))
+  return list
+}
+
+/** The IPv4 addresses for which an address may stand: none for most. */
+function findTranslations(address: string): string[] {
+  if (familyOf(address) === 'ipv4') return []
+  const places = TRANSLATED.flatMap(({ range, places }) => (range.check(address, 'ipv6') ? places : []))
+  if (places.length === 0) return []
+  const bytes = bytesOf(address)
+  const addresses = places.map((place) => place.map((index) => bytes[index]).join('.'))
+  // with a zero at the beginning it is none, but loopback or a place that its network did not choose
+  return addresses.filter((meant) => !meant.startsWith('0.'))
+}
+
+function bytesOf(address: string): number[] {
+  // a URL has it in groups of hexadecimal digits alone
+  const [head = '', tail = ''] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
+  const [before, after] = [head, tail].map((part) => (part === '' ? [] : part.split(':'))) as [
+    string[],
+    string[],
+  ]
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0')
+  return [...before, ...zeros, ...after].flatMap((group) => {
+    const value = Number.parseInt(group, 16)
+    return [value >> 8, value & 255]
+  })
 }

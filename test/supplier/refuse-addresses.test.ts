@@ -43,6 +43,18 @@ const METADATA = [
   '::ffff:0.0.0.0',
   '64:ff9b::169.254.169.254',
   '2002:a9fe:a9fe::',
+  // by all ways to translate them, and at each place where an address may stand
+  '::169.254.169.254',
+  '::ffff:100.100.100.200',
+  '::ffff:0:a9fe:a9fe',
+  '64:ff9b::6464:64c8',
+  '64:ff9b::a83f:8110',
+  '64:ff9b:1::a9fe:a9fe',
+  '64:ff9b:1:2:3:4:a9fe:a9fe',
+  '64:ff9b:1:a9fe:a9:fe00::',
+  '64:ff9b:1:a9:fe:a9fe::',
+  '64:ff9b:1:7:a9:fea9:fe00::',
+  '2002:6464:64c8::1',
 ]
 const PRIVATE = [
   '127.0.0.1',
@@ -62,6 +74,10 @@ const PRIVATE = [
   '64:ff9b::10.0.0.1',
   '64:ff9b:1::10.0.0.1',
   '2002:7f00:1::',
+  '::ffff:0:8.8.8.8',
+  '64:ff9b::8.8.8.8',
+  '64:ff9b:1::8.8.8.8',
+  '2002:808:808::1',
 ]
 const PUBLIC = [
   '203.0.113.7',
