@@ -40,8 +40,10 @@ export class RateLimitedError extends CallError {
   /** Whole seconds after which there is room again. */
   readonly retryAfterS: number
 
-  constructor(limit: number, retryAfterS: number) {
-    super('RATE_LIMITED', `You may place ${limit} orders a second. Try again in ${retryAfterS} s`)
+  /** @param orders how many the call had: none of them was placed */
+  constructor(limit: number, retryAfterS: number, orders: number) {
+    const advice = orders > limit ? `Send fewer in one call than ${orders}` : `Try again in ${retryAfterS} s`
+    super('RATE_LIMITED', `You may place ${limit} orders a second. ${advice}`)
     this.limit = limit
     this.retryAfterS = retryAfterS
   }

@@ -29,12 +29,6 @@ async function findExcess(
   { contextValue }: ExecutionArgs,
 ): Promise<GraphQLError | undefined> {
   const { caller, address } = contextValue as GraphQLContext
-  const { ordersPerSecond } = limiter
-  // however long its caller waits
-  if (orders > ordersPerSecond) {
-    const message = `You may place ${ordersPerSecond} orders a second. Send fewer in one call than ${orders}`
-    return new GraphQLError(message, { extensions: { code: 'QUERY_TOO_COSTLY' } })
-  }
   try {
     await limiter.take(budgetOf(caller, address), orders)
     return undefined

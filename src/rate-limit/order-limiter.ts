@@ -6,8 +6,6 @@ import type { Logger } from '../observability/logger.ts'
 
 /** Counts the orders of each caller in windows of one second. */
 export type OrderLimiter = {
-  /** What a caller may place in a second, and all of it at once. */
-  ordersPerSecond: number
   /**
    * Takes the orders of a call out of what a caller may place: all, or none of them is to be placed. Those that are refused
    * count all the same, until the second is over.
@@ -22,7 +20,9 @@ export type OrderLimiter = {
   close(): void
 }
 
-export type OrderLimiterOptions = Pick<OrderLimiter, 'ordersPerSecond'> & {
+export type OrderLimiterOptions = {
+  /** What a caller may place in a second, and all of it at once. */
+  ordersPerSecond: number
   /** Where processes share the budgets; without it each process has its own. */
   redisUrl?: string | undefined
   logger: Logger
@@ -49,13 +49,12 @@ export function createOrderLimiter({ ordersPerSecond, redisUrl, logger }: OrderL
       })
     : local
   return {
-    ordersPerSecond,
     async take(budget, orders = 1) {
       try {
         await limiter.consume(budget, orders)
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error
-        throw new RateLimitedError(ordersPerSecond, Math.ceil(error.msBeforeNext / 1_000))
+        throw new RateLimitedError(ordersPerSecond, Math.ceil(error.msBeforeNext / 1_000), orders)
       }
     },
     close: () => redis?.disconnect(),
