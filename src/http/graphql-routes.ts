@@ -13,10 +13,10 @@ import type { Authenticate, Caller } from '../domain/caller.ts'
 import { CallError, type CallErrorCode } from '../domain/errors.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
 import { challenge } from '../rest/authenticate-calls.ts'
+import { asSeen, codedError, type GraphQLErrorCode, requestCodeOf } from './errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { asksForStatus, statusOf } from './response-type.ts'
-import { BAD_REQUEST, withCode } from './with-code.ts'
 
 export type GraphQLRoutesOptions = {
   authenticate: Authenticate
@@ -65,9 +65,9 @@ export function graphqlRoutes(
       const { statusCode = 500 } = error
       const isOurs = statusCode >= 500
       if (isOurs) request.log.error({ err: error }, 'a GraphQL call failed')
-      const code = isOurs ? 'INTERNAL_SERVER_ERROR' : codeOf(statusCode)
+      const code = isOurs ? 'INTERNAL_SERVER_ERROR' : requestCodeOf(statusCode)
       const message = isOurs ? 'Unexpected error' : error.message
-      return reply.status(statusCode).send(refusal(message, code))
+      return reply.status(statusCode).send(failure(message, code))
     })
 
     fastify.route({
@@ -85,7 +85,7 @@ export function graphqlRoutes(
         })
         reply.status(init.status).headers(init.headers ?? {})
         // what graphql-http refuses by a status alone
-        return reply.send(answer ?? refusal(init.statusText, codeOf(init.status)))
+        return reply.send(answer ?? failure(init.statusText, requestCodeOf(init.status)))
       },
     })
   }
@@ -107,24 +107,11 @@ const REFUSAL_STATUS: Partial<Record<CallErrorCode, number>> = {
 function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply {
   if (code === 'UNAUTHENTICATED') challenge(reply)
   if (code === 'UNAVAILABLE') reply.header('retry-after', RETRY_AFTER_S)
-  return reply.status(REFUSAL_STATUS[code] ?? 500).send(refusal(message, code))
+  return reply.status(REFUSAL_STATUS[code] ?? 500).send(failure(message, code))
 }
 
-/** Calls that are no request of GraphQL, by the status with which they are refused. */
-const REQUEST_CODES: Record<number, string> = {
-  405: 'METHOD_NOT_ALLOWED',
-  406: 'NOT_ACCEPTABLE',
-  // as Yoga has it
-  413: 'REQUEST_ENTITY_TOO_LARGE',
-  415: 'UNSUPPORTED_MEDIA_TYPE',
-}
-
-function codeOf(status: number): string {
-  return REQUEST_CODES[status] ?? BAD_REQUEST
-}
-
-function refusal(message: string, code: string) {
-  return { errors: [new GraphQLError(message, { extensions: { code } })] }
+function failure(message: string, code: GraphQLErrorCode) {
+  return { errors: [codedError(message, code)] }
 }
 
 /**
@@ -183,11 +170,11 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
         statusText: STATUS_CODES[told.status]!,
         headers: { ...told.headers, 'content-type': type },
       }
-      return [JSON.stringify({ ...result, errors: result.errors?.map(withCode) }), init]
+      return [JSON.stringify({ ...result, errors: result.errors?.map(asSeen) }), init]
     },
     execute: ({ rootValue, ...args }) =>
       (rootValue as Enveloped['execute'])({ ...args, rootValue: undefined }),
-    formatError: withCode,
+    formatError: asSeen,
   })
 }
 

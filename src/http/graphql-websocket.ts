@@ -20,13 +20,13 @@ import type { Logger } from '../observability/logger.ts'
 import { attachWebSocket, type Connection } from './attach-websocket.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 import { CountByKey, connectionKeyOf } from './count-by-key.ts'
+import { asSeen } from './errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isForeignPage } from './is-foreign-page.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
 import { readRequestId, takeRequestId } from './request-id.ts'
 import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
-import { withCode } from './with-code.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
 const GOING_AWAY = 1001
@@ -89,7 +89,7 @@ export function serveGraphqlWebSocket(
     // the enveloped functions, and not those of graphql-js: they hide from callers what these would show
     execute: (args) => (args.rootValue as Enveloped).execute(args),
     subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
-    onError: (_context, _id, _params, errors) => errors.map((error) => withCode(error).toJSON()),
+    onError: (_context, _id, _params, errors) => errors.map((error) => asSeen(error).toJSON()),
     onSubscribe: async (context, _id, params) => {
       const { socket, request, caller } = context.extra
       if (asksTooMuch(context)) socket.close(POLICY_VIOLATION, 'Too much under way on one connection')

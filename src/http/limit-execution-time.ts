@@ -1,6 +1,7 @@
-import { type ExecutionResult, GraphQLError } from 'graphql'
+import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { EXECUTION_TIMEOUT_MS } from '../limits.ts'
+import { codedError } from './errors.ts'
 
 type OnExecute = NonNullable<Plugin['onExecute']>
 type Execute = Parameters<Parameters<OnExecute>[0]['setExecuteFn']>[0]
@@ -40,7 +41,5 @@ async function executeInTime(
 }
 
 function timedOut(timeoutMs: number): GraphQLError {
-  return new GraphQLError(`The operation took more than ${timeoutMs / 1_000} s and was stopped`, {
-    extensions: { code: 'TIMED_OUT' },
-  })
+  return codedError(`The operation took more than ${timeoutMs / 1_000} s and was stopped`, 'TIMED_OUT')
 }

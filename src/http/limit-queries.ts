@@ -22,6 +22,7 @@ import {
   QUERY_DEPTH_MAX,
   TOKENS_MAX,
 } from '../limits.ts'
+import { codedError } from './errors.ts'
 
 /**
  * Refuses documents and operations that would cost too much, before anything of them is run: on every transport, for all
@@ -148,7 +149,7 @@ function findCostError(args: ExecutionArgs): GraphQLError | undefined {
     if (breadth > QUERY_BREADTH_MAX) return tooCostly('fields', QUERY_BREADTH_MAX, breadth)
     if (complexity > QUERY_COST_MAX) return tooCostly('cost', QUERY_COST_MAX, complexity)
   } catch (error) {
-    if (error instanceof CallError) return withCode(error.message, error.code)
+    if (error instanceof CallError) return codedError(error.message, error.code)
     // variables that do not fit
     if (error instanceof GraphQLError) return error
     throw error
@@ -177,9 +178,5 @@ function hasPageSizeByVariable(document: DocumentNode): boolean {
 
 function tooCostly(limit: string, max: number, asked: number | string): GraphQLError {
   const message = `The query has too much ${limit}: ${asked}, and at most ${max} is allowed`
-  return withCode(message, 'QUERY_TOO_COSTLY')
-}
-
-function withCode(message: string, code: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code } })
+  return codedError(message, 'QUERY_TOO_COSTLY')
 }

@@ -1,8 +1,9 @@
-import { GraphQLError } from 'graphql'
+import type { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { STREAMS_PER_CALLER_MAX } from '../limits.ts'
 import type { GraphQLContext } from '../schema/create-context.ts'
 import { CountByKey, connectionKeyOf } from './count-by-key.ts'
+import { codedError } from './errors.ts'
 
 /**
  * Refuses a stream of server-sent events to a caller that has too many open. Counted are subscriptions alone, until their
@@ -26,5 +27,5 @@ export function limitStreams(): Plugin<GraphQLContext> {
 function tooMany(): GraphQLError {
   const message = `You have ${STREAMS_PER_CALLER_MAX} streams open. One WebSocket can watch as many orders`
   // `http` is for Yoga: callers do not see it
-  return new GraphQLError(message, { extensions: { code: 'TOO_MANY_STREAMS', http: { status: 429 } } })
+  return codedError(message, 'TOO_MANY_STREAMS', { extensions: { http: { status: 429 } } })
 }

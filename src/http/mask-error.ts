@@ -1,8 +1,9 @@
-import { GraphQLError } from 'graphql'
+import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
 import { QueueFullError } from '../database/queue-full-error.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { CallError, RateLimitedError } from '../domain/errors.ts'
 import type { Logger } from '../observability/logger.ts'
+import { codedError } from './errors.ts'
 import { OVERLOADED } from './unavailable-result.ts'
 
 /**
@@ -15,34 +16,25 @@ import { OVERLOADED } from './unavailable-result.ts'
 export function maskError(error: unknown, message: string, logger: Logger): Error {
   const located = error instanceof GraphQLError ? error : undefined
   const thrown = located?.originalError ?? error
+  const where = located && placeOf(located)
   if (thrown instanceof RateLimitedError) {
-    return withCode(thrown.message, thrown.code, located, { retryAfter: thrown.retryAfterS })
+    const extensions = { retryAfter: thrown.retryAfterS }
+    return codedError(thrown.message, thrown.code, { ...where, extensions })
   }
-  if (thrown instanceof CallError) return withCode(thrown.message, thrown.code, located)
+  if (thrown instanceof CallError) return codedError(thrown.message, thrown.code, where)
   if (isUnavailable(thrown)) {
     // refusals are counted, and logged together
-    if (thrown instanceof QueueFullError) return withCode(OVERLOADED, 'UNAVAILABLE', located)
+    if (thrown instanceof QueueFullError) return codedError(OVERLOADED, 'UNAVAILABLE', where)
     logger.warn({ err: thrown }, 'the database is away')
-    return withCode('The database is away. Try again in a moment', 'UNAVAILABLE', located)
+    return codedError('The database is away. Try again in a moment', 'UNAVAILABLE', where)
   }
   // what graphql-js and its plugins say of the request itself: syntax, validation, variables, cursors
   if (thrown instanceof GraphQLError)
-    return thrown === located ? thrown : withCode(thrown.message, 'BAD_USER_INPUT', located)
+    return thrown === located ? thrown : codedError(thrown.message, 'BAD_USER_INPUT', where)
   logger.error({ err: thrown, path: located?.path }, 'unexpected error')
-  return withCode(message, 'INTERNAL_SERVER_ERROR', located)
+  return codedError(message, 'INTERNAL_SERVER_ERROR', where)
 }
 
-function withCode(
-  message: string,
-  code: string,
-  located: GraphQLError | undefined,
-  details?: { retryAfter: number },
-): GraphQLError {
-  return new GraphQLError(message, {
-    nodes: located?.nodes,
-    source: located?.source,
-    positions: located?.positions,
-    path: located?.path,
-    extensions: { code, ...details },
-  })
+function placeOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
+  return { nodes, source, positions, path }
 }

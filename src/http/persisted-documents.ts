@@ -1,5 +1,5 @@
-import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
+import { codedError } from './errors.ts'
 
 /** Documents by the id or the hash that clients send for them. Where there are some, nothing else runs. */
 export type PersistedDocuments = ReadonlyMap<string, string>
@@ -22,14 +22,14 @@ export function findPersistedDocument(documents: PersistedDocuments, params: Par
   // WebSocket clients have to send a text: an empty one is none
   const hasText = query != null && query !== ''
   if (typeof id !== 'string' || hasText) {
-    throw withCode(
+    throw codedError(
       'Only persisted documents run here. Send documentId or extensions.persistedQuery.sha256Hash, and no query',
       'PERSISTED_DOCUMENT_REQUIRED',
     )
   }
   const document = documents.get(id)
   if (document === undefined) {
-    throw withCode('There is no persisted document of this id', 'PERSISTED_DOCUMENT_NOT_FOUND')
+    throw codedError('There is no persisted document of this id', 'PERSISTED_DOCUMENT_NOT_FOUND')
   }
   return document
 }
@@ -42,8 +42,4 @@ export function runPersistedDocuments(documents: PersistedDocuments): Plugin {
       setParams({ ...rest, query: findPersistedDocument(documents, params) })
     },
   }
-}
-
-function withCode(message: string, code: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code } })
 }

@@ -1,5 +1,6 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
+import { codedError } from './errors.ts'
 
 /**
  * Answers JSON that cannot be read as the caller's own mistake. Of a GET whose `variables` or `extensions` are none Yoga
@@ -14,9 +15,8 @@ export function refuseBadJson(): Plugin {
           return await requestParser(request)
         } catch (error) {
           if (error instanceof SyntaxError) {
-            throw new GraphQLError('variables and extensions must be JSON', {
-              extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
-            })
+            const message = 'variables and extensions must be JSON'
+            throw codedError(message, 'BAD_REQUEST', { extensions: { http: { status: 400 } } })
           }
           if (!(error instanceof GraphQLError)) throw error
           const { originalError: _, ...extensions } = error.extensions

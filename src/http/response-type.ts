@@ -1,6 +1,5 @@
 import type { ExecutionResult } from 'graphql'
 import { RETRY_AFTER_S } from '../limits.ts'
-import { isUnavailableResult } from './unavailable-result.ts'
 
 type Result = Pick<ExecutionResult, 'data' | 'errors'>
 
@@ -29,4 +28,10 @@ export function statusOf(
 
 function isRefusal(result: Result): boolean {
   return result.errors !== undefined && !('data' in result)
+}
+
+/** Whether a call came to nothing because the database is away or there is too much to do. */
+function isUnavailableResult({ data, errors }: Result): boolean {
+  if (!errors?.some(({ extensions }) => extensions.code === 'UNAVAILABLE')) return false
+  return Object.values(data ?? {}).every((field) => field === null)
 }

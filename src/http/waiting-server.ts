@@ -1,9 +1,9 @@
 import { createServer, type RequestListener } from 'node:http'
 import { fastify } from 'fastify'
-import { GraphQLError } from 'graphql'
 import { CallError } from '../domain/errors.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
 import { answerWithProblem } from '../rest/problem.ts'
+import { codedError } from './errors.ts'
 import { frontDoor, type WebOptions } from './front-door.ts'
 import { GRAPHQL_PATH } from './graphql-server.ts'
 
@@ -34,7 +34,7 @@ export async function serveWhileWaiting(
     reply
       .status(503)
       .header('retry-after', RETRY_AFTER_S)
-      .send({ errors: [new GraphQLError(UNAVAILABLE, { extensions: { code: 'UNAVAILABLE' } })] }),
+      .send({ errors: [codedError(UNAVAILABLE, 'UNAVAILABLE')] }),
   )
   // no call is looked at closely enough to be told anything else
   http.setErrorHandler((_error, request, reply) =>

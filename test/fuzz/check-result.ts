@@ -21,7 +21,7 @@ import {
   TypeNameMetaFieldDef,
   validate,
 } from 'graphql'
-import type { CallErrorCode } from '../../src/domain/errors.ts'
+import type { GraphQLErrorCode } from '../../src/http/errors.ts'
 
 /** What was asked, as far as the call says it: undefined where it is no request. */
 export type Asked =
@@ -29,27 +29,28 @@ export type Asked =
   | undefined
 
 /** What a caller may be told of a call that was not answered. That the service failed or is away is not among it. */
-const CALL_ERROR_CODES = {
+const IS_ANSWER: Record<GraphQLErrorCode, boolean> = {
   BAD_USER_INPUT: true,
   NOT_FOUND: true,
   UNAUTHENTICATED: true,
   FORBIDDEN: true,
   RATE_LIMITED: true,
   UNAVAILABLE: false,
-} satisfies Record<CallErrorCode, boolean>
-
-const CODES = new Set([
-  ...Object.entries(CALL_ERROR_CODES).flatMap(([code, isAnswer]) => (isAnswer ? [code] : [])),
-  'BAD_REQUEST',
-  'METHOD_NOT_ALLOWED',
-  'NOT_ACCEPTABLE',
-  'REQUEST_ENTITY_TOO_LARGE',
-  'UNSUPPORTED_MEDIA_TYPE',
-  'OPERATION_RESOLUTION_FAILURE',
-  'GRAPHQL_PARSE_FAILED',
-  'GRAPHQL_VALIDATION_FAILED',
-  'QUERY_TOO_COSTLY',
-])
+  BAD_REQUEST: true,
+  METHOD_NOT_ALLOWED: true,
+  NOT_ACCEPTABLE: true,
+  REQUEST_ENTITY_TOO_LARGE: true,
+  UNSUPPORTED_MEDIA_TYPE: true,
+  GRAPHQL_PARSE_FAILED: true,
+  GRAPHQL_VALIDATION_FAILED: true,
+  OPERATION_RESOLUTION_FAILURE: true,
+  PERSISTED_DOCUMENT_NOT_FOUND: false,
+  PERSISTED_DOCUMENT_REQUIRED: false,
+  QUERY_TOO_COSTLY: true,
+  TOO_MANY_STREAMS: false,
+  TIMED_OUT: false,
+  INTERNAL_SERVER_ERROR: false,
+}
 
 /** What a scalar's values look like in JSON. One of the schema that is not here is a finding. */
 const SCALARS: Record<string, (value: unknown) => boolean> = {
@@ -99,7 +100,7 @@ function checkError(error: unknown, data: unknown): string[] {
   if (locations !== undefined && !(Array.isArray(locations) && locations.every(isPlace)))
     faults.push('has locations that are none')
   const { code, retryAfter: _, ...inside } = isRecord(extensions) ? extensions : {}
-  if (!CODES.has(code as string)) faults.push(`has the code ${JSON.stringify(code)}`)
+  if (IS_ANSWER[code as GraphQLErrorCode] !== true) faults.push(`has the code ${JSON.stringify(code)}`)
   faults.push(...Object.keys(inside).map((name) => `has "${name}" in its extensions`))
   if (path === undefined)
     return data === undefined ? faults : [...faults, 'is of no field, and there is data']
