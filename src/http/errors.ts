@@ -38,6 +38,12 @@ export function requestCodeOf(status: number): RequestErrorCode {
   return REQUEST_CODES[status] ?? 'BAD_REQUEST'
 }
 
+/** The code of an error of our own, of graphql-js or of Yoga, which calls a bad request what another method could do. */
+export function codeOf({ extensions: { code, http } }: GraphQLError): GraphQLErrorCode {
+  if (code !== undefined && code !== 'BAD_REQUEST') return code as GraphQLErrorCode
+  return requestCodeOf((http as { status?: number } | undefined)?.status ?? 400)
+}
+
 /** @param options where in the document it is, and what else its extensions are to say */
 export function codedError(
   message: string,
@@ -54,6 +60,6 @@ export function codedError(
 export function asSeen(error: Error): GraphQLError {
   if (!(error instanceof GraphQLError)) return codedError(error.message, 'BAD_REQUEST')
   const { message, nodes, source, positions, path } = error
-  const { http: _, ...extensions } = error.extensions
-  return codedError(message, 'BAD_REQUEST', { nodes, source, positions, path, extensions })
+  const { http: _, code: __, ...extensions } = error.extensions
+  return codedError(message, codeOf(error), { nodes, source, positions, path, extensions })
 }

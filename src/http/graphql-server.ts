@@ -21,6 +21,7 @@ import { limitOrders } from './limit-orders.ts'
 import { limitQueries } from './limit-queries.ts'
 import { limitStreams } from './limit-streams.ts'
 import { maskError } from './mask-error.ts'
+import { nameRefusals } from './name-refusals.ts'
 import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
 import { refuseBadJson } from './refuse-bad-json.ts'
 import { readRequestId, readRequestOrigin } from './request-id.ts'
@@ -103,6 +104,7 @@ export function createGraphQLServer(
       limitOperations(app.calls),
       limitExecutionTime(),
       answerWithStatus,
+      nameRefusals,
       explorer ? page.plugin : hideSchema(),
     ],
     maxRequestBodySize: BODY_SIZE_MAX_BYTES,

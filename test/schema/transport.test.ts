@@ -17,6 +17,7 @@ const QUERY = '{ inventoryItem(sku: "BOLT") { available } }'
 const MUTATION =
   'mutation { adjustInventory(input: { sku: "BOLT", delta: 1, reason: "x" }) { movement { id } } }'
 const JSON_TYPE = { 'content-type': 'application/json' }
+const JSON_TYPE_ANSWERED = 'application/json; charset=utf-8'
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
 
 let server: TestServer
@@ -74,9 +75,30 @@ it('changes something by POST, and refuses to by GET', async () => {
   const before = await available()
   expect((await post(JSON.stringify({ query: MUTATION }))).status).toBe(200)
   expect(await available()).toBe(before + 1)
-  expect((await get(MUTATION)).status).toBe(405)
+  const { status, text } = await get(MUTATION)
+  expect({ status, result: JSON.parse(text) }).toEqual({ status: 405, result: refusal('METHOD_NOT_ALLOWED') })
   expect((await get(MUTATION, { accept: 'text/event-stream' })).text).not.toContain('"data":{"adjust')
   expect(await available()).toBe(before + 1)
+})
+
+it('says by a code what it refuses for its method or for what is accepted', async () => {
+  const options = await call({ method: 'OPTIONS' })
+  expect(options).toMatchObject({ status: 405, type: JSON_TYPE_ANSWERED })
+  expect(JSON.parse(options.text)).toEqual(refusal('METHOD_NOT_ALLOWED'))
+  const { id } = await seed(server.app).order({ sku: 'BOLT' })
+  const watching = `subscription { orderStatusChanged(id: "${id}") { id } }`
+  for (const [query, accept] of [
+    [watching, 'application/json'],
+    [watching, 'multipart/mixed'],
+    [QUERY, 'image/png'],
+  ] as const) {
+    const { status, type, text } = await get(query, { accept })
+    expect({ status, type, result: JSON.parse(text) }).toEqual({
+      status: 406,
+      type: JSON_TYPE_ANSWERED,
+      result: refusal('NOT_ACCEPTABLE'),
+    })
+  }
 })
 
 it.each([
