@@ -1,5 +1,4 @@
 import { type Caller, LOCAL_OPERATOR } from '../domain/caller.ts'
-import { isLoopbackAddress } from './is-loopback-host.ts'
 
 /** How much of something each caller holds, with a bound for each. */
 export class CountByKey {
@@ -30,11 +29,7 @@ export class CountByKey {
   }
 }
 
-/**
- * By what connections are counted: their caller or, without authentication, their address. Whoever is on this machine is
- * the operator then, and not counted.
- */
-export function connectionKeyOf(caller: Caller, address = ''): string | undefined {
-  if (caller !== LOCAL_OPERATOR) return caller.id
-  return isLoopbackAddress(address) ? undefined : address
+/** By what connections are counted: their caller. Without authentication that is the operator of this machine, not counted. */
+export function connectionKeyOf(caller: Caller): string | undefined {
+  return caller === LOCAL_OPERATOR ? undefined : caller.id
 }

@@ -10,9 +10,10 @@ import {
   type Response,
 } from 'graphql-http'
 import type { Authenticate, Caller } from '../domain/caller.ts'
-import { CallError, type CallErrorCode } from '../domain/errors.ts'
+import { CallError } from '../domain/errors.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
 import { challenge } from '../rest/authenticate-calls.ts'
+import { statusOfCallError } from '../rest/problem.ts'
 import { asSeen, codedError, type GraphQLErrorCode, requestCodeOf } from './errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
@@ -96,18 +97,11 @@ function asksForPage({ method, headers: { accept } }: IncomingMessage): boolean 
   return method === 'GET' && accept !== undefined && accept.includes('text/html')
 }
 
-const REFUSAL_STATUS: Partial<Record<CallErrorCode, number>> = {
-  UNAUTHENTICATED: 401,
-  FORBIDDEN: 403,
-  RATE_LIMITED: 429,
-  UNAVAILABLE: 503,
-}
-
 /** Answers a call of somebody who is not let in. */
 function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply {
   if (code === 'UNAUTHENTICATED') challenge(reply)
   if (code === 'UNAVAILABLE') reply.header('retry-after', RETRY_AFTER_S)
-  return reply.status(REFUSAL_STATUS[code] ?? 500).send(failure(message, code))
+  return reply.status(statusOfCallError(code)).send(failure(message, code))
 }
 
 function failure(message: string, code: GraphQLErrorCode) {

@@ -149,7 +149,7 @@ async function letIn(
   }
   // one that left meanwhile would never give anything back
   if (socket.readyState !== socket.OPEN) return false
-  const giveBack = connections.take(connectionKeyOf(extra.caller, request.socket.remoteAddress))
+  const giveBack = connections.take(connectionKeyOf(extra.caller))
   if (!giveBack) {
     socket.close(TRY_AGAIN_LATER, 'Too many connections')
     return false

@@ -10,8 +10,3 @@ const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i
 export function isLoopbackHost(host: string | undefined): boolean {
   return host !== undefined && LOOPBACK_HOST.test(host)
 }
-
-/** Whether a connection comes from this machine. */
-export function isLoopbackAddress(address: string): boolean {
-  return /^(?:::ffff:)?127\./.test(address) || address === '::1'
-}

@@ -4,7 +4,6 @@ import { budgetOf } from '../domain/caller.ts'
 import type { OrderLimiter } from '../rate-limit/order-limiter.ts'
 import { countOrders } from '../schema/count-orders.ts'
 import type { GraphQLContext } from '../schema/create-context.ts'
-import { codedError } from './errors.ts'
 
 /**
  * Takes the orders of a mutation out of what its caller may place, before anything of it is run: what stands before them in

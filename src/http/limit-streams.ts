@@ -13,9 +13,9 @@ export function limitStreams(): Plugin<GraphQLContext> {
   const streams = new CountByKey(STREAMS_PER_CALLER_MAX)
   return {
     onSubscribe({ args, setSubscribeFn }) {
-      const { caller, address, transport, left } = args.contextValue
+      const { caller, transport, left } = args.contextValue
       if (transport !== 'sse' || !left) return
-      const giveBack = streams.take(connectionKeyOf(caller, address))
+      const giveBack = streams.take(connectionKeyOf(caller))
       if (!giveBack) return setSubscribeFn(() => ({ errors: [tooMany()] }))
       if (left.aborted) giveBack()
       else left.addEventListener('abort', giveBack, { once: true })

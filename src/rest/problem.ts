@@ -199,7 +199,13 @@ const CALL_ERROR_CODES = {
   UNAUTHENTICATED: 'UNAUTHENTICATED',
   FORBIDDEN: 'FORBIDDEN',
   RATE_LIMITED: 'RATE_LIMITED',
-} as const satisfies Record<Exclude<CallErrorCode, 'UNAVAILABLE'>, ProblemCode>
+  UNAVAILABLE: 'UNAVAILABLE',
+} as const satisfies Record<CallErrorCode, ProblemCode>
+
+/** The status of a call that is refused as a whole, by whatever API. */
+export function statusOfCallError(code: CallErrorCode): number {
+  return PROBLEMS[CALL_ERROR_CODES[code]].status
+}
 
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) return toProblem(error.code, error.message, error.culprits)
