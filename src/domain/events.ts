@@ -13,8 +13,6 @@ export type OrderEvent = {
   version: number
   at: Date
   order: Order
-  /** Of an order that waits for its supplier no longer: since when it did. */
-  awaitingSince?: Date | undefined
   /** Where the work comes from that moved it, where that is known. */
   origin: Origin | undefined
   /** The job that moved it; undefined where a caller did. */

@@ -47,7 +47,7 @@ export function createMetrics({ pool, feed, calls, groups, logger, readStatus }:
   measureQueue(registry, readStatus, logger)
   return {
     registry,
-    onEvents: measureOrders(registry),
+    onEvents: measureOrders(registry, pool, logger),
     onTransaction: measureTransactions(registry),
     onJobRun: measureJobs(registry),
     onRefusal: measureCalls(registry, calls),

@@ -1,16 +1,14 @@
-import type { Order } from '../domain/order.ts'
 import { prepare, type Queryable } from './statement.ts'
 
 /**
- * When orders came to the state that they are in, by their ids. Their events tell, one look into an index for each:
- * `updated_at` moves with each answer of a supplier. Where there are no orders, nothing is asked.
+ * When orders came to their states, by the orders' ids: a version is of one state, and its event tells since when. One look
+ * into an index for each.
  */
 export async function findArrivals(
   on: Queryable,
-  orders: readonly Pick<Order, 'id' | 'version'>[],
+  states: readonly { orderId: string; version: number }[],
 ): Promise<Map<string, Date>> {
-  if (orders.length === 0) return new Map()
-  const rows = await find(on, [orders.map(({ id }) => id), orders.map(({ version }) => version)])
+  const rows = await find(on, [states.map(({ orderId }) => orderId), states.map(({ version }) => version)])
   return new Map(rows.map(({ id, at }) => [id, at]))
 }
 

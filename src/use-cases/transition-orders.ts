@@ -12,7 +12,6 @@ import { traceIdOf } from '../domain/trace.ts'
 import { moved } from '../domain/transition.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { insertDeadLetters } from '../sql/dead-letters.ts'
-import { findArrivals } from '../sql/find-arrivals.ts'
 import { moveOrders } from '../sql/move-orders.ts'
 import { notifyWatchers } from '../sql/notify-watchers.ts'
 
@@ -64,12 +63,8 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     return [{ ...withOrigin(deadLetter, origin), id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
   })
   // sent together: where the first finds that an order had moved, nothing of the others is committed
-  const [count, awaitingSince] = await Promise.all([
+  const [count] = await Promise.all([
     moveOrders(tx, moves, at),
-    findArrivals(
-      tx,
-      transitions.flatMap(({ order }) => (order.status === 'AWAITING_RESTOCK' ? [order] : [])),
-    ),
     addJobs(
       tx,
       events.flatMap(({ type, order, origin }) =>
@@ -84,6 +79,5 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     ),
   ])
   if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
-  for (const event of events) event.awaitingSince = awaitingSince.get(event.order.id)
   tx.events.push(...events)
 }

@@ -101,12 +101,47 @@ describe('the metrics', () => {
     await settle(3, { kind: 'ok' })
     const waits = (app: App, figure: string) =>
       readNonZero(app, `holdfast_supplier_settling_seconds_${figure}`)
-    expect(await waits(test_.app, 'count')).toEqual({})
+    await eventually(async () => (await waits(other.app, 'count'))['{to="RESERVED"}'] === 1)
     expect(await waits(other.app, 'count')).toEqual({ '{to="RESERVED"}': 1 })
+    expect(await waits(test_.app, 'count')).toEqual({})
     const { '{to="RESERVED"}': tookS } = await waits(other.app, 'sum')
     expect(tookS).toBeGreaterThanOrEqual((3 * delayMs) / 1_000)
     expect(tookS).toBeLessThan(30)
     await other.close()
+  })
+
+  test('time no wait for a supplier that gave no final answer, and go without the figure where it cannot be read', async () => {
+    const { app } = test_
+    app.supplierPolicy = { ...app.supplierPolicy, attemptsMax: 1 }
+    await seed(app).item({ sku: 'A', available: 0 })
+    const ids = await Promise.all(
+      ['unread', 'unreachable', 'refused'].map(async () => (await seed(app).order({ sku: 'A' })).id),
+    )
+    await reserveInventory(app, ids)
+    const { query } = app.pool
+    const asked: unknown[] = []
+    app.pool.query = (statement: unknown) => {
+      asked.push(statement)
+      return Promise.reject(new Error('away')) as never
+    }
+    const refuse = (orderId: string) =>
+      app.groups.settleSupplierOutcome.submit({ orderId, step: 1, outcome: { kind: 'refused' } })
+    await refuse(ids[0]!)
+    app.pool.query = query
+    expect(asked).toHaveLength(1)
+    await app.groups.settleSupplierOutcome.submit({
+      orderId: ids[1]!,
+      step: 1,
+      outcome: { kind: 'transport-error', detail: 'refused' },
+    })
+    await refuse(ids[2]!)
+    const counts = () => readNonZero(app, 'holdfast_supplier_settling_seconds_count')
+    await eventually(async () => Object.keys(await counts()).length > 0)
+    expect(await counts()).toEqual({ '{to="FAILED"}': 1 })
+    expect(await readNonZero(app, 'holdfast_order_transitions_total')).toMatchObject({
+      '{from="AWAITING_RESTOCK",to="FAILED",reason="SUPPLIER_UNREACHABLE"}': 1,
+      '{from="AWAITING_RESTOCK",to="FAILED",reason="SUPPLIER_REFUSED"}': 2,
+    })
   })
 
   test('time jobs and transactions, also those that failed, and count dead letters', async () => {

@@ -99,6 +99,9 @@ async function trade(): Promise<void> {
     const { rowCount } = await app.pool.query('select from graphile_worker._private_jobs')
     return rowCount === 0
   })
+  await eventually(async () =>
+    /^holdfast_supplier_settling_seconds_count\{to="FAILED"\} 1$/m.test(await app.metrics.metrics()),
+  )
 }
 
 function describeAll(registry: Registry): Described[] {
