@@ -123,6 +123,8 @@ export const QUERY_TIMEOUT_MS = 30 * SECOND
 export const IDLE_TRANSACTION_MAX_MS = 5 * SECOND
 /** A scrape that waits for a database in trouble would miss all that is known without it. */
 export const METRICS_READ_TIMEOUT_MS = 1 * SECOND
+/** Four of the usual scrapes may go without a reading, as in a failover, before figures of the database are gone. */
+export const FIGURES_AGE_MAX_MS = 60 * SECOND
 /** With a million orders and as many jobs it takes 8 ms, where 300,000 dead rows wait for their vacuum 230 ms. */
 export const STATUS_READ_TIMEOUT_MS = 1 * SECOND
 /** A database that takes longer to say "1" is of no use to callers: the process is not ready. */

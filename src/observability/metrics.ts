@@ -5,6 +5,7 @@ import type { BatchRun } from '../database/group-commit.ts'
 import type { ServiceStatus } from '../domain/service-status.ts'
 import type { OrderFeed } from '../feed/order-feed.ts'
 import type { CallsUnderWay } from '../http/calls-under-way.ts'
+import { DatabaseFigures } from './database-figures.ts'
 import type { Logger } from './logger.ts'
 import { measureBatches } from './measure-batches.ts'
 import { measureCalls } from './measure-calls.ts'
@@ -43,8 +44,9 @@ export function createMetrics({ pool, feed, calls, groups, logger, readStatus }:
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
-  measureDrift(registry, pool, logger)
-  measureQueue(registry, readStatus, logger)
+  const figures = new DatabaseFigures(registry, logger)
+  measureDrift(figures, pool)
+  measureQueue(figures, readStatus)
   return {
     registry,
     onEvents: measureOrders(registry, pool, logger),

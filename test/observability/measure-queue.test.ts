@@ -1,6 +1,8 @@
 import { Registry } from 'prom-client'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { ServiceStatus } from '../../src/domain/service-status.ts'
+import { FIGURES_AGE_MAX_MS } from '../../src/limits.ts'
+import { DatabaseFigures } from '../../src/observability/database-figures.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { measureQueue } from '../../src/observability/measure-queue.ts'
 
@@ -22,11 +24,35 @@ const STATUS: ServiceStatus = {
   ],
 }
 
-function measure(readStatus: () => Promise<ServiceStatus>): () => Promise<string[]> {
+const LAST_READ = 'holdfast_figures_last_read_timestamp_seconds{figures="status"} '
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** What is shown but for when it was read, and what was logged. */
+function measure(readStatus: () => Promise<ServiceStatus>) {
   const registry = new Registry()
-  measureQueue(registry, readStatus, createLogger('silent'))
-  return async () =>
+  const logger = createLogger('silent')
+  const lines: string[] = []
+  for (const level of ['info', 'warn', 'error'] as const) {
+    vi.spyOn(logger, level).mockImplementation((_fields: unknown, line?: string) => {
+      lines.push(`${level}: ${line}`)
+    })
+  }
+  measureQueue(new DatabaseFigures(registry, logger), readStatus)
+  const scrapeAll = async () =>
     (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  const scrape = async () => (await scrapeAll()).filter((line) => !line.startsWith(LAST_READ))
+  const lastReadS = async () =>
+    Number((await scrapeAll()).find((line) => line.startsWith(LAST_READ))!.slice(LAST_READ.length))
+  return { scrape, lastReadS, lines }
+}
+
+const systemNow = performance.now.bind(performance)
+/** Lets so much time have passed by the clock that figures age by. */
+function passed(ms: number): void {
+  vi.spyOn(performance, 'now').mockImplementation(() => systemNow() + ms)
 }
 
 const SAMPLES = [
@@ -46,7 +72,7 @@ const SAMPLES = [
 
 test('all of it comes of one reading for a scrape, and of one for scrapes at once', async () => {
   let readings = 0
-  const scrape = measure(async () => {
+  const { scrape } = measure(async () => {
     readings++
     return STATUS
   })
@@ -56,21 +82,46 @@ test('all of it comes of one reading for a scrape, and of one for scrapes at onc
   expect(readings).toBe(2)
 })
 
-test('a reading that fails leaves what was last read', async () => {
+test('a reading that fails leaves what was last read for a minute, and then nothing until the next', async () => {
   let fails = false
-  const scrape = measure(async () => {
+  const { scrape, lastReadS, lines } = measure(async () => {
     if (fails) throw new Error('away')
     return STATUS
   })
-  await scrape()
+  const readAtS = await lastReadS()
+  expect(readAtS).toBeCloseTo(Date.now() / 1_000, 0)
   fails = true
+  passed(FIGURES_AGE_MAX_MS - 5_000)
   expect(await scrape()).toEqual(SAMPLES)
+  passed(FIGURES_AGE_MAX_MS)
+  expect(await scrape()).toEqual([])
+  expect(await scrape()).toEqual([])
+  expect(await lastReadS()).toBe(readAtS)
+  expect(lines).toEqual(['warn: cannot read figures of the database'])
+  fails = false
+  expect(await scrape()).toEqual(SAMPLES)
+  expect(await lastReadS()).toBeGreaterThan(readAtS)
+  expect(lines.slice(1)).toEqual(['info: figures of the database are read again'])
+})
+
+test('before the first reading there is nothing: no worker that is alive would be a false alarm', async () => {
+  const { scrape, lastReadS } = measure(() => Promise.reject(new Error('away')))
+  expect(await scrape()).toEqual([])
+  expect(await lastReadS()).toBe(0)
+})
+
+test('what a reading no longer has is shown no more', async () => {
+  let status = STATUS
+  const { scrape } = measure(async () => status)
+  await scrape()
+  status = { ...STATUS, queue: STATUS.queue.slice(1) }
+  expect(await scrape()).toEqual(SAMPLES.filter((line) => !line.includes('task="a"')))
 })
 
 test('a reading that hangs holds a scrape up for a second, and no second one is begun', async () => {
   let readings = 0
   const answer = Promise.withResolvers<ServiceStatus>()
-  const scrape = measure(() => {
+  const { scrape } = measure(() => {
     readings++
     return answer.promise
   })

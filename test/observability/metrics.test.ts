@@ -220,12 +220,17 @@ describe('GET /metrics', () => {
       readinessChecks: {},
     })
     const { pool } = test_.app
-    const { query } = pool
-    pool.query = () => Promise.reject(new Error('away')) as never
+    const { query, connect } = pool
+    const refuse = () => Promise.reject(new Error('away')) as never
+    Object.assign(pool, { query: refuse, connect: refuse })
     const response = await http.inject({ url: '/metrics', headers: { host: 'localhost' } })
-    pool.query = query
+    Object.assign(pool, { query, connect })
     expect(response.statusCode).toBe(200)
-    expect(response.body).toContain('holdfast_reconcile_last_success_timestamp_seconds 0')
+    expect(response.body).toContain('holdfast_calls_under_way 0')
+    for (const figures of ['status', 'invariants']) {
+      const lastRead = `holdfast_figures_last_read_timestamp_seconds{figures="${figures}"}`
+      expect(response.body).toContain(`${lastRead} 0\n`)
+    }
     await http.close()
   })
 })

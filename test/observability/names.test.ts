@@ -38,6 +38,7 @@ const LABEL_VALUES: Record<string, readonly string[] | RegExp> = {
   state: ['busy', 'idle', 'closed', 'open', 'half-open', 'ready', 'scheduled', 'running'],
   status: ORDER_STATUSES,
   by: ['calls', 'intake'],
+  figures: ['status', 'invariants'],
   store: ['memory', 'redis'],
   transport: WATCH_TRANSPORTS,
   invariant: INVARIANTS,
