@@ -1,7 +1,7 @@
 import { JOB_TASKS } from './jobs.ts'
 import { isFinal, ORDER_STATUSES, type OrderStatus } from './order-status.ts'
 
-/** Each worse than the one before: one that is half-open lets a single call through, one that is open none. */
+/** Each worse than the one before: one that is half-open lets a single call through, whenever that comes; one that is open none. */
 const CIRCUIT_STATES = ['closed', 'half-open', 'open'] as const
 export type CircuitState = (typeof CIRCUIT_STATES)[number]
 

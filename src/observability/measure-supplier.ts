@@ -41,7 +41,7 @@ export function measureSupplier(registry: Registry, supplier: GuardedSupplier): 
   }
   new Gauge({
     name: 'holdfast_supplier_circuit',
-    help: '1 for the state that the circuit to the supplier is in at this process; while it is open, calls fail at once',
+    help: '1 for the state that the circuit to the supplier is in at this process; open for 10 s after a failure, when calls fail at once, and then half-open until one is answered',
     labelNames: ['state'],
     registers,
     collect() {

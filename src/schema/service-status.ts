@@ -9,7 +9,7 @@ const STATUS_COST = 1_000
 
 const SupplierCircuit = builder.enumType('SupplierCircuit', {
   description:
-    'Whether the supplier is called: not while the circuit is open, and once to try while it is half-open.',
+    'Whether the supplier is called: always while the circuit is closed; not while it is open, which it is for 10 s after the call that opened it or was to try; and while it is half-open once, to try, whenever that call comes.',
   values: {
     CLOSED: { value: 'closed' },
     HALF_OPEN: { value: 'half-open' },

@@ -8,7 +8,10 @@ import {
 import type { CircuitState as State } from '../domain/service-status.ts'
 import type { Supplier, TransportError } from './contract.ts'
 
-/** A supplier whose dead line spares both sides, and what its circuit is at this moment. */
+/**
+ * A supplier whose dead line spares both sides, and what its circuit is at this moment: open while calls are spared,
+ * half-open from when the next would be let through to when it is answered.
+ */
 export type GuardedSupplier = Supplier & { circuit: () => State }
 
 /** Four calls of five without an answer: a supplier that answers every second call is used all the same. */
@@ -21,7 +24,7 @@ const PROBE_AFTER_MS = 10_000
 
 /**
  * Spares a supplier that is down, and Holdfast the wait for its time-outs: when nearly no call is answered the circuit
- * opens, calls fail at once, and every 10 s one is let through to see whether the supplier is back.
+ * opens, calls fail at once, and 10 s after the last failure the next is let through to see whether the supplier is back.
  *
  * A call that is spared is an error of transport like any other: it counts as a try, so that every order ends.
  */
@@ -41,6 +44,11 @@ export function withCircuitBreaker(
     },
   )
 
+  let openedAt = 0
+  policy.onBreak(() => {
+    openedAt = Date.now()
+  })
+
   async function guard<Answer>(call: () => Promise<Answer>): Promise<Answer | TransportError> {
     try {
       return await policy.execute(call)
@@ -57,7 +65,9 @@ export function withCircuitBreaker(
     close: () => supplier.close(),
     circuit: () => {
       if (policy.state === CircuitState.Closed) return 'closed'
-      return policy.state === CircuitState.HalfOpen ? 'half-open' : 'open'
+      // the policy stays open until a call comes, which may be for ever
+      const isProbeDue = Date.now() - openedAt >= probeAfterMs
+      return policy.state === CircuitState.HalfOpen || isProbeDue ? 'half-open' : 'open'
     },
   }
 }

@@ -72,6 +72,19 @@ test('probes by one call at a time, stays open while that fails, and closes when
   expect(guarded.circuit()).toBe('closed')
 })
 
+test('is open no longer than calls are spared: without calls it is half-open until one comes', async () => {
+  const { state, guarded } = play()
+  state.isDown = true
+  await callMany(guarded)
+  expect(guarded.circuit()).toBe('open')
+  await sleep(PROBE_AFTER_MS + 20)
+  expect(guarded.circuit()).toBe('half-open')
+  await guarded.reserve(order, CALL)
+  expect(guarded.circuit()).toBe('open')
+  await sleep(PROBE_AFTER_MS + 20)
+  expect(guarded.circuit()).toBe('half-open')
+})
+
 test('stays closed when a few calls fail, or every second one', async () => {
   const { state, guarded } = play()
   state.isDown = true
