@@ -10,6 +10,8 @@ export const RULES_FILE = new URL('ops/prometheus/alerts.yml', ROOT).pathname
 export type Alert = {
   alert: string
   expr: string
+  /** How long it has to be true: `5m`. */
+  for?: string
   labels: Record<string, string>
   annotations: Record<string, string>
 }
