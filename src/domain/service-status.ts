@@ -28,7 +28,7 @@ export type TaskQueue = {
   scheduled: Count
   /** Held by workers, as they last said. */
   running: number
-  /** Since when the oldest ready job could run; null without one. */
+  /** Since when the oldest ready job could run; null without one, and where none is found among those that are counted. */
   oldestReadyAgeS: number | null
 }
 

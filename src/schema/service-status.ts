@@ -39,7 +39,8 @@ const TaskQueue = builder.objectRef<domain.TaskQueue>('TaskQueue').implement({
     running: t.exposeInt('running', { description: 'Held by workers, as these said with their last beat.' }),
     oldestReadyAgeSeconds: t.exposeFloat('oldestReadyAgeS', {
       nullable: true,
-      description: 'Since when the oldest ready job could run.',
+      description:
+        'Since when the oldest ready job could run. Null without one, and unknown where `ready` is an estimate of 0.',
     }),
   }),
 })

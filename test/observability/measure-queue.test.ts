@@ -62,6 +62,8 @@ const SAMPLES = [
   'holdfast_queue_jobs{task="b",state="ready"} 0',
   'holdfast_queue_jobs{task="b",state="scheduled"} 0',
   'holdfast_queue_jobs{task="b",state="running"} 0',
+  'holdfast_queue_jobs_cut_off{state="ready"} 0',
+  'holdfast_queue_jobs_cut_off{state="scheduled"} 0',
   'holdfast_queue_oldest_ready_job_age_seconds{task="a"} 6.5',
   'holdfast_queue_oldest_ready_job_age_seconds{task="b"} 0',
   'holdfast_workers_alive 2',
@@ -116,6 +118,25 @@ test('what a reading no longer has is shown no more', async () => {
   await scrape()
   status = { ...STATUS, queue: STATUS.queue.slice(1) }
   expect(await scrape()).toEqual(SAMPLES.filter((line) => !line.includes('task="a"')))
+})
+
+test('of a queue that is cut off, a task that has nothing in it is unknown, and not without jobs', async () => {
+  const atLeast = (count: number) => ({ count, isEstimate: true })
+  const [one, other] = STATUS.queue
+  const queue = [
+    { ...one!, ready: atLeast(10_001) },
+    { ...other!, ready: atLeast(0), oldestReadyAgeS: null },
+  ]
+  const { scrape } = measure(async () => ({ ...STATUS, queue }))
+  const samples = await scrape()
+  expect(samples).toContain('holdfast_queue_jobs{task="a",state="ready"} 10001')
+  expect(samples).toContain('holdfast_queue_jobs_cut_off{state="ready"} 1')
+  expect(samples).toContain('holdfast_queue_jobs_cut_off{state="scheduled"} 0')
+  expect(samples).toContain('holdfast_queue_oldest_ready_job_age_seconds{task="a"} 6.5')
+  expect(samples.filter((line) => line.includes('task="b"'))).toEqual([
+    'holdfast_queue_jobs{task="b",state="scheduled"} 0',
+    'holdfast_queue_jobs{task="b",state="running"} 0',
+  ])
 })
 
 test('a reading that hangs holds a scrape up for a second, and no second one is begun', async () => {
