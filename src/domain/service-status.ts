@@ -26,8 +26,8 @@ export type TaskQueue = {
   ready: Count
   /** Wait for their time. */
   scheduled: Count
-  /** Held by workers, as they last said. */
-  running: number
+  /** Held by workers, as they last said: those they run, and as many fetched ahead. */
+  held: number
   /** Since when the oldest ready job could run; null without one, and where none is found among those that are counted. */
   oldestReadyAgeS: number | null
 }
@@ -91,7 +91,7 @@ function queueOf(task: string, { ready, scheduled, workers }: StatusReading): Ta
     task,
     ready: countJobs(ready, task),
     scheduled: countJobs(scheduled, task),
-    running: sum(workers.map(({ jobsHeld }) => jobsHeld[task] ?? 0)),
+    held: sum(workers.map(({ jobsHeld }) => jobsHeld[task] ?? 0)),
     oldestReadyAgeS: ready.find((row) => row.task === task)?.oldestAgeS ?? null,
   }
 }

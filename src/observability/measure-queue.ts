@@ -5,13 +5,13 @@ import type { DatabaseFigures } from './database-figures.ts'
 /** Shows what waits in the database and who works on it: each process shows the same. */
 export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise<ServiceStatus>): void {
   const gauge = figures.group('status', readStatus, (status) => {
-    for (const { task, ready, scheduled, running, oldestReadyAgeS } of status.queue) {
+    for (const { task, ready, scheduled, held, oldestReadyAgeS } of status.queue) {
       if (!isUnknown(ready)) {
         jobs.set({ task, state: 'ready' }, ready.count)
         age.set({ task }, oldestReadyAgeS ?? 0)
       }
       if (!isUnknown(scheduled)) jobs.set({ task, state: 'scheduled' }, scheduled.count)
-      jobs.set({ task, state: 'running' }, running)
+      jobs.set({ task, state: 'held' }, held)
     }
     for (const state of ['ready', 'scheduled'] as const) {
       cutOff.set({ state }, status.queue.some((task) => task[state].isEstimate) ? 1 : 0)

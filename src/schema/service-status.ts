@@ -36,7 +36,10 @@ const TaskQueue = builder.objectRef<domain.TaskQueue>('TaskQueue').implement({
       description: 'Wait for their time.',
       resolve: ({ scheduled }) => scheduled,
     }),
-    running: t.exposeInt('running', { description: 'Held by workers, as these said with their last beat.' }),
+    held: t.exposeInt('held', {
+      description:
+        'Held by workers, as these said with their last beat: those that they run, and up to as many that they have fetched ahead.',
+    }),
     oldestReadyAgeSeconds: t.exposeFloat('oldestReadyAgeS', {
       nullable: true,
       description:

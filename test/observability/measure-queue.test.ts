@@ -12,8 +12,8 @@ const worker = (isAlive: boolean) => {
 }
 const STATUS: ServiceStatus = {
   queue: [
-    { task: 'a', ready: exactly(3), scheduled: exactly(4), running: 5, oldestReadyAgeS: 6.5 },
-    { task: 'b', ready: exactly(0), scheduled: exactly(0), running: 0, oldestReadyAgeS: null },
+    { task: 'a', ready: exactly(3), scheduled: exactly(4), held: 5, oldestReadyAgeS: 6.5 },
+    { task: 'b', ready: exactly(0), scheduled: exactly(0), held: 0, oldestReadyAgeS: null },
   ],
   workers: [worker(true), worker(false), worker(true)],
   openDeadLetters: { count: 20_000, isEstimate: true },
@@ -58,10 +58,10 @@ function passed(ms: number): void {
 const SAMPLES = [
   'holdfast_queue_jobs{task="a",state="ready"} 3',
   'holdfast_queue_jobs{task="a",state="scheduled"} 4',
-  'holdfast_queue_jobs{task="a",state="running"} 5',
+  'holdfast_queue_jobs{task="a",state="held"} 5',
   'holdfast_queue_jobs{task="b",state="ready"} 0',
   'holdfast_queue_jobs{task="b",state="scheduled"} 0',
-  'holdfast_queue_jobs{task="b",state="running"} 0',
+  'holdfast_queue_jobs{task="b",state="held"} 0',
   'holdfast_queue_jobs_cut_off{state="ready"} 0',
   'holdfast_queue_jobs_cut_off{state="scheduled"} 0',
   'holdfast_queue_oldest_ready_job_age_seconds{task="a"} 6.5',
@@ -135,7 +135,7 @@ test('of a queue that is cut off, a task that has nothing in it is unknown, and 
   expect(samples).toContain('holdfast_queue_oldest_ready_job_age_seconds{task="a"} 6.5')
   expect(samples.filter((line) => line.includes('task="b"'))).toEqual([
     'holdfast_queue_jobs{task="b",state="scheduled"} 0',
-    'holdfast_queue_jobs{task="b",state="running"} 0',
+    'holdfast_queue_jobs{task="b",state="held"} 0',
   ])
 })
 

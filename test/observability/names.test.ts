@@ -35,7 +35,7 @@ const LABEL_VALUES: Record<string, readonly string[] | RegExp> = {
     ...['accepted', 'refused', 'ok', 'fail', 'delayed'],
     ...['timeout', 'connection', 'http-status', 'malformed', 'too-large', 'redirect', 'circuit-open'],
   ],
-  state: ['busy', 'idle', 'closed', 'open', 'half-open', 'ready', 'scheduled', 'running'],
+  state: ['busy', 'idle', 'closed', 'open', 'half-open', 'ready', 'scheduled', 'held'],
   status: ORDER_STATUSES,
   by: ['calls', 'intake'],
   figures: ['status', 'invariants'],

@@ -77,14 +77,14 @@ describe('the status', () => {
       'reserve-inventory': {
         ready: exactly(3),
         scheduled: exactly(0),
-        running: 0,
+        held: 0,
         oldestReadyAgeS: expect.closeTo(120, -1),
       },
-      'request-supplier': { ready: exactly(0), scheduled: exactly(1), running: 0, oldestReadyAgeS: null },
+      'request-supplier': { ready: exactly(0), scheduled: exactly(1), held: 0, oldestReadyAgeS: null },
       'check-supplier-status': {
         ready: exactly(0),
         scheduled: exactly(0),
-        running: 0,
+        held: 0,
         oldestReadyAgeS: null,
       },
     })
@@ -123,9 +123,9 @@ describe('the status', () => {
     const other = await joinTestApp(test_)
     const status = await eventually(async () => {
       const status = await read(other)
-      return status.queue[0]!.running > 0 ? status : undefined
+      return status.queue[0]!.held > 0 ? status : undefined
     })
-    expect(status!.queue[0]).toMatchObject({ task: 'reserve-inventory', ready: exactly(0), running: 1 })
+    expect(status!.queue[0]).toMatchObject({ task: 'reserve-inventory', ready: exactly(0), held: 1 })
     expect(status!.workers).toEqual([
       {
         id: expect.any(String),
