@@ -11,7 +11,7 @@ import type { Tracing } from '../observability/trace-hooks.ts'
 import { decodeNotices, ORDER_CHANNEL, type OrderNotice } from '../sql/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
-import { createWatchTally, type WatchTally, type WatchTransport } from './watch-tally.ts'
+import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
 
 /** A database that restarts takes about this long at the least. */
 const REREAD_DELAY_MS = 500
@@ -92,6 +92,8 @@ export class OrderFeed {
    * Ends once the order is FAILED, and with an error once the caller's token expires.
    *
    * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
+   * @param left ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
+   * where the client was cut off
    * @throws {CallError} NOT_FOUND when there is no such order for the caller, UNAVAILABLE once views have been ended
    */
   async watch(
@@ -99,6 +101,7 @@ export class OrderFeed {
     orderId: string,
     afterVersion: number,
     transport?: WatchTransport,
+    left?: AbortSignal,
   ): Promise<OrderWatcher> {
     if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(
@@ -107,12 +110,15 @@ export class OrderFeed {
       (order) => assertMayWatch(caller, order, Date.now()),
       (watcher) => {
         forgetExpiry()
+        left?.removeEventListener('abort', leave)
         this.#remove(watcher)
       },
       transport ? this.tallies[transport] : createWatchTally(),
       this.#tracing?.onDelivery,
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
+    const leave = () => (isDropReason(left?.reason) ? watcher.drop(left.reason) : void watcher.return())
+    left?.addEventListener('abort', leave)
     // first listen, then read: a change between the two is heard, and its version tells which is newer
     this.#add(watcher)
     try {
@@ -120,6 +126,7 @@ export class OrderFeed {
       if (!order) throw noSuchOrder(orderId)
       assertMayWatch(caller, order, Date.now())
       watcher.offer(order)
+      if (left?.aborted) leave()
       return watcher
     } catch (error) {
       await watcher.return()

@@ -1,6 +1,6 @@
 import type { Order } from '../domain/order.ts'
 import { endsWatching } from '../domain/order-status.ts'
-import { dropReasonOf, type WatchTally } from './watch-tally.ts'
+import { type DropReason, dropReasonOf, type WatchTally } from './watch-tally.ts'
 
 /**
  * What one watcher of an order has yet to see: the newest state alone, so that a slow client costs one order of memory.
@@ -77,6 +77,12 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
     this.#tally.dropped[dropReasonOf(error)]++
     this.#end()
     this.#flush()
+  }
+
+  /** Ends the view of a client that is cut off, and that nothing can be told any more. */
+  drop(reason: DropReason): void {
+    if (!this.#isEnding) this.#tally.dropped[reason]++
+    void this.return()
   }
 
   async return(): Promise<IteratorResult<Order, undefined>> {

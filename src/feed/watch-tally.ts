@@ -1,12 +1,28 @@
-import { CallError } from '../domain/errors.ts'
+import { CallError, type CallErrorCode } from '../domain/errors.ts'
 
 /** How a view of an order comes to its client: as a stream over HTTP, or over a WebSocket. */
 export const WATCH_TRANSPORTS = ['sse', 'websocket'] as const
 export type WatchTransport = (typeof WATCH_TRANSPORTS)[number]
 
-/** Why a view was ended with an error: the process stops, the caller's token is over, or the order is not for it any more. */
-export const DROP_REASONS = ['going-away', 'token-expired', 'not-visible'] as const
+/**
+ * Why a view was ended that its client had not left: the process stops, the caller's token is over, or the order is not for
+ * it any more; the client did not read, did not answer, or had too many operations under way; or Holdfast failed.
+ */
+export const DROP_REASONS = [
+  'going-away',
+  'token-expired',
+  'not-visible',
+  'slow-client',
+  'unresponsive',
+  'too-many-operations',
+  'error',
+] as const
 export type DropReason = (typeof DROP_REASONS)[number]
+
+/** Whether what a client's leaving is told with says that it was cut off. */
+export function isDropReason(reason: unknown): reason is DropReason {
+  return (DROP_REASONS as readonly unknown[]).includes(reason)
+}
 
 /**
  * What became of views, in plain numbers: one change may reach thousands of them, and nobody looks between two scrapes.
@@ -18,7 +34,7 @@ export type WatchTally = {
   deliveries: number
   /** States that a client never saw: a newer one came before it asked for the next. */
   coalesced: number
-  /** Views that were ended with an error. */
+  /** Views that were ended, and not left. */
   dropped: Record<DropReason, number>
 }
 
@@ -27,13 +43,18 @@ export function createWatchTally(): WatchTally {
     open: 0,
     deliveries: 0,
     coalesced: 0,
-    dropped: { 'going-away': 0, 'token-expired': 0, 'not-visible': 0 },
+    dropped: Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>,
   }
+}
+
+const REASON_OF_CODE: Partial<Record<CallErrorCode, DropReason>> = {
+  UNAUTHENTICATED: 'token-expired',
+  UNAVAILABLE: 'going-away',
+  NOT_FOUND: 'not-visible',
 }
 
 /** The reason, by the error that the client is told. */
 export function dropReasonOf(error: unknown): DropReason {
   const code = error instanceof CallError ? error.code : undefined
-  if (code === 'UNAUTHENTICATED') return 'token-expired'
-  return code === 'UNAVAILABLE' ? 'going-away' : 'not-visible'
+  return (code && REASON_OF_CODE[code]) ?? 'error'
 }

@@ -2,11 +2,20 @@ import type { IncomingMessage } from 'node:http'
 import { CloseCode, type Server } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { Caller } from '../domain/caller.ts'
+import type { DropReason } from '../feed/watch-tally.ts'
 import type { Logger } from '../observability/logger.ts'
 import { readRequestId } from './request-id.ts'
 
-/** What a connection is told from another: its socket, the request that opened it and, once that is known, who did. */
-export type Connection = { socket: WebSocket; request: IncomingMessage; caller?: Caller }
+/**
+ * What a connection is told from another: its socket, the request that opened it and, once that is known, who did. `cutOff`
+ * tells its views why it is closed, where it is not the client that leaves.
+ */
+export type Connection = {
+  socket: WebSocket
+  request: IncomingMessage
+  cutOff: { readonly signal: AbortSignal; abort: (reason: DropReason) => void }
+  caller?: Caller
+}
 
 /**
  * Has the protocol's server speak over a socket. In the place of graphql-ws' own `useServer`, which prints what goes
@@ -19,11 +28,12 @@ export function attachWebSocket(
   connection: Connection,
   options: { pingIntervalMs: number; logger: Logger },
 ): void {
-  const { socket, request } = connection
+  const { socket, request, cutOff } = connection
   const { pingIntervalMs, logger } = options
   const about = (error: unknown) => ({ err: error, requestId: readRequestId(request) })
   const fail = (error: unknown) => {
     logger.error(about(error), 'a WebSocket failed')
+    cutOff.abort('error')
     socket.close(CloseCode.InternalServerError, 'Internal server error')
   }
 
@@ -42,7 +52,10 @@ export function attachWebSocket(
     isAlive = true
   })
   const pinging = setInterval(() => {
-    if (!isAlive) return socket.terminate()
+    if (!isAlive) {
+      cutOff.abort('unresponsive')
+      return socket.terminate()
+    }
     isAlive = false
     socket.ping()
   }, pingIntervalMs)

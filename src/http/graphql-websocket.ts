@@ -6,6 +6,7 @@ import { WebSocketServer } from 'ws'
 import { callAt } from '../call-at.ts'
 import type { Authenticate } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
+import type { DropReason } from '../feed/watch-tally.ts'
 import {
   BODY_SIZE_MAX_BYTES,
   RETRY_AFTER_S,
@@ -80,7 +81,9 @@ export function serveGraphqlWebSocket(
       if (!isClosing) calls.noteRefusal()
       return refuse(`503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
     }
-    sockets.handleUpgrade(request, socket, head, (client) => open({ socket: client, request }))
+    sockets.handleUpgrade(request, socket, head, (client) =>
+      open({ socket: client, request, cutOff: new AbortController() }),
+    )
   })
 
   const server = makeServer<Params, Connection>({
@@ -91,8 +94,12 @@ export function serveGraphqlWebSocket(
     subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
     onError: (_context, _id, _params, errors) => errors.map((error) => asSeen(error).toJSON()),
     onSubscribe: async (context, _id, params) => {
-      const { socket, request, caller } = context.extra
-      if (asksTooMuch(context)) socket.close(POLICY_VIOLATION, 'Too much under way on one connection')
+      const { socket, request, caller, cutOff } = context.extra
+      const excess = excessOf(context)
+      if (excess) {
+        cutOff.abort(excess)
+        socket.close(POLICY_VIOLATION, 'Too much under way on one connection')
+      }
       // what it sends after that is not looked at
       if (socket.readyState !== socket.OPEN) return UNAVAILABLE_RESULT.errors
       const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.getEnveloped({
@@ -101,6 +108,7 @@ export function serveGraphqlWebSocket(
         transport: 'websocket',
         params,
         caller,
+        left: cutOff.signal,
       })
       const document = orErrors(() =>
         parse(persistedDocuments ? findPersistedDocument(persistedDocuments, params) : params.query),
@@ -161,9 +169,9 @@ async function letIn(
 }
 
 /** Whether a client has too much under way, the operation in question among it, or does not read what it asked for. */
-function asksTooMuch({ subscriptions, extra }: Context<Params, Connection>): boolean {
-  const operations = Object.keys(subscriptions).length
-  return operations > WEBSOCKET_OPERATIONS_MAX || extra.socket.bufferedAmount > WEBSOCKET_UNREAD_MAX_BYTES
+function excessOf({ subscriptions, extra }: Context<Params, Connection>): DropReason | undefined {
+  if (Object.keys(subscriptions).length > WEBSOCKET_OPERATIONS_MAX) return 'too-many-operations'
+  return extra.socket.bufferedAmount > WEBSOCKET_UNREAD_MAX_BYTES ? 'slow-client' : undefined
 }
 
 function requestIdLine(request: IncomingMessage): string {

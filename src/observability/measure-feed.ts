@@ -36,7 +36,7 @@ export function measureFeed(registry: Registry, { tallies }: OrderFeed): void {
   })
   new Counter({
     name: 'holdfast_watch_dropped_total',
-    help: 'Subscriptions that this process has ended with an error',
+    help: 'Subscriptions that this process has ended, and not their clients',
     labelNames: ['transport', 'reason'],
     registers,
     collect() {

@@ -14,7 +14,7 @@ export type GraphQLContext = {
   caller: Caller
   /** Where the call came from. */
   address: string | undefined
-  /** Tells when the caller of a stream has hung up; a WebSocket ends its streams itself. */
+  /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
   left: AbortSignal | undefined
   /** What carries its stream, where it asks for one. */
   transport: WatchTransport | undefined

@@ -148,13 +148,8 @@ builder.subscriptionField('orderStatusChanged', (t) =>
       id: t.arg.id({ required: true }),
       afterVersion: t.arg.int({ description: 'The version that you have seen: only newer ones are sent.' }),
     },
-    subscribe: async (_root, { id, afterVersion }, { app, caller, left, transport }) => {
-      const watcher = await watchOrder(app, caller, id, afterVersion ?? 0, transport)
-      // nobody ends a stream whose caller hung up before it began
-      if (left?.aborted) await watcher.return()
-      else left?.addEventListener('abort', () => void watcher.return())
-      return watcher
-    },
+    subscribe: (_root, { id, afterVersion }, { app, caller, left, transport }) =>
+      watchOrder(app, caller, id, afterVersion ?? 0, transport, left),
     resolve: (order) => order,
   }),
 )

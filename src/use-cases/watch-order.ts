@@ -11,6 +11,7 @@ import type { WatchTransport } from '../feed/watch-tally.ts'
  *
  * @param afterVersion the version that the caller has seen, 0 for none
  * @param transport what carries the view to a client; undefined for one that stays in this process
+ * @param left ends the view once the caller has hung up
  * @throws {CallError} NOT_FOUND when there is no such order for the caller to see
  */
 export async function watchOrder(
@@ -19,7 +20,8 @@ export async function watchOrder(
   orderId: string,
   afterVersion: number,
   transport?: WatchTransport,
+  left?: AbortSignal,
 ): Promise<OrderWatcher> {
   if (!isUuid(orderId)) throw new CallError('NOT_FOUND', 'There is no order with this id')
-  return app.feed.watch(caller, orderId.toLowerCase(), afterVersion, transport)
+  return app.feed.watch(caller, orderId.toLowerCase(), afterVersion, transport, left)
 }

@@ -2,13 +2,18 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import WebSocket from 'ws'
 import { type Authenticate, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { createWatchTally } from '../../src/feed/watch-tally.ts'
 import { CallsUnderWay } from '../../src/http/calls-under-way.ts'
 import { createGraphQLServer } from '../../src/http/graphql-server.ts'
 import { serveGraphqlWebSocket, type WebSocketOptions } from '../../src/http/graphql-websocket.ts'
-import { WEBSOCKETS_PER_CALLER_MAX } from '../../src/limits.ts'
+import {
+  WEBSOCKET_OPERATIONS_MAX,
+  WEBSOCKET_UNREAD_MAX_BYTES,
+  WEBSOCKETS_PER_CALLER_MAX,
+} from '../../src/limits.ts'
 import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
 
 const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }'
@@ -34,6 +39,7 @@ afterEach(async () => {
   http.closeAllConnections()
   await new Promise((resolve) => http.close(resolve))
   logged.length = 0
+  Object.assign(testApp.app.feed.tallies.websocket.dropped, createWatchTally().dropped)
   vi.restoreAllMocks()
 })
 
@@ -226,6 +232,16 @@ describe('a peer that is gone', () => {
     await receive('1', 'next')
     expect((await closed)[0]).toBe(1006)
     await eventually(() => testApp.app.feed.watcherCount === 0)
+    expect(dropped()).toEqual({ unresponsive: 1 })
+  })
+
+  it('is not one that leaves', async () => {
+    const { send, receive, socket } = await connectAndInit(await serve())
+    send(subscribe('1'))
+    await receive('1', 'next')
+    socket.terminate()
+    await eventually(() => testApp.app.feed.watcherCount === 0)
+    expect(dropped()).toEqual({})
   })
 
   it('is not one that only has nothing to say', async () => {
@@ -234,3 +250,37 @@ describe('a peer that is gone', () => {
     expect(socket.readyState).toBe(socket.OPEN)
   })
 })
+
+describe('a client that asks for too much', () => {
+  it('is cut off with all that it watches, for its number of operations', async () => {
+    const { send, receive, closed } = await connectAndInit(await serve())
+    send(subscribe('0'))
+    await receive('0', 'next')
+    for (let n = 1; n <= WEBSOCKET_OPERATIONS_MAX; n++) send(subscribe(String(n)))
+    expect((await closed)[0]).toBe(1008)
+    await eventually(() => testApp.app.feed.watcherCount === 0)
+    const { 'too-many-operations': count, ...others } = dropped()
+    expect(count).toBeGreaterThan(0)
+    expect(others).toEqual({})
+  })
+
+  it('is cut off for what it has not read', async () => {
+    const { send, receive, closed, socket } = await connectAndInit(await serve())
+    send(subscribe('1'))
+    await receive('1', 'next')
+    const unread = vi.spyOn(WebSocket.prototype, 'bufferedAmount', 'get')
+    onTestFinished(() => unread.mockRestore())
+    unread.mockReturnValue(WEBSOCKET_UNREAD_MAX_BYTES + 1)
+    expect(socket.bufferedAmount).toBeGreaterThan(WEBSOCKET_UNREAD_MAX_BYTES)
+    send({ id: '2', type: 'subscribe', payload: { query: '{ __typename }' } })
+    expect((await closed)[0]).toBe(1008)
+    await eventually(() => testApp.app.feed.watcherCount === 0)
+    expect(dropped()).toEqual({ 'slow-client': 1 })
+  })
+})
+
+/** Why views were ended, and how many. */
+function dropped(): Record<string, number> {
+  const counts = Object.entries(testApp.app.feed.tallies.websocket.dropped)
+  return Object.fromEntries(counts.filter(([, count]) => count > 0))
+}

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { DROP_REASONS } from '../../src/feed/watch-tally.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { serveTestApp, subscribeBySse, subscribeByWebSocket, type TestServer } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
@@ -24,7 +25,7 @@ test('all is there from the start, with 0', async () => {
     expect(samples.get(`holdfast_order_watchers{transport="${transport}"}`)).toBe(0)
     expect(samples.get(`holdfast_watch_deliveries_total{transport="${transport}"}`)).toBe(0)
     expect(samples.get(`holdfast_watch_coalesced_total{transport="${transport}"}`)).toBe(0)
-    for (const reason of ['going-away', 'token-expired', 'not-visible']) {
+    for (const reason of DROP_REASONS) {
       const dropped = `holdfast_watch_dropped_total{transport="${transport}",reason="${reason}"}`
       expect(samples.get(dropped)).toBe(0)
     }
@@ -70,6 +71,31 @@ test('those whose token expires are counted by that', async () => {
   await expect(watcher.next()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   expect(await nonZero('holdfast_watch_dropped_total')).toEqual({
     '{transport="sse",reason="token-expired"}': 1,
+  })
+  expect(await nonZero('holdfast_order_watchers')).toEqual({})
+})
+
+test('a view that a bug ends is not taken for one that its caller may not see', async () => {
+  const watcher = await server.app.feed.watch(LOCAL_OPERATOR, id, 1, 'sse')
+  watcher.fail(new Error('a bug'))
+  await expect(watcher.next()).rejects.toThrow('a bug')
+  expect(await nonZero('holdfast_watch_dropped_total')).toEqual({ '{transport="sse",reason="error"}': 1 })
+})
+
+test('a client that is cut off is counted by why, and one that leaves is not', async () => {
+  const cutOff = new AbortController()
+  const leaving = new AbortController()
+  const watchers = await Promise.all(
+    [cutOff, leaving].map(({ signal }) => server.app.feed.watch(LOCAL_OPERATOR, id, 1, 'sse', signal)),
+  )
+  cutOff.abort('slow-client')
+  leaving.abort()
+  for (const watcher of watchers) expect(await watcher.next()).toEqual({ done: true, value: undefined })
+  // it had hung up before its view began
+  const late = await server.app.feed.watch(LOCAL_OPERATOR, id, 0, 'sse', leaving.signal)
+  expect(await late.next()).toEqual({ done: true, value: undefined })
+  expect(await nonZero('holdfast_watch_dropped_total')).toEqual({
+    '{transport="sse",reason="slow-client"}': 1,
   })
   expect(await nonZero('holdfast_order_watchers')).toEqual({})
 })
