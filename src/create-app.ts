@@ -3,7 +3,6 @@ import pg from 'pg'
 import type { App, SettledCall } from './app.ts'
 import { GroupCommit } from './database/group-commit.ts'
 import { LOSE_IDLE_TRANSACTIONS } from './database/lose-idle-transactions.ts'
-import { LOCAL_OPERATOR } from './domain/caller.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
@@ -35,7 +34,7 @@ import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
 import { JobsUnderWay } from './tasks/jobs-under-way.ts'
 import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
-import { readServiceStatus } from './use-cases/read-service-status.ts'
+import { observeService } from './use-cases/read-service-status.ts'
 import { reserveInventory } from './use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
 
@@ -91,7 +90,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     calls,
     groups: () => app.groups,
     logger,
-    readStatus: () => readServiceStatus(app, LOCAL_OPERATOR),
+    readStatus: () => observeService(app),
   })
   const log = logEvents(logger)
   const logJobRun = logJobs(logger)

@@ -12,20 +12,27 @@ import { SILENCE_MAX_MS } from './rescue-jobs.ts'
 const QUERY_CANCELED = '57014'
 
 /**
- * How the service does: queue, workers, circuit to the supplier, dead letters, orders. The same in every process, for all
- * of it is read of the database.
+ * How the service does, for a caller.
  *
  * @throws {CallError} FORBIDDEN for all but operators, UNAVAILABLE when the database takes too long
  */
 export async function readServiceStatus(context: TransactionContext, caller: Caller): Promise<ServiceStatus> {
   assertAllowed(caller, 'readStatus')
   try {
-    const reading = await inTransaction(context, 'read-status', (tx) =>
-      readStatus(tx, STATUS_READ_TIMEOUT_MS),
-    )
-    return interpretStatus(reading, SILENCE_MAX_MS)
+    return await observeService(context)
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.code !== QUERY_CANCELED) throw error
     throw new CallError('UNAVAILABLE', 'The database took too long to tell', { cause: error })
   }
+}
+
+/**
+ * How the service does: queue, workers, circuit to the supplier, dead letters, orders. The same in every process, for all
+ * of it is read of the database. For this process itself: nobody is asked who calls.
+ *
+ * @throws {pg.DatabaseError} 57014 when the database takes too long
+ */
+export async function observeService(context: TransactionContext): Promise<ServiceStatus> {
+  const reading = await inTransaction(context, 'read-status', (tx) => readStatus(tx, STATUS_READ_TIMEOUT_MS))
+  return interpretStatus(reading, SILENCE_MAX_MS)
 }
