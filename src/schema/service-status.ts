@@ -49,7 +49,8 @@ const TaskQueue = builder.objectRef<domain.TaskQueue>('TaskQueue').implement({
 })
 
 const Worker = builder.objectRef<domain.WorkerStatus>('Worker').implement({
-  description: 'A process that runs jobs.',
+  description:
+    'One life of what runs jobs in a process: where it stops working and starts again, as after a lost database, it comes with another id.',
   fields: (t) => ({
     id: t.exposeID('id'),
     startedAt: t.expose('startedAt', { type: 'DateTime' }),
