@@ -40,8 +40,9 @@ export type WorkerStatus = {
   circuit: CircuitState | null
 }
 
-export type OrderCount = Count & {
+export type OrderCount = {
   status: OrderStatus
+  count: Count
   /** Since the creation of the oldest; null without one, and for orders that go no further. */
   oldestOpenAgeS: number | null
 }
@@ -62,8 +63,8 @@ export type StatusReading = {
   deadLetters: { count: number; estimate: number }
   /** Without those that are RESERVED: no index lists them. */
   orders: { status: OrderStatus; count: number; oldestAgeS: number }[]
-  /** Of all orders. An estimate below zero is none. */
-  orderCount: { count: number; estimate: number }
+  /** Of all orders, and how many of those counted are in the state that no index lists. An estimate below zero is none. */
+  orderCount: { count: number; reserved: number; estimate: number }
   /** The share of each state among all orders, as far as statistics know it. */
   orderShares: Partial<Record<OrderStatus, number>>
 }
@@ -107,15 +108,17 @@ function countOrders({ orders, orderCount, orderShares }: StatusReading): OrderC
   const listed = new Map(
     orders.map(({ status, count, oldestAgeS }) => {
       const estimate = total.count * (orderShares[status] ?? 0)
-      const oldestOpenAgeS = count > 0 && !isFinal(status) ? oldestAgeS : null
-      return [status, { ...countOrEstimate(count, estimate), oldestOpenAgeS }]
+      // the clock of the process that created it may be ahead of the database's
+      const oldestOpenAgeS = count > 0 && !isFinal(status) ? Math.max(oldestAgeS, 0) : null
+      return [status, { count: countOrEstimate(count, estimate), oldestOpenAgeS }]
     }),
   )
-  // the states that no index lists share the rest, which is one: RESERVED
-  const rest = Math.max(total.count - sum([...listed.values()].map(({ count }) => count)), 0)
+  // the state that no index lists has the rest, and what was met of it where estimates leave none
+  const rest = total.count - sum([...listed.values()].map(({ count }) => count.count))
+  const reserved = { count: Math.max(rest, orderCount.reserved), isEstimate: total.isEstimate }
   return ORDER_STATUSES.map((status) => ({
     status,
-    ...(listed.get(status) ?? { count: rest, isEstimate: total.isEstimate, oldestOpenAgeS: null }),
+    ...(listed.get(status) ?? { count: reserved, oldestOpenAgeS: null }),
   }))
 }
 

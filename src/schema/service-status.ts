@@ -74,8 +74,7 @@ const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement(
   description: 'The orders in one state.',
   fields: (t) => ({
     status: t.expose('status', { type: OrderStatus }),
-    count: t.field({ type: 'Quantity', resolve: ({ count }) => BigInt(count) }),
-    isEstimate: t.exposeBoolean('isEstimate', { description: 'As in Count.' }),
+    count: t.field({ type: Count, resolve: ({ count }) => count }),
     oldestAgeSeconds: t.exposeFloat('oldestOpenAgeS', {
       nullable: true,
       description: 'Since the creation of the oldest, in a state that is not final.',

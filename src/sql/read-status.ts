@@ -86,9 +86,12 @@ const read = prepare<Row>(
         'status', status, 'count', count, 'oldestAgeS', extract(epoch from now() - since)
       )) from listed
     ) as orders,
-    json_build_object(
-      'count', (select count(*) from (select from orders order by id limit $1) as first),
-      'estimate', (select reltuples from pg_class where oid = 'orders'::regclass)
+    (
+      select json_build_object(
+        'count', count(*),
+        'reserved', count(*) filter (where status = 'RESERVED'),
+        'estimate', (select reltuples from pg_class where oid = 'orders'::regclass)
+      ) from (select status from orders order by id limit $1) as first
     ) as "orderCount",
     (
       select coalesce(json_object_agg(status, share), '{}')

@@ -14,7 +14,7 @@ const EMPTY: StatusReading = {
   workers: [],
   deadLetters: { count: 0, estimate: -1 },
   orders: [],
-  orderCount: { count: 0, estimate: -1 },
+  orderCount: { count: 0, reserved: 0, estimate: -1 },
   orderShares: {},
 }
 const MANY = COUNTED_MAX + 1
@@ -24,10 +24,9 @@ const listed = (PENDING: number, AWAITING_RESTOCK: number, FAILED: number) =>
   })
 const countsOf = (reading: Partial<StatusReading>) =>
   Object.fromEntries(
-    interpretStatus({ ...EMPTY, ...reading }, 8_000).orders.map(({ status, count, isEstimate }) => [
-      status,
-      `${isEstimate ? '~' : ''}${count}`,
-    ]),
+    interpretStatus({ ...EMPTY, ...reading }, 8_000).orders.map(
+      ({ status, count: { count, isEstimate } }) => [status, `${isEstimate ? '~' : ''}${count}`],
+    ),
   )
 
 describe('orders', () => {
@@ -36,14 +35,19 @@ describe('orders', () => {
   })
 
   test('that no index lists are the rest, exactly where all are counted', () => {
-    expect(countsOf({ orders: listed(1, 2, 3), orderCount: { count: 10, estimate: -1 } })).toEqual({
+    expect(
+      countsOf({ orders: listed(1, 2, 3), orderCount: { count: 10, reserved: 4, estimate: -1 } }),
+    ).toEqual({
       PENDING: '1',
       RESERVED: '4',
       AWAITING_RESTOCK: '2',
       FAILED: '3',
     })
     expect(
-      countsOf({ orders: listed(0, 0, 0), orderCount: { count: COUNTED_MAX, estimate: 5 } }),
+      countsOf({
+        orders: listed(0, 0, 0),
+        orderCount: { count: COUNTED_MAX, reserved: COUNTED_MAX, estimate: 5 },
+      }),
     ).toMatchObject({
       RESERVED: `${COUNTED_MAX}`,
     })
@@ -53,15 +57,22 @@ describe('orders', () => {
     expect(
       countsOf({
         orders: listed(7, MANY, MANY),
-        orderCount: { count: MANY, estimate: 1_000_000 },
+        orderCount: { count: MANY, reserved: 1, estimate: 1_000_000 },
         orderShares: { AWAITING_RESTOCK: 0.1, FAILED: 0.2, RESERVED: 0.7 },
       }),
     ).toEqual({ PENDING: '7', RESERVED: '~699993', AWAITING_RESTOCK: '~100000', FAILED: '~200000' })
   })
 
   test('are never fewer than were counted, however old the statistics', () => {
-    const counts = countsOf({ orders: listed(0, 3, MANY), orderCount: { count: MANY, estimate: -1 } })
-    expect(counts).toEqual({ PENDING: '0', RESERVED: '~0', AWAITING_RESTOCK: '3', FAILED: `~${MANY}` })
+    const orderCount = { count: MANY, reserved: 9_000, estimate: -1 }
+    const counts = countsOf({ orders: listed(0, 3, MANY), orderCount })
+    expect(counts).toEqual({ PENDING: '0', RESERVED: '~9000', AWAITING_RESTOCK: '3', FAILED: `~${MANY}` })
+  })
+
+  test('were never created in the future, whose clock ever is ahead', () => {
+    const orders = [{ status: 'PENDING' as const, count: 1, oldestAgeS: -2 }]
+    const { orders: counted } = interpretStatus({ ...EMPTY, orders }, 8_000)
+    expect(counted.find(({ status }) => status === 'PENDING')?.oldestOpenAgeS).toBe(0)
   })
 })
 

@@ -18,9 +18,9 @@ const STATUS: ServiceStatus = {
   workers: [worker(true), worker(false), worker(true)],
   openDeadLetters: { count: 20_000, isEstimate: true },
   orders: [
-    { status: 'PENDING', ...exactly(1), oldestOpenAgeS: 7 },
-    { status: 'AWAITING_RESTOCK', ...exactly(0), oldestOpenAgeS: null },
-    { status: 'FAILED', ...exactly(1), oldestOpenAgeS: null },
+    { status: 'PENDING', count: exactly(1), oldestOpenAgeS: 7 },
+    { status: 'AWAITING_RESTOCK', count: exactly(0), oldestOpenAgeS: null },
+    { status: 'FAILED', count: exactly(1), oldestOpenAgeS: null },
   ],
 }
 
