@@ -19,8 +19,28 @@ export type TransactionContext = {
   tracing?: Tracing | undefined
 }
 
+/** By which logs, metrics and traces know transactions. */
+export const TRANSACTIONS = [
+  'adjust-inventory',
+  'check-invariants',
+  'create-inventory-item',
+  'create-orders',
+  'fail-orders',
+  'read-status',
+  'repair-stock',
+  'rescue-jobs',
+  'reserve-inventory',
+  'retire-worker',
+  'retry-dead-letters',
+  'settle-supplier-outcomes',
+  'sweep-dead-jobs',
+  'sweep-old-keys',
+  'sweep-orphans',
+] as const
+export type TransactionName = (typeof TRANSACTIONS)[number]
+
 /** A transaction that is over. A commit whose reply was lost counts as failed. */
-export type TransactionRun = { name: string; outcome: 'committed' | 'failed'; durationMs: number }
+export type TransactionRun = { name: TransactionName; outcome: 'committed' | 'failed'; durationMs: number }
 
 /** Another transaction was in the way, and trying again is the documented answer. */
 const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
@@ -32,12 +52,11 @@ const RETRY_DELAY_MAX_MS = 50
  * Runs `work` in a transaction of its own: commits what it did when it returns, undoes it when it throws.
  * A deadlock or a serialization failure is tried again, so `work` must have no effect but on `tx`.
  *
- * @param name for logs, metrics and traces
  * @throws what `work` throws, or a `pg.DatabaseError`
  */
 export async function inTransaction<Result>(
   context: TransactionContext,
-  name: string,
+  name: TransactionName,
   work: (tx: Tx) => Promise<Result>,
 ): Promise<Result> {
   for (let tries = 1; ; tries++) {
@@ -61,11 +80,10 @@ export async function inTransaction<Result>(
  * Runs `work` that is a single statement, and so a transaction by itself: `begin` and `commit` would be two round trips
  * more. It is not tried again.
  *
- * @param name for logs, metrics and traces
  */
 export function inOneStatement<Result>(
   context: TransactionContext,
-  name: string,
+  name: TransactionName,
   work: (on: pg.Pool) => Promise<Result>,
 ): Promise<Result> {
   return timed(context, name, () => work(context.pool))
@@ -73,7 +91,7 @@ export function inOneStatement<Result>(
 
 async function timed<Result>(
   context: TransactionContext,
-  name: string,
+  name: TransactionName,
   run: () => Promise<Result>,
 ): Promise<Result> {
   const startedAtMs = performance.now()

@@ -1,5 +1,5 @@
 import { Histogram, type Registry } from 'prom-client'
-import type { TransactionRun } from '../database/transaction.ts'
+import { TRANSACTIONS, type TransactionRun } from '../database/transaction.ts'
 import { WORK_BUCKETS_S } from './buckets.ts'
 
 /** Times transactions by their name. One that is tried again counts each time. */
@@ -11,6 +11,9 @@ export function measureTransactions(registry: Registry): (run: TransactionRun) =
     buckets: WORK_BUCKETS_S,
     registers: [registry],
   })
+  for (const transaction of TRANSACTIONS) {
+    for (const outcome of ['committed', 'failed']) duration.zero({ transaction, outcome })
+  }
   return ({ name, outcome, durationMs }) =>
     duration.observe({ transaction: name, outcome }, durationMs / 1_000)
 }

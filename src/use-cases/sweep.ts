@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import { inTransaction, type Tx } from '../database/transaction.ts'
+import { inTransaction, type TransactionName, type Tx } from '../database/transaction.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
@@ -65,7 +65,7 @@ export async function sweep(app: App, { timeMaxMs = TIME_MAX_MS } = {}): Promise
   let isElsewhere = false
 
   /** Does `work`, which returns what it has found, until it finds less than a batch. */
-  async function repeat<Item>(name: string, work: (tx: Tx) => Promise<Item[]>): Promise<Item[]> {
+  async function repeat<Item>(name: TransactionName, work: (tx: Tx) => Promise<Item[]>): Promise<Item[]> {
     const done: Item[] = []
     try {
       let isMore = !isElsewhere

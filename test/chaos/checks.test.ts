@@ -355,7 +355,7 @@ test('a turn taken out of order is found', async () => {
   const { available } = (await seed(app).item({ sku: 'B', available: 1 }))!
   const older = await seed(app).order({ sku: 'B', qty: 1 })
   const newer = await seed(app).order({ sku: 'B', qty: 1 })
-  await inTransaction(app, 'a bug', async (tx) => {
+  await inTransaction(app, 'reserve-inventory', async (tx) => {
     await lockOrders(tx, [older.id, newer.id])
     await lockStock(tx, ['B'])
     await moveStock(tx, [reservation(newer, available - 1n, app.now())])

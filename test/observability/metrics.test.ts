@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../../src/app.ts'
+import { TRANSACTIONS } from '../../src/database/transaction.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { JOB_TASKS } from '../../src/domain/jobs.ts'
 import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
@@ -50,6 +51,9 @@ describe('the metrics', () => {
         `holdfast_job_duration_seconds_count{task="${task}",outcome="failed"}`,
         `holdfast_job_duration_seconds_count{task="${task}",outcome="given-up"}`,
       ]),
+      ...TRANSACTIONS.map(
+        (name) => `holdfast_transaction_duration_seconds_count{transaction="${name}",outcome="failed"}`,
+      ),
     ]
     expect(zeros.map((name) => [name, samples.get(name)])).toEqual(zeros.map((name) => [name, 0]))
     // nothing that cannot happen
