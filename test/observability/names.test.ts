@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Registry } from 'prom-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TRANSACTIONS } from '../../src/database/transaction.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { JOB_TASKS } from '../../src/domain/jobs.ts'
 import { FAILURE_REASONS, ORDER_STATUSES } from '../../src/domain/order-status.ts'
@@ -15,6 +16,7 @@ import { Worker } from '../../src/tasks/worker.ts'
 import { checkNextInvariant } from '../../src/use-cases/check-invariants.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { createTestApp, eventually, SUPPLIER_URL, seed, type TestApp } from '../support/harness.ts'
+import { parseScrape } from '../support/scrape.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const HOUR_MS = 3_600_000
@@ -26,8 +28,7 @@ const LABEL_VALUES: Record<string, readonly string[] | RegExp> = {
   to: ORDER_STATUSES,
   reason: ['', ...FAILURE_REASONS, ...DROP_REASONS],
   task: JOB_TASKS,
-  // by their names in the code
-  transaction: /^[a-z]+(-[a-z]+)*$/,
+  transaction: TRANSACTIONS,
   batch: ['create-order', 'reserve-inventory', 'settle-supplier-outcome', 'find-order'],
   operation: ['reserve', 'status'],
   outcome: [
@@ -111,13 +112,7 @@ function describeAll(registry: Registry): Described[] {
 
 /** The samples that are served, by metric as it is registered. */
 function samples() {
-  return text
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const [, name, labels = ''] = /^(\w+)(?:\{(.*)\})? \S+$/.exec(line)!
-      return { name: name!, labels: [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)] }
-    })
+  return parseScrape(text).samples
 }
 
 test('traffic has reached all of them', () => {
@@ -154,9 +149,9 @@ describe('a metric', () => {
 
   test('has labels of a few values, known beforehand', () => {
     for (const { name, labels } of samples()) {
-      for (const [, label, value] of labels) {
-        const known = LABEL_VALUES[label!]
-        const isKnown = known instanceof RegExp ? known.test(value!) : (known ?? []).includes(value!)
+      for (const [label, value] of Object.entries(labels)) {
+        const known = LABEL_VALUES[label]
+        const isKnown = known instanceof RegExp ? known.test(value) : (known ?? []).includes(value)
         expect(isKnown, `${name}{${label}="${value}"}`).toBe(true)
       }
     }

@@ -1,12 +1,13 @@
 import type { App } from '../../src/app.ts'
+import { parseScrape } from './scrape.ts'
 
-/** The value of each sample, by its name with its labels. */
+/** The value of each sample, by its name with its labels as they are served. */
 export async function readSamples({ metrics }: App): Promise<Map<string, number>> {
-  const lines = (await metrics.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  const { samples } = parseScrape(await metrics.metrics())
   return new Map(
-    lines.map((line) => {
-      const end = line.lastIndexOf(' ')
-      return [line.slice(0, end), Number(line.slice(end + 1))]
+    samples.map(({ name, labels, value }) => {
+      const pairs = Object.entries(labels).map(([label, text]) => `${label}=${JSON.stringify(text)}`)
+      return [pairs.length > 0 ? `${name}{${pairs.join(',')}}` : name, value]
     }),
   )
 }

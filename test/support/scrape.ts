@@ -5,7 +5,7 @@ export type Sample = { name: string; labels: Record<string, string>; value: numb
 export type Scrape = { samples: Sample[]; types: Record<string, string>; atS: number }
 
 /** Reads the text format of Prometheus. */
-function parseScrape(text: string, atS = Date.now() / 1_000): Scrape {
+export function parseScrape(text: string, atS = Date.now() / 1_000): Scrape {
   const samples: Sample[] = []
   const types: Record<string, string> = {}
   for (const line of text.split('\n')) {
