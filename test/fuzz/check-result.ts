@@ -58,6 +58,7 @@ const SCALARS: Record<string, (value: unknown) => boolean> = {
   String: (value) => typeof value === 'string',
   Boolean: (value) => typeof value === 'boolean',
   Int: (value) => Number.isInteger(value) && value === ((value as number) | 0),
+  Float: Number.isFinite,
   DateTime: (value) =>
     typeof value === 'string' &&
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) &&
