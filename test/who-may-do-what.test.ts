@@ -52,7 +52,7 @@ const OPERATIONS: Record<string, Row> = {
     query: '{ deadLetters { edges { node { id order { id } } } } }',
     comesTo: operators,
   },
-  'Query.status': { query: '{ status { workersAlive orders { count } } }', comesTo: operators },
+  'Query.status': { query: '{ status { workersAlive orders { count { count } } } }', comesTo: operators },
   'Mutation.createOrder': {
     query: 'mutation { createOrder(input: { sku: "GIZMO", qty: 1 }) { order { id } } }',
     comesTo: everyone,
