@@ -14,9 +14,33 @@ const durationMs = (load.warmUpS + load.durationS) * 1000
 /** A connection, with when the request that is under way was due. */
 type Lane = { dueAt: number; connection: HttpConnection }
 
+/** Lanes that are free. The one that has been free for longest goes first: the server closes one that says nothing. */
+class IdleLanes {
+  #lanes: Lane[] = []
+  #taken = 0
+
+  get isEmpty(): boolean {
+    return this.#taken === this.#lanes.length
+  }
+
+  push(lane: Lane): void {
+    this.#lanes.push(lane)
+  }
+
+  take(): Lane {
+    const lane = this.#lanes[this.#taken++]!
+    // now and then, for moving the rest costs as much as there are
+    if (this.#taken > load.connections) {
+      this.#lanes.splice(0, this.#taken)
+      this.#taken = 0
+    }
+    return lane
+  }
+}
+
 /** Resolves once every request has its answer. */
 async function run(): Promise<void> {
-  const idle: Lane[] = []
+  const idle = new IdleLanes()
   const acceptedMs: number[] = []
   const refusedMs: number[] = []
   const counts = { sent: 0, answered: 0, accepted: 0 }
@@ -46,8 +70,8 @@ async function run(): Promise<void> {
   )
   while (counts.answered < due) {
     const now = performance.now()
-    while (idle.length > 0 && counts.sent < due && dueAt(counts.sent) <= now) {
-      const lane = idle.pop()!
+    while (!idle.isEmpty && counts.sent < due && dueAt(counts.sent) <= now) {
+      const lane = idle.take()
       lane.dueAt = dueAt(counts.sent++)
       lane.connection.send(request)
     }

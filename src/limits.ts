@@ -93,6 +93,8 @@ export const CALLS_UNDER_WAY_MAX = 300
 export const CALL_DURATION_AT_OVERLOAD_MS = 20
 /** So many are let in however slow they are: fewer would not be sooner done, where it is the commit that is slow. */
 export const CALLS_UNDER_WAY_AT_OVERLOAD_MIN = 100
+/** So many are let in however busy this process is: a commit of ten is worth its round trips. */
+export const CALLS_UNDER_WAY_MIN = 10
 /** Some ten commits: what is counted in less says little. An overload is over when nothing was refused for as long. */
 export const OVERLOAD_WINDOW_MS = 100
 /** A commit that takes longer hangs: a lock that is held, a disk that stalls. In good order it takes 5 to 20 ms. */

@@ -2,8 +2,10 @@ import {
   CALL_DURATION_AT_OVERLOAD_MS,
   CALLS_UNDER_WAY_AT_OVERLOAD_MIN,
   CALLS_UNDER_WAY_MAX,
+  CALLS_UNDER_WAY_MIN,
   OVERLOAD_WINDOW_MS,
 } from '../limits.ts'
+import { LoopLimit } from './loop-limit.ts'
 
 /** Of an overload that lasts, windows with the full limit: the second shows what can be done with it. */
 const FULL_WINDOWS = 2
@@ -21,10 +23,12 @@ const RATE_KEPT_MIN = 0.8
  *
  * A burst is taken up to the full limit. While calls have to be refused, the limit is as many as are answered in the time
  * that a call may take then, for how long each takes is how many there are by how many are done in a second. Where it is
- * not the number of calls that makes them slow, fewer would only be fewer: then the full limit is kept.
+ * not the number of calls that makes them slow, fewer would only be fewer: then the full limit is kept, unless it is this
+ * process that has more to do than it can, for then calls wait before they are counted.
  */
 export class CallsUnderWay {
   readonly #onRefusal: () => void
+  readonly #loop: LoopLimit
   #count = 0
   #limit = CALLS_UNDER_WAY_MAX
   #refusedAtMs = -Infinity
@@ -36,8 +40,9 @@ export class CallsUnderWay {
   #fullRate: number | undefined
 
   /** @param onRefusal hears of every call that is refused */
-  constructor(onRefusal: () => void) {
+  constructor(onRefusal: () => void, loop = new LoopLimit()) {
     this.#onRefusal = onRefusal
+    this.#loop = loop
   }
 
   get count(): number {
@@ -46,19 +51,26 @@ export class CallsUnderWay {
 
   /** How many there may be at this moment. */
   get limit(): number {
-    return this.#isOverloaded(performance.now()) ? this.#limit : CALLS_UNDER_WAY_MAX
+    return this.#isOverloaded(performance.now())
+      ? Math.min(this.#limit, this.#loop.limit)
+      : CALLS_UNDER_WAY_MAX
   }
 
   /** Whether one that arrives now is one too many. Whoever then turns it away says so by `noteRefusal`. */
   isFull(): boolean {
     // mostly there are few, and no clock has to be read
-    return this.#count >= CALLS_UNDER_WAY_AT_OVERLOAD_MIN && this.#count >= this.limit
+    return this.#count >= CALLS_UNDER_WAY_MIN && this.#count >= this.limit
   }
 
   noteRefusal(): void {
     const nowMs = performance.now()
-    if (!this.#isOverloaded(nowMs)) this.#startTrial(nowMs)
-    else if (nowMs - this.#windowStartedAtMs >= OVERLOAD_WINDOW_MS) this.#endWindow(nowMs)
+    if (!this.#isOverloaded(nowMs)) {
+      this.#loop.startOverload()
+      this.#startTrial(nowMs)
+    } else if (nowMs - this.#windowStartedAtMs >= OVERLOAD_WINDOW_MS) {
+      this.#loop.endWindow()
+      this.#endWindow(nowMs)
+    }
     this.#refusedAtMs = nowMs
     this.#onRefusal()
   }

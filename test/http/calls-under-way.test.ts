@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CallsUnderWay } from '../../src/http/calls-under-way.ts'
+import { LoopLimit } from '../../src/http/loop-limit.ts'
 import { CALLS_UNDER_WAY_AT_OVERLOAD_MIN, CALLS_UNDER_WAY_MAX, OVERLOAD_WINDOW_MS } from '../../src/limits.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
@@ -38,7 +39,7 @@ function byBoth(): Work {
 
 /** A server in a time of its own. */
 function simulate(work: Work) {
-  const calls = new CallsUnderWay(() => {})
+  const calls = new CallsUnderWay(() => {}, new LoopLimit(() => 0))
   const under: { end: () => void; sinceMs: number }[] = []
   let ms = 0
   return {
@@ -80,7 +81,7 @@ test('a burst is taken up to the full limit', async () => {
 })
 
 test('a call that throws is no longer under way', () => {
-  const calls = new CallsUnderWay(() => {})
+  const calls = new CallsUnderWay(() => {}, new LoopLimit(() => 0))
   const fail = () => {
     throw new Error('broken')
   }

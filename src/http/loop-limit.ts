@@ -1,0 +1,49 @@
+import { CALLS_UNDER_WAY_MAX, CALLS_UNDER_WAY_MIN } from '../limits.ts'
+
+/** A loop that rests for less has requests waiting in their sockets: they are seen late, those to be refused too. */
+const UTILIZATION_MAX = 0.97
+/** From the full limit to the tenth of it in a second. */
+const DECREASE = 0.8
+/** And back in three, so that it is mostly below what is too much. */
+const INCREASE = 1.1
+
+/**
+ * How many calls may be under way so that the event loop has some time to spare. Refusing takes time of the loop as well:
+ * a process that accepts all that it can, and refuses the rest with what is left, falls behind with reading, and all that
+ * it answers is late. A little less accepted costs little and leaves nothing waiting.
+ */
+export class LoopLimit {
+  readonly #readUtilization: () => number
+  #limit = CALLS_UNDER_WAY_MAX
+
+  /** @param readUtilization which share of the time since it was last asked the loop was busy, 0 to 1 */
+  constructor(readUtilization: () => number = loopUtilization()) {
+    this.#readUtilization = readUtilization
+  }
+
+  get limit(): number {
+    return Math.round(this.#limit)
+  }
+
+  startOverload(): void {
+    this.#limit = CALLS_UNDER_WAY_MAX
+    this.#readUtilization()
+  }
+
+  /** Looks at how busy the loop was since the overload, or the window before, began. */
+  endWindow(): void {
+    this.#limit =
+      this.#readUtilization() > UTILIZATION_MAX
+        ? Math.max(this.#limit * DECREASE, CALLS_UNDER_WAY_MIN)
+        : Math.min(this.#limit * INCREASE, CALLS_UNDER_WAY_MAX)
+  }
+}
+
+function loopUtilization(): () => number {
+  let before = performance.eventLoopUtilization()
+  return () => {
+    const { utilization } = performance.eventLoopUtilization(before)
+    before = performance.eventLoopUtilization()
+    return utilization
+  }
+}
