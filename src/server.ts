@@ -14,6 +14,7 @@ import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.t
 import { logSupplierCalls } from './observability/log-supplier-calls.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { measureSupplier } from './observability/measure-supplier.ts'
+import { observeSupplier } from './observability/observe-supplier.ts'
 import { redact } from './observability/redact.ts'
 import type { Tracing } from './observability/trace-hooks.ts'
 import type { Sampling } from './observability/trace-sampler.ts'
@@ -82,9 +83,14 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
-    // outside of the breaker: a call that it spares is part of an order's story
-    const guarded = measureSupplier(app.metrics, logSupplierCalls(withCircuitBreaker(client), logger))
-    supplier = tracing ? tracing.supplier(guarded) : guarded
+    const guarded = withCircuitBreaker(client)
+    const log = logSupplierCalls(logger)
+    const measure = measureSupplier(app.metrics, guarded)
+    const observed = observeSupplier(guarded, (call) => {
+      log(call)
+      measure(call)
+    })
+    supplier = tracing ? tracing.supplier(observed) : observed
     worker = new Worker(app, {
       databaseUrl,
       supplier,
