@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { collectDefaultMetrics } from 'prom-client'
 import { announce } from './announce.ts'
 import { type Config, readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
@@ -13,6 +12,7 @@ import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
 import { logSupplierCalls } from './observability/log-supplier-calls.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
+import { measureProcess } from './observability/measure-process.ts'
 import { measureSupplier } from './observability/measure-supplier.ts'
 import { observeSupplier } from './observability/observe-supplier.ts'
 import { redact } from './observability/redact.ts'
@@ -50,8 +50,8 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
   undos.push(async () => orderLimiter?.close())
   const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
   undos.push(close)
-  // of the process, and so here, where there is one application in it
-  collectDefaultMetrics({ register: app.metrics })
+  // here, where there is one application in the process
+  measureProcess(app.metrics)
   if (!config.databaseUrl) await seedDemoCatalogue(app)
 
   let worker: Worker | undefined
