@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { collectDefaultMetrics } from 'prom-client'
 import { announce } from './announce.ts'
 import { type Config, readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
@@ -13,7 +12,9 @@ import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
 import { logSupplierCalls } from './observability/log-supplier-calls.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
+import { measureProcess } from './observability/measure-process.ts'
 import { measureSupplier } from './observability/measure-supplier.ts'
+import { observeSupplier } from './observability/observe-supplier.ts'
 import { redact } from './observability/redact.ts'
 import type { Tracing } from './observability/trace-hooks.ts'
 import type { Sampling } from './observability/trace-sampler.ts'
@@ -49,8 +50,8 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
   undos.push(async () => orderLimiter?.close())
   const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
   undos.push(close)
-  // of the process, and so here, where there is one application in it
-  collectDefaultMetrics({ register: app.metrics })
+  // here, where there is one application in the process
+  measureProcess(app.metrics)
   if (!config.databaseUrl) await seedDemoCatalogue(app)
 
   let worker: Worker | undefined
@@ -82,9 +83,14 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
     })
-    // outside of the breaker: a call that it spares is part of an order's story
-    const guarded = measureSupplier(app.metrics, logSupplierCalls(withCircuitBreaker(client), logger))
-    supplier = tracing ? tracing.supplier(guarded) : guarded
+    const guarded = withCircuitBreaker(client)
+    const log = logSupplierCalls(logger)
+    const measure = measureSupplier(app.metrics, guarded)
+    const observed = observeSupplier(guarded, (call) => {
+      log(call)
+      measure(call)
+    })
+    supplier = tracing ? tracing.supplier(observed) : observed
     worker = new Worker(app, {
       databaseUrl,
       supplier,

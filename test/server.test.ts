@@ -167,6 +167,8 @@ test('finishes an order with the API and the worker in two processes', async () 
   await eventually(async () => (await readMetrics()).includes(settled))
   const metrics = await readMetrics()
   expect(metrics).toMatch(/^nodejs_eventloop_lag_seconds [\d.]+$/m)
+  // of others' metrics as well: _total says that it is counted up
+  expect(metrics).not.toMatch(/^# TYPE \w+_total (?!counter)/m)
   expect(metrics).toContain('holdfast_supplier_circuit{state="closed"} 1\n')
   for (const labels of [
     '"reserve",outcome="accepted"',

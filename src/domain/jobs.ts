@@ -34,7 +34,10 @@ export type JobUnderWay = {
   origin: Origin | undefined
 }
 
-/** A run of a job that is over: done, or it threw and will be tried again, or it threw for the last time. */
+/**
+ * A run of a job that is over: done, or it threw and will be tried again, or it threw for the last time and its order is
+ * ended. One that finds the database away goes on when that is back; cut short by a stop, it is none.
+ */
 export type JobRun = {
   task: string
   outcome: 'done' | 'failed' | 'given-up'

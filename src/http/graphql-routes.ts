@@ -11,6 +11,7 @@ import {
 } from 'graphql-http'
 import type { Authenticate, Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
+import type { DropReason } from '../feed/watch-tally.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
 import { challenge } from '../rest/authenticate-calls.ts'
 import { statusOfCallError } from '../rest/problem.ts'
@@ -50,6 +51,11 @@ export function graphqlRoutes(
       reply.hijack()
       const left = new AbortController()
       reply.raw.once('close', () => left.abort())
+      // Node would close it all the same; views are told why
+      reply.raw.once('timeout', (socket) => {
+        left.abort('slow-client' satisfies DropReason)
+        socket.destroy()
+      })
       await server(request.raw, reply.raw, {
         left: left.signal,
         address: request.raw.socket.remoteAddress,

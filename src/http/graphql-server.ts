@@ -16,6 +16,7 @@ import { graphiqlPage } from './graphiql-page.ts'
 import { graphiqlSetup } from './graphiql-setup.ts'
 import { hideSchema } from './hide-schema.ts'
 import { limitExecutionTime } from './limit-execution-time.ts'
+import { limitIdleStreams } from './limit-idle-streams.ts'
 import { limitOperations } from './limit-operations.ts'
 import { limitOrders } from './limit-orders.ts'
 import { limitQueries } from './limit-queries.ts'
@@ -98,6 +99,7 @@ export function createGraphQLServer(
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
       limitStreams(),
+      limitIdleStreams,
       limitQueries(),
       maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done

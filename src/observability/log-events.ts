@@ -7,7 +7,7 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
   return (events) => {
     if (!logger.isLevelEnabled('info')) return
     for (const event of events) {
-      const { type, from, to, reason, version, order, origin, job } = event
+      const { type, from, to, reason, version, order, origin, job, deadLetter } = event
       logger.info(
         {
           orderId: order.id,
@@ -17,7 +17,7 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
           to,
           reason,
           version,
-          task: job?.task,
+          task: job?.task ?? deadLetter?.task,
           attempt: attemptOf(event),
           caller: origin?.caller,
           requestId: origin?.requestId,
@@ -29,7 +29,11 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
   }
 }
 
-/** The try that brought it: tasks of the supplier re-schedule themselves, and the order counts their tries. */
-function attemptOf({ job, from, order }: OrderEvent): number | undefined {
-  return job && (from === 'AWAITING_RESTOCK' ? order.supplierAttempts + job.attempt : job.attempt)
+/**
+ * The try that brought it: tasks of the supplier re-schedule themselves, and the order counts their tries. Where no job is
+ * under way, as when the sweeper ends an order, what is left of one tells.
+ */
+function attemptOf({ job, deadLetter, from, order }: OrderEvent): number | undefined {
+  if (!job) return deadLetter?.attempts
+  return from === 'AWAITING_RESTOCK' ? order.supplierAttempts + job.attempt : job.attempt
 }

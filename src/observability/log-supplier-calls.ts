@@ -1,35 +1,20 @@
-import type { Supplier, SupplierCall, TransportError } from '../supplier/contract.ts'
 import type { Logger } from './logger.ts'
+import type { SupplierCallRun } from './observe-supplier.ts'
 
-type Answer = { kind: string; httpStatus?: number } | TransportError
-
-/** A supplier each call of which leaves a line: what was asked, what came of it, and how long it took. */
-export function logSupplierCalls<S extends Supplier>(supplier: S, logger: Logger): S {
-  async function log<A extends Answer>(
-    operation: 'reserve' | 'status',
-    { orderId, attempt, requestId, traceId }: SupplierCall,
-    call: () => Promise<A>,
-  ): Promise<A> {
-    const startedAtMs = performance.now()
-    const answer = await call()
+/** One line for each call to the supplier: what was asked, what came of it, and how long it took. */
+export function logSupplierCalls(logger: Logger): (run: SupplierCallRun) => void {
+  return ({ operation, call: { orderId, attempt, requestId, traceId }, answer, outcome, durationMs }) => {
     const about = {
       operation,
-      outcome: 'cause' in answer ? answer.cause : answer.kind,
+      outcome,
       status: answer.httpStatus,
-      ms: Math.round(performance.now() - startedAtMs),
+      ms: Math.round(durationMs),
       attempt,
       orderId,
       requestId,
       traceId,
     }
-    if ('cause' in answer) logger.warn({ ...about, detail: answer.detail }, 'supplier call')
+    if (answer.kind === 'transport-error') logger.warn({ ...about, detail: answer.detail }, 'supplier call')
     else logger.info(about, 'supplier call')
-    return answer
-  }
-
-  return {
-    ...supplier,
-    reserve: (order, call) => log('reserve', call, () => supplier.reserve(order, call)),
-    checkStatus: (ref, call) => log('status', call, () => supplier.checkStatus(ref, call)),
   }
 }

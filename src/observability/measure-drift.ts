@@ -21,6 +21,6 @@ export function measureDrift(figures: DatabaseFigures, pool: pg.Pool): void {
   )
   const lastSuccess = gauge(
     'holdfast_reconcile_last_success_timestamp_seconds',
-    'Since when every invariant has been checked; 0 while one of them never was',
+    'When the invariant was checked whose last check is the oldest; 0 while one of them never was',
   )
 }

@@ -33,14 +33,14 @@ export function measureOrders(
   })
   const settling = new Histogram({
     name: 'holdfast_order_settling_seconds',
-    help: 'From the creation of an order to its final state',
+    help: 'Time from the creation of an order to its final state',
     labelNames: ['to'],
     buckets: SETTLING_BUCKETS_S,
     registers,
   })
   const supplierSettling = new Histogram({
     name: 'holdfast_supplier_settling_seconds',
-    help: 'From when an order began to wait for its supplier to the final answer',
+    help: 'Time from when an order began to wait for its supplier to the final answer',
     labelNames: ['to'],
     buckets: SETTLING_BUCKETS_S,
     registers,

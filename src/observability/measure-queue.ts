@@ -34,14 +34,17 @@ export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise
   )
   const age = gauge(
     'holdfast_queue_oldest_ready_job_age_seconds',
-    'Since when the oldest ready job of a task could run; 0 without one, and no value where it is not among the first 10,000',
+    'How long the oldest ready job of a task has waited since it could run; 0 without one, and no value where it is not among the first 10,000',
     ['task'],
   )
-  const workers = gauge('holdfast_workers_alive', 'Workers that have said that they are alive')
-  const deadLetters = gauge('holdfast_dead_letters_open', 'Dead letters that nobody has retried')
+  const workers = gauge('holdfast_workers_alive', 'Workers that have said within 8 s that they are alive')
+  const deadLetters = gauge(
+    'holdfast_dead_letters_open',
+    'Dead letters that nobody has retried; beyond 10,000 an estimate',
+  )
   const orderAge = gauge(
     'holdfast_oldest_open_order_age_seconds',
-    'Since the creation of the oldest order in a state that is not final; 0 without one',
+    'Time since the creation of the oldest order in a state that is not final; 0 without one',
     ['status'],
   )
 }

@@ -1,6 +1,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { GuardedSupplier } from '../supplier/circuit-breaker.ts'
-import type { ReserveAnswer, StatusAnswer, TransportError } from '../supplier/contract.ts'
+import type { TransportError } from '../supplier/contract.ts'
+import type { SupplierCallRun } from './observe-supplier.ts'
 
 /** From a supplier next door to one that uses up its time, 5 s by default and some longer where that is configured so. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -23,11 +24,13 @@ const OUTCOMES = {
 }
 
 /**
- * Times calls to the supplier by what they came to, and shows its circuit. It stands around the circuit breaker: a call
- * that was spared is a try of an order's, which has to be seen. Such calls take no time, and have an outcome of their own
- * by which they are left out where times are looked at.
+ * Times calls to the supplier by what they came to, and shows its circuit. Calls that the circuit breaker spared take no
+ * time, and have an outcome of their own by which they are left out where times are looked at.
  */
-export function measureSupplier(registry: Registry, supplier: GuardedSupplier): GuardedSupplier {
+export function measureSupplier(
+  registry: Registry,
+  { circuit }: Pick<GuardedSupplier, 'circuit'>,
+): (run: SupplierCallRun) => void {
   const registers = [registry]
   const duration = new Histogram({
     name: 'holdfast_supplier_request_duration_seconds',
@@ -45,26 +48,10 @@ export function measureSupplier(registry: Registry, supplier: GuardedSupplier): 
     labelNames: ['state'],
     registers,
     collect() {
-      const current = supplier.circuit()
+      const current = circuit()
       for (const state of CIRCUITS) this.set({ state }, state === current ? 1 : 0)
     },
   })
 
-  async function timed<Answer extends ReserveAnswer | StatusAnswer>(
-    operation: keyof typeof OUTCOMES,
-    call: () => Promise<Answer | TransportError>,
-  ): Promise<Answer | TransportError> {
-    const startedAtMs = performance.now()
-    const answer = await call()
-    const outcome = answer.kind === 'transport-error' ? answer.cause : answer.kind
-    duration.observe({ operation, outcome }, (performance.now() - startedAtMs) / 1_000)
-    return answer
-  }
-
-  return {
-    reserve: (order, call) => timed('reserve', () => supplier.reserve(order, call)),
-    checkStatus: (ref, call) => timed('status', () => supplier.checkStatus(ref, call)),
-    close: () => supplier.close(),
-    circuit: () => supplier.circuit(),
-  }
+  return ({ operation, outcome, durationMs }) => duration.observe({ operation, outcome }, durationMs / 1_000)
 }

@@ -4,7 +4,7 @@ import { readServiceStatus } from '../use-cases/read-service-status.ts'
 import { builder } from './builder.ts'
 import { OrderStatus } from './order.ts'
 
-/** As the largest page of orders: it is one statement, of some 8 ms. */
+/** As the largest page of orders: it is one statement, of some 6 ms. */
 const STATUS_COST = 1_000
 
 const SupplierCircuit = builder.enumType('SupplierCircuit', {

@@ -10,7 +10,7 @@ const UNLISTED: OrderStatus = 'RESERVED'
 const LISTED = ORDER_STATUSES.filter((status) => status !== UNLISTED)
 
 /**
- * Reads how the service does, in one statement: 8 ms on a million orders and as many jobs, for each part is read by its
+ * Reads how the service does, in one statement: 6 ms on a million orders and as many jobs, for each part is read by its
  * index and no further than COUNTED_MAX.
  *
  * @throws {pg.DatabaseError} 57014 after `timeoutMs`
@@ -50,15 +50,21 @@ const read = prepare<Row>(
       order by priority, run_at limit $1
     ) as first group by task_id
   ), listed as (
+    -- a range of one state, for an order that orders_unreserved_idx alone has: for the first few of a state PostgreSQL may
+    -- else walk the primary key, which is all of the table where there are none (330 ms on a million orders)
     select status, counted.count, oldest.created_at as since
     from unnest($2::order_status[]) as listed (status)
     cross join lateral (
       select count(*) as count from (
-        select from orders where orders.status = listed.status and orders.status <> 'RESERVED' order by id limit $1
+        select from orders
+        where orders.status between listed.status and listed.status and orders.status <> 'RESERVED'
+        order by orders.status, id limit $1
       ) as first
     ) as counted
     left join lateral (
-      select created_at from orders where orders.status = listed.status and orders.status <> 'RESERVED' order by id limit 1
+      select created_at from orders
+      where orders.status between listed.status and listed.status and orders.status <> 'RESERVED'
+      order by orders.status, id limit 1
     ) as oldest on true
   )
   select

@@ -34,51 +34,82 @@ export function defineTask<Payload extends Job['payload']>(
   schema: z.ZodType<Payload>,
   run: (context: TaskContext, payload: Payload, job: JobUnderWay) => Promise<void>,
 ): TaskOf {
-  const runJob = (context: TaskContext, payload: Payload, job: JobUnderWay) => {
-    const work = () => run(context, payload, job)
-    return context.app.tracing ? context.app.tracing.job(job, work) : work()
-  }
   return (context) =>
     async (rawPayload, { job, abortSignal }) => {
       const { app } = context
       const { task_identifier: task, attempts: attempt, max_attempts: attemptsMax } = job
       const startedAtMs = performance.now()
-      let outcome: JobRun['outcome'] = 'failed'
-      let failure: unknown
       let underWay: JobUnderWay | undefined
-      const runOnce = async () => {
-        let payload: Payload | undefined
-        try {
-          payload = schema.parse(rawPayload)
-          underWay ??= { task, orderId: payload.orderId, attempt, origin: payload.origin }
-          app.jobsUnderWay.begin(underWay)
-          await runJob(context, payload, underWay)
-          outcome = 'done'
-        } catch (error) {
-          if (isUnavailable(error)) throw error
-          failure = error
-          if (!payload || attempt < attemptsMax) throw error
-          await giveUp(app, job, payload, error)
-          outcome = 'given-up'
-        }
+      const report = (ending: Ending) => {
+        const durationMs = performance.now() - startedAtMs
+        const about = { orderId: underWay?.orderId, origin: underWay?.origin }
+        app.onJobRun({ task, durationMs, attempt, attemptsMax, ...about, ...ending })
       }
+
+      const runOnce = async () => {
+        const payload = schema.parse(rawPayload)
+        underWay ??= { task, orderId: payload.orderId, attempt, origin: payload.origin }
+        const about = underWay
+        app.jobsUnderWay.begin(about)
+        return runOrGiveUp(
+          app,
+          about,
+          () => run(context, payload, about),
+          attempt < attemptsMax ? undefined : (error) => giveUp(app, job, payload, error),
+        )
+      }
+
       try {
-        await retryWhileUnavailable(runOnce, {
+        const ending = await retryWhileUnavailable(runOnce, {
           signal: abortSignal,
           onUnavailable: (error) =>
             app.logger.debug({ err: error, task, job: job.id }, 'a job waits for the database'),
         })
+        report(ending)
       } catch (error) {
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
         if (isUnavailable(error)) return new Promise(() => {})
+        report({ outcome: 'failed', error })
         throw error
       } finally {
         if (underWay) app.jobsUnderWay.end(underWay)
-        const durationMs = performance.now() - startedAtMs
-        const about = { orderId: underWay?.orderId, origin: underWay?.origin, error: failure }
-        app.onJobRun({ task, outcome, durationMs, attempt, attemptsMax, ...about })
       }
     }
+}
+
+/** What a run of a job came to. */
+type Ending = Pick<JobRun, 'outcome' | 'error'>
+
+/**
+ * Does the work of a job, and gives the job up where that fails; both in its span, which is that of a job that failed.
+ *
+ * @param giveUp undefined where the job will be tried again
+ * @throws what the work throws that was not given up for, and what giving up throws
+ */
+async function runOrGiveUp(
+  { tracing }: App,
+  job: JobUnderWay,
+  work: () => Promise<void>,
+  giveUp: ((error: unknown) => Promise<void>) | undefined,
+): Promise<Ending> {
+  let isGivenUp = false
+  const run = async () => {
+    try {
+      await work()
+    } catch (error) {
+      if (!giveUp || isUnavailable(error)) throw error
+      await giveUp(error)
+      isGivenUp = true
+      throw error
+    }
+  }
+  try {
+    await (tracing ? tracing.job(job, run) : run())
+    return { outcome: 'done' }
+  } catch (error) {
+    if (!isGivenUp) throw error
+    return { outcome: 'given-up', error }
+  }
 }
 
 /** Ends the order of a job that has failed for the last time. */

@@ -1,13 +1,15 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import type { Caller } from '../../src/domain/caller.ts'
 import { createAuthenticate } from '../../src/http/create-authenticate.ts'
-import { STREAMS_PER_CALLER_MAX } from '../../src/limits.ts'
+import { IDLE_TIMEOUT_MS, STREAMS_PER_CALLER_MAX } from '../../src/limits.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { execute, serveTestApp } from '../support/graphql.ts'
-import { seed } from '../support/harness.ts'
+import { createTestApp, eventually, listen, seed } from '../support/harness.ts'
+import { readNonZero } from '../support/metrics.ts'
 import { authorizationOf, bySecret } from '../support/tokens.ts'
 
 it(`one stream more than ${STREAMS_PER_CALLER_MAX} of a caller is refused, and others have theirs`, async () => {
@@ -68,4 +70,38 @@ it('a stream whose caller leaves while it is looked at who that is never begins'
   await sleep(200)
   expect(watch).not.toHaveBeenCalled()
   expect(server.app.feed.watcherCount).toBe(0)
+})
+
+it('a stream whose client does not read is cut off, and counted by that', async () => {
+  const testApp = await createTestApp()
+  const { app } = testApp
+  const { http, url } = await listen(testApp)
+  onTestFinished(async () => {
+    await http.close()
+    await testApp.close()
+  })
+  const sockets: Socket[] = []
+  http.server.on('connection', (socket) => sockets.push(socket))
+  await seed(app).item({ sku: 'BOLT', available: 10 })
+  // no socket holds many events of this size
+  await app.pool.query(`update inventory_items set name = repeat('x', 1000000)`)
+  let order = await seed(app).order({ sku: 'BOLT' })
+  const query = encodeURIComponent(
+    `subscription { orderStatusChanged(id: "${order.id}") { version inventoryItem { name } } }`,
+  )
+  const call = get(`${url}/graphql?query=${query}`, { headers: { accept: 'text/event-stream' } })
+  const [answer] = await once(call, 'response')
+  onTestFinished(() => answer.destroy())
+  answer.on('error', () => {})
+  await expect.poll(() => sockets[0]!.timeout).toBe(IDLE_TIMEOUT_MS)
+  sockets[0]!.setTimeout(500)
+  expect(await readNonZero(app, 'holdfast_order_watchers')).toEqual({ '{transport="sse"}': 1 })
+  await eventually(async () => {
+    order = { ...order, version: order.version + 1 }
+    app.feed.tell([order])
+    return app.feed.watcherCount === 0
+  })
+  expect(await readNonZero(app, 'holdfast_watch_dropped_total')).toEqual({
+    '{transport="sse",reason="slow-client"}': 1,
+  })
 })

@@ -5,6 +5,7 @@ import type { Supplier } from '../../src/supplier/contract.ts'
 import { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
+import { sweep } from '../../src/use-cases/sweep.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { type StubAnswer, startStubSupplier } from '../support/stub-supplier.ts'
@@ -147,7 +148,7 @@ describe('the lines of an order', () => {
     })
   })
 
-  test('tell of each run of a job that failed', async () => {
+  test('tell of each run of a job that failed, and of the end that the last one is', async () => {
     const broken = async () => {
       throw new Error('a bug')
     }
@@ -157,21 +158,45 @@ describe('the lines of an order', () => {
     await worker.start()
     ends.push(() => worker.stop())
     const orderId = await order()
+    const of = { orderId, caller: 'anonymous', requestId: 'shop-4711', traceId: TRACE_ID }
+    const run = { ...of, task: 'request-supplier', msg: 'job failed' }
     const failed = await linesUntil(orderId, 'job failed')
-    expect(failed.at(-1)).toEqual({
-      task: 'request-supplier',
-      outcome: 'failed',
-      attempt: 1,
-      attemptsMax: 8,
-      orderId,
-      caller: 'anonymous',
-      requestId: 'shop-4711',
-      traceId: TRACE_ID,
-      msg: 'job failed',
-    })
+    expect(failed.at(-1)).toEqual({ ...run, outcome: 'failed', attempt: 1, attemptsMax: 8 })
     expect(lines.find(({ msg }) => msg === 'job failed')).toMatchObject({
       level: 50,
       err: { message: 'a bug' },
+    })
+    await app.pool.query('update graphile_worker._private_jobs set max_attempts = 2')
+    await eventually(() => lines.some(({ outcome }) => outcome === 'given-up'))
+    expect(linesOf(orderId).slice(failed.length)).toEqual([
+      {
+        ...of,
+        sku: 'SCARCE',
+        qty: 2,
+        from: 'AWAITING_RESTOCK',
+        to: 'FAILED',
+        reason: 'INTERNAL_ERROR',
+        version: 3,
+        task: 'request-supplier',
+        attempt: 2,
+        msg: 'OrderFailed',
+      },
+      { ...run, outcome: 'given-up', attempt: 2, attemptsMax: 2 },
+    ])
+  })
+
+  test('name the job that the sweeper buries', async () => {
+    const orderId = await order()
+    await test_.app.pool.query(
+      `update graphile_worker._private_jobs set attempts = max_attempts, last_error = 'gone'`,
+    )
+    await sweep(test_.app)
+    expect(linesOf(orderId).at(-1)).toMatchObject({
+      msg: 'OrderFailed',
+      task: 'reserve-inventory',
+      attempt: 8,
+      requestId: 'shop-4711',
+      traceId: TRACE_ID,
     })
   })
 

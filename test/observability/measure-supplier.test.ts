@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { measureSupplier } from '../../src/observability/measure-supplier.ts'
+import { observeSupplier } from '../../src/observability/observe-supplier.ts'
 import { type GuardedSupplier, withCircuitBreaker } from '../../src/supplier/circuit-breaker.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { SUPPLIER_URL } from '../support/harness.ts'
@@ -25,7 +26,8 @@ beforeEach(() => {
   const metrics = new Registry()
   app = { metrics } as App
   const client = createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 100 })
-  supplier = measureSupplier(metrics, withCircuitBreaker(client))
+  const guarded = withCircuitBreaker(client)
+  supplier = observeSupplier(guarded, measureSupplier(metrics, guarded))
   onTestFinished(() => supplier.close())
 })
 

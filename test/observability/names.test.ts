@@ -8,6 +8,7 @@ import { FAILURE_REASONS, ORDER_STATUSES } from '../../src/domain/order-status.t
 import { DROP_REASONS, WATCH_TRANSPORTS } from '../../src/feed/watch-tally.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { measureSupplier } from '../../src/observability/measure-supplier.ts'
+import { observeSupplier } from '../../src/observability/observe-supplier.ts'
 import { createOrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { INVARIANTS } from '../../src/sql/find-breaches.ts'
 import { withCircuitBreaker } from '../../src/supplier/circuit-breaker.ts'
@@ -64,9 +65,10 @@ beforeAll(async () => {
   test_ = await createTestApp(undefined, limiter)
   const { app, databaseUrl } = test_
   const client = createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 })
+  const guarded = withCircuitBreaker(client)
   const worker = new Worker(app, {
     databaseUrl,
-    supplier: measureSupplier(app.metrics, withCircuitBreaker(client)),
+    supplier: observeSupplier(guarded, measureSupplier(app.metrics, guarded)),
     concurrency: 50,
     reconcileIntervalMs: HOUR_MS,
   })

@@ -1,6 +1,6 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { startTracing } from '../../src/observability/start-tracing.ts'
@@ -284,6 +284,24 @@ test('work of nobody has the trace that its order is by itself', async () => {
   await work(test_, url)
   await eventually(() => find('task reserve-inventory').length > 0)
   expect(find('task reserve-inventory')[0]!.spanContext().traceId).toBe(id.replaceAll('-', ''))
+})
+
+test('a job that fails for the last time is marked, and the end of its order is part of it', async () => {
+  const { pool, groups } = test_.app
+  await seed(test_.app).item({ sku: 'A', available: 2 })
+  await orderByGraphql('A', { traceparent })
+  await pool.query('update graphile_worker._private_jobs set max_attempts = 1')
+  vi.spyOn(groups.reserveInventory, 'submit').mockRejectedValueOnce(new Error('a bug'))
+  spans.length = 0
+  await work(test_, url)
+  await eventually(() => find('task reserve-inventory').some((span) => span.ended))
+  const [job] = find('task reserve-inventory')
+  expect(job!.spanContext().traceId).toBe(TRACE_ID)
+  expect(job!.status.code).toBe(SpanStatusCode.ERROR)
+  expect(job!.events).toMatchObject([{ name: 'exception', attributes: { 'exception.message': 'a bug' } }])
+  expect(treeBelow(idOf(job!))).toEqual([
+    inTransaction('fail-orders', 'lock-orders', 'move-orders', 'insert-dead-letters', 'notify-watchers'),
+  ])
 })
 
 test('what fails is marked, and tracing changes no answer', async () => {

@@ -10,6 +10,7 @@ import type { SupplierPolicy } from '../../src/domain/supplier-policy.ts'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/http-server.ts'
 import { logSupplierCalls } from '../../src/observability/log-supplier-calls.ts'
 import { createLogger } from '../../src/observability/logger.ts'
+import { observeSupplier } from '../../src/observability/observe-supplier.ts'
 import type { Tracing } from '../../src/observability/trace-hooks.ts'
 import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
@@ -83,7 +84,8 @@ export async function startTestWorker(
     ...options
   }: Partial<WorkerOptions> & { baseUrl?: string } = {},
 ): Promise<Worker> {
-  const logged = logSupplierCalls(createSupplierClient({ baseUrl, timeoutMs: 500 }), app.logger)
+  const client = createSupplierClient({ baseUrl, timeoutMs: 500 })
+  const logged = observeSupplier(client, logSupplierCalls(app.logger))
   const supplier = app.tracing?.supplier(logged) ?? logged
   const worker = new Worker(app, { databaseUrl, supplier, concurrency, reconcileIntervalMs, ...options })
   await worker.start()

@@ -1,0 +1,42 @@
+import type {
+  ReserveAnswer,
+  StatusAnswer,
+  Supplier,
+  SupplierCall,
+  TransportError,
+} from '../supplier/contract.ts'
+
+/** A call to the supplier that is over. */
+export type SupplierCallRun = {
+  operation: 'reserve' | 'status'
+  call: SupplierCall
+  answer: ReserveAnswer | StatusAnswer | TransportError
+  /** What it says, or why there is none. */
+  outcome: string
+  durationMs: number
+}
+
+/**
+ * A supplier each call of which is told of, once it is over. It stands around the circuit breaker: a call that was spared
+ * is a try of an order's, which has to be seen.
+ */
+export function observeSupplier<S extends Supplier>(supplier: S, onCall: (run: SupplierCallRun) => void): S {
+  async function observe<Answer extends SupplierCallRun['answer']>(
+    operation: SupplierCallRun['operation'],
+    call: SupplierCall,
+    ask: () => Promise<Answer>,
+  ): Promise<Answer> {
+    const startedAtMs = performance.now()
+    const answer = await ask()
+    const durationMs = performance.now() - startedAtMs
+    const outcome = answer.kind === 'transport-error' ? answer.cause : answer.kind
+    onCall({ operation, call, answer, outcome, durationMs })
+    return answer
+  }
+
+  return {
+    ...supplier,
+    reserve: (order, call) => observe('reserve', call, () => supplier.reserve(order, call)),
+    checkStatus: (ref, call) => observe('status', call, () => supplier.checkStatus(ref, call)),
+  }
+}
