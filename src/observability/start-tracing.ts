@@ -51,18 +51,19 @@ export function startTracing({ logger, sampling, processor }: TracingOptions): {
   )
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+  const sampler = createSampler(sampling)
   const provider = new TracerProvider({
     // what the environment says comes last, and so counts
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': 'holdfast' }))
       .merge(detectResources({ detectors: [envDetector] })),
-    sampler: createSampler(sampling),
+    sampler,
     spanLimits: { linkCountLimit: RESERVE_BATCH_MAX },
     spanProcessors: [processor ?? new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
   })
   instrument(provider)
   return {
-    tracing: createTracing(provider.getTracer('holdfast')),
+    tracing: createTracing(provider.getTracer('holdfast'), sampler),
     stop: async () => {
       const flushed = provider.shutdown().catch(() => {})
       await Promise.race([flushed, sleep(TRACES_FLUSH_TIMEOUT_MS, undefined, { ref: false })])

@@ -12,6 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { getRPCMetadata, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace'
 import { createOpenTelemetryWrapper } from '@pothos/tracing-opentelemetry'
 import type { Order } from '../domain/order.ts'
 import { traceIdOf } from '../domain/trace.ts'
@@ -24,8 +25,12 @@ const SHARING = createContextKey('holdfast: spans that share a commit')
 const ORDER_ID = 'holdfast.order.id'
 const BATCH_SIZE = 'holdfast.batch.size'
 
-/** Makes spans of what the application says of itself. */
-export function createTracing(tracer: Tracer): Tracing {
+/**
+ * Makes spans of what the application says of itself.
+ *
+ * @param sampler the tracer's, asked as well whether the traces are recorded that begin without a request
+ */
+export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
   /** Where and since when orders are on their way to those who watch them. */
   const deliveryOf = new WeakMap<Order, { traceparent: string; since: number }>()
 
@@ -69,6 +74,14 @@ export function createTracing(tracer: Tracer): Tracing {
       if (answer.cause !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
       return answer
     })
+  }
+
+  /** The trace that an order is by itself, where nobody's request is known: below a span that nobody has recorded. */
+  function orphanOf(orderId: string): string {
+    const traceId = traceIdOf({ id: orderId })
+    const { decision } = sampler.shouldSample(ROOT_CONTEXT, traceId, 'order', SpanKind.INTERNAL, {}, [])
+    const isSampled = decision === SamplingDecision.RECORD_AND_SAMPLED
+    return `00-${traceId}-${traceId.slice(-16)}-0${isSampled ? 1 : 0}`
   }
 
   return {
@@ -152,10 +165,4 @@ const propagator = new W3CTraceContextPropagator()
 function asParent(traceparent: string | undefined): Context {
   const getter = { get: () => traceparent, keys: () => ['traceparent'] }
   return traceparent === undefined ? ROOT_CONTEXT : propagator.extract(ROOT_CONTEXT, {}, getter)
-}
-
-/** Of work that nobody's request is known for: the trace that its order is by itself, from a span that nobody recorded. */
-function orphanOf(orderId: string): string {
-  const traceId = traceIdOf({ id: orderId })
-  return `00-${traceId}-${traceId.slice(-16)}-01`
 }
