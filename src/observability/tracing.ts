@@ -34,8 +34,8 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
   /** Where and since when orders are on their way to those who watch them. */
   const deliveryOf = new WeakMap<Order, { traceparent: string; since: number }>()
 
-  function willDeliver(order: Order, traceparent: string | undefined): void {
-    if (traceparent !== undefined) deliveryOf.set(order, { traceparent, since: Date.now() })
+  function willDeliver(order: Order, traceparent: string | undefined, since: number): void {
+    if (traceparent !== undefined) deliveryOf.set(order, { traceparent, since })
   }
 
   async function inSpan<Result>(
@@ -144,7 +144,8 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     }),
 
     onEvents: (events) => {
-      for (const { order, origin } of events) willDeliver(order, origin?.traceparent)
+      const now = Date.now()
+      for (const { order, origin } of events) willDeliver(order, origin?.traceparent, now)
     },
 
     onHeard: willDeliver,

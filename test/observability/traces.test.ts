@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { hrTimeToMilliseconds } from '@opentelemetry/core'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
@@ -204,13 +206,21 @@ describe('an order of a late supplier is one trace, from its request to its deli
     const id = await orderByGraphql('SCARCE-REFUSED', { traceparent })
     const watching = watch(subscribeByWebSocket, url, id)
     await eventually(() => test_.app.feed.watcherCount === 1)
+    // what reads an order takes its time, once it was heard of
+    const read = test_.app.pool.query.bind(test_.app.pool)
+    const slowlyMs = 100
+    test_.app.pool.query = (async (...args: never[]) => {
+      await sleep(slowlyMs)
+      return (read as (...args: never[]) => unknown)(...args)
+    }) as never
     await work(other, url)
     await watching
     const deliveries = find('deliver')
     // a slow reader may have seen the last version alone
     expect(deliveries.at(-1)!.attributes['holdfast.order.version']).toBe(3)
     const [created] = find('Mutation.createOrder')
-    for (const { parentSpanContext } of deliveries) {
+    for (const { parentSpanContext, duration } of deliveries) {
+      expect(hrTimeToMilliseconds(duration)).toBeGreaterThanOrEqual(slowlyMs - 2)
       expect(parentSpanContext).toMatchObject({ traceId: TRACE_ID, spanId: idOf(created!) })
     }
   })
