@@ -13,7 +13,6 @@ import {
 } from '@opentelemetry/api'
 import { getRPCMetadata, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace'
-import { createOpenTelemetryWrapper } from '@pothos/tracing-opentelemetry'
 import type { Order } from '../domain/order.ts'
 import { traceIdOf } from '../domain/trace.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
@@ -56,11 +55,6 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     }
   }
 
-  const wrapField = createOpenTelemetryWrapper(tracer, {
-    onSpan: (span, _options, _parent, _args, _context, info) =>
-      span.updateName(`${info.parentType.name}.${info.fieldName}`),
-  })
-
   function callSupplier<Answer extends { kind: string; cause?: string }>(
     operation: string,
     call: SupplierCall,
@@ -96,14 +90,12 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       if (request) request.route = path
     },
 
-    field: (resolver) => {
-      const traced = wrapField(resolver as never, undefined)
-      return (parent, args, graphql, info) => {
-        const around = trace.getSpan(context.active())
-          ? context.active()
-          : asParent(graphql.requestOrigin.traceparent)
-        return context.with(around, () => traced(parent, args, graphql, info))
-      }
+    field: (resolver) => (parent, args, graphql, info) => {
+      const isUnderWay = trace.getSpan(context.active()) !== undefined
+      const around = isUnderWay ? context.active() : asParent(graphql.requestOrigin.traceparent)
+      const attributes = { 'graphql.field.path': String(info.path.key) }
+      const name = `${info.parentType.name}.${info.fieldName}`
+      return inSpan(name, { attributes }, around, async () => resolver(parent, args, graphql, info))
     },
 
     group: (useCase) => ({

@@ -304,8 +304,9 @@ test('what fails is marked, and tracing changes no answer', async () => {
   const create = 'mutation { createOrder(input: { sku: "A", qty: 1 }) { order { id } } }'
   expect(await execute({ url }, create)).toMatchObject({ errors: [{ message: 'Unexpected error' }] })
   test_.app.pool.query = real
-  expect(['createOrder', 'transaction create-orders'].map((name) => find(name)[0]!.status.code)).toEqual([
-    SpanStatusCode.ERROR,
-    SpanStatusCode.ERROR,
-  ])
+  for (const name of ['Mutation.createOrder', 'createOrder', 'transaction create-orders']) {
+    expect(find(name)).toMatchObject([
+      { status: { code: SpanStatusCode.ERROR }, events: [{ name: 'exception' }] },
+    ])
+  }
 })
