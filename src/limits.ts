@@ -2,8 +2,6 @@
  * What one process takes on, and what it makes wait: every limit that protects it, with its reason. What an order or an
  * item may be is a rule of the domain and stands there; what the tasks wait for stands with them.
  */
-import { NOTIFIED_ORDERS_MAX } from './sql/notify-watchers.ts'
-
 const SECOND = 1_000
 
 // callers
@@ -135,8 +133,8 @@ export const READINESS_TIMEOUT_MS = 2 * SECOND
 
 // what shares a transaction or a statement
 
-/** Orders that come in by one statement: at most as many as one notification can name. */
-export const CREATE_BATCH_MAX = NOTIFIED_ORDERS_MAX
+/** Orders that come in by one statement: one of each of CALLS_UNDER_WAY_MAX, so all that wait share the next commit. */
+export const CREATE_BATCH_MAX = 300
 /**
  * Orders of one reservation: a transaction of some 30 ms. With 200 an order cost a third more, as every batch pays for
  * its commit, its round trips and its fetch of jobs.
