@@ -18,8 +18,9 @@ import { traceIdOf } from '../domain/trace.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 import type { Tracing } from './trace-hooks.ts'
 
-/** The spans of the items that share a commit. */
-const SHARING = createContextKey('holdfast: spans that share a commit')
+/** A commit that items share: how many, and the spans of those that are recorded. */
+type Sharing = { size: number; spans: Span[] }
+const SHARING = createContextKey('holdfast: a commit that items share')
 
 const ORDER_ID = 'holdfast.order.id'
 const BATCH_SIZE = 'holdfast.batch.size'
@@ -102,11 +103,16 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       item: (run) => (useCase ? inSpan(useCase, {}, context.active(), run) : run()),
       place: () => context.active(),
       commit: (places, run) => {
-        const spans = (places as Context[]).flatMap((place) => trace.getSpan(place) ?? [])
         // not where the first item happens to come from: that may be nowhere
-        const [first] = (places as Context[]).filter((place) => trace.getSpan(place)?.isRecording())
+        const recorded = (places as Context[]).filter((place) => trace.getSpan(place)?.isRecording())
+        const [first] = recorded
         if (!first) return context.with(ROOT_CONTEXT, run)
-        return context.with(first.setValue(SHARING, places.length > 1 ? spans : undefined), run)
+        if (places.length === 1) return context.with(first, run)
+        const sharing: Sharing = {
+          size: places.length,
+          spans: recorded.map((place) => trace.getSpan(place)!),
+        }
+        return context.with(first.setValue(SHARING, sharing), run)
       },
     }),
 
@@ -114,11 +120,13 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       const parent = context.active()
       // what is done of itself, every few seconds, is no trace
       if (!trace.getSpan(parent)) return run()
-      const sharing = parent.getValue(SHARING) as Span[] | undefined
-      const links = sharing?.map((span) => ({ context: span.spanContext() }))
-      const options = { ...(links && { links, attributes: { [BATCH_SIZE]: links.length } }) }
+      const { size, spans } = (parent.getValue(SHARING) as Sharing | undefined) ?? { spans: [] }
+      const options = {
+        links: spans.map((span) => ({ context: span.spanContext() })),
+        attributes: { [BATCH_SIZE]: size },
+      }
       return inSpan(`transaction ${name}`, options, parent.deleteValue(SHARING), (span) => {
-        for (const item of sharing ?? []) item.addLink({ context: span.spanContext() })
+        for (const item of spans) item.addLink({ context: span.spanContext() })
         return run()
       })
     },

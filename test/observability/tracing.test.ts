@@ -1,9 +1,14 @@
+import { context } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
+import { GroupCommit } from '../../src/database/group-commit.ts'
 import { createSampler, type Sampling } from '../../src/observability/trace-sampler.ts'
 import { createTracing } from '../../src/observability/tracing.ts'
 
 // what is behind the hooks, called as the application calls them; traces.test.ts has the application
+
+context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
 
 const ORDER_ID = '0199c0de-0000-7000-8000-000000000001'
 
@@ -37,4 +42,38 @@ test.each<[Sampling['name'], number, boolean]>([
   expect(spans.map((span) => span.spanContext().traceId)).toEqual(
     isRecorded ? [ORDER_ID.replaceAll('-', '')] : [],
   )
+})
+
+test('a transaction that items share has the size of all, and links with those that are recorded', async () => {
+  const { spans, tracing } = keepTraces()
+  const group = new GroupCommit<string | undefined, undefined>(
+    (items) => tracing.transaction('reserve-inventory', async () => items.map(() => undefined)),
+    { batchSizeMax: 10, waitingMax: 10, tracing: tracing.group('reserveInventory') },
+  )
+  const [first, second, unrecorded] = ['1', '2', '3'].map(
+    (digit) => `00-${digit.repeat(32)}-${digit.repeat(16)}-0${digit === '3' ? 0 : 1}`,
+  )
+  await Promise.all(
+    [unrecorded, first, second].map((traceparent) =>
+      tracing.job({ ...jobOfNobody, origin: { caller: 'shop', traceparent } }, () =>
+        group.submit(traceparent),
+      ),
+    ),
+  )
+  const items = spans.filter(({ name }) => name === 'reserveInventory').map((span) => span.spanContext())
+  expect(items.map(({ traceId }) => traceId[0])).toEqual(['1', '2'])
+  const [transaction, ...others] = spans.filter(({ name }) => name === 'transaction reserve-inventory')
+  expect(others).toEqual([])
+  expect(transaction!.attributes).toEqual({ 'holdfast.batch.size': 3 })
+  expect(transaction!.links.map(({ context }) => context)).toEqual(items)
+  expect(transaction!.parentSpanContext).toEqual(items[0])
+})
+
+test('a transaction of one item is below it, and has no size and no links', async () => {
+  const { spans, tracing } = keepTraces()
+  const { item, place, commit } = tracing.group('reserveInventory')
+  await item(() => commit([place()], () => tracing.transaction('reserve-inventory', async () => {})))
+  const [transaction, only] = spans
+  expect(transaction!.parentSpanContext).toEqual(only!.spanContext())
+  expect([transaction!.attributes, transaction!.links]).toEqual([{}, []])
 })
