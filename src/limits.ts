@@ -151,14 +151,14 @@ export const PAGE_BATCH_MAX = 100
 /** What nested lists of the largest size come to, twice over. */
 export const PAGES_WAITING_MAX = 20_000
 
-// stopping: 10 s after the signal a process is killed
+// stopping: 10 s after the signal a process is killed, and 8 s after it at the latest it has ended
 
-/** All that is under way may take this long together. */
+/** All that is under way may take this long together, from the signal on. */
 export const DRAIN_TIMEOUT_MS = 6_500
-/** What the last spans may take to be sent off, after all else: with the rest, within the 10 s that a stop may take. */
-export const TRACES_FLUSH_TIMEOUT_MS = 1_500
-/** After a signal, what a start under way may still take: its database is up within two seconds. */
+/** What a start under way may still take of that time: its database is up within two seconds. */
 export const START_TIMEOUT_MS = 2 * SECOND
+/** What the last spans may take to be sent off, after all else. */
+export const TRACES_FLUSH_TIMEOUT_MS = 1_500
 /**
  * How long a server that stops still answers what comes in on the connections that it has, and tells each caller to
  * leave: one that calls at least once a second is never cut off.
