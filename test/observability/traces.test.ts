@@ -7,7 +7,13 @@ import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { startTracing } from '../../src/observability/start-tracing.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
-import { execute, type Subscribe, subscribeBySse, subscribeByWebSocket } from '../support/graphql.ts'
+import {
+  connectByWebSocket,
+  execute,
+  type Subscribe,
+  subscribeBySse,
+  subscribeByWebSocket,
+} from '../support/graphql.ts'
 import {
   createTestApp,
   eventually,
@@ -260,6 +266,51 @@ test('a transaction that several orders share is linked with each, and each with
   expect(find('task reserve-inventory').map(({ parentSpanContext }) => parentSpanContext)).toMatchObject(
     asked,
   )
+})
+
+test('what comes by a WebSocket is in the trace that it was opened with; a stream has no span', async () => {
+  await seed(test_.app).item({ sku: 'A', available: 1 })
+  const { id } = await seed(test_.app).order({ sku: 'A' })
+  spans.length = 0
+  const client = connectByWebSocket({ url }, { traceparent })
+  ends.push(async () => client.dispose())
+  const view = client.subscribe(`subscription { orderStatusChanged(id: "${id}") { status } }`)
+  expect((await view.next())!.data.orderStatusChanged.status).toBe('PENDING')
+  expect(spans.map(nameOf)).toEqual([])
+  const asked = client.subscribe(`{ order(id: "${id}") { status } }`)
+  expect((await asked.next())!.data.order.status).toBe('PENDING')
+  view.leave()
+  expect(treeBelow(SPAN_ID).map(([name]) => name)).toEqual(['Query.order'])
+})
+
+test('a job that is tried again is below the same span once more', async () => {
+  await seed(test_.app).item({ sku: 'A', available: 2 })
+  await test_.app.pool.query(`create function fail() returns trigger language plpgsql as
+    $$ begin raise exception 'no disk'; end $$`)
+  await test_.app.pool.query(
+    'create trigger fail before insert on inventory_movements for each row execute function fail()',
+  )
+  spans.length = 0
+  await orderByGraphql('A', { traceparent })
+  await work(test_, url)
+  await eventually(() => find('task reserve-inventory').some((span) => span.ended))
+  await test_.app.pool.query('drop trigger fail on inventory_movements')
+  await eventually(() => find('task reserve-inventory').filter((span) => span.ended).length === 2)
+  const [created] = find('Mutation.createOrder')
+  expect(find('task reserve-inventory')).toMatchObject([
+    {
+      attributes: { 'holdfast.attempt': 1 },
+      status: { code: SpanStatusCode.ERROR },
+      events: [{ name: 'exception', attributes: { 'exception.message': 'no disk' } }],
+      parentSpanContext: { spanId: idOf(created!) },
+    },
+    {
+      attributes: { 'holdfast.attempt': 2 },
+      status: { code: SpanStatusCode.UNSET },
+      events: [],
+      parentSpanContext: { spanId: idOf(created!) },
+    },
+  ])
 })
 
 test('the supplier is told one span, which is the one that its call is', async () => {
