@@ -14,6 +14,7 @@ import {
 import { getRPCMetadata, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace'
 import type { Order } from '../domain/order.ts'
+import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 import type { Tracing } from './trace-hooks.ts'
@@ -79,6 +80,11 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     return `00-${traceId}-${traceId.slice(-16)}-0${isSampled ? 1 : 0}`
   }
 
+  /** What the work for an order goes back to, as its parent. */
+  function parentOf(orderId: string, origin: Origin | undefined): Context {
+    return asParent(origin?.traceparent ?? orphanOf(orderId))
+  }
+
   return {
     traceparent: () => {
       const span = trace.getSpanContext(context.active())
@@ -133,8 +139,8 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
 
     job: ({ task, orderId, attempt, origin }, run) => {
       const attributes = { [ORDER_ID]: orderId, 'holdfast.attempt': attempt }
-      const parent = asParent(origin?.traceparent ?? orphanOf(orderId))
-      return inSpan(`task ${task}`, { kind: SpanKind.CONSUMER, attributes }, parent, run)
+      const options = { kind: SpanKind.CONSUMER, attributes }
+      return inSpan(`task ${task}`, options, parentOf(orderId, origin), run)
     },
 
     supplier: (supplier) => ({
@@ -145,7 +151,12 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
 
     onEvents: (events) => {
       const now = Date.now()
-      for (const { order, origin } of events) willDeliver(order, origin?.traceparent, now)
+      for (const { type, order, origin } of events) {
+        willDeliver(order, origin?.traceparent, now)
+        // by an operator, in a trace of their own
+        if (type === 'OrderReopened')
+          trace.getActiveSpan()?.addLink({ context: trace.getSpanContext(parentOf(order.id, origin))! })
+      }
     },
 
     onHeard: willDeliver,

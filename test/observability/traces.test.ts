@@ -7,6 +7,7 @@ import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { startTracing } from '../../src/observability/start-tracing.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
+import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import {
   connectByWebSocket,
   execute,
@@ -311,6 +312,25 @@ test('a job that is tried again is below the same span once more', async () => {
       parentSpanContext: { spanId: idOf(created!) },
     },
   ])
+})
+
+test('who retries a dead letter does so in a trace of their own, with a link to that of the order', async () => {
+  await seed(test_.app).item({ sku: 'A', available: 2 })
+  const orderId = await orderByGraphql('A', { traceparent })
+  const { pool, prisma } = test_.app
+  const { rows } = await pool.query('delete from graphile_worker._private_jobs returning payload')
+  await failOrders(test_.app, [
+    { orderId, deadLetter: { task: 'reserve-inventory', payload: rows[0].payload, error: '', attempts: 8 } },
+  ])
+  const { id } = await prisma.deadLetter.findFirstOrThrow()
+  await execute({ url }, `mutation { retryDeadLetters(ids: ["${id}"]) { deadLetters { id } } }`)
+  await work(test_, url)
+  await eventually(() => find('task reserve-inventory').some((span) => span.ended))
+  const [created] = find('Mutation.createOrder')
+  const [retried] = find('Mutation.retryDeadLetters')
+  expect(retried!.spanContext().traceId).not.toBe(TRACE_ID)
+  expect(retried!.links).toMatchObject([{ context: { traceId: TRACE_ID, spanId: idOf(created!) } }])
+  expect(find('task reserve-inventory')[0]!.parentSpanContext).toMatchObject({ spanId: idOf(created!) })
 })
 
 test('the supplier is told one span, which is the one that its call is', async () => {
