@@ -38,9 +38,15 @@ export function loadHoldfast(
   context: BenchContext,
   api: 'graphql' | 'rest',
   load: CreateOrderLoad,
+  env: Env = {},
 ): Promise<LoadResult> {
   return withOrdersDatabase(context, async (databaseUrl) => {
-    await using holdfast = await startHoldfast({ DATABASE_URL: databaseUrl, ROLE: 'api', LOG_LEVEL: 'info' })
+    await using holdfast = await startHoldfast({
+      DATABASE_URL: databaseUrl,
+      ROLE: 'api',
+      LOG_LEVEL: 'info',
+      ...env,
+    })
     return await putHttpLoad({ ...(api === 'graphql' ? GRAPHQL : REST), ...load, url: holdfast.url })
   })
 }

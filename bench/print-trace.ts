@@ -44,7 +44,8 @@ function format(spans: readonly ReceivedSpan[]): string {
   const ids = new Set(spans.map(({ spanId }) => spanId))
   const firstMs = Math.min(...spans.map(({ startMs }) => startMs))
   const print = (span: ReceivedSpan, indent: string): string => {
-    const startedMs = (span.startMs - firstMs).toFixed(1).padStart(9)
+    // OpenTelemetry's clock for when a span began has whole milliseconds
+    const startedMs = (span.startMs - firstMs).toFixed(0).padStart(9)
     const tookMs = (span.endMs - span.startMs).toFixed(1).padStart(7)
     const children = spans
       .filter(({ parentId }) => parentId === span.spanId)

@@ -96,7 +96,6 @@ const variables = z.object({
       'a URL that begins with http:// or https://, as http://localhost:4318',
     )
     .optional(),
-  OTEL_SDK_DISABLED: z.string().optional(),
   OTEL_TRACES_SAMPLER: z.enum(SAMPLERS, SAMPLERS.join(', ')).default('parentbased_always_on'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce
     .number('a number from 0 to 1')
@@ -115,7 +114,7 @@ export function readConfig(env: Record<string, string | undefined>) {
   const set = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   )
-  const parsed = variables.safeParse(set)
+  const parsed = variables.safeParse(isTraced(set) ? set : withoutTraces(set))
   const problems = [
     ...(parsed.error?.issues ?? []).map(({ path: [name], message }) =>
       problem(String(name), set[String(name)], message),
@@ -168,7 +167,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     isProduction,
     /** Which traces are recorded; undefined where nothing is traced. What else there is to say OpenTelemetry reads itself. */
     traces:
-      data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined || data.OTEL_SDK_DISABLED?.toLowerCase() === 'true'
+      data.OTEL_EXPORTER_OTLP_ENDPOINT === undefined
         ? undefined
         : { name: data.OTEL_TRACES_SAMPLER, ratio: data.OTEL_TRACES_SAMPLER_ARG },
     /** What no log may show. */
@@ -176,6 +175,18 @@ export function readConfig(env: Record<string, string | undefined>) {
       name.includes('SECRET') ? [value] : passwordsOf(value),
     ),
   }
+}
+
+function isTraced({
+  OTEL_EXPORTER_OTLP_ENDPOINT,
+  OTEL_SDK_DISABLED,
+}: Record<string, string | undefined>): boolean {
+  return OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && OTEL_SDK_DISABLED?.toLowerCase() !== 'true'
+}
+
+/** Where nothing is traced these are of no concern: a machine may have them for other programs, in forms unknown here. */
+function withoutTraces(set: Record<string, string | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(set).filter(([name]) => !name.startsWith('OTEL_')))
 }
 
 /** The password in a URL, as it stands there and as it is used; none where the text is no URL or has none. */

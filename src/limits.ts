@@ -2,8 +2,6 @@
  * What one process takes on, and what it makes wait: every limit that protects it, with its reason. What an order or an
  * item may be is a rule of the domain and stands there; what the tasks wait for stands with them.
  */
-import { NOTIFIED_ORDERS_MAX } from './sql/notify-watchers.ts'
-
 const SECOND = 1_000
 
 // callers
@@ -137,8 +135,8 @@ export const READINESS_TIMEOUT_MS = 2 * SECOND
 
 // what shares a transaction or a statement
 
-/** Orders that come in by one statement: at most as many as one notification can name. */
-export const CREATE_BATCH_MAX = NOTIFIED_ORDERS_MAX
+/** Orders that come in by one statement: one of each of CALLS_UNDER_WAY_MAX, so all that wait share the next commit. */
+export const CREATE_BATCH_MAX = 300
 /**
  * Orders of one reservation: a transaction of some 30 ms. With 200 an order cost a third more, as every batch pays for
  * its commit, its round trips and its fetch of jobs.
@@ -155,14 +153,14 @@ export const PAGE_BATCH_MAX = 100
 /** What nested lists of the largest size come to, twice over. */
 export const PAGES_WAITING_MAX = 20_000
 
-// stopping: 10 s after the signal a process is killed
+// stopping: 10 s after the signal a process is killed, and 8 s after it at the latest it has ended
 
-/** All that is under way may take this long together. */
+/** All that is under way may take this long together, from the signal on. */
 export const DRAIN_TIMEOUT_MS = 6_500
-/** What the last spans may take to be sent off, after all else: with the rest, within the 10 s that a stop may take. */
-export const TRACES_FLUSH_TIMEOUT_MS = 1_500
-/** After a signal, what a start under way may still take: its database is up within two seconds. */
+/** What a start under way may still take of that time: its database is up within two seconds. */
 export const START_TIMEOUT_MS = 2 * SECOND
+/** What the last spans may take to be sent off, after all else. */
+export const TRACES_FLUSH_TIMEOUT_MS = 1_500
 /**
  * How long a server that stops still answers what comes in on the connections that it has, and tells each caller to
  * leave: one that calls at least once a second is never cut off.

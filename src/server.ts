@@ -141,8 +141,11 @@ async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Pro
 }
 
 /** Stops what was started, last first. What is still under way after its time is left: jobs are taken up elsewhere. */
-async function stop(undos: readonly Undo[], logger: Logger): Promise<void> {
-  const drained = sleep(DRAIN_TIMEOUT_MS)
+async function stop(
+  undos: readonly Undo[],
+  logger: Logger,
+  drained: Promise<unknown> = sleep(DRAIN_TIMEOUT_MS),
+): Promise<void> {
   for (const undo of undos.toReversed()) {
     await Promise.race([undo(), drained]).catch((error) => {
       logger.error({ err: error }, 'could not stop in good order')
@@ -181,9 +184,10 @@ async function main(): Promise<void> {
     process.exit(1)
   }
   logger.info({ signal: await signal }, 'stopping')
+  const drained = sleep(DRAIN_TIMEOUT_MS)
   // a start that is all but done is stopped in good order; one that hangs is left where it is
   await Promise.race([starting, sleep(START_TIMEOUT_MS)]).catch(() => {})
-  await stop(undos, logger)
+  await stop(undos, logger, drained)
   await traces?.stop()
   logger.info('stopped')
   process.exit(0)

@@ -68,6 +68,10 @@ describe('the configuration', () => {
       name: 'parentbased_always_on',
       ratio: 1,
     })
+    const unknown = { OTEL_TRACES_SAMPLER: 'jaeger_remote', OTEL_TRACES_SAMPLER_ARG: 'endpoint=http://j' }
+    expect(readConfig(unknown).traces).toBeUndefined()
+    const disabled = { ...unknown, OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317', OTEL_SDK_DISABLED: 'true' }
+    expect(readConfig(disabled).traces).toBeUndefined()
     const some = { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' }
     expect(readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT, ...some }).traces).toEqual({
       name: 'traceidratio',

@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.ts'
 import { scenario as createOrderAtRest } from './create-order-at-rest.ts'
 import { scenario as createOrderGraphql } from './create-order-graphql.ts'
 import { scenario as createOrderRest } from './create-order-rest.ts'
+import { scenario as createOrderTraced } from './create-order-traced.ts'
 import { scenario as growth } from './growth.ts'
 import { scenario as memory } from './memory.ts'
 import { scenario as mixedLoad } from './mixed-load.ts'
@@ -17,6 +18,7 @@ export const scenarios: readonly Scenario[] = [
   createOrderGraphql,
   createOrderRest,
   createOrderAtRest,
+  createOrderTraced,
   reserveBacklog,
   mixedLoad,
   watchLatency,

@@ -9,24 +9,15 @@ export type Program = AsyncDisposable & { url: string; pid: number }
 /** Memory of a process, in bytes: what it holds in main memory, and V8's heap in use. */
 type Memory = { rss: number; heapUsed: number }
 
-/**
- * Starts `src/server.ts` on a free port and waits until it listens. Without ROLE it is API and worker in one. It traces
- * where the benchmark is run with OTEL_EXPORTER_OTLP_ENDPOINT: what that costs is measured by a run with it and one without.
- */
+/** Starts `src/server.ts` on a free port and waits until it listens. Without ROLE it is API and worker in one. */
 export async function startHoldfast(env: Env): Promise<Program> {
   const { url, pid, stop } = await startServer(
     'src/server.ts',
     // in production it starts only with authentication, which is no part of what the benchmark has ever measured
-    { PORT: '0', SUPPLIER_URL: 'simulated', NODE_ENV: '', ...readTracing(), ...env },
+    { PORT: '0', SUPPLIER_URL: 'simulated', NODE_ENV: '', ...env },
     /Readiness:?\s+(http:\S+)\/health\/ready/,
   )
   return { url, pid, [Symbol.asyncDispose]: stop }
-}
-
-/** What the environment says of traces. */
-function readTracing(): Env {
-  const variables = Object.entries(process.env).filter(([name]) => name.startsWith('OTEL_'))
-  return Object.fromEntries(variables) as Env
 }
 
 /** The same, with somebody inside who can be asked about memory. */

@@ -150,13 +150,14 @@ export class OrderFeed {
 
   /** Reads orders until it succeeds: what was heard once is not heard again. */
   async #refresh(notices: readonly (Pick<Order, 'id'> & RequestOrigin)[]): Promise<void> {
+    const heardAtMs = Date.now()
     await Promise.all(
       notices.map(async ({ id, traceparent }) => {
         while (this.#watchers.has(id)) {
           try {
             const order = await this.#findOrder.submit(id)
             if (order) {
-              this.#tracing?.onHeard(order, traceparent)
+              this.#tracing?.onHeard(order, traceparent, heardAtMs)
               this.tell([order])
             }
             return

@@ -16,6 +16,7 @@ import {
 import { BatchSpanProcessor, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import pg from 'pg'
 import { RESERVE_BATCH_MAX, TRACES_FLUSH_TIMEOUT_MS } from '../limits.ts'
+import { logTracing } from './log-tracing.ts'
 import type { Logger } from './logger.ts'
 import type { Tracing } from './trace-hooks.ts'
 import { createSampler, type Sampling } from './trace-sampler.ts'
@@ -43,26 +44,22 @@ export function startTracing({ logger, sampling, processor }: TracingOptions): {
   tracing: Tracing
   stop: () => Promise<void>
 } {
-  const log = (level: 'warn' | 'error') => (message: string) => logger[level]({ detail: message }, 'traces')
-  const ignore = () => {}
-  diag.setLogger(
-    { error: log('error'), warn: log('warn'), info: ignore, debug: ignore, verbose: ignore },
-    DiagLogLevel.WARN,
-  )
+  diag.setLogger(logTracing(logger), DiagLogLevel.WARN)
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+  const sampler = createSampler(sampling)
   const provider = new TracerProvider({
     // what the environment says comes last, and so counts
     resource: defaultResource()
       .merge(resourceFromAttributes({ 'service.name': 'holdfast' }))
       .merge(detectResources({ detectors: [envDetector] })),
-    sampler: createSampler(sampling),
+    sampler,
     spanLimits: { linkCountLimit: RESERVE_BATCH_MAX },
     spanProcessors: [processor ?? new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
   })
   instrument(provider)
   return {
-    tracing: createTracing(provider.getTracer('holdfast')),
+    tracing: createTracing(provider.getTracer('holdfast'), sampler),
     stop: async () => {
       const flushed = provider.shutdown().catch(() => {})
       await Promise.race([flushed, sleep(TRACES_FLUSH_TIMEOUT_MS, undefined, { ref: false })])

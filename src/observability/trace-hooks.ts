@@ -25,8 +25,12 @@ export type Tracing = {
   supplier<S extends Supplier>(supplier: S): S
   /** Hears of events before anybody else: what is delivered later is part of the same trace. */
   onEvents(events: readonly OrderEvent[]): void
-  /** Another process has moved an order, as it was asked to in this span: it is going to be delivered here. */
-  onHeard(order: Order, traceparent: string | undefined): void
+  /**
+   * Another process has moved an order, as it was asked to in this span: it is going to be delivered here.
+   *
+   * @param heardAtMs when this process was told, before it read the order
+   */
+  onHeard(order: Order, traceparent: string | undefined, heardAtMs: number): void
   /** An order was handed to somebody who watches it. */
   onDelivery(order: Order): void
 }

@@ -12,25 +12,31 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { getRPCMetadata, W3CTraceContextPropagator } from '@opentelemetry/core'
-import { createOpenTelemetryWrapper } from '@pothos/tracing-opentelemetry'
+import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace'
 import type { Order } from '../domain/order.ts'
+import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 import type { Tracing } from './trace-hooks.ts'
 
-/** The spans of the items that share a commit. */
-const SHARING = createContextKey('holdfast: spans that share a commit')
+/** A commit that items share: how many, and the spans of those that are recorded. */
+type Sharing = { size: number; spans: Span[] }
+const SHARING = createContextKey('holdfast: a commit that items share')
 
 const ORDER_ID = 'holdfast.order.id'
 const BATCH_SIZE = 'holdfast.batch.size'
 
-/** Makes spans of what the application says of itself. */
-export function createTracing(tracer: Tracer): Tracing {
+/**
+ * Makes spans of what the application says of itself.
+ *
+ * @param sampler the tracer's, asked as well whether the traces are recorded that begin without a request
+ */
+export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
   /** Where and since when orders are on their way to those who watch them. */
   const deliveryOf = new WeakMap<Order, { traceparent: string; since: number }>()
 
-  function willDeliver(order: Order, traceparent: string | undefined): void {
-    if (traceparent !== undefined) deliveryOf.set(order, { traceparent, since: Date.now() })
+  function willDeliver(order: Order, traceparent: string | undefined, since: number): void {
+    if (traceparent !== undefined) deliveryOf.set(order, { traceparent, since })
   }
 
   async function inSpan<Result>(
@@ -51,11 +57,6 @@ export function createTracing(tracer: Tracer): Tracing {
     }
   }
 
-  const wrapField = createOpenTelemetryWrapper(tracer, {
-    onSpan: (span, _options, _parent, _args, _context, info) =>
-      span.updateName(`${info.parentType.name}.${info.fieldName}`),
-  })
-
   function callSupplier<Answer extends { kind: string; cause?: string }>(
     operation: string,
     call: SupplierCall,
@@ -71,6 +72,19 @@ export function createTracing(tracer: Tracer): Tracing {
     })
   }
 
+  /** The trace that an order is by itself, where nobody's request is known: below a span that nobody has recorded. */
+  function orphanOf(orderId: string): string {
+    const traceId = traceIdOf({ id: orderId })
+    const { decision } = sampler.shouldSample(ROOT_CONTEXT, traceId, 'order', SpanKind.INTERNAL, {}, [])
+    const isSampled = decision === SamplingDecision.RECORD_AND_SAMPLED
+    return `00-${traceId}-${traceId.slice(-16)}-0${isSampled ? 1 : 0}`
+  }
+
+  /** What the work for an order goes back to, as its parent. */
+  function parentOf(orderId: string, origin: Origin | undefined): Context {
+    return asParent(origin?.traceparent ?? orphanOf(orderId))
+  }
+
   return {
     traceparent: () => {
       const span = trace.getSpanContext(context.active())
@@ -83,25 +97,28 @@ export function createTracing(tracer: Tracer): Tracing {
       if (request) request.route = path
     },
 
-    field: (resolver) => {
-      const traced = wrapField(resolver as never, undefined)
-      return (parent, args, graphql, info) => {
-        const around = trace.getSpan(context.active())
-          ? context.active()
-          : asParent(graphql.requestOrigin.traceparent)
-        return context.with(around, () => traced(parent, args, graphql, info))
-      }
+    field: (resolver) => (parent, args, graphql, info) => {
+      const isUnderWay = trace.getSpan(context.active()) !== undefined
+      const around = isUnderWay ? context.active() : asParent(graphql.requestOrigin.traceparent)
+      const attributes = { 'graphql.field.path': String(info.path.key) }
+      const name = `${info.parentType.name}.${info.fieldName}`
+      return inSpan(name, { attributes }, around, async () => resolver(parent, args, graphql, info))
     },
 
     group: (useCase) => ({
       item: (run) => (useCase ? inSpan(useCase, {}, context.active(), run) : run()),
       place: () => context.active(),
       commit: (places, run) => {
-        const spans = (places as Context[]).flatMap((place) => trace.getSpan(place) ?? [])
         // not where the first item happens to come from: that may be nowhere
-        const [first] = (places as Context[]).filter((place) => trace.getSpan(place)?.isRecording())
+        const recorded = (places as Context[]).filter((place) => trace.getSpan(place)?.isRecording())
+        const [first] = recorded
         if (!first) return context.with(ROOT_CONTEXT, run)
-        return context.with(first.setValue(SHARING, places.length > 1 ? spans : undefined), run)
+        if (places.length === 1) return context.with(first, run)
+        const sharing: Sharing = {
+          size: places.length,
+          spans: recorded.map((place) => trace.getSpan(place)!),
+        }
+        return context.with(first.setValue(SHARING, sharing), run)
       },
     }),
 
@@ -109,19 +126,21 @@ export function createTracing(tracer: Tracer): Tracing {
       const parent = context.active()
       // what is done of itself, every few seconds, is no trace
       if (!trace.getSpan(parent)) return run()
-      const sharing = parent.getValue(SHARING) as Span[] | undefined
-      const links = sharing?.map((span) => ({ context: span.spanContext() }))
-      const options = { ...(links && { links, attributes: { [BATCH_SIZE]: links.length } }) }
+      const { size, spans } = (parent.getValue(SHARING) as Sharing | undefined) ?? { spans: [] }
+      const options = {
+        links: spans.map((span) => ({ context: span.spanContext() })),
+        attributes: { [BATCH_SIZE]: size },
+      }
       return inSpan(`transaction ${name}`, options, parent.deleteValue(SHARING), (span) => {
-        for (const item of sharing ?? []) item.addLink({ context: span.spanContext() })
+        for (const item of spans) item.addLink({ context: span.spanContext() })
         return run()
       })
     },
 
     job: ({ task, orderId, attempt, origin }, run) => {
       const attributes = { [ORDER_ID]: orderId, 'holdfast.attempt': attempt }
-      const parent = asParent(origin?.traceparent ?? orphanOf(orderId))
-      return inSpan(`task ${task}`, { kind: SpanKind.CONSUMER, attributes }, parent, run)
+      const options = { kind: SpanKind.CONSUMER, attributes }
+      return inSpan(`task ${task}`, options, parentOf(orderId, origin), run)
     },
 
     supplier: (supplier) => ({
@@ -131,7 +150,13 @@ export function createTracing(tracer: Tracer): Tracing {
     }),
 
     onEvents: (events) => {
-      for (const { order, origin } of events) willDeliver(order, origin?.traceparent)
+      const now = Date.now()
+      for (const { type, order, origin } of events) {
+        willDeliver(order, origin?.traceparent, now)
+        // by an operator, in a trace of their own
+        if (type === 'OrderReopened')
+          trace.getActiveSpan()?.addLink({ context: trace.getSpanContext(parentOf(order.id, origin))! })
+      }
     },
 
     onHeard: willDeliver,
@@ -152,10 +177,4 @@ const propagator = new W3CTraceContextPropagator()
 function asParent(traceparent: string | undefined): Context {
   const getter = { get: () => traceparent, keys: () => ['traceparent'] }
   return traceparent === undefined ? ROOT_CONTEXT : propagator.extract(ROOT_CONTEXT, {}, getter)
-}
-
-/** Of work that nobody's request is known for: the trace that its order is by itself, from a span that nobody recorded. */
-function orphanOf(orderId: string): string {
-  const traceId = traceIdOf({ id: orderId })
-  return `00-${traceId}-${traceId.slice(-16)}-01`
 }

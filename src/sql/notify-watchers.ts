@@ -5,14 +5,11 @@ import { prepare, type Queryable } from './statement.ts'
 /** The channel on which every server hears which orders changed. */
 export const ORDER_CHANNEL = 'holdfast_orders'
 
-/** What PostgreSQL takes. */
-const NOTIFICATION_MAX_BYTES = 7_999
-
 /**
- * Orders that fit one notification, unless they have spans: an order is 22 characters of id, two of punctuation and at
- * most two of version (to 1,295, in base 36).
+ * What PostgreSQL takes. An order is 22 characters of id, two of punctuation and at most two of version (to 1,295, in base
+ * 36), and with a span 36 more: 307 orders, or 129 that have spans.
  */
-export const NOTIFIED_ORDERS_MAX = 300
+const NOTIFICATION_MAX_BYTES = 7_999
 
 /** That an order has reached a version, and the span that this goes back to, where that is known. */
 export type OrderNotice = Pick<Order, 'id' | 'version'> & Pick<RequestOrigin, 'traceparent'>

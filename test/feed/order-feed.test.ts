@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/order.ts'
-import { notifyWatchers, ORDER_CHANNEL } from '../../src/sql/notify-watchers.ts'
+import { decodeNotices, notifyWatchers, ORDER_CHANNEL } from '../../src/sql/notify-watchers.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { watchOrder } from '../../src/use-cases/watch-order.ts'
 import { administer } from '../support/database-server.ts'
@@ -95,6 +95,17 @@ describe('a change', () => {
     await reserveInventory(app, ids)
     for (const watcher of watchers) expect(await versionOf(watcher.next())).toBe(2)
     expect(await hearAll()).toHaveLength(2)
+  })
+
+  it('is told without the span that it goes back to where nothing is traced', async () => {
+    const [id] = await seedOrders(1)
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const origin = { caller: LOCAL_OPERATOR.id, traceparent }
+    app.jobsUnderWay.begin({ task: 'reserve-inventory', orderId: id!, attempt: 1, origin })
+    const { hearAll } = await eavesdrop()
+    await reserveInventory(app, [id!])
+    const [payload] = await hearAll()
+    expect(decodeNotices(payload!)).toEqual([{ id, version: 2, traceparent: undefined }])
   })
 
   it('reaches each of several watchers of one order', async () => {

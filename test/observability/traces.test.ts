@@ -1,11 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { hrTimeToMilliseconds } from '@opentelemetry/core'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { startTracing } from '../../src/observability/start-tracing.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
-import { execute, type Subscribe, subscribeBySse, subscribeByWebSocket } from '../support/graphql.ts'
+import { failOrders } from '../../src/use-cases/fail-orders.ts'
+import {
+  connectByWebSocket,
+  execute,
+  type Subscribe,
+  subscribeBySse,
+  subscribeByWebSocket,
+} from '../support/graphql.ts'
 import {
   createTestApp,
   eventually,
@@ -204,13 +213,21 @@ describe('an order of a late supplier is one trace, from its request to its deli
     const id = await orderByGraphql('SCARCE-REFUSED', { traceparent })
     const watching = watch(subscribeByWebSocket, url, id)
     await eventually(() => test_.app.feed.watcherCount === 1)
+    // what reads an order takes its time, once it was heard of
+    const read = test_.app.pool.query.bind(test_.app.pool)
+    const slowlyMs = 100
+    test_.app.pool.query = (async (...args: never[]) => {
+      await sleep(slowlyMs)
+      return (read as (...args: never[]) => unknown)(...args)
+    }) as never
     await work(other, url)
     await watching
     const deliveries = find('deliver')
     // a slow reader may have seen the last version alone
     expect(deliveries.at(-1)!.attributes['holdfast.order.version']).toBe(3)
     const [created] = find('Mutation.createOrder')
-    for (const { parentSpanContext } of deliveries) {
+    for (const { parentSpanContext, duration } of deliveries) {
+      expect(hrTimeToMilliseconds(duration)).toBeGreaterThanOrEqual(slowlyMs - 2)
       expect(parentSpanContext).toMatchObject({ traceId: TRACE_ID, spanId: idOf(created!) })
     }
   })
@@ -250,6 +267,70 @@ test('a transaction that several orders share is linked with each, and each with
   expect(find('task reserve-inventory').map(({ parentSpanContext }) => parentSpanContext)).toMatchObject(
     asked,
   )
+})
+
+test('what comes by a WebSocket is in the trace that it was opened with; a stream has no span', async () => {
+  await seed(test_.app).item({ sku: 'A', available: 1 })
+  const { id } = await seed(test_.app).order({ sku: 'A' })
+  spans.length = 0
+  const client = connectByWebSocket({ url }, { traceparent })
+  ends.push(async () => client.dispose())
+  const view = client.subscribe(`subscription { orderStatusChanged(id: "${id}") { status } }`)
+  expect((await view.next())!.data.orderStatusChanged.status).toBe('PENDING')
+  expect(spans.map(nameOf)).toEqual([])
+  const asked = client.subscribe(`{ order(id: "${id}") { status } }`)
+  expect((await asked.next())!.data.order.status).toBe('PENDING')
+  view.leave()
+  expect(treeBelow(SPAN_ID).map(([name]) => name)).toEqual(['Query.order'])
+})
+
+test('a job that is tried again is below the same span once more', async () => {
+  await seed(test_.app).item({ sku: 'A', available: 2 })
+  await test_.app.pool.query(`create function fail() returns trigger language plpgsql as
+    $$ begin raise exception 'no disk'; end $$`)
+  await test_.app.pool.query(
+    'create trigger fail before insert on inventory_movements for each row execute function fail()',
+  )
+  spans.length = 0
+  await orderByGraphql('A', { traceparent })
+  await work(test_, url)
+  await eventually(() => find('task reserve-inventory').some((span) => span.ended))
+  await test_.app.pool.query('drop trigger fail on inventory_movements')
+  await eventually(() => find('task reserve-inventory').filter((span) => span.ended).length === 2)
+  const [created] = find('Mutation.createOrder')
+  expect(find('task reserve-inventory')).toMatchObject([
+    {
+      attributes: { 'holdfast.attempt': 1 },
+      status: { code: SpanStatusCode.ERROR },
+      events: [{ name: 'exception', attributes: { 'exception.message': 'no disk' } }],
+      parentSpanContext: { spanId: idOf(created!) },
+    },
+    {
+      attributes: { 'holdfast.attempt': 2 },
+      status: { code: SpanStatusCode.UNSET },
+      events: [],
+      parentSpanContext: { spanId: idOf(created!) },
+    },
+  ])
+})
+
+test('who retries a dead letter does so in a trace of their own, with a link to that of the order', async () => {
+  await seed(test_.app).item({ sku: 'A', available: 2 })
+  const orderId = await orderByGraphql('A', { traceparent })
+  const { pool, prisma } = test_.app
+  const { rows } = await pool.query('delete from graphile_worker._private_jobs returning payload')
+  await failOrders(test_.app, [
+    { orderId, deadLetter: { task: 'reserve-inventory', payload: rows[0].payload, error: '', attempts: 8 } },
+  ])
+  const { id } = await prisma.deadLetter.findFirstOrThrow()
+  await execute({ url }, `mutation { retryDeadLetters(ids: ["${id}"]) { deadLetters { id } } }`)
+  await work(test_, url)
+  await eventually(() => find('task reserve-inventory').some((span) => span.ended))
+  const [created] = find('Mutation.createOrder')
+  const [retried] = find('Mutation.retryDeadLetters')
+  expect(retried!.spanContext().traceId).not.toBe(TRACE_ID)
+  expect(retried!.links).toMatchObject([{ context: { traceId: TRACE_ID, spanId: idOf(created!) } }])
+  expect(find('task reserve-inventory')[0]!.parentSpanContext).toMatchObject({ spanId: idOf(created!) })
 })
 
 test('the supplier is told one span, which is the one that its call is', async () => {
@@ -312,8 +393,9 @@ test('what fails is marked, and tracing changes no answer', async () => {
   const create = 'mutation { createOrder(input: { sku: "A", qty: 1 }) { order { id } } }'
   expect(await execute({ url }, create)).toMatchObject({ errors: [{ message: 'Unexpected error' }] })
   test_.app.pool.query = real
-  expect(['createOrder', 'transaction create-orders'].map((name) => find(name)[0]!.status.code)).toEqual([
-    SpanStatusCode.ERROR,
-    SpanStatusCode.ERROR,
-  ])
+  for (const name of ['Mutation.createOrder', 'createOrder', 'transaction create-orders']) {
+    expect(find(name)).toMatchObject([
+      { status: { code: SpanStatusCode.ERROR }, events: [{ name: 'exception' }] },
+    ])
+  }
 })

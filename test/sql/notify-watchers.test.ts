@@ -3,7 +3,6 @@ import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   decodeNotices,
-  NOTIFIED_ORDERS_MAX,
   notifyWatchers,
   ORDER_CHANNEL,
   type OrderNotice,
@@ -28,14 +27,15 @@ afterAll(async () => {
   await drop()
 })
 
-const notices = (count: number, traceparent?: string) =>
-  Array.from({ length: count }, (_, version): OrderNotice => ({ id: uuidv7(), version, traceparent }))
+const notices = (count: number, version: number, traceparent?: string) =>
+  Array.from({ length: count }, (): OrderNotice => ({ id: uuidv7(), version, traceparent }))
 
 test.each<[string, number, OrderNotice[]]>([
   ['no order none', 0, []],
-  ['as many orders as are created together one', 1, notices(NOTIFIED_ORDERS_MAX)],
-  ['one order more another', 2, [...notices(NOTIFIED_ORDERS_MAX), ...notices(30)]],
-  ['orders with spans as few as hold them', 3, notices(NOTIFIED_ORDERS_MAX, TRACEPARENT)],
+  ['as many orders as fit one', 1, notices(307, 1_295)],
+  ['one order more another', 2, notices(308, 1_295)],
+  ['as many orders with spans as fit one', 1, notices(129, 1_295, TRACEPARENT)],
+  ['one order with a span more another', 2, notices(130, 1_295, TRACEPARENT)],
 ])('%s', async (_name, count, sent) => {
   heard.length = 0
   await notifyWatchers(client, sent)

@@ -101,11 +101,15 @@ export const subscribeBySse: Subscribe = ({ url, authorization }, query, variabl
   return { next: () => inbox.next(), leave: () => abort.abort() }
 }
 
-/** A client over WebSocket; it makes its one connection at the first subscription. */
-export function connectByWebSocket({ url, authorization }: Target) {
+/** A client over WebSocket; it makes its one connection at the first subscription, with these headers. */
+export function connectByWebSocket({ url, authorization }: Target, headers: Record<string, string> = {}) {
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
-    webSocketImpl: WebSocket,
+    webSocketImpl: class extends WebSocket {
+      constructor(address: string, protocols: string[]) {
+        super(address, protocols, { headers })
+      }
+    },
     ...(authorization !== undefined && { connectionParams: { authorization } }),
     retryAttempts: 0,
   })
