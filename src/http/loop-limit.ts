@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { CALLS_UNDER_WAY_MAX, CALLS_UNDER_WAY_MIN } from '../limits.ts'
 
 /** A loop that rests for less has requests waiting in their sockets: they are seen late, those to be refused too. */
