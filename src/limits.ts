@@ -81,7 +81,7 @@ export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 
 /**
  * Calls under way at once, by any API and transport. More are not answered sooner, they only make each other wait: at
- * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300.
+ * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300. While some have to be refused it is fewer.
  */
 export const CALLS_UNDER_WAY_MAX = 300
 /**
@@ -153,7 +153,7 @@ export const PAGE_BATCH_MAX = 100
 /** What nested lists of the largest size come to, twice over. */
 export const PAGES_WAITING_MAX = 20_000
 
-// stopping: 10 s after the signal a process is killed, and 8 s after it at the latest it has ended
+// stopping: 10 s after the signal a process is killed, and some 8 s after it at the latest it has ended
 
 /** All that is under way may take this long together, from the signal on. */
 export const DRAIN_TIMEOUT_MS = 6_500

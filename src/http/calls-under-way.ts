@@ -115,11 +115,13 @@ export class CallsUnderWay {
 
   #endWindow(nowMs: number): void {
     if (this.#window >= WINDOWS_PER_TRIAL) {
+      this.#loop.startTrial()
       this.#startTrial(nowMs)
       return
     }
     const rate = this.#ended / (nowMs - this.#windowStartedAtMs)
-    if (this.#window === FULL_WINDOWS) this.#fullRate = rate
+    // where the loop has no time to spare, that alone says how many there may be
+    if (this.#window === FULL_WINDOWS && this.#loop.limit === CALLS_UNDER_WAY_MAX) this.#fullRate = rate
     if (this.#fullRate !== undefined) {
       const isWorthIt = rate >= RATE_KEPT_MIN * this.#fullRate
       this.#limit = isWorthIt ? bearableAt(rate) : CALLS_UNDER_WAY_MAX

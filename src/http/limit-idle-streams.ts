@@ -4,7 +4,7 @@ import { IDLE_TIMEOUT_MS } from '../limits.ts'
 
 /**
  * Has streams of server-sent events keep to the limit on connections on which nothing moves. Yoga takes that off as it
- * begins to send one, and a client that does not read would be kept for as long as it likes.
+ * begins to send one, and a client that does not read, once its connection is full, would be kept for as long as it likes.
  */
 export const limitIdleStreams: Plugin = {
   onResponse({ serverContext }) {

@@ -5,7 +5,7 @@ import { CALLS_UNDER_WAY_MAX, CALLS_UNDER_WAY_MIN } from '../limits.ts'
 const UTILIZATION_MAX = 0.97
 /** From the full limit to the tenth of it in a second. */
 const DECREASE = 0.8
-/** And back in three, so that it is mostly below what is too much. */
+/** And back in three, so that it is mostly below what was too much. */
 const INCREASE = 1.1
 
 /**
@@ -16,6 +16,8 @@ const INCREASE = 1.1
 export class LoopLimit {
   readonly #readUtilization: () => number
   #limit = CALLS_UNDER_WAY_MAX
+  /** What was not too much before the trial. */
+  #bearable = CALLS_UNDER_WAY_MAX
 
   /** @param readUtilization which share of the time since it was last asked the loop was busy, 0 to 1 */
   constructor(readUtilization: () => number = loopUtilization()) {
@@ -28,23 +30,31 @@ export class LoopLimit {
 
   startOverload(): void {
     this.#limit = CALLS_UNDER_WAY_MAX
+    this.startTrial()
     this.#readUtilization()
+  }
+
+  /** Gives the full limit for a window, after which it is what it was where that still is too much. */
+  startTrial(): void {
+    this.#bearable = this.#limit
+    this.#limit = CALLS_UNDER_WAY_MAX
   }
 
   /** Looks at how busy the loop was since the overload, or the window before, began. */
   endWindow(): void {
-    this.#limit =
-      this.#readUtilization() > UTILIZATION_MAX
-        ? Math.max(this.#limit * DECREASE, CALLS_UNDER_WAY_MIN)
-        : Math.min(this.#limit * INCREASE, CALLS_UNDER_WAY_MAX)
+    const isTooMuch = this.#readUtilization() > UTILIZATION_MAX
+    const limit = isTooMuch ? Math.min(this.#limit, this.#bearable) * DECREASE : this.#limit * INCREASE
+    this.#limit = Math.min(Math.max(limit, CALLS_UNDER_WAY_MIN), CALLS_UNDER_WAY_MAX)
+    this.#bearable = CALLS_UNDER_WAY_MAX
   }
 }
 
 function loopUtilization(): () => number {
   let before = performance.eventLoopUtilization()
   return () => {
-    const { utilization } = performance.eventLoopUtilization(before)
-    before = performance.eventLoopUtilization()
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, before)
+    before = now
     return utilization
   }
 }

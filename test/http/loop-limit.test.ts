@@ -10,8 +10,8 @@ const ACCEPT_MS = 0.06
 const REFUSE_MS = 0.016
 /** Calls a millisecond that the loop takes when it refuses none. */
 const CAPACITY = 1 / ACCEPT_MS
-/** What a commit takes, for which no loop is needed. */
-const COMMIT_MS = 2
+/** What a commit takes, for which no loop is needed. All that came during one share the next. */
+const COMMIT_MS = 5
 /** Callers, each with one call: no more than these can wait in their sockets. */
 const CONNECTIONS = 2_000
 
@@ -19,68 +19,99 @@ const CONNECTIONS = 2_000
 const READS_AT_ONCE = 1_024
 const IDLE_STEP_MS = 0.1
 
+type Call = { end: () => void; sentAtMs: number }
+
 /** A process whose one loop reads calls from their sockets and lets those that it accepted share a commit, in a time of its own. */
-function simulate() {
+function simulate({ isBusyOtherwise = false } = {}) {
   let nowMs = 0
   let busyMs = 0
   let askedAtMs = 0
-  let arrivedMs = 0
   vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
   const readUtilization = () => {
-    const utilization = busyMs / (nowMs - askedAtMs || 1)
+    const utilization = isBusyOtherwise ? 1 : busyMs / (nowMs - askedAtMs || 1)
     busyMs = 0
     askedAtMs = nowMs
     return utilization
   }
   const calls = new CallsUnderWay(() => {}, new LoopLimit(readUtilization))
   const unread: number[] = []
-  let committing: { end: () => void; sentAtMs: number; endsAtMs: number }[] = []
+  let waiting: Call[] = []
+  let commit: { calls: Call[]; endsAtMs: number } | undefined
   const spend = (ms: number) => {
     nowMs += ms
     busyMs += ms
   }
+
+  /** @param arrive gives when the calls were sent that came since it was last asked; hears how many were answered since */
+  async function run(arrive: (answered: number) => number[], forMs: number) {
+    const acceptedMs: number[] = []
+    const refusedMs: number[] = []
+    const beganMs = nowMs
+    let refusedUntilMs = 0
+    let answered = 0
+    for (const untilMs = nowMs + forMs; nowMs < untilMs; ) {
+      unread.push(...arrive(answered).slice(0, CONNECTIONS - unread.length))
+      answered = 0
+      if (commit && commit.endsAtMs <= nowMs) {
+        for (const { end, sentAtMs } of commit.calls) {
+          end()
+          answered++
+          acceptedMs.push(nowMs - sentAtMs)
+        }
+        commit = undefined
+      }
+      await Promise.resolve()
+      await Promise.resolve()
+      const read = unread.splice(0, READS_AT_ONCE)
+      if (read.length === 0) nowMs += IDLE_STEP_MS
+      for (const sentAtMs of read) {
+        void calls.run<Promise<void> | undefined>(
+          () => {
+            spend(ACCEPT_MS)
+            return new Promise((end) => waiting.push({ end, sentAtMs }))
+          },
+          () => {
+            spend(REFUSE_MS)
+            answered++
+            refusedUntilMs = nowMs - beganMs
+            refusedMs.push(nowMs - sentAtMs)
+            return undefined
+          },
+        )
+      }
+      if (!commit && waiting.length > 0) {
+        commit = { calls: waiting, endsAtMs: nowMs + COMMIT_MS }
+        waiting = []
+      }
+    }
+    return {
+      ended: acceptedMs.length,
+      refused: refusedMs.length,
+      acceptedMs: mean(acceptedMs),
+      refusedMs: mean(refusedMs),
+      refusedUntilMs,
+    }
+  }
+
   return {
     calls,
     /** @returns of the calls that came at this rate for so long: how many ended and were refused, and the mean times in ms */
-    async load(perMs: number, forMs: number) {
-      const acceptedMs: number[] = []
-      const refusedMs: number[] = []
-      arrivedMs = nowMs
-      for (const untilMs = nowMs + forMs; nowMs < untilMs; ) {
-        for (; arrivedMs < nowMs; arrivedMs += 1 / perMs)
-          if (unread.length < CONNECTIONS) unread.push(arrivedMs)
-        const ended = committing.filter(({ endsAtMs }) => endsAtMs <= nowMs)
-        committing = committing.filter(({ endsAtMs }) => endsAtMs > nowMs)
-        for (const { end, sentAtMs } of ended) {
-          end()
-          acceptedMs.push(nowMs - sentAtMs)
-        }
-        await Promise.resolve()
-        await Promise.resolve()
-        const read = unread.splice(0, READS_AT_ONCE)
-        if (read.length === 0) nowMs += IDLE_STEP_MS
-        const begun: typeof committing = []
-        for (const sentAtMs of read) {
-          void calls.run<Promise<void> | undefined>(
-            () => {
-              spend(ACCEPT_MS)
-              return new Promise((end) => begun.push({ end, sentAtMs, endsAtMs: 0 }))
-            },
-            () => {
-              spend(REFUSE_MS)
-              refusedMs.push(nowMs - sentAtMs)
-              return undefined
-            },
-          )
-        }
-        committing.push(...begun.map((call) => ({ ...call, endsAtMs: nowMs + COMMIT_MS })))
-      }
-      return {
-        ended: acceptedMs.length,
-        refused: refusedMs.length,
-        acceptedMs: mean(acceptedMs),
-        refusedMs: mean(refusedMs),
-      }
+    load(perMs: number, forMs: number) {
+      let arrivedMs = nowMs
+      return run(() => {
+        const sent: number[] = []
+        for (; arrivedMs < nowMs; arrivedMs += 1 / perMs) sent.push(arrivedMs)
+        return sent
+      }, forMs)
+    },
+    /** The same of so many callers who send the next call as soon as they have an answer, a refusal too. */
+    callers(count: number, forMs: number) {
+      let free = count
+      return run((answered) => {
+        const sent = Array.from({ length: free + answered }, () => nowMs)
+        free = 0
+        return sent
+      }, forMs)
     },
   }
 }
@@ -112,6 +143,14 @@ describe('twice what the loop can take', () => {
     expect(await load(0.9 * CAPACITY, 3_000)).toMatchObject({ refused: 0 })
     expect(calls.limit).toBe(CALLS_UNDER_WAY_MAX)
   })
+})
+
+test('callers who are no more than fit are let in again, though they ask again at once and the loop has other work', async () => {
+  const { calls, load, callers } = simulate({ isBusyOtherwise: true })
+  await load(2 * CAPACITY, 1_500)
+  expect(calls.limit).toBeLessThan(50)
+  const { refusedUntilMs } = await callers(100, 5_000)
+  expect(refusedUntilMs).toBeLessThan(3_000)
 })
 
 test('a loop that never rests has no fewer let in than the least', () => {
