@@ -10,8 +10,8 @@ import { type Env, Processes, type RunningServer } from './support/server-proces
 // as `npm start` runs: what is loaded when, and what becomes of the last spans, is a matter of the process
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
-/** What is under way has 6.5 s, the last spans 1.5 s. */
-const STOP_MAX_MS = 8_000
+/** What is under way has 6.5 s, the last spans 1.5 s, and a process is killed after 10 s. */
+const STOP_MAX_MS = 9_000
 
 /** Says so on standard error when anything of OpenTelemetry is loaded; its bare API comes with prom-client. */
 const TELL_LOADS = `--import=data:text/javascript,${encodeURIComponent(`

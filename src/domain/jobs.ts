@@ -35,8 +35,8 @@ export type JobUnderWay = {
 }
 
 /**
- * A run of a job that is over: done, or it threw and will be tried again, or it threw for the last time and its order is
- * ended. One that finds the database away goes on when that is back; cut short by a stop, it is none.
+ * A run of a job that is over: done, or it threw and is tried again while it has attempts, or it threw for the last time and
+ * its order is ended. One that finds the database away goes on when that is back; cut short by a stop, it is none.
  */
 export type JobRun = {
   task: string

@@ -8,7 +8,7 @@ const OUTCOMES = ['done', 'failed', 'given-up'] satisfies JobRun['outcome'][]
 export function measureJobs(registry: Registry): (run: JobRun) => void {
   const duration = new Histogram({
     name: 'holdfast_job_duration_seconds',
-    help: 'Runs of jobs, with their waits while the database is away: done, failed (will be tried again) or given-up (it failed for the last time)',
+    help: 'Runs of jobs, with their waits while the database is away: done, failed (tried again while it has attempts) or given-up (it failed for the last time)',
     labelNames: ['task', 'outcome'],
     buckets: WORK_BUCKETS_S,
     registers: [registry],

@@ -12,7 +12,7 @@ export type SupplierCallRun = {
   call: SupplierCall
   answer: ReserveAnswer | StatusAnswer | TransportError
   /** What it says, or why there is none. */
-  outcome: string
+  outcome: Exclude<SupplierCallRun['answer']['kind'], 'transport-error'> | TransportError['cause']
   durationMs: number
 }
 

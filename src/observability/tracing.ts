@@ -13,6 +13,8 @@ import {
 } from '@opentelemetry/api'
 import { getRPCMetadata, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace'
+import { GraphQLError } from 'graphql'
+import { CallError } from '../domain/errors.ts'
 import type { Order } from '../domain/order.ts'
 import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
@@ -49,8 +51,10 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     try {
       return await context.with(trace.setSpan(parent, span), () => run(span))
     } catch (error) {
-      span.recordException(error as Error)
-      span.setStatus({ code: SpanStatusCode.ERROR })
+      if (isFault(error)) {
+        span.recordException(error as Error)
+        span.setStatus({ code: SpanStatusCode.ERROR })
+      }
       throw error
     } finally {
       span.end()
@@ -154,8 +158,8 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       for (const { type, order, origin } of events) {
         willDeliver(order, origin?.traceparent, now)
         // by an operator, in a trace of their own
-        if (type === 'OrderReopened')
-          trace.getActiveSpan()?.addLink({ context: trace.getSpanContext(parentOf(order.id, origin))! })
+        if (type === 'OrderReopened' && origin?.traceparent !== undefined)
+          trace.getActiveSpan()?.addLink({ context: trace.getSpanContext(asParent(origin.traceparent))! })
       }
     },
 
@@ -169,6 +173,13 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       tracer.startSpan('deliver', options, asParent(delivery.traceparent)).end()
     },
   }
+}
+
+/** Whether it is the service that failed: what a caller gets wrong, or may not do, is no failure of ours. */
+function isFault(error: unknown): boolean {
+  if (error instanceof CallError) return error.code === 'UNAVAILABLE'
+  // what graphql-js and its plugins say of the request itself
+  return !(error instanceof GraphQLError)
 }
 
 const propagator = new W3CTraceContextPropagator()

@@ -59,13 +59,13 @@ export function defineTask<Payload extends Job['payload']>(
         )
       }
 
+      let ending: Ending
       try {
-        const ending = await retryWhileUnavailable(runOnce, {
+        ending = await retryWhileUnavailable(runOnce, {
           signal: abortSignal,
           onUnavailable: (error) =>
             app.logger.debug({ err: error, task, job: job.id }, 'a job waits for the database'),
         })
-        report(ending)
       } catch (error) {
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
         if (isUnavailable(error)) return new Promise(() => {})
@@ -74,6 +74,7 @@ export function defineTask<Payload extends Job['payload']>(
       } finally {
         if (underWay) app.jobsUnderWay.end(underWay)
       }
+      report(ending)
     }
 }
 

@@ -75,12 +75,7 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     insertDeadLetters(tx, letters),
     notifyWatchers(
       tx,
-      events.map(({ order: { id, version }, origin }) => ({
-        id,
-        version,
-        // a notice is more than twice as long with it
-        traceparent: app.tracing && origin?.traceparent,
-      })),
+      events.map(({ order: { id, version }, origin }) => ({ id, version, traceparent: origin?.traceparent })),
     ),
   ])
   if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)

@@ -97,7 +97,7 @@ describe('a change', () => {
     expect(await hearAll()).toHaveLength(2)
   })
 
-  it('is told without the span that it goes back to where nothing is traced', async () => {
+  it('is told with the span that it goes back to: another process may trace', async () => {
     const [id] = await seedOrders(1)
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const origin = { caller: LOCAL_OPERATOR.id, traceparent }
@@ -105,7 +105,7 @@ describe('a change', () => {
     const { hearAll } = await eavesdrop()
     await reserveInventory(app, [id!])
     const [payload] = await hearAll()
-    expect(decodeNotices(payload!)).toEqual([{ id, version: 2, traceparent: undefined }])
+    expect(decodeNotices(payload!)).toEqual([{ id, version: 2, traceparent }])
   })
 
   it('reaches each of several watchers of one order', async () => {

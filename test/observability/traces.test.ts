@@ -385,6 +385,14 @@ test('a job that fails for the last time is marked, and the end of its order is 
   ])
 })
 
+test('what a caller gets wrong is no failure', async () => {
+  const wrong = '{ orders(first: 1, after: "nowhere") { edges { cursor } } }'
+  expect(await execute({ url }, wrong)).toMatchObject({
+    errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+  })
+  expect(find('Query.orders')).toMatchObject([{ status: { code: SpanStatusCode.UNSET }, events: [] }])
+})
+
 test('what fails is marked, and tracing changes no answer', async () => {
   await seed(test_.app).item({ sku: 'A' })
   const real = test_.app.pool.query
