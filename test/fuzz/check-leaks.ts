@@ -7,7 +7,8 @@ const INSIDE = [
   /pothos/i,
   /\bpg_|\bpg\b/,
   /graphile/i,
-  /\bselect\s+[\w"*]/i,
+  // but for what graphql-js says of subscriptions
+  /\bselect\s+(?!only one top level field)[\w"*]/i,
   /\binsert into\b/i,
   /\bupdate\s+"?\w+"?\s+set\b/i,
   /\brelation\b|\bviolates\b|\bconstraint\b|\bdeadlock\b|\binvalid input syntax\b|\binvalid byte sequence\b/i,
