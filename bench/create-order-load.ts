@@ -8,6 +8,14 @@ import { startHoldfast } from './support/holdfast.ts'
 /** How long, and on how many connections, orders come in. */
 export type CreateOrderLoad = Pick<HttpLoad, 'connections' | 'warmUpS' | 'durationS'>
 
+/** Of callers who each wait for their answer: what the targets are said for. */
+export const CONNECTIONS = 50
+
+/** The load by which rates of creating are compared. */
+export function loadOf({ isQuick }: BenchContext): CreateOrderLoad {
+  return { connections: CONNECTIONS, warmUpS: isQuick ? 1 : 5, durationS: isQuick ? 2 : 10 }
+}
+
 const SKU = 'WIDGET'
 const LISTENING = /listening at (http:[\w.:/]+)/
 

@@ -81,7 +81,8 @@ export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 
 /**
  * Calls under way at once, by any API and transport. More are not answered sooner, they only make each other wait: at
- * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300. While some have to be refused it is fewer.
+ * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300. While
+ * some have to be refused it is fewer.
  */
 export const CALLS_UNDER_WAY_MAX = 300
 /**

@@ -1,8 +1,6 @@
-import { loadHoldfast, loadNoop, loadStock } from '../create-order-load.ts'
+import { CONNECTIONS, loadHoldfast, loadNoop, loadOf, loadStock } from '../create-order-load.ts'
 import type { Scenario } from '../scenario.ts'
 import { takeTurns } from '../take-turns.ts'
-
-const CONNECTIONS = 50
 
 /** Orders accepted a second by GraphQL, beside the usual way to build it and beside what the server could do at most. */
 export const scenario: Scenario = {
@@ -10,11 +8,7 @@ export const scenario: Scenario = {
   description:
     'createOrder by GraphQL POST on 50 connections, against stock Yoga and a mutation that does nothing',
   async run(context) {
-    const load = {
-      connections: CONNECTIONS,
-      warmUpS: context.isQuick ? 1 : 5,
-      durationS: context.isQuick ? 2 : 10,
-    }
+    const load = loadOf(context)
     const results = await takeTurns(context, {
       holdfast: () => loadHoldfast(context, 'graphql', load),
       stock: () => loadStock(context, load),

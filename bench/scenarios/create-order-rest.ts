@@ -1,19 +1,13 @@
-import { loadHoldfast, loadStock } from '../create-order-load.ts'
+import { CONNECTIONS, loadHoldfast, loadOf, loadStock } from '../create-order-load.ts'
 import type { Scenario } from '../scenario.ts'
 import { takeTurns } from '../take-turns.ts'
-
-const CONNECTIONS = 50
 
 /** Orders accepted a second by REST. What it is held against has no REST: it takes the same orders by GraphQL. */
 export const scenario: Scenario = {
   name: 'create-order-rest',
   description: 'POST /api/order on 50 connections, against stock Yoga by GraphQL',
   async run(context) {
-    const load = {
-      connections: CONNECTIONS,
-      warmUpS: context.isQuick ? 1 : 5,
-      durationS: context.isQuick ? 2 : 10,
-    }
+    const load = loadOf(context)
     const results = await takeTurns(context, {
       holdfast: () => loadHoldfast(context, 'rest', load),
       stock: () => loadStock(context, load),

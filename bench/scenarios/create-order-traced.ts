@@ -1,9 +1,7 @@
 import { type Env, startServer } from '../child-process.ts'
-import { loadHoldfast } from '../create-order-load.ts'
+import { CONNECTIONS, loadHoldfast, loadOf } from '../create-order-load.ts'
 import type { Scenario } from '../scenario.ts'
 import { takeTurns } from '../take-turns.ts'
-
-const CONNECTIONS = 50
 
 /** What traces cost: orders accepted a second with them, beside the same server without. */
 export const scenario: Scenario = {
@@ -11,11 +9,7 @@ export const scenario: Scenario = {
   description:
     'createOrder by GraphQL POST on 50 connections, with traces of every call and of 1 % against none',
   async run(context) {
-    const load = {
-      connections: CONNECTIONS,
-      warmUpS: context.isQuick ? 1 : 5,
-      durationS: context.isQuick ? 2 : 10,
-    }
+    const load = loadOf(context)
     const collector = await startServer('bench/support/otlp-sink.ts', {}, /listening at (http:\S+)/)
     try {
       const loadTraced = (sampler: Env) =>
