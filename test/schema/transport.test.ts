@@ -1,10 +1,5 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import WebSocket from 'ws'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
-  codesOf,
-  connectByWebSocket,
   execute,
   serveTestApp,
   subscribeBySse,
@@ -18,7 +13,7 @@ const MUTATION =
   'mutation { adjustInventory(input: { sku: "BOLT", delta: 1, reason: "x" }) { movement { id } } }'
 const JSON_TYPE = { 'content-type': 'application/json' }
 const JSON_TYPE_ANSWERED = 'application/json; charset=utf-8'
-const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
+const _BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
 
 let server: TestServer
 beforeAll(async () => {
@@ -235,127 +230,9 @@ it.each(['{ orders(', '{ nope }', 'mutation { nope }'])(
   },
 )
 
-describe('GraphiQL', () => {
-  it('is served to a browser, with tabs to try', async () => {
-    const { status, type, text } = await call({ headers: BROWSER })
-    expect(status).toBe(200)
-    expect(type).toMatch(/^text\/html/)
-    expect(text).toContain('<title>Holdfast</title>')
-    expect(text).toContain('orderStatusChanged(id: $id)')
-  })
-
-  it('works offline: it loads nothing from another address', async () => {
-    const { text } = await call({ headers: BROWSER })
-    const loaded = [
-      ...text.matchAll(
-        /<(?:script|link|img|iframe|source|embed)\b[^>]*?\b(?:src|href)\s*=\s*["']?([^"'\s>]{1,200})/gi,
-      ),
-      ...text.matchAll(/@import\s+(?:url\()?["']?([^"')\s;]{1,200})/gi),
-      ...text.matchAll(/\burl\(\s*\\?["']?((?:https?:)?\/\/[^"')]{1,200})/gi),
-      ...text.matchAll(/\b(?:import|importScripts|fetch)\(\s*["'`]([^"'`]{1,200})/g),
-      ...text.matchAll(/new (?:Shared)?Worker\(\s*["'`]([^"'`]{1,200})/g),
-    ].map((match) => match[1]!)
-    // it has at least an icon, as data
-    expect(loaded.some((address) => address.startsWith('data:'))).toBe(true)
-    expect(loaded.filter((address) => /^(?:https?:)?\/\//.test(address))).toEqual([])
-    expect(text).not.toMatch(/unpkg\.com|jsdelivr|esm\.sh|cdnjs|googleapis|gstatic/)
-  })
-
-  it('does not stand in for an answer to a program', async () => {
-    for (const headers of [{ accept: 'application/json' }, { accept: '*/*' }]) {
-      expect((await call({ headers })).type).toMatch(/^application\/json/)
-    }
-  })
-})
-
-describe('over WebSocket', () => {
-  it('answers a query, and refuses a mutation', async () => {
-    const before = await available()
-    const client = connectByWebSocket(server)
-    const refused = await client.subscribe(MUTATION).next()
-    expect(refused).toEqual({
-      errors: [expect.objectContaining({ message: expect.stringMatching(/mutation/) })],
-    })
-    expect(await client.subscribe(QUERY).next()).toEqual({ data: { inventoryItem: { available: before } } })
-    await client.dispose()
-  })
-
-  it.each(['{ orders(', '{ nope }', ''])(
-    'refuses the document %j and goes on with the others',
-    async (query) => {
-      const { id } = await seed(server.app).order({ sku: 'BOLT' })
-      const client = connectByWebSocket(server)
-      const watch = client.subscribe('subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }', {
-        id,
-      })
-      expect((await watch.next())?.data.orderStatusChanged.version).toBe(1)
-      const refused = await client.subscribe(query).next()
-      expect(refused?.errors).toHaveLength(1)
-      expect(codesOf(refused!)[0]).toMatch(/^GRAPHQL_/)
-      await server.app.pool.query(
-        "update orders set status = 'FAILED', failure_reason = 'INTERNAL_ERROR', version = 2 where id = $1",
-        [id],
-      )
-      await server.app.pool.query('select pg_notify($1, $2)', ['holdfast_orders', notice(id, 2)])
-      expect((await watch.next())?.data.orderStatusChanged.version).toBe(2)
-      expect(await watch.next()).toBeUndefined()
-      await client.dispose()
-    },
-  )
-
-  it('closes a connection that sends more than 100 kB at once', async () => {
-    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
-    await once(socket, 'open')
-    socket.send(JSON.stringify({ type: 'connection_init', payload: { x: 'x'.repeat(100_001) } }))
-    expect((await once(socket, 'close'))[0]).toBe(1009)
-  })
-
-  it.each([
-    ['http://evil.test', false],
-    ['null', false],
-    ['', false],
-    ['its own', true],
-  ])('for the page %s: connects %s', async (page, connects) => {
-    const origin = page === 'its own' ? server.url : page
-    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
-      headers: { origin },
-    })
-    const outcome = await new Promise((resolve) => {
-      socket.once('open', () => resolve(true))
-      socket.once('error', () => resolve(false))
-    })
-    expect(outcome).toBe(connects)
-    socket.terminate()
-  })
-
-  it.each(['//', '/other', 'http://[', '*'])(
-    'refuses an upgrade of %j, and survives who hangs up on it',
-    async (path) => {
-      const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
-      const polite = connect(Number(new URL(server.url).port), '127.0.0.1')
-      polite.write(head)
-      const [answer] = await once(polite, 'data')
-      expect(String(answer)).toMatch(/^HTTP\/1\.1 40[04] /)
-      polite.destroy()
-      for (let times = 0; times < 20; times++) {
-        const rude = connect(Number(new URL(server.url).port), '127.0.0.1')
-        await once(rude, 'connect')
-        rude.write(head, () => rude.resetAndDestroy())
-        await once(rude, 'close')
-      }
-      expect(await available()).toBeGreaterThan(0)
-    },
-  )
-})
-
 /** A result that says that a call was refused. */
 function refusal(code: string) {
   return { errors: [{ message: expect.stringMatching(/./), extensions: { code } }] }
-}
-
-/** As the application tells watchers that an order reached a version. */
-function notice(id: string, version: number): string {
-  return `${Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')}:${version.toString(36)}`
 }
 
 function part(name: string, value: string): string {

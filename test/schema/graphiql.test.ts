@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { serveTestApp, type TestServer } from '../support/graphql.ts'
+
+const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
+
+let server: TestServer
+beforeAll(async () => {
+  server = await serveTestApp()
+})
+afterAll(() => server.close())
+
+async function call(headers: Record<string, string>) {
+  const response = await fetch(`${server.url}/graphql`, { headers })
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
+}
+
+it('is served to a browser, with tabs to try', async () => {
+  const { status, type, text } = await call(BROWSER)
+  expect(status).toBe(200)
+  expect(type).toMatch(/^text\/html/)
+  expect(text).toContain('<title>Holdfast</title>')
+  expect(text).toContain('orderStatusChanged(id: $id)')
+})
+
+it('works offline: it loads nothing from another address', async () => {
+  const { text } = await call(BROWSER)
+  const loaded = [
+    ...text.matchAll(
+      /<(?:script|link|img|iframe|source|embed)\b[^>]*?\b(?:src|href)\s*=\s*["']?([^"'\s>]{1,200})/gi,
+    ),
+    ...text.matchAll(/@import\s+(?:url\()?["']?([^"')\s;]{1,200})/gi),
+    ...text.matchAll(/\burl\(\s*\\?["']?((?:https?:)?\/\/[^"')]{1,200})/gi),
+    ...text.matchAll(/\b(?:import|importScripts|fetch)\(\s*["'`]([^"'`]{1,200})/g),
+    ...text.matchAll(/new (?:Shared)?Worker\(\s*["'`]([^"'`]{1,200})/g),
+  ].map((match) => match[1]!)
+  // it has at least an icon, as data
+  expect(loaded.some((address) => address.startsWith('data:'))).toBe(true)
+  expect(loaded.filter((address) => /^(?:https?:)?\/\//.test(address))).toEqual([])
+  expect(text).not.toMatch(/unpkg\.com|jsdelivr|esm\.sh|cdnjs|googleapis|gstatic/)
+})
+
+it('does not stand in for an answer to a program', async () => {
+  for (const headers of [{ accept: 'application/json' }, { accept: '*/*' }]) {
+    expect((await call(headers)).type).toMatch(/^application\/json/)
+  }
+})
