@@ -10,6 +10,7 @@ import type { PrismaClient } from './generated/prisma/client.ts'
 import type { CallsUnderWay } from './http/calls-under-way.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import type { Insertion } from './sql/insert-orders.ts'
+import type { HeadStart, ReservationRequest } from './tasks/head-start.ts'
 import type { JobsUnderWay } from './tasks/jobs-under-way.ts'
 import type { RequestedOrder } from './use-cases/create-orders.ts'
 
@@ -30,6 +31,8 @@ export type App = TransactionContext & {
   metrics: Registry
   /** Which jobs this process is running. */
   jobsUnderWay: JobsUnderWay
+  /** Reserves what this process has created, where it works too. */
+  headStart: HeadStart
   /** Hears of each run of a job, once it is over. */
   onJobRun: (run: JobRun) => void
   /** Hears of what the service had to mend, and of what it cannot. */
@@ -38,7 +41,7 @@ export type App = TransactionContext & {
   groups: {
     findOrder: GroupCommit<string, Order | undefined>
     createOrder: GroupCommit<RequestedOrder, Insertion>
-    reserveInventory: GroupCommit<string, undefined>
+    reserveInventory: GroupCommit<ReservationRequest, undefined>
     settleSupplierOutcome: GroupCommit<SettledCall, undefined>
   }
 }

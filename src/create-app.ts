@@ -32,6 +32,7 @@ import type { Tracing } from './observability/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
+import { HeadStart, jobsDone, type ReservationRequest } from './tasks/head-start.ts'
 import { JobsUnderWay } from './tasks/jobs-under-way.ts'
 import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
 import { observeService } from './use-cases/read-service-status.ts'
@@ -112,6 +113,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     },
     onTransaction: metrics.onTransaction,
     jobsUnderWay: new JobsUnderWay(),
+    headStart: new HeadStart(() => app),
     onJobRun: (run) => {
       logJobRun(run)
       metrics.onJobRun(run)
@@ -135,8 +137,14 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
         onBatch: (run) => metrics.onBatch('createOrder', run),
         tracing: tracing?.group('createOrder'),
       }),
-      reserveInventory: new GroupCommit<string, undefined>(
-        voids((ids) => reserveInventory(app, ids)),
+      reserveInventory: new GroupCommit<ReservationRequest, undefined>(
+        voids((requests) =>
+          reserveInventory(
+            app,
+            requests.map(({ orderId }) => orderId),
+            jobsDone(requests),
+          ),
+        ),
         {
           batchSizeMax: RESERVE_BATCH_MAX,
           waitingMax: JOBS_WAITING_MAX,

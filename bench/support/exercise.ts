@@ -36,7 +36,7 @@ async function reserve(app: App, sku: string): Promise<void> {
   const request = { sku, qty: 1, idempotencyKey: `exercise ${Date.now()}`, customerId: null }
   const { order } = await createOrder(app, LOCAL_OPERATOR, request)
   await createOrder(app, LOCAL_OPERATOR, request)
-  await app.groups.reserveInventory.submit(order!.id)
+  await app.groups.reserveInventory.submit({ orderId: order!.id })
 }
 
 async function goToTheSupplier(app: App): Promise<void> {
@@ -45,7 +45,7 @@ async function goToTheSupplier(app: App): Promise<void> {
   for (const end of ['ok', 'fail'] as const) {
     const { order } = await createOrder(app, LOCAL_OPERATOR, request)
     const orderId = order!.id
-    await app.groups.reserveInventory.submit(orderId)
+    await app.groups.reserveInventory.submit({ orderId })
     await findOrderForSupplierCall(app, orderId, 1)
     await settleSupplierOutcomes(app, [{ orderId, step: 1, outcome: { kind: 'accepted', ref: 'ref' } }])
     if (end === 'ok') await settleSupplierOutcomes(app, [{ orderId, step: 2, outcome: { kind: 'ok' } }])

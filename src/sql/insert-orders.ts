@@ -14,20 +14,28 @@ export type Insertion =
   | { outcome: 'created'; order: Order }
   | { outcome: 'unknown-sku' | 'key-taken'; order: null }
 
+/** Jobs that were written together, as `completeJobs` takes them. Which of them is whose is not told. */
+export type JobIds = string
+
 /**
  * Writes orders with their keys, events and jobs, all or none of it: one statement is one transaction.
  *
  * No row of `inventory_items` is locked, so orders come in while their SKU is being reserved.
  *
- * @param task the task that each order's job runs
- * @returns what became of each order, in the place it had in the input
+ * @param task the task that each order's job runs, once `delayMs` have passed
+ * @returns what became of each order, in the place it had in the input, and the jobs of those that were created
  */
 export async function insertOrders(
   on: Queryable,
   orders: readonly NewOrder[],
-  { createdAt, task, attemptsMax }: { createdAt: Date; task: string; attemptsMax: number },
-): Promise<Insertion[]> {
-  const rows = await run(on, [
+  {
+    createdAt,
+    task,
+    attemptsMax,
+    delayMs = 0,
+  }: { createdAt: Date; task: string; attemptsMax: number; delayMs?: number },
+): Promise<{ insertions: Insertion[]; jobs: JobIds | null }> {
+  const [row] = await run(on, [
     orders.map((order) => order.id),
     orders.map((order) => order.sku),
     orders.map((order) => order.qty),
@@ -40,16 +48,21 @@ export async function insertOrders(
     attemptsMax,
     orders.map((order) => order.customerId),
     orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
+    delayMs,
   ])
-  // only exceptions come back: most batches have none, and reading rows costs more than writing them here
-  const exceptions = new Map(rows.map((row) => [Number(row.turn) - 1, row.outcome]))
-  return orders.map((order, index) => {
-    const outcome = exceptions.get(index)
+  const { jobs, exceptions } = row!
+  const outcomes = new Map(exceptions?.map(({ turn, outcome }) => [turn - 1, outcome]))
+  const insertions = orders.map((order, index): Insertion => {
+    const outcome = outcomes.get(index)
     return outcome ? { outcome, order: null } : { outcome: 'created', order: asCreated(order, createdAt) }
   })
+  return { insertions, jobs }
 }
 
-const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
+type Exception = { turn: number; outcome: 'unknown-sku' | 'key-taken' }
+
+// only exceptions come back: most batches have none, and reading rows costs more than writing them here
+const run = prepare<{ jobs: JobIds | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
     select *
@@ -73,21 +86,23 @@ const run = prepare<{ turn: bigint; outcome: 'unknown-sku' | 'key-taken' }>(
     select id, 1, $8::order_event_type, $7, $6 from fresh
   ), enqueued as (
     -- one call for all: each notifies, and a notifying commit takes an instance-wide lock
-    select count(*) as jobs from graphile_worker.add_jobs(array(
+    select array_agg(id)::text as ids from graphile_worker.add_jobs(array(
       select (
-        $9::text, payload, null, null, $10::smallint, null, null, null
+        $9::text, payload, null, now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null
       )::graphile_worker.job_spec
       from fresh order by turn
     ))
     where exists (select from fresh)
+  ), exceptions as (
+    select
+      input.turn,
+      case when exists (select from known where known.turn = input.turn) then 'key-taken' else 'unknown-sku' end as outcome
+    from input
+    where input.turn not in (select turn from fresh)
   )
   select
-    input.turn,
-    case when exists (select from known where known.turn = input.turn) then 'key-taken' else 'unknown-sku' end as outcome
-  from input
-  where input.turn not in (select turn from fresh)
-    -- a query that nothing reads is not run
-    or (select sum(jobs) from enqueued) < 0`,
+    (select ids from enqueued) as jobs,
+    (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 
 /** The order as the statement writes it. */

@@ -47,6 +47,7 @@ export class Worker {
   async start(): Promise<void> {
     this.#jobs = await this.#startPool()
     await this.#rescue(0)
+    this.#app.headStart.begin(() => this.isAlive())
     this.#supervising = this.#supervise()
     // a stop does not wait for these: they may wait for others' locks
     void this.#keepBeating()
@@ -61,6 +62,7 @@ export class Worker {
 
   /** Takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
+    this.#app.headStart.end()
     this.#isStopping.abort()
     await this.#supervising
     await this.#end(this.#jobs)

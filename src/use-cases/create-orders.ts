@@ -8,6 +8,7 @@ import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import type { Origin, RequestOrigin } from '../domain/origin.ts'
 import { isSku } from '../domain/stock.ts'
+import { HEAD_START_MS } from '../limits.ts'
 import { findOrderByKey } from '../sql/find-orders.ts'
 import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
@@ -78,6 +79,7 @@ export async function createOrder(
  * @returns what became of each request, in their order
  */
 export async function createOrders(app: App, requests: RequestedOrder[]): Promise<Insertion[]> {
+  const isHeadStart = app.headStart.isPossible()
   const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller, requestId, traceparent }) => ({
     // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
     id: uuidv7(),
@@ -87,11 +89,20 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     key: idempotencyKey,
     origin: { caller, requestId, traceparent },
   }))
-  const task = { createdAt: app.now(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
-  const insertions = await inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
-  app.onEvents(
-    insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
+  const task = {
+    createdAt: app.now(),
+    task: 'reserve-inventory',
+    attemptsMax: JOB_ATTEMPTS_MAX,
+    delayMs: isHeadStart ? HEAD_START_MS : 0,
+  }
+  const { insertions, jobs } = await inOneStatement(app, 'create-orders', (on) =>
+    insertOrders(on, orders, task),
   )
+  const events = insertions.flatMap(({ order }, index) =>
+    order ? [creation(order, orders[index]!.origin)] : [],
+  )
+  app.onEvents(events)
+  if (isHeadStart) app.headStart.run(events, jobs)
   return insertions
 }
 

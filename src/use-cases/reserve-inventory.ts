@@ -3,7 +3,9 @@ import { inTransaction } from '../database/transaction.ts'
 import { allocate } from '../domain/allocation.ts'
 import type { Order } from '../domain/order.ts'
 import type { NewMovement } from '../domain/stock.ts'
+import { completeJobs } from '../sql/complete-jobs.ts'
 import { lockOrders } from '../sql/find-orders.ts'
+import type { JobIds } from '../sql/insert-orders.ts'
 import { lockStock, moveStock } from '../sql/move-stock.ts'
 import { transitionOrders } from './transition-orders.ts'
 
@@ -11,11 +13,16 @@ import { transitionOrders } from './transition-orders.ts'
  * Reserves stock for the orders among `orderIds` that are PENDING, oldest first, in one transaction. Those that want
  * more than there is when their turn comes go to the supplier. Any other order is left as it is, so that a repeat
  * does nothing.
+ *
+ * @param jobs of these orders alone, and run by nobody: they are done with this
  */
-export async function reserveInventory(app: App, orderIds: readonly string[]): Promise<void> {
+export async function reserveInventory(
+  app: App,
+  orderIds: readonly string[],
+  jobs: readonly JobIds[] = [],
+): Promise<void> {
   await inTransaction(app, 'reserve-inventory', async (tx) => {
     const orders = (await lockOrders(tx, orderIds)).filter((order) => order.status === 'PENDING')
-    if (orders.length === 0) return
     const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])
     const { reserved, short } = allocate(orders, stock)
 
@@ -29,6 +36,7 @@ export async function reserveInventory(app: App, orderIds: readonly string[]): P
         ...reserved.map(({ claim }) => ({ order: claim, to: 'RESERVED' as const })),
         ...short.map((order) => ({ order, to: 'AWAITING_RESTOCK' as const })),
       ]),
+      completeJobs(tx, jobs),
     ])
   })
 }

@@ -122,7 +122,7 @@ test('an order that cannot be reserved fails alone: those that share its batch a
   const doomed = await seed(test_.app).order({ sku: doomedSku, qty: 1 })
   await test_.app.pool.query('delete from inventory_items where sku = $1', [doomedSku])
   const results = await Promise.allSettled(
-    [ids[0]!, doomed.id, ids[1]!].map((id) => test_.app.groups.reserveInventory.submit(id)),
+    [ids[0]!, doomed.id, ids[1]!].map((id) => test_.app.groups.reserveInventory.submit({ orderId: id })),
   )
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   expect((await look(ids)).orders.map((order) => order.status)).toEqual(['RESERVED', 'RESERVED'])
@@ -138,7 +138,7 @@ test('a process that is frozen in the middle of a transaction holds up nobody fo
   await frozen.query('select from inventory_items where sku = $1 for update', [sku])
   // refused or not as long as the lock is held, it is reserved in the end
   await eventually(() =>
-    test_.app.groups.reserveInventory.submit(ids[0]!).then(
+    test_.app.groups.reserveInventory.submit({ orderId: ids[0]! }).then(
       () => true,
       () => false,
     ),
