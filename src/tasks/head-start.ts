@@ -2,7 +2,6 @@ import type { App } from '../app.ts'
 import type { OrderEvent } from '../domain/events.ts'
 import { JOB_ATTEMPTS_MAX, type JobUnderWay } from '../domain/jobs.ts'
 import type { Origin } from '../domain/origin.ts'
-import { RESERVE_BATCH_MAX } from '../limits.ts'
 import type { JobIds } from '../sql/insert-orders.ts'
 
 const TASK = 'reserve-inventory'
@@ -31,23 +30,29 @@ export function jobsDone(requests: readonly ReservationRequest[]): JobIds[] {
 export class HeadStart {
   readonly #app: () => App
   #isWorking = () => false
+  #underWayMax = 0
 
   constructor(app: () => App) {
     this.#app = app
   }
 
-  /** From now on, for as long as `isWorking`. */
-  begin(isWorking: () => boolean): void {
+  /**
+   * From now on, for as long as `isWorking`.
+   *
+   * @param underWayMax reservations under way in this process, those of fetched jobs among them
+   */
+  begin(isWorking: () => boolean, underWayMax: number): void {
     this.#isWorking = isWorking
+    this.#underWayMax = underWayMax
   }
 
   end(): void {
     this.#isWorking = () => false
   }
 
-  /** Whether orders that come now would be reserved at once: a process that is behind leaves them to the queue. */
+  /** Whether orders that come now would be reserved at once. While a backlog is reserved, they join it at its end. */
   isPossible(): boolean {
-    return this.#app().groups.reserveInventory.waitingCount < RESERVE_BATCH_MAX && this.#isWorking()
+    return this.#app().jobsUnderWay.count(TASK) < this.#underWayMax && this.#isWorking()
   }
 
   /** Begins to reserve orders. What fails is left to their jobs: this never throws. */

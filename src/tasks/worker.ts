@@ -47,7 +47,7 @@ export class Worker {
   async start(): Promise<void> {
     this.#jobs = await this.#startPool()
     await this.#rescue(0)
-    this.#app.headStart.begin(() => this.isAlive())
+    this.#app.headStart.begin(() => this.isAlive(), this.#options.concurrency)
     this.#supervising = this.#supervise()
     // a stop does not wait for these: they may wait for others' locks
     void this.#keepBeating()

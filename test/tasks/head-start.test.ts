@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { JobRun } from '../../src/domain/jobs.ts'
-import { RESERVE_BATCH_MAX } from '../../src/limits.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { jobsDone } from '../../src/tasks/head-start.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
@@ -53,6 +52,19 @@ async function readJobs() {
   return rows
 }
 
+/** Holds every reservation up until it is released. */
+async function lockStock() {
+  const client = await test_.app.pool.connect()
+  await client.query('begin')
+  await client.query('select from inventory_items for update')
+  return {
+    release: async () => {
+      await client.query('commit')
+      client.release()
+    },
+  }
+}
+
 /** Runs of jobs that are told of from now on. */
 function hearOfRuns(): JobRun[] {
   const runs: JobRun[] = []
@@ -94,7 +106,7 @@ test('a process that works reserves what it has created, and nobody fetches the 
 test('what goes to the supplier goes there as from a job', async () => {
   await seed(test_.app).item({ available: 0 })
   await work()
-  const [{ id }] = (await order(1)) as [{ id: string }]
+  const { id } = await seed(test_.app).order()
   await reserved([id])
   expect(await test_.app.prisma.orderEvent.findMany({ where: { orderId: id } })).toHaveLength(3)
 })
@@ -116,11 +128,17 @@ test('so does one whose worker has stopped', async () => {
   expect(await readJobs()).toEqual([{ isDue: true, attempts: 0 }])
 })
 
-test('so does one that is behind', async () => {
+test('orders join the end of a backlog: none is reserved before those that came first', async () => {
   await seed(test_.app).item({ available: 5 })
-  await work()
-  vi.spyOn(test_.app.groups.reserveInventory, 'waitingCount', 'get').mockReturnValue(RESERVE_BATCH_MAX)
-  expect(test_.app.headStart.isPossible()).toBe(false)
+  const early = (await order(5)).map(({ id }) => id)
+  const holder = await lockStock()
+  workers.push(await startTestWorker(test_, { concurrency: 3 }))
+  await eventually(async () => (await readJobs()).filter(({ attempts }) => attempts > 0).length >= 3)
+  const late = (await order(5)).map(({ id }) => id)
+  expect((await readJobs()).every(({ isDue }) => isDue)).toBe(true)
+  await holder.release()
+  await eventually(async () => (await statusOf(late[4]!)) !== 'PENDING')
+  for (const id of early) expect(await statusOf(id)).toBe('RESERVED')
 })
 
 test('orders of a process that dies right after their commit are reserved by others a little later', async () => {
@@ -160,13 +178,10 @@ test('an order that cannot be reserved keeps its job, with all of its tries, and
 test('a job that falls due while its order waits for a lock moves the stock once', async () => {
   await seed(test_.app).item({ available: 5 })
   await work()
-  const holder = await test_.app.pool.connect()
-  await holder.query('begin')
-  await holder.query(`select from inventory_items where sku = 'GIZMO' for update`)
+  const holder = await lockStock()
   const ids = (await order(2)).map(({ id }) => id)
   await eventually(async () => (await readJobs()).every(({ attempts }) => attempts === 1))
-  await holder.query('commit')
-  holder.release()
+  await holder.release()
   await reserved(ids)
   await eventually(async () => (await readJobs()).length === 0)
   const item = await test_.app.prisma.inventoryItem.findUniqueOrThrow({ where: { sku: 'GIZMO' } })
