@@ -37,6 +37,11 @@ async function reserve(app: App, sku: string): Promise<void> {
   const { order } = await createOrder(app, LOCAL_OPERATOR, request)
   await createOrder(app, LOCAL_OPERATOR, request)
   await app.groups.reserveInventory.submit({ orderId: order!.id })
+  // as where a worker is in the process
+  app.headStart.begin(() => true, 1)
+  await createOrder(app, LOCAL_OPERATOR, { ...request, idempotencyKey: null })
+  await app.groups.reserveInventory.settled()
+  app.headStart.end()
 }
 
 async function goToTheSupplier(app: App): Promise<void> {
