@@ -1,15 +1,20 @@
 import pg from 'pg'
+import { parseTimestamp } from './parse-timestamp.ts'
 
 /** What a statement runs on: a pool, or the client of a transaction. */
 export type Queryable = Pick<pg.ClientBase, 'query'>
 
-const INT8 = 20
+const { INT8, TIMESTAMPTZ } = pg.types.builtins
 
 /** As Prisma reads the same columns: bigint as BigInt, never a rounded number. */
-const types = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === INT8 ? (value: string) => BigInt(value) : pg.types.getTypeParser(oid, format as 'text'),
-} as pg.CustomTypesConfig
+const types = typeParsers({ [INT8]: BigInt, [TIMESTAMPTZ]: parseTimestamp })
+
+/** Parsers of values that come as text, by the oid of their type; pg's own for all others. */
+export function typeParsers(own: Record<number, (value: string) => unknown>): pg.CustomTypesConfig {
+  const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
+    own[oid] ?? pg.types.getTypeParser(oid, format as 'text')
+  return { getTypeParser } as pg.CustomTypesConfig
+}
 
 /**
  * A hot statement: parsed and planned once per connection under `name`, then only executed.

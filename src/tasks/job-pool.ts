@@ -6,6 +6,7 @@ import { LOSE_IDLE_TRANSACTIONS } from '../database/lose-idle-transactions.ts'
 import type { CircuitState } from '../domain/service-status.ts'
 import { CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
 import { beat } from '../sql/rescue-jobs.ts'
+import { typeParsers } from '../sql/statement.ts'
 import type { TaskContext } from './define-task.ts'
 import { createTaskList } from './task-list.ts'
 
@@ -24,6 +25,8 @@ const POOL_SIZE = 5
 const FETCH_BY_INDEX = '-c enable_sort=off'
 /** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
+/** A job has five times that nobody looks at: they stay the text that they come as. */
+const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: (text) => text })
 /** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
 const COMPLETE_BATCH_DELAY_MS = 5
 /** graphile-worker waits for what is under way; after a lost connection it may wait for ever. */
@@ -162,6 +165,7 @@ function connect(databaseUrl: string, onLost: (error: Error) => void): pg.Pool {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
+    types: TYPES,
     options: `${FETCH_BY_INDEX} ${LOSE_IDLE_TRANSACTIONS}`,
   })
   // an error that nobody listens to would end the process
