@@ -8,7 +8,7 @@ import type { Order } from '../domain/order.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Tracing } from '../observability/trace-hooks.ts'
-import { decodeNotices, ORDER_CHANNEL, type OrderNotice } from '../sql/notify-watchers.ts'
+import { decodeNotices, ORDER_CHANNEL } from '../sql/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
@@ -49,7 +49,7 @@ export class OrderFeed {
     this.#listener = new ChannelListener({
       databaseUrl,
       channel: ORDER_CHANNEL,
-      onNotification: (payload) => void this.#hear(decodeNotices(payload)),
+      onNotification: (payload) => void this.#hear(payload),
       onGap: () => void this.#refresh([...this.#watchers.keys()].map((id) => ({ id }))),
       logger,
     })
@@ -140,8 +140,10 @@ export class OrderFeed {
     for (const order of orders) for (const watcher of this.#watchers.get(order.id) ?? []) watcher.offer(order)
   }
 
-  async #hear(notices: readonly OrderNotice[]): Promise<void> {
-    const news = notices.filter(({ id, version }) => {
+  async #hear(payload: string): Promise<void> {
+    // a worker that has no watchers hears of thousands of orders a second
+    if (this.#watchers.size === 0) return
+    const news = decodeNotices(payload).filter(({ id, version }) => {
       for (const watcher of this.#watchers.get(id) ?? []) if (watcher.version < version) return true
       return false
     })
