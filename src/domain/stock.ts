@@ -22,8 +22,12 @@ export type InventoryMovement = {
   createdAt: Date
 }
 
-/** A movement before the ledger has numbered it. */
-export type NewMovement = Omit<InventoryMovement, 'id'>
+/** What is to be written as a movement. */
+export type StockChange = Pick<InventoryMovement, 'sku' | 'type' | 'delta' | 'availableAfter' | 'orderId'>
+
+/** What movements that are written together have in common: when, and of an operator's also who and why. */
+export type StockChangeNote = Pick<InventoryMovement, 'createdAt'> &
+  Partial<Pick<InventoryMovement, 'reason' | 'actor'>>
 
 /** Room for many such receipts in a 32-bit delta and a 53-bit total. */
 export const INITIAL_AVAILABLE_MAX = 2_000_000_000

@@ -1,6 +1,6 @@
 import type { Order } from '../domain/order.ts'
 import type { OrderEventType } from '../domain/order-status.ts'
-import { prepare, type Queryable } from './statement.ts'
+import { plainArray, prepare, type Queryable } from './statement.ts'
 
 /** A transition to be written: the order before it, after it, and its event. */
 export type OrderMove = { before: Order; after: Order; event: OrderEventType }
@@ -13,16 +13,16 @@ export type OrderMove = { before: Order; after: Order; event: OrderEventType }
  */
 export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at: Date): Promise<number> {
   const [row] = await move(on, [
-    moves.map(({ before }) => before.id),
-    moves.map(({ before }) => before.status),
-    moves.map(({ after }) => after.status),
-    moves.map(({ after }) => after.failureReason),
-    moves.map(({ after }) => after.version),
+    plainArray(moves.map(({ before }) => before.id)),
+    plainArray(moves.map(({ before }) => before.status)),
+    plainArray(moves.map(({ after }) => after.status)),
+    plainArray(moves.map(({ after }) => after.failureReason)),
+    plainArray(moves.map(({ after }) => after.version)),
     moves.map(({ after }) => after.supplierRef),
-    moves.map(({ after }) => after.supplierStep),
-    moves.map(({ after }) => after.supplierAttempts),
-    moves.map(({ after }) => after.supplierRechecks),
-    moves.map(({ event }) => event),
+    plainArray(moves.map(({ after }) => after.supplierStep)),
+    plainArray(moves.map(({ after }) => after.supplierAttempts)),
+    plainArray(moves.map(({ after }) => after.supplierRechecks)),
+    plainArray(moves.map(({ event }) => event)),
     at,
   ])
   return row!.moved

@@ -1,5 +1,5 @@
-import type { InventoryItem, InventoryMovement, NewMovement } from '../domain/stock.ts'
-import { prepare, type Queryable } from './statement.ts'
+import type { InventoryItem, InventoryMovement, StockChange, StockChangeNote } from '../domain/stock.ts'
+import { plainArray, prepare, type Queryable } from './statement.ts'
 
 /** Locks the stock rows of the SKUs that exist among `skus`. */
 export function lockStock(on: Queryable, skus: readonly string[]): Promise<InventoryItem[]> {
@@ -18,35 +18,41 @@ const lock = prepare<InventoryItem>(
  *
  * A movement of type RESERVATION makes what it takes `reserved`.
  */
-export async function moveStock(on: Queryable, movements: readonly NewMovement[]): Promise<void> {
-  if (movements.length > 0) await move(on, valuesOf(movements))
+export async function moveStock(
+  on: Queryable,
+  changes: readonly StockChange[],
+  note: StockChangeNote,
+): Promise<void> {
+  if (changes.length > 0) await move(on, valuesOf(changes, note))
 }
 
 /** The same for one movement. @returns it as the ledger has it */
-export async function moveStockOnce(on: Queryable, movement: NewMovement): Promise<InventoryMovement> {
-  const [written] = await moveReturning(on, valuesOf([movement]))
+export async function moveStockOnce(
+  on: Queryable,
+  change: StockChange,
+  note: StockChangeNote,
+): Promise<InventoryMovement> {
+  const [written] = await moveReturning(on, valuesOf([change], note))
   return written!
 }
 
-function valuesOf(movements: readonly NewMovement[]): unknown[] {
+function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unknown[] {
   return [
-    movements.map((movement) => movement.sku),
-    movements.map((movement) => movement.type),
-    movements.map((movement) => movement.delta),
-    movements.map((movement) => movement.availableAfter),
-    movements.map((movement) => movement.orderId),
-    movements.map((movement) => movement.reason),
-    movements.map((movement) => movement.actor),
-    movements.map((movement) => movement.createdAt),
+    changes.map((change) => change.sku),
+    plainArray(changes.map((change) => change.type)),
+    plainArray(changes.map((change) => change.delta)),
+    plainArray(changes.map((change) => change.availableAfter)),
+    plainArray(changes.map((change) => change.orderId)),
+    note.reason ?? null,
+    note.actor ?? null,
+    note.createdAt,
   ]
 }
 
 const MOVE_STOCK = `with input as (
     select *
-    from unnest(
-      $1::text[], $2::movement_type[], $3::int[], $4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[]
-    ) with ordinality
-      as input (sku, type, delta, available_after, order_id, reason, actor, created_at, turn)
+    from unnest($1::text[], $2::movement_type[], $3::int[], $4::bigint[], $5::uuid[]) with ordinality
+      as input (sku, type, delta, available_after, order_id, turn)
   ), stock as (
     update inventory_items
     set
@@ -59,7 +65,7 @@ const MOVE_STOCK = `with input as (
     where inventory_items.sku = change.sku
   )
   insert into inventory_movements (sku, type, delta, available_after, order_id, reason, actor, created_at)
-  select sku, type, delta, available_after, order_id, reason, actor, created_at from input order by turn`
+  select sku, type, delta, available_after, order_id, $6, $7, $8 from input order by turn`
 
 const move = prepare('move-stock', MOVE_STOCK)
 

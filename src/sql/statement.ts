@@ -28,6 +28,14 @@ export function prepare<Row extends pg.QueryResultRow>(
   return async (on, values) => (await on.query<Row>({ name, text, values, types })).rows
 }
 
+/**
+ * An array as PostgreSQL reads it, of values that need no quotes there: numbers, UUIDs that are known to be such, names of
+ * enums. pg would look into each for what needs some.
+ */
+export function plainArray(values: readonly (string | number | bigint | null)[]): string {
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`
+}
+
 /** The columns of `orders` as `Order` names them. */
 export const ORDER_COLUMNS = `
   orders.id,

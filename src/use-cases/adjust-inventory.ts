@@ -65,12 +65,8 @@ export async function adjustInventory(
       return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be available`, 'delta')
     }
     const adjustment = { sku, type: 'ADJUSTMENT' as const, delta, availableAfter, orderId: null }
-    const movement = await moveStockOnce(tx, {
-      ...adjustment,
-      reason,
-      actor: caller.id,
-      createdAt: app.now(),
-    })
+    const note = { reason, actor: caller.id, createdAt: app.now() }
+    const movement = await moveStockOnce(tx, adjustment, note)
     return { inventoryItem: { ...item, available: availableAfter }, movement, userErrors: [] }
   })
 }

@@ -38,7 +38,7 @@ export async function createInventoryItem(
     if (available > 0) {
       const availableAfter = BigInt(available)
       const receipt = { sku, type: 'RECEIPT' as const, delta: available, availableAfter, orderId: null }
-      await moveStock(tx, [{ ...receipt, reason: null, actor: caller.id, createdAt: app.now() }])
+      await moveStock(tx, [receipt], { actor: caller.id, createdAt: app.now() })
     }
     const [inventoryItem] = await lockStock(tx, [sku])
     return { inventoryItem: inventoryItem!, userErrors: [] }

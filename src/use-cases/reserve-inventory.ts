@@ -2,7 +2,7 @@ import type { App } from '../app.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { allocate } from '../domain/allocation.ts'
 import type { Order } from '../domain/order.ts'
-import type { NewMovement } from '../domain/stock.ts'
+import type { StockChange } from '../domain/stock.ts'
 import { completeJobs } from '../sql/complete-jobs.ts'
 import { lockOrders } from '../sql/find-orders.ts'
 import type { JobIds } from '../sql/insert-orders.ts'
@@ -26,11 +26,11 @@ export async function reserveInventory(
     const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])
     const { reserved, short } = allocate(orders, stock)
 
-    const createdAt = app.now()
     await Promise.all([
       moveStock(
         tx,
-        reserved.map(({ claim, availableAfter }) => reservation(claim, availableAfter, createdAt)),
+        reserved.map(({ claim, availableAfter }) => reservation(claim, availableAfter)),
+        { createdAt: app.now() },
       ),
       transitionOrders(app, tx, [
         ...reserved.map(({ claim }) => ({ order: claim, to: 'RESERVED' as const })),
@@ -42,15 +42,6 @@ export async function reserveInventory(
 }
 
 /** The movement by which an order takes its quantity. */
-export function reservation(order: Order, availableAfter: bigint, createdAt: Date): NewMovement {
-  return {
-    sku: order.sku,
-    type: 'RESERVATION',
-    delta: -order.qty,
-    availableAfter,
-    orderId: order.id,
-    reason: null,
-    actor: null,
-    createdAt,
-  }
+export function reservation({ id, sku, qty }: Order, availableAfter: bigint): StockChange {
+  return { sku, type: 'RESERVATION', delta: -qty, availableAfter, orderId: id }
 }

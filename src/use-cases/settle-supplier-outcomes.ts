@@ -3,7 +3,7 @@ import { inTransaction, type Tx } from '../database/transaction.ts'
 import { JOB_ATTEMPTS_MAX, type Job, withOrigin } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
 import type { Order } from '../domain/order.ts'
-import type { NewMovement } from '../domain/stock.ts'
+import type { StockChange } from '../domain/stock.ts'
 import { decide, type SupplierDecision, type SupplierOutcome } from '../domain/supplier-policy.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { lockOrders } from '../sql/find-orders.ts'
@@ -72,14 +72,13 @@ async function receiveAndReserve(app: App, tx: Tx, orders: readonly Order[]): Pr
   if (orders.length === 0) return
   const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])
   const availableOf = new Map(stock.map((item) => [item.sku, item.available]))
-  const createdAt = app.now()
-  const movements = orders.flatMap((order): NewMovement[] => {
+  const changes = orders.flatMap((order): StockChange[] => {
     const available = availableOf.get(order.sku)!
-    const taken = reservation(order, available, createdAt)
+    const taken = reservation(order, available)
     const received = { delta: order.qty, availableAfter: available + BigInt(order.qty) }
     return [{ ...taken, ...received, type: 'SUPPLIER_RECEIPT' }, taken]
   })
-  await moveStock(tx, movements)
+  await moveStock(tx, changes, { createdAt: app.now() })
 }
 
 async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<void> {

@@ -358,7 +358,7 @@ test('a turn taken out of order is found', async () => {
   await inTransaction(app, 'reserve-inventory', async (tx) => {
     await lockOrders(tx, [older.id, newer.id])
     await lockStock(tx, ['B'])
-    await moveStock(tx, [reservation(newer, available - 1n, app.now())])
+    await moveStock(tx, [reservation(newer, available - 1n)], { createdAt: app.now() })
     await transitionOrders(app, tx, [
       { order: newer, to: 'RESERVED' },
       { order: older, to: 'AWAITING_RESTOCK' },
