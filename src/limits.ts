@@ -68,6 +68,8 @@ export const REDIS_RETRY_DELAY_MS = 0.5 * SECOND
 export const WEBSOCKET_INIT_TIMEOUT_MS = 3 * SECOND
 /** A peer that has not answered one ping by the next is gone. Proxies give up silent connections after a minute. */
 export const WEBSOCKET_PING_INTERVAL_MS = 12 * SECOND
+/** The same for a stream of server-sent events. */
+export const STREAM_PING_INTERVAL_MS = 12 * SECOND
 /** A hundredth of what is watched on one process, so that no caller alone can fill it; some 2.5 MB. */
 export const WEBSOCKETS_PER_CALLER_MAX = 100
 /** Streams of server-sent events: one order each, where a WebSocket watches many. A twentieth of all connections. */

@@ -8,15 +8,14 @@ import {
 import type { App } from '../app.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
-import { BODY_SIZE_MAX_BYTES } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
 import { type CallSource, createContext, type GraphQLContext } from '../schema/create-context.ts'
 import { schema } from '../schema/index.ts'
 import { graphiqlPage } from './graphiql-page.ts'
 import { graphiqlSetup } from './graphiql-setup.ts'
+import { handOverStreams, type TakeResults } from './hand-over-streams.ts'
 import { hideSchema } from './hide-schema.ts'
 import { limitExecutionTime } from './limit-execution-time.ts'
-import { limitIdleStreams } from './limit-idle-streams.ts'
 import { limitOperations } from './limit-operations.ts'
 import { limitOrders } from './limit-orders.ts'
 import { limitQueries } from './limit-queries.ts'
@@ -34,7 +33,11 @@ export const GRAPHQL_PATH = '/graphql'
 const UNEXPECTED = 'Unexpected error'
 
 /** What a transport may say of a call. */
-type ServerContext = Omit<CallSource, 'requestOrigin'> & { caller?: Caller | undefined }
+type ServerContext = Omit<CallSource, 'requestOrigin'> & {
+  caller?: Caller | undefined
+  /** Given where a subscription may be answered by a stream. */
+  takeResults?: TakeResults
+}
 
 export type GraphQLServer = YogaServerInstance<ServerContext, GraphQLContext>
 
@@ -99,17 +102,18 @@ export function createGraphQLServer(
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
       limitStreams(),
-      limitIdleStreams,
       limitQueries(),
       maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done
       limitOperations(app.calls),
       limitExecutionTime(),
       answerWithStatus,
+      handOverStreams,
       nameRefusals,
       explorer ? page.plugin : hideSchema(),
     ],
-    maxRequestBodySize: BODY_SIZE_MAX_BYTES,
+    // Fastify's business: Yoga pipes bodies through a limit, and keeps the pipe while a stream lasts
+    maxRequestBodySize: false,
     multipart: false,
     // the front door's business: Yoga's default is to let every site, with its cookies
     cors: false,
