@@ -1,4 +1,4 @@
-import { verdict } from './report.ts'
+import { formatEnvironment, verdict } from './report.ts'
 import type { ScenarioResult } from './results.ts'
 import type { Comparison } from './scenario.ts'
 import { formatNumber, formatTarget, median, meets, summarizeRatios } from './statistics.ts'
@@ -46,13 +46,10 @@ export function drawRatios(results: readonly ScenarioResult[]): string {
 }
 
 function legend(results: readonly ScenarioResult[]): string {
-  const environment = results.at(-1)?.environment
-  if (!environment) return ''
-  const { date, node, postgres, cores, isQuick } = environment
-  return [
-    'ratio Holdfast / baseline: median, range as a line, target as a bracket',
-    `${cores} cores, Node ${node}, PostgreSQL ${postgres}, ${date.slice(0, 10)}${isQuick ? ', QUICK RUN' : ''}`,
-  ].join(' · ')
+  const last = results.at(-1)
+  if (!last) return ''
+  const marks = 'ratio Holdfast / baseline: median, range as a line, target as a bracket'
+  return `${marks} · ${formatEnvironment(last.environment)}`
 }
 
 function drawBar(comparison: Comparison, x: Scale, top: number, saidAt: number): string {

@@ -1,4 +1,4 @@
-import type { ScenarioResult } from './results.ts'
+import type { Environment, ScenarioResult } from './results.ts'
 import type { Measurement } from './scenario.ts'
 import { formatNumber, formatTarget, median, meets, summarizeRatios } from './statistics.ts'
 
@@ -19,7 +19,7 @@ function formatRows(measurement: Measurement): string[][] {
   const { title, unit } = measurement
   if (measurement.kind === 'series') {
     return measurement.lines.map(({ name, values }) => {
-      const course = values.map(formatNumber).join(' → ')
+      const course = values.map((runs) => formatNumber(median(runs))).join(' → ')
       return [`${title}: ${name}`, '', `${course} ${unit}`, '', '', '', '']
     })
   }
@@ -56,4 +56,8 @@ function formatRows(measurement: Measurement): string[][] {
 /** In words: a colour alone says nothing to many. */
 export function verdict(isMet: boolean | null): string {
   return isMet === null ? '' : isMet ? 'met' : 'not met'
+}
+
+export function formatEnvironment({ cores, node, postgres, date, isQuick }: Environment): string {
+  return `${cores} cores, Node ${node}, PostgreSQL ${postgres}, ${date.slice(0, 10)}${isQuick ? ', QUICK RUN' : ''}`
 }

@@ -29,7 +29,7 @@ export type Comparison = {
 /** One line of the table that has no baseline: a figure of its own. */
 export type Figure = { kind: 'figure'; title: string; unit: string; values: number[]; target: Target | null }
 
-/** Lines over something that grows, drawn in `growth.svg`; `values` and `x` are of equal length. */
+/** Lines over something that grows, drawn in `growth.svg`. */
 export type Series = {
   kind: 'series'
   title: string
@@ -37,7 +37,8 @@ export type Series = {
   xLabel: string
   unit: string
   x: number[]
-  lines: { name: string; values: number[] }[]
+  /** For each of `x` what its runs gave; their median is drawn, and their range. */
+  lines: { name: string; values: number[][] }[]
 }
 
 export type Measurement = Comparison | Figure | Series

@@ -17,7 +17,9 @@ const STYLE = `
   .met { fill: #2da44e; }
   .missed { fill: #d4792a; }
   .untargeted { fill: #8c959f; }
-  .line { fill: none; stroke-width: 2.5; }
+  .line, .dot, .spread { fill: none; stroke-width: 2; }
+  .dot { stroke-width: 8; stroke-linecap: round; }
+  .spread { opacity: 0.7; }
   .s0 { stroke: #0969da; } .s1 { stroke: #bc4c00; } .s2 { stroke: #1a7f37; } .s3 { stroke: #8250df; }
   text.s0, text.s1, text.s2, text.s3 { stroke: none; }
   text.s0 { fill: #0969da; } text.s1 { fill: #bc4c00; } text.s2 { fill: #1a7f37; } text.s3 { fill: #8250df; }

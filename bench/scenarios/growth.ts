@@ -1,6 +1,6 @@
 import { createApp } from '../../src/create-app.ts'
 import { createLogger } from '../../src/observability/logger.ts'
-import type { BenchContext, Comparison, Figure, Measurement, Scenario } from '../scenario.ts'
+import type { BenchContext, Comparison, Figure, Scenario } from '../scenario.ts'
 import { skuNames, storeItems } from '../support/backlog.ts'
 import { putCreateOrderLoad } from '../support/create-order-load.ts'
 import { assertNoBreaches, type BenchDatabase, openDatabase } from '../support/database.ts'
@@ -18,8 +18,27 @@ import { takeTurns } from '../take-turns.ts'
 /** With three times as many movements and events. */
 const LARGE: History = { orders: 1_000_000, skus: 100_000 }
 const LARGE_QUICK: History = { orders: 10_000, skus: 1_000 }
+/** On the way there. */
+const BETWEEN: History[] = [
+  { orders: 100_000, skus: 10_000 },
+  { orders: 300_000, skus: 30_000 },
+]
+const BETWEEN_QUICK: History[] = [{ orders: 5_000, skus: 1_000 }]
 /** Enough that every query has a page to answer. */
 const SMALL: History = { orders: 1_000, skus: 100 }
+
+/** Of which orders are reserved, from all over the catalogue: as many as an empty database has. */
+const RESERVED_SKUS = 1_000
+
+/** Reads of which a line is drawn: an order with all that belongs to it, and the lists that have most to choose from. */
+const DRAWN_QUERIES: readonly (typeof QUERIES)[number]['title'][] = [
+  'order(id) with events and movements',
+  'orders(filter: sku)',
+  'orders(filter: status FAILED)',
+  'movements(sku)',
+]
+
+const X_LABEL = 'orders stored before; a tenth as many SKUs, three times as many movements and events'
 
 /** Requests that are not counted: code is compiled meanwhile. */
 const WARM_UP_TURNS = 50
@@ -27,33 +46,77 @@ const WARM_UP_TURNS = 50
 const RATE_SHARE_MIN = 0.8
 const P99_RATIO_MAX = 2
 
-type Databases = { large: BenchDatabase; small: BenchDatabase; history: History }
+type Grown = BenchDatabase & { history: History }
+/** The ends are compared; those between, the smaller first, show how the one becomes the other. */
+type Databases = { small: Grown; between: Grown[]; large: Grown }
+
+/** What the runs on each database gave, one line of values each, in order of what is stored there. */
+type Course = number[][]
 
 /** What a database that has grown for a long time costs: it must be as fast as an empty one. */
 export const scenario: Scenario = {
   name: 'growth',
   description: '1,000,000 orders, 100,000 SKUs, 3,000,000 movements and events stored before',
   run: async (context) => {
-    const history = context.isQuick ? LARGE_QUICK : LARGE
-    await using large = await openDatabase(context)
-    await using small = await openDatabase(context)
-    context.log(`growth: storing ${history.orders.toLocaleString('en')} orders with their past`)
-    await storeHistory(large.client, history)
-    await storeHistory(small.client, SMALL)
+    await using stack = new AsyncDisposableStack()
+    const databases = await storeAll(context, stack)
     // it reads every row: seconds here, minutes of the large one
-    if (context.isQuick) await assertNoBreaches(large)
-    const databases = { large, small, history }
+    if (context.isQuick) await assertNoBreaches(databases.large)
+    const plans = await countFullScans(context, databases.large)
+    const reading = await measureReading(context, databases)
+    // before creating, which leaves orders that wait: they would be reserved first
+    const reserving = await measureReserving(context, databases)
+    const creating = await measureCreating(context, databases)
+    const grown = [...databases.between, databases.large].map(({ history }) => history.orders)
     return [
-      await comparePlans(context, databases),
-      ...(await compareQueries(context, databases)),
-      await compareCreating(context, databases),
-      await compareReserving(context, databases),
+      plans,
+      ...reading.map(({ title, course }) => compareLatencies(title, course)),
+      compareRates('createOrder by GraphQL POST, 50 connections', creating),
+      compareRates(
+        `reserving ${countReserved(context).toLocaleString('en')} orders of 1,000 SKUs`,
+        reserving,
+      ),
+      {
+        kind: 'series',
+        title: 'Orders created, and orders reserved',
+        xLabel: X_LABEL,
+        unit: 'orders/s',
+        x: [0, ...grown],
+        lines: [
+          { name: 'createOrder', values: creating },
+          { name: 'reserving', values: reserving },
+        ],
+      },
+      {
+        kind: 'series',
+        title: 'Reading, p99',
+        xLabel: X_LABEL,
+        unit: 'ms',
+        x: [SMALL.orders, ...grown],
+        lines: reading
+          .filter(({ isDrawn }) => isDrawn)
+          .map(({ title, course }) => ({ name: title, values: course })),
+      },
     ]
   },
 }
 
+/** Each is written at once, so that none has a past of runs that another has not. */
+async function storeAll(context: BenchContext, stack: AsyncDisposableStack): Promise<Databases> {
+  const store = async (history: History): Promise<Grown> => {
+    const database = stack.use(await openDatabase(context))
+    context.log(`growth: storing ${history.orders.toLocaleString('en')} orders with their past`)
+    await storeHistory(database.client, history)
+    return { ...database, history }
+  }
+  const small = await store(SMALL)
+  const between: Grown[] = []
+  for (const history of context.isQuick ? BETWEEN_QUICK : BETWEEN) between.push(await store(history))
+  return { small, between, large: await store(context.isQuick ? LARGE_QUICK : LARGE) }
+}
+
 /** Counts statements that read a big table from end to end. */
-async function comparePlans(context: BenchContext, { large }: Databases): Promise<Figure> {
+async function countFullScans(context: BenchContext, { url, client }: Grown): Promise<Figure> {
   const supplierPolicy = {
     recheckDelayMs: 0,
     recheckLimit: 2,
@@ -62,12 +125,12 @@ async function comparePlans(context: BenchContext, { large }: Databases): Promis
     retryBaseMs: 1,
   }
   const logger = createLogger('silent')
-  const { app, close } = await createApp({ databaseUrl: large.url, logger, supplierPolicy })
+  const { app, close } = await createApp({ databaseUrl: url, logger, supplierPolicy })
   try {
     const statements = await recordStatements(app.pool)
-    const { rows } = await large.client.query('select id from orders order by id desc limit 1')
+    const { rows } = await client.query('select id from orders order by id desc limit 1')
     await exercise(app, { orderId: rows[0].id, sku: 'SKU-0' })
-    const scans = await findFullScans(large.client, statements.values())
+    const scans = await findFullScans(client, statements.values())
     for (const { statement, table, plan } of scans) {
       context.log(`growth: reads all of ${table} (${plan} plan): ${statement}`)
     }
@@ -83,41 +146,46 @@ async function comparePlans(context: BenchContext, { large }: Databases): Promis
   }
 }
 
-/** The 99th percentile of each query; the databases are asked in turn, request by request. */
-async function compareQueries(context: BenchContext, { large, small }: Databases): Promise<Measurement[]> {
+/** The 99th percentile of each query, in ms. Those that are not drawn are not asked between the ends. */
+async function measureReading(context: BenchContext, { small, between, large }: Databases) {
   const count = context.isQuick ? 100 : 500
-  await using large_ = await startHoldfast({ DATABASE_URL: large.url, ROLE: 'api' })
-  await using small_ = await startHoldfast({ DATABASE_URL: small.url, ROLE: 'api' })
-  const sides = [
-    { url: large_.url, variables: await pickVariables(large, count) },
-    { url: small_.url, variables: await pickVariables(small, count) },
-  ]
-  const comparisons: Comparison[] = []
-  for (const { title, text } of QUERIES) {
-    const comparison: Comparison = {
-      kind: 'comparison',
-      title: `${title}, p99 after growth`,
-      against: 'the same on a small database',
-      unit: 'ms',
-      holdfast: [],
-      baseline: [],
-      target: { kind: 'at-most', value: P99_RATIO_MAX },
-    }
-    for (let repetition = 0; repetition < context.repetitions; repetition++) {
-      const elapsedMs: [number[], number[]] = [[], []]
-      for (let turn = -WARM_UP_TURNS; turn < count; turn++) {
-        for (const [index, { url, variables }] of sides.entries()) {
-          const startedAt = performance.now()
-          await execute(url, text, variables.at(turn)!)
-          if (turn >= 0) elapsedMs[index]!.push(performance.now() - startedAt)
-        }
-      }
-      comparison.holdfast.push(quantile(elapsedMs[0], 0.99))
-      comparison.baseline.push(quantile(elapsedMs[1], 0.99))
-    }
-    comparisons.push(comparison)
+  await using stack = new AsyncDisposableStack()
+  const start = async (database: Grown): Promise<Reader> => {
+    const { url } = stack.use(await startHoldfast({ DATABASE_URL: database.url, ROLE: 'api' }))
+    return { url, variables: await pickVariables(database, count) }
   }
-  return comparisons
+  const first = await start(small)
+  const middle: Reader[] = []
+  for (const database of between) middle.push(await start(database))
+  const last = await start(large)
+  const results: { title: string; isDrawn: boolean; course: Course }[] = []
+  for (const { title, text } of QUERIES) {
+    const isDrawn = DRAWN_QUERIES.includes(title)
+    const readers = isDrawn ? [first, ...middle, last] : [first, last]
+    const course: Course = readers.map(() => [])
+    for (let repetition = 0; repetition < context.repetitions; repetition++) {
+      const p99s = await readInTurns(readers, text)
+      for (const [index, p99] of p99s.entries()) course[index]!.push(p99)
+    }
+    results.push({ title, isDrawn, course })
+  }
+  return results
+}
+
+/** A server, and the variables of each request that is counted. */
+type Reader = { url: string; variables: object[] }
+
+/** Asks the servers in turn, request by request, and gives the 99th percentile of each in ms. */
+async function readInTurns(readers: readonly Reader[], query: string): Promise<number[]> {
+  const elapsedMs: number[][] = readers.map(() => [])
+  for (let turn = -WARM_UP_TURNS; turn < readers[0]!.variables.length; turn++) {
+    for (const [index, { url, variables }] of readers.entries()) {
+      const startedAt = performance.now()
+      await execute(url, query, variables.at(turn)!)
+      if (turn >= 0) elapsedMs[index]!.push(performance.now() - startedAt)
+    }
+  }
+  return elapsedMs.map((values) => quantile(values, 0.99))
 }
 
 /** Orders and SKUs from all over the database, every tenth time the SKU that most orders are of. */
@@ -132,57 +200,78 @@ async function pickVariables({ client }: BenchDatabase, count: number) {
   })
 }
 
-async function compareCreating(context: BenchContext, { large }: Databases): Promise<Comparison> {
-  const create = async ({ url }: BenchDatabase) => {
-    await using holdfast = await startHoldfast({ DATABASE_URL: url, ROLE: 'api' })
-    const times = context.isQuick ? { warmUpS: 0.5, durationS: 1 } : { warmUpS: 2, durationS: 10 }
-    return (await putCreateOrderLoad({ url: holdfast.url, sku: 'SKU-5', connections: 50, ...times }))
-      .perSecond
-  }
-  const { after, empty } = await takeTurns(context, {
-    after: () => create(large),
-    empty: () => onEmpty(context, create),
+/** Orders created a second. Between the ends the runs are shorter, after the same warm-up. */
+function measureCreating(context: BenchContext, databases: Databases): Promise<Course> {
+  return measureRates(context, databases, async ({ database, isBetween }) => {
+    await using holdfast = await startHoldfast({ DATABASE_URL: database.url, ROLE: 'api' })
+    const times = context.isQuick
+      ? { warmUpS: 0.5, durationS: 1 }
+      : { warmUpS: 2, durationS: isBetween ? 3 : 10 }
+    const load = { url: holdfast.url, sku: 'SKU-5', connections: 50, ...times }
+    return (await putCreateOrderLoad(load)).perSecond
   })
-  return compareRates('createOrder by GraphQL POST, 50 connections, after growth', after, empty)
 }
 
-async function compareReserving(context: BenchContext, { large, history }: Databases): Promise<Comparison> {
-  const count = context.isQuick ? 2_000 : 20_000
-  const reserve = async (database: BenchDatabase, skus: number) => {
+function measureReserving(context: BenchContext, databases: Databases): Promise<Course> {
+  const count = countReserved(context)
+  return measureRates(context, databases, async ({ database, skus }) => {
     await using _worker = await startHoldfast({ DATABASE_URL: database.url, ROLE: 'worker' })
-    // 1,000 SKUs from all over the catalogue
-    const names = Array.from({ length: count }, (_, index) => `SKU-${(index % 1_000) * (skus / 1_000)}`)
+    const step = skus / RESERVED_SKUS
+    const names = Array.from({ length: count }, (_, index) => `SKU-${(index % RESERVED_SKUS) * step}`)
     return await measureDrain(database, names)
-  }
-  const { after, empty } = await takeTurns(context, {
-    after: () => reserve(large, history.skus),
-    empty: () => onEmpty(context, (database) => reserve(database, 1_000)),
   })
-  return compareRates(
-    `reserving ${count.toLocaleString('en')} orders of 1,000 SKUs, after growth`,
-    after,
-    empty,
-  )
 }
 
-async function onEmpty<Result>(
+function countReserved({ isQuick }: BenchContext): number {
+  return isQuick ? 2_000 : 20_000
+}
+
+type RateRun = { database: BenchDatabase; skus: number; isBetween: boolean }
+
+/** Runs in turns on an empty database, which is a fresh one each time, and on those that have grown. */
+async function measureRates(
   context: BenchContext,
-  work: (database: BenchDatabase) => Promise<Result>,
-): Promise<Result> {
-  await using database = await openDatabase(context)
-  await storeItems(database.client, skuNames(1_000))
-  return await work(database)
+  { between, large }: Databases,
+  measure: (run: RateRun) => Promise<number>,
+): Promise<Course> {
+  const onEmpty = async () => {
+    await using database = await openDatabase(context)
+    await storeItems(database.client, skuNames(RESERVED_SKUS))
+    return await measure({ database, skus: RESERVED_SKUS, isBetween: false })
+  }
+  const onGrown = async (database: Grown) => {
+    // as before each run on a fresh one: nobody writes to disk what an earlier run has left
+    await database.client.query('checkpoint')
+    return await measure({ database, skus: database.history.skus, isBetween: database !== large })
+  }
+  const sides = [onEmpty, ...[...between, large].map((database) => () => onGrown(database))]
+  const results = await takeTurns(
+    context,
+    Object.fromEntries(sides.map((side, index) => [`#${index}`, side])),
+  )
+  return Object.values(results)
 }
 
-function compareRates(title: string, holdfast: number[], baseline: number[]): Comparison {
-  const target = { kind: 'at-least' as const, value: RATE_SHARE_MIN }
+function compareRates(title: string, course: Course): Comparison {
   return {
     kind: 'comparison',
-    title,
+    title: `${title}, after growth`,
     against: 'the same on an empty database',
     unit: 'orders/s',
-    holdfast,
-    baseline,
-    target,
+    holdfast: course.at(-1)!,
+    baseline: course[0]!,
+    target: { kind: 'at-least', value: RATE_SHARE_MIN },
+  }
+}
+
+function compareLatencies(title: string, course: Course): Comparison {
+  return {
+    kind: 'comparison',
+    title: `${title}, p99 after growth`,
+    against: 'the same on a small database',
+    unit: 'ms',
+    holdfast: course.at(-1)!,
+    baseline: course[0]!,
+    target: { kind: 'at-most', value: P99_RATIO_MAX },
   }
 }

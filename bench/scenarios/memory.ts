@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BenchContext, Figure, Scenario } from '../scenario.ts'
+import type { BenchContext, Figure, Scenario, Series } from '../scenario.ts'
 import { median } from '../statistics.ts'
 import { storeItems } from '../support/backlog.ts'
 import { openDatabase } from '../support/database.ts'
@@ -15,6 +15,10 @@ const DURATION_QUICK_S = 20
 /** Until code is compiled and V8 has found the size of its heap. */
 const WARM_UP_S = 60
 const WARM_UP_QUICK_S = 10
+
+/** Samples of one point of the lines. */
+const POINT_S = 30
+const POINT_QUICK_S = 5
 
 const GROWTH_MAX_PERCENT = 5
 const KB = 1024
@@ -45,8 +49,31 @@ export const scenario: Scenario = {
         value: GROWTH_MAX_PERCENT,
         unit: '%',
       }),
+      draw(samples, context.isQuick ? POINT_QUICK_S : POINT_S),
     ]
   },
+}
+
+/** Each point is of the samples that end there. */
+function draw(samples: readonly Sample[], pointS: number): Series {
+  const points = Array.from({ length: Math.floor(samples.length / pointS) }, (_, index) =>
+    samples.slice(index * pointS, (index + 1) * pointS),
+  )
+  const line = (name: string, of: (sample: Sample) => number) => ({
+    name,
+    values: points.map((point) => point.map((sample) => of(sample) / KB)),
+  })
+  return {
+    kind: 'series',
+    title: `Memory of a server that takes and reserves ${ORDERS_PER_SECOND} orders/s`,
+    xLabel: `seconds since its start, ${pointS} of them a point`,
+    unit: 'MB',
+    x: points.map((point) => point.at(-1)!.atS),
+    lines: [
+      line('held by the process', ({ rssKb }) => rssKb),
+      line('V8 heap in use', ({ heapKb }) => heapKb),
+    ],
+  }
 }
 
 /** @returns a sample a second, after the warm-up */
