@@ -1,5 +1,5 @@
-import { loadBareTransaction, loadHoldfast, loadNoop } from '../create-order-load.ts'
 import type { Scenario } from '../scenario.ts'
+import { loadBareTransaction, loadHoldfast, loadNoop } from '../support/create-order-sides.ts'
 import { takeTurns } from '../take-turns.ts'
 
 /**

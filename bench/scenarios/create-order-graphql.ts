@@ -1,5 +1,5 @@
-import { CONNECTIONS, loadHoldfast, loadNoop, loadOf, loadStock } from '../create-order-load.ts'
 import type { Scenario } from '../scenario.ts'
+import { CONNECTIONS, loadHoldfast, loadNoop, loadOf, loadStock } from '../support/create-order-sides.ts'
 import { takeTurns } from '../take-turns.ts'
 
 /** Orders accepted a second by GraphQL, beside the usual way to build it and beside what the server could do at most. */

@@ -1,5 +1,5 @@
-import { CONNECTIONS, loadHoldfast, loadOf, loadStock } from '../create-order-load.ts'
 import type { Scenario } from '../scenario.ts'
+import { CONNECTIONS, loadHoldfast, loadOf, loadStock } from '../support/create-order-sides.ts'
 import { takeTurns } from '../take-turns.ts'
 
 /** Orders accepted a second by REST. What it is held against has no REST: it takes the same orders by GraphQL. */

@@ -1,6 +1,6 @@
 import { type Env, startServer } from '../child-process.ts'
-import { CONNECTIONS, loadHoldfast, loadOf } from '../create-order-load.ts'
 import type { Scenario } from '../scenario.ts'
+import { CONNECTIONS, loadHoldfast, loadOf } from '../support/create-order-sides.ts'
 import { takeTurns } from '../take-turns.ts'
 
 /** What traces cost: orders accepted a second with them, beside the same server without. */

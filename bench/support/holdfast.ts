@@ -44,11 +44,20 @@ export async function startPerOrderWorker(databaseUrl: string): Promise<Program>
 }
 
 /** Starts the server that takes each order in a transaction of its own. */
-export async function startStockYoga(databaseUrl: string): Promise<Program> {
+export function startStockYoga(databaseUrl: string): Promise<Program> {
+  return startBaselineServer('stock-yoga', { DATABASE_URL: databaseUrl })
+}
+
+/** Starts Holdfast's own HTTP server with a mutation that does nothing. */
+export function startNoopServer(): Promise<Program> {
+  return startBaselineServer('noop-server', {})
+}
+
+async function startBaselineServer(name: string, env: Env): Promise<Program> {
   const { url, pid, stop } = await startServer(
-    'bench/baseline/stock-yoga.ts',
-    { DATABASE_URL: databaseUrl },
-    /listening at (http:\S+)/,
+    `bench/baseline/${name}.ts`,
+    env,
+    /listening at (http:[\w.:/]+)/,
   )
   return { url, pid, [Symbol.asyncDispose]: stop }
 }
