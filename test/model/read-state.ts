@@ -1,5 +1,6 @@
+import type { Order } from '../../src/domain/order.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
-import type { ModelJob } from './stock-model.ts'
+import type { ModelJob, ModelOrder } from './stock-model.ts'
 
 // what the database holds, in the words of the model
 
@@ -89,4 +90,20 @@ export async function findJobIds(on: Queryable, jobs: readonly ModelJob[]): Prom
     if (index < 0) throw new Error(`the queue lacks ${JSON.stringify(job)}`)
     return rows.splice(index, 1)[0]!.jobId
   })
+}
+
+/** An order without its events, which are compared in the end. */
+export function visible({ events, ...order }: ModelOrder): Omit<ModelOrder, 'events'> {
+  return order
+}
+
+export function fromOrder(order: Order): ModelOrder {
+  const { id, sku, qty, status, failureReason, version } = order
+  const {
+    supplierRef: ref,
+    supplierStep: step,
+    supplierAttempts: attempts,
+    supplierRechecks: rechecks,
+  } = order
+  return { id, sku, qty, status, failureReason, version, ref, step, attempts, rechecks, events: [] }
 }

@@ -1,0 +1,37 @@
+import { expect } from 'vitest'
+import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
+import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import {
+  findOrderForSupplierCall,
+  settleSupplierOutcomes,
+} from '../../src/use-cases/settle-supplier-outcomes.ts'
+import { isAwaiting } from './inputs.ts'
+import { COMPLETE, findJobIds } from './read-state.ts'
+import { type How, type Real, run, times } from './real.ts'
+import type { ModelCall, ModelJob, StockModel } from './stock-model.ts'
+
+/** Plays the worker: runs jobs, more than once when the first to run them died, and takes them out of the queue. */
+export async function work(
+  model: StockModel,
+  real: Real,
+  jobs: ModelJob[],
+  outcomes: readonly SupplierOutcome[],
+  how: How,
+) {
+  const toReserve = jobs.filter((job) => job.step === null).map((job) => job.orderId)
+  const calls = jobs.flatMap(({ orderId, step }, index): ModelCall[] =>
+    step === null ? [] : [{ orderId, step, outcome: outcomes[index % outcomes.length]! }],
+  )
+  const jobIds = await findJobIds(real.first.pool, jobs)
+  for (const { orderId, step } of calls) {
+    const order = model.find(orderId)!
+    const found = await findOrderForSupplierCall(real.first, orderId, step)
+    expect(found?.id).toBe(isAwaiting(order) && order.step === step ? orderId : undefined)
+  }
+  if (toReserve.length > 0) await run(real, how, (app) => reserveInventory(app, toReserve))
+  if (calls.length > 0) await run(real, how, (app) => settleSupplierOutcomes(app, calls))
+  times(how, () => model.reserve(toReserve))
+  times(how, () => model.settle(calls))
+  await real.first.pool.query(COMPLETE, [jobIds])
+  model.removeJobs(jobs)
+}
