@@ -6,6 +6,7 @@ import { INVARIANTS } from '../../src/sql/find-breaches.ts'
 import { findFreePort } from '../support/free-port.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
+import { courseOf, inGoodOrder, order, sumOf, until } from '../support/observed-server.ts'
 import { RULES_FILE, readAlerts } from '../support/ops-files.ts'
 import {
   assertFiring,
@@ -15,7 +16,7 @@ import {
   hasPromtool,
 } from '../support/promtool.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
-import { type Scrape, scrape } from '../support/scrape.ts'
+import { scrape } from '../support/scrape.ts'
 import { type Env, Processes, type RunningServer } from '../support/server-process.ts'
 
 // CI has both: there, a missing one is a failure
@@ -55,48 +56,6 @@ const query = (text: string, values?: unknown[]) => test_.app.pool.query(text, v
 function start(env: Env = {}): Promise<RunningServer> {
   const { databaseUrl } = test_
   return processes.startServer({ DATABASE_URL: databaseUrl, RECONCILE_INTERVAL_MS: '1000', ...env })
-}
-
-async function order({ url }: RunningServer, sku: string, times = 1): Promise<number[]> {
-  const place = async () => {
-    const body = JSON.stringify({ sku, qty: 1 })
-    const headers = { 'content-type': 'application/json' }
-    return (await fetch(`${url}/api/order`, { method: 'POST', headers, body })).status
-  }
-  return Promise.all(Array.from({ length: times }, place))
-}
-
-function sumOf({ samples }: Scrape, name: string, labels: Record<string, string> = {}): number {
-  const matching = samples.filter(
-    (sample) =>
-      sample.name === name &&
-      Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
-  )
-  return matching.reduce((sum, { value }) => sum + value, 0)
-}
-
-/** What a server shows in good order: it has done some work, and every invariant was checked. */
-async function inGoodOrder(server: RunningServer): Promise<Scrape> {
-  await order(server, 'PLENTY', 5)
-  return eventually(async () => {
-    const shown = await scrape(server.url)
-    const isChecked = sumOf(shown, 'holdfast_reconcile_last_success_timestamp_seconds') > 0
-    const isDone = sumOf(shown, 'holdfast_oldest_open_order_age_seconds') === 0
-    return isChecked && isDone && sumOf(shown, 'holdfast_workers_alive') > 0 ? shown : undefined
-  }) as Promise<Scrape>
-}
-
-/** What a server shows once it shows that. */
-async function until(server: RunningServer, isThere: (shown: Scrape) => boolean): Promise<Scrape> {
-  return eventually(async () => {
-    const shown = await scrape(server.url)
-    return isThere(shown) ? shown : undefined
-  }, 100_000) as Promise<Scrape>
-}
-
-/** The course of a fault of a single process. */
-function courseOf(before: Scrape, after: Scrape | null): Course {
-  return { before: { one: before }, after: { one: after } }
 }
 
 const TRIALS: Record<string, Trial> = {
