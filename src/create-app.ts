@@ -32,7 +32,7 @@ import type { Tracing } from './observability/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
-import { HeadStart, jobsDone, type ReservationRequest } from './tasks/head-start.ts'
+import { HeadStart, type ReservationRequest } from './tasks/head-start.ts'
 import { JobsUnderWay } from './tasks/jobs-under-way.ts'
 import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
 import { observeService } from './use-cases/read-service-status.ts'
@@ -142,7 +142,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
           reserveInventory(
             app,
             requests.map(({ orderId }) => orderId),
-            jobsDone(requests),
+            requests.flatMap(({ jobId }) => jobId ?? []),
           ),
         ),
         {
@@ -164,6 +164,8 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     },
   }
   const close = async () => {
+    // first what the head start makes work for the others of
+    await app.groups.createOrder.settled()
     await Promise.all(Object.values(app.groups).map((group) => group.settled()))
     await feed.stop()
     await prisma.$disconnect()

@@ -150,7 +150,7 @@ export const RESERVE_BATCH_MAX = 1_000
  * times what it takes. After a crash the orders under way wait for as long.
  */
 export const HEAD_START_MS = 2 * SECOND
-/** A worker has no more jobs under way than its concurrency, which is less: never reached. */
+/** A worker has no more jobs under way than twice its concurrency and what comes in at once: never reached. */
 export const JOBS_WAITING_MAX = 10_000
 /** Orders of one read: a reply of about 250 kB. */
 export const READ_BATCH_MAX = 1_000

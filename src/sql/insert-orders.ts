@@ -9,13 +9,13 @@ export type NewOrder = Pick<Order, 'id' | 'customerId' | 'sku' | 'qty'> & {
   origin: Origin
 }
 
-/** What became of a new order. Its caller's key may have been taken by another order before. */
+/**
+ * What became of a new order, and the id of its job where that is delayed. Its caller's key may have been taken by another
+ * order before.
+ */
 export type Insertion =
-  | { outcome: 'created'; order: Order }
+  | { outcome: 'created'; order: Order; jobId: string | undefined }
   | { outcome: 'unknown-sku' | 'key-taken'; order: null }
-
-/** Jobs that were written together, as `completeJobs` takes them. Which of them is whose is not told. */
-export type JobIds = string
 
 /**
  * Writes orders with their keys, events and jobs, all or none of it: one statement is one transaction.
@@ -23,7 +23,7 @@ export type JobIds = string
  * No row of `inventory_items` is locked, so orders come in while their SKU is being reserved.
  *
  * @param task the task that each order's job runs, once `delayMs` have passed
- * @returns what became of each order, in the place it had in the input, and the jobs of those that were created
+ * @returns what became of each order, in the place it had in the input
  */
 export async function insertOrders(
   on: Queryable,
@@ -34,7 +34,7 @@ export async function insertOrders(
     attemptsMax,
     delayMs = 0,
   }: { createdAt: Date; task: string; attemptsMax: number; delayMs?: number },
-): Promise<{ insertions: Insertion[]; jobs: JobIds | null }> {
+): Promise<Insertion[]> {
   const [row] = await run(on, [
     orders.map((order) => order.id),
     orders.map((order) => order.sku),
@@ -50,19 +50,18 @@ export async function insertOrders(
     orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
     delayMs,
   ])
-  const { jobs, exceptions } = row!
-  const outcomes = new Map(exceptions?.map(({ turn, outcome }) => [turn - 1, outcome]))
-  const insertions = orders.map((order, index): Insertion => {
+  const outcomes = new Map(row!.exceptions?.map(({ turn, outcome }) => [turn - 1, outcome]))
+  return orders.map((order, index): Insertion => {
     const outcome = outcomes.get(index)
-    return outcome ? { outcome, order: null } : { outcome: 'created', order: asCreated(order, createdAt) }
+    if (outcome) return { outcome, order: null }
+    return { outcome: 'created', order: asCreated(order, createdAt), jobId: row!.jobIds?.[order.id] }
   })
-  return { insertions, jobs }
 }
 
 type Exception = { turn: number; outcome: 'unknown-sku' | 'key-taken' }
 
 // only exceptions come back: most batches have none, and reading rows costs more than writing them here
-const run = prepare<{ jobs: JobIds | null; exceptions: Exception[] | null }>(
+const run = prepare<{ jobIds: Record<string, string> | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
     select *
@@ -86,7 +85,8 @@ const run = prepare<{ jobs: JobIds | null; exceptions: Exception[] | null }>(
     select id, 1, $8::order_event_type, $7, $6 from fresh
   ), enqueued as (
     -- one call for all: each notifies, and a notifying commit takes an instance-wide lock
-    select array_agg(id)::text as ids from graphile_worker.add_jobs(array(
+    select json_object_agg(payload ->> 'orderId', id::text) filter (where $13 > 0) as ids
+    from graphile_worker.add_jobs(array(
       select (
         $9::text, payload, null, now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null
       )::graphile_worker.job_spec
@@ -101,7 +101,7 @@ const run = prepare<{ jobs: JobIds | null; exceptions: Exception[] | null }>(
     where input.turn not in (select turn from fresh)
   )
   select
-    (select ids from enqueued) as jobs,
+    (select ids from enqueued) as "jobIds",
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 

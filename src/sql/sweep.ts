@@ -74,13 +74,6 @@ const putAside = prepare(
   where id = any ($1::bigint[])`,
 )
 
-/** Takes jobs out of the queue. */
-export async function removeJobs(on: Queryable, jobIds: readonly string[]): Promise<void> {
-  if (jobIds.length > 0) await remove(on, [jobIds])
-}
-
-const remove = prepare('remove-jobs', 'select count(*) from graphile_worker.complete_jobs($1::bigint[])')
-
 /** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns those */
 export function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Promise<{ key: string }[]> {
   return deleteKeys(on, [ageMs, limit])

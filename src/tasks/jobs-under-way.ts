@@ -6,24 +6,19 @@ import type { JobUnderWay } from '../domain/jobs.ts'
  */
 export class JobsUnderWay {
   readonly #jobs = new Map<string, JobUnderWay>()
-  readonly #byTask = new Map<string, Set<JobUnderWay>>()
 
   /** Notes that a job runs. Of two for one order, as after a lost connection, the later counts: the other has nothing to do. */
   begin(job: JobUnderWay): void {
     this.#jobs.set(job.orderId, job)
-    const same = this.#byTask.get(job.task)
-    if (same) same.add(job)
-    else this.#byTask.set(job.task, new Set([job]))
   }
 
   end(job: JobUnderWay): void {
-    this.#byTask.get(job.task)?.delete(job)
     if (this.#jobs.get(job.orderId) === job) this.#jobs.delete(job.orderId)
   }
 
-  /** How many jobs of a task run. */
-  count(task: string): number {
-    return this.#byTask.get(task)?.size ?? 0
+  /** How many orders have a job that runs. */
+  get size(): number {
+    return this.#jobs.size
   }
 
   /** The job that runs for an order, undefined where none does. */

@@ -79,7 +79,6 @@ export async function createOrder(
  * @returns what became of each request, in their order
  */
 export async function createOrders(app: App, requests: RequestedOrder[]): Promise<Insertion[]> {
-  const isHeadStart = app.headStart.isPossible()
   const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller, requestId, traceparent }) => ({
     // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
     id: uuidv7(),
@@ -93,16 +92,17 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     createdAt: app.now(),
     task: 'reserve-inventory',
     attemptsMax: JOB_ATTEMPTS_MAX,
-    delayMs: isHeadStart ? HEAD_START_MS : 0,
+    delayMs: app.headStart.isPossible() ? HEAD_START_MS : 0,
   }
-  const { insertions, jobs } = await inOneStatement(app, 'create-orders', (on) =>
-    insertOrders(on, orders, task),
+  const insertions = await inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
+  app.onEvents(
+    insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
   )
-  const events = insertions.flatMap(({ order }, index) =>
-    order ? [creation(order, orders[index]!.origin)] : [],
-  )
-  app.onEvents(events)
-  if (isHeadStart) app.headStart.run(events, jobs)
+  insertions.forEach((insertion, index) => {
+    if (insertion.outcome === 'created' && insertion.jobId !== undefined) {
+      app.headStart.run(insertion.order.id, insertion.jobId, orders[index]!.origin)
+    }
+  })
   return insertions
 }
 

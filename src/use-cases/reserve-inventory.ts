@@ -5,7 +5,6 @@ import type { Order } from '../domain/order.ts'
 import type { StockChange } from '../domain/stock.ts'
 import { completeJobs } from '../sql/complete-jobs.ts'
 import { lockOrders } from '../sql/find-orders.ts'
-import type { JobIds } from '../sql/insert-orders.ts'
 import { lockStock, moveStock } from '../sql/move-stock.ts'
 import { transitionOrders } from './transition-orders.ts'
 
@@ -14,15 +13,16 @@ import { transitionOrders } from './transition-orders.ts'
  * more than there is when their turn comes go to the supplier. Any other order is left as it is, so that a repeat
  * does nothing.
  *
- * @param jobs of these orders alone, and run by nobody: they are done with this
+ * @param jobIds of jobs of these orders that nobody runs: they are done with this
  */
 export async function reserveInventory(
   app: App,
   orderIds: readonly string[],
-  jobs: readonly JobIds[] = [],
+  jobIds: readonly string[] = [],
 ): Promise<void> {
   await inTransaction(app, 'reserve-inventory', async (tx) => {
     const orders = (await lockOrders(tx, orderIds)).filter((order) => order.status === 'PENDING')
+    if (orders.length === 0 && jobIds.length === 0) return
     const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])
     const { reserved, short } = allocate(orders, stock)
 
@@ -36,7 +36,7 @@ export async function reserveInventory(
         ...reserved.map(({ claim }) => ({ order: claim, to: 'RESERVED' as const })),
         ...short.map((order) => ({ order, to: 'AWAITING_RESTOCK' as const })),
       ]),
-      completeJobs(tx, jobs),
+      completeJobs(tx, jobIds),
     ])
   })
 }

@@ -7,13 +7,13 @@ import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
 import { readOrigin } from '../domain/origin.ts'
 import { addJobs } from '../sql/add-jobs.ts'
+import { completeJobs } from '../sql/complete-jobs.ts'
 import {
   type DeadJob,
   deleteOldKeys,
   findOrphanedOrders,
   lockDeadJobs,
   putDeadJobsAside,
-  removeJobs,
   tryLockSweep,
 } from '../sql/sweep.ts'
 import { failOrdersIn } from './fail-orders.ts'
@@ -125,7 +125,7 @@ async function buryDeadJobs(app: App, tx: Tx): Promise<(DeadJob & { orderId: str
     return [{ orderId: known.payload.orderId, deadLetter }]
   })
   await failOrdersIn(app, tx, failures)
-  await removeJobs(
+  await completeJobs(
     tx,
     jobs.filter(({ known }) => known).map(({ id }) => id),
   )

@@ -1,8 +1,11 @@
+import { v7 as uuidv7 } from 'uuid'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { JobRun } from '../../src/domain/jobs.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
-import { jobsDone } from '../../src/tasks/head-start.ts'
+import { insertOrders } from '../../src/sql/insert-orders.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
+import { createOrder } from '../../src/use-cases/create-orders.ts'
 import {
   createTestApp,
   eventually,
@@ -147,6 +150,7 @@ test('orders of a process that dies right after their commit are reserved by oth
   vi.spyOn(test_.app.headStart, 'run').mockReturnValue(undefined)
   const ids = (await order(3)).map(({ id }) => id)
   expect((await readJobs()).map(({ isDue }) => isDue)).toEqual([false, false, false])
+  await workers.pop()!.stop()
   const other = await joinTestApp(test_)
   await work(other)
   await reserved(ids)
@@ -165,14 +169,15 @@ test('an order that cannot be reserved keeps its job, with all of its tries, and
   ) as [string[], string[]]
   await reserved(sound)
   expect(await statusOf(broken[0]!)).toBe('PENDING')
-  // the orders share an intake, so the jobs of all of them are still there
-  expect(await readJobs()).toEqual(Array(4).fill({ isDue: false, attempts: 0 }))
-  expect(runs.map(({ outcome }) => outcome)).toEqual(['done', 'done', 'done'])
+  expect(await readJobs()).toEqual([{ isDue: false, attempts: 0 }])
+  expect(runs.map(({ outcome }) => outcome).toSorted()).toEqual(['done', 'done', 'done', 'failed'])
+  expect(runs.find(({ outcome }) => outcome === 'failed')).toMatchObject({ orderId: broken[0] })
   await mend()
   await reserved(broken)
   await eventually(async () => (await readJobs()).length === 0)
   // by its job, whose first try that was
-  expect(runs.find(({ orderId }) => orderId === broken[0])).toMatchObject({ outcome: 'done', attempt: 1 })
+  expect(runs.at(-1)).toMatchObject({ orderId: broken[0], outcome: 'done', attempt: 1 })
+  expect(runs).toHaveLength(5)
 })
 
 test('a job that falls due while its order waits for a lock moves the stock once', async () => {
@@ -188,12 +193,55 @@ test('a job that falls due while its order waits for a lock moves the stock once
   expect(item).toMatchObject({ available: 3n, reserved: 2n })
 })
 
-test('jobs are done once all orders of their intake are', () => {
-  const [first, second] = [
-    { size: 2, jobs: '{1,2}' },
-    { size: 1, jobs: '{3}' },
-  ]
-  const of = (intake: typeof first, orderId: string) => ({ orderId, intake: intake! })
-  expect(jobsDone([of(first, 'a'), of(second, 'b'), { orderId: 'c' }])).toEqual(['{3}'])
-  expect(jobsDone([of(first, 'a'), of(first, 'd'), of(second, 'b')])).toEqual(['{1,2}', '{3}'])
+test('a process that stops finishes what it has begun', async () => {
+  await seed(test_.app).item({ available: 5 })
+  await work()
+  const holder = await lockStock()
+  const ids = (await order(3)).map(({ id }) => id)
+  const stopping = workers.pop()!.stop()
+  await holder.release()
+  await stopping
+  await test_.app.groups.reserveInventory.settled()
+  await reserved(ids)
+  expect(await readJobs()).toEqual([])
+})
+
+test('an order completes its own job, whatever else came in with it', async () => {
+  await seed(test_.app).item({ available: 10 })
+  await work()
+  const ask = (sku: string, key: string | null) =>
+    createOrder(test_.app, LOCAL_OPERATOR, { sku, qty: 1, idempotencyKey: key, customerId: null })
+  await ask('GIZMO', 'taken')
+  await eventually(async () => (await readJobs()).length === 0)
+  const run = vi.spyOn(test_.app.headStart, 'run')
+  const results = await Promise.all([
+    ask('NONE', null),
+    ask('GIZMO', null),
+    ask('GIZMO', 'taken'),
+    ask('GIZMO', 'free'),
+    ask('NONE', null),
+    ask('GIZMO', null),
+  ])
+  const ids = [1, 3, 5].map((index) => results[index]!.order!.id)
+  expect(run.mock.calls.map(([orderId]) => orderId)).toEqual(ids)
+  expect(new Set(run.mock.calls.map(([, jobId]) => jobId)).size).toBe(3)
+  await reserved(ids)
+  await eventually(async () => (await readJobs()).length === 0)
+})
+
+test('a job is that of its order', async () => {
+  await seed(test_.app).item({ available: 5 })
+  const orders = [1, 2, 3].map(() => ({ id: uuidv7(), sku: 'GIZMO', qty: 1, customerId: null, key: null }))
+  // in no order of their ids
+  const input = [2, 0, 1].map((index) => ({ ...orders[index]!, origin: { caller: 'test' } }))
+  const task = { createdAt: new Date(), task: 'reserve-inventory', attemptsMax: 8, delayMs: 60_000 }
+  const insertions = await insertOrders(test_.app.pool, input, task)
+  const { rows } = await test_.app.pool.query(
+    `select id::text as "jobId", payload ->> 'orderId' as id from graphile_worker._private_jobs`,
+  )
+  const jobOf = new Map(rows.map(({ id, jobId }) => [id, jobId]))
+  expect(insertions.map((one) => one.outcome === 'created' && one.jobId)).toEqual(
+    input.map(({ id }) => jobOf.get(id)),
+  )
+  await test_.app.pool.query('update graphile_worker._private_jobs set run_at = now()')
 })

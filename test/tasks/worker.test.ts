@@ -7,6 +7,7 @@ import { createTaskList } from '../../src/tasks/task-list.ts'
 import {
   createTestApp,
   eventually,
+  joinTestApp,
   SUPPLIER_URL,
   seed,
   startTestWorker,
@@ -71,8 +72,10 @@ describe('a worker', () => {
       `update graphile_worker._private_jobs set locked_at = now() - interval '1 minute', locked_by = 'pool-alive'`,
     )
     const worker = await startTestWorker(test_)
-    const { id: other } = await seed(test_.app).order()
+    const api = await joinTestApp(test_)
+    const { id: other } = await seed(api.app).order()
     await ended(other)
+    await api.close()
     expect(await prisma.order.findUnique({ where: { id } })).toMatchObject({ status: 'PENDING' })
     await pool.query(`update workers set seen_at = now() - interval '1 minute' where id = 'pool-alive'`)
     await ended(id)
@@ -159,8 +162,11 @@ describe('a worker', () => {
     await sleep(1_000)
     await pool.query('alter table graphile_worker.hidden rename to _private_tasks')
     await seed(test_.app).item({ available: 5 })
-    const { id } = await seed(test_.app).order()
+    // of a process that does not work itself
+    const api = await joinTestApp(test_)
+    const { id } = await seed(api.app).order()
     expect(await ended(id)).toMatchObject({ status: 'RESERVED' })
+    await api.close()
     await worker.stop()
   })
 
