@@ -25,8 +25,8 @@ const POOL_SIZE = 5
 const FETCH_BY_INDEX = '-c enable_sort=off'
 /** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
-/** A job has five times that nobody looks at: they stay the text that they come as. */
-const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: (text) => text })
+/** A job has four times that nobody looks at, and would keep them for as long as it runs. */
+const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: () => null })
 /** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
 const COMPLETE_BATCH_DELAY_MS = 5
 /** graphile-worker waits for what is under way; after a lost connection it may wait for ever. */
