@@ -1,6 +1,7 @@
 /** Values under these names are nobody's business, wherever in a line they stand. */
-const SECRET_FIELD =
-  /("(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|idempotency-?key|password|secret|AUTH_JWT_SECRET)":)"(?:[^"\\]|\\.)*"/gi
+const SECRET_NAMES =
+  'authorization|proxy-authorization|cookie|set-cookie|x-api-key|idempotency-?key|password|secret|AUTH_JWT_SECRET'
+const SECRET_FIELD = new RegExp(`("(?:${SECRET_NAMES})":)"(?:[^"\\\\]|\\\\.)*"`, 'gi')
 // each in a time that grows with the line, and not with its square: a hostile one of 64 kB takes 90 ms
 /** The password of a connection string; it may hold an @ itself. */
 const URL_PASSWORD = /(:\/\/[^\s:@/"\\]*):[^\s"\\]{0,2000}@/g
@@ -9,6 +10,8 @@ const BEARER = /\b(Bearer|Basic) [\w.~+/-]+=*/gi
 const JWT = /(?<=(?<![\w-])(?:[\w-]{0,30}-)?)eyJ[\w-]+\.[\w-]+\.[\w-]*/g
 /** What a terminal or a viewer acts on, and JSON leaves as it is: C1 controls, line separators, directions of text. */
 const UNSEEN = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+/** In all that is found by one of the above. Most lines have none: one look, 0.4 µs, saves them five, 1 µs. */
+const SUSPECT = new RegExp(`"(?:${SECRET_NAMES})":"|://|(?:Bearer|Basic) |eyJ|[^\\0-~]`, 'i')
 const HIDDEN = '[hidden]'
 
 /**
@@ -17,14 +20,18 @@ const HIDDEN = '[hidden]'
  * @param secrets texts to hide wherever they are, as a key of this process
  */
 export function redact(line: string, secrets: readonly string[] = []): string {
-  let clean = line
+  let clean = SUSPECT.test(line) ? redactSuspect(line) : line
+  for (const secret of secrets) clean = clean.replaceAll(secret, HIDDEN)
+  return clean
+}
+
+function redactSuspect(line: string): string {
+  return line
     .replace(SECRET_FIELD, `$1"${HIDDEN}"`)
     .replace(URL_PASSWORD, `$1:${HIDDEN}@`)
     .replace(BEARER, `$1 ${HIDDEN}`)
     .replace(JWT, HIDDEN)
     .replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  for (const secret of secrets) clean = clean.replaceAll(secret, HIDDEN)
-  return clean
 }
 
 /**
