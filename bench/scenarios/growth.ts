@@ -175,11 +175,13 @@ async function measureReading(context: BenchContext, { small, between, large }: 
 /** A server, and the variables of each request that is counted. */
 type Reader = { url: string; variables: object[] }
 
-/** Asks the servers in turn, request by request, and gives the 99th percentile of each in ms. */
+/** Asks the servers in turn, request by request, each time another one first, and gives the 99th percentile of each in ms. */
 async function readInTurns(readers: readonly Reader[], query: string): Promise<number[]> {
   const elapsedMs: number[][] = readers.map(() => [])
   for (let turn = -WARM_UP_TURNS; turn < readers[0]!.variables.length; turn++) {
-    for (const [index, { url, variables }] of readers.entries()) {
+    for (let step = 0; step < readers.length; step++) {
+      const index = (turn + WARM_UP_TURNS + step) % readers.length
+      const { url, variables } = readers[index]!
       const startedAt = performance.now()
       await execute(url, query, variables.at(turn)!)
       if (turn >= 0) elapsedMs[index]!.push(performance.now() - startedAt)
