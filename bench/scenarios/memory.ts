@@ -16,7 +16,7 @@ const DURATION_QUICK_S = 20
 const WARM_UP_S = 60
 const WARM_UP_QUICK_S = 10
 
-/** Samples of one point of the lines. */
+/** Whose samples are one point of the lines. */
 const POINT_S = 30
 const POINT_QUICK_S = 5
 
