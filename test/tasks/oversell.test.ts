@@ -3,14 +3,7 @@ import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
-import {
-  createTestApp,
-  eventually,
-  joinTestApp,
-  seed,
-  startTestWorker,
-  type TestApp,
-} from '../support/harness.ts'
+import { createTestApp, eventually, joinTestApp, seed, startTestWorker } from '../support/harness.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const RUNS = 20
