@@ -3,7 +3,7 @@ import type { BenchContext, Comparison, Scenario } from '../scenario.ts'
 import { median } from '../statistics.ts'
 import { storeItems } from '../support/backlog.ts'
 import { measureCommitMs, measurePacedCommitMs } from '../support/commit-time.ts'
-import { assertNoBreaches, openDatabase } from '../support/database.ts'
+import { assertNoBreaches, type BenchDatabase, openDatabase } from '../support/database.ts'
 import { connectWatcher, createOrder } from '../support/graphql-client.ts'
 import { startHoldfast } from '../support/holdfast.ts'
 import { quantile } from '../support/quantile.ts'
@@ -62,12 +62,22 @@ export const scenario: Scenario = {
 async function measure(context: BenchContext): Promise<Run> {
   await using database = await openDatabase(context)
   await storeItems(database.client, [SKU])
-  const commitBeforeMs = await measureCommitMs(database)
+  const before = await measureCommits(database)
   const latencies = await orderAndWatch(context, database.url)
-  const commitAfterMs = await measureCommitMs(database)
-  const pacedCommitMs = await measurePacedCommitMs(database, ORDERS_PER_SECOND)
+  const after = await measureCommits(database)
   await assertNoBreaches(database)
-  return { commitMs: median([commitBeforeMs, commitAfterMs]), pacedCommitMs, ...latencies }
+  return {
+    commitMs: median([before.hot, after.hot]),
+    pacedCommitMs: median([before.paced, after.paced]),
+    ...latencies,
+  }
+}
+
+async function measureCommits(database: BenchDatabase) {
+  return {
+    hot: await measureCommitMs(database),
+    paced: await measurePacedCommitMs(database, ORDERS_PER_SECOND),
+  }
 }
 
 async function orderAndWatch(context: BenchContext, databaseUrl: string) {

@@ -34,8 +34,7 @@ export async function sendEvents(
   response.once('close', () => {
     clearInterval(pinging)
     goOn()
-    // nobody is left to be told that it fails
-    iterator.return?.().catch(() => {})
+    void leave(iterator)
   })
   // some browsers take no notice of headers alone
   response.writeHead(200, HEADERS).write(PING)
@@ -46,9 +45,19 @@ export async function sendEvents(
       const hasRoom = response.write(`event: next\ndata: ${JSON.stringify(seen)}\n\n`)
       if (!hasRoom) await new Promise<void>((resolve) => (goOn = resolve))
     }
-    response.end(COMPLETE)
   } catch (error) {
     response.destroy()
     throw error
+  } finally {
+    // and not when it is closed, which it is once all is sent: what is written after the end fails, and ends the process
+    clearInterval(pinging)
   }
+  if (!response.destroyed) response.end(COMPLETE)
+}
+
+/** Ends results that nobody waits for. Nobody is left to be told that it fails. */
+async function leave(results: AsyncIterator<ExecutionResult>): Promise<void> {
+  try {
+    await results.return?.()
+  } catch {}
 }

@@ -85,7 +85,7 @@ const run = prepare<{ jobIds: Record<string, string> | null; exceptions: Excepti
     select id, 1, $8::order_event_type, $7, $6 from fresh
   ), enqueued as (
     -- one call for all: each notifies, and a notifying commit takes an instance-wide lock
-    select json_object_agg(payload ->> 'orderId', id::text) filter (where $13 > 0) as ids
+    select json_object_agg(payload ->> 'orderId', id::text) filter (where $13::float8 > 0) as ids
     from graphile_worker.add_jobs(array(
       select (
         $9::text, payload, null, now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null

@@ -23,7 +23,7 @@ export class HeadStart {
   }
 
   /**
-   * From now on, for as long as `isWorking`.
+   * From now on, for as long as `isWorking`: the worker does, and nothing waits for it in the queue.
    *
    * @param underWayMax how much work this process may have under way, its fetched jobs among it
    */
@@ -37,8 +37,8 @@ export class HeadStart {
   }
 
   /**
-   * Whether orders that come now would be reserved at once. While this process has all the work that it may, as with a
-   * backlog, they wait for their turn in the queue.
+   * Whether orders that come now would be reserved at once. While this process has all the work that it may, or more waits
+   * for it in the queue, they wait for their turn there.
    */
   isPossible(): boolean {
     return this.#app().jobsUnderWay.size < this.#underWayMax && this.#isWorking()
@@ -46,7 +46,9 @@ export class HeadStart {
 
   /** Begins to reserve an order that has a delayed job. What fails is left to that: this never throws. */
   run(orderId: string, jobId: string, origin: Origin): void {
-    void this.#reserve(orderId, jobId, origin)
+    this.#reserve(orderId, jobId, origin).catch((error) => {
+      this.#app().logger.error({ err: error, orderId }, 'the run of a job could not be told of')
+    })
   }
 
   async #reserve(orderId: string, jobId: string, origin: Origin): Promise<void> {

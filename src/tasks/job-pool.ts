@@ -25,7 +25,7 @@ const POOL_SIZE = 5
 const FETCH_BY_INDEX = '-c enable_sort=off'
 /** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
-/** A job has four times that nobody looks at, and would keep them for as long as it runs. */
+/** A job has four times that nobody looks at, and would keep them for as long as it runs. With a crontab somebody would. */
 const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: () => null })
 /** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
 const COMPLETE_BATCH_DELAY_MS = 5
@@ -50,13 +50,14 @@ export class JobPool {
   /** Resolves when it takes no more jobs. */
   readonly ended: Promise<void>
   readonly #isBroken: () => boolean
+  readonly #isBehind: () => boolean
   readonly #runner: Runner
   readonly #connections: pg.Pool
 
   private constructor(
     id: string,
     held: ReadonlyMap<string, string>,
-    life: { ended: Promise<void>; isBroken: () => boolean },
+    life: { ended: Promise<void>; isBroken: () => boolean; isBehind: () => boolean },
     runner: Runner,
     connections: pg.Pool,
   ) {
@@ -64,6 +65,7 @@ export class JobPool {
     this.held = held
     this.ended = life.ended
     this.#isBroken = life.isBroken
+    this.#isBehind = life.isBehind
     this.#runner = runner
     this.#connections = connections
   }
@@ -74,6 +76,8 @@ export class JobPool {
     const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
     let isBroken = false
+    // until it has looked
+    let isBehind = true
     const giveUp = () => {
       isBroken = true
       ended.resolve()
@@ -91,6 +95,7 @@ export class JobPool {
     events.on('pool:fatalError', giveUp)
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       for (const job of jobs) held.set(job.id, job.task_identifier)
+      isBehind = jobs.length >= concurrency
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) held.delete(job.id)
@@ -128,8 +133,13 @@ export class JobPool {
       throw error
     })
     runner.promise.catch(() => {}).finally(() => ended.resolve())
-    const life = { ended: ended.promise, isBroken: () => isBroken }
+    const life = { ended: ended.promise, isBroken: () => isBroken, isBehind: () => isBehind }
     return new JobPool(id, held, life, runner, connections)
+  }
+
+  /** Whether there may be more jobs to do than it has fetched: its last fetch brought as many as it may. */
+  get isBehind(): boolean {
+    return this.#isBehind()
   }
 
   /**

@@ -47,7 +47,7 @@ export class Worker {
   async start(): Promise<void> {
     this.#jobs = await this.#startPool()
     await this.#rescue(0)
-    this.#app.headStart.begin(() => this.isAlive(), this.#options.concurrency)
+    this.#app.headStart.begin(() => this.#keepsUp(), this.#options.concurrency)
     this.#supervising = this.#supervise()
     // a stop does not wait for these: they may wait for others' locks
     void this.#keepBeating()
@@ -58,6 +58,10 @@ export class Worker {
   /** Whether jobs are taken: it runs, and has reached the database within the last three beats. */
   isAlive(): boolean {
     return this.#jobs !== undefined && performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
+  }
+
+  #keepsUp(): boolean {
+    return this.#jobs?.isBehind === false && this.isAlive()
   }
 
   /** Takes no more jobs, finishes those under way and gives back those that wait. */

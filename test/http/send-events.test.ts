@@ -135,3 +135,24 @@ it('breaks a stream off whose results fail, and tells of it', async () => {
   await expect(sent).rejects.toThrow('no more')
   await expect(answer.toArray()).rejects.toThrow('aborted')
 })
+
+it('writes nothing after the end, while what was sent before is still on its way', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { response } = await open()
+  const errors: Error[] = []
+  response.on('error', (error) => errors.push(error))
+  const results = new Results()
+  const sending = sendEvents(response, results)
+  await vi.waitFor(() => expect(results.asked).toBe(1))
+  // nothing more of it is sent, and there is room for more
+  response.socket!.cork()
+  results.isEnded = true
+  results.give({ text: 'x' })
+  await sending
+  expect(response.writableEnded).toBe(true)
+  expect(response.writableFinished).toBe(false)
+  vi.advanceTimersByTime(3 * STREAM_PING_INTERVAL_MS)
+  await new Promise(setImmediate)
+  expect(errors).toEqual([])
+})

@@ -32,7 +32,11 @@ afterEach(async () => {
   await test_.close()
 })
 
-const work = async (on = test_) => workers.push(await startTestWorker(on))
+/** Starts a worker, which has looked for jobs. */
+const work = async (on = test_) => {
+  workers.push(await startTestWorker(on))
+  await eventually(() => on.app.headStart.isPossible())
+}
 
 /** Orders at once, and so in one intake. */
 const order = (count: number, sku?: string) =>
@@ -142,6 +146,27 @@ test('orders join the end of a backlog: none is reserved before those that came 
   await holder.release()
   await eventually(async () => (await statusOf(late[4]!)) !== 'PENDING')
   for (const id of early) expect(await statusOf(id)).toBe('RESERVED')
+})
+
+test('nor between the batches of a backlog, when little is under way', async () => {
+  await seed(test_.app).item({ available: 50 })
+  const early = (await order(40)).map(({ id }) => id)
+  const possible: boolean[] = []
+  const { onEvents } = test_.app
+  test_.app.onEvents = (events) => {
+    onEvents(events)
+    for (const turns of [1, 5, 20]) {
+      let left = turns
+      const look = () =>
+        void (left-- > 0 ? setImmediate(look) : possible.push(test_.app.headStart.isPossible()))
+      look()
+    }
+  }
+  workers.push(await startTestWorker(test_, { concurrency: 4 }))
+  await reserved(early)
+  // the last fetch found less than it may take
+  expect(possible.slice(0, 15)).not.toContain(true)
+  await eventually(() => test_.app.headStart.isPossible())
 })
 
 test('orders of a process that dies right after their commit are reserved by others a little later', async () => {
