@@ -17,6 +17,8 @@ export class HeadStart {
   readonly #app: () => App
   #isWorking = () => false
   #underWayMax = 0
+  /** How many intakes graphile-worker has yet to hear of, by how many jobs they have. */
+  readonly #unheard = new Map<number, number>()
 
   constructor(app: () => App) {
     this.#app = app
@@ -28,6 +30,7 @@ export class HeadStart {
    * @param underWayMax how much work this process may have under way, its fetched jobs among it
    */
   begin(isWorking: () => boolean, underWayMax: number): void {
+    this.#unheard.clear()
     this.#isWorking = isWorking
     this.#underWayMax = underWayMax
   }
@@ -42,6 +45,24 @@ export class HeadStart {
    */
   isPossible(): boolean {
     return this.#app().jobsUnderWay.size < this.#underWayMax && this.#isWorking()
+  }
+
+  /** Notes that jobs are going to be written which nobody has to fetch. */
+  expect(jobCount: number): void {
+    this.#unheard.set(jobCount, (this.#unheard.get(jobCount) ?? 0) + 1)
+  }
+
+  /**
+   * Whether what graphile-worker hears of are such jobs, and takes them as heard of: to look for them would read past all
+   * the jobs that were done since the last vacuum. Others with as many jobs may be taken for them, and these for those:
+   * as many looks are left as others need, the last of them after the last of the others.
+   */
+  hasExpected(jobCount: number): boolean {
+    const count = this.#unheard.get(jobCount)
+    if (count === undefined) return false
+    if (count === 1) this.#unheard.delete(jobCount)
+    else this.#unheard.set(jobCount, count - 1)
+    return true
   }
 
   /** Begins to reserve an order that has a delayed job. What fails is left to that: this never throws. */

@@ -27,6 +27,10 @@ const FETCH_BY_INDEX = '-c enable_sort=off'
 const POLL_INTERVAL_MS = 100
 /** A job has four times that nobody looks at, and would keep them for as long as it runs. With a crontab somebody would. */
 const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: () => null })
+/** Where graphile-worker hears that jobs were written, and how many. */
+const JOBS_CHANNEL = 'jobs:insert'
+/** What makes it look for none. */
+const NO_JOBS = '{"count":0}'
 /** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
 const COMPLETE_BATCH_DELAY_MS = 5
 /** graphile-worker waits for what is under way; after a lost connection it may wait for ever. */
@@ -93,6 +97,10 @@ export class JobPool {
     // not only by the runner's promise: after a batch that failed on a lost connection it never settles
     events.on('pool:gracefulShutdown', () => ended.resolve())
     events.on('pool:fatalError', giveUp)
+    events.on('pool:listen:notification', ({ message }) => {
+      if (message.channel === JOBS_CHANNEL && app.headStart.hasExpected(countOf(message.payload)))
+        message.payload = NO_JOBS
+    })
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       for (const job of jobs) held.set(job.id, job.task_identifier)
       isBehind = jobs.length >= concurrency
@@ -165,6 +173,10 @@ export class JobPool {
     // what hangs is not waited for
     void this.#connections.end().catch(() => {})
   }
+}
+
+function countOf(payload: string | undefined): number {
+  return JSON.parse(payload || '{}').count
 }
 
 function connect(databaseUrl: string, onLost: (error: Error) => void): pg.Pool {

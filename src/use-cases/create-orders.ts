@@ -88,13 +88,23 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     key: idempotencyKey,
     origin: { caller, requestId, traceparent },
   }))
+  const isHeadStart = app.headStart.isPossible()
+  if (isHeadStart) app.headStart.expect(orders.length)
   const task = {
     createdAt: app.now(),
     task: 'reserve-inventory',
     attemptsMax: JOB_ATTEMPTS_MAX,
-    delayMs: app.headStart.isPossible() ? HEAD_START_MS : 0,
+    delayMs: isHeadStart ? HEAD_START_MS : 0,
   }
-  const insertions = await inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
+  let createdCount = 0
+  let insertions: Insertion[]
+  try {
+    insertions = await inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
+    createdCount = insertions.filter(({ outcome }) => outcome === 'created').length
+  } finally {
+    // nobody will hear of so many
+    if (isHeadStart && createdCount < orders.length) app.headStart.hasExpected(orders.length)
+  }
   app.onEvents(
     insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
   )

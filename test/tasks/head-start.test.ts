@@ -110,6 +110,35 @@ test('a process that works reserves what it has created, and nobody fetches the 
   expect(fetched).toHaveBeenCalledTimes(20)
 })
 
+test('nobody looks for the jobs of orders that have a head start, and who else writes some is heard', async () => {
+  await seed(test_.app).item({ available: 100 })
+  await work()
+  const other = await joinTestApp(test_)
+  const heard: boolean[] = []
+  const { headStart } = test_.app
+  const hasExpected = headStart.hasExpected.bind(headStart)
+  vi.spyOn(headStart, 'hasExpected').mockImplementation((count) => {
+    const isExpected = hasExpected(count)
+    heard.push(isExpected)
+    return isExpected
+  })
+  for (const app of [test_.app, other.app, test_.app, other.app]) {
+    const { id } = await seed(app).order()
+    await reserved([id])
+  }
+  await eventually(() => heard.length === 4)
+  expect(heard.toSorted()).toEqual([false, false, true, true])
+  // of two orders one is taken, so that only one job is heard of
+  const { id } = await seed(test_.app).order()
+  const taken = { sku: 'NONE', qty: 1, idempotencyKey: null, customerId: null }
+  await Promise.all([createOrder(test_.app, LOCAL_OPERATOR, taken), seed(test_.app).order()])
+  await reserved([id])
+  await eventually(async () => (await readJobs()).length === 0)
+  const left = [1, 2, 3].map((count) => hasExpected(count))
+  expect(left).toEqual([false, false, false])
+  await other.close()
+})
+
 test('what goes to the supplier goes there as from a job', async () => {
   await seed(test_.app).item({ available: 0 })
   await work()
