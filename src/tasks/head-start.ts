@@ -53,11 +53,13 @@ export class HeadStart {
   }
 
   /**
-   * Whether what graphile-worker hears of are such jobs, and takes them as heard of: to look for them would read past all
-   * the jobs that were done since the last vacuum. Others with as many jobs may be taken for them, and these for those:
-   * as many looks are left as others need, the last of them after the last of the others.
+   * Takes back one such note: graphile-worker has heard of as many jobs, or never will. It need not look for them: that
+   * would read past all the jobs that were done since the last vacuum. Others' jobs may be taken for these where they are
+   * as many, and these for theirs: there are still as many looks as others need, the last of them after their last.
+   *
+   * @returns whether there was one
    */
-  hasExpected(jobCount: number): boolean {
+  takeExpected(jobCount: number): boolean {
     const count = this.#unheard.get(jobCount)
     if (count === undefined) return false
     if (count === 1) this.#unheard.delete(jobCount)

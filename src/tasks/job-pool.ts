@@ -98,7 +98,7 @@ export class JobPool {
     events.on('pool:gracefulShutdown', () => ended.resolve())
     events.on('pool:fatalError', giveUp)
     events.on('pool:listen:notification', ({ message }) => {
-      if (message.channel === JOBS_CHANNEL && app.headStart.hasExpected(countOf(message.payload)))
+      if (message.channel === JOBS_CHANNEL && app.headStart.takeExpected(countOf(message.payload)))
         message.payload = NO_JOBS
     })
     events.on('localQueue:getJobs:complete', ({ jobs }) => {

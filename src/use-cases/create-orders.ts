@@ -103,7 +103,7 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     createdCount = insertions.filter(({ outcome }) => outcome === 'created').length
   } finally {
     // nobody will hear of so many
-    if (isHeadStart && createdCount < orders.length) app.headStart.hasExpected(orders.length)
+    if (isHeadStart && createdCount < orders.length) app.headStart.takeExpected(orders.length)
   }
   app.onEvents(
     insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),

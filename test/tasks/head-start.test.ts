@@ -116,9 +116,9 @@ test('nobody looks for the jobs of orders that have a head start, and who else w
   const other = await joinTestApp(test_)
   const heard: boolean[] = []
   const { headStart } = test_.app
-  const hasExpected = headStart.hasExpected.bind(headStart)
-  vi.spyOn(headStart, 'hasExpected').mockImplementation((count) => {
-    const isExpected = hasExpected(count)
+  const takeExpected = headStart.takeExpected.bind(headStart)
+  vi.spyOn(headStart, 'takeExpected').mockImplementation((count) => {
+    const isExpected = takeExpected(count)
     heard.push(isExpected)
     return isExpected
   })
@@ -134,7 +134,7 @@ test('nobody looks for the jobs of orders that have a head start, and who else w
   await Promise.all([createOrder(test_.app, LOCAL_OPERATOR, taken), seed(test_.app).order()])
   await reserved([id])
   await eventually(async () => (await readJobs()).length === 0)
-  const left = [1, 2, 3].map((count) => hasExpected(count))
+  const left = [1, 2, 3].map((count) => takeExpected(count))
   expect(left).toEqual([false, false, false])
   await other.close()
 })
