@@ -29,6 +29,7 @@ export const TRANSACTIONS = [
   'read-status',
   'repair-stock',
   'rescue-jobs',
+  'reserve-backlog',
   'reserve-inventory',
   'retire-worker',
   'retry-dead-letters',

@@ -89,7 +89,7 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     return asParent(origin?.traceparent ?? orphanOf(orderId))
   }
 
-  return {
+  const tracing: Tracing = {
     traceparent: () => {
       const span = trace.getSpanContext(context.active())
       if (!span || !isSpanContextValid(span)) return undefined
@@ -147,6 +147,21 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       return inSpan(`task ${task}`, options, parentOf(orderId, origin), run)
     },
 
+    jobs: async (jobs, transaction, run) => {
+      const shared = Promise.withResolvers<void>()
+      const group = tracing.group()
+      const places: unknown[] = []
+      const spans = jobs.map((job) =>
+        tracing.job(job, () => {
+          places.push(group.place())
+          return shared.promise
+        }),
+      )
+      group.commit(places, () => tracing.transaction(transaction, run)).then(shared.resolve, shared.reject)
+      await Promise.all(spans)
+      return shared.promise
+    },
+
     supplier: (supplier) => ({
       ...supplier,
       reserve: (order, call) => callSupplier('reserve', call, (call) => supplier.reserve(order, call)),
@@ -173,6 +188,7 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       tracer.startSpan('deliver', options, asParent(delivery.traceparent)).end()
     },
   }
+  return tracing
 }
 
 /** Whether it is the service that failed: what a caller gets wrong, or may not do, is no failure of ours. */

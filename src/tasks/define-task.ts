@@ -8,9 +8,10 @@ import type { Job, JobRun, JobUnderWay } from '../domain/jobs.ts'
 import { readOrigin } from '../domain/origin.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { failOrders } from '../use-cases/fail-orders.ts'
+import type { Backlog } from './backlog.ts'
 
 /** What tasks work with. They alone have the supplier: no use-case waits for the network. */
-export type TaskContext = { app: App; supplier: Supplier }
+export type TaskContext = { app: App; supplier: Supplier; backlog: Backlog }
 
 /** A task of graphile-worker, once it has something to work with. */
 export type TaskOf = (context: TaskContext) => Task

@@ -7,10 +7,11 @@ import type { CircuitState } from '../domain/service-status.ts'
 import { CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import { typeParsers } from '../sql/statement.ts'
+import { Backlog } from './backlog.ts'
 import type { TaskContext } from './define-task.ts'
 import { createTaskList } from './task-list.ts'
 
-export type JobPoolOptions = TaskContext & {
+export type JobPoolOptions = Omit<TaskContext, 'backlog'> & {
   databaseUrl: string
   /** Jobs under way at once. Most wait for the transaction that they share, so it costs little to have many. */
   concurrency: number
@@ -56,14 +57,14 @@ export class JobPool {
   readonly #isBroken: () => boolean
   readonly #isBehind: () => boolean
   readonly #runner: Runner
+  readonly #backlog: Backlog
   readonly #connections: pg.Pool
 
   private constructor(
     id: string,
     held: ReadonlyMap<string, string>,
     life: { ended: Promise<void>; isBroken: () => boolean; isBehind: () => boolean },
-    runner: Runner,
-    connections: pg.Pool,
+    { runner, backlog, connections }: { runner: Runner; backlog: Backlog; connections: pg.Pool },
   ) {
     this.id = id
     this.held = held
@@ -71,6 +72,7 @@ export class JobPool {
     this.#isBroken = life.isBroken
     this.#isBehind = life.isBehind
     this.#runner = runner
+    this.#backlog = backlog
     this.#connections = connections
   }
 
@@ -82,6 +84,7 @@ export class JobPool {
     let isBroken = false
     // until it has looked
     let isBehind = true
+    const backlog = new Backlog(app)
     const giveUp = () => {
       isBroken = true
       ended.resolve()
@@ -104,12 +107,17 @@ export class JobPool {
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       for (const job of jobs) held.set(job.id, job.task_identifier)
       isBehind = jobs.length >= concurrency
+      backlog.onFetch(jobs, isBehind)
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
-      for (const job of jobs) held.delete(job.id)
+      for (const job of jobs) {
+        held.delete(job.id)
+        backlog.onPlaced(job.id)
+      }
       // a return that fails may be heard by nobody, and end the process: whoever retires this worker gives them back
       if (isBroken) jobs.length = 0
     })
+    events.on('job:start', ({ job }) => backlog.onPlaced(job.id))
     events.on('job:complete', ({ job }) => held.delete(job.id))
 
     const runner = await run({
@@ -118,7 +126,7 @@ export class JobPool {
       pollInterval: POLL_INTERVAL_MS,
       // the server owns the signals
       noHandleSignals: true,
-      taskList: createTaskList({ app, supplier }),
+      taskList: createTaskList({ app, supplier, backlog }),
       events,
       logger: new GraphileLogger(() => (level, message, meta) => {
         // it tells of every failed job at its length; define-task.ts has said so in one line
@@ -141,8 +149,9 @@ export class JobPool {
       throw error
     })
     runner.promise.catch(() => {}).finally(() => ended.resolve())
+    void ended.promise.then(() => backlog.end())
     const life = { ended: ended.promise, isBroken: () => isBroken, isBehind: () => isBehind }
-    return new JobPool(id, held, life, runner, connections)
+    return new JobPool(id, held, life, { runner, backlog, connections })
   }
 
   /** Whether there may be more jobs to do than it has fetched: its last fetch brought as many as it may. */
@@ -166,7 +175,7 @@ export class JobPool {
     const timeoutMs = this.#isBroken() ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS
     const timeout = new AbortController()
     await Promise.race([
-      this.#runner.stop().catch(() => {}),
+      Promise.all([this.#runner.stop().catch(() => {}), this.#backlog.end()]),
       sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
     ])
     timeout.abort()

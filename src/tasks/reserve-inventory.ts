@@ -1,6 +1,15 @@
-import { defineTask, orderPayload } from './define-task.ts'
+import { defineTask, orderPayload, type TaskOf } from './define-task.ts'
 
 /** Reserves an order's quantity, together with whatever else is to be reserved at this moment. */
-export const reserveInventoryTask = defineTask(orderPayload, async ({ app }, { orderId }) => {
+const reserve = defineTask(orderPayload, async ({ app }, { orderId }) => {
   await app.groups.reserveInventory.submit({ orderId })
 })
+
+/** The same, and makes place for another job once those that nobody has fetched had their turn. */
+export const reserveInventoryTask: TaskOf = (context) => {
+  const run = reserve(context)
+  return async (payload, helpers) => {
+    await run(payload, helpers)
+    await context.backlog.takeTurn()
+  }
+}

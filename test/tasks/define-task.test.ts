@@ -18,7 +18,7 @@ afterEach(() => test_.close())
 
 /** Runs a job of the order, on its last attempt, whose work is `work`; a stop is told by `signal`. */
 async function runLastAttempt(work: () => Promise<void>, signal?: AbortSignal) {
-  const task = defineTask(orderPayload, work)({ app: test_.app, supplier: undefined as never })
+  const task = defineTask(orderPayload, work)({ app: test_.app } as never)
   const job = { id: '1', task_identifier: 'reserve-inventory', attempts: 8, max_attempts: 8 }
   await task({ orderId: order.id }, { job, abortSignal: signal } as never)
 }

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { z } from 'zod'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
+import { Backlog } from '../../src/tasks/backlog.ts'
 import { createTaskList } from '../../src/tasks/task-list.ts'
 import {
   createTestApp,
@@ -208,6 +209,7 @@ describe('each task', () => {
       const tasks = createTaskList({
         app,
         supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
+        backlog: new Backlog(app),
       })
       const payloadOf = async (identifier: string) => {
         const { rows } = await app.pool.query(
@@ -248,7 +250,7 @@ describe('each task', () => {
   )
 
   test('refuses a payload that is none', async () => {
-    const tasks = createTaskList({ app: test_.app, supplier: undefined as never })
+    const tasks = createTaskList({ app: test_.app } as never)
     for (const task of Object.values(tasks)) {
       await expect(task!({ orderId: "'; drop table orders" }, { job: {} } as never)).rejects.toThrow(
         z.ZodError,

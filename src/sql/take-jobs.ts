@@ -1,0 +1,38 @@
+import type { Job } from '../domain/jobs.ts'
+import { prepare, type Queryable } from './statement.ts'
+
+// As in rescue-jobs.ts, this writes graphile-worker's private table: it has no function that takes jobs for good.
+
+/**
+ * Takes jobs of a task out of the queue that are due, oldest first. They are back if the transaction fails.
+ *
+ * Left to graphile-worker is what it has fetched, and what has failed or was under way when its worker died: it counts such
+ * runs, and keeps them apart from others.
+ *
+ * @returns their payloads, of `limit` jobs at the most
+ */
+export async function takeJobs<Task extends Job['task']>(
+  on: Queryable,
+  task: Task,
+  limit: number,
+): Promise<Extract<Job, { task: Task }>['payload'][]> {
+  return (await take(on, [task, limit])).map(({ payload }) => payload)
+}
+
+// locked before they are deleted, so that several workers take others instead of waiting for each other
+const take = prepare(
+  'take-jobs',
+  `with due as materialized (
+    select id
+    from graphile_worker._private_jobs
+    where is_available
+      and run_at <= now()
+      and attempts = 0
+      and flags is null
+      and task_id = (select id from graphile_worker._private_tasks where identifier = $1)
+    order by priority, run_at
+    limit $2::int
+    for update skip locked
+  )
+  delete from graphile_worker._private_jobs where id = any (array(select id from due)) returning payload`,
+)
