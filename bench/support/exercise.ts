@@ -7,6 +7,7 @@ import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { listMovements } from '../../src/use-cases/list-movements.ts'
 import { rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
+import { reserveBacklog } from '../../src/use-cases/reserve-inventory.ts'
 import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
@@ -37,6 +38,8 @@ async function reserve(app: App, sku: string): Promise<void> {
   const { order } = await createOrder(app, LOCAL_OPERATOR, request)
   await createOrder(app, LOCAL_OPERATOR, request)
   await app.groups.reserveInventory.submit({ orderId: order!.id })
+  // as where more waits than a worker may fetch
+  await reserveBacklog(app, [], 1)
   // as where a worker is in the process
   app.headStart.begin(() => true, 1)
   await createOrder(app, LOCAL_OPERATOR, { ...request, idempotencyKey: null })
