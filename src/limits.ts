@@ -146,8 +146,8 @@ export const CREATE_BATCH_MAX = 300
  */
 export const RESERVE_BATCH_MAX = 1_000
 /**
- * Orders of a backlog that are reserved by one transaction, of some 60 ms: adjustments of their stock wait for as long.
- * With 1,000 of as many SKUs an order costs a seventh more, with 3,000 hardly less.
+ * Jobs of a backlog that one transaction takes out of the queue, of some 60 ms. Another is under way behind it: an
+ * adjustment of their stock waits for both. With 1,000 of as many SKUs an order costs a seventh more, with 3,000 hardly less.
  */
 export const BACKLOG_BATCH_MAX = 2_000
 /**

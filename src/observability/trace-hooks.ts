@@ -22,8 +22,8 @@ export type Tracing = {
   group(useCase?: string): GroupTracing
   transaction<Result>(name: string, run: () => Promise<Result>): Promise<Result>
   job<Result>(job: JobUnderWay, run: () => Promise<Result>): Promise<Result>
-  /** Work that jobs share, in a transaction that is named and under way. */
-  jobs(jobs: readonly JobUnderWay[], transaction: string, run: () => Promise<void>): Promise<void>
+  /** Jobs that one transaction took out of the queue and did, and which are over now. */
+  onJobs(jobs: readonly JobUnderWay[], durationMs: number): void
   supplier<S extends Supplier>(supplier: S): S
   /** Hears of events before anybody else: what is delivered later is part of the same trace. */
   onEvents(events: readonly OrderEvent[]): void

@@ -89,7 +89,7 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     return asParent(origin?.traceparent ?? orphanOf(orderId))
   }
 
-  const tracing: Tracing = {
+  return {
     traceparent: () => {
       const span = trace.getSpanContext(context.active())
       if (!span || !isSpanContextValid(span)) return undefined
@@ -147,19 +147,13 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       return inSpan(`task ${task}`, options, parentOf(orderId, origin), run)
     },
 
-    jobs: async (jobs, transaction, run) => {
-      const shared = Promise.withResolvers<void>()
-      const group = tracing.group()
-      const places: unknown[] = []
-      const spans = jobs.map((job) =>
-        tracing.job(job, () => {
-          places.push(group.place())
-          return shared.promise
-        }),
-      )
-      group.commit(places, () => tracing.transaction(transaction, run)).then(shared.resolve, shared.reject)
-      await Promise.all(spans)
-      return shared.promise
+    onJobs: (jobs, durationMs) => {
+      const startTime = Date.now() - durationMs
+      for (const { task, orderId, attempt, origin } of jobs) {
+        const attributes = { [ORDER_ID]: orderId, 'holdfast.attempt': attempt, [BATCH_SIZE]: jobs.length }
+        const options = { kind: SpanKind.CONSUMER, startTime, attributes }
+        tracer.startSpan(`task ${task}`, options, parentOf(orderId, origin)).end()
+      }
     },
 
     supplier: (supplier) => ({
@@ -188,7 +182,6 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       tracer.startSpan('deliver', options, asParent(delivery.traceparent)).end()
     },
   }
-  return tracing
 }
 
 /** Whether it is the service that failed: what a caller gets wrong, or may not do, is no failure of ours. */

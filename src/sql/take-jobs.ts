@@ -10,8 +10,7 @@ import { prepare, type Queryable } from './statement.ts'
 const FIND_BY_INDEX = 'set local enable_sort to off'
 
 /**
- * Takes jobs of a task out of the queue that are due, oldest first. They are back if the transaction fails that this is
- * called in.
+ * Takes jobs of a task out of the queue that are due, oldest first, for the caller's transaction.
  *
  * Left to graphile-worker is what it has fetched, and what has failed or was under way when its worker died: it counts such
  * runs, and keeps them apart from others.

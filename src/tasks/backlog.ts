@@ -1,29 +1,42 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Job } from 'graphile-worker'
+import type { Job, LocalQueueMode } from 'graphile-worker'
 import type { App } from '../app.ts'
 import { isUnavailable } from '../database/unavailable.ts'
-import type { JobUnderWay } from '../domain/jobs.ts'
+import { JOB_ATTEMPTS_MAX, type JobUnderWay } from '../domain/jobs.ts'
 import { BACKLOG_BATCH_MAX } from '../limits.ts'
 import { reserveBacklog } from '../use-cases/reserve-inventory.ts'
 import { orderPayload } from './define-task.ts'
 
 /**
- * For how long jobs that are done keep their places while a backlog is reserved: so long graphile-worker fetches no more of
- * it, at twice the price an order, and so long jobs of other tasks wait behind it.
+ * A job that is done keeps its place for as long while a backlog is reserved, so that graphile-worker fetches less of it:
+ * an order whose job is fetched costs twice as much.
  */
 const TURN_MAX_MS = 300
+/** After a failure. A worker comes past the order that failed by fetching the oldest jobs, some 10,000 in that time. */
+const PAUSE_MS = 1_000
+
+/** A job that graphile-worker has fetched and has no place for yet. */
+type Waiting = { job: JobUnderWay; isInBatch: boolean }
 
 /**
- * Reserves the orders of a backlog without fetching their jobs. It begins when jobs of a worker are done of which there
- * were as many as it may fetch. An order that cannot be reserved with its neighbours stays in the queue with them:
- * graphile-worker runs its job by itself.
+ * Reserves the orders of a backlog without fetching their jobs. There is one where a worker's last fetch was full: the
+ * next job that is done begins. Orders that cannot be reserved together stay in the queue: graphile-worker fetches their
+ * jobs like any others.
+ *
+ * Older orders come first. What has been fetched is older than what has not: the orders of fetched jobs that have to wait
+ * for a place are reserved with the first batch, and their jobs find nothing left to do.
  */
 export class Backlog {
   readonly #app: App
   #isBehind = false
   #isEnded = false
-  /** By their ids, jobs that graphile-worker has fetched and has no place for yet: they are older than what nobody has fetched. */
-  readonly #fetched = new Map<string, JobUnderWay>()
+  #pausedUntilMs = 0
+  /** Under way while graphile-worker fetches jobs. */
+  #fetch: PromiseWithResolvers<void> | undefined
+  /** By their ids, jobs to reserve an order. */
+  readonly #waiting = new Map<string, Waiting>()
+  /** Jobs to do anything else, or that have failed before or were under way when their worker died. */
+  readonly #others = new Set<string>()
   #reserving: Promise<void> | undefined
   #turn: Promise<void> | undefined
 
@@ -31,74 +44,104 @@ export class Backlog {
     this.#app = app
   }
 
-  /** @param isFull whether more may be due */
+  /** graphile-worker begins to fetch where it has no jobs that wait for a place. */
+  onMode(mode: LocalQueueMode): void {
+    if (mode === 'POLLING') this.#fetch ??= Promise.withResolvers()
+    else this.#endFetch()
+  }
+
+  /** @param isFull whether more may be due: where all get their places, graphile-worker fetches again */
   onFetch(jobs: readonly Job[], isFull: boolean): void {
-    // one of them may be what its last worker died of: while they run, no jobs do of which nobody would know
-    this.#isBehind = isFull && jobs.every(({ flags }) => flags === null)
-    for (const { id, task_identifier: task, payload, attempts: attempt } of jobs) {
-      const { data } = orderPayload.safeParse(payload)
-      if (task === 'reserve-inventory' && data) this.#fetched.set(id, { task, attempt, ...data })
+    this.#isBehind = isFull
+    if (!isFull) this.#endFetch()
+    for (const { id, task_identifier: task, payload, attempts: attempt, flags } of jobs) {
+      const isFirstRun = attempt === 1 && !flags
+      const { data } = task === 'reserve-inventory' && isFirstRun ? orderPayload.safeParse(payload) : {}
+      if (data) this.#waiting.set(id, { job: { task, attempt, ...data }, isInBatch: false })
+      else this.#others.add(id)
     }
   }
 
-  /** A job has got its place, or has gone back to the queue. */
-  onPlaced(jobId: string): void {
-    this.#fetched.delete(jobId)
+  /** A fetched job waits no longer: it has its place, or is in the queue again. */
+  forget(jobId: string): void {
+    this.#waiting.delete(jobId)
+    this.#others.delete(jobId)
   }
 
   /** For a job that is done, before it makes place for another. Resolves at once where there is no backlog. */
   async takeTurn(): Promise<void> {
-    if (this.#isEnded || !this.#isBehind) return
+    if (this.#isEnded || !this.#isBehind || performance.now() < this.#pausedUntilMs) return
     this.#reserving ??= this.#reserve().finally(() => {
       this.#reserving = undefined
     })
+    // nothing goes ahead of what else has been fetched
+    if (this.#others.size > 0) return
     this.#turn ??= within(TURN_MAX_MS, this.#reserving).finally(() => {
       this.#turn = undefined
     })
     await this.#turn
   }
 
-  /** Begins no more transactions. Resolves when none is under way. */
+  /** Begins no more batches. Resolves when none is under way. */
   async end(): Promise<void> {
     this.#isEnded = true
+    this.#endFetch()
     await this.#reserving
   }
 
   /**
-   * Two transactions are under way at a time: while the first writes, the second reads what it is going to write. The
-   * second begins when the first has locked its stock, so that the older orders come first.
+   * Reserves batch after batch, until one is not full. Two are under way at a time: while the first writes, the second reads
+   * what it is going to write. It begins when the first has locked its stock, and so comes after it.
    */
   async #reserve(): Promise<void> {
     const { groups, logger } = this.#app
-    let last = Promise.resolve(BACKLOG_BATCH_MAX)
+    let before = Promise.resolve(BACKLOG_BATCH_MAX)
     try {
-      let count: number
-      do {
-        // what runs is older
-        await groups.reserveInventory.settled()
+      for (let count = BACKLOG_BATCH_MAX; count === BACKLOG_BATCH_MAX; ) {
+        await Promise.all([groups.reserveInventory.settled(), this.#fetch?.promise])
         if (this.#isEnded) break
-        const before = last
-        const locked = Promise.withResolvers<number>()
-        last = reserveBacklog(this.#app, this.#takeFetched(), BACKLOG_BATCH_MAX, locked.resolve)
-        last.catch(locked.reject)
-        ;[count] = await Promise.all([locked.promise, before])
-      } while (count === BACKLOG_BATCH_MAX)
-      await last
+        const locked = Promise.withResolvers<void>()
+        const batch = this.#reserveBatch(locked.resolve)
+        batch.catch(locked.reject)
+        // not until it is over: the next would be the third
+        const over = before
+        before = batch
+        ;[count] = await Promise.all([over, locked.promise])
+      }
+      await before
     } catch (error) {
+      this.#pausedUntilMs = performance.now() + PAUSE_MS
       const level = isUnavailable(error) ? 'debug' : 'warn'
-      logger[level](
-        { err: error },
-        'orders that wait could not be reserved together, and are left to their jobs',
-      )
+      logger[level]({ err: error }, 'orders could not be reserved together, and are left to their jobs')
       // it may be the one before that failed
-      await last.catch(() => {})
+      await before.catch(() => {})
     }
   }
 
-  #takeFetched(): JobUnderWay[] {
-    const fetched = [...this.#fetched.values()]
-    this.#fetched.clear()
-    return fetched
+  /** @returns how many jobs it took out of the queue */
+  async #reserveBatch(onLocked: () => void): Promise<number> {
+    const app = this.#app
+    const startedAtMs = performance.now()
+    const waiting = [...this.#waiting.values()].filter(({ isInBatch }) => !isInBatch)
+    for (const each of waiting) each.isInBatch = true
+    try {
+      const fetched = waiting.map(({ job }) => job)
+      const taken = await reserveBacklog(app, fetched, BACKLOG_BATCH_MAX, onLocked)
+      const durationMs = performance.now() - startedAtMs
+      for (const job of taken) {
+        app.onJobRun({ ...job, outcome: 'done', durationMs, attemptsMax: JOB_ATTEMPTS_MAX })
+      }
+      app.tracing?.onJobs(taken, durationMs)
+      return taken.length
+    } catch (error) {
+      for (const each of waiting) each.isInBatch = false
+      throw error
+    }
+  }
+
+  #endFetch(): void {
+    this.#fetch?.resolve()
+    this.#fetch = undefined
   }
 }
 

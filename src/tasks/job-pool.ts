@@ -112,12 +112,13 @@ export class JobPool {
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) {
         held.delete(job.id)
-        backlog.onPlaced(job.id)
+        backlog.forget(job.id)
       }
       // a return that fails may be heard by nobody, and end the process: whoever retires this worker gives them back
       if (isBroken) jobs.length = 0
     })
-    events.on('job:start', ({ job }) => backlog.onPlaced(job.id))
+    events.on('localQueue:setMode', ({ newMode }) => backlog.onMode(newMode))
+    events.on('job:start', ({ job }) => backlog.forget(job.id))
     events.on('job:complete', ({ job }) => held.delete(job.id))
 
     const runner = await run({

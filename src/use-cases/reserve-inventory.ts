@@ -2,7 +2,7 @@ import { validate as isUuid } from 'uuid'
 import type { App } from '../app.ts'
 import { inTransaction, type Tx } from '../database/transaction.ts'
 import { allocate } from '../domain/allocation.ts'
-import { JOB_ATTEMPTS_MAX, type JobUnderWay } from '../domain/jobs.ts'
+import type { JobUnderWay } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import { readOrigin } from '../domain/origin.ts'
 import type { InventoryItem, StockChange } from '../domain/stock.ts'
@@ -27,56 +27,49 @@ export async function reserveInventory(
   jobIds: readonly string[] = [],
 ): Promise<void> {
   await inTransaction(app, 'reserve-inventory', async (tx) => {
-    const locked = await lockPending(tx, orderIds)
-    await Promise.all([reserve(app, tx, locked), completeJobs(tx, jobIds)])
+    // jobs are locked before orders, and these before stock: two transactions wait for each other in turn, never in a circle
+    const [, locked] = await Promise.all([completeJobs(tx, jobIds), lockPending(tx, orderIds)])
+    await reserve(app, tx, locked)
   })
 }
 
 /**
- * Does the same for the orders whose jobs have been due for longest, of those that nobody has fetched. The jobs are taken
- * out of the queue by the transaction that reserves the orders.
+ * Does the same for the orders whose jobs have been due for longest, of those that nobody has fetched and that never ran.
+ * The jobs are taken out of the queue by the transaction that reserves the orders.
  *
- * @param fetched jobs whose orders are reserved with them, and which are run all the same
+ * @param fetched jobs whose orders are reserved with them, and which run all the same
  * @param limit jobs that are taken
- * @param onLocked is told how many it took, once all stock is locked: whoever begins then comes after these
- * @returns how many it took: fewer than `limit` where no more are due
- * @throws where one of the orders cannot be reserved; all jobs are in the queue again
+ * @param onLocked is told when all orders and their stock are locked: whoever begins then comes after these. Told again
+ *   where a transaction is tried again
+ * @returns the jobs that it took: fewer than `limit` where no more are due
+ * @throws where one of the orders cannot be reserved: then it took none. A commit whose reply is lost may have taken them
  */
 export async function reserveBacklog(
   app: App,
   fetched: readonly JobUnderWay[],
   limit: number,
-  onLocked: (count: number) => void = () => {},
-): Promise<number> {
-  const startedAtMs = performance.now()
-  const taken = await inTransaction(app, 'reserve-backlog', async (tx) => {
+  onLocked: () => void = () => {},
+): Promise<JobUnderWay[]> {
+  return inTransaction(app, 'reserve-backlog', async (tx) => {
     const payloads = await takeJobs(tx, TASK, limit)
     const taken = payloads.map(({ orderId, origin }): JobUnderWay => {
       if (!isUuid(orderId)) throw new Error('A job to reserve an order names none')
       return { task: TASK, orderId, attempt: 1, origin: readOrigin(origin) }
     })
     const jobs = [...fetched, ...taken]
-    const run = async () => {
+    for (const job of jobs) app.jobsUnderWay.begin(job)
+    try {
       const locked = await lockPending(
         tx,
         jobs.map(({ orderId }) => orderId),
       )
-      onLocked(taken.length)
+      onLocked()
       await reserve(app, tx, locked)
-    }
-    for (const job of jobs) app.jobsUnderWay.begin(job)
-    try {
-      await (app.tracing ? app.tracing.jobs(jobs, 'reserve-backlog', run) : run())
     } finally {
       for (const job of jobs) app.jobsUnderWay.end(job)
     }
     return taken
   })
-  const durationMs = performance.now() - startedAtMs
-  for (const job of taken) {
-    app.onJobRun({ ...job, outcome: 'done', durationMs, attemptsMax: JOB_ATTEMPTS_MAX })
-  }
-  return taken.length
 }
 
 /** Orders to be reserved, oldest first, and the stock that there is of their SKUs, all locked. */

@@ -56,8 +56,8 @@ export class TracedApp {
   }
 
   /** Starts a worker, until the end. */
-  async work({ testApp = this.testApp, supplierUrl = this.url } = {}): Promise<void> {
-    const worker = await startTestWorker(testApp, { baseUrl: supplierUrl })
+  async work({ testApp = this.testApp, supplierUrl = this.url, concurrency = 50 } = {}): Promise<void> {
+    const worker = await startTestWorker(testApp, { baseUrl: supplierUrl, concurrency })
     this.atEnd(() => worker.stop())
   }
 

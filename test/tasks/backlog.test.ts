@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Job } from 'graphile-worker'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TransactionRun } from '../../src/database/transaction.ts'
 import type { JobRun } from '../../src/domain/jobs.ts'
 import { BACKLOG_BATCH_MAX } from '../../src/limits.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { takeJobs } from '../../src/sql/take-jobs.ts'
+import { Backlog } from '../../src/tasks/backlog.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
-import { reserveBacklog } from '../../src/use-cases/reserve-inventory.ts'
+import { reserveBacklog, reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   createTestApp,
   eventually,
@@ -93,6 +95,7 @@ test('what a worker cannot fetch at once is reserved together, each order by one
   await work()
   await reserved(300, 'A')
   await eventually(async () => (await jobsLeft()) === 0)
+  await eventually(() => heard.runs.length === 300)
   expect(heard.rounds()).toBeGreaterThan(0)
   expect(heard.runs.map(({ orderId }) => orderId).toSorted()).toEqual(ids)
   for (const run of heard.runs) {
@@ -111,18 +114,27 @@ test('where fewer wait than a worker may fetch, nobody takes more', async () => 
   expect(heard.rounds()).toBe(0)
 })
 
-test('the stock that there is goes to the oldest, over many transactions', async () => {
+test('the stock that there is goes to the oldest, and nobody overtakes, over many transactions', async () => {
   supplier.follow({ reserve: () => ({ accepted: false }) })
   await seed(test_.app).item({ sku: 'A', available: 2 * BACKLOG_BATCH_MAX + 100 })
   const ids = await order(2 * BACKLOG_BATCH_MAX + 500, 'A')
+  const { app } = test_
   const heard = hear()
+  const turns: string[] = []
+  const { onEvents } = app
+  app.onEvents = (events) => {
+    turns.push(...events.filter(({ from }) => from === 'PENDING').map(({ order }) => order.id))
+    onEvents(events)
+  }
   await work()
   await eventually(async () => (await countOf('PENDING', 'A')) === 0)
   expect(heard.rounds()).toBeGreaterThan(2)
-  const { rows } = await test_.app.pool.query<{ id: string }>(
+  const { rows } = await app.pool.query<{ id: string }>(
     `select id from orders where sku = 'A' and status = 'RESERVED' order by id`,
   )
   expect(rows.map(({ id }) => id)).toEqual(ids.slice(0, 2 * BACKLOG_BATCH_MAX + 100))
+  await eventually(() => turns.length === ids.length)
+  expect(turns).toEqual(ids)
   await eventually(async () => (await countOf('FAILED', 'A')) === 400)
 })
 
@@ -136,6 +148,7 @@ test('two workers on one backlog reserve every order once', async () => {
   await reserved(6_000, 'A')
   await eventually(async () => (await jobsLeft()) === 0)
   await eventually(() => heard.flatMap(({ runs }) => runs).length === 6_000)
+  expect(heard.some(({ rounds }) => rounds() > 0)).toBe(true)
   expect(
     heard
       .flatMap(({ runs }) => runs)
@@ -201,32 +214,109 @@ test('a transaction that is cut off leaves all jobs in the queue', async () => {
   )
   expect(rows).toEqual([{ attempts: 0, locked_by: null }])
   expect(test_.app.jobsUnderWay.size).toBe(0)
-  expect(await reserveBacklog(test_.app, [], 100)).toBe(50)
+  expect(await reserveBacklog(test_.app, [], 100)).toHaveLength(50)
   expect(await jobsLeft()).toBe(0)
 })
 
-test('a backlog that waits for a lock does not keep jobs of other tasks from their places', async () => {
-  supplier.follow({ reserve: () => ({ accepted: false }) })
-  for (const sku of ['A', 'LOCKED']) await seed(test_.app).item({ sku, available: 100 })
-  await seed(test_.app).item({ sku: 'SCARCE', available: 0 })
+describe('while a backlog waits for a lock', () => {
+  async function lock(sku: string): Promise<() => Promise<void>> {
+    const client = await test_.app.pool.connect()
+    await client.query('begin')
+    await client.query('select from inventory_items where sku = $1 for update', [sku])
+    return async () => {
+      await client.query('commit')
+      client.release()
+    }
+  }
+
+  const isWaiting = async () =>
+    (
+      await test_.app.pool.query(
+        `select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like '%from inventory_items%'`,
+      )
+    ).rowCount! > 0
+
+  beforeEach(async () => {
+    for (const sku of ['A', 'LOCKED']) await seed(test_.app).item({ sku, available: 10_000 })
+    await seed(test_.app).item({ sku: 'SCARCE', available: 0 })
+  })
+
+  test('jobs of other tasks get their places', async () => {
+    supplier.follow({ reserve: () => ({ accepted: false }) })
+    await order(2 * CONCURRENCY + BACKLOG_BATCH_MAX, 'A')
+    await order(5, 'LOCKED')
+    const [scarce] = await order(1, 'SCARCE')
+    const { app } = test_
+    await app.pool.query(`delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1`, [
+      scarce,
+    ])
+    await app.groups.reserveInventory.submit({ orderId: scarce! })
+    await app.pool.query(
+      `update graphile_worker._private_jobs set run_at = now() + interval '1.5 s' where payload ->> 'orderId' = $1`,
+      [scarce],
+    )
+    const release = await lock('LOCKED')
+    const heard = hear()
+    await work()
+    await reserved(2 * CONCURRENCY + BACKLOG_BATCH_MAX, 'A')
+    await eventually(isWaiting)
+    await eventually(async () => (await countOf('FAILED', 'SCARCE')) === 1)
+    expect(await isWaiting()).toBe(true)
+    expect(heard.rounds()).toBe(1)
+    await release()
+    await reserved(5, 'LOCKED')
+  })
+
+  test('a job that is done makes place at once where one of another task waits for it', async () => {
+    await order(5, 'LOCKED')
+    const release = await lock('LOCKED')
+    const [backlog, withOther] = [new Backlog(test_.app), new Backlog(test_.app)]
+    const places: string[] = []
+    backlog.onFetch([], true)
+    withOther.onFetch([{ id: '1', task_identifier: 'request-supplier' } as Job], true)
+    const made = [
+      backlog.takeTurn().then(() => places.push('the backlog keeps it')),
+      withOther.takeTurn().then(() => places.push('the other gets it')),
+    ]
+    await Promise.all(made)
+    expect(places).toEqual(['the other gets it', 'the backlog keeps it'])
+    expect(await isWaiting()).toBe(true)
+    await release()
+    await Promise.all([backlog.end(), withOther.end()])
+    expect(await countOf('RESERVED', 'LOCKED')).toBe(5)
+  })
+})
+
+test('a head start and a backlog that come to the same order wait for each other in turn', async () => {
+  await seed(test_.app).item({ sku: 'A', available: 100 })
+  const ids = await order(20, 'A')
   const { app } = test_
-  const [scarce] = await order(1, 'SCARCE')
-  await app.groups.reserveInventory.submit({ orderId: scarce! })
-  await app.pool.query(
-    `update graphile_worker._private_jobs set run_at = now() + interval '1 s' where payload ->> 'step' is not null`,
-  )
-  await order(CONCURRENCY - 1, 'A')
-  await order(CONCURRENCY / 2, 'LOCKED')
+  const heard = hear()
+  const { rows } = await app.pool.query<{ id: string }>('select id from graphile_worker.jobs')
   const client = await app.pool.connect()
   await client.query('begin')
-  await client.query(`select from inventory_items where sku = 'LOCKED' for update`)
-  await work()
-  await reserved(CONCURRENCY - 1, 'A')
-  await eventually(async () => (await countOf('FAILED', 'SCARCE')) === 1)
-  expect(await countOf('PENDING', 'LOCKED')).toBe(CONCURRENCY / 2)
+  await client.query('select from inventory_items for update')
+  const headStart = reserveInventory(
+    app,
+    ids,
+    rows.map(({ id }) => id),
+  )
+  await eventually(async () => {
+    const { rowCount } = await app.pool.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return rowCount! > 0
+  })
+  const backlog = reserveBacklog(app, [], 100)
+  // nothing tells when it has come to its first lock
+  await sleep(200)
   await client.query('commit')
   client.release()
-  await reserved(CONCURRENCY / 2, 'LOCKED')
+  await Promise.all([headStart, backlog])
+  expect(heard.rounds('failed')).toBe(0)
+  expect(await countOf('RESERVED', 'A')).toBe(20)
+  expect(await jobsLeft()).toBe(0)
 })
 
 test('a worker that stops finishes what is under way, and leaves the rest as it was', async () => {
@@ -253,17 +343,69 @@ test('a worker that stops finishes what is under way, and leaves the rest as it 
   expect(jobs.filter(({ attempts, locked_by }) => attempts > 0 || locked_by !== null)).toEqual([])
 })
 
-test('while jobs run whose worker died, all are fetched, so that a job that kills is found', async () => {
-  await seed(test_.app).item({ sku: 'A', available: 1_000 })
-  const ids = await order(300, 'A')
-  await test_.app.pool.query(
-    `update graphile_worker._private_jobs set flags = '{"deaths": 1}' where payload ->> 'orderId' = any ($1)`,
-    [ids],
-  )
-  const heard = hear()
-  await work()
-  await reserved(300, 'A')
-  expect(heard.rounds()).toBe(0)
+test.each(['attempts = 3', `flags = '{"deaths": 1}'`])(
+  'a fetched job with %s goes with no batch, and breaks none',
+  async (past) => {
+    await seed(test_.app).item({ sku: 'A', available: 1_000 })
+    await seed(test_.app).item({ sku: 'BAD', available: 1_000 })
+    await breakReservations('BAD')
+    await order(CONCURRENCY, 'A')
+    const [bad] = await order(1, 'BAD')
+    await order(200, 'A')
+    await test_.app.pool.query(
+      `update graphile_worker._private_jobs set ${past} where payload ->> 'orderId' = $1`,
+      [bad],
+    )
+    const heard = hear()
+    await work()
+    await reserved(CONCURRENCY + 200, 'A')
+    await eventually(() => heard.runs.some(({ outcome }) => outcome === 'failed'))
+    expect(heard.rounds()).toBeGreaterThan(0)
+    expect(heard.rounds('failed')).toBe(0)
+  },
+)
+
+describe('what has been fetched and waits for a place', () => {
+  /** As graphile-worker has just fetched them. */
+  const fetchJobs = async () =>
+    (
+      await test_.app.pool.query<Job>(`select jobs.*, 'reserve-inventory' as task_identifier
+      from graphile_worker._private_jobs as jobs`)
+    ).rows.map((job) => ({ ...job, attempts: 1 }))
+
+  test('goes with the next batch after one that failed', async () => {
+    await seed(test_.app).item({ sku: 'A', available: 5 })
+    await order(5, 'A')
+    const jobs = await fetchJobs()
+    await test_.app.pool.query(`update graphile_worker._private_jobs set locked_by = 'me', locked_at = now()`)
+    const mend = await breakReservations('A')
+    const heard = hear()
+    const backlog = new Backlog(test_.app)
+    backlog.onFetch(jobs, true)
+    await backlog.takeTurn()
+    expect(heard.rounds('failed')).toBeGreaterThan(0)
+    expect(await countOf('PENDING', 'A')).toBe(5)
+    await mend()
+    await eventually(async () => {
+      await backlog.takeTurn()
+      return (await countOf('RESERVED', 'A')) === 5
+    })
+    await backlog.end()
+    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+  })
+
+  test('is waited for while it is being fetched', async () => {
+    await seed(test_.app).item({ sku: 'A', available: 10 })
+    await order(10, 'A')
+    const backlog = new Backlog(test_.app)
+    backlog.onFetch([], true)
+    backlog.onMode('POLLING')
+    await backlog.takeTurn()
+    expect(await countOf('PENDING', 'A')).toBe(10)
+    backlog.onFetch([], false)
+    await backlog.end()
+    expect(await countOf('PENDING', 'A')).toBe(10)
+  })
 })
 
 test('taken are jobs of the task that are due, free, and were never run, oldest first', async () => {
