@@ -187,15 +187,16 @@ test.each<[string, Subscribe]>([
 
 /**
  * Places an order and holds its job up in the middle, by a lock that goes with the database. The job has no attempt left:
- * an outage that costs one ends the order.
+ * an outage that costs one ends the order. It is placed where nobody works, so that it is the job that reserves it.
  */
 async function placeHeldUp(): Promise<string> {
+  const api = await processes.startServer({ DATABASE_URL: database.url, ROLE: 'api' })
   const placed = Promise.withResolvers<string>()
   database
     .withClient(async (client) => {
       const isEnded = once(client, 'end')
       await client.query('begin; lock table inventory_movements')
-      const id = String((await placeOrder(server.url)).body.id)
+      const id = String((await placeOrder(api.url)).body.id)
       await eventually(async () => {
         const [job] = await database.query(
           `update graphile_worker._private_jobs set max_attempts = attempts
@@ -208,7 +209,9 @@ async function placeHeldUp(): Promise<string> {
       await isEnded
     })
     .catch(placed.reject)
-  return placed.promise
+  const id = await placed.promise
+  await api.end('SIGTERM')
+  return id
 }
 
 /** One call after the other, each of another kind. Every answer is true, or says that the database is away. */

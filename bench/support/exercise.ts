@@ -39,7 +39,7 @@ async function reserve(app: App, sku: string): Promise<void> {
   await createOrder(app, LOCAL_OPERATOR, request)
   await app.groups.reserveInventory.submit({ orderId: order!.id })
   // as where more waits than a worker may fetch
-  await reserveBacklog(app, [], 1)
+  await reserveBacklog(app, 1)
   // as where a worker is in the process
   app.headStart.begin(() => true, 1)
   await createOrder(app, LOCAL_OPERATOR, { ...request, idempotencyKey: null })

@@ -12,7 +12,7 @@ import { orderPayload } from './define-task.ts'
  * an order whose job is fetched costs twice as much.
  */
 const TURN_MAX_MS = 300
-/** After a failure. A worker comes past the order that failed by fetching the oldest jobs, some 10,000 in that time. */
+/** After a failure: a worker comes past the order that failed by fetching the oldest jobs. With 1,000 places, 10,000 of them. */
 const PAUSE_MS = 1_000
 
 /** A job that graphile-worker has fetched and has no place for yet. */
@@ -46,7 +46,7 @@ export class Backlog {
 
   /** graphile-worker begins to fetch where it has no jobs that wait for a place. */
   onMode(mode: LocalQueueMode): void {
-    if (mode === 'POLLING') this.#fetch ??= Promise.withResolvers()
+    if (mode === 'POLLING' && !this.#isEnded) this.#fetch ??= Promise.withResolvers()
     else this.#endFetch()
   }
 
@@ -66,6 +66,11 @@ export class Backlog {
   forget(jobId: string): void {
     this.#waiting.delete(jobId)
     this.#others.delete(jobId)
+  }
+
+  /** Whether orders of a backlog are being reserved. */
+  get isUnderWay(): boolean {
+    return this.#reserving !== undefined
   }
 
   /** For a job that is done, before it makes place for another. Resolves at once where there is no backlog. */
@@ -91,42 +96,60 @@ export class Backlog {
 
   /**
    * Reserves batch after batch, until one is not full. Two are under way at a time: while the first writes, the second reads
-   * what it is going to write. It begins when the first has locked its stock, and so comes after it.
+   * what it is going to write. It begins when the first has locked its stock, writes when that is over, and fails with it.
    */
   async #reserve(): Promise<void> {
-    const { groups, logger } = this.#app
-    let before = Promise.resolve(BACKLOG_BATCH_MAX)
+    const { logger } = this.#app
+    let over = Promise.resolve(BACKLOG_BATCH_MAX)
+    let last = over
     try {
       for (let count = BACKLOG_BATCH_MAX; count === BACKLOG_BATCH_MAX; ) {
-        await Promise.all([groups.reserveInventory.settled(), this.#fetch?.promise])
+        await this.#olderAreDone()
         if (this.#isEnded) break
         const locked = Promise.withResolvers<void>()
-        const batch = this.#reserveBatch(locked.resolve)
-        batch.catch(locked.reject)
-        // not until it is over: the next would be the third
-        const over = before
-        before = batch
+        over = last
+        last = this.#reserveBatch(locked.resolve, over)
+        last.catch(locked.reject)
         ;[count] = await Promise.all([over, locked.promise])
       }
-      await before
+      await last
     } catch (error) {
       this.#pausedUntilMs = performance.now() + PAUSE_MS
       const level = isUnavailable(error) ? 'debug' : 'warn'
       logger[level]({ err: error }, 'orders could not be reserved together, and are left to their jobs')
-      // it may be the one before that failed
-      await before.catch(() => {})
+      await Promise.allSettled([over, last])
     }
   }
 
+  /** What has been fetched, and has its place, is reserved. */
+  async #olderAreDone(): Promise<void> {
+    if (this.#fetch) {
+      await this.#fetch.promise
+      // those that get their places begin
+      await new Promise(setImmediate)
+    }
+    await this.#app.groups.reserveInventory.settled()
+  }
+
   /** @returns how many jobs it took out of the queue */
-  async #reserveBatch(onLocked: () => void): Promise<number> {
+  async #reserveBatch(onLocked: () => void, before: Promise<unknown>): Promise<number> {
     const app = this.#app
     const startedAtMs = performance.now()
-    const waiting = [...this.#waiting.values()].filter(({ isInBatch }) => !isInBatch)
-    for (const each of waiting) each.isInBatch = true
+    let waiting: Waiting[] = []
     try {
-      const fetched = waiting.map(({ job }) => job)
-      const taken = await reserveBacklog(app, fetched, BACKLOG_BATCH_MAX, onLocked)
+      const taken = await reserveBacklog(app, BACKLOG_BATCH_MAX, {
+        // asked when it has taken its own: what is being fetched then may be older
+        fetched: async () => {
+          await this.#fetch?.promise
+          waiting = [...this.#waiting.values()].filter(({ isInBatch }) => !isInBatch)
+          for (const each of waiting) each.isInBatch = true
+          return waiting.map(({ job }) => job)
+        },
+        onLocked: async () => {
+          onLocked()
+          await before
+        },
+      })
       const durationMs = performance.now() - startedAtMs
       for (const job of taken) {
         app.onJobRun({ ...job, outcome: 'done', durationMs, attemptsMax: JOB_ATTEMPTS_MAX })

@@ -151,7 +151,11 @@ export class JobPool {
     })
     runner.promise.catch(() => {}).finally(() => ended.resolve())
     void ended.promise.then(() => backlog.end())
-    const life = { ended: ended.promise, isBroken: () => isBroken, isBehind: () => isBehind }
+    const life = {
+      ended: ended.promise,
+      isBroken: () => isBroken,
+      isBehind: () => isBehind || backlog.isUnderWay,
+    }
     return new JobPool(id, held, life, { runner, backlog, connections })
   }
 

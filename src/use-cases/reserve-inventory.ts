@@ -37,39 +37,48 @@ export async function reserveInventory(
  * Does the same for the orders whose jobs have been due for longest, of those that nobody has fetched and that never ran.
  * The jobs are taken out of the queue by the transaction that reserves the orders.
  *
- * @param fetched jobs whose orders are reserved with them, and which run all the same
  * @param limit jobs that are taken
- * @param onLocked is told when all orders and their stock are locked: whoever begins then comes after these. Told again
- *   where a transaction is tried again
  * @returns the jobs that it took: fewer than `limit` where no more are due
  * @throws where one of the orders cannot be reserved: then it took none. A commit whose reply is lost may have taken them
  */
 export async function reserveBacklog(
   app: App,
-  fetched: readonly JobUnderWay[],
   limit: number,
-  onLocked: () => void = () => {},
+  { fetched = async () => [], onLocked = async () => {} }: Partial<BacklogTurn> = {},
 ): Promise<JobUnderWay[]> {
+  let wasLocked = false
   return inTransaction(app, 'reserve-backlog', async (tx) => {
+    // who comes after it waits for it, and may hold what it would need now
+    if (wasLocked)
+      throw new Error('A transaction of a backlog is not tried again once its orders were locked')
     const payloads = await takeJobs(tx, TASK, limit)
     const taken = payloads.map(({ orderId, origin }): JobUnderWay => {
       if (!isUuid(orderId)) throw new Error('A job to reserve an order names none')
       return { task: TASK, orderId, attempt: 1, origin: readOrigin(origin) }
     })
-    const jobs = [...fetched, ...taken]
+    const jobs = [...(await fetched()), ...taken]
     for (const job of jobs) app.jobsUnderWay.begin(job)
     try {
       const locked = await lockPending(
         tx,
         jobs.map(({ orderId }) => orderId),
       )
-      onLocked()
+      wasLocked = true
+      await onLocked()
       await reserve(app, tx, locked)
     } finally {
       for (const job of jobs) app.jobsUnderWay.end(job)
     }
     return taken
   })
+}
+
+/** How transactions of a backlog take their turns. */
+export type BacklogTurn = {
+  /** Asked when it has taken its jobs for others, whose orders are reserved with them, and which run all the same. */
+  fetched: () => Promise<readonly JobUnderWay[]>
+  /** Called when all orders and their stock are locked: whoever begins then comes after these. Awaited before it writes. */
+  onLocked: () => Promise<void>
 }
 
 /** Orders to be reserved, oldest first, and the stock that there is of their SKUs, all locked. */

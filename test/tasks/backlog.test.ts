@@ -177,6 +177,24 @@ test('an order that cannot be reserved fails by itself, and none of its neighbou
   await reserved(1, 'BAD')
 })
 
+test('where orders cannot be reserved together, none that are younger take their stock', async () => {
+  supplier.follow({ reserve: () => ({ accepted: false }) })
+  await seed(test_.app).item({ sku: 'A', available: BACKLOG_BATCH_MAX })
+  await seed(test_.app).item({ sku: 'BAD', available: 1_000 })
+  await breakReservations('BAD')
+  const older = await order(3 * CONCURRENCY, 'A')
+  await order(1, 'BAD')
+  const younger = await order(2 * BACKLOG_BATCH_MAX, 'A')
+  const heard = hear()
+  await work()
+  await eventually(async () => (await countOf('PENDING', 'A')) === 0)
+  expect(heard.rounds('failed')).toBeGreaterThan(0)
+  const { rows } = await test_.app.pool.query<{ id: string }>(
+    `select id from orders where sku = 'A' and status = 'RESERVED' order by id`,
+  )
+  expect(rows.map(({ id }) => id)).toEqual([...older, ...younger].slice(0, BACKLOG_BATCH_MAX))
+})
+
 test('a job that tells of no order is left to be given up, and none of its neighbours', async () => {
   await seed(test_.app).item({ sku: 'A', available: 1_000 })
   await order(100, 'A')
@@ -197,7 +215,7 @@ test('a transaction that is cut off leaves all jobs in the queue', async () => {
   const holder = await pool.connect()
   await holder.query('begin')
   await holder.query(`select from inventory_items where sku = 'A' for update`)
-  const round = reserveBacklog(test_.app, [], 100)
+  const round = reserveBacklog(test_.app, 100)
   await eventually(async () => {
     const { rowCount } = await pool.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
@@ -214,7 +232,7 @@ test('a transaction that is cut off leaves all jobs in the queue', async () => {
   )
   expect(rows).toEqual([{ attempts: 0, locked_by: null }])
   expect(test_.app.jobsUnderWay.size).toBe(0)
-  expect(await reserveBacklog(test_.app, [], 100)).toHaveLength(50)
+  expect(await reserveBacklog(test_.app, 100)).toHaveLength(50)
   expect(await jobsLeft()).toBe(0)
 })
 
@@ -306,7 +324,7 @@ test('a head start and a backlog that come to the same order wait for each other
     )
     return rowCount! > 0
   })
-  const backlog = reserveBacklog(app, [], 100)
+  const backlog = reserveBacklog(app, 100)
   // nothing tells when it has come to its first lock
   await sleep(200)
   await client.query('commit')
