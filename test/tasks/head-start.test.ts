@@ -7,6 +7,7 @@ import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { insertOrders } from '../../src/sql/insert-orders.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
+import { breakReservations } from '../support/break-reservations.ts'
 import {
   createTestApp,
   eventually,
@@ -82,16 +83,6 @@ function hearOfRuns(): JobRun[] {
     onJobRun(run)
   }
   return runs
-}
-
-/** Breaks every reservation of a SKU until it is called. */
-async function breakReservations(sku: string): Promise<() => Promise<unknown>> {
-  const { pool } = test_.app
-  await pool.query(`
-    create function refuse() returns trigger language plpgsql as $$ begin raise 'broken'; end $$;
-    create trigger refuse before update on inventory_items
-      for each row when (new.sku = '${sku}') execute function refuse()`)
-  return () => pool.query('drop trigger refuse on inventory_items')
 }
 
 test('a process that works reserves what it has created, and nobody fetches the jobs', async () => {
@@ -216,7 +207,7 @@ test('orders of a process that dies right after their commit are reserved by oth
 test('an order that cannot be reserved keeps its job, with all of its tries, and fails alone', async () => {
   await seed(test_.app).item({ sku: 'SOUND', available: 5 })
   await seed(test_.app).item({ sku: 'BROKEN', available: 5 })
-  const mend = await breakReservations('BROKEN')
+  const mend = await breakReservations(test_.app, 'BROKEN')
   await work()
   const runs = hearOfRuns()
   const [sound, broken] = (await Promise.all([order(3, 'SOUND'), order(1, 'BROKEN')])).map((orders) =>

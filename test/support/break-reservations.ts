@@ -1,0 +1,10 @@
+import type { App } from '../../src/app.ts'
+
+/** Has every reservation of a SKU fail in the database, until what it gives is called. */
+export async function breakReservations({ pool }: App, sku: string): Promise<() => Promise<unknown>> {
+  await pool.query(`
+    create function refuse() returns trigger language plpgsql as $$ begin raise 'broken'; end $$;
+    create trigger refuse before update on inventory_items
+      for each row when (new.sku = '${sku}') execute function refuse()`)
+  return () => pool.query('drop trigger refuse on inventory_items')
+}
