@@ -15,13 +15,9 @@ const FIND_BY_INDEX = 'set local enable_sort to off'
  * Left to graphile-worker is what it has fetched, and what has failed or was under way when its worker died: it counts such
  * runs, and keeps them apart from others.
  *
- * @returns their payloads, of `limit` jobs at the most
+ * @returns their payloads as they stand there, of `limit` jobs at the most
  */
-export async function takeJobs<Task extends Job['task']>(
-  on: Queryable,
-  task: Task,
-  limit: number,
-): Promise<Extract<Job, { task: Task }>['payload'][]> {
+export async function takeJobs(on: Queryable, task: Job['task'], limit: number): Promise<unknown[]> {
   const [, jobs] = await Promise.all([
     on.query(FIND_BY_INDEX),
     take(on, [task, limit]),
@@ -31,7 +27,7 @@ export async function takeJobs<Task extends Job['task']>(
 }
 
 // locked before they are deleted, so that several workers take others instead of waiting for each other
-const take = prepare(
+const take = prepare<{ payload: unknown }>(
   'take-jobs',
   `with due as materialized (
     select id

@@ -4,8 +4,8 @@ import type { App } from '../app.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { JOB_ATTEMPTS_MAX, type JobUnderWay } from '../domain/jobs.ts'
 import { BACKLOG_BATCH_MAX } from '../limits.ts'
+import { orderPayload } from '../use-cases/job-payloads.ts'
 import { reserveBacklog } from '../use-cases/reserve-inventory.ts'
-import { orderPayload } from './define-task.ts'
 
 /**
  * A job that is done keeps its place for as long while a backlog is reserved, so that graphile-worker fetches less of it:
@@ -28,7 +28,8 @@ type Waiting = { job: JobUnderWay; isInBatch: boolean }
  */
 export class Backlog {
   readonly #app: App
-  #isBehind = false
+  /** The last fetch was, or there was none yet: more may be due. */
+  #isFull = true
   #isEnded = false
   #pausedUntilMs = 0
   /** Under way while graphile-worker fetches jobs. */
@@ -52,7 +53,7 @@ export class Backlog {
 
   /** @param isFull whether more may be due: where all get their places, graphile-worker fetches again */
   onFetch(jobs: readonly Job[], isFull: boolean): void {
-    this.#isBehind = isFull
+    this.#isFull = isFull
     if (!isFull) this.#endFetch()
     for (const { id, task_identifier: task, payload, attempts: attempt, flags } of jobs) {
       const isFirstRun = attempt === 1 && !flags
@@ -68,14 +69,14 @@ export class Backlog {
     this.#others.delete(jobId)
   }
 
-  /** Whether orders of a backlog are being reserved. */
-  get isUnderWay(): boolean {
-    return this.#reserving !== undefined
+  /** Whether there may be more jobs to do than have been fetched. */
+  get isBehind(): boolean {
+    return this.#isFull || this.#reserving !== undefined
   }
 
   /** For a job that is done, before it makes place for another. Resolves at once where there is no backlog. */
   async takeTurn(): Promise<void> {
-    if (this.#isEnded || !this.#isBehind || performance.now() < this.#pausedUntilMs) return
+    if (this.#isEnded || !this.#isFull || performance.now() < this.#pausedUntilMs) return
     this.#reserving ??= this.#reserve().finally(() => {
       this.#reserving = undefined
     })
@@ -100,6 +101,7 @@ export class Backlog {
    */
   async #reserve(): Promise<void> {
     const { logger } = this.#app
+    // none is before the first
     let over = Promise.resolve(BACKLOG_BATCH_MAX)
     let last = over
     try {

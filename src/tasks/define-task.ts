@@ -1,11 +1,10 @@
 import type { JobHelpers, Task } from 'graphile-worker'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import type { Job, JobRun, JobUnderWay } from '../domain/jobs.ts'
-import { readOrigin } from '../domain/origin.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import { failOrders } from '../use-cases/fail-orders.ts'
 import type { Backlog } from './backlog.ts'
@@ -15,14 +14,6 @@ export type TaskContext = { app: App; supplier: Supplier; backlog: Backlog }
 
 /** A task of graphile-worker, once it has something to work with. */
 export type TaskOf = (context: TaskContext) => Task
-
-/** Payload of a task about one order. Jobs of the sweeper have no origin, and one that cannot be read stops no job. */
-export const orderPayload = z.object({
-  orderId: z.uuid(),
-  origin: z.unknown().optional().transform(readOrigin),
-})
-/** Payload of a task that makes one scheduled call to the supplier. */
-export const supplierCallPayload = orderPayload.extend({ step: z.int().positive() })
 
 /**
  * Makes a task about one order: its payload meets its schema, and an order whose job fails for the last time is ended.

@@ -55,7 +55,6 @@ export class JobPool {
   /** Resolves when it takes no more jobs. */
   readonly ended: Promise<void>
   readonly #isBroken: () => boolean
-  readonly #isBehind: () => boolean
   readonly #runner: Runner
   readonly #backlog: Backlog
   readonly #connections: pg.Pool
@@ -63,14 +62,13 @@ export class JobPool {
   private constructor(
     id: string,
     held: ReadonlyMap<string, string>,
-    life: { ended: Promise<void>; isBroken: () => boolean; isBehind: () => boolean },
+    life: { ended: Promise<void>; isBroken: () => boolean },
     { runner, backlog, connections }: { runner: Runner; backlog: Backlog; connections: pg.Pool },
   ) {
     this.id = id
     this.held = held
     this.ended = life.ended
     this.#isBroken = life.isBroken
-    this.#isBehind = life.isBehind
     this.#runner = runner
     this.#backlog = backlog
     this.#connections = connections
@@ -82,8 +80,6 @@ export class JobPool {
     const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
     let isBroken = false
-    // until it has looked
-    let isBehind = true
     const backlog = new Backlog(app)
     const giveUp = () => {
       isBroken = true
@@ -106,8 +102,7 @@ export class JobPool {
     })
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       for (const job of jobs) held.set(job.id, job.task_identifier)
-      isBehind = jobs.length >= concurrency
-      backlog.onFetch(jobs, isBehind)
+      backlog.onFetch(jobs, jobs.length >= concurrency)
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) {
@@ -151,17 +146,13 @@ export class JobPool {
     })
     runner.promise.catch(() => {}).finally(() => ended.resolve())
     void ended.promise.then(() => backlog.end())
-    const life = {
-      ended: ended.promise,
-      isBroken: () => isBroken,
-      isBehind: () => isBehind || backlog.isUnderWay,
-    }
+    const life = { ended: ended.promise, isBroken: () => isBroken }
     return new JobPool(id, held, life, { runner, backlog, connections })
   }
 
   /** Whether there may be more jobs to do than it has fetched: its last fetch brought as many as it may. */
   get isBehind(): boolean {
-    return this.#isBehind()
+    return this.#backlog.isBehind
   }
 
   /**

@@ -1,6 +1,7 @@
+import { supplierCallPayload } from '../use-cases/job-payloads.ts'
 import { findOrderForSupplierCall } from '../use-cases/settle-supplier-outcomes.ts'
 import { callFor } from './call-for.ts'
-import { defineTask, supplierCallPayload } from './define-task.ts'
+import { defineTask } from './define-task.ts'
 
 /** Asks the supplier to deliver what an order wants. Asked again under the order's id, it delivers once all the same. */
 export const requestSupplierTask = defineTask(

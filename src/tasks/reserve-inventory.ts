@@ -1,4 +1,5 @@
-import { defineTask, orderPayload, type TaskOf } from './define-task.ts'
+import { orderPayload } from '../use-cases/job-payloads.ts'
+import { defineTask, type TaskOf } from './define-task.ts'
 
 /** Reserves an order's quantity, together with whatever else is to be reserved at this moment. */
 const reserve = defineTask(orderPayload, async ({ app }, { orderId }) => {

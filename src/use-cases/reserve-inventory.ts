@@ -1,15 +1,14 @@
-import { validate as isUuid } from 'uuid'
 import type { App } from '../app.ts'
 import { inTransaction, type Tx } from '../database/transaction.ts'
 import { allocate } from '../domain/allocation.ts'
 import type { JobUnderWay } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
-import { readOrigin } from '../domain/origin.ts'
 import type { InventoryItem, StockChange } from '../domain/stock.ts'
 import { completeJobs } from '../sql/complete-jobs.ts'
 import { lockOrders } from '../sql/find-orders.ts'
 import { lockStock, moveStock } from '../sql/move-stock.ts'
 import { takeJobs } from '../sql/take-jobs.ts'
+import { orderPayload } from './job-payloads.ts'
 import { transitionOrders } from './transition-orders.ts'
 
 const TASK = 'reserve-inventory'
@@ -52,10 +51,7 @@ export async function reserveBacklog(
     if (wasLocked)
       throw new Error('A transaction of a backlog is not tried again once its orders were locked')
     const payloads = await takeJobs(tx, TASK, limit)
-    const taken = payloads.map(({ orderId, origin }): JobUnderWay => {
-      if (!isUuid(orderId)) throw new Error('A job to reserve an order names none')
-      return { task: TASK, orderId, attempt: 1, origin: readOrigin(origin) }
-    })
+    const taken = payloads.map((payload) => ({ task: TASK, attempt: 1, ...orderPayload.parse(payload) }))
     const jobs = [...(await fetched()), ...taken]
     for (const job of jobs) app.jobsUnderWay.begin(job)
     try {

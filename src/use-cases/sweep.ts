@@ -5,7 +5,6 @@ import { isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
-import { readOrigin } from '../domain/origin.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { completeJobs } from '../sql/complete-jobs.ts'
 import {
@@ -17,6 +16,7 @@ import {
   tryLockSweep,
 } from '../sql/sweep.ts'
 import { failOrdersIn } from './fail-orders.ts'
+import { orderPayload, supplierCallPayload } from './job-payloads.ts'
 
 /** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
 const KEY_AGE_MS = 48 * 3_600_000
@@ -40,14 +40,12 @@ export type SweepResult = {
   failures: string[]
 }
 
-const orderId = z.uuid()
-const origin = z.unknown().optional().transform(readOrigin)
 /** A dead job as `Job` has it. */
 const known = z.union([
-  z.object({ task: z.literal('reserve-inventory'), payload: z.object({ orderId, origin }) }),
+  z.object({ task: z.literal('reserve-inventory'), payload: orderPayload }),
   z.object({
     task: z.enum(['request-supplier', 'check-supplier-status']),
-    payload: z.object({ orderId, origin, step: z.int().positive() }),
+    payload: supplierCallPayload,
   }),
 ])
 

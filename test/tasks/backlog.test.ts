@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { BACKLOG_BATCH_MAX } from '../../src/limits.ts'
 import { takeJobs } from '../../src/sql/take-jobs.ts'
+import { orderPayload } from '../../src/use-cases/job-payloads.ts'
 import { BacklogApp, CONCURRENCY } from '../support/backlog-app.ts'
 import { eventually, joinTestApp, startTestWorker } from '../support/harness.ts'
 import { playSupplier } from '../support/supplier.ts'
@@ -123,7 +124,7 @@ test('taken are jobs of the task that are due, free, and were never run, oldest 
   )
 
   const taken = async (limit: number) =>
-    (await takeJobs(client, 'reserve-inventory', limit)).map(({ orderId }) => orderId)
+    (await takeJobs(client, 'reserve-inventory', limit)).map((payload) => orderPayload.parse(payload).orderId)
   expect(await taken(1)).toEqual([oldest])
   expect((await taken(10)).toSorted()).toEqual([second, last])
   expect(await taken(10)).toEqual([])

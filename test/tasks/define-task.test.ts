@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Order } from '../../src/domain/order.ts'
-import { defineTask, orderPayload } from '../../src/tasks/define-task.ts'
+import { defineTask } from '../../src/tasks/define-task.ts'
+import { orderPayload } from '../../src/use-cases/job-payloads.ts'
 import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
 
 const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
