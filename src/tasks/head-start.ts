@@ -2,6 +2,7 @@ import type { App } from '../app.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { JOB_ATTEMPTS_MAX, type JobRun, type JobUnderWay } from '../domain/jobs.ts'
 import type { Origin } from '../domain/origin.ts'
+import type { Insertion } from '../sql/insert-orders.ts'
 
 const TASK = 'reserve-inventory'
 
@@ -47,9 +48,22 @@ export class HeadStart {
     return this.#app().jobsUnderWay.size < this.#underWayMax && this.#isWorking()
   }
 
-  /** Notes that jobs are going to be written which nobody has to fetch. */
-  expect(jobCount: number): void {
+  /**
+   * Notes that `insert` is going to write jobs which nobody has to fetch, unless it turns out to write others than so many.
+   *
+   * @returns what `insert` does
+   */
+  async expecting(jobCount: number, insert: () => Promise<Insertion[]>): Promise<Insertion[]> {
     this.#unheard.set(jobCount, (this.#unheard.get(jobCount) ?? 0) + 1)
+    let createdCount = 0
+    try {
+      const insertions = await insert()
+      createdCount = insertions.filter(({ outcome }) => outcome === 'created').length
+      return insertions
+    } finally {
+      // nobody will hear of so many
+      if (createdCount < jobCount) this.takeExpected(jobCount)
+    }
   }
 
   /**

@@ -89,22 +89,14 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     origin: { caller, requestId, traceparent },
   }))
   const isHeadStart = app.headStart.isPossible()
-  if (isHeadStart) app.headStart.expect(orders.length)
   const task = {
     createdAt: app.now(),
     task: 'reserve-inventory',
     attemptsMax: JOB_ATTEMPTS_MAX,
     delayMs: isHeadStart ? HEAD_START_MS : 0,
   }
-  let createdCount = 0
-  let insertions: Insertion[]
-  try {
-    insertions = await inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
-    createdCount = insertions.filter(({ outcome }) => outcome === 'created').length
-  } finally {
-    // nobody will hear of so many
-    if (isHeadStart && createdCount < orders.length) app.headStart.takeExpected(orders.length)
-  }
+  const insert = () => inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
+  const insertions = await (isHeadStart ? app.headStart.expecting(orders.length, insert) : insert())
   app.onEvents(
     insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
   )
