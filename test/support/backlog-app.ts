@@ -5,16 +5,19 @@ import type { JobRun } from '../../src/domain/jobs.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from './harness.ts'
+import { playSupplier } from './supplier.ts'
 
 /** What its workers fetch: what waits beyond it is a backlog. */
 export const CONCURRENCY = 10
 
-/** An application whose orders wait until a worker is started. */
+/** An application whose orders wait until a worker is started, and its supplier. */
 export class BacklogApp {
+  readonly supplier = playSupplier()
   testApp!: TestApp
   #ends: (() => Promise<unknown>)[] = []
 
   async start(): Promise<void> {
+    this.supplier.start()
     this.testApp = await createTestApp()
     this.#ends = []
   }
@@ -24,6 +27,7 @@ export class BacklogApp {
     for (const end of this.#ends.toReversed()) await end()
     expect(await findBreaches(this.app.pool)).toEqual([])
     await this.testApp.close()
+    this.supplier.stop()
   }
 
   /** Has something ended before the application is. */

@@ -1,17 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job } from 'graphile-worker'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BACKLOG_BATCH_MAX } from '../../src/limits.ts'
 import { Backlog } from '../../src/tasks/backlog.ts'
 import { reserveBacklog, reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { BacklogApp, CONCURRENCY } from '../support/backlog-app.ts'
 import { breakReservations } from '../support/break-reservations.ts'
 import { eventually } from '../support/harness.ts'
-import { playSupplier } from '../support/supplier.ts'
-
-const supplier = playSupplier()
-beforeAll(() => supplier.start())
-afterAll(() => supplier.stop())
 
 const shop = new BacklogApp()
 beforeEach(() => shop.start())
@@ -37,7 +32,7 @@ test('an order that cannot be reserved fails by itself, and none of its neighbou
 })
 
 test('where orders cannot be reserved together, none that are younger take their stock', async () => {
-  supplier.follow({ reserve: () => ({ accepted: false }) })
+  shop.supplier.follow({ reserve: () => ({ accepted: false }) })
   await shop.item('A', BACKLOG_BATCH_MAX)
   await shop.item('BAD', 1_000)
   await breakReservations(shop.app, 'BAD')
@@ -68,9 +63,7 @@ test('a transaction that is cut off leaves all jobs in the queue', async () => {
   await shop.item('A', 1_000)
   await shop.order(50, 'A')
   const { pool } = shop.app
-  const holder = await pool.connect()
-  await holder.query('begin')
-  await holder.query(`select from inventory_items where sku = 'A' for update`)
+  const release = await shop.lockStock('A')
   const round = reserveBacklog(shop.app, 100)
   await eventually(async () => {
     const { rowCount } = await pool.query(
@@ -80,8 +73,7 @@ test('a transaction that is cut off leaves all jobs in the queue', async () => {
     return rowCount! > 0
   })
   await expect(round).rejects.toThrow()
-  await holder.query('commit')
-  holder.release()
+  await release()
   expect(await shop.countOf('PENDING', 'A')).toBe(50)
   const { rows } = await pool.query(
     'select attempts, locked_by from graphile_worker.jobs group by 1, 2 having count(*) = 50',
@@ -99,7 +91,7 @@ describe('while a backlog waits for a lock', () => {
   })
 
   test('jobs of other tasks get their places', async () => {
-    supplier.follow({ reserve: () => ({ accepted: false }) })
+    shop.supplier.follow({ reserve: () => ({ accepted: false }) })
     await shop.order(2 * CONCURRENCY + BACKLOG_BATCH_MAX, 'A')
     await shop.order(5, 'LOCKED')
     const [scarce] = await shop.order(1, 'SCARCE')
@@ -148,25 +140,17 @@ test('a head start and a backlog that come to the same order wait for each other
   const { app } = shop
   const heard = shop.hear()
   const { rows } = await app.pool.query<{ id: string }>('select id from graphile_worker.jobs')
-  const client = await app.pool.connect()
-  await client.query('begin')
-  await client.query('select from inventory_items for update')
+  const release = await shop.lockStock('A')
   const headStart = reserveInventory(
     app,
     ids,
     rows.map(({ id }) => id),
   )
-  await eventually(async () => {
-    const { rowCount } = await app.pool.query(
-      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    )
-    return rowCount! > 0
-  })
+  await eventually(() => shop.isStockWaitedFor())
   const backlog = reserveBacklog(app, 100)
   // nothing tells when it has come to its first lock
   await sleep(200)
-  await client.query('commit')
-  client.release()
+  await release()
   await Promise.all([headStart, backlog])
   expect(heard.batches('failed')).toBe(0)
   expect(await shop.countOf('RESERVED', 'A')).toBe(20)

@@ -1,15 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BACKLOG_BATCH_MAX } from '../../src/limits.ts'
 import { takeJobs } from '../../src/sql/take-jobs.ts'
 import { orderPayload } from '../../src/use-cases/job-payloads.ts'
 import { BacklogApp, CONCURRENCY } from '../support/backlog-app.ts'
 import { eventually, joinTestApp, startTestWorker } from '../support/harness.ts'
-import { playSupplier } from '../support/supplier.ts'
-
-const supplier = playSupplier()
-beforeAll(() => supplier.start())
-afterAll(() => supplier.stop())
 
 const shop = new BacklogApp()
 beforeEach(() => shop.start())
@@ -42,7 +37,7 @@ test('where fewer wait than a worker may fetch, nobody takes more', async () => 
 })
 
 test('the stock that there is goes to the oldest, and nobody overtakes, over many transactions', async () => {
-  supplier.follow({ reserve: () => ({ accepted: false }) })
+  shop.supplier.follow({ reserve: () => ({ accepted: false }) })
   await shop.item('A', 2 * BACKLOG_BATCH_MAX + 100)
   const ids = await shop.order(2 * BACKLOG_BATCH_MAX + 500, 'A')
   const { app } = shop
