@@ -1,8 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg'
-import pg from 'pg'
+import type pg from 'pg'
 import type { App, SettledCall } from './app.ts'
+import { createPool } from './database/connections.ts'
 import { GroupCommit } from './database/group-commit.ts'
-import { LOSE_IDLE_TRANSACTIONS } from './database/lose-idle-transactions.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
@@ -52,21 +52,20 @@ export type AppOptions = {
  * Plans are kept. One made while a table is small would read it whole for as long as nobody analyzes it: a batch of 200
  * reservations took 13 ms on 10,000 orders and 100 ms on 200,000.
  */
-const PLAN_BY_INDEX = '-c enable_seqscan=off'
+const PLAN_BY_INDEX = { enable_seqscan: 'off' }
 /** A peer that vanished without a word is noticed. */
 const KEEP_ALIVE_DELAY_MS = 10_000
 
 /** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
   const { databaseUrl, logger, supplierPolicy, orderLimiter, tracing } = options
-  const pool = new pg.Pool({
-    connectionString: databaseUrl,
+  const pool = createPool(databaseUrl, {
     application_name: 'holdfast',
     max: POOL_SIZE,
     // statements of a transaction that do not wait for each other's results share a round trip
     pipeline: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    options: `${PLAN_BY_INDEX} ${LOSE_IDLE_TRANSACTIONS}`,
+    settings: PLAN_BY_INDEX,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,

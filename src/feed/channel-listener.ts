@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
+import { connect } from '../database/connections.ts'
 import { CONNECT_TIMEOUT_MS } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
 
@@ -47,23 +48,22 @@ export class ChannelListener {
 
   async #connect(): Promise<void> {
     const { databaseUrl, channel, onNotification } = this.#options
-    const client = new pg.Client({
-      connectionString: databaseUrl,
-      application_name: 'holdfast-listen',
-      // a peer that vanished without a word is noticed, though this side never sends
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-    })
-    client.on('notification', ({ payload }) => onNotification(payload ?? ''))
-    client.on('error', (error) =>
-      this.#options.logger.warn({ err: error }, 'lost the connection that listens'),
+    const client = await connect(
+      databaseUrl,
+      {
+        application_name: 'holdfast-listen',
+        // a peer that vanished without a word is noticed, though this side never sends
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        keepAlive: true,
+        keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+      },
+      (error) => this.#options.logger.warn({ err: error }, 'lost the connection that listens'),
     )
+    client.on('notification', ({ payload }) => onNotification(payload ?? ''))
     client.once('end', () => {
       if (this.#client === client) void this.#reconnect()
     })
     try {
-      await client.connect()
       await client.query(`listen ${client.escapeIdentifier(channel)}`)
     } catch (error) {
       await client.end().catch(() => {})

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
-import pg from 'pg'
+import type pg from 'pg'
 import type { App } from '../app.ts'
+import { createPool } from '../database/connections.ts'
 import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
 
 /** What readiness looks at, by the name under which it reports it. */
@@ -31,8 +32,7 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
 
 /** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
 function connectOnce({ pool: { options } }: App): pg.Pool {
-  const pool = new pg.Pool({
-    connectionString: options.connectionString,
+  const pool = createPool(options.connectionString!, {
     application_name: 'holdfast-health',
     max: 1,
     connectionTimeoutMillis: READINESS_TIMEOUT_MS,

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'graphile-worker'
 import pg from 'pg'
-import { LOSE_IDLE_TRANSACTIONS } from '../database/lose-idle-transactions.ts'
+import { createPool } from '../database/connections.ts'
 import type { CircuitState } from '../domain/service-status.ts'
 import { CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
 import { beat } from '../sql/rescue-jobs.ts'
@@ -23,7 +23,7 @@ const POOL_SIZE = 5
  * With a sort at hand, PostgreSQL reads and sorts every ready job at each fetch; without one it reads the first few by
  * their index: 3 ms instead of 7 with 20,000 jobs waiting.
  */
-const FETCH_BY_INDEX = '-c enable_sort=off'
+const FETCH_BY_INDEX = { enable_sort: 'off' }
 /** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
 /** A job has four times that nobody looks at, and would keep them for as long as it runs. With a crontab somebody would. */
@@ -185,15 +185,14 @@ function countOf(payload: string | undefined): number {
 }
 
 function connect(databaseUrl: string, onLost: (error: Error) => void): pg.Pool {
-  const connections = new pg.Pool({
-    connectionString: databaseUrl,
+  const connections = createPool(databaseUrl, {
     application_name: 'holdfast-worker',
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     types: TYPES,
-    options: `${FETCH_BY_INDEX} ${LOSE_IDLE_TRANSACTIONS}`,
+    settings: FETCH_BY_INDEX,
   })
   // an error that nobody listens to would end the process
   connections.on('error', () => {})
