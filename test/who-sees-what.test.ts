@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { encodeCursor } from '../src/cursor.ts'
 import { canSee, visibleTo } from '../src/domain/authorisation.ts'
 import { type Caller, LOCAL_OPERATOR, ROLES } from '../src/domain/caller.ts'
 import type { Order } from '../src/domain/order.ts'
@@ -101,7 +102,7 @@ describe("another's order", () => {
   })
 
   it('is as good a cursor as an id that no order has', async () => {
-    const cursor = (id: string) => Buffer.from(`GPC:S:${id}`).toString('base64')
+    const cursor = (id: string) => encodeCursor('orders', id)
     // the id right after: no order's, at the same place in the list
     const beside = (id: string) =>
       id.replace(/.$/, (last) => ((Number.parseInt(last, 16) + 1) % 16).toString(16))

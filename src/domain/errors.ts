@@ -1,14 +1,12 @@
 /** What a caller may get wrong, as `userErrors` and REST problems name it. */
-export const USER_ERROR_CODES = [
-  'INVALID_QTY',
-  'INVALID_SKU',
-  'SKU_TAKEN',
-  'UNKNOWN_SKU',
-  'IDEMPOTENCY_KEY_REUSED',
-  'INSUFFICIENT_STOCK',
-  'STALE_EXPECTATION',
-] as const
-export type UserErrorCode = (typeof USER_ERROR_CODES)[number]
+export type UserErrorCode =
+  | 'INVALID_QTY'
+  | 'INVALID_SKU'
+  | 'SKU_TAKEN'
+  | 'UNKNOWN_SKU'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'INSUFFICIENT_STOCK'
+  | 'STALE_EXPECTATION'
 
 /** A request that was understood and refused. `field` is the path to the culprit in the input. */
 export type UserError = { code: UserErrorCode; message: string; field: string[] | null }

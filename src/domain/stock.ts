@@ -44,3 +44,11 @@ const SKU = /^[A-Za-z0-9._-]{1,64}$/
 export function isSku(value: string): boolean {
   return SKU.test(value)
 }
+
+/** Ids are a bigint's positive half. */
+const MOVEMENT_ID_MAX = 2n ** 63n - 1n
+
+/** Whether a movement can have this id, as callers write it. */
+export function isMovementId(text: string): boolean {
+  return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= MOVEMENT_ID_MAX
+}

@@ -31,13 +31,34 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [TracingPlugin, ScopeAuthPlugin, PrismaPlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   relay: {
-    // an order's id is the same in GraphQL and REST: nothing here is fetched by an opaque global id
+    // an order's id is the same in GraphQL and REST: node.ts finds by such ids, and not by opaque global ones
     nodeQueryOptions: false,
     nodesQueryOptions: false,
     // the connection itself counts its entries, and what only wraps them costs nothing
-    edgesFieldOptions: { nullable: false, complexity: { field: 0, multiplier: 1 } },
-    nodeFieldOptions: { nullable: false, complexity: 0 },
-    pageInfoFieldOptions: { complexity: { field: 0, multiplier: 0 } },
+    edgesFieldOptions: {
+      nullable: false,
+      complexity: { field: 0, multiplier: 1 },
+      description: 'What the page holds, in the order of the list.',
+    },
+    nodeFieldOptions: { nullable: false, complexity: 0, description: 'What the list is of.' },
+    cursorFieldOptions: {
+      description: 'Go on here, with `after` or `before`. It is good for this list alone.',
+    },
+    pageInfoFieldOptions: {
+      complexity: { field: 0, multiplier: 0 },
+      description: 'What lies around the page.',
+    },
+    pageInfoTypeOptions: { description: 'Where a page lies in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether more follows the page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether more precedes the page.' },
+    startCursorFieldOptions: { description: 'Of the first entry; null on an empty page.' },
+    endCursorFieldOptions: { description: 'Of the last entry; null on an empty page.' },
+    firstArgOptions: {
+      description: 'How many from the beginning, or behind `after`: 0 to 100, 20 by default.',
+    },
+    afterArgOptions: { description: 'Begin behind this cursor of the list. Not with `last` or `before`.' },
+    lastArgOptions: { description: 'How many from the end, or ahead of `before`: 0 to 100.' },
+    beforeArgOptions: { description: 'End ahead of this cursor of the list. Not with `first` or `after`.' },
   },
   complexity: {
     defaultListMultiplier: LIST_SIZE_ESTIMATE,
@@ -59,9 +80,9 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   },
 })
 
-builder.queryType({})
-builder.mutationType({})
-builder.subscriptionType({})
+builder.queryType({ description: 'What can be read.' })
+builder.mutationType({ description: 'What can be changed.' })
+builder.subscriptionType({ description: 'What can be watched.' })
 
 type Resolver = GraphQLFieldResolver<unknown, GraphQLContext, Record<string, unknown>>
 

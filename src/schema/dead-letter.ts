@@ -1,16 +1,19 @@
+import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
 import type { Prisma } from '../generated/prisma/client.ts'
 import { PAGE_SIZE_MAX } from '../limits.ts'
 import { retryDeadLetters } from '../use-cases/retry-dead-letters.ts'
 import { builder } from './builder.ts'
-import { assertCursor, byKey, pageCost, pageSizes } from './page.ts'
+import { Node } from './node.ts'
+import { byColumn, type List, pageCost, readPage } from './page.ts'
 
 const DeadLetter = builder.prismaObject('DeadLetter', {
   description: 'Work that was given up and ended its order, until an operator retries it.',
+  interfaces: [Node],
   fields: (t) => ({
-    id: t.exposeID('id'),
-    task: t.exposeString('task'),
-    payload: t.expose('payload', { type: 'JSON' }),
+    id: t.exposeID('id', { description: 'A UUID.' }),
+    task: t.exposeString('task', { description: 'Which work it was.' }),
+    payload: t.expose('payload', { type: 'JSON', description: 'What the work was given.' }),
     error: t.exposeString('error', { description: 'What went wrong the last time.' }),
     attempts: t.exposeInt('attempts', { description: 'Tries, the last included.' }),
     traceId: t.exposeString('traceId', {
@@ -18,38 +21,40 @@ const DeadLetter = builder.prismaObject('DeadLetter', {
       description:
         "The trace of the request that asked for the order or, where that had none, the order's id without hyphens.",
     }),
-    order: t.relation('order'),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    order: t.relation('order', { description: 'The order that failed with it.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was given up.' }),
   }),
 })
 
+const deadLetters: List<{ id: string }> = { name: 'deadLetters', keyOf: ({ id }) => id, isKey: isUuid }
+
 builder.queryField('deadLetters', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
       type: DeadLetter,
       description: 'Dead letters that nobody has retried, newest first. For operators.',
       authScopes: { may: 'readDeadLetters' },
-      cursor: 'id',
-      ...pageSizes,
       complexity: pageCost,
-      resolve: (query, _root, _args, { app }) => {
-        assertCursor(query.cursor?.id, isUuid)
-        const page = byKey(query)
-        return app.prisma.deadLetter.findMany({
-          ...page.query,
-          where: { retriedAt: null, id: page.id },
-          orderBy: { id: 'desc' },
-        })
-      },
+      resolve: (_root, args, context, info) =>
+        readPage(deadLetters, args, (page) => {
+          const { take, beyond } = byColumn(page, 'desc')
+          return context.app.prisma.deadLetter.findMany({
+            ...queryFromInfo({ context, info, typeName: 'DeadLetter', path: ['edges', 'node'] }),
+            where: { retriedAt: null, id: beyond },
+            orderBy: { id: 'desc' },
+            take,
+          })
+        }),
     },
-    { name: 'DeadLetterConnection' },
-    { name: 'DeadLetterEdge' },
+    { name: 'DeadLetterConnection', description: 'A page of dead letters.' },
+    { name: 'DeadLetterEdge', description: 'A dead letter of a page.' },
   ),
 )
 
 const RetryDeadLettersPayload = builder
   .objectRef<{ retriedIds: string[] }>('RetryDeadLettersPayload')
   .implement({
+    description: 'The answer to retryDeadLetters.',
     fields: (t) => ({
       deadLetters: t.prismaField({
         type: [DeadLetter],
@@ -69,7 +74,7 @@ builder.mutationField('retryDeadLetters', (t) =>
     description:
       'Opens the orders of up to 100 dead letters again: they are PENDING, and reserving starts anew. For operators.',
     authScopes: { may: 'retryDeadLetters' },
-    args: { ids: t.arg.idList({ required: true }) },
+    args: { ids: t.arg.idList({ required: true, description: 'Of dead letters, 100 at most.' }) },
     resolve: async (_root, { ids }, { app, caller, requestOrigin }) => ({
       retriedIds: await retryDeadLetters(app, caller, ids, requestOrigin),
     }),

@@ -1,5 +1,6 @@
 import { builder } from './builder.ts'
 import './scalars.ts'
+import './node.ts'
 import './order.ts'
 import './inventory.ts'
 import './dead-letter.ts'

@@ -1,66 +1,88 @@
-import { prismaConnectionHelpers } from '@pothos/plugin-prisma'
-import { isSku, MOVEMENT_TYPES } from '../domain/stock.ts'
+import { queryFromInfo } from '@pothos/plugin-prisma'
+import { isMovementId, isSku, type InventoryMovement as Movement } from '../domain/stock.ts'
 import { type AdjustInventoryResult, adjustInventory } from '../use-cases/adjust-inventory.ts'
 import { type CreateInventoryItemResult, createInventoryItem } from '../use-cases/create-inventory-item.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
-import { assertCursor, pageCost, pageSizes } from './page.ts'
+import { itemIdOf, Node } from './node.ts'
+import { byColumn, type List, pageCost, readPage } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
-const MovementType = builder.enumType('MovementType', { values: MOVEMENT_TYPES })
+const MovementType = builder.enumType('MovementType', {
+  description: 'Why what is available changed.',
+  values: {
+    ADJUSTMENT: { description: 'An operator added or took some.' },
+    RECEIPT: { description: 'What the item started with came in.' },
+    RESERVATION: { description: 'An order got it.' },
+    SUPPLIER_RECEIPT: { description: 'A supplier delivered it for an order.' },
+  } as const satisfies Record<Movement['type'], object>,
+})
 
 const InventoryMovement = builder.prismaObject('InventoryMovement', {
   description: 'One change of what is available of a SKU, as the ledger keeps it.',
+  interfaces: [Node],
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Per SKU, ids run in the order of the changes.' }),
-    sku: t.exposeString('sku'),
-    type: t.expose('type', { type: MovementType }),
-    delta: t.exposeInt('delta'),
-    availableAfter: t.expose('availableAfter', { type: 'Quantity' }),
-    order: t.relation('order', { nullable: true }),
-    reason: t.exposeString('reason', { nullable: true }),
+    id: t.exposeID('id', {
+      description: 'A whole number. Per SKU, ids run in the order of the changes.',
+    }),
+    sku: t.exposeString('sku', { description: 'Of which SKU.' }),
+    type: t.expose('type', { type: MovementType, description: 'Why.' }),
+    delta: t.exposeInt('delta', { description: 'What was added to what is available.' }),
+    availableAfter: t.expose('availableAfter', {
+      type: 'Quantity',
+      description: 'What was available right after it.',
+    }),
+    order: t.relation('order', { nullable: true, description: 'The order that caused it; else null.' }),
+    reason: t.exposeString('reason', {
+      nullable: true,
+      description: 'What the operator wrote who made it; else null.',
+    }),
     actor: t.exposeString('actor', {
       nullable: true,
       description: 'Who made the change, where it was a caller.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When.' }),
   }),
 })
 
-const MovementConnection = builder.connectionObject({
-  type: InventoryMovement,
-  name: 'InventoryMovementConnection',
-})
-
-const movementPages = prismaConnectionHelpers(builder, InventoryMovement, { cursor: 'id', ...pageSizes })
+const MovementConnection = builder.connectionObject(
+  {
+    type: InventoryMovement,
+    name: 'InventoryMovementConnection',
+    description: 'A page of a ledger.',
+  },
+  { name: 'InventoryMovementEdge', description: 'A movement of a page.' },
+)
 
 /** The page of a SKU's ledger that a connection's arguments ask for; of an unknown SKU an empty one. */
-async function listMovements(
+function listMovements(
   sku: string,
   args: PothosSchemaTypes.DefaultConnectionArguments,
-  context: GraphQLContext,
+  { movementPages }: GraphQLContext,
 ) {
-  const { cursor, take = 0 } = movementPages.getQuery(args, context, () => ({}))
-  const id = cursor?.id
-  assertCursor(id, isMovementId)
-  const movements = await context.movementPages.submit({
-    sku,
-    cursor: id === undefined ? null : BigInt(id),
-    direction: take < 0 ? 'newer' : 'older',
-    sizeMax: Math.abs(take),
-  })
-  return movementPages.resolve(movements, args, context)
+  return readPage(ledgerOf(sku), args, ({ key, isBackwards, sizeMax }) =>
+    movementPages.submit({
+      sku,
+      cursor: key === undefined ? null : BigInt(key),
+      direction: isBackwards ? 'newer' : 'older',
+      sizeMax,
+    }),
+  )
 }
 
-function isMovementId(key: unknown): boolean {
-  return typeof key === 'bigint' && BigInt.asIntN(64, key) === key
+function ledgerOf(sku: string): List<{ id: bigint }> {
+  return { name: `movements:${sku}`, keyOf: ({ id }) => String(id), isKey: isMovementId }
 }
+
+const items: List<{ sku: string }> = { name: 'inventoryItems', keyOf: ({ sku }) => sku, isKey: isSku }
 
 const InventoryItem = builder.prismaObject('InventoryItem', {
   description: 'What there is of one SKU.',
+  interfaces: [Node],
   fields: (t) => ({
-    sku: t.exposeString('sku'),
-    name: t.exposeString('name'),
+    id: t.id({ description: '`item:<SKU>`', select: { sku: true }, resolve: itemIdOf }),
+    sku: t.exposeString('sku', { description: 'Its key: no two items have the same.' }),
+    name: t.exposeString('name', { description: 'For people.' }),
     available: t.expose('available', { type: 'Quantity', description: 'What can still be promised.' }),
     reserved: t.expose('reserved', { type: 'Quantity', description: 'What is promised to orders.' }),
     onHand: t.field({
@@ -88,27 +110,32 @@ builder.queryField('inventoryItem', (t) =>
   t.prismaField({
     type: 'InventoryItem',
     nullable: true,
-    args: { sku: t.arg.string({ required: true }) },
+    description: 'An item. Null where no item has this SKU.',
+    args: { sku: t.arg.string({ required: true, description: "The item's SKU." }) },
     resolve: (query, _root, { sku }, { app }) =>
       isSku(sku) ? app.prisma.inventoryItem.findUnique({ ...query, where: { sku } }) : null,
   }),
 )
 
 builder.queryField('inventoryItems', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
-      type: 'InventoryItem',
+      type: InventoryItem,
       description: 'Items, in the order of their SKUs.',
-      cursor: 'sku',
-      ...pageSizes,
       complexity: pageCost,
-      resolve: (query, _root, _args, { app }) => {
-        assertCursor(query.cursor?.sku, (key) => typeof key === 'string' && isSku(key))
-        return app.prisma.inventoryItem.findMany({ ...query, orderBy: { sku: 'asc' } })
-      },
+      resolve: (_root, args, context, info) =>
+        readPage(items, args, (page) => {
+          const { take, beyond } = byColumn(page, 'asc')
+          return context.app.prisma.inventoryItem.findMany({
+            ...queryFromInfo({ context, info, typeName: 'InventoryItem', path: ['edges', 'node'] }),
+            where: { sku: beyond },
+            orderBy: { sku: 'asc' },
+            take,
+          })
+        }),
     },
-    { name: 'InventoryItemConnection' },
-    { name: 'InventoryItemEdge' },
+    { name: 'InventoryItemConnection', description: 'A page of items.' },
+    { name: 'InventoryItemEdge', description: 'An item of a page.' },
   ),
 )
 
@@ -119,7 +146,9 @@ builder.queryField('movements', (t) =>
       description: 'The ledger of a SKU, newest first. For operators and services.',
       authScopes: { may: 'readLedger' },
       complexity: pageCost,
-      args: { sku: t.arg.string({ required: true }) },
+      args: {
+        sku: t.arg.string({ required: true, description: 'Whose ledger; that of an unknown SKU is empty.' }),
+      },
       resolve: (_root, { sku, ...args }, context) => listMovements(sku, args, context),
     },
     MovementConnection,
@@ -127,23 +156,30 @@ builder.queryField('movements', (t) =>
 )
 
 const CreateInventoryItemInput = builder.inputType('CreateInventoryItemInput', {
+  description: 'A new item.',
   fields: (t) => ({
     sku: t.string({ required: true, description: '1 to 64 of letters, digits, ".", "_" and "-"' }),
-    name: t.string({ required: true }),
-    available: t.int({ defaultValue: 0, description: '0 to 2,000,000,000' }),
+    name: t.string({ required: true, description: 'For people: 1 to 200 characters on one line.' }),
+    available: t.int({ defaultValue: 0, description: 'What it starts with: 0 to 2,000,000,000.' }),
   }),
 })
 
 const CreateInventoryItemPayload = builder
   .objectRef<CreateInventoryItemResult>('CreateInventoryItemPayload')
   .implement({
+    description: 'The answer to createInventoryItem.',
     fields: (t) => ({
       inventoryItem: t.field({
         type: InventoryItem,
         nullable: true,
+        description: 'Null where it was refused.',
         resolve: ({ inventoryItem }) => inventoryItem,
       }),
-      userErrors: t.field({ type: [UserErrorType], resolve: ({ userErrors }) => userErrors }),
+      userErrors: t.field({
+        type: [UserErrorType],
+        description: 'Why it was refused; empty where it was not.',
+        resolve: ({ userErrors }) => userErrors,
+      }),
     }),
   })
 
@@ -152,7 +188,7 @@ builder.mutationField('createInventoryItem', (t) =>
     type: CreateInventoryItemPayload,
     description: 'Creates an item. What it starts with comes in by a RECEIPT movement. For operators.',
     authScopes: { may: 'createInventoryItem' },
-    args: { input: t.arg({ type: CreateInventoryItemInput, required: true }) },
+    args: { input: t.arg({ type: CreateInventoryItemInput, required: true, description: 'The item.' }) },
     resolve: (_root, { input }, { app, caller }) =>
       createInventoryItem(app, caller, {
         sku: input.sku,
@@ -163,26 +199,41 @@ builder.mutationField('createInventoryItem', (t) =>
 )
 
 const AdjustInventoryInput = builder.inputType('AdjustInventoryInput', {
+  description: 'A change of what is available.',
   fields: (t) => ({
-    sku: t.string({ required: true }),
+    sku: t.string({ required: true, description: 'Of an item that exists.' }),
     delta: t.int({
       required: true,
       description: 'What to add to what is available; below zero to take from it.',
     }),
-    reason: t.string({ required: true }),
-    expectedAvailable: t.int({ description: 'When something else is available, nothing changes.' }),
+    reason: t.string({ required: true, description: 'For the ledger: 1 to 500 characters on one line.' }),
+    expectedAvailable: t.field({
+      type: 'Quantity',
+      description: 'When something else is available, nothing changes.',
+    }),
   }),
 })
 
 const AdjustInventoryPayload = builder.objectRef<AdjustInventoryResult>('AdjustInventoryPayload').implement({
+  description: 'The answer to adjustInventory.',
   fields: (t) => ({
     inventoryItem: t.field({
       type: InventoryItem,
       nullable: true,
+      description: 'As it is now. Null where the change was refused.',
       resolve: ({ inventoryItem }) => inventoryItem,
     }),
-    movement: t.field({ type: InventoryMovement, nullable: true, resolve: ({ movement }) => movement }),
-    userErrors: t.field({ type: [UserErrorType], resolve: ({ userErrors }) => userErrors }),
+    movement: t.field({
+      type: InventoryMovement,
+      nullable: true,
+      description: 'The change, as the ledger keeps it. Null where it was refused.',
+      resolve: ({ movement }) => movement,
+    }),
+    userErrors: t.field({
+      type: [UserErrorType],
+      description: 'Why it was refused; empty where it was not.',
+      resolve: ({ userErrors }) => userErrors,
+    }),
   }),
 })
 
@@ -191,7 +242,7 @@ builder.mutationField('adjustInventory', (t) =>
     type: AdjustInventoryPayload,
     description: 'Changes what is available of a SKU by a delta, with an ADJUSTMENT movement. For operators.',
     authScopes: { may: 'adjustInventory' },
-    args: { input: t.arg({ type: AdjustInventoryInput, required: true }) },
+    args: { input: t.arg({ type: AdjustInventoryInput, required: true, description: 'The change.' }) },
     resolve: (_root, { input }, { app, caller }) =>
       adjustInventory(app, caller, {
         sku: input.sku,

@@ -1,46 +1,88 @@
+import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
 import { visibleTo } from '../domain/authorisation.ts'
-import { FAILURE_REASONS, ORDER_EVENT_TYPES, ORDER_STATUSES } from '../domain/order-status.ts'
+import type * as domain from '../domain/order-status.ts'
 import { isSku } from '../domain/stock.ts'
 import type { Prisma } from '../generated/prisma/client.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
 import { watchOrder } from '../use-cases/watch-order.ts'
 import { builder } from './builder.ts'
-import { assertCursor, byKey, pageCost, pageSizes } from './page.ts'
+import { Node } from './node.ts'
+import { byColumn, type List, pageCost, readPage } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
-export const OrderStatus = builder.enumType('OrderStatus', { values: ORDER_STATUSES })
-const FailureReason = builder.enumType('FailureReason', { values: FAILURE_REASONS })
-const OrderEventType = builder.enumType('OrderEventType', { values: ORDER_EVENT_TYPES })
+export const OrderStatus = builder.enumType('OrderStatus', {
+  description: 'Where an order stands.',
+  values: {
+    AWAITING_RESTOCK: { description: 'Stock was short: nothing is taken, and the supplier is asked.' },
+    FAILED: { description: '`failureReason` says why. It stays so, unless an operator opens it again.' },
+    PENDING: { description: 'Accepted, and not looked at yet.' },
+    RESERVED: {
+      description:
+        'Its quantity is held for it. Nothing more happens by itself; a subscription stays open for what may follow.',
+    },
+  } as const satisfies Record<domain.OrderStatus, object>,
+})
+
+const FailureReason = builder.enumType('FailureReason', {
+  description: 'Why an order failed.',
+  values: {
+    INTERNAL_ERROR: { description: "Holdfast's own work failed too often. It left a dead letter." },
+    SUPPLIER_DELAYED: { description: 'The supplier said "delayed" too often.' },
+    SUPPLIER_FAILED: { description: 'The supplier accepted the order and failed.' },
+    SUPPLIER_REFUSED: { description: 'The supplier did not accept the order.' },
+    SUPPLIER_UNREACHABLE: { description: 'No call to the supplier succeeded. It left a dead letter.' },
+  } as const satisfies Record<domain.FailureReason, object>,
+})
+
+const OrderEventType = builder.enumType('OrderEventType', {
+  description: 'What happened to an order.',
+  values: {
+    OrderAwaitingRestock: { description: 'Stock was short, and the supplier is asked.' },
+    OrderCreated: { description: 'It was placed.' },
+    OrderFailed: { description: 'It failed; `reason` says why.' },
+    OrderReopened: { description: 'An operator retried its dead letter.' },
+    OrderReserved: { description: 'Its quantity was taken from stock.' },
+  } as const satisfies Record<domain.OrderEventType, object>,
+})
 
 const OrderEvent = builder.prismaObject('OrderEvent', {
   description: 'One transition of an order.',
   fields: (t) => ({
-    type: t.expose('type', { type: OrderEventType }),
+    type: t.expose('type', { type: OrderEventType, description: 'What happened.' }),
     from: t.expose('from', {
       type: OrderStatus,
       nullable: true,
-      description: 'Null where the order was created.',
+      description: 'The state before. Null where the order was created.',
     }),
-    to: t.expose('to', { type: OrderStatus }),
-    reason: t.expose('reason', { type: FailureReason, nullable: true }),
-    version: t.exposeInt('version'),
-    at: t.expose('at', { type: 'DateTime' }),
+    to: t.expose('to', { type: OrderStatus, description: 'The state that it led to.' }),
+    reason: t.expose('reason', {
+      type: FailureReason,
+      nullable: true,
+      description: 'Of a failure; else null.',
+    }),
+    version: t.exposeInt('version', { description: 'The version of the order that it made.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'When.' }),
   }),
 })
 
 const Order = builder.prismaObject('Order', {
   description: 'An order of a quantity of one SKU.',
+  interfaces: [Node],
   fields: (t) => ({
-    id: t.exposeID('id'),
+    id: t.exposeID('id', { description: 'A UUID, the same in REST.' }),
     customerId: t.exposeString('customerId', {
       nullable: true,
       description: 'Whose order it is; null where it was placed for nobody in particular.',
     }),
-    sku: t.exposeString('sku'),
-    qty: t.exposeInt('qty'),
-    status: t.expose('status', { type: OrderStatus }),
-    failureReason: t.expose('failureReason', { type: FailureReason, nullable: true }),
+    sku: t.exposeString('sku', { description: 'What is ordered.' }),
+    qty: t.exposeInt('qty', { description: 'How many are ordered.' }),
+    status: t.expose('status', { type: OrderStatus, description: 'Where it stands.' }),
+    failureReason: t.expose('failureReason', {
+      type: FailureReason,
+      nullable: true,
+      description: 'Why it is FAILED; else null.',
+    }),
     supplierRef: t.exposeString('supplierRef', {
       nullable: true,
       description: "The supplier's name for what it will deliver.",
@@ -48,9 +90,9 @@ const Order = builder.prismaObject('Order', {
     version: t.exposeInt('version', {
       description: 'The number of transitions so far, the creation included.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
-    inventoryItem: t.relation('inventoryItem'),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was placed.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
+    inventoryItem: t.relation('inventoryItem', { description: 'The item of its SKU.' }),
     events: t.relation('events', {
       type: OrderEvent,
       description: 'Every transition, oldest first.',
@@ -67,42 +109,53 @@ builder.queryField('order', (t) =>
   t.prismaField({
     type: 'Order',
     nullable: true,
-    args: { id: t.arg.id({ required: true }) },
+    description: 'An order. Null where there is none, or none that you may see.',
+    args: { id: t.arg.id({ required: true, description: "The order's UUID." }) },
     resolve: (query, _root, { id }, { app, caller }) =>
       isUuid(id) ? app.prisma.order.findUnique({ ...query, where: { id, ...visibleTo(caller) } }) : null,
   }),
 )
 
 const OrderFilter = builder.inputType('OrderFilter', {
-  fields: (t) => ({ sku: t.string(), status: t.field({ type: OrderStatus }) }),
+  description: 'Orders for which all of it holds.',
+  fields: (t) => ({
+    sku: t.string({ description: 'Only of this SKU.' }),
+    status: t.field({ type: OrderStatus, description: 'Only in this state.' }),
+  }),
 })
 
+const orders: List<{ id: string }> = { name: 'orders', keyOf: ({ id }) => id, isKey: isUuid }
+
 builder.queryField('orders', (t) =>
-  t.prismaConnection(
+  t.connection(
     {
-      type: 'Order',
+      type: Order,
       description: 'Orders, newest first. A customer sees its own.',
-      cursor: 'id',
-      ...pageSizes,
       complexity: pageCost,
-      args: { filter: t.arg({ type: OrderFilter }) },
-      resolve: (query, _root, { filter }, { app, caller }) => {
-        assertCursor(query.cursor?.id, isUuid)
-        const page = byKey(query)
-        const where: Prisma.OrderWhereInput = { ...visibleTo(caller), id: page.id }
-        if (filter?.sku != null) where.sku = isSku(filter.sku) ? filter.sku : { in: [] }
-        if (filter?.status != null) where.status = filter.status
-        return app.prisma.order.findMany({ ...page.query, where, orderBy: { id: 'desc' } })
-      },
+      args: { filter: t.arg({ type: OrderFilter, description: 'Which orders; null for all.' }) },
+      resolve: (_root, { filter, ...args }, context, info) =>
+        readPage(orders, args, (page) => {
+          const { take, beyond } = byColumn(page, 'desc')
+          const where: Prisma.OrderWhereInput = { ...visibleTo(context.caller), id: beyond }
+          if (filter?.sku != null) where.sku = isSku(filter.sku) ? filter.sku : { in: [] }
+          if (filter?.status != null) where.status = filter.status
+          return context.app.prisma.order.findMany({
+            ...queryFromInfo({ context, info, typeName: 'Order', path: ['edges', 'node'] }),
+            where,
+            orderBy: { id: 'desc' },
+            take,
+          })
+        }),
     },
-    { name: 'OrderConnection' },
-    { name: 'OrderEdge' },
+    { name: 'OrderConnection', description: 'A page of orders.' },
+    { name: 'OrderEdge', description: 'An order of a page.' },
   ),
 )
 
 const CreateOrderInput = builder.inputType('CreateOrderInput', {
+  description: 'What is ordered.',
   fields: (t) => ({
-    sku: t.string({ required: true }),
+    sku: t.string({ required: true, description: 'Of an item that exists.' }),
     qty: t.int({ required: true, description: '1 to 1,000,000' }),
     idempotencyKey: t.string({
       description: 'A repeat under the same key answers with the same order, and orders nothing more.',
@@ -114,9 +167,19 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
 })
 
 const CreateOrderPayload = builder.objectRef<CreateOrderResult>('CreateOrderPayload').implement({
+  description: 'The answer to createOrder.',
   fields: (t) => ({
-    order: t.field({ type: Order, nullable: true, resolve: ({ order }) => order }),
-    userErrors: t.field({ type: [UserErrorType], resolve: ({ userErrors }) => userErrors }),
+    order: t.field({
+      type: Order,
+      nullable: true,
+      description: 'Null where it was refused.',
+      resolve: ({ order }) => order,
+    }),
+    userErrors: t.field({
+      type: [UserErrorType],
+      description: 'Why it was refused; empty where it was not.',
+      resolve: ({ userErrors }) => userErrors,
+    }),
   }),
 })
 
@@ -125,7 +188,7 @@ builder.mutationField('createOrder', (t) =>
     type: CreateOrderPayload,
     description:
       'Takes an order at once. Stock is reserved in the background: watch it with orderStatusChanged.',
-    args: { input: t.arg({ type: CreateOrderInput, required: true }) },
+    args: { input: t.arg({ type: CreateOrderInput, required: true, description: 'The order.' }) },
     resolve: (_root, { input }, { app, caller, requestOrigin }) =>
       createOrder(app, caller, {
         sku: input.sku,
@@ -143,9 +206,10 @@ builder.mutationField('createOrder', (t) =>
 builder.subscriptionField('orderStatusChanged', (t) =>
   t.field({
     type: Order,
-    description: 'The order as it stands, then every change. Completes once it has failed.',
+    description:
+      'The order as it stands, then every change. Completes once it has failed. It stays open when the order is RESERVED, for what may follow: who only waits for the reservation unsubscribes then.',
     args: {
-      id: t.arg.id({ required: true }),
+      id: t.arg.id({ required: true, description: "The order's UUID." }),
       afterVersion: t.arg.int({ description: 'The version that you have seen: only newer ones are sent.' }),
     },
     subscribe: (_root, { id, afterVersion }, { app, caller, left, transport }) =>

@@ -11,25 +11,29 @@ const SupplierCircuit = builder.enumType('SupplierCircuit', {
   description:
     'Whether the supplier is called: always while the circuit is closed; not while it is open, which it is for 10 s after the call that opened it or was to try; and while it is half-open once, to try, whenever that call comes.',
   values: {
-    CLOSED: { value: 'closed' },
-    HALF_OPEN: { value: 'half-open' },
-    OPEN: { value: 'open' },
-  } as const satisfies Record<string, { value: domain.CircuitState }>,
+    CLOSED: { value: 'closed', description: 'The supplier is called.' },
+    HALF_OPEN: { value: 'half-open', description: 'The next call tries whether the supplier answers again.' },
+    OPEN: { value: 'open', description: 'The supplier answered hardly any call, and is left alone for now.' },
+  } as const satisfies Record<string, { value: domain.CircuitState; description: string }>,
 })
 
 const Count = builder.objectRef<domain.Count>('Count').implement({
   description:
     'How many there are: exact up to 10,000. Beyond that things are not counted, and it is an estimate: of orders and dead letters by statistics, of jobs the least that there are.',
   fields: (t) => ({
-    count: t.field({ type: 'Quantity', resolve: ({ count }) => BigInt(count) }),
-    isEstimate: t.exposeBoolean('isEstimate'),
+    count: t.field({
+      type: 'Quantity',
+      description: 'The number.',
+      resolve: ({ count }) => BigInt(count),
+    }),
+    isEstimate: t.exposeBoolean('isEstimate', { description: 'Whether it is no exact count.' }),
   }),
 })
 
 const TaskQueue = builder.objectRef<domain.TaskQueue>('TaskQueue').implement({
   description: 'The jobs of one task.',
   fields: (t) => ({
-    task: t.exposeString('task'),
+    task: t.exposeString('task', { description: 'Which work.' }),
     ready: t.field({ type: Count, description: 'Wait for a worker.', resolve: ({ ready }) => ready }),
     scheduled: t.field({
       type: Count,
@@ -52,8 +56,8 @@ const Worker = builder.objectRef<domain.WorkerStatus>('Worker').implement({
   description:
     'One life of what runs jobs in a process: where it stops working and starts again, as after a lost database, it comes with another id.',
   fields: (t) => ({
-    id: t.exposeID('id'),
-    startedAt: t.expose('startedAt', { type: 'DateTime' }),
+    id: t.exposeID('id', { description: 'Of this life of the worker.' }),
+    startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began to run jobs.' }),
     lastBeatAt: t.expose('lastBeatAt', {
       type: 'DateTime',
       description: 'When it last said that it is alive: every 2 s.',
@@ -73,8 +77,8 @@ const Worker = builder.objectRef<domain.WorkerStatus>('Worker').implement({
 const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement({
   description: 'The orders in one state.',
   fields: (t) => ({
-    status: t.expose('status', { type: OrderStatus }),
-    count: t.field({ type: Count, resolve: ({ count }) => count }),
+    status: t.expose('status', { type: OrderStatus, description: 'The state.' }),
+    count: t.field({ type: Count, description: 'How many orders are in it.', resolve: ({ count }) => count }),
     oldestAgeSeconds: t.exposeFloat('oldestOpenAgeS', {
       nullable: true,
       description: 'Since the creation of the oldest, in a state that is not final.',
@@ -85,13 +89,16 @@ const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement(
 const ServiceStatus = builder.objectRef<domain.ServiceStatus>('ServiceStatus').implement({
   description: 'How the service does, at one moment and over all processes.',
   fields: (t) => ({
-    queue: t.field({ type: [TaskQueue], resolve: ({ queue }) => queue }),
+    queue: t.field({ type: [TaskQueue], description: 'The jobs, by task.', resolve: ({ queue }) => queue }),
     workers: t.field({
       type: [Worker],
       description: 'Those that have neither ended nor been taken for dead, oldest first.',
       resolve: ({ workers }) => workers,
     }),
-    workersAlive: t.int({ resolve: ({ workers }) => workers.filter(({ isAlive }) => isAlive).length }),
+    workersAlive: t.int({
+      description: 'How many of them are alive.',
+      resolve: ({ workers }) => workers.filter(({ isAlive }) => isAlive).length,
+    }),
     supplierCircuit: t.field({
       type: SupplierCircuit,
       nullable: true,

@@ -19,7 +19,7 @@ export type AdjustInventoryRequest = {
   delta: number
   reason: string
   /** What the caller believes to be available: when that is not so, nothing changes. Null to adjust all the same. */
-  expectedAvailable: number | null
+  expectedAvailable: bigint | null
 }
 
 export type AdjustInventoryResult =
@@ -50,7 +50,7 @@ export async function adjustInventory(
   return inTransaction(app, 'adjust-inventory', async (tx) => {
     const [item] = await lockStock(tx, [sku])
     if (!item) return unknown
-    if (expectedAvailable !== null && BigInt(expectedAvailable) !== item.available) {
+    if (expectedAvailable !== null && expectedAvailable !== item.available) {
       return refuse(
         'STALE_EXPECTATION',
         `${item.available} are available, not ${expectedAvailable}`,

@@ -157,6 +157,7 @@ const adjust = command(
 async function adjustOnce(app: App, adjustment: ModelAdjustment) {
   const { inventoryItem, movement, userErrors } = await adjustInventory(app, LOCAL_OPERATOR, {
     ...adjustment,
+    expectedAvailable: adjustment.expectedAvailable === null ? null : BigInt(adjustment.expectedAvailable),
     reason: 'counted',
   })
   if (!inventoryItem) return { refused: userErrors[0].code }

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { encodeCursor } from '../../src/cursor.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
@@ -10,36 +11,31 @@ const held: Record<string, string[]> = {}
 
 /** Every connection: its field with `$args` open, where it is in the answer, and what tells its nodes apart. */
 const CONNECTIONS = [
-  { name: 'orders', field: 'orders($args) { $page }', node: 'id', cursorOf: (id: string) => `S:${id}` },
+  { name: 'orders', field: 'orders($args) { $page }', node: 'id', list: 'orders' },
   {
     name: 'orders of a SKU',
     field: 'orders(filter: { sku: "BUSY" } $args) { $page }',
     node: 'id',
-    cursorOf: (id: string) => `S:${id}`,
+    list: 'orders',
   },
-  {
-    name: 'deadLetters',
-    field: 'deadLetters($args) { $page }',
-    node: 'id',
-    cursorOf: (id: string) => `S:${id}`,
-  },
+  { name: 'deadLetters', field: 'deadLetters($args) { $page }', node: 'id', list: 'deadLetters' },
   {
     name: 'inventoryItems',
     field: 'inventoryItems($args) { $page }',
     node: 'sku',
-    cursorOf: (sku: string) => `S:${sku}`,
+    list: 'inventoryItems',
   },
   {
     name: 'movements',
     field: 'movements(sku: "BUSY" $args) { $page }',
     node: 'id',
-    cursorOf: (id: string) => `I:${id}`,
+    list: 'movements:BUSY',
   },
   {
     name: 'movements of an item',
     field: 'inventoryItem(sku: "BUSY") { movements($args) { $page } }',
     node: 'id',
-    cursorOf: (id: string) => `I:${id}`,
+    list: 'movements:BUSY',
   },
 ]
 
@@ -79,7 +75,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-describe.each(CONNECTIONS)('$name', ({ name, field, node, cursorOf }) => {
+describe.each(CONNECTIONS)('$name', ({ name, field, node, list }) => {
   const page = `edges { cursor node { ${node} } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`
   const ask = async (args: object) => {
     const text = Object.entries(args)
@@ -98,7 +94,6 @@ describe.each(CONNECTIONS)('$name', ({ name, field, node, cursorOf }) => {
       pageInfo,
     }
   }
-  const encode = (text: string) => Buffer.from(`GPC:${text}`).toString('base64')
 
   it('gives each once, in order, when walked forwards', async () => {
     const seen: string[] = []
@@ -141,7 +136,7 @@ describe.each(CONNECTIONS)('$name', ({ name, field, node, cursorOf }) => {
   })
 
   it('says that nothing is on a page behind the last', async () => {
-    const { nodes, pageInfo } = await read({ first: 5, after: encode(cursorOf(held[name]!.at(-1)!)) })
+    const { nodes, pageInfo } = await read({ first: 5, after: encodeCursor(list, held[name]!.at(-1)!) })
     expect(nodes).toEqual([])
     expect(pageInfo).toEqual({
       hasNextPage: false,
@@ -158,6 +153,8 @@ describe.each(CONNECTIONS)('$name', ({ name, field, node, cursorOf }) => {
     { last: -1 },
     { first: 2_147_483_647 },
     { last: -2_147_483_648 },
+    { first: 5, last: 5 },
+    { first: 0, last: 0 },
   ])('refuses %j by an error with a code', async (args) => {
     expect(codesOf(await ask(args))).toEqual(['BAD_USER_INPUT'])
   })
@@ -168,20 +165,46 @@ describe.each(CONNECTIONS)('$name', ({ name, field, node, cursorOf }) => {
     ['says nothing', 'xx'],
     ['is 10 kB long', 'A'.repeat(10_000)],
     ['is another kind of cursor', Buffer.from('OffsetConnection:5').toString('base64')],
-    ['has no key', Buffer.from('GPC:').toString('base64')],
-    ['has an empty key', Buffer.from('GPC:S:').toString('base64')],
-    ['has a key with a zero byte', Buffer.from('GPC:S:\u0000').toString('base64')],
-    ['has a key of odd characters', Buffer.from("GPC:S:' or 1=1").toString('base64')],
-    ['has a number for a key', Buffer.from('GPC:N:1').toString('base64')],
-    ['has a key beyond 64 bits', Buffer.from('GPC:I:9223372036854775808').toString('base64')],
-    ['has a key that is no number', Buffer.from('GPC:I:x').toString('base64')],
-    ['has null for a key', Buffer.from('GPC:Z:').toString('base64')],
-    ['has a date for a key', Buffer.from('GPC:D:0').toString('base64')],
-    ['has an object for a key', Buffer.from('GPC:O:{"not":null}').toString('base64')],
-    ['has a list for a key', Buffer.from('GPC:J:["a"]').toString('base64')],
+    ['is of an earlier version', Buffer.from(`GPC:S:${uuidv7()}`).toString('base64')],
+    ['has no key', encodeCursor(list, '')],
+    ['has a key with a zero byte', encodeCursor(list, '\u0000')],
+    ['has a key of odd characters', encodeCursor(list, "' or 1=1")],
+    ['has a key beyond 64 bits', encodeCursor('movements:BUSY', '9223372036854775808')],
+    ['has no name of a list', Buffer.from(uuidv7()).toString('base64url')],
+    ['is padded', `${encodeCursor(list, 'x')}==`],
   ])('refuses a cursor that %s by an error with a code', async (_name, cursor) => {
     expect(codesOf(await ask({ first: 3, after: cursor }))).toEqual(['BAD_USER_INPUT'])
     expect(codesOf(await ask({ last: 3, before: cursor }))).toEqual(['BAD_USER_INPUT'])
+  })
+
+  it('refuses the cursors of every other list', async () => {
+    const others = CONNECTIONS.filter((other) => other.list !== list)
+    const keys = others.map((other) => encodeCursor(other.list, held[other.name]![0]!))
+    for (const cursor of [...keys, encodeCursor('movements:ITEM-10', '1')]) {
+      expect(codesOf(await ask({ first: 3, after: cursor }))).toEqual(['BAD_USER_INPUT'])
+      expect(codesOf(await ask({ last: 3, before: cursor }))).toEqual(['BAD_USER_INPUT'])
+    }
+  })
+
+  it('refuses both directions at once, and says what goes together', async () => {
+    const [after, before] = [held[name]!.at(-1)!, held[name]![0]!].map((key) => encodeCursor(list, key))
+    for (const args of [
+      { after, before },
+      { first: 3, after, before },
+      { last: 3, after, before },
+      { first: 3, before },
+      { last: 3, after },
+    ]) {
+      const { errors } = await ask(args)
+      expect(errors).toMatchObject([
+        { message: expect.stringContaining('"first" with "after"'), extensions: { code: 'BAD_USER_INPUT' } },
+      ])
+    }
+  })
+
+  it('takes null for what is not given', async () => {
+    const { nodes } = await read({ first: null, after: null, last: 3, before: null })
+    expect(nodes).toEqual(held[name]!.slice(-3))
   })
 })
 

@@ -44,7 +44,7 @@ const CONTRACT = `
   input OrderFilter { sku: String status: OrderStatus }
   input CreateOrderInput { sku: String! qty: Int! idempotencyKey: String }
   input CreateInventoryItemInput { sku: String! name: String! available: Int = 0 }
-  input AdjustInventoryInput { sku: String! delta: Int! reason: String! expectedAvailable: Int }
+  input AdjustInventoryInput { sku: String! delta: Int! reason: String! expectedAvailable: Quantity }
 
   type CreateOrderPayload { order: Order userErrors: [UserError!]! }
   type CreateInventoryItemPayload { inventoryItem: InventoryItem userErrors: [UserError!]! }

@@ -190,6 +190,32 @@ describe('adjustInventory', () => {
     expect((await read('FULL')).inventoryItem.available).toBe(Number.MAX_SAFE_INTEGER)
   })
 
+  it('takes as expected whatever can be available, by variable and in the text', async () => {
+    await seed(server.app).item({ sku: 'WIDE', available: 1 })
+    await server.app.pool.query("update inventory_items set available = 9007199254740991 where sku = 'WIDE'")
+    const { data } = await adjust({ sku: 'WIDE', delta: -1, expectedAvailable: Number.MAX_SAFE_INTEGER })
+    expect(data.adjustInventory).toMatchObject({ inventoryItem: { available: 9_007_199_254_740_990 } })
+    const inText = (expected: string) =>
+      execute(
+        server,
+        `mutation { adjustInventory(input: { sku: "WIDE" delta: -1 reason: "x" expectedAvailable: ${expected} }) {
+          userErrors { code }
+        } }`,
+      )
+    expect((await inText('9007199254740990')).data.adjustInventory.userErrors).toEqual([])
+    expect((await inText('null')).data.adjustInventory.userErrors).toEqual([])
+    for (const none of ['9007199254740993', '1.5', '1e3', '"1"', 'true', '{}', '[1]']) {
+      const { errors } = await inText(none)
+      expect(errors?.[0]?.message).toContain('Quantity')
+    }
+  })
+
+  it.each([1.5, 2 ** 53, '1', true, {}, [1]])('refuses %j as what is expected', async (expectedAvailable) => {
+    const answer = await adjust({ sku: 'ANY', delta: 1, expectedAvailable })
+    expect(codesOf(answer)).toEqual(['BAD_USER_INPUT'])
+    expect(answer.errors?.[0]?.message).toContain('Quantity')
+  })
+
   it('lets exactly one of many that expect the same quantity win', async () => {
     await seed(server.app).item({ sku: 'CAS', available: 10 })
     const answers = await Promise.all(

@@ -1,0 +1,65 @@
+import graphql from '@graphql-eslint/eslint-plugin'
+
+// Biome lints the code. Here the printed schema is checked for what its clients' tools expect of it.
+const { rules: recommended } = graphql.configs['flat/schema-recommended']
+const { rules: relay } = graphql.configs['flat/schema-relay']
+
+export default [
+  {
+    files: ['schema.graphql'],
+    languageOptions: {
+      parser: graphql.parser,
+      parserOptions: { graphQLConfig: { schema: './schema.graphql' } },
+    },
+    plugins: { '@graphql-eslint': graphql },
+    rules: {
+      ...recommended,
+      ...relay,
+      '@graphql-eslint/require-description': [
+        'error',
+        {
+          types: true,
+          rootField: true,
+          FieldDefinition: true,
+          InputValueDefinition: true,
+          EnumValueDefinition: true,
+          DirectiveDefinition: true,
+        },
+      ],
+      // lists that are not paged are short: the events of an order, user errors
+      '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
+      // what is read with its parent, and never by itself, has no id
+      '@graphql-eslint/strict-id-in-types': [
+        'error',
+        {
+          exceptions: {
+            types: [
+              'Count',
+              'OrderCount',
+              'OrderEvent',
+              'PageInfo',
+              'ServiceStatus',
+              'TaskQueue',
+              'UserError',
+            ],
+            suffixes: ['Connection', 'Edge', 'Payload'],
+          },
+        },
+      ],
+      // names that clients have: `Count.count`, and events in the form of `OrderCreated`
+      '@graphql-eslint/no-typename-prefix': 'off',
+      '@graphql-eslint/naming-convention': [
+        'error',
+        {
+          types: 'PascalCase',
+          FieldDefinition: 'camelCase',
+          InputValueDefinition: 'camelCase',
+          Argument: 'camelCase',
+          DirectiveDefinition: 'camelCase',
+          'EnumValueDefinition[parent.name.value!=OrderEventType]': 'UPPER_CASE',
+          'EnumValueDefinition[parent.name.value=OrderEventType]': 'PascalCase',
+        },
+      ],
+    },
+  },
+]
