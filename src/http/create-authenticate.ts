@@ -1,11 +1,11 @@
 import { createSecretKey } from 'node:crypto'
-import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { tokenExpired } from '../domain/authorisation.ts'
 import { type Authenticate, type Caller, isCallerId, ROLES, type Role } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import { TOKEN_LENGTH_MAX_CHARS, TOKENS_KNOWN_MAX } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
-import { createRemoteKeys } from './remote-keys.ts'
+import { createRemoteVerifier, type VerifyToken } from './remote-keys.ts'
 
 /** How tokens are checked: by a secret that their issuer shares, or by the public keys that it publishes. */
 export type AuthSettings = ({ secret: string } | { jwksUrl: string }) & {
@@ -46,7 +46,7 @@ const BEARER = /^Bearer ([\w.~+/-]+=*)$/i
  */
 export function createAuthenticate(settings: AuthSettings, logger: Logger): Authenticate {
   const { issuer, audience } = settings
-  const { getKey, algorithms } = keysOf(settings, logger)
+  const { verifyToken, algorithms } = verifierOf(settings, logger)
   const options: JWTVerifyOptions = {
     algorithms,
     clockTolerance: CLOCK_TOLERANCE_S,
@@ -57,7 +57,7 @@ export function createAuthenticate(settings: AuthSettings, logger: Logger): Auth
   const known = new KnownTokens()
 
   async function verify(token: string): Promise<Caller> {
-    const { payload } = await jwtVerify(token, getKey, options).catch((error) => {
+    const { payload } = await verifyToken(token, options).catch((error) => {
       throw refusalFor(error, logger)
     })
     const caller = toCaller(payload)
@@ -73,12 +73,15 @@ export function createAuthenticate(settings: AuthSettings, logger: Logger): Auth
   }
 }
 
-function keysOf(settings: AuthSettings, logger: Logger): { getKey: JWTVerifyGetKey; algorithms: string[] } {
+function verifierOf(
+  settings: AuthSettings,
+  logger: Logger,
+): { verifyToken: VerifyToken; algorithms: string[] } {
   if ('jwksUrl' in settings) {
-    return { getKey: createRemoteKeys(settings.jwksUrl, logger), algorithms: ASYMMETRIC }
+    return { verifyToken: createRemoteVerifier(settings.jwksUrl, logger), algorithms: ASYMMETRIC }
   }
   const key = createSecretKey(settings.secret, 'utf8')
-  return { getKey: () => key, algorithms: ['HS256'] }
+  return { verifyToken: (token, options) => jwtVerify(token, key, options), algorithms: ['HS256'] }
 }
 
 function toCaller({ sub, exp, role }: JWTPayload): Caller {

@@ -12,6 +12,8 @@ export type GraphQLErrorCode =
   | 'OPERATION_RESOLUTION_FAILURE'
   | 'PERSISTED_DOCUMENT_NOT_FOUND'
   | 'PERSISTED_DOCUMENT_REQUIRED'
+  // as Apollo's clients know it
+  | 'PERSISTED_QUERY_NOT_SUPPORTED'
   | 'QUERY_TOO_COSTLY'
   // what became of an operation
   | 'TOO_MANY_STREAMS'

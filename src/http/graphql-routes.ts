@@ -1,6 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { type ExecutionResult, GraphQLError } from 'graphql'
+import { type ExecutionResult, GraphQLError, getOperationAST, OperationTypeNode } from 'graphql'
 import {
   createHandler,
   type OperationContext,
@@ -17,8 +17,9 @@ import { challenge } from '../rest/authenticate-calls.ts'
 import { statusOfCallError } from '../rest/problem.ts'
 import { asSeen, codedError, type GraphQLErrorCode, requestCodeOf } from './errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
-import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
-import { asksForStatus, statusOf } from './response-type.ts'
+import { streamsServed } from './hand-over-streams.ts'
+import { findPersistedDocument, type PersistedDocuments, refusePersisted } from './persisted-documents.ts'
+import { asksForStatus, JSON_TYPE, RESPONSE_TYPE, statusOf } from './response-type.ts'
 import { sendEvents } from './send-events.ts'
 
 export type GraphQLRoutesOptions = {
@@ -150,14 +151,12 @@ function isForYoga({ method, headers }: IncomingMessage): boolean {
   return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8'
-const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
-
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
 
 function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments) {
   return createHandler<IncomingMessage, Caller>({
-    parseRequestParams: documents && ((request) => parsePersisted(request, documents)),
+    parseRequestParams: (request) =>
+      documents ? parsePersisted(request, documents) : parseWithText(request),
     onSubscribe: async (
       { raw, context: caller }: Request<IncomingMessage, Caller>,
       { query, operationName, variables },
@@ -178,6 +177,9 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
       }
       const errors = validate(schema, document)
       if (errors.length > 0) return errors
+      // the reader of an answer that is no stream
+      const operation = getOperationAST(document, operationName)?.operation
+      if (operation === OperationTypeNode.SUBSCRIPTION) return [streamsServed(400)]
       return {
         schema,
         document,
@@ -204,19 +206,45 @@ function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments
   })
 }
 
+/** A request that brings its document. Only what brings none is looked at again, for why. */
+async function parseWithText(request: Request<IncomingMessage, Caller>): Promise<RequestParams | Response> {
+  try {
+    return await parseRequestParams(request)
+  } catch (error) {
+    const params = readBody(request)
+    if (Array.isArray(params)) throw new Error('Batches are not served: send one operation a request')
+    if (params) {
+      try {
+        refusePersisted(params)
+      } catch (refusal) {
+        // clients read the body of a 200 alone, unless they ask for a status that tells
+        const isTold = asksForStatus(request.raw.headers.accept)
+        const headers = { 'content-type': isTold ? RESPONSE_TYPE : JSON_TYPE }
+        const [status, statusText] = isTold ? [400, 'Bad Request'] : [200, 'OK']
+        return [JSON.stringify({ errors: [refusal] }), { status, statusText, headers }]
+      }
+    }
+    throw error
+  }
+}
+
 /** A request with its document in the place of its id. */
 async function parsePersisted(
   request: Request<IncomingMessage, Caller>,
   documents: PersistedDocuments,
 ): Promise<RequestParams | Response> {
-  let params: object
-  try {
-    params = JSON.parse(String(request.body))
-  } catch {
-    return parseRequestParams(request)
-  }
-  if (params === null || typeof params !== 'object' || Array.isArray(params))
-    return parseRequestParams(request)
+  const params = readBody(request)
+  if (!params || Array.isArray(params)) return parseWithText(request)
   const body = { ...params, query: findPersistedDocument(documents, params) }
   return parseRequestParams({ ...request, body })
+}
+
+/** A body's object or list; undefined where it is neither. */
+function readBody({ body }: Request<IncomingMessage, Caller>): object | undefined {
+  try {
+    const value = JSON.parse(String(body))
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -98,7 +98,7 @@ export function createGraphQLServer(
     },
     plugins: [
       refuseBadJson(),
-      persistedDocuments ? runPersistedDocuments(persistedDocuments) : {},
+      runPersistedDocuments(persistedDocuments),
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
       limitStreams(),

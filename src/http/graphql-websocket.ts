@@ -25,7 +25,7 @@ import { asSeen } from './errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isForeignPage } from './is-foreign-page.ts'
 import { isLoopbackHost } from './is-loopback-host.ts'
-import { findPersistedDocument, type PersistedDocuments } from './persisted-documents.ts'
+import { findPersistedDocument, type PersistedDocuments, refusePersisted } from './persisted-documents.ts'
 import { readRequestId, takeRequestId } from './request-id.ts'
 import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
 
@@ -110,9 +110,11 @@ export function serveGraphqlWebSocket(
         caller,
         left: cutOff.signal,
       })
-      const document = orErrors(() =>
-        parse(persistedDocuments ? findPersistedDocument(persistedDocuments, params) : params.query),
-      )
+      const document = orErrors(() => {
+        if (persistedDocuments) return parse(findPersistedDocument(persistedDocuments, params))
+        refusePersisted(params)
+        return parse(params.query)
+      })
       if (Array.isArray(document)) return document
       const errors = validate(schema, document)
       if (errors.length > 0) return errors

@@ -1,6 +1,10 @@
 import type { ExecutionResult } from 'graphql'
 import { RETRY_AFTER_S } from '../limits.ts'
 
+export const JSON_TYPE = 'application/json; charset=utf-8'
+/** Of answers whose status tells what became of the operation. */
+export const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
+
 type Result = Pick<ExecutionResult, 'data' | 'errors'>
 
 /** Whether a client takes the type whose status tells what became of an operation, as GraphQL over HTTP has it. */

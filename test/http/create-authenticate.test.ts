@@ -190,6 +190,52 @@ describe('a token signed by a key of the JWKS URL', () => {
     }
   })
 
+  test.each(['RS256', 'ES256', 'EdDSA'])(
+    'is tried by each key that fits where it names none, %s',
+    async (alg) => {
+      const [one, two, other] = [
+        await makeKey('one', alg),
+        await makeKey('two', alg),
+        await makeKey('x', alg),
+      ]
+      const { kid: _, ...nameless } = other.jwk
+      keys = [one.jwk, { ...two.jwk, alg: undefined }, nameless, (await makeKey('rsa', 'PS256')).jwk]
+      const authenticate = createAuthenticate(settings, logger)
+      for (const key of [one, two, other]) {
+        const token = await key.sign(claims(), { kid: undefined })
+        expect(await authenticate(`Bearer ${token}`)).toMatchObject({ id: 'alice' })
+      }
+      // what is wrong with its claims is still told
+      const late = await two.sign(claims({ exp: now() - 1 }), { kid: undefined })
+      await expect(async () => authenticate(`Bearer ${late}`)).rejects.toThrow('The token has expired')
+      const stranger = await (await makeKey('y', alg)).sign(claims(), { kid: undefined })
+      await expect(async () => authenticate(`Bearer ${stranger}`)).rejects.toMatchObject({
+        code: 'UNAUTHENTICATED',
+      })
+    },
+  )
+
+  test('is tried by each key of the id that it names, where several have it', async () => {
+    const [one, two] = [await makeKey('same'), await makeKey('same')]
+    keys = [one.jwk, two.jwk]
+    const authenticate = createAuthenticate(settings, logger)
+    for (const key of [one, two]) {
+      expect(await authenticate(`Bearer ${await key.sign()}`)).toMatchObject({ id: 'alice' })
+    }
+  })
+
+  test.each([1, 2])('is taken right after a rotation that it does not name, of %i keys', async (count) => {
+    const olds = await Promise.all(Array.from({ length: count }, () => makeKey('old')))
+    const young = await makeKey('young')
+    keys = olds.map(({ jwk }) => jwk)
+    const authenticate = createAuthenticate(settings, logger)
+    await authenticate(`Bearer ${await olds[0]!.sign(claims(), { kid: undefined })}`)
+    keys = [young.jwk]
+    pass(1_100)
+    const token = await young.sign(claims(), { kid: undefined })
+    expect(await authenticate(`Bearer ${token}`)).toMatchObject({ id: 'alice' })
+  })
+
   test('is taken right after a rotation, and strangers do not have the issuer asked all the time', async () => {
     const [old, young] = [await makeKey('old'), await makeKey('young')]
     keys = [old.jwk]

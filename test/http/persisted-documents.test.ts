@@ -78,6 +78,7 @@ describe.each(Object.keys(transports))('by %s', (transport) => {
   test.each([
     ['its id', { documentId: 'item' }],
     ['its hash', byHash(HASH)],
+    ['its hash as the draft of GraphQL over HTTP has it', { documentId: `sha256:${HASH}` }],
   ])('runs a document by %s', async (_name, params) => {
     expect(await ask({ ...params, variables })).toEqual({ data: { inventoryItem: { available: 10 } } })
   })
@@ -105,12 +106,14 @@ describe('by GET', () => {
     return (await response.json()) as Answer
   }
 
-  test('runs a document by its hash, and no text', async () => {
-    const { extensions } = byHash(HASH)
-    expect(await get({ extensions: JSON.stringify(extensions) })).toEqual({
-      data: { inventoryItem: { available: 10 } },
-    })
+  test('runs a document by its hash or its id, and no text', async () => {
+    const found = { data: { inventoryItem: { available: 10 } } }
+    expect(await get({ extensions: JSON.stringify(byHash(HASH).extensions) })).toEqual(found)
+    expect(await get({ documentId: 'item' })).toEqual(found)
+    expect(await get({ documentId: `sha256:${HASH}` })).toEqual(found)
+    expect(codesOf(await get({ documentId: 'nope' }))).toEqual(['PERSISTED_DOCUMENT_NOT_FOUND'])
     expect(codesOf(await get({ query: ITEM }))).toEqual(['PERSISTED_DOCUMENT_REQUIRED'])
+    expect(codesOf(await get({ query: ITEM, documentId: 'item' }))).toEqual(['PERSISTED_DOCUMENT_REQUIRED'])
   })
 })
 
