@@ -45,6 +45,11 @@ export function isSku(value: string): boolean {
   return SKU.test(value)
 }
 
+/** What cursors call a SKU's ledger. */
+export function ledgerOf(sku: string): string {
+  return `movements:${sku}`
+}
+
 /** Ids are a bigint's positive half. */
 const MOVEMENT_ID_MAX = 2n ** 63n - 1n
 

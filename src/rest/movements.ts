@@ -1,14 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { App } from '../app.ts'
-import { type InventoryMovement, MOVEMENT_TYPES } from '../domain/stock.ts'
+import { decodeCursor, encodeCursor } from '../cursor.ts'
+import { type InventoryMovement, isMovementId, ledgerOf, MOVEMENT_TYPES } from '../domain/stock.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
 import { listMovements } from '../use-cases/list-movements.ts'
 import { allowOnly } from './allow-only.ts'
 import { ProblemError, problemResponses } from './problem.ts'
-
-/** Ids are a bigint's positive half. */
-const ID_MAX = 2n ** 63n - 1n
 
 const movementSchema = z
   .object({
@@ -45,6 +43,8 @@ const movementPageSchema = z
   })
   .meta({ id: 'MovementPage', description: 'Movements, newest first' })
 
+const CURSOR_EXPECTED = 'cursor must be the next_cursor of the page before, of the same SKU'
+
 const querySchema = z.object({
   limit: z.custom<string>(isLimit, `limit must be 1 to ${PAGE_SIZE_MAX}`).optional().meta({
     type: 'integer',
@@ -53,16 +53,9 @@ const querySchema = z.object({
     default: PAGE_SIZE_DEFAULT,
     description: 'Movements a page',
   }),
-  cursor: z
-    .string('cursor must be the next_cursor of the page before')
-    .transform((cursor, context) => {
-      const id = decodeCursor(cursor)
-      if (id !== undefined) return id
-      context.addIssue('cursor must be the next_cursor of the page before')
-      return z.NEVER
-    })
-    .optional()
-    .meta({ description: 'The `next_cursor` of the page before' }),
+  cursor: z.string(CURSOR_EXPECTED).optional().meta({
+    description: "The `next_cursor` of the page before; one of another SKU's ledger is refused",
+  }),
 })
 
 /** `GET /inventory/:sku/movements`: a SKU's ledger, a page at a time. */
@@ -97,17 +90,18 @@ export function movements(app: App): FastifyPluginAsyncZod {
         },
       },
       async (request) => {
-        const { limit, cursor: before } = request.query
+        const { sku } = request.params
+        const { limit, cursor } = request.query
         const page = await listMovements(app, request.caller, {
-          sku: request.params.sku,
+          sku,
           limit: Number(limit ?? PAGE_SIZE_DEFAULT),
-          before,
+          ...(cursor !== undefined && { before: movementOf(cursor, sku) }),
         })
         if (!page) throw new ProblemError('NOT_FOUND', 'There is no such item')
         const last = page.movements.at(-1)
         return {
           data: page.movements.map(toBody),
-          next_cursor: page.hasOlder && last ? encodeCursor(last.id) : null,
+          next_cursor: page.hasOlder && last ? encodeCursor(ledgerOf(sku), String(last.id)) : null,
         }
       },
     )
@@ -138,14 +132,13 @@ function isLimit(value: unknown): boolean {
   )
 }
 
-function encodeCursor(id: bigint): string {
-  return Buffer.from(String(id)).toString('base64url')
-}
-
-/** The id in a cursor that `encodeCursor` made; `undefined` for anything else. */
-function decodeCursor(cursor: string): bigint | undefined {
-  const text = Buffer.from(cursor, 'base64url').toString('latin1')
-  if (!/^[1-9]\d{0,18}$/.test(text)) return undefined
-  const id = BigInt(text)
-  return id <= ID_MAX && encodeCursor(id) === cursor ? id : undefined
+/**
+ * The movement that a cursor of the SKU's ledger names.
+ *
+ * @throws {ProblemError} INVALID_CURSOR for any other cursor
+ */
+function movementOf(cursor: string, sku: string): bigint {
+  const key = decodeCursor(ledgerOf(sku), cursor)
+  if (key !== undefined && isMovementId(key)) return BigInt(key)
+  throw new ProblemError('INVALID_CURSOR', undefined, [{ parameter: 'cursor', detail: CURSOR_EXPECTED }])
 }

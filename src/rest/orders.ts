@@ -17,7 +17,11 @@ const orderSchema = z
     id: z.uuid().describe('A UUID, version 7'),
     sku: z.string(),
     qty: z.int().min(QTY_MIN).max(QTY_MAX),
-    status: z.enum(ORDER_STATUSES.map(inLowerCase)).describe('`reserved` and `failed` are final'),
+    status: z
+      .enum(ORDER_STATUSES.map(inLowerCase))
+      .describe(
+        'An order that is `reserved` or `failed` changes no more by itself. A `failed` one may be opened again by an operator',
+      ),
     failure_reason: z.enum(FAILURE_REASONS).nullable().describe('Why it failed; null unless it did'),
     supplier_ref: z.string().nullable().describe("The supplier's name for what it will deliver"),
     version: z.int().min(1).describe('Rises by one with each change of the status'),

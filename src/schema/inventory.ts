@@ -1,5 +1,5 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
-import { isMovementId, isSku, type InventoryMovement as Movement } from '../domain/stock.ts'
+import { isMovementId, isSku, ledgerOf, type InventoryMovement as Movement } from '../domain/stock.ts'
 import { type AdjustInventoryResult, adjustInventory } from '../use-cases/adjust-inventory.ts'
 import { type CreateInventoryItemResult, createInventoryItem } from '../use-cases/create-inventory-item.ts'
 import { builder } from './builder.ts'
@@ -60,7 +60,8 @@ function listMovements(
   args: PothosSchemaTypes.DefaultConnectionArguments,
   { movementPages }: GraphQLContext,
 ) {
-  return readPage(ledgerOf(sku), args, ({ key, isBackwards, sizeMax }) =>
+  const ledger = { name: ledgerOf(sku), keyOf: ({ id }: Movement) => String(id), isKey: isMovementId }
+  return readPage<Movement>(ledger, args, ({ key, isBackwards, sizeMax }) =>
     movementPages.submit({
       sku,
       cursor: key === undefined ? null : BigInt(key),
@@ -68,10 +69,6 @@ function listMovements(
       sizeMax,
     }),
   )
-}
-
-function ledgerOf(sku: string): List<{ id: bigint }> {
-  return { name: `movements:${sku}`, keyOf: ({ id }) => String(id), isKey: isMovementId }
 }
 
 const items: List<{ sku: string }> = { name: 'inventoryItems', keyOf: ({ sku }) => sku, isKey: isSku }

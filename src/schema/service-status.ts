@@ -81,7 +81,8 @@ const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement(
     count: t.field({ type: Count, description: 'How many orders are in it.', resolve: ({ count }) => count }),
     oldestAgeSeconds: t.exposeFloat('oldestOpenAgeS', {
       nullable: true,
-      description: 'Since the creation of the oldest, in a state that is not final.',
+      description:
+        'Since the creation of the oldest that is PENDING or AWAITING_RESTOCK; null in the other states.',
     }),
   }),
 })

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { encodeCursor } from '../../src/cursor.ts'
 import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
 import { expectProblem, serveRest } from './serve-rest.ts'
@@ -131,7 +132,15 @@ test.each(['1', '100'])('takes the limit %s', async (limit) => {
   expect((await get(`LIMIT-${limit}`, { limit })).statusCode).toBe(200)
 })
 
-const encode = (text: string) => Buffer.from(text).toString('base64url')
+const encode = (id: string) => encodeCursor('movements:WIDGET', id)
+
+test("refuses a cursor of another SKU's ledger", async () => {
+  await seedLedger({ sku: 'ONE', orders: 2 })
+  await seedLedger({ sku: 'TWO', orders: 2 })
+  const { next_cursor: cursor } = (await get('ONE', { limit: '1' })).json()
+  expect((await get('ONE', { limit: '1', cursor })).json()).toMatchObject({ data: [{ sku: 'ONE' }] })
+  expectProblem(await get('TWO', { limit: '1', cursor }), 422, 'INVALID_CURSOR')
+})
 
 test.each([
   '',
@@ -149,8 +158,10 @@ test.each([
   encode('9'.repeat(1_000)),
   `${encode('12')}=`,
   `${encode('12')}\0`,
+  // as an earlier version wrote it
+  'MTI',
   // another last letter with the same bytes
-  'MTJ',
+  encode('12').replace(/.$/, (last) => String.fromCharCode(last.charCodeAt(0) + 1)),
 ])('refuses the cursor "%s"', async (cursor) => {
   const { errors } = expectProblem(await get('WIDGET', { cursor }), 422, 'INVALID_CURSOR')
   expect(errors).toMatchObject([{ parameter: 'cursor' }])
