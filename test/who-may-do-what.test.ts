@@ -44,6 +44,11 @@ const OPERATIONS: Record<string, Row> = {
     variables: () => ({ id: alices.id }),
     comesTo: everyone,
   },
+  'Query.node': {
+    query: 'query ($id: ID!) { node(id: $id) { id } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: everyone,
+  },
   'Query.orders': { query: '{ orders { edges { node { id } } } }', comesTo: everyone },
   'Query.inventoryItem': { query: '{ inventoryItem(sku: "GIZMO") { available } }', comesTo: everyone },
   'Query.inventoryItems': { query: '{ inventoryItems { edges { node { sku } } } }', comesTo: everyone },
