@@ -147,12 +147,15 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     ({ edges }) => edges,
   )
   const cursors = edges.flatMap((list) => [list[0], list[1], list.at(-1)].map((edge) => edge!.cursor))
+  const letters: string[] = data.deadLetters.edges.map(({ node }: { node: { id: string } }) => node.id)
+  const movements: string[] = data.movements.edges.map(({ node }: { node: { id: string } }) => node.id)
+  const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), 'item:GIZMO', 'item:UNKNOWN']
   const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
   const { next_cursor: cursor } = (await ofLedger.json()) as { next_cursor: string }
   return {
     sku: [...SKUS, 'GIZMO', 'BOLT', 'UNKNOWN', 'gizmo'],
-    id: [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()],
-    ids: data.deadLetters.edges.map(({ node }: { node: { id: string } }) => node.id),
+    id: [...ids, ...nodes, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()],
+    ids: letters,
     after: cursors,
     before: cursors,
     cursor: [...Array.from({ length: 12 }, () => cursor), ...cursors],

@@ -2,12 +2,14 @@ import {
   type GraphQLArgument,
   type GraphQLField,
   type GraphQLInputType,
+  type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
   getNamedType,
   getNullableType,
   isEnumType,
   isInputObjectType,
+  isInterfaceType,
   isLeafType,
   isListType,
   isNonNullType,
@@ -127,8 +129,16 @@ class DocumentWriter {
     const args = this.#arguments(field.args)
     const type = getNamedType(field.type)
     const directive = this.#directive()
-    const below = isObjectType(type) ? ` ${this.#selections(type, depth - 1)}` : ''
+    const below = this.#below(type, depth)
     return `${alias}${field.name}${args}${directive}${below}`
+  }
+
+  /** What is asked of a field's value; of an interface, by the fragment of one of its types. */
+  #below(type: GraphQLNamedType, depth: number): string {
+    if (isObjectType(type)) return ` ${this.#selections(type, depth - 1)}`
+    if (!isInterfaceType(type)) return ''
+    const possible = this.#choices.pick(this.#schema.getPossibleTypes(type))
+    return ` { __typename id ... on ${possible.name} ${this.#selections(possible, depth - 1)} }`
   }
 
   #directive(): string {
