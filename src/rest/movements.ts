@@ -4,7 +4,6 @@ import type { App } from '../app.ts'
 import { type InventoryMovement, MOVEMENT_TYPES } from '../domain/stock.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
 import { listMovements } from '../use-cases/list-movements.ts'
-import { allowOnly } from './allow-only.ts'
 import { ProblemError, problemResponses } from './problem.ts'
 
 /** Ids are a bigint's positive half. */
@@ -45,7 +44,7 @@ const movementPageSchema = z
   })
   .meta({ id: 'MovementPage', description: 'Movements, newest first' })
 
-const querySchema = z.object({
+const querySchema = z.strictObject({
   limit: z.custom<string>(isLimit, `limit must be 1 to ${PAGE_SIZE_MAX}`).optional().meta({
     type: 'integer',
     minimum: 1,
@@ -85,6 +84,7 @@ export function movements(app: App): FastifyPluginAsyncZod {
               content: { 'application/json': { schema: movementPageSchema } },
             },
             ...problemResponses(
+              'BAD_REQUEST',
               'UNAUTHENTICATED',
               'FORBIDDEN',
               'NOT_FOUND',
@@ -111,7 +111,6 @@ export function movements(app: App): FastifyPluginAsyncZod {
         }
       },
     )
-    allowOnly(fastify, '/inventory/:sku/movements', ['GET', 'HEAD'])
   }
 }
 
