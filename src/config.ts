@@ -309,7 +309,8 @@ function readDocuments(path: string, context: z.RefinementCtx): ReadonlyMap<stri
 }
 
 function isOrigin(value: string): boolean {
-  return /^https?:\/\//.test(value) && URL.canParse(value) && new URL(value).origin === value
+  if (!/^https?:\/\/[^/?#@]+$/i.test(value)) return false
+  return URL.canParse(value)
 }
 
 function isSupplierUrl(value: string): boolean {

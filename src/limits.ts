@@ -10,7 +10,14 @@ const SECOND = 1_000
 export const BODY_SIZE_MAX_BYTES = 100_000
 /** 100 kB over a slow line. A request that is never finished would hold its connection, and a stop of the server. */
 export const REQUEST_TIMEOUT_MS = 10 * SECOND
-/** How far beyond it a request may come: Node looks every 30 s by default. */
+/**
+ * What is read, and dropped, of a body that was refused before it was read: closed earlier, the connection would be reset,
+ * and a client that writes before it reads would never see why. Ten times what proxies let through by default.
+ */
+export const UNREAD_BODY_MAX_BYTES = 10_000_000
+/** How long it may take to come: 2 MB over a line of 4 Mbit/s. */
+export const UNREAD_BODY_TIMEOUT_MS = 5 * SECOND
+/** How far beyond its time a request may come: Node looks every 30 s by default. */
 export const REQUEST_CHECK_INTERVAL_MS = 1 * SECOND
 /**
  * A connection on which nothing moves for this long while an answer is due is closed: what a client asked for and does

@@ -49,6 +49,11 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
     return this.#version
   }
 
+  /** Whether there is nothing left to see, and nothing more to come. */
+  get isOver(): boolean {
+    return this.#isEnding && !this.#newest && !this.#failure
+  }
+
   /** Gives the watcher a state to see, unless it knows that or a newer one. */
   offer(order: Order): void {
     if (this.#isEnding || order.version <= this.#version) return

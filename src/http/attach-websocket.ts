@@ -4,7 +4,14 @@ import type { WebSocket } from 'ws'
 import type { Caller } from '../domain/caller.ts'
 import type { DropReason } from '../feed/watch-tally.ts'
 import type { Logger } from '../observability/logger.ts'
+import { decodeUtf8 } from '../rest/read-body.ts'
 import { readRequestId } from './request-id.ts'
+
+/** Close codes of RFC 6455. */
+const NORMAL = 1000
+const NOT_CONSISTENT = 1007
+/** Bytes, by the same: ours are ASCII. */
+const REASON_LENGTH_MAX = 123
 
 /**
  * What a connection is told from another: its socket, the request that opened it and, once that is known, who did. `cutOff`
@@ -41,8 +48,16 @@ export function attachWebSocket(
     {
       protocol: socket.protocol,
       send: (data) => send(socket, data),
-      close: (code, reason) => socket.close(code, reason),
-      onMessage: (receive) => socket.on('message', (data) => receive(String(data)).catch(fail)),
+      close: (code, reason) =>
+        refuseSocket(connection, logger, code ?? CloseCode.InternalServerError, reason),
+      onMessage: (receive) =>
+        socket.on('message', (data: Buffer) => {
+          const text = decodeUtf8(data)
+          // of frames that say that they are text ws has seen to it
+          if (text === undefined)
+            return refuseSocket(connection, logger, NOT_CONSISTENT, 'The message is not UTF-8')
+          receive(text).catch(fail)
+        }),
     },
     connection,
   )
@@ -60,11 +75,28 @@ export function attachWebSocket(
     socket.ping()
   }, pingIntervalMs)
   // a frame too large, or none at all: ws closes the connection with the code that fits
-  socket.on('error', (error) => logger.debug(about(error), 'a WebSocket broke'))
+  socket.on('error', (error) => logger.info(about(error), 'a WebSocket broke'))
   socket.once('close', (code, reason) => {
     clearInterval(pinging)
     closed(code, String(reason)).catch((error) => logger.error(about(error), 'a WebSocket did not end well'))
   })
+}
+
+/**
+ * Closes a connection whose client did something that it may not, or may not now, and tells the client and the log why.
+ *
+ * @param reason cut to what a close frame takes
+ */
+export function refuseSocket(
+  { socket, request }: Connection,
+  logger: Logger,
+  code: number,
+  reason = '',
+): void {
+  // a close of one that is closing already says nothing to anybody
+  if (socket.readyState !== socket.OPEN) return
+  if (code !== NORMAL) logger.info({ code, reason, requestId: readRequestId(request) }, 'refused a WebSocket')
+  socket.close(code, reason.slice(0, REASON_LENGTH_MAX))
 }
 
 /** Resolves when the data is on its way; data for a connection that is gone is dropped. */

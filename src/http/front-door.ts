@@ -1,7 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { PROBLEM_TYPE } from '../rest/problem.ts'
+import { canonicalOrigin } from './canonical-origin.ts'
+import { takeCanonicalUrl } from './canonical-url.ts'
+import { dropUnreadBody } from './drop-unread-body.ts'
 import { GRAPHQL_PATH } from './graphql-server.ts'
-import { isForeignPage } from './is-foreign-page.ts'
+import { isForeignPage, isListedOrigin } from './is-foreign-page.ts'
 import { REQUEST_ID_HEADER, takeRequestId } from './request-id.ts'
 
 /** What browsers are let do here. */
@@ -26,15 +29,48 @@ const HEADERS = Object.entries({
 const PREFLIGHT_MAX_AGE_S = '600'
 
 /** What a page of another site may read of an answer's headers, beside what every page may. */
-const EXPOSED = 'location, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset, x-request-id'
+const EXPOSED = [
+  'accept-encoding',
+  'allow',
+  'location',
+  'preference-applied',
+  'ratelimit-limit',
+  'ratelimit-remaining',
+  'ratelimit-reset',
+  'retry-after',
+  'www-authenticate',
+  'x-request-id',
+].join(', ')
 
-const DETAIL = 'Pages of this site may not call'
-const FORBIDDEN_RESULT = { errors: [{ message: DETAIL, extensions: { code: 'FORBIDDEN' } }] }
+/** What a page of a listed site may send, beside what its preflight asks for: see `answerPreflight`. */
+const ALLOWED_HEADERS = [
+  'apollo-require-preflight',
+  'apollographql-client-name',
+  'apollographql-client-version',
+  'authorization',
+  'baggage',
+  'content-type',
+  'idempotency-key',
+  'last-event-id',
+  'prefer',
+  'sentry-trace',
+  'traceparent',
+  'tracestate',
+  'x-apollo-operation-name',
+  'x-graphql-client-name',
+  'x-graphql-client-version',
+  'x-request-id',
+]
+/** Names of headers by HTTP's grammar, separated by commas. */
+const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$/
+
+export const FOREIGN_PAGE = 'Pages of this site may not call'
+const FORBIDDEN_RESULT = { errors: [{ message: FOREIGN_PAGE, extensions: { code: 'FORBIDDEN' } }] }
 const FORBIDDEN_PROBLEM = {
   type: 'about:blank',
   title: 'Forbidden',
   status: 403,
-  detail: DETAIL,
+  detail: FOREIGN_PAGE,
   code: 'FORBIDDEN',
 }
 
@@ -44,15 +80,19 @@ const FORBIDDEN_PROBLEM = {
  *
  * It stands before Fastify, since not all is answered by Fastify: a busy process refuses ahead of it, Yoga beside it.
  */
-export function frontDoor({ corsOrigins, explorer }: WebOptions, handle: RequestListener): RequestListener {
+export function frontDoor(web: WebOptions, handle: RequestListener): RequestListener {
+  const { explorer } = web
+  const corsOrigins = web.corsOrigins.map(canonicalOrigin)
   return (request, response) => {
+    takeCanonicalUrl(request)
+    dropUnreadBody(request, response)
     response.setHeader(REQUEST_ID_HEADER, takeRequestId(request))
     for (const [name, value] of HEADERS) response.setHeader(name, value)
     if (corsOrigins.length > 0) response.setHeader('vary', 'origin')
     const { origin } = request.headers
-    if (origin !== undefined && corsOrigins.includes(origin)) {
+    if (isListedOrigin(origin, corsOrigins)) {
       allow(response, origin)
-      if (isPreflight(request)) return answerPreflight(response)
+      if (isPreflight(request)) return answerPreflight(request, response)
     }
     if (isForeignPage(request, corsOrigins) && !(explorer && isVisit(request)))
       return refuse(request, response)
@@ -79,13 +119,19 @@ function allow(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-expose-headers', EXPOSED)
 }
 
-function answerPreflight(response: ServerResponse): void {
+/**
+ * Lets a page of a listed site send what it asks to send. Libraries that trace add headers of their own to every call of a
+ * page, and each has other ones: one that is not on a list would stop all calls. No header lets its sender do more here.
+ */
+function answerPreflight({ headers }: IncomingMessage, response: ServerResponse): void {
+  const asked = headers['access-control-request-headers'] ?? ''
+  const names = HEADER_NAMES.test(asked) ? asked.toLowerCase().split(/[ \t]*,[ \t]*/) : []
   response
     .writeHead(204, {
       'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers':
-        'authorization, content-type, idempotency-key, traceparent, x-request-id',
+      'access-control-allow-headers': [...new Set([...ALLOWED_HEADERS, ...names])].join(', '),
       'access-control-max-age': PREFLIGHT_MAX_AGE_S,
+      vary: 'origin, access-control-request-headers',
     })
     .end()
 }
@@ -94,6 +140,7 @@ function refuse({ url = '' }: IncomingMessage, response: ServerResponse): void {
   const [type, body] = url.startsWith(GRAPHQL_PATH)
     ? ['application/json; charset=utf-8', FORBIDDEN_RESULT]
     : [PROBLEM_TYPE, FORBIDDEN_PROBLEM]
-  // what comes of the body is not read
-  response.writeHead(403, { 'content-type': type, connection: 'close' }).end(JSON.stringify(body))
+  const text = JSON.stringify(body)
+  const length = Buffer.byteLength(text)
+  response.writeHead(403, { 'content-type': type, 'content-length': length, connection: 'close' }).end(text)
 }

@@ -1,4 +1,4 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { type ExecutionResult, GraphQLError, getOperationAST, OperationTypeNode } from 'graphql'
 import {
@@ -15,12 +15,14 @@ import type { DropReason } from '../feed/watch-tally.ts'
 import { RETRY_AFTER_S } from '../limits.ts'
 import { challenge } from '../rest/authenticate-calls.ts'
 import { statusOfCallError } from '../rest/problem.ts'
+import { decodeUtf8, NOT_UTF_8, takeJsonType } from '../rest/read-body.ts'
+import { collectMethods } from '../rest/refuse-other-methods.ts'
 import { asSeen, codedError, type GraphQLErrorCode, requestCodeOf } from './errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { streamsServed } from './hand-over-streams.ts'
 import { findPersistedDocument, type PersistedDocuments, refusePersisted } from './persisted-documents.ts'
 import { asksForStatus, JSON_TYPE, RESPONSE_TYPE, statusOf } from './response-type.ts'
-import { sendEvents } from './send-events.ts'
+import { completeEvent, END_ID, EVENT_HEADERS, EVENT_STREAM, sendEvents } from './send-events.ts'
 
 export type GraphQLRoutesOptions = {
   authenticate: Authenticate
@@ -44,13 +46,20 @@ export function graphqlRoutes(
   return async (fastify) => {
     const handle = createLeanHandler(server, persistedDocuments)
 
-    fastify.addHook('onRequest', async (request) => {
+    const refuseOtherMethods = collectMethods(fastify, (detail) => refusalOf(405, detail))
+    const takeCaller = async (request: FastifyRequest) => {
       const isStranger = explorer && asksForPage(request.raw)
       if (!isStranger) request.caller = await authenticate(request.headers.authorization)
-    })
+    }
     fastify.removeAllContentTypeParsers()
-    fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
-      done(null, body),
+    fastify.addContentTypeParser<Buffer>(
+      'application/json',
+      { parseAs: 'buffer' },
+      (_request, body, done) => {
+        const text = decodeUtf8(body)
+        if (text === undefined) done(refusalOf(400, NOT_UTF_8))
+        else done(null, text)
+      },
     )
     fastify.setErrorHandler<FastifyError | CallError>((error, request, reply) => {
       if (error instanceof CallError) return refuse(error, reply)
@@ -64,9 +73,11 @@ export function graphqlRoutes(
 
     fastify.route({
       url: GRAPHQL_PATH,
-      method: ['GET', 'POST', 'OPTIONS'],
+      method: ['GET', 'POST'],
+      onRequest: [takeCaller, refuseOtherMedia],
       handler: async (request, reply) => {
         const { raw, body, caller } = request
+        if (raw.method !== 'POST' && !isSearchUtf8(raw)) throw refusalOf(400, 'The query string is not UTF-8')
         if (isForYoga(raw)) return answerByYoga(server, request, reply)
         const { method = 'POST', url = GRAPHQL_PATH, headers } = raw
         const [answer, init] = await handle({
@@ -82,7 +93,16 @@ export function graphqlRoutes(
         return reply.send(answer ?? failure(init.statusText, requestCodeOf(init.status)))
       },
     })
+    await fastify.register(refuseOtherMethods)
   }
+}
+
+/** Before the body is read. */
+async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const wrong = raw.method === 'POST' ? takeJsonType(raw) : undefined
+  if (wrong === undefined) return
+  if (raw.headers['content-encoding']) reply.header('accept-encoding', 'identity')
+  throw refusalOf(415, wrong)
 }
 
 /**
@@ -105,24 +125,80 @@ async function answerByYoga(
     socket.destroy()
   })
   const { method = 'GET', url = GRAPHQL_PATH, headers } = raw
+  const lastEventId = takesEvents(raw) ? headers['last-event-id'] : undefined
+  if (lastEventId === END_ID) return reply.status(204).send()
+  const position = { seen: readVersion(lastEventId), version: undefined, isOver: false }
+  const isHead = method === 'HEAD'
   let results: AsyncIterable<ExecutionResult> | undefined
   const answer = await server.fetch(
     `http://localhost${url}`,
-    { method, headers: headers as Record<string, string>, body: body as string | undefined },
+    {
+      method: isHead ? 'GET' : method,
+      headers: headers as Record<string, string>,
+      body: body as string | undefined,
+    },
     // in two parts: one alone would be made a prototype, which takes 1.6 kB a stream
     { left: left.signal, address: raw.socket.remoteAddress, transport: 'sse', caller },
     {
+      position,
       takeResults: (taken: typeof results) => {
         results = taken
       },
     },
   )
   const text = await answer.text()
+  const isOver = lastEventId !== undefined && position.isOver
+  if (results && (isHead || isOver)) {
+    await results[Symbol.asyncIterator]().return?.()
+    // by this EventSource learns not to come back
+    return isOver ? reply.status(204).send() : reply.headers(EVENT_HEADERS).send()
+  }
   reply.hijack()
   // not waited for: all that waits is kept while the stream lasts
-  if (results) sendEvents(response, results).catch((error) => log.error({ err: error }, 'a stream failed'))
-  else response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(text)
+  if (results)
+    sendEvents(response, results, position).catch((error) => log.error({ err: error }, 'a stream failed'))
+  else sendText(response, answer, text)
   return reply
+}
+
+/** Sends what Yoga answers in one piece, whatever form it has. Of streams its headers are for proxies of other kinds. */
+function sendText(response: ServerResponse, answer: globalThis.Response, text: string): void {
+  const isEvents = answer.headers.get('content-type') === EVENT_STREAM
+  const headers = isEvents ? EVENT_HEADERS : Object.fromEntries(answer.headers)
+  // with an end by which a browser learns to stay away
+  const body = isEvents ? text.replace(completeEvent(), completeEvent(END_ID)) : text
+  for (const [name, value] of Object.entries(headers))
+    if (!PER_CONNECTION.includes(name.toLowerCase())) response.setHeader(name, value)
+  response.setHeader('content-length', Buffer.byteLength(body))
+  response.writeHead(answer.status).end(body)
+}
+
+/** Whether a client takes server-sent events, if perhaps not for this. */
+function takesEvents({ headers: { accept } }: IncomingMessage): boolean {
+  return accept?.includes(EVENT_STREAM) ?? false
+}
+
+/** The version in a Last-Event-ID: undefined for what is none of ours. */
+function readVersion(lastEventId: string | string[] | undefined): number | undefined {
+  return typeof lastEventId === 'string' && /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : undefined
+}
+
+/** Whether the query string is UTF-8: read all the same, each wrong byte would become the same character. */
+function isSearchUtf8({ url = '' }: IncomingMessage): boolean {
+  const start = url.indexOf('?')
+  if (start === -1) return true
+  try {
+    // a percent sign that encodes nothing stands for itself
+    decodeURIComponent(url.slice(start).replaceAll(/%(?![\da-f]{2})/gi, '%25'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A refusal for the form of a call, as Fastify has its own. */
+function refusalOf(statusCode: number, message: string): Error {
+  return Object.assign(new Error(message), { statusCode })
 }
 
 /** Whether this is a browser that opens GraphiQL: Yoga answers it with the page, whatever else it asks for. */
@@ -150,6 +226,9 @@ function isForYoga({ method, headers }: IncomingMessage): boolean {
   const isJson = /^application\/json *(?:;|$)/.test(headers['content-type'] ?? '')
   return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
 }
+
+/** What is between this server and whoever is next, and not Yoga's to say. */
+const PER_CONNECTION = ['connection', 'transfer-encoding']
 
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
 

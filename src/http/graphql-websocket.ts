@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http'
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
 import { CloseCode, type Context, handleProtocols, makeServer } from 'graphql-ws'
@@ -18,16 +18,20 @@ import {
   WEBSOCKETS_PER_CALLER_MAX,
 } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
-import { attachWebSocket, type Connection } from './attach-websocket.ts'
+import { attachWebSocket, type Connection, refuseSocket } from './attach-websocket.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
+import { canonicalOrigin } from './canonical-origin.ts'
+import { takeCanonicalUrl } from './canonical-url.ts'
 import { CountByKey, connectionKeyOf } from './count-by-key.ts'
-import { asSeen } from './errors.ts'
+import { endAndDrop } from './drop-unread-body.ts'
+import { asSeen, codedError, type GraphQLErrorCode } from './errors.ts'
+import { FOREIGN_PAGE } from './front-door.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { isForeignPage } from './is-foreign-page.ts'
-import { isLoopbackHost } from './is-loopback-host.ts'
+import { isLoopbackHost, LOCAL_NAMES_ONLY } from './is-loopback-host.ts'
 import { findPersistedDocument, type PersistedDocuments, refusePersisted } from './persisted-documents.ts'
 import { readRequestId, takeRequestId } from './request-id.ts'
-import { UNAVAILABLE_RESULT } from './unavailable-result.ts'
+import { OVERLOADED, UNAVAILABLE_RESULT } from './unavailable-result.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
 const GOING_AWAY = 1001
@@ -63,23 +67,44 @@ export function serveGraphqlWebSocket(
   graphql: GraphQLServer,
   options: WebSocketOptions,
 ): () => Promise<void> {
-  const { calls, authenticate, isAuthenticated, corsOrigins, persistedDocuments, logger } = options
+  const { calls, authenticate, isAuthenticated, persistedDocuments, logger } = options
+  const corsOrigins = options.corsOrigins.map(canonicalOrigin)
   const { pingIntervalMs = WEBSOCKET_PING_INTERVAL_MS } = options
   let isClosing = false
   const connections = new CountByKey(WEBSOCKETS_PER_CALLER_MAX)
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES, handleProtocols })
   sockets.on('headers', (headers, request) => headers.push(requestIdLine(request)))
+  const refuseUpgrade = (request: IncomingMessage, socket: Duplex, refusal: UpgradeRefusal) => {
+    const { status, message } = refusal
+    // those of an overload are counted, and logged together
+    if (status !== 503)
+      logger.info({ status, reason: message, requestId: readRequestId(request) }, 'refused a WebSocket')
+    endAndDrop(socket, answerOf(request, refusal))
+  }
+  sockets.on('wsClientError', ({ message }, socket, request) =>
+    refuseUpgrade(request, socket, {
+      status: 400,
+      message,
+      code: 'BAD_REQUEST',
+      headers: ['Sec-WebSocket-Version: 13'],
+    }),
+  )
   http.on('upgrade', (request, socket, head) => {
+    takeCanonicalUrl(request)
     takeRequestId(request)
-    const refuse = (status: string) => refuseUpgrade(socket, `${status}\r\n${requestIdLine(request)}`)
+    const refuse = (refusal: UpgradeRefusal) => refuseUpgrade(request, socket, refusal)
     // not by URL, which throws on some of what a client can send: nobody catches that here
     const [path] = (request.url ?? '').split('?')
-    if (path !== GRAPHQL_PATH) return refuse('404 Not Found')
-    const isForThisMachine = isAuthenticated || isLoopbackHost(request.headers.host)
-    if (!isForThisMachine || isForeignPage(request, corsOrigins)) return refuse('403 Forbidden')
+    if (path !== GRAPHQL_PATH)
+      return refuse({ status: 404, code: 'NOT_FOUND', message: `WebSockets are served at ${GRAPHQL_PATH}` })
+    if (!isAuthenticated && !isLoopbackHost(request.headers.host))
+      return refuse({ status: 403, code: 'FORBIDDEN', message: LOCAL_NAMES_ONLY })
+    if (isForeignPage(request, corsOrigins))
+      return refuse({ status: 403, code: 'FORBIDDEN', message: FOREIGN_PAGE })
     if (isClosing || calls.isFull()) {
       if (!isClosing) calls.noteRefusal()
-      return refuse(`503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_S}`)
+      const headers = [`Retry-After: ${RETRY_AFTER_S}`]
+      return refuse({ status: 503, code: 'UNAVAILABLE', message: OVERLOADED, headers })
     }
     sockets.handleUpgrade(request, socket, head, (client) =>
       open({ socket: client, request, cutOff: new AbortController() }),
@@ -88,7 +113,7 @@ export function serveGraphqlWebSocket(
 
   const server = makeServer<Params, Connection>({
     connectionInitWaitTimeout: WEBSOCKET_INIT_TIMEOUT_MS,
-    onConnect: (context) => letIn(context, authenticate, connections),
+    onConnect: (context) => letIn(context, authenticate, connections, logger),
     // the enveloped functions, and not those of graphql-js: they hide from callers what these would show
     execute: (args) => (args.rootValue as Enveloped).execute(args),
     subscribe: (args) => (args.rootValue as Enveloped).subscribe(args),
@@ -98,7 +123,7 @@ export function serveGraphqlWebSocket(
       const excess = excessOf(context)
       if (excess) {
         cutOff.abort(excess)
-        socket.close(POLICY_VIOLATION, 'Too much under way on one connection')
+        refuseSocket(context.extra, logger, POLICY_VIOLATION, 'Too much under way on one connection')
       }
       // what it sends after that is not looked at
       if (socket.readyState !== socket.OPEN) return UNAVAILABLE_RESULT.errors
@@ -146,28 +171,39 @@ async function letIn(
   { connectionParams, extra }: Context<Params, Connection>,
   authenticate: Authenticate,
   connections: CountByKey,
+  logger: Logger,
 ): Promise<boolean> {
   const { socket, request } = extra
-  const { authorization = request.headers.authorization } = connectionParams ?? {}
+  const refuse = (code: number, reason: string) => {
+    refuseSocket(extra, logger, code, reason)
+    return false
+  }
   try {
-    extra.caller = await authenticate(typeof authorization === 'string' ? authorization : undefined)
+    extra.caller = await authenticate(findAuthorization(connectionParams) ?? request.headers.authorization)
   } catch (error) {
     if (!(error instanceof CallError)) throw error
-    // closed by what follows, where nothing was said before
-    if (error.code === 'UNAVAILABLE') socket.close(TRY_AGAIN_LATER, 'Try again later')
-    return false
+    return refuse(error.code === 'UNAVAILABLE' ? TRY_AGAIN_LATER : CloseCode.Forbidden, error.message)
   }
   // one that left meanwhile would never give anything back
   if (socket.readyState !== socket.OPEN) return false
   const giveBack = connections.take(connectionKeyOf(extra.caller))
-  if (!giveBack) {
-    socket.close(TRY_AGAIN_LATER, 'Too many connections')
-    return false
-  }
+  if (!giveBack) return refuse(TRY_AGAIN_LATER, 'Too many connections')
   socket.once('close', giveBack)
-  const expire = () => socket.close(CloseCode.Forbidden, 'Forbidden')
+  const expire = () => refuse(CloseCode.Forbidden, 'The token has expired')
   socket.once('close', callAt(extra.caller.expiresAt, expire))
   return true
+}
+
+/**
+ * What `connectionParams` say in the place of the Authorization header, which pages cannot set: under that name in any case,
+ * itself or among `headers`, where some clients put it. Empty, and so refused, for what is no text.
+ */
+function findAuthorization(params: unknown): string | undefined {
+  if (typeof params !== 'object' || params === null) return undefined
+  const find = (sought: string) => Object.entries(params).find(([name]) => name.toLowerCase() === sought)?.[1]
+  const authorization = find('authorization')
+  if (authorization != null) return typeof authorization === 'string' ? authorization : ''
+  return findAuthorization(find('headers'))
 }
 
 /** Whether a client has too much under way, the operation in question among it, or does not read what it asked for. */
@@ -180,11 +216,26 @@ function requestIdLine(request: IncomingMessage): string {
   return `X-Request-Id: ${readRequestId(request)}`
 }
 
-/** @param head status, and header lines */
-function refuseUpgrade(socket: Duplex, head: string): void {
-  // nobody else listens: unheard, a client that hangs up first ends the process
-  socket.on('error', () => socket.destroy())
-  socket.end(`HTTP/1.1 ${head}\r\nConnection: close\r\n\r\n`)
+type UpgradeRefusal = {
+  status: number
+  code: GraphQLErrorCode
+  message: string
+  /** Header lines. */
+  headers?: readonly string[]
+}
+
+/** The answer to a handshake that is refused: a browser shows none of it, all others do. */
+function answerOf(request: IncomingMessage, { status, code, message, headers = [] }: UpgradeRefusal): string {
+  const body = JSON.stringify({ errors: [codedError(message, code)] })
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    requestIdLine(request),
+    ...headers,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
 /** The document, or what is wrong with it: thrown, it would close the connection and every other operation on it. */

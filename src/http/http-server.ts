@@ -13,8 +13,9 @@ import {
   REQUEST_CHECK_INTERVAL_MS,
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts'
-import { answerFrameworkError, answerNotFound, answerWithProblem } from '../rest/problem.ts'
-import { restApi } from '../rest/rest-api.ts'
+import { answerFrameworkError, answerNotFound, answerWithProblem, ProblemError } from '../rest/problem.ts'
+import { collectMethods } from '../rest/refuse-other-methods.ts'
+import { REST_PATH, restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
 import { frontDoor, type WebOptions } from './front-door.ts'
 import { graphqlRoutes } from './graphql-routes.ts'
@@ -22,10 +23,11 @@ import { createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql-websocket.ts'
 import { guardCalls } from './guard-calls.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
-import { isLoopbackHost } from './is-loopback-host.ts'
+import { isLoopbackHost, LOCAL_NAMES_ONLY } from './is-loopback-host.ts'
 import { limitRoutes } from './limit-routes.ts'
 import { metricsRoute } from './metrics.ts'
 import type { PersistedDocuments } from './persisted-documents.ts'
+import { refuseBrokenRequest } from './refuse-broken-request.ts'
 import { REQUEST_ID_HEADER } from './request-id.ts'
 
 /** How soon the last client's leaving is noticed. */
@@ -54,18 +56,25 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   let isClosing = false
   const http = fastify({
     // a server of ours takes no limits from Fastify
-    serverFactory: (handle) =>
-      createServer(
+    serverFactory: (handle) => {
+      const listener = frontDoor(
+        options,
+        guardCalls(app.calls, () => isClosing, handle as RequestListener),
+      )
+      const server = createServer(
         {
           requestTimeout: REQUEST_TIMEOUT_MS,
           connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
           keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+          // of all that a client may offer to speak instead; Java's asks for HTTP/2 with every call
+          shouldUpgradeCallback: ({ headers: { upgrade } }) => upgrade?.toLowerCase() === 'websocket',
         },
-        frontDoor(
-          options,
-          guardCalls(app.calls, () => isClosing, handle as RequestListener),
-        ),
-      ),
+        listener,
+      )
+      // Node would answer an expectation that it does not know before anybody looks at the call
+      return server.on('checkExpectation', listener)
+    },
+    clientErrorHandler: refuseBrokenRequest,
     bodyLimit: BODY_SIZE_MAX_BYTES,
     loggerInstance,
     requestIdHeader: REQUEST_ID_HEADER,
@@ -75,6 +84,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     // what reaches a server that closes is answered, with `Connection: close`
     return503OnClosing: false,
   })
+  const refuseOtherMethods = collectMethods(http)
   const { tracing } = app
   if (tracing) {
     http.addHook('onRequest', async ({ routeOptions: { url } }) => {
@@ -84,7 +94,11 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   // thrown: each API refuses in its own words
   http.addHook('onRequest', async (request) => {
     if (isAuthenticated || isLoopbackHost(request.headers.host)) return
-    throw new CallError('FORBIDDEN', 'Without authentication, call by the name localhost or by 127.0.0.1')
+    throw new CallError('FORBIDDEN', LOCAL_NAMES_ONLY)
+  })
+  // before the body is read; below REST's path a caller is asked who it is first
+  http.addHook('onRequest', async ({ is404, url }) => {
+    if (is404 && !url.startsWith(`${REST_PATH}/`)) throw new ProblemError('NOT_FOUND')
   })
   // what has no handler of its own: Fastify's would show the error's message
   http.setErrorHandler(answerWithProblem)
@@ -119,6 +133,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
       }),
     )
   }
+  await http.register(refuseOtherMethods)
   http.addHook('preClose', async () => {
     app.feed.failViews()
     await untilLeft(http.server, leaveTimeoutMs)

@@ -1,18 +1,24 @@
 import type { IncomingMessage } from 'node:http'
+import { canonicalOrigin } from './canonical-origin.ts'
 
 /**
  * Whether a request was made by a page of another site, which must not act, or read, in the name of whoever looks at it.
  * A browser says so by `Sec-Fetch-Site`; where it does not (a WebSocket, plain http, an old one), by `Origin`. What has
  * neither is no browser, and passes.
  *
- * @param allowedOrigins sites whose pages may call
+ * @param allowedOrigins sites whose pages may call, in canonical form
  */
-export function isForeignPage(
-  { headers: { origin, host, 'sec-fetch-site': site } }: IncomingMessage,
-  allowedOrigins: readonly string[],
-): boolean {
-  if (origin !== undefined && allowedOrigins.includes(origin)) return false
+export function isForeignPage(request: IncomingMessage, allowedOrigins: readonly string[]): boolean {
+  const { origin, host, 'sec-fetch-site': site } = request.headers
+  if (isListedOrigin(origin, allowedOrigins)) return false
   // 'none': typed, or a bookmark. 'same-site' is another site of the same owner: its pages are not ours
   if (site !== undefined) return site !== 'same-origin' && site !== 'none'
-  return origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`
+  if (origin === undefined) return false
+  const own = ['http', 'https'].map((scheme) => canonicalOrigin(`${scheme}://${host}`))
+  return !own.includes(canonicalOrigin(origin))
+}
+
+/** Whether a page's origin is one of these, which are in canonical form. */
+export function isListedOrigin(origin: string | undefined, origins: readonly string[]): origin is string {
+  return origin !== undefined && origins.length > 0 && origins.includes(canonicalOrigin(origin))
 }

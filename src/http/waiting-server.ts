@@ -6,6 +6,7 @@ import { answerWithProblem } from '../rest/problem.ts'
 import { codedError } from './errors.ts'
 import { frontDoor, type WebOptions } from './front-door.ts'
 import { GRAPHQL_PATH } from './graphql-server.ts'
+import { refuseBrokenRequest } from './refuse-broken-request.ts'
 
 const UNAVAILABLE = 'The database is away. Try again in a moment'
 
@@ -22,6 +23,7 @@ export async function serveWhileWaiting(
   const http = fastify({
     forceCloseConnections: true,
     serverFactory: (handle) => createServer(frontDoor(web, handle as RequestListener)),
+    clientErrorHandler: refuseBrokenRequest,
   })
   http.get('/health/live', async () => ({ status: 'ok' }))
   http.get('/health/ready', (_request, reply) =>

@@ -5,7 +5,6 @@ import { decodeCursor, encodeCursor } from '../cursor.ts'
 import { type InventoryMovement, isMovementId, ledgerOf, MOVEMENT_TYPES } from '../domain/stock.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
 import { listMovements } from '../use-cases/list-movements.ts'
-import { allowOnly } from './allow-only.ts'
 import { ProblemError, problemResponses } from './problem.ts'
 
 const movementSchema = z
@@ -45,7 +44,7 @@ const movementPageSchema = z
 
 const CURSOR_EXPECTED = 'cursor must be the next_cursor of the page before, of the same SKU'
 
-const querySchema = z.object({
+const querySchema = z.strictObject({
   limit: z.custom<string>(isLimit, `limit must be 1 to ${PAGE_SIZE_MAX}`).optional().meta({
     type: 'integer',
     minimum: 1,
@@ -78,6 +77,7 @@ export function movements(app: App): FastifyPluginAsyncZod {
               content: { 'application/json': { schema: movementPageSchema } },
             },
             ...problemResponses(
+              'BAD_REQUEST',
               'UNAUTHENTICATED',
               'FORBIDDEN',
               'NOT_FOUND',
@@ -105,7 +105,6 @@ export function movements(app: App): FastifyPluginAsyncZod {
         }
       },
     )
-    allowOnly(fastify, '/inventory/:sku/movements', ['GET', 'HEAD'])
   }
 }
 

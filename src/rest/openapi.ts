@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import type { z } from 'zod'
 import packageJson from '../../package.json' with { type: 'json' }
 
 const DOCS_PATH = '/docs'
@@ -72,12 +73,17 @@ type SchemaConfig = NonNullable<Parameters<typeof createJsonSchemaTransform>[0][
 /** zod's schemas in the words of OpenAPI, without what is true but tells a reader nothing. */
 const schemaConfig: SchemaConfig = {
   target: 'draft-2020-12',
-  override: ({ jsonSchema }) => {
-    // fields may be added to an answer: a client that refuses them would break
-    if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
+  override: ({ zodSchema, jsonSchema }) => {
+    // fields may be added to an answer: a client that refuses them would break. What comes in is strict
+    if (jsonSchema.additionalProperties === false && !isStrict(zodSchema))
+      delete jsonSchema.additionalProperties
     // the format says it, the pattern is the same again in 300 characters
     if (jsonSchema.format) delete jsonSchema.pattern
   },
+}
+
+function isStrict({ _zod: { def } }: z.core.$ZodType): boolean {
+  return (def as Partial<z.core.$ZodObjectDef>).catchall !== undefined
 }
 
 const transformRoute = createJsonSchemaTransform({ zodToJsonConfig: schemaConfig })

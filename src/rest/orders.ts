@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { App } from '../app.ts'
@@ -9,8 +9,8 @@ import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/ord
 import { readTraceparent } from '../domain/origin.ts'
 import { createOrder } from '../use-cases/create-orders.ts'
 import { findOrder } from '../use-cases/find-order.ts'
-import { allowOnly } from './allow-only.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
+import { takeJsonType } from './read-body.ts'
 
 const orderSchema = z
   .object({
@@ -49,7 +49,7 @@ const orderSchema = z
 // Of sku and qty only the types are looked at: which values they may have is for the use-case to say. Not z.number(),
 // which has no place for 1e400: a number, if far from a quantity.
 const newOrderSchema = z
-  .object({
+  .strictObject({
     sku: z.string().meta({ description: 'What to order: the SKU of an item in the inventory' }),
     qty: z
       .custom<number>((value) => typeof value === 'number', 'Invalid input: expected number')
@@ -87,6 +87,7 @@ export function orders(app: App): FastifyPluginAsyncZod {
           description:
             'Answers at once with the order as `pending`; stock is reserved for it in the background. Read the order at its `Location` to see what became of it.',
           headers: newOrderHeadersSchema,
+          querystring: z.strictObject({}),
           body: newOrderSchema,
           response: {
             201: {
@@ -112,14 +113,13 @@ export function orders(app: App): FastifyPluginAsyncZod {
             ),
           },
         },
-        onRequest: refuseWithoutMediaType,
+        onRequest: refuseOtherMedia,
       },
       async (request, reply) => {
         const order = await takeOrder(app, request, request.body)
         return reply.code(201).header('location', `/api/orders/${order.id}`).send(toBody(order))
       },
     )
-    allowOnly(fastify, '/order', ['POST'])
 
     fastify.get(
       '/orders/:id',
@@ -130,12 +130,20 @@ export function orders(app: App): FastifyPluginAsyncZod {
           summary: 'Read an order',
           description: 'The order as it stands.',
           params: z.object({ id: z.string().meta({ format: 'uuid', description: 'The id of the order' }) }),
+          querystring: z.strictObject({}),
           response: {
             200: {
               description: 'The order',
               content: { 'application/json': { schema: orderSchema } },
             },
-            ...problemResponses('UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'INTERNAL_ERROR', 'UNAVAILABLE'),
+            ...problemResponses(
+              'BAD_REQUEST',
+              'UNAUTHENTICATED',
+              'FORBIDDEN',
+              'NOT_FOUND',
+              'INTERNAL_ERROR',
+              'UNAVAILABLE',
+            ),
           },
         },
       },
@@ -145,7 +153,6 @@ export function orders(app: App): FastifyPluginAsyncZod {
         return toBody(order)
       },
     )
-    allowOnly(fastify, '/orders/:id', ['GET', 'HEAD'])
   }
 }
 
@@ -182,10 +189,12 @@ async function takeOrder(
   }
 }
 
-/** Fastify takes a request that names no type for one without a body: it would be called malformed. */
-async function refuseWithoutMediaType(request: FastifyRequest): Promise<void> {
-  if (request.headers['content-type']) return
-  throw new ProblemError('UNSUPPORTED_MEDIA_TYPE')
+/** Before the body is read. Fastify takes a request that names no type for one without a body: it would be called malformed. */
+async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const wrong = takeJsonType(raw)
+  if (wrong === undefined) return
+  if (raw.headers['content-encoding']) reply.header('accept-encoding', 'identity')
+  throw new ProblemError('UNSUPPORTED_MEDIA_TYPE', wrong)
 }
 
 function toBody(order: Order): z.infer<typeof orderSchema> {

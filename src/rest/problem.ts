@@ -219,23 +219,28 @@ function problemOf(error: unknown): Problem {
 
 /** A part of the request that its schema does not take. */
 function shapeProblem({ validation, validationContext }: ShapeError): Problem {
+  const mistakes = validation.flatMap(toMistakes)
   if (validationContext === 'querystring') {
-    const culprits = validation.map(({ instancePath, message = '' }) => ({
-      detail: message,
-      parameter: instancePath.slice(1),
-    }))
+    const culprits = mistakes.map(({ detail, path }) => ({ detail, parameter: path.slice(1) }))
     const { detail, parameter } = culprits[0]!
     return toProblem(PARAMETER_CODES[parameter] ?? 'BAD_REQUEST', detail, culprits)
   }
-  const culprits = validation.map(({ instancePath, message = '' }) => ({
-    detail: message,
-    pointer: instancePath === '/' ? '#' : `#${instancePath}`,
-  }))
+  const culprits = mistakes.map(({ detail, path }) => ({ detail, pointer: path === '/' ? '#' : `#${path}` }))
   return toProblem('MALFORMED_BODY', undefined, culprits)
 }
 
+/** One for each field that there is not: who misspelt a name looks for that name. */
+function toMistakes({ instancePath, message = '', params }: ShapeError['validation'][number]) {
+  if (!Array.isArray(params?.keys)) return [{ detail: message, path: instancePath }]
+  const parent = instancePath === '/' ? '' : instancePath
+  return params.keys.map((key: string) => ({
+    detail: `This call has no ${JSON.stringify(key)}`,
+    path: `${parent}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+  }))
+}
+
 type ShapeError = Pick<FastifyError, 'validationContext'> & {
-  validation: readonly { instancePath: string; message?: string }[]
+  validation: readonly { instancePath: string; message?: string; params?: Record<string, unknown> }[]
 }
 
 /** What Fastify refused by itself. Its texts are its own business: callers get ours. */

@@ -6,7 +6,9 @@ import { authenticateCalls } from './authenticate-calls.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
 import { orders } from './orders.ts'
-import { answerNotFound, answerWithProblem } from './problem.ts'
+import { answerNotFound, answerWithProblem, ProblemError } from './problem.ts'
+import { decodeUtf8, NOT_UTF_8 } from './read-body.ts'
+import { collectMethods } from './refuse-other-methods.ts'
 
 export const REST_PATH = '/api'
 
@@ -29,12 +31,18 @@ export function restApi(app: App, { authenticate, explorer }: RestOptions): Fast
     fastify.setValidatorCompiler(validatorCompiler)
     fastify.setSerializerCompiler(serializerCompiler)
     fastify.setErrorHandler(answerWithProblem)
+    const refuseOtherMethods = collectMethods(fastify)
     if (explorer) await openApi(fastify)
     await fastify.register(api, { prefix: REST_PATH })
+    await fastify.register(refuseOtherMethods)
   }
 
   async function api(fastify: FastifyInstance): Promise<void> {
     authenticateCalls(fastify, authenticate)
+    // before the body is read, as well
+    fastify.addHook('onRequest', async ({ is404 }) => {
+      if (is404) throw new ProblemError('NOT_FOUND')
+    })
     parseJsonOnly(fastify)
     fastify.setNotFoundHandler(answerNotFound)
     await fastify.register(orders(app))
@@ -46,5 +54,9 @@ function parseJsonOnly(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers()
   // 'error': a body with __proto__ or constructor.prototype is refused
   const parseJson = fastify.getDefaultJsonParser('error', 'error')
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson)
+  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const text = decodeUtf8(body)
+    if (text === undefined) done(new ProblemError('MALFORMED_JSON', NOT_UTF_8))
+    else void parseJson(request, text, done)
+  })
 }

@@ -7,6 +7,18 @@ import type { WatchTransport } from '../feed/watch-tally.ts'
 import { PAGE_BATCH_MAX, PAGES_WAITING_MAX } from '../limits.ts'
 import { listMovementPages, type MovementPage } from '../use-cases/list-movement-pages.ts'
 
+/**
+ * Where the client of a stream of server-sent events stands, by the versions of the order that it watches: what it saw last
+ * on the connection before, and sees on this one.
+ */
+export type StreamPosition = {
+  /** From the header Last-Event-ID; undefined for a client that has none. */
+  readonly seen: number | undefined
+  version: number | undefined
+  /** Whether there is nothing to see, and nothing more to come. */
+  isOver: boolean
+}
+
 /** What every resolver has at hand. */
 export type GraphQLContext = {
   app: App
@@ -18,6 +30,8 @@ export type GraphQLContext = {
   left: AbortSignal | undefined
   /** What carries its stream, where it asks for one. */
   transport: WatchTransport | undefined
+  /** Of a stream of server-sent events. */
+  position: StreamPosition | undefined
   /** The request, and the span, in which the call came. */
   requestOrigin: RequestOrigin
   /** Reads the pages of ledgers that one operation asks for together. */
@@ -30,17 +44,18 @@ export type CallSource = {
   left?: AbortSignal | undefined
   address?: string | undefined
   transport?: WatchTransport | undefined
+  position?: StreamPosition | undefined
 }
 
 /** The context of one operation. */
 export function createContext(
   app: App,
   caller: Caller,
-  { requestOrigin, left, address, transport }: CallSource,
+  { requestOrigin, left, address, transport, position }: CallSource,
 ): GraphQLContext {
   const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
     (pages) => listMovementPages(app, caller, pages),
     { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
   )
-  return { app, caller, address, requestOrigin, left, transport, movementPages }
+  return { app, caller, address, requestOrigin, left, transport, position, movementPages }
 }

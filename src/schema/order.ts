@@ -212,8 +212,16 @@ builder.subscriptionField('orderStatusChanged', (t) =>
       id: t.arg.id({ required: true, description: "The order's UUID." }),
       afterVersion: t.arg.int({ description: 'The version that you have seen: only newer ones are sent.' }),
     },
-    subscribe: (_root, { id, afterVersion }, { app, caller, left, transport }) =>
-      watchOrder(app, caller, id, afterVersion ?? 0, transport, left),
-    resolve: (order) => order,
+    subscribe: async (_root, { id, afterVersion }, { app, caller, left, transport, position }) => {
+      // who comes back by Last-Event-ID repeats the afterVersion that it began with
+      const seen = Math.max(afterVersion ?? 0, position?.seen ?? 0)
+      const watcher = await watchOrder(app, caller, id, seen, transport, left)
+      if (position) position.isOver = watcher.isOver
+      return watcher
+    },
+    resolve: (order, _args, { position }) => {
+      if (position) position.version = order.version
+      return order
+    },
   }),
 )

@@ -28,6 +28,8 @@ export class RestCheck {
     const operationId = operation?.operationId
     if (status >= 500) return { faults: [`has the status ${status}`], operationId }
     if (call.method === 'HEAD') return { faults: text === '' ? [] : ['has a body'], operationId }
+    if (call.method === 'OPTIONS' && status === 204)
+      return { faults: answer.headers.allow ? [] : ['does not say what is allowed'], operationId }
     if (!operation) return { faults: this.#checkRefusal(answer), operationId }
     const response = operation.responses[status]
     if (!response) return { faults: [`has the status ${status}, which is not described`], operationId }

@@ -56,7 +56,8 @@ describe.each(WAYS_IN)('%s', (_name, method, path, headers, body) => {
     ['another site, in an old browser', { origin: EVIL }],
     ['a page without an origin', { origin: 'null' }],
     ['one whose origin begins as ours', { origin: `${SHOP}.evil.example` }],
-    ['one whose origin is a listed one but for the case', { origin: 'https://SHOP.example' }],
+    ['one whose origin is a listed one but for the port', { origin: `${SHOP}:444` }],
+    ['one whose origin is a listed one but for the scheme', { origin: 'http://shop.example' }],
     ['one that says what it likes', { 'sec-fetch-site': 'none, same-origin', origin: EVIL }],
   ])('is refused to a page: %s', async (_name, more) => {
     const before = await count(server)
@@ -81,15 +82,19 @@ describe.each(WAYS_IN)('%s', (_name, method, path, headers, body) => {
     }
   })
 
-  it('is open to pages of a listed site, which may read the answer', async () => {
-    const { status, headers } = await call({ 'sec-fetch-site': 'cross-site', origin: SHOP })
-    expect([200, 201]).toContain(status)
-    expect(headers).toMatchObject({
-      'access-control-allow-origin': SHOP,
-      vary: expect.stringMatching(/origin/i),
-    })
-    expect(headers['access-control-allow-credentials']).toBeUndefined()
-  })
+  it.each([SHOP, 'https://SHOP.example', `${SHOP}:443`])(
+    'is open to pages of a listed site, which may read the answer: %s',
+    async (origin) => {
+      const { status, headers } = await call({ 'sec-fetch-site': 'cross-site', origin })
+      expect([200, 201]).toContain(status)
+      expect(headers).toMatchObject({
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': expect.stringMatching(/location.*retry-after.*x-request-id/),
+        vary: expect.stringMatching(/origin/i),
+      })
+      expect(headers['access-control-allow-credentials']).toBeUndefined()
+    },
+  )
 
   it('answers the preflight of a listed site, and no other', async () => {
     const preflight = { 'access-control-request-method': method, 'sec-fetch-mode': 'cors' }
@@ -100,9 +105,24 @@ describe.each(WAYS_IN)('%s', (_name, method, path, headers, body) => {
     expect(headers).toMatchObject({
       'access-control-allow-origin': SHOP,
       'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers':
-        'authorization, content-type, idempotency-key, traceparent, x-request-id',
     })
+    // what libraries of pages send of their own, asked for or not
+    const allowed = String(headers['access-control-allow-headers']).split(', ')
+    expect(allowed).toEqual(
+      expect.arrayContaining([
+        'apollo-require-preflight',
+        'apollographql-client-name',
+        'authorization',
+        'baggage',
+        'content-type',
+        'idempotency-key',
+        'last-event-id',
+        'sentry-trace',
+        'traceparent',
+        'tracestate',
+        'x-request-id',
+      ]),
+    )
     for (const [url, origin] of [
       [server.url, EVIL],
       [production.url, SHOP],
@@ -112,6 +132,38 @@ describe.each(WAYS_IN)('%s', (_name, method, path, headers, body) => {
       expect(Object.keys(refused.headers).filter((name) => name.startsWith('access-control'))).toEqual([])
     }
   })
+})
+
+it('lets a page of a listed site send whatever header its preflight asks for', async () => {
+  const ask = (asked: string) =>
+    rawCall(`${server.url}/graphql`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: SHOP,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': asked,
+      },
+    })
+  const { headers } = await ask('content-type,X-Datadog-Trace-Id, uber-trace-id')
+  expect(String(headers['access-control-allow-headers']).split(', ')).toEqual(
+    expect.arrayContaining(['content-type', 'x-datadog-trace-id', 'uber-trace-id']),
+  )
+  expect(headers.vary).toContain('access-control-request-headers')
+  expect((await ask('a b, c')).headers['access-control-allow-headers']).not.toContain('a b')
+})
+
+it('takes a page of its own for that, whatever the case of its host and where its port is that of the scheme', async () => {
+  for (const [host, origin] of [
+    ['localhost:443', 'https://localhost'],
+    ['localhost', 'https://LOCALHOST:443'],
+    ['LOCALHOST:80', 'http://localhost'],
+  ]) {
+    expect(
+      (await rawCall(`${server.url}/health/live`, { headers: { host: host!, origin: origin! } })).status,
+    ).toBe(200)
+  }
+  const headers = { host: 'localhost:444', origin: 'https://localhost' }
+  expect((await rawCall(`${server.url}/health/live`, { headers })).status).toBe(403)
 })
 
 describe('a link on a page of another site', () => {
@@ -163,6 +215,7 @@ describe('a WebSocket', () => {
     [101, 'no page', {}],
     [101, 'its own page', { origin: 'SELF' }],
     [101, 'a listed site', { origin: SHOP }],
+    [101, 'a listed site, with its port', { origin: `${SHOP}:443` }],
     [403, 'another site', { origin: EVIL }],
     [403, 'another site, by metadata', { 'sec-fetch-site': 'cross-site' }],
     [403, 'a page without an origin', { origin: 'null' }],
@@ -210,7 +263,7 @@ const ANSWERS = [
   [200, 'POST', '/graphql', POST_JSON, ADJUST],
   [400, 'POST', '/graphql', POST_JSON, 'not JSON'],
   [415, 'POST', '/graphql', { 'content-type': 'text/plain' }, ADJUST],
-  [404, 'DELETE', '/graphql', {}, undefined],
+  [405, 'DELETE', '/graphql', {}, undefined],
   [201, 'POST', '/api/order', POST_JSON, ORDER],
   [400, 'POST', '/api/order', POST_JSON, 'not JSON'],
   [404, 'GET', '/api/nothing', {}, undefined],

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import WebSocket from 'ws'
 import { type Authenticate, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { CallError } from '../../src/domain/errors.ts'
 import { createWatchTally } from '../../src/feed/watch-tally.ts'
 import { CallsUnderWay } from '../../src/http/calls-under-way.ts'
 import { createGraphQLServer } from '../../src/http/graphql-server.ts'
@@ -15,6 +16,7 @@ import {
   WEBSOCKETS_PER_CALLER_MAX,
 } from '../../src/limits.ts'
 import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
+import { rawCall } from '../support/raw-call.ts'
 
 const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }'
 
@@ -158,17 +160,94 @@ describe('a client without manners', () => {
     for (const print of printed) expect(print).not.toHaveBeenCalled()
     expect(logged.map((line) => JSON.parse(line))).toMatchObject([
       {
-        level: 20,
+        level: 30,
         requestId: expect.stringMatching(/./),
         err: { code: 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' },
       },
-      { level: 20, requestId: expect.stringMatching(/./) },
+      { level: 30, requestId: expect.stringMatching(/./) },
     ])
   })
 })
 
 /** Believes whoever says who they are. */
 const byName: Authenticate = (name) => ({ id: String(name), role: 'operator', expiresAt: null })
+
+describe('who connects', () => {
+  /** Believes nobody but Ada. */
+  const onlyAda: Authenticate = (authorization) => {
+    if (authorization !== 'Bearer ada') throw new CallError('UNAUTHENTICATED', 'The token is not valid')
+    return { id: 'ada', role: 'operator', expiresAt: null }
+  }
+  const initWith = async (payload: unknown) => {
+    const client = connect(await serve({ authenticate: onlyAda, isAuthenticated: true }))
+    await client.opened
+    client.send({ type: 'connection_init', payload })
+    const acknowledged = client.receive(undefined, 'connection_ack').then((message) => message?.type)
+    return Promise.race([acknowledged, client.closed])
+  }
+
+  it.each([
+    { authorization: 'Bearer ada' },
+    { Authorization: 'Bearer ada' },
+    { AUTHORIZATION: 'Bearer ada' },
+    { headers: { Authorization: 'Bearer ada' } },
+    { Headers: { authorization: 'Bearer ada' } },
+  ])('is told by connectionParams of %j', async (payload) => {
+    expect(await initWith(payload)).toBe('connection_ack')
+  })
+
+  it.each([
+    undefined,
+    {},
+    { authorization: 'Bearer bob' },
+    { Authorization: 7 },
+    { headers: { Authorization: ['Bearer ada'] } },
+    { headers: 'Authorization: Bearer ada' },
+  ])('is refused with a reason, and a line in the log, for %j', async (payload) => {
+    expect(await initWith(payload)).toEqual([4403, 'The token is not valid'])
+    expect(logged.map((line) => JSON.parse(line))).toMatchObject([
+      {
+        level: 30,
+        code: 4403,
+        reason: 'The token is not valid',
+        requestId: expect.stringMatching(/./),
+        msg: 'refused a WebSocket',
+      },
+    ])
+  })
+
+  it.each([
+    [404, '/other', {}, /WebSockets are served at \/graphql/],
+    [403, '/graphql', { origin: 'https://evil.example' }, /Pages of this site may not call/],
+    [403, '/graphql', { host: 'rebound.example' }, /call by the name localhost/],
+    [400, '/graphql', { 'sec-websocket-version': '7' }, /Sec-WebSocket-Version/i],
+  ] as const)(
+    'is refused by a handshake with %i that says why, and a line in the log: %s %j',
+    async (status, path, headers, reason) => {
+      const { port } = new URL(await serve())
+      const asked = {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        ...headers,
+      }
+      const answer = await rawCall(`http://127.0.0.1:${port}${path}`, { headers: asked })
+      expect({ status: answer.status, ...JSON.parse(answer.text) }).toEqual({
+        status,
+        errors: [{ message: expect.stringMatching(reason), extensions: { code: expect.any(String) } }],
+      })
+      expect(logged.map((line) => JSON.parse(line))).toMatchObject([
+        {
+          level: 30,
+          status,
+          reason: expect.stringMatching(reason),
+          requestId: answer.headers['x-request-id'],
+        },
+      ])
+    },
+  )
+})
 
 describe('limits', () => {
   it(`one connection more than ${WEBSOCKETS_PER_CALLER_MAX} of a caller is closed with 1013, and others connect`, async () => {

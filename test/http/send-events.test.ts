@@ -66,7 +66,12 @@ it('begins with a comment, and sends one every so often, in between and not afte
   answer.on('data', (chunk) => {
     text += chunk
   })
-  expect(answer.headers).toMatchObject({ 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
+  expect(answer.headers).toMatchObject({
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+  })
+  expect(answer.headers['content-encoding']).toBeUndefined()
   await expect.poll(() => text).toBe(':\n\n')
   vi.advanceTimersByTime(STREAM_PING_INTERVAL_MS)
   await expect.poll(() => text).toBe(':\n\n:\n\n')

@@ -58,7 +58,8 @@ describe.each([
     const subscription = subscribe(server, WATCH, { id })
     await subscription.next()
     server.app.feed.failViews()
-    expect((await subscription.next())?.errors?.[0]?.extensions?.code).toBe('UNAVAILABLE')
+    if (transport === 'sse') await expect(subscription.next()).rejects.toThrow('broke off')
+    else expect((await subscription.next())?.errors?.[0]?.extensions?.code).toBe('UNAVAILABLE')
     expect(await nonZero('holdfast_watch_dropped_total')).toEqual({
       [`{transport="${transport}",reason="going-away"}`]: 1,
     })

@@ -60,8 +60,8 @@ describe('/openapi.json', () => {
     })
     expect(Object.fromEntries(statuses)).toEqual({
       'post /api/order': [201, 400, 401, 403, 413, 415, 422, 429, 500, 503],
-      'get /api/orders/{id}': [200, 401, 403, 404, 500, 503],
-      'get /api/inventory/{sku}/movements': [200, 401, 403, 404, 422, 500, 503],
+      'get /api/orders/{id}': [200, 400, 401, 403, 404, 500, 503],
+      'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
     })
   })
 
@@ -70,6 +70,7 @@ describe('/openapi.json', () => {
     const body = resolve(createOrder!.operation.requestBody!.content!['application/json']!.schema!)
     expect(body.properties!.qty).toMatchObject({ type: 'integer', minimum: 1, maximum: 1_000_000 })
     expect(body.examples).toEqual([{ sku: 'WIDGET', qty: 2 }])
+    expect(body.additionalProperties).toBe(false)
     const limit = listMovements!.operation.parameters!.find((parameter) => `${parameter.name}` === 'limit')
     expect(limit!.schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 100, default: 20 })
   })

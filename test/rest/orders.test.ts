@@ -72,16 +72,29 @@ describe('POST /api/order', () => {
     },
   )
 
-  test('ignores fields that it does not know', async () => {
-    const answer = await post({
-      sku: 'WIDGET',
-      qty: 1,
-      id: 'mine',
-      status: 'reserved',
-      customer: { name: 'x' },
-    })
-    expect(answer.statusCode).toBe(201)
-    expect(answer.json()).toMatchObject({ status: 'pending', id: expect.stringMatching(UUID_V7) })
+  test('refuses fields that it does not know, by name', async () => {
+    const before = await countOrders()
+    const answer = await post({ sku: 'WIDGET', qty: 1, idempotency_key: 'mine', 'a/b~c': 1 })
+    const { errors } = expectProblem(answer, 422, 'MALFORMED_BODY')
+    expect(errors).toEqual([
+      { detail: 'This call has no "idempotency_key"', pointer: '#/idempotency_key' },
+      { detail: 'This call has no "a/b~c"', pointer: '#/a~1b~0c' },
+    ])
+    expect(await countOrders()).toBe(before)
+  })
+
+  test('refuses parameters that it does not know, by name', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const payload = JSON.stringify({ sku: 'WIDGET', qty: 1 })
+    const id = (await post({ sku: 'WIDGET', qty: 1 })).json().id
+    for (const answer of [
+      await http.inject({ method: 'POST', url: '/api/order?idempotency_key=1', headers, payload }),
+      await http.inject(`/api/orders/${id}?idempotency_key=1`),
+      await http.inject('/api/inventory/WIDGET/movements?idempotency_key=1'),
+    ]) {
+      const { errors } = expectProblem(answer, 400, 'BAD_REQUEST')
+      expect(errors).toEqual([{ detail: 'This call has no "idempotency_key"', parameter: 'idempotency_key' }])
+    }
   })
 
   test('answers a repeat under the same key with the same order as it stands', async () => {

@@ -25,11 +25,12 @@ describe('below /api', () => {
   })
 
   test.each([
-    ['GET', '/api/order', 'POST'],
-    ['PUT', '/api/order', 'POST'],
-    ['DELETE', '/api/orders/1', 'GET, HEAD'],
-    ['POST', '/api/orders/1', 'GET, HEAD'],
-    ['PATCH', '/api/inventory/WIDGET/movements', 'GET, HEAD'],
+    ['GET', '/api/order', 'POST, OPTIONS'],
+    ['PUT', '/api/order', 'POST, OPTIONS'],
+    ['PROPFIND', '/api/order', 'POST, OPTIONS'],
+    ['DELETE', '/api/orders/1', 'GET, HEAD, OPTIONS'],
+    ['POST', '/api/orders/1', 'GET, HEAD, OPTIONS'],
+    ['PATCH', '/api/inventory/WIDGET/movements', 'GET, HEAD, OPTIONS'],
   ] as const)('answers 405 to %s %s', async (method, url, allow) => {
     const answer = await http.inject({
       method,
