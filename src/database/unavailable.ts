@@ -1,4 +1,5 @@
 import { QueueFullError } from './queue-full-error.ts'
+import { UnfitDatabaseError } from './unfit-database-error.ts'
 
 /** What a socket to the database fails with when nobody answers or somebody hangs up. */
 const SOCKET_CODES = new Set([
@@ -47,7 +48,7 @@ const MESSAGES = [
  * @param error what pg, Prisma or a group commit threw, or an error that names it as its cause
  */
 export function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
+  if (!(error instanceof Error) || error instanceof UnfitDatabaseError) return false
   if (error instanceof QueueFullError) return true
   const { code, syscall, meta } = error as DatabaseFailure
   const sqlstate = meta?.driverAdapterError?.cause?.originalCode
