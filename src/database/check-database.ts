@@ -29,8 +29,10 @@ export async function checkDatabase(databaseUrl: string): Promise<void> {
   try {
     for (const _ of ['one', 'other']) clients.push(await connect(databaseUrl, OPTIONS, () => {}))
     const [client, other] = clients as [pg.Client, pg.Client]
+    checkServer(await readKind(client))
     await checkSessions(client, other)
-    await checkKind(client)
+    // only now: what depends on the schema is true of a session
+    checkRights(await readKind(client))
     await checkOthers(client)
   } catch (error) {
     throw explain(error)
@@ -128,10 +130,13 @@ const READ_KIND = `
         and not pg_has_role(relowner, 'usage')
       limit 1) as owner`
 
-async function checkKind(client: pg.Client): Promise<void> {
+async function readKind(client: pg.Client): Promise<Kind> {
   const { rows } = await client.query<Kind>(READ_KIND)
-  const kind = rows[0]!
-  const { database, role, schema } = kind
+  return rows[0]!
+}
+
+function checkServer(kind: Kind): void {
+  const { database, role } = kind
   if (kind.version < VERSION_MIN)
     throw new UnfitDatabaseError(
       `PostgreSQL there is version ${Math.floor(kind.version / 10_000)}. Holdfast needs 14 or later.`,
@@ -147,6 +152,9 @@ async function checkKind(client: pg.Client): Promise<void> {
         ? `The database "${database}" is on a standby, which only reads. DATABASE_URL has to lead to the primary.`
         : `The database "${database}" is read-only for "${role}" (default_transaction_read_only). Holdfast has to write.`,
     )
+}
+
+function checkRights({ database, role, schema, ...kind }: Kind): void {
   if (kind.owner !== null)
     throw new UnfitDatabaseError(
       `The tables belong to "${kind.owner}", and "${role}" may not change them. Connect as that role, or: ` +

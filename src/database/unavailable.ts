@@ -34,6 +34,8 @@ const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P203
 const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
+  // a connection that is not a pool's: the host is gone, or PgBouncer has no server for it
+  'timeout expired',
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
