@@ -7,6 +7,16 @@ import { onTestFinished } from 'vitest'
 import { findFreePort } from './free-port.ts'
 import { eventually, isOpen } from './harness.ts'
 
+/** Whether Debian's `pgbouncer`, or another, is on the PATH. */
+export function hasPgBouncer(): boolean {
+  try {
+    execFileSync('pgbouncer', ['--version'])
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Starts Debian's PgBouncer, with nothing set but what it has to be, in front of the server of a URL.
  *
