@@ -1,7 +1,7 @@
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { connect, createPool } from '../../src/database/connections.ts'
 import { createOwnedDatabase, queryAsSuperuser } from '../support/create-database.ts'
-import { startTwice } from '../support/every-call.ts'
+import { STARTS_LIMIT_MS, startTwice } from '../support/every-call.ts'
 import { execute } from '../support/graphql.ts'
 import { placeOrder, readOrder } from '../support/rest-orders.ts'
 import { Processes, readPostgresPid } from '../support/server-process.ts'
@@ -38,13 +38,13 @@ const CALM: Record<string, string> = {
   jit: 'off',
 }
 
-test('settings of the database change nothing', async () => {
+test('settings of the database change nothing', { timeout: STARTS_LIMIT_MS }, async () => {
   const { url, name } = await createOwnedDatabase()
   await makeHostile('database', name)
   await startTwice(processes, { DATABASE_URL: url })
 })
 
-test('settings in the URL, and in the shell, change nothing', async () => {
+test('settings in the URL, and in the shell, change nothing', { timeout: STARTS_LIMIT_MS }, async () => {
   const { url } = await createOwnedDatabase()
   const options = Object.entries(HOSTILE)
     .map(([setting, value]) => `-c ${setting}=${value.replaceAll(' ', '\\ ')}`)
@@ -76,7 +76,9 @@ const SHELL = {
   PGCONNECT_TIMEOUT: '1',
 }
 
-test('the embedded database shows right times, whatever zone and variables the shell has', async () => {
+test('the embedded database shows right times, whatever zone and variables the shell has', {
+  timeout: STARTS_LIMIT_MS,
+}, async () => {
   const DATA_DIR = await processes.makeDataDir()
   const options = '-c default_transaction_read_only=on'
   await startTwice(processes, { DATA_DIR, TZ: 'Asia/Tokyo', PGOPTIONS: options, ...SHELL })

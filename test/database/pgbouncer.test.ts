@@ -4,7 +4,7 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/database/migrate.ts'
 import { isUnavailable } from '../../src/database/unavailable.ts'
 import { createOwnedDatabase, queryAsSuperuser } from '../support/create-database.ts'
-import { startTwice } from '../support/every-call.ts'
+import { STARTS_LIMIT_MS, startTwice } from '../support/every-call.ts'
 import { eventually } from '../support/harness.ts'
 import { hasPgBouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { Processes } from '../support/server-process.ts'
@@ -15,7 +15,9 @@ afterAll(() => processes.end())
 const isSkipped = !hasPgBouncer() && process.env.CI !== 'true'
 
 describe.skipIf(isSkipped)('PgBouncer', () => {
-  test('behind PgBouncer as it comes, in session mode, every call works', async () => {
+  test('behind PgBouncer as it comes, in session mode, every call works', {
+    timeout: STARTS_LIMIT_MS,
+  }, async () => {
     const { url, role, name } = await createOwnedDatabase()
     await queryAsSuperuser(name, `alter role ${role} set TimeZone = 'Asia/Tokyo'`)
     await startTwice(processes, { DATABASE_URL: await startPgBouncer(url) })

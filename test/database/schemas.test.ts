@@ -3,7 +3,7 @@ import { createApp } from '../../src/create-app.ts'
 import { migrate } from '../../src/database/migrate.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { createOwnedDatabase, query, queryAsSuperuser } from '../support/create-database.ts'
-import { startTwice } from '../support/every-call.ts'
+import { STARTS_LIMIT_MS, startTwice } from '../support/every-call.ts'
 import { Processes } from '../support/server-process.ts'
 
 const processes = new Processes()
@@ -11,13 +11,17 @@ afterAll(() => processes.end())
 
 const TABLES = `select distinct schemaname as schema from pg_tables where tablename in ('orders', '_prisma_migrations')`
 
-test('with ?schema= every call works, in that schema, which is made where it is missing', async () => {
+test('with ?schema= every call works, in that schema, which is made where it is missing', {
+  timeout: STARTS_LIMIT_MS,
+}, async () => {
   const { url, name } = await createOwnedDatabase()
   await startTwice(processes, { DATABASE_URL: `${url}?schema=Shop%20Floor` })
   expect(await queryAsSuperuser(name, TABLES)).toEqual([{ schema: 'Shop Floor' }])
 })
 
-test('with search_path on a schema every call works, and nothing of its name elsewhere is looked at', async () => {
+test('with search_path on a schema every call works, and nothing of its name elsewhere is looked at', {
+  timeout: STARTS_LIMIT_MS,
+}, async () => {
   const { url, role, name } = await createOwnedDatabase()
   // another program's, in a schema behind ours
   await queryAsSuperuser(

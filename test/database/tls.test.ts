@@ -7,7 +7,7 @@ import { connect } from '../../src/database/connections.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrate.ts'
 import { UnfitDatabaseError } from '../../src/database/unfit-database-error.ts'
-import { startTwice } from '../support/every-call.ts'
+import { STARTS_LIMIT_MS, startTwice } from '../support/every-call.ts'
 import { Processes } from '../support/server-process.ts'
 
 // A PostgreSQL whose certificate is of an issuer of our own, for the name localhost alone.
@@ -44,7 +44,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 })
 })
 
-test('every call works over TLS, with the certificate verified and nothing on the screen', async () => {
+test('every call works over TLS, with the certificate verified and nothing on the screen', {
+  timeout: STARTS_LIMIT_MS,
+}, async () => {
   await startTwice(processes, {
     DATABASE_URL: urlOf(`sslmode=verify-full&sslrootcert=${issuer}`, 'localhost'),
   })

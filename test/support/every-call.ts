@@ -12,13 +12,16 @@ const LISTS = `{
   status { workersAlive orders { status count { count } } }
 }`
 
+/** Three processes one after the other, on a machine that is busy with other tests. */
+export const STARTS_LIMIT_MS = 150_000
+
 /** Two starts of the server in a row on one database, with every kind of call in each. */
 export async function startTwice(processes: Processes, env: Env): Promise<void> {
+  if (env.DATABASE_URL) {
+    const seed = await processes.run('prisma/seed.ts', env).ended
+    expect(seed.stderr).toBe('')
+  }
   for (const _ of ['first', 'second']) {
-    if (env.DATABASE_URL) {
-      const seed = await processes.run('prisma/seed.ts', env).ended
-      expect(seed.stderr).toBe('')
-    }
     const server = await processes.startServer(env)
     await makeEveryCall(server)
     const { code, stderr } = await server.end('SIGTERM')
@@ -30,7 +33,7 @@ export async function startTwice(processes: Processes, env: Env): Promise<void> 
 }
 
 /** Orders by both APIs, what becomes of them, and every list; times have to be right, and the same everywhere. */
-export async function makeEveryCall(server: { url: string }): Promise<void> {
+async function makeEveryCall(server: { url: string }): Promise<void> {
   const { url } = server
   await eventually(async () => (await get(url, '/health/ready')).status === 200)
   const sentAtMs = Date.now()
