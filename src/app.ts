@@ -16,6 +16,8 @@ import type { RequestedOrder } from './use-cases/create-orders.ts'
 
 /** What every use-case works with. The composition root makes one per process, a test one per file. */
 export type App = TransactionContext & {
+  /** For connections of their own, beside those of the pool. */
+  databaseUrl: string
   prisma: PrismaClient
   now: () => Date
   /** Hears of every call that was refused for want of time. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { type DatabaseUrlError, readDatabaseUrl } from './database/database-url.ts'
 import { redact } from './observability/redact.ts'
 
 /** Everything that the environment decides, parsed once, when an entry point starts. */
@@ -37,10 +38,13 @@ const variables = z.object({
   NODE_ENV: z.string().optional(),
   DATABASE_URL: z
     .string()
-    .refine(
-      (url) => /^postgres(ql)?:\/\//.test(url) && URL.canParse(url),
-      'a URL that begins with postgres://',
-    )
+    .superRefine((url, context) => {
+      try {
+        readDatabaseUrl(url)
+      } catch (error) {
+        context.addIssue((error as DatabaseUrlError).message)
+      }
+    })
     .optional(),
   DATA_DIR: z.string().min(1, 'the path of a folder').default('.data'),
   HOST: z.string().default('127.0.0.1'),
@@ -171,9 +175,12 @@ export function readConfig(env: Record<string, string | undefined>) {
         ? undefined
         : { name: data.OTEL_TRACES_SAMPLER, ratio: data.OTEL_TRACES_SAMPLER_ARG },
     /** What no log may show. */
-    secrets: Object.entries(set).flatMap(([name, value = '']) =>
-      name.includes('SECRET') ? [value] : passwordsOf(value),
-    ),
+    secrets: [
+      ...Object.entries(set).flatMap(([name, value = '']) =>
+        name.includes('SECRET') ? [value] : passwordsOf(value),
+      ),
+      ...databasePasswords(data.DATABASE_URL),
+    ],
   }
 }
 
@@ -198,6 +205,14 @@ function passwordsOf(text: string): string[] {
   } catch {
     return [password]
   }
+}
+
+/** The same, in the forms that no web URL has: with a socket for a host, or the password among the parameters. */
+function databasePasswords(url: string | undefined): string[] {
+  const { password } = url === undefined ? {} : readDatabaseUrl(url)
+  return typeof password === 'string' && !passwordsOf(url!).includes(password)
+    ? [password, encodeURIComponent(password)]
+    : []
 }
 
 /** Without authentication all calls are one operator's, from this machine. */

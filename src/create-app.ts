@@ -75,7 +75,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   pool.on('connect', (client) => {
     client.on('error', (error) => logger.warn({ err: error }, 'lost a connection to the database'))
   })
-  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
+  const schema = await readSchema(pool).catch(async (error) => {
+    await pool.end()
+    throw error
+  })
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
   const findOrder = new GroupCommit<string, Order | undefined>((ids) => findInOrder(pool, ids), {
     batchSizeMax: READ_BATCH_MAX,
     waitingMax: READS_WAITING_MAX,
@@ -96,6 +100,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const logJobRun = logJobs(logger)
   const logRefusal = logRefusals(logger)
   const app: App = {
+    databaseUrl,
     pool,
     prisma,
     logger,
@@ -177,6 +182,12 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     throw error
   }
   return { app, close }
+}
+
+/** The schema that the connection names: Prisma writes it before the name of each table. */
+async function readSchema(pool: pg.Pool): Promise<string> {
+  const { rows } = await pool.query<{ schema: string | null }>('select current_schema() as schema')
+  return rows[0]!.schema ?? 'public'
 }
 
 async function findInOrder(pool: pg.Pool, ids: string[]): Promise<(Order | undefined)[]> {

@@ -39,7 +39,7 @@ type Undo = () => Promise<unknown>
  */
 async function start(config: Config, { logger, tracing }: Watching, undos: Undo[]): Promise<string> {
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger, undos))
-  const applied = await migrate(databaseUrl)
+  const applied = await migrate(databaseUrl, (line) => logger.warn(line))
   if (applied.length > 0) logger.info({ applied }, 'migrated the database')
 
   const { orderRateLimit: ordersPerSecond, redisUrl, supplierPolicy } = config

@@ -1,9 +1,11 @@
 import pg from 'pg'
 import { IDLE_TRANSACTION_MAX_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
+import { readDatabaseUrl } from './database-url.ts'
 
 /**
  * What Holdfast relies on, whatever the server, the database, the role or the URL say. Set by a statement and not by
- * start-up options: PgBouncer refuses those that it does not know.
+ * start-up options: PgBouncer refuses those that it does not know. What is not here stays as it was set, so
+ * `default_transaction_read_only`, by which a server is protected, and `synchronous_commit`, which is the operator's.
  */
 const SESSION_SETTINGS: Record<string, string> = {
   // a plan of high estimated cost would be compiled anew at each execution: 100 to 460 ms
@@ -11,14 +13,45 @@ const SESSION_SETTINGS: Record<string, string> = {
   // @prisma/adapter-pg replaces the offset of a timestamptz with +00:00
   TimeZone: 'UTC',
   DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  // pg reads and writes UTF-8, and does not say so
+  client_encoding: 'UTF8',
+  // how values look, and what statements mean
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  standard_conforming_strings: 'on',
+  array_nulls: 'on',
+  transform_null_equals: 'off',
   default_transaction_isolation: 'read committed',
   lock_timeout: '0',
   idle_session_timeout: '0',
+  // since PostgreSQL 17
+  transaction_timeout: '0',
   // a process frozen in the middle of a transaction would keep its locks for as long
   idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_MAX_MS),
   // what its client has given up does not go on for nobody
   statement_timeout: String(QUERY_TIMEOUT_MS),
 }
+
+/**
+ * The schema is the one that the URL names, or else the first of `search_path` that exists: where PostgreSQL would make
+ * a table. It alone is looked into, so that nothing of the same name elsewhere is ever read. Settings that this
+ * PostgreSQL does not know are left out.
+ */
+const APPLY_SETTINGS = `
+  select set_config(name, value, false)
+  from (
+    select * from unnest($1::text[], $2::text[]) as s (name, value)
+    union all
+    select 'search_path', coalesce(
+      quote_ident($3),
+      (select quote_ident(schema) from unnest(current_schemas(false)) with ordinality as s (schema, position)
+        where schema !~ '^pg_' order by position limit 1))
+  ) as settings
+  where current_setting(name, true) is not null and value is not null`
+
+// pg would send what a shell has there for psql, and for another database
+delete process.env.PGOPTIONS
 
 /** What a connection is for, and how it differs from the others. */
 export type ConnectionOptions = Omit<pg.PoolConfig, 'connectionString' | 'onConnect' | 'options'> & {
@@ -29,12 +62,16 @@ export type ConnectionOptions = Omit<pg.PoolConfig, 'connectionString' | 'onConn
   settings?: Record<string, string>
 }
 
-/** A pool whose connections have the settings that Holdfast relies on. The caller listens to its errors. */
+/**
+ * A pool whose connections have the settings that Holdfast relies on. The caller listens to its errors. What the URL
+ * says beside that stands.
+ */
 export function createPool(databaseUrl: string, { settings, ...options }: ConnectionOptions): pg.Pool {
+  const { schema, ...target } = readDatabaseUrl(databaseUrl)
   return new pg.Pool({
-    connectionString: databaseUrl,
     ...options,
-    onConnect: (client) => applySettings(client, settings),
+    ...target,
+    onConnect: (client) => applySettings(client, schema, settings),
   } as pg.PoolConfig)
 }
 
@@ -44,12 +81,13 @@ export async function connect(
   { settings, ...options }: ConnectionOptions,
   onError: (error: Error) => void,
 ): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: databaseUrl, ...options })
+  const { schema, ...target } = readDatabaseUrl(databaseUrl)
+  const client = new pg.Client({ ...options, ...target })
   // an error that nobody listens to would end the process
   client.on('error', onError)
   try {
     await client.connect()
-    await applySettings(client, settings)
+    await applySettings(client, schema, settings)
     return client
   } catch (error) {
     await client.end().catch(() => {})
@@ -57,10 +95,11 @@ export async function connect(
   }
 }
 
-async function applySettings(client: pg.ClientBase, settings: Record<string, string> = {}): Promise<void> {
+async function applySettings(
+  client: pg.ClientBase,
+  schema: string | undefined,
+  settings: Record<string, string> = {},
+): Promise<void> {
   const all = { ...SESSION_SETTINGS, ...settings }
-  await client.query(
-    'select set_config(name, value, false) from unnest($1::text[], $2::text[]) as s (name, value)',
-    [Object.keys(all), Object.values(all)],
-  )
+  await client.query(APPLY_SETTINGS, [Object.keys(all), Object.values(all), schema])
 }

@@ -1,17 +1,51 @@
+import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { MigrationList } from '@prisma/schema-engine-wasm'
 import { runMigrations } from 'graphile-worker'
 import pg from 'pg'
-import { withSchemaEngine } from './schema-engine.ts'
+import { CONNECT_TIMEOUT_MS } from '../limits.ts'
+import { checkDatabase } from './check-database.ts'
+import { type ConnectionOptions, connect, createPool } from './connections.ts'
+import { UnfitDatabaseError } from './unfit-database-error.ts'
 
 const migrationsDir = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
-const schemaPath = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
 
-/** A database that does not answer in this time is not there. */
-const CONNECT_TIMEOUT_MS = 10_000
+/**
+ * Who waits for the lock of a table makes all wait that come behind: for two seconds at most, and then they have twice
+ * as long to catch up. Behind a backup it takes as many tries as the backup takes.
+ */
+const LOCK_TIMEOUT_MS = 2_000
+const LOCK_RETRY_DELAY_MS = 4_000
+/** lock_not_available, deadlock_detected */
+const LOCKED_SQLSTATES = ['55P03', '40P01']
 
-const NO_FILTERS = { externalTables: [], externalEnums: [] }
+const OPTIONS: ConnectionOptions = {
+  application_name: 'holdfast-migrate',
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  keepAlive: true,
+  // an index on many rows takes its time
+  settings: {
+    lock_timeout: String(LOCK_TIMEOUT_MS),
+    statement_timeout: '0',
+    idle_in_transaction_session_timeout: '0',
+  },
+}
+
+/** Any number, as long as every version of Holdfast takes the same: two servers that start at once migrate in turn. */
+const MIGRATION_LOCK = 4_716_253_908
+
+/** As Prisma made it, which ran the migrations of earlier versions: each row a script that was applied, or begun. */
+const CREATE_HISTORY = `create table if not exists _prisma_migrations (
+  id varchar(36) primary key not null, checksum varchar(64) not null, finished_at timestamptz,
+  migration_name varchar(255) not null, logs text, rolled_back_at timestamptz,
+  started_at timestamptz not null default now(), applied_steps_count integer not null default 0)`
+
+const RECORD = `insert into _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+  values (gen_random_uuid(), $1, $2, now(), 1)`
+
+/** What a script fails with that makes what is there: column, schema, function, type or constraint, table or index. */
+const DUPLICATE_SQLSTATES = ['42701', '42P06', '42723', '42710', '42P07']
 
 /**
  * graphile-worker's `add_jobs` looks for jobs under the new ones' keys. Its plan is made while the table is small, reads
@@ -28,135 +62,151 @@ const VACUUM_JOBS_AS_THEY_GO = `alter table graphile_worker._private_jobs set (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0
 )`
 
-/** Any number, as long as every version of Holdfast takes the same: two servers that start at once migrate in turn. */
-const MIGRATION_LOCK = 4_716_253_908
+type Migration = { name: string; script: string; checksums: string[] }
 
 /**
- * The last statement of every migration: its row says that it is finished from the very commit that applies it, not a
- * moment later when the engine writes that as well. So a row without `finished_at` is one of which nothing was applied.
- * A script that was rolled back meanwhile, by a process that took this one for dead, does not commit.
- */
-const FINISH = `do $$ begin
-  update _prisma_migrations set finished_at = now() where finished_at is null and rolled_back_at is null;
-  if not found then raise exception 'another process took the migration over'; end if;
-end $$`
-
-/** What a script fails with that makes what is there: column, schema, function, type or constraint, table or index. */
-const DUPLICATE_SQLSTATES = ['42701', '42P06', '42723', '42710', '42P07']
-
-/**
- * Brings a database up to date: Holdfast's tables, then graphile-worker's. Safe to call from several processes at once.
+ * Brings a database up to date: Holdfast's tables, then graphile-worker's. Safe to call from several processes at once,
+ * and again after an outage: a script and the row that says so are one transaction.
  *
- * Works with the same `_prisma_migrations` table as `prisma migrate deploy`. A migration that an outage or an error
- * stopped in the middle is tried again.
- *
+ * @param warn hears when it has to wait for a lock
  * @returns the names of Holdfast's migrations that were applied now, oldest first
- * @throws when a migration fails, of which nothing stays then; nothing else is tried after it
+ * @throws {UnfitDatabaseError} when the database is not one to work with, or is of a later version than this program
  */
-export async function migrate(databaseUrl: string): Promise<string[]> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: 'holdfast-migrate',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  })
+export async function migrate(
+  databaseUrl: string,
+  warn: (line: string) => void = () => {},
+): Promise<string[]> {
+  await checkDatabase(databaseUrl)
   let lost: Error | undefined
-  client.on('error', (error) => {
+  const client = await connect(databaseUrl, OPTIONS, (error) => {
     lost = error
   })
-  await client.connect()
   try {
     // held by this connection: one that is lost gives the lock back by itself
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
-    await rollBackUnfinished(client)
-    const appliedMigrationNames = await applyMigrations(databaseUrl)
-    // before any worker: two that migrate graphile-worker's schema at once trip over each other
-    await runMigrations({ connectionString: databaseUrl })
-    await client.query(KEEP_ADD_JOBS_ON_ITS_INDEX)
-    await client.query(VACUUM_JOBS_AS_THEY_GO)
-    if (lost) throw new Error('The connection that held the migration lock was lost', { cause: lost })
-    return appliedMigrationNames
-  } finally {
-    await client.end()
-  }
-}
-
-/** What `prisma migrate resolve --rolled-back` does, for which the native engine is needed. */
-async function rollBackUnfinished(client: pg.Client): Promise<void> {
-  const { rows } = await client.query(`select to_regclass('_prisma_migrations') as migrations`)
-  if (rows[0].migrations === null) return
-  await client.query(
-    'update _prisma_migrations set rolled_back_at = now() where finished_at is null and rolled_back_at is null',
-  )
-}
-
-async function applyMigrations(databaseUrl: string): Promise<string[]> {
-  const { migrationsList, scripts } = await readMigrations()
-  try {
-    const { appliedMigrationNames } = await withSchemaEngine(
-      databaseUrl,
-      (engine) => engine.applyMigrations({ migrationsList, filters: NO_FILTERS }),
-      // the engine has scripts of its own as well
-      (script) => (scripts.has(script) ? `${script}\n;\n${FINISH}` : script),
+    await whenUnlocked('other processes migrate', warn, () =>
+      client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]),
     )
-    return appliedMigrationNames
-  } catch (error) {
-    throw explain(error)
+    const pending = await findPending(client)
+    for (const migration of pending)
+      await whenUnlocked(`${migration.name} waits for a table`, warn, () => apply(client, migration))
+    await migrateJobs(databaseUrl, warn)
+    if (lost) throw new Error('The connection that held the migration lock was lost', { cause: lost })
+    return pending.map(({ name }) => name)
+  } finally {
+    await client.end().catch(() => {})
   }
 }
 
-function explain(failure: unknown): unknown {
-  const { cause, message } = failure as Error
-  if (!(cause instanceof pg.DatabaseError && DUPLICATE_SQLSTATES.includes(cause.code ?? ''))) return failure
-  return new Error(
-    `${message}. The script was undone. It makes what is there already, by hand or by another program. ` +
-      'Remove that, or, where all of the script is there, say so, and start again: ' +
-      'update _prisma_migrations set finished_at = now() where finished_at is null and rolled_back_at is null;',
-    { cause: failure },
+async function findPending(client: pg.Client): Promise<Migration[]> {
+  await ensureSchema(client)
+  await client.query(CREATE_HISTORY)
+  const { rows } = await client.query<{ name: string; checksum: string }>(
+    `select migration_name as name, checksum from _prisma_migrations
+      where finished_at is not null and rolled_back_at is null`,
   )
+  const migrations = await readMigrations()
+  for (const { name, checksum } of rows) {
+    const known = migrations.find((migration) => migration.name === name)
+    if (!known)
+      throw new UnfitDatabaseError(
+        `The database has the migration ${name}, which this program does not know: it is of a later version. ` +
+          'Start that version, or restore the backup from before its migration.',
+      )
+    if (!known.checksums.includes(checksum))
+      throw new UnfitDatabaseError(
+        `The migration ${name} is not what was applied to the database (sha256 ${checksum}): ` +
+          'put its file back as it was, and make a new migration for the change.',
+      )
+  }
+  const applied = new Set(rows.map(({ name }) => name))
+  return migrations.filter(({ name }) => !applied.has(name))
 }
 
-/** Every migration in `prisma/migrations`, in the form that the schema engine takes. */
-async function readMigrations(): Promise<{ migrationsList: MigrationList; scripts: Set<string> }> {
+/** Makes the schema where there is none: the first that `search_path` names, of those that are not the user's own. */
+async function ensureSchema(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ schema: string | null; path: string }>(
+    `select current_schema() as schema, current_setting('search_path') as path`,
+  )
+  if (rows[0]!.schema !== null) return
+  const named = rows[0]!.path.match(/"(?:[^"]|"")*"|[^",\s]+/g)?.find((name) => name !== '"$user"')
+  await client.query(`create schema ${named ?? 'public'}`)
+  await client.query(`select set_config('search_path', $1, false)`, [named ?? 'public'])
+}
+
+async function apply(client: pg.Client, { name, script, checksums }: Migration): Promise<void> {
+  try {
+    await client.query('begin')
+    await client.query(script)
+    await client.query(RECORD, [checksums[0], name])
+    await client.query('commit')
+  } catch (cause) {
+    await client.query('rollback').catch(() => {})
+    throw isLocked(cause) ? cause : failure(name, checksums[0]!, cause as pg.DatabaseError)
+  }
+}
+
+function failure(name: string, checksum: string, cause: pg.DatabaseError): Error {
+  const remedy = DUPLICATE_SQLSTATES.includes(cause.code ?? '')
+    ? '. It makes what is there already, by hand or by another program. Remove that, or, where all of the script is ' +
+      'there, say so, and start again: insert into _prisma_migrations (id, checksum, migration_name, finished_at) ' +
+      `values (gen_random_uuid(), '${checksum}', '${name}', now());`
+    : ''
+  return new Error(`The migration ${name} failed and was undone: ${cause.message}${remedy}`, { cause })
+}
+
+/** Before any worker: two that migrate graphile-worker's schema at once trip over each other. */
+async function migrateJobs(databaseUrl: string, warn: (line: string) => void): Promise<void> {
+  const pool = createPool(databaseUrl, { ...OPTIONS, max: 2 })
+  // the statement under way fails all the same
+  pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
+  try {
+    await whenUnlocked('the tables of jobs', warn, async () => {
+      await runMigrations({ pgPool: pool })
+      await pool.query(KEEP_ADD_JOBS_ON_ITS_INDEX)
+      await pool.query(VACUUM_JOBS_AS_THEY_GO)
+    })
+  } finally {
+    await pool.end()
+  }
+}
+
+async function whenUnlocked(
+  what: string,
+  warn: (line: string) => void,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  for (;;) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      if (!isLocked(error)) throw error
+      warn(`migrating: ${what}; trying again in ${LOCK_RETRY_DELAY_MS / 1_000} s`)
+      await sleep(LOCK_RETRY_DELAY_MS)
+    }
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && LOCKED_SQLSTATES.includes(error.code ?? '')
+}
+
+/** Every migration in `prisma/migrations`, oldest first. */
+async function readMigrations(): Promise<Migration[]> {
   const entries = await readdir(migrationsDir, { withFileTypes: true })
-  const names = entries
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort()
-  const migrations = await Promise.all(
-    names.map(async (name) => ({
-      name,
-      script: await readFile(`${migrationsDir}/${name}/migration.sql`, 'utf8'),
-    })),
-  )
-  const migrationsList: MigrationList = {
-    baseDir: migrationsDir,
-    lockfile: {
-      path: 'migration_lock.toml',
-      content: await readFile(`${migrationsDir}/migration_lock.toml`, 'utf8'),
-    },
-    shadowDbInitScript: '',
-    migrationDirectories: migrations.map(({ name, script }) => ({
-      path: name,
-      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: script } },
-    })),
-  }
-  return { migrationsList, scripts: new Set(migrations.map(({ script }) => script)) }
-}
-
-/**
- * The SQL that would make `prisma/schema.prisma` out of an empty database: a test holds the migrations against it,
- * and a new migration starts from its difference to the last.
- */
-export async function schemaSql(databaseUrl: string): Promise<string> {
-  const files = [{ path: schemaPath, content: await readFile(schemaPath, 'utf8') }]
-  const { stdout } = await withSchemaEngine(databaseUrl, (engine) =>
-    engine.diff({
-      from: { tag: 'empty' },
-      to: { tag: 'schemaDatamodel', files },
-      script: true,
-      exitCode: null,
-      filters: NO_FILTERS,
+  const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  return Promise.all(
+    names.sort().map(async (name) => {
+      const script = (await readFile(`${migrationsDir}/${name}/migration.sql`, 'utf8')).replaceAll(
+        '\r\n',
+        '\n',
+      )
+      // Git on Windows may write the same script with other ends of lines
+      const checksums = [script, script.replaceAll('\n', '\r\n')].map((text) =>
+        createHash('sha256').update(text).digest('hex'),
+      )
+      return { name, script, checksums }
     }),
   )
-  return stdout ?? ''
 }

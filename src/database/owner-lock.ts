@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
+import { connect } from './connections.ts'
 import { DATABASE_USER, isAlive } from './data-directory.ts'
 
 /** The claim of this process to an embedded database. */
@@ -117,23 +118,18 @@ async function lockOrRefuse(options: OwnerLockOptions): Promise<Client> {
 
 /** The connection that now holds the lock, or the pid of the process that does (undefined: it just let go). */
 async function tryLock(options: OwnerLockOptions): Promise<Client | number | undefined> {
-  const client = new Client({
-    host: '127.0.0.1',
-    port: options.port,
-    user: DATABASE_USER,
-    password: options.password,
+  const client = await connect(
     // not "holdfast", which tests copy as a template: that wants no connections to it
-    database: 'postgres',
-    application_name: `holdfast-owner-${process.pid}`,
-    options: '-c idle_session_timeout=0',
-    ssl: false,
-    connectionTimeoutMillis: CONNECT_LIMIT_MS,
-    query_timeout: QUERY_LIMIT_MS,
-  })
-  // a connection that ends is told by 'end'; unheard, 'error' would end the process
-  client.on('error', () => {})
+    `postgresql://${DATABASE_USER}:${options.password}@127.0.0.1:${options.port}/postgres`,
+    {
+      application_name: `holdfast-owner-${process.pid}`,
+      connectionTimeoutMillis: CONNECT_LIMIT_MS,
+      query_timeout: QUERY_LIMIT_MS,
+    },
+    // a connection that ends is told by 'end'
+    () => {},
+  )
   try {
-    await client.connect()
     const locked = await client.query('select pg_try_advisory_lock($1::bigint) as held', [OWNER_LOCK_KEY])
     if (locked.rows[0].held) {
       await createDatabase(client)

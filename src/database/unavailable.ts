@@ -1,4 +1,5 @@
 import { QueueFullError } from './queue-full-error.ts'
+import { UnfitDatabaseError } from './unfit-database-error.ts'
 
 /** What a socket to the database fails with when nobody answers or somebody hangs up. */
 const SOCKET_CODES = new Set([
@@ -33,6 +34,8 @@ const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P203
 const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
+  // a connection that is not a pool's: the host is gone, or PgBouncer has no server for it
+  'timeout expired',
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
@@ -47,7 +50,7 @@ const MESSAGES = [
  * @param error what pg, Prisma or a group commit threw, or an error that names it as its cause
  */
 export function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
+  if (!(error instanceof Error) || error instanceof UnfitDatabaseError) return false
   if (error instanceof QueueFullError) return true
   const { code, syscall, meta } = error as DatabaseFailure
   const sqlstate = meta?.driverAdapterError?.cause?.originalCode

@@ -1,5 +1,5 @@
-import pg from 'pg'
 import type { Logger } from '../observability/logger.ts'
+import { connect } from './connections.ts'
 import { retryWhileUnavailable } from './retry-while-unavailable.ts'
 
 /** A database that does not answer in this time is asked anew. */
@@ -28,17 +28,14 @@ export async function waitForDatabase(
   logger.info('the database is there')
 }
 
+/** As far as a statement: PgBouncer takes connections also while its server is away. */
 async function connectOnce(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
+  const options = {
     application_name: 'holdfast-start',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  })
-  // one that breaks at this moment is found broken by the next step
-  client.on('error', () => {})
-  try {
-    await client.connect()
-  } finally {
-    await client.end().catch(() => {})
+    query_timeout: CONNECT_TIMEOUT_MS,
   }
+  // one that breaks at this moment is found broken by the next step
+  const client = await connect(databaseUrl, options, () => {})
+  await client.end().catch(() => {})
 }

@@ -31,8 +31,8 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
 }
 
 /** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
-function connectOnce({ pool: { options } }: App): pg.Pool {
-  const pool = createPool(options.connectionString!, {
+function connectOnce({ databaseUrl }: App): pg.Pool {
+  const pool = createPool(databaseUrl, {
     application_name: 'holdfast-health',
     max: 1,
     connectionTimeoutMillis: READINESS_TIMEOUT_MS,

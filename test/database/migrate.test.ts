@@ -1,12 +1,13 @@
 import { glob, readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
-import { migrate, schemaSql } from '../../src/database/migrate.ts'
+import { migrate } from '../../src/database/migrate.ts'
 import { isUnavailable } from '../../src/database/unavailable.ts'
 import { FAILURE_REASONS, ORDER_EVENT_TYPES, ORDER_STATUSES } from '../../src/domain/order-status.ts'
 import { MOVEMENT_TYPES } from '../../src/domain/stock.ts'
 import { administer, withDatabase } from '../support/database-server.ts'
 import { createTestDatabase, eventually } from '../support/harness.ts'
+import { schemaSql } from '../support/schema-sql.ts'
 
 const templateUrl = inject('templateUrl')
 const databases = ['migrated', 'drawn', 'raced'].map((name) => `holdfast_${name}_${process.pid}`)
@@ -76,7 +77,7 @@ test('a migration that was begun, and of which nothing is there, is applied at t
   const url = await migratedDatabase()
   await leaveInvariantChecksBegun(url)
   expect(await migrate(url)).toEqual(['0003_invariant_checks'])
-  expect(await history(url, '0003_invariant_checks')).toEqual(['rolled back', 'finished'])
+  expect(await history(url, '0003_invariant_checks')).toEqual(['begun', 'finished'])
   expect(await migrate(url)).toEqual([])
 })
 
@@ -84,14 +85,16 @@ test('what a migration makes and its row did not say is there already: the messa
   const url = await migratedDatabase()
   await query(url, `update _prisma_migrations set finished_at = null where migration_name like '0003%'`)
   const failure: Error = await migrate(url).then(fail, (error) => error)
-  expect(failure.message).toContain('A migration failed: relation "invariant_checks" already exists.')
+  expect(failure.message).toMatch(
+    /^The migration 0003_invariant_checks failed and was undone: relation "invariant_checks" already exists\./,
+  )
   // once more, as a supervisor would
   await expect(migrate(url)).rejects.toThrow(failure.message)
 
-  const remedy = /update _prisma_migrations .*;/.exec(failure.message)![0]
+  const remedy = /insert into _prisma_migrations .*;/.exec(failure.message)![0]
   await query(url, remedy)
   expect(await migrate(url)).toEqual([])
-  expect(await history(url, '0003_invariant_checks')).toEqual(['rolled back', 'rolled back', 'finished'])
+  expect(await history(url, '0003_invariant_checks')).toEqual(['begun', 'finished'])
 })
 
 test('an outage in the middle of a script leaves nothing that stops the next start', async () => {
@@ -114,46 +117,70 @@ test('an outage in the middle of a script leaves nothing that stops the next sta
   expect(await migrate(url)).toEqual(['0004_autovacuum'])
 })
 
-test('a script that goes on after another start has rolled it back does not commit', async () => {
+test('a row that an earlier version marked as rolled back counts for nothing', async () => {
   const url = await migratedDatabase()
   await leaveInvariantChecksBegun(url)
-  const blocker = new pg.Client({ connectionString: url })
-  await blocker.connect()
-  // the same name, not yet committed: the script waits to see what becomes of it
-  await blocker.query('begin; create table invariant_checks ()')
-  const failed = migrate(url).then(fail, (error) => error)
-  await eventually(async () => {
-    const waiting = await query(
-      url,
-      `select from pg_stat_activity
-        where application_name = 'holdfast-migrate' and wait_event_type = 'Lock' and datname = current_database()`,
-    )
-    return waiting.length > 0
-  })
   await query(url, 'update _prisma_migrations set rolled_back_at = now() where finished_at is null')
-  await blocker.query('rollback')
-  await blocker.end()
-  expect((await failed).message).toContain('another process took the migration over')
   expect(await migrate(url)).toEqual(['0003_invariant_checks'])
+  expect(await history(url, '0003_invariant_checks')).toEqual(['rolled back', 'finished'])
 })
 
-test('an outage right after the commit of a script leaves a migration that is finished', async () => {
+test('a script that fails in the middle leaves nothing', async () => {
   const url = await migratedDatabase()
-  await leaveInvariantChecksBegun(url)
+  await query(url, `delete from _prisma_migrations where migration_name = '0004_autovacuum'`)
+  // the first statement of the script succeeds, the second does not
   await query(
     url,
-    `create function end_connection() returns trigger language plpgsql as $$ begin
-       perform pg_terminate_backend(pg_backend_pid());
-       return new;
-     end $$;
-     create trigger outage before update of applied_steps_count on _prisma_migrations
-       for each row execute function end_connection()`,
+    `alter table orders reset (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor);
+     alter table inventory_items rename to items`,
   )
-  const failure = await migrate(url).then(fail, (error) => error)
-  expect(isUnavailable(failure)).toBe(true)
-  await query(url, 'drop trigger outage on _prisma_migrations')
+  await expect(migrate(url)).rejects.toThrow(/^The migration 0004_autovacuum failed and was undone: relation/)
+  expect(await query(url, `select reloptions from pg_class where relname = 'orders'`)).toEqual([
+    { reloptions: null },
+  ])
+  expect(await history(url, '0004_autovacuum')).toEqual([])
+})
+
+test('a migration that is applied and was edited since is refused by name', async () => {
+  const url = await migratedDatabase()
+  await query(
+    url,
+    `update _prisma_migrations set checksum = repeat('0', 64) where migration_name = '0002_dead_letters'`,
+  )
+  await expect(migrate(url)).rejects.toThrow('The migration 0002_dead_letters is not what was applied')
+})
+
+test('the program of an earlier version refuses the database of a later one by name', async () => {
+  const url = await migratedDatabase()
+  await query(
+    url,
+    `insert into _prisma_migrations (id, checksum, migration_name, finished_at)
+     values ('1', repeat('0', 64), '9999_from_the_future', now())`,
+  )
+  const refused = await migrate(url).then(fail, (error) => error)
+  expect(refused.message).toContain('9999_from_the_future')
+  expect(refused.message).toContain('later version')
+  // one that was undone is nobody's
+  await query(url, `update _prisma_migrations set rolled_back_at = now() where id = '1'`)
   expect(await migrate(url)).toEqual([])
-  expect(await history(url, '0003_invariant_checks')).toEqual(['rolled back', 'finished'])
+})
+
+test('a migration gives way to who waits behind it, and comes back until the table is free', async () => {
+  const url = await migratedDatabase()
+  await query(url, `delete from _prisma_migrations where migration_name = '0006_repairs'; drop table repairs`)
+  await query(url, `delete from _prisma_migrations where migration_name = '0007_worker_reports'`)
+  await query(url, 'alter table workers drop column circuit, drop column jobs_held')
+  const backup = await hold(url, 'select from workers')
+  const warnings: string[] = []
+  const migrating = migrate(url, (line) => warnings.push(line))
+  const isWaiting = `select from pg_stat_activity where application_name = 'holdfast-migrate'
+    and wait_event_type = 'Lock' and datname = current_database()`
+  await eventually(async () => (await query(url, isWaiting)).length > 0)
+  // a worker's beat comes behind the waiting migration, and gets through all the same while the backup goes on
+  await query(url, `insert into workers (id, started_at, seen_at) values ('w', now(), now())`)
+  await eventually(() => warnings.some((line) => line.includes('0007_worker_reports')))
+  await backup.end()
+  expect(await migrating).toEqual(['0006_repairs', '0007_worker_reports'])
 })
 
 test('no migration ends the transaction that it runs in', async () => {
@@ -177,6 +204,14 @@ async function migratedDatabase(): Promise<string> {
   const { databaseUrl, drop } = await createTestDatabase()
   onTestFinished(drop)
   return databaseUrl
+}
+
+/** A transaction that has read and goes on, as a backup's does. */
+async function hold(url: string, statement: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(`begin; ${statement}`)
+  return client
 }
 
 /** As if 0003 had been begun, and the process or the database had ended then. */

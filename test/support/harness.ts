@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { inject } from 'vitest'
 import type { App } from '../../src/app.ts'
@@ -145,4 +146,13 @@ export async function eventually<Result>(
     if (performance.now() > deadline) throw new Error(`still ${result} after ${timeoutMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
+}
+
+/** Whether somebody listens on a port of this machine. */
+export function isOpen(port: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
 }

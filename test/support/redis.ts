@@ -1,8 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { findFreePort } from './free-port.ts'
-import { eventually } from './harness.ts'
+import { eventually, isOpen } from './harness.ts'
 
 /** A Redis of the test's own, which keeps nothing on disk. */
 export type TestRedis = { url: string; port: string; process: ChildProcess; end: () => Promise<void> }
@@ -34,12 +33,4 @@ export async function startRedis(onPort?: string): Promise<TestRedis> {
       await ended
     },
   }
-}
-
-function isOpen(port: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(Number(port), '127.0.0.1')
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
 }
