@@ -129,6 +129,7 @@ async function tryLock(options: OwnerLockOptions): Promise<Client | number | und
     ssl: false,
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
     query_timeout: QUERY_LIMIT_MS,
+    statement_timeout: QUERY_LIMIT_MS,
   })
   // a connection that ends is told by 'end'; unheard, 'error' would end the process
   client.on('error', () => {})
