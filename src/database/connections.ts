@@ -24,8 +24,15 @@ const SESSION_SETTINGS: Record<string, string> = {
   idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_MAX_MS),
 }
 
-/** How often a server that is at a statement looks whether its client is still there: one that died has no time-out. */
-const CLIENT_CHECK = `set client_connection_check_interval = '5s'`
+/**
+ * A server that is at a statement looks every 5 s whether its client is still there: one that died has no time-out. Servers
+ * of other systems than Linux may refuse the setting: there such a statement goes on until its own time-out.
+ */
+const APPLY_SETTINGS = `
+  select set_config(name, value, false) from (
+    select * from unnest($1::text[], $2::text[])
+    union all select 'client_connection_check_interval', '5s' where version() ~ 'linux'
+  ) as settings (name, value)`
 
 /** What a connection is for, and how it differs from the others. */
 export type ConnectionOptions = Omit<pg.PoolConfig, 'connectionString' | 'onConnect' | 'options'> & {
@@ -71,12 +78,5 @@ async function applySettings(
 ): Promise<void> {
   // what its client has given up does not go on for nobody
   const all = { ...SESSION_SETTINGS, statement_timeout: String(timeoutMs), ...settings }
-  await client.query(
-    'select set_config(name, value, false) from unnest($1::text[], $2::text[]) as s (name, value)',
-    [Object.keys(all), Object.values(all)],
-  )
-  // a server on a system that cannot tell refuses it: there such a statement goes on until its time-out
-  await client.query(CLIENT_CHECK).catch((error) => {
-    if (!(error instanceof pg.DatabaseError)) throw error
-  })
+  await client.query(APPLY_SETTINGS, [Object.keys(all), Object.values(all)])
 }

@@ -38,7 +38,8 @@ builder.queryField('deadLetters', (t) =>
         return app.prisma.deadLetter.findMany({
           ...page.query,
           where: { retriedAt: null, id: page.id },
-          orderBy: { id: 'desc' },
+          // as dead_letters_open_idx has them: by id alone PostgreSQL may walk the primary key, past all that were retried
+          orderBy: [{ retriedAt: 'desc' }, { id: 'desc' }],
         })
       },
     },

@@ -49,19 +49,20 @@ const read = prepare<Row>(
     ) as first group by task_id
   ), listed as (
     -- a range of one state, for an order that orders_status_id_idx alone has: for the first few of a state PostgreSQL may
-    -- else walk the primary key, which is all of the table where there are none (330 ms on a million orders)
+    -- else walk the primary key, which is all of the table where there are none (330 ms on a million orders). By rows: it
+    -- takes a range of the state alone for few, and sorts them
     select status, counted.count, oldest.created_at as since
     from unnest($2::order_status[]) as listed (status)
     cross join lateral (
       select count(*) as count from (
         select from orders
-        where orders.status between listed.status and listed.status
+        where (orders.status, id) >= (listed.status, '00000000-0000-0000-0000-000000000000') and orders.status <= listed.status
         order by orders.status, id limit $1
       ) as first
     ) as counted
     left join lateral (
       select created_at from orders
-      where orders.status between listed.status and listed.status
+      where (orders.status, id) >= (listed.status, '00000000-0000-0000-0000-000000000000') and orders.status <= listed.status
       order by orders.status, id limit 1
     ) as oldest on true
   )
@@ -82,7 +83,7 @@ const read = prepare<Row>(
       ) order by started_at, id), '[]') from workers
     ) as workers,
     json_build_object(
-      'count', (select count(*) from (select from dead_letters where retried_at is null order by id limit $1) as first),
+      'count', (select count(*) from (select from dead_letters where retried_at is null order by retried_at, id limit $1) as first),
       'estimate', (select reltuples from pg_class where oid = 'dead_letters_open_idx'::regclass)
     ) as "deadLetters",
     (

@@ -52,6 +52,8 @@ const ORDERS = `query ($first: Int!) {
 }`
 
 it('reads a page of orders, with items, movements and events, by as many statements whatever its size', async () => {
+  // what runs at once may need connections that are not there yet
+  await measure(ORDERS, { first: 5 })
   const small = await measure(ORDERS, { first: 5 })
   const large = await measure(ORDERS, { first: 50 })
   expect(small.data.orders.edges).toHaveLength(5)

@@ -10,3 +10,7 @@ alter table inventory_items set (autovacuum_analyze_scale_factor = 0.02);
 alter table order_events set (autovacuum_analyze_scale_factor = 0.02);
 alter table inventory_movements set (autovacuum_analyze_scale_factor = 0.02);
 alter table idempotency_keys set (autovacuum_analyze_scale_factor = 0.02);
+
+-- in the order of a column that has but one value there: the primary key, which leads past all that were retried, is none
+drop index dead_letters_open_idx;
+create index dead_letters_open_idx on dead_letters (retried_at, id) where (retried_at is null);
