@@ -58,9 +58,13 @@ const known = z.union([
  * does not stop the others. One process at a time; a repeat is harmless.
  *
  * @param timeMaxMs after this no further batch is begun
+ * @param statementMaxMs a step of which a statement takes longer is given up, and what is behind it is done
  * @throws when the database is away
  */
-export async function sweep(app: App, { timeMaxMs = TIME_MAX_MS } = {}): Promise<SweepResult> {
+export async function sweep(
+  app: App,
+  { timeMaxMs = TIME_MAX_MS, statementMaxMs = STATEMENT_MAX_MS } = {},
+): Promise<SweepResult> {
   const endsAtMs = performance.now() + timeMaxMs
   const failures: string[] = []
   let isElsewhere = false
@@ -72,7 +76,7 @@ export async function sweep(app: App, { timeMaxMs = TIME_MAX_MS } = {}): Promise
       let isMore = !isElsewhere
       while (isMore) {
         const batch = await inTransaction(app, name, async (tx) => {
-          const [, isLocked] = await Promise.all([limitStatements(tx, STATEMENT_MAX_MS), tryLockSweep(tx)])
+          const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
           return isLocked ? work(tx) : null
         })
         isElsewhere = batch === null
