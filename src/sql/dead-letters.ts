@@ -38,7 +38,7 @@ export async function lockOpenDeadLetters(on: Queryable, ids: readonly string[])
 const lockOpen = prepare<{ id: string; orderId: string; traceparent: string | null }>(
   'lock-open-dead-letters',
   `select id, order_id as "orderId", payload #>> '{origin,traceparent}' as traceparent
-  from (select distinct unnest($1::uuid[]) as id) as wanted join dead_letters using (id)
+  from dead_letters join (select distinct unnest($1::uuid[]) as id) as wanted using (id)
   where retried_at is null
   order by id for update of dead_letters`,
 )

@@ -8,7 +8,7 @@ export function findOrders(on: Queryable, ids: readonly string[]): Promise<Order
 
 const find = prepare<Order>(
   'find-orders',
-  `select ${ORDER_COLUMNS} from (select distinct unnest($1::uuid[]) as id) as wanted join orders on orders.id = wanted.id`,
+  `select ${ORDER_COLUMNS} from orders join (select distinct unnest($1::uuid[]) as id) as wanted on wanted.id = orders.id`,
 )
 
 /** Locks the orders that exist among `ids`, and gives them oldest first. */
@@ -21,7 +21,7 @@ export function lockOrders(on: Queryable, ids: readonly string[]): Promise<Order
 const lock = prepare<Order>(
   'lock-orders',
   `select ${ORDER_COLUMNS}
-  from (select distinct unnest($1::uuid[]) as id) as wanted join orders on orders.id = wanted.id
+  from orders join (select distinct unnest($1::uuid[]) as id) as wanted on wanted.id = orders.id
   order by orders.id for update of orders`,
 )
 

@@ -11,7 +11,7 @@ export function lockStock(on: Queryable, skus: readonly string[]): Promise<Inven
 const lock = prepare<InventoryItem>(
   'lock-stock',
   `select sku, name, available, reserved
-  from (select distinct unnest($1::text[]) as sku) as wanted join inventory_items using (sku)
+  from inventory_items join (select distinct unnest($1::text[]) as sku) as wanted using (sku)
   order by sku for update of inventory_items`,
 )
 

@@ -48,12 +48,10 @@ export async function findUnknownHolders(on: Queryable, heldForMs: number): Prom
 
 const findUnknown = prepare<{ id: string }>(
   'find-unknown-holders',
-  `select distinct jobs.locked_by as id
-  from graphile_worker._private_jobs as jobs
-  join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
-  where jobs.locked_at < now() - $1::float8 * interval '1 ms'
-    and tasks.identifier = any ($2::text[])
-    and not exists (select from workers where workers.id = jobs.locked_by)`,
+  `select distinct locked_by as id from graphile_worker.jobs
+  where locked_at < now() - $1::float8 * interval '1 ms'
+    and task_identifier = any ($2::text[])
+    and not exists (select from workers where workers.id = locked_by)`,
 )
 
 /** How a job that was under way while its workers died is treated. */

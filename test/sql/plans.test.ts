@@ -85,6 +85,8 @@ describe.each(STAGES)('with $data and statistics $statistics', ({ fill }) => {
   }, 180_000)
 
   test('the queue is read by its index, and no further than is fetched', async () => {
+    // what is explained is what is run: no plan of another time is kept
+    expect(fetch.settings).toMatchObject({ plan_cache_mode: 'force_custom_plan' })
     const pool = createPool(test_.databaseUrl, { application_name: 'test', settings: fetch.settings })
     const worker = await pool.connect()
     expect(await findExcess(fetch, worker)).toEqual([])
