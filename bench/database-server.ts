@@ -4,39 +4,70 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { startEmbeddedPostgres } from '../src/database/embedded-postgres.ts'
 import { migrate } from '../src/database/migrate.ts'
+import { findSystemPostgres, startSystemPostgres } from '../test/support/system-postgres.ts'
 import type { BenchContext } from './scenario.ts'
 
 /** More connections than five processes need. Every other setting is PostgreSQL's default: above all, its durability. */
 const SETTINGS = { max_connections: '200' }
 const TEMPLATE = 'holdfast_bench_template'
 
-/** The benchmark's own PostgreSQL. */
+/** The PostgreSQL that the benchmark runs on. */
 export type DatabaseServer = Pick<BenchContext, 'createDatabase'> & {
   version: string
+  /** Which it is, for people. */
+  server: ServerName
   stop: () => Promise<void>
 }
 
-/** Starts a PostgreSQL in a temporary folder, with a migrated database to clone. */
-export async function startDatabaseServer(): Promise<DatabaseServer> {
+/** The embedded one, one of the system's programs, or one that is there. */
+export type ServerName = 'embedded' | 'system' | 'given'
+
+/**
+ * Starts a PostgreSQL in a temporary folder, with a migrated database to clone.
+ *
+ * @param which of BENCH_DATABASE: the URL of a superuser on a server that is there, a folder with PostgreSQL's programs, or
+ *   `system` for the newest that Debian's packages have installed; the embedded one where it is not set
+ */
+export async function startDatabaseServer(
+  which: string | undefined = process.env.BENCH_DATABASE,
+): Promise<DatabaseServer> {
+  const { server, url: given, stop: stopServer } = await start(which)
+  const url = withDatabase(given, 'postgres')
+  const stop = async () => {
+    if (server === 'given') await query(url, `drop database if exists ${TEMPLATE}`).catch(() => {})
+    await stopServer()
+  }
+  try {
+    await query(url, `create database ${TEMPLATE}`)
+    await migrate(withDatabase(given, TEMPLATE))
+    const [row] = await query(url, 'show server_version')
+    return { version: String(row.server_version), server, createDatabase: () => createDatabase(url), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function start(which: string | undefined) {
+  if (!which) return { server: 'embedded' as const, ...(await startEmbedded()) }
+  if (/^postgres(ql)?:/.test(which)) return { server: 'given' as const, url: which, stop: async () => {} }
+  const bin = which === 'system' ? await findSystemPostgres() : which
+  return { server: 'system' as const, ...(await startSystemPostgres(bin, SETTINGS)) }
+}
+
+async function startEmbedded() {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
   const removeDataDir = () => rm(dataDir, { recursive: true, force: true })
   const server = await startEmbeddedPostgres({ dataDir, settings: SETTINGS }).catch(async (error) => {
     await removeDataDir()
     throw error
   })
-  const stop = async () => {
-    await server.stop()
-    await removeDataDir()
-  }
-  try {
-    const url = withDatabase(server.url, 'postgres')
-    await query(url, `create database ${TEMPLATE}`)
-    await migrate(withDatabase(server.url, TEMPLATE))
-    const [row] = await query(url, 'show server_version')
-    return { version: String(row.server_version), createDatabase: () => createDatabase(url), stop }
-  } catch (error) {
-    await stop()
-    throw error
+  return {
+    url: server.url,
+    stop: async () => {
+      await server.stop()
+      await removeDataDir()
+    },
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ServerName } from './database-server.ts'
 import type { Environment, ScenarioResult } from './results.ts'
 import type { Measurement } from './scenario.ts'
 import { formatNumber, formatTarget, median, meets, summarizeRatios } from './statistics.ts'
@@ -7,12 +8,40 @@ const COLUMNS = ['scenario', 'held against', 'Holdfast', 'baseline', 'ratio (ran
 /** The table of everything that was measured, as Markdown that lines up in a terminal too. */
 export function formatTable(results: readonly ScenarioResult[]): string {
   const rows = results.flatMap(({ measurements }) => measurements.flatMap(formatRows))
-  const widths = COLUMNS.map((column, index) =>
+  return alignTable(COLUMNS, rows)
+}
+
+function alignTable(columns: readonly string[], rows: readonly string[][]): string {
+  const widths = columns.map((column, index) =>
     Math.max(column.length, ...rows.map((row) => row[index]!.length)),
   )
   const format = (cells: readonly string[]) =>
     `| ${cells.map((cell, index) => cell.padEnd(widths[index]!)).join(' | ')} |`
-  return [format(COLUMNS), format(widths.map((width) => '-'.repeat(width))), ...rows.map(format)].join('\n')
+  return [format(columns), format(widths.map((width) => '-'.repeat(width))), ...rows.map(format)].join('\n')
+}
+
+/** The server that something was measured on. */
+export function serverOf({ environment: { server = 'embedded' } }: ScenarioResult): ServerName {
+  return server
+}
+
+/** A table of what was measured on several servers, side by side: values, with the ratio to the baseline where there is one. */
+export function formatServersTable(results: readonly ScenarioResult[]): string {
+  const servers = [...new Set(results.map(serverOf))]
+  const titles = servers.map((server) => {
+    const { environment } = results.find((result) => serverOf(result) === server)!
+    return `PostgreSQL ${environment.postgres}, ${server}`
+  })
+  const lines = new Map<string, Map<string, string>>()
+  for (const result of results) {
+    for (const [title, against, holdfast, , ratio] of result.measurements.flatMap(formatRows)) {
+      const line = against === '' ? title! : `${title}, against ${against}`
+      const cells = lines.get(line) ?? new Map<string, string>()
+      lines.set(line, cells.set(serverOf(result), ratio === '' ? holdfast! : `${holdfast}, × ${ratio}`))
+    }
+  }
+  const rows = [...lines].map(([line, cells]) => [line, ...servers.map((server) => cells.get(server) ?? '')])
+  return alignTable(['scenario', ...titles], rows)
 }
 
 function formatRows(measurement: Measurement): string[][] {

@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
+import type { DatabaseServer, ServerName } from './database-server.ts'
 import { drawRatios } from './draw.ts'
 import { drawGrowth } from './draw-growth.ts'
+import { serverOf } from './report.ts'
 import type { Measurement, Scenario } from './scenario.ts'
 
 /** Where and when something was measured. */
@@ -13,6 +15,8 @@ export type Environment = {
   commit: string
   node: string
   postgres: string
+  /** Where it came from; of earlier results not set, which were all of the embedded one. */
+  server?: ServerName
   cores: number
   isQuick: boolean
 }
@@ -29,12 +33,16 @@ const DIRECTORY = new URL('../docs/benchmarks/', import.meta.url)
 /** What decides the figures, apart from the machine. */
 const MEASURED_FILES = ['src', 'prisma', 'bench', 'package-lock.json']
 
-export async function describeEnvironment(postgres: string, isQuick: boolean): Promise<Environment> {
+export async function describeEnvironment(
+  { version, server }: Pick<DatabaseServer, 'version' | 'server'>,
+  isQuick: boolean,
+): Promise<Environment> {
   return {
     date: new Date().toISOString(),
     commit: await findCommit(),
     node: process.version,
-    postgres,
+    postgres: version,
+    server,
     cores: availableParallelism(),
     isQuick,
   }
@@ -56,23 +64,30 @@ async function findCommit(): Promise<string> {
 /**
  * Writes `docs/benchmarks/latest.json` and its pictures.
  *
- * @param results replace those of the same name; others that were measured before stay
+ * @param results replace those of the same name on the same server; others that were measured before stay
  * @param order of the names
  */
 export async function writeResults(
   results: readonly ScenarioResult[],
   order: readonly string[],
 ): Promise<void> {
-  const byName = new Map([...(await readResults()), ...results].map((result) => [result.name, result]))
-  const merged = order.flatMap((name) => byName.get(name) ?? [])
+  const keyOf = (name: string, server: ServerName) => `${name} ${server}`
+  const byKey = new Map(
+    [...(await readResults()), ...results].map((result) => [keyOf(result.name, serverOf(result)), result]),
+  )
+  const merged = SERVERS.flatMap((server) => order.flatMap((name) => byKey.get(keyOf(name, server)) ?? []))
+  const drawn = merged.filter((result) => serverOf(result) === 'embedded')
   await mkdir(DIRECTORY, { recursive: true })
   await writeFile(new URL('latest.json', DIRECTORY), `${JSON.stringify({ scenarios: merged }, null, 2)}\n`)
-  await writeFile(new URL('latest.svg', DIRECTORY), drawRatios(merged))
-  const growth = drawGrowth(merged)
+  await writeFile(new URL('latest.svg', DIRECTORY), drawRatios(drawn))
+  const growth = drawGrowth(drawn)
   if (growth) await writeFile(new URL('growth.svg', DIRECTORY), growth)
 }
 
-async function readResults(): Promise<ScenarioResult[]> {
+const SERVERS: readonly ServerName[] = ['embedded', 'system', 'given']
+
+/** What `docs/benchmarks/latest.json` has. */
+export async function readResults(): Promise<ScenarioResult[]> {
   try {
     return JSON.parse(await readFile(new URL('latest.json', DIRECTORY), 'utf8')).scenarios
   } catch (error) {

@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util'
 import { endProcesses } from './child-process.ts'
 import { type DatabaseServer, startDatabaseServer } from './database-server.ts'
-import { formatTable } from './report.ts'
-import { describeEnvironment, type ScenarioResult, writeResults } from './results.ts'
+import { formatServersTable, formatTable } from './report.ts'
+import { describeEnvironment, readResults, type ScenarioResult, writeResults } from './results.ts'
 import type { Scenario } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
 
@@ -13,6 +13,10 @@ const USAGE = `npm run bench -- [options]
   --quick        short runs that show that everything works, not how fast; writes nothing to docs/
   --write        writes docs/benchmarks/ also with --quick
   --list         names the scenarios
+  --table        measures nothing: prints docs/benchmarks/latest.json as one table, each server a column
+
+BENCH_DATABASE says which PostgreSQL to measure on: \`system\` for the newest that Debian's packages have installed, a folder
+with initdb and pg_ctl, or the URL of a superuser on a server that is there. Without it: the embedded one.
 `
 
 /** The least of which a median says something. */
@@ -24,13 +28,14 @@ let isInterrupted = false
 type Options = { isQuick: boolean; isWriting: boolean; chosen: Scenario[] }
 
 /** @returns null where there is nothing to run, as what was asked for has been printed */
-function readOptions(): Options | null {
+async function readOptions(): Promise<Options | null> {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', multiple: true },
       quick: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
+      table: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -40,6 +45,10 @@ function readOptions(): Options | null {
   }
   if (values.list) {
     for (const { name, description } of scenarios) process.stdout.write(`${name.padEnd(24)} ${description}\n`)
+    return null
+  }
+  if (values.table) {
+    process.stdout.write(`${formatServersTable(await readResults())}\n`)
     return null
   }
   const names = values.only?.flatMap((value) => value.split(','))
@@ -60,7 +69,7 @@ async function runAll({ isQuick, chosen }: Options, database: DatabaseServer) {
   const results: ScenarioResult[] = []
   let failures = 0
   for (const scenario of chosen) {
-    const environment = await describeEnvironment(database.version, isQuick)
+    const environment = await describeEnvironment(database, isQuick)
     log(`${scenario.name}: ${scenario.description}`)
     try {
       const measurements = await scenario.run({
@@ -85,7 +94,7 @@ function log(line: string): void {
 }
 
 async function main(): Promise<number> {
-  const options = readOptions()
+  const options = await readOptions()
   if (!options) return 0
   const starting = startDatabaseServer()
   const stop = async () => {
@@ -102,6 +111,8 @@ async function main(): Promise<number> {
     })
   }
   try {
+    const { version, server } = await starting
+    log(`PostgreSQL ${version} (${server})`)
     const { results, failures } = await runAll(options, await starting)
     process.stdout.write(`${formatTable(results)}\n`)
     if (options.isQuick) log('These were quick runs: the figures say little.')

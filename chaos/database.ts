@@ -44,6 +44,7 @@ export async function startDatabase(): Promise<ChaosDatabase> {
       connectionString: url,
       application_name: 'chaos',
       query_timeout: QUERY_LIMIT_MS,
+      statement_timeout: QUERY_LIMIT_MS,
     })
     client.on('error', () => {})
     try {

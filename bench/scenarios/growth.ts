@@ -130,9 +130,10 @@ async function countFullScans(context: BenchContext, { url, client }: Grown): Pr
     const statements = await recordStatements(app.pool)
     const { rows } = await client.query('select id from orders order by id desc limit 1')
     await exercise(app, { orderId: rows[0].id, sku: 'SKU-0' })
-    const scans = await findFullScans(client, statements.values())
-    for (const { statement, table, plan } of scans) {
-      context.log(`growth: reads all of ${table} (${plan} plan): ${statement}`)
+    const own = await app.pool.connect()
+    const scans = await findFullScans(own, statements.values()).finally(() => own.release())
+    for (const { statement, table } of scans) {
+      context.log(`growth: reads all of ${table}: ${statement}`)
     }
     return {
       kind: 'figure',

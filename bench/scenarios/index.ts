@@ -4,6 +4,7 @@ import { scenario as createOrderGraphql } from './create-order-graphql.ts'
 import { scenario as createOrderRest } from './create-order-rest.ts'
 import { scenario as createOrderTraced } from './create-order-traced.ts'
 import { scenario as growth } from './growth.ts'
+import { scenario as leftBacklog } from './left-backlog.ts'
 import { scenario as memory } from './memory.ts'
 import { scenario as mixedLoad } from './mixed-load.ts'
 import { scenario as overload } from './overload.ts'
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   createOrderAtRest,
   createOrderTraced,
   reserveBacklog,
+  leftBacklog,
   mixedLoad,
   watchLatency,
   recheckLateness,

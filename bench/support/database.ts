@@ -5,10 +5,13 @@ import type { BenchContext } from '../scenario.ts'
 /** A database with a connection to look into it. Disposing of it drops it. */
 export type BenchDatabase = AsyncDisposable & { url: string; client: pg.Client }
 
+/** Far above what any statement of a benchmark takes; the server ends by itself what nobody waits for. */
+const LIMITS = { statement_timeout: 600_000 }
+
 /** Makes a fresh database and connects to it. */
 export async function openDatabase(context: BenchContext): Promise<BenchDatabase> {
   const { url, drop } = await context.createDatabase()
-  const client = new pg.Client({ connectionString: url, application_name: 'holdfast-bench' })
+  const client = new pg.Client({ connectionString: url, application_name: 'holdfast-bench', ...LIMITS })
   await client.connect()
   return {
     url,

@@ -26,7 +26,8 @@ export async function measureDrain(database: BenchDatabase, skus: readonly strin
   return (skus.length / (performance.now() - startedAt)) * 1000
 }
 
-async function untilNonePending({ client }: BenchDatabase): Promise<void> {
+/** Waits until every order has been looked at. */
+export async function untilNonePending({ client }: BenchDatabase): Promise<void> {
   const startedAt = performance.now()
   // the newest first: orders take their turn oldest first, so that this finds one at once as long as there is one
   const text = `select from orders where status = 'PENDING' order by id desc limit 1`

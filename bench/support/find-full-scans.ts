@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { RecordedStatement } from './recorded-statements.ts'
 
 /** What reads a table from end to end, and which. */
-export type FullScan = { statement: string; table: string; plan: 'custom' | 'generic' }
+export type FullScan = { statement: string; table: string }
 
 type PlanNode = { 'Node Type': string; 'Relation Name'?: string; Plans?: PlanNode[] }
 
@@ -11,9 +11,9 @@ const BIG_TABLE_ROWS = 5_000
 const IS_PLANNED = /^\s*(select|with|insert|update|delete)/i
 
 /**
- * Plans statements as PostgreSQL would: with their parameters, and those that are prepared also without, as it may
- * choose to do once they have run five times.
+ * Plans statements as PostgreSQL does: with their parameters.
  *
+ * @param client with the settings of the application's own connections
  * @returns the sequential scans of big tables in those plans
  */
 export async function findFullScans(
@@ -29,22 +29,14 @@ export async function findFullScans(
   for (const { name, text, values } of statements) {
     if (!IS_PLANNED.test(text)) continue
     const statement = name ?? text
-    const custom = await explain(client, 'explain (format json)', text, values)
-    for (const table of scannedTables(custom)) found.push({ statement, table, plan: 'custom' })
-    if (name === undefined) continue
-    const generic = await explain(client, 'explain (generic_plan, format json)', text)
-    for (const table of scannedTables(generic)) found.push({ statement, table, plan: 'generic' })
+    const plan = await explain(client, text, values)
+    for (const table of scannedTables(plan)) found.push({ statement, table })
   }
   return found.filter(({ table }) => bigTables.has(table))
 }
 
-async function explain(
-  client: pg.ClientBase,
-  command: string,
-  text: string,
-  values?: unknown[],
-): Promise<PlanNode> {
-  const { rows } = await client.query({ text: `${command} ${text}`, values })
+async function explain(client: pg.ClientBase, text: string, values: unknown[]): Promise<PlanNode> {
+  const { rows } = await client.query({ text: `explain (format json) ${text}`, values })
   return rows[0]['QUERY PLAN'][0].Plan
 }
 

@@ -6,12 +6,19 @@ export type RecordedStatement = { name: string | undefined; text: string; values
 /**
  * Records each distinct statement that goes through a pool's connections, with its parameters of the first time.
  * Connections that are open already are replaced.
+ *
+ * @param keyOf tells which statements are the same
  */
-export async function recordStatements(pool: pg.Pool): Promise<Map<string, RecordedStatement>> {
+export async function recordStatements(
+  pool: pg.Pool,
+  keyOf: (statement: RecordedStatement) => string = ({ text }) => text,
+): Promise<Map<string, RecordedStatement>> {
   const statements = new Map<string, RecordedStatement>()
   const record = (query: string | pg.QueryConfig, values?: unknown[]) => {
     const { name, text, values: own } = typeof query === 'string' ? { text: query } : { ...query }
-    if (!statements.has(text)) statements.set(text, { name, text, values: own ?? values ?? [] })
+    const statement = { name, text, values: own ?? values ?? [] }
+    const key = keyOf(statement)
+    if (!statements.has(key)) statements.set(key, statement)
   }
   pool.on('connect', (client) => {
     const run = client.query.bind(client) as (...args: unknown[]) => unknown

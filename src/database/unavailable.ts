@@ -30,6 +30,8 @@ const CONNECTION_SQLSTATE = /^08[0-9A-Z]{3}$/
  */
 const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2037'])
 
+/** What pg says of a statement that its `query_timeout` ended. */
+const CLIENT_TIMEOUT = 'Query read timeout'
 /** What pg and its pool only say in words. */
 const MESSAGES = [
   'Connection terminated',
@@ -40,7 +42,7 @@ const MESSAGES = [
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
   // no answer for as long as a statement may take: the host is gone, or a lock is held for ever
-  'Query read timeout',
+  CLIENT_TIMEOUT,
 ]
 
 /**
@@ -62,6 +64,15 @@ export function isUnavailable(error: unknown): boolean {
     (!isSqlstate(code) && MESSAGES.some((message) => error.message.includes(message))) ||
     isUnavailable(error.cause)
   )
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: cancelled, by its own time-out or by hand. */
+const QUERY_CANCELED = '57014'
+
+/** Whether a statement took longer than it may, by the server's clock or by ours. */
+export function isTimeout(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return (error as DatabaseFailure).code === QUERY_CANCELED || error.message === CLIENT_TIMEOUT
 }
 
 /** The parts of pg's, Node's and Prisma's errors that tell. */

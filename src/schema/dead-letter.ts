@@ -41,7 +41,8 @@ builder.queryField('deadLetters', (t) =>
           return context.app.prisma.deadLetter.findMany({
             ...queryFromInfo({ context, info, typeName: 'DeadLetter', path: ['edges', 'node'] }),
             where: { retriedAt: null, id: beyond },
-            orderBy: { id: 'desc' },
+            // as dead_letters_open_idx has them: by id alone PostgreSQL may walk the primary key, past all that were retried
+            orderBy: [{ retriedAt: 'desc' }, { id: 'desc' }],
             take,
           })
         }),

@@ -2,13 +2,12 @@ import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
 import { visibleTo } from '../domain/authorisation.ts'
 import type * as domain from '../domain/order-status.ts'
-import { isSku } from '../domain/stock.ts'
-import type { Prisma } from '../generated/prisma/client.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
+import { listOrders } from '../use-cases/list-orders.ts'
 import { watchOrder } from '../use-cases/watch-order.ts'
 import { builder } from './builder.ts'
 import { Node } from './node.ts'
-import { byColumn, type List, pageCost, readPage } from './page.ts'
+import { type List, pageCost, readPage } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
 export const OrderStatus = builder.enumType('OrderStatus', {
@@ -134,16 +133,19 @@ builder.queryField('orders', (t) =>
       complexity: pageCost,
       args: { filter: t.arg({ type: OrderFilter, description: 'Which orders; null for all.' }) },
       resolve: (_root, { filter, ...args }, context, info) =>
-        readPage(orders, args, (page) => {
-          const { take, beyond } = byColumn(page, 'desc')
-          const where: Prisma.OrderWhereInput = { ...visibleTo(context.caller), id: beyond }
-          if (filter?.sku != null) where.sku = isSku(filter.sku) ? filter.sku : { in: [] }
-          if (filter?.status != null) where.status = filter.status
+        readPage(orders, args, async ({ key, isBackwards, sizeMax }) => {
+          // not by Prisma: it casts the state, which PostgreSQL then cannot tell while it plans, and compares ids alone
+          const ids = await listOrders(context.app, context.caller, {
+            sku: filter?.sku ?? null,
+            status: filter?.status ?? null,
+            cursor: key ?? null,
+            direction: isBackwards ? 'newer' : 'older',
+            sizeMax,
+          })
           return context.app.prisma.order.findMany({
             ...queryFromInfo({ context, info, typeName: 'Order', path: ['edges', 'node'] }),
-            where,
+            where: { id: { in: ids } },
             orderBy: { id: 'desc' },
-            take,
           })
         }),
     },

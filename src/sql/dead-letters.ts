@@ -37,9 +37,10 @@ export async function lockOpenDeadLetters(on: Queryable, ids: readonly string[])
 
 const lockOpen = prepare<{ id: string; orderId: string; traceparent: string | null }>(
   'lock-open-dead-letters',
-  `select id, order_id as "orderId", payload #>> '{origin,traceparent}' as traceparent from dead_letters
-  where id = any ($1::uuid[]) and retried_at is null
-  order by id for update`,
+  `select id, order_id as "orderId", payload #>> '{origin,traceparent}' as traceparent
+  from dead_letters join (select distinct unnest($1::uuid[]) as id) as wanted using (id)
+  where retried_at is null
+  order by id for update of dead_letters`,
 )
 
 /** Notes that dead letters were retried. */

@@ -31,7 +31,8 @@ export async function findMovements(
   return found
 }
 
-// lateral, so that each ledger is read by its index and only as far as its page goes: a popular SKU has millions
+// lateral, so that each ledger is read by its index and only as far as its page goes: a popular SKU has millions. In the order
+// of that index: by id alone PostgreSQL may walk the primary key, which is all of the table for a SKU of few movements
 const find = prepare<InventoryMovement & { turn: bigint }>(
   'find-movements',
   `select
@@ -42,14 +43,14 @@ const find = prepare<InventoryMovement & { turn: bigint }>(
   cross join lateral (
     (
       select * from inventory_movements
-      where sku = wanted.sku and id < coalesce(wanted.cursor, 9223372036854775807)
-      order by id desc limit wanted.older
+      where (sku, id) < (wanted.sku, coalesce(wanted.cursor, 9223372036854775807)) and sku >= wanted.sku
+      order by sku desc, id desc limit wanted.older
     )
     union all
     (
       select * from inventory_movements
-      where sku = wanted.sku and id > coalesce(wanted.cursor, 0)
-      order by id limit wanted.newer
+      where (sku, id) > (wanted.sku, coalesce(wanted.cursor, 0)) and sku <= wanted.sku
+      order by sku, id limit wanted.newer
     )
   ) as page
   order by wanted.turn, page.id desc`,

@@ -6,17 +6,23 @@ export function findOrders(on: Queryable, ids: readonly string[]): Promise<Order
   return find(on, [ids])
 }
 
-const find = prepare<Order>('find-orders', `select ${ORDER_COLUMNS} from orders where id = any ($1::uuid[])`)
+const find = prepare<Order>(
+  'find-orders',
+  `select ${ORDER_COLUMNS} from orders join (select distinct unnest($1::uuid[]) as id) as wanted on wanted.id = orders.id`,
+)
 
 /** Locks the orders that exist among `ids`, and gives them oldest first. */
 export function lockOrders(on: Queryable, ids: readonly string[]): Promise<Order[]> {
   return lock(on, [ids])
 }
 
-// locked in the order of their ids: two batches that share orders wait for each other in turn, never in a circle
+// locked in the order of their ids: two batches that share orders wait for each other in turn, never in a circle. Joined as
+// in lock-stock
 const lock = prepare<Order>(
   'lock-orders',
-  `select ${ORDER_COLUMNS} from orders where id = any ($1::uuid[]) order by id for update`,
+  `select ${ORDER_COLUMNS}
+  from orders join (select distinct unnest($1::uuid[]) as id) as wanted on wanted.id = orders.id
+  order by orders.id for update of orders`,
 )
 
 /** The order that a caller has under an idempotency key. @returns null when the key is free */

@@ -6,10 +6,13 @@ export function lockStock(on: Queryable, skus: readonly string[]): Promise<Inven
   return lock(on, [skus])
 }
 
-// locked in the order of their SKUs: two batches that share SKUs wait for each other in turn, never in a circle
+// locked in the order of their SKUs: two batches that share SKUs wait for each other in turn, never in a circle. Joined: after
+// a wait PostgreSQL looks again whether a row is wanted, and would go through all of an array for each
 const lock = prepare<InventoryItem>(
   'lock-stock',
-  'select sku, name, available, reserved from inventory_items where sku = any ($1::text[]) order by sku for update',
+  `select sku, name, available, reserved
+  from inventory_items join (select distinct unnest($1::text[]) as sku) as wanted using (sku)
+  order by sku for update of inventory_items`,
 )
 
 /**

@@ -22,7 +22,11 @@ const read = prepare<StockWitnesses>(
     reserved,
     coalesce((select sum(delta)::bigint from inventory_movements where sku = $1), 0) as ledger,
     coalesce(
-      (select available_after from inventory_movements where sku = $1 order by id desc limit 1), 0
+      (
+        -- by (sku, id), not along the primary key
+        select available_after from inventory_movements
+        where (sku, id) <= ($1, 9223372036854775807) and sku >= $1 order by sku desc, id desc limit 1
+      ), 0
     ) as "lastAfter",
     coalesce((select sum(qty)::bigint from orders where sku = $1 and status = 'RESERVED'), 0) as promised,
     exists (

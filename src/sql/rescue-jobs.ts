@@ -1,3 +1,4 @@
+import { JOB_TASKS } from '../domain/jobs.ts'
 import type { WorkerReport } from '../domain/service-status.ts'
 import { prepare, type Queryable } from './statement.ts'
 
@@ -37,15 +38,19 @@ const lockSilent = prepare<{ id: string }>(
   `select id from workers where seen_at < now() - $1::float8 * interval '1 ms' for update skip locked`,
 )
 
-/** Holders of jobs that never said they were alive: killed between their first job and their first beat. */
+/**
+ * Holders of jobs of our tasks that never said they were alive: killed between their first job and their first beat. Workers
+ * of other programs on the same schema say nothing here, and are none of our business.
+ */
 export async function findUnknownHolders(on: Queryable, heldForMs: number): Promise<string[]> {
-  return (await findUnknown(on, [heldForMs])).map((row) => row.id)
+  return (await findUnknown(on, [heldForMs, JOB_TASKS])).map((row) => row.id)
 }
 
 const findUnknown = prepare<{ id: string }>(
   'find-unknown-holders',
   `select distinct locked_by as id from graphile_worker.jobs
   where locked_at < now() - $1::float8 * interval '1 ms'
+    and task_identifier = any ($2::text[])
     and not exists (select from workers where workers.id = locked_by)`,
 )
 
@@ -61,7 +66,7 @@ export type RescueLimits = {
 }
 
 /**
- * Gives the jobs that dead workers hold back to the queue, with the attempt that each was on, and counts the death in
+ * Gives the jobs of our tasks that dead workers hold back to the queue, with the attempt that each was on, and counts the death in
  * the job's flags, which graphile-worker leaves to us. A job with one too many is left as one that has used up its
  * attempts: the sweeper ends its order.
  *
@@ -72,16 +77,18 @@ export async function rescueJobsOf(
   workerIds: readonly string[],
   { deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs }: RescueLimits,
 ): Promise<{ released: number; givenUp: number }> {
-  const [row] = await rescue(on, [workerIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs])
+  const [row] = await rescue(on, [workerIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs, JOB_TASKS])
   return row!
 }
 
 const rescue = prepare<{ released: number; givenUp: number }>(
   'rescue-jobs-of',
   `with held as (
-    select id, coalesce((flags ->> 'deaths')::int, 0) + 1 as deaths, max_attempts
-    from graphile_worker._private_jobs where locked_by = any ($1::text[])
-    for update
+    select jobs.id, coalesce((jobs.flags ->> 'deaths')::int, 0) + 1 as deaths, jobs.max_attempts
+    from graphile_worker._private_jobs as jobs
+    join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
+    where jobs.locked_by = any ($1::text[]) and tasks.identifier = any ($6::text[])
+    for update of jobs
   ), judged as (
     select id, deaths, deaths >= $2::int as is_over, greatest(max_attempts, deaths) as tries from held
   ), rescued as (

@@ -29,6 +29,15 @@ export function prepare<Row extends pg.QueryResultRow>(
 }
 
 /**
+ * Lets no statement of a transaction take longer: the server ends it, with 57014, and it does not go on for nobody.
+ *
+ * @param tx in a transaction
+ */
+export async function limitStatements(tx: Queryable, timeoutMs: number): Promise<void> {
+  await tx.query(`set local statement_timeout = ${timeoutMs}`)
+}
+
+/**
  * An array as PostgreSQL reads it, of values that need no quotes there: numbers, UUIDs that are known to be such, names of
  * enums. pg would look into each for what needs some.
  */

@@ -1,4 +1,6 @@
+import { JOB_TASKS } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
+import { isFinal, ORDER_STATUSES } from '../domain/order-status.ts'
 import { ORDER_COLUMNS, prepare, type Queryable } from './statement.ts'
 
 // These read graphile-worker's private table: its public view has no payload. The version is pinned, and a test runs each.
@@ -25,30 +27,54 @@ const tryLock = prepare<{ locked: boolean }>(
  * after that was committed, and one statement sees one moment.
  */
 export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[]> {
-  return findOrphaned(on, [limit])
+  return findOrphaned(on, [limit, OPEN, JOB_TASKS])
 }
 
+const OPEN = ORDER_STATUSES.filter((status) => !isFinal(status))
+
+// `except` sorts or hashes both sides, whatever the planner takes their sizes for: `not exists` became a loop over every job
+// for each order, 40 s with 20,000 of either. The open orders are read by a range of each state, behind `offset 0`: no
+// statistics of the past make the planner read all that are done
 const findOrphaned = prepare<Order>(
   'find-orphaned-orders',
-  `select ${ORDER_COLUMNS} from orders
-  where status in ('PENDING', 'AWAITING_RESTOCK')
-    -- as nextJob has it: the job of a supplier's step carries its number, that of a PENDING order none
-    and not exists (
-      select from graphile_worker._private_jobs as jobs
-      where jobs.payload ->> 'orderId' = orders.id::text
+  `with orphaned as materialized (
+    select id from (
+      -- as nextJob has it: the job of a supplier's step carries its number, that of a PENDING order none
+      select open.id::text collate "C" as id, case open.status when 'PENDING' then '' else open.supplier_step::text end as step
+      from unnest($2::order_status[]) as listed (status)
+      cross join lateral (
+        select orders.id, orders.status, orders.supplier_step from orders
+        where orders.status between listed.status and listed.status
+        offset 0
+      ) as open
+      except
+      -- of a task of ours: others' jobs in the same schema bring no order on
+      select named.id collate "C", coalesce(named.step, '')
+      from graphile_worker._private_jobs as jobs
+      join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
+      cross join lateral (
+        select jobs.payload ->> 'orderId' as id, jobs.payload ->> 'step' as step
+        union all
+        select each ->> 'orderId', each ->> 'step'
+        from json_array_elements(
+          case json_typeof(jobs.payload -> 'orders') when 'array' then jobs.payload -> 'orders' end
+        ) as each
+      ) as named
+      where tasks.identifier = any ($3::text[])
         and not coalesce(jobs.flags ? 'aside', false)
-        and coalesce(jobs.payload ->> 'step', '') = case orders.status when 'PENDING' then '' else orders.supplier_step::text end
-    )
-  order by id
-  limit $1`,
+    ) as lost
+    order by id
+    limit $1
+  )
+  select ${ORDER_COLUMNS} from orphaned join orders on orders.id = orphaned.id::uuid order by orders.id`,
 )
 
 /** A job that will not run again by itself: it has used up its attempts, and nobody holds it. */
 export type DeadJob = { id: string; task: string; payload: unknown; attempts: number; error: string | null }
 
-/** Dead jobs that are not put aside, oldest first, locked until the transaction ends. */
+/** Dead jobs of our tasks that are not put aside, oldest first, locked until the transaction ends. */
 export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
-  return lockDead(on, [limit])
+  return lockDead(on, [limit, JOB_TASKS])
 }
 
 const lockDead = prepare<DeadJob>(
@@ -57,6 +83,7 @@ const lockDead = prepare<DeadJob>(
   from graphile_worker._private_jobs as jobs
   join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
   where jobs.attempts >= jobs.max_attempts and jobs.locked_at is null
+    and tasks.identifier = any ($2::text[])
     and not coalesce(jobs.flags ? 'aside', false)
   order by jobs.id
   limit $1
@@ -81,9 +108,11 @@ export function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Prom
 
 const deleteKeys = prepare<{ key: string }>(
   'delete-old-keys',
-  `delete from idempotency_keys where (caller, key) in (
+  `with old as materialized (
     select caller, key from idempotency_keys
     where created_at < now() - $1::float8 * interval '1 ms' order by created_at limit $2
   )
-  returning key`,
+  delete from idempotency_keys using old
+  where idempotency_keys.caller = old.caller and idempotency_keys.key = old.key
+  returning idempotency_keys.key`,
 )

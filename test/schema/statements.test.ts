@@ -58,6 +58,8 @@ const ORDERS = `query ($first: Int!) {
 }`
 
 it('reads a page of orders, with items, movements and events, by as many statements whatever its size', async () => {
+  // what runs at once may need connections that are not there yet
+  await measure(ORDERS, { first: 5 })
   const small = await measure(ORDERS, { first: 5 })
   const large = await measure(ORDERS, { first: 50 })
   expect(small.data.orders.edges).toHaveLength(5)
@@ -67,8 +69,8 @@ it('reads a page of orders, with items, movements and events, by as many stateme
   }
   expect(large.texts.length, large.texts.join('\n')).toBe(small.texts.length)
   expect(large.texts.length).toBeLessThanOrEqual(5)
-  // for each order and the one that tells whether there are more: itself, its item, a movement and two events
-  expect(large.rows).toBeLessThanOrEqual(51 * 5)
+  // for each order and the one that tells whether there are more: its id, itself, its item, a movement and two events
+  expect(large.rows).toBeLessThanOrEqual(51 * 6)
   expect(large.rows).toBeGreaterThanOrEqual(50 * 5)
 })
 

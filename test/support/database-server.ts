@@ -5,6 +5,7 @@ import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.ts'
 import { migrate } from '../../src/database/migrate.ts'
+import { startSystemPostgres } from './system-postgres.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,13 +18,16 @@ declare module 'vitest' {
 const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
 
 /**
- * One PostgreSQL for the whole run: its own, or with TEST_DATABASE_URL one that is there, where it makes and drops
- * databases of its own.
+ * One PostgreSQL for the whole run: the embedded one, or with TEST_POSTGRES_BIN one of the programs in that folder, or with
+ * TEST_DATABASE_URL one that is there, where it makes and drops databases of its own.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { url, stop } = process.env.TEST_DATABASE_URL
-    ? { url: process.env.TEST_DATABASE_URL, stop: async () => {} }
-    : await startOwn()
+  const { TEST_DATABASE_URL: given, TEST_POSTGRES_BIN: bin } = process.env
+  const { url, stop } = given
+    ? { url: given, stop: async () => {} }
+    : bin
+      ? await startSystemPostgres(bin, FAST)
+      : await startOwn()
   const template = `holdfast_template_${process.pid}`
   await administer(url, `create database ${template}`)
   const templateUrl = withDatabase(url, template)

@@ -30,6 +30,41 @@ const dropJobsOf = (id: string) =>
   test_.app.pool.query(`delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1`, [id])
 
 describe('the sweeper', () => {
+  test('gives up a step that takes too long, and does what is behind it', async () => {
+    const { pool } = test_.app
+    await pool.query(
+      `insert into idempotency_keys values ('sweep', 'old', '00000000-0000-7000-8000-000000000000', now() - interval '3 days')`,
+    )
+    const blocker = await pool.connect()
+    await blocker.query('begin; lock table orders in access exclusive mode')
+    const result = await sweep(test_.app, { statementMaxMs: 300 })
+    await blocker.query('rollback')
+    blocker.release()
+    expect(result).toMatchObject({
+      failures: [/^sweep-orphans: .*statement timeout/, /^sweep-dead-jobs: .*statement timeout/].map(
+        (failure) => expect.stringMatching(failure),
+      ),
+      keysDeleted: 1,
+    })
+    expect(await sweep(test_.app)).toMatchObject({ failures: [] })
+  })
+
+  test('finds the job of an order in either form of its payload', async () => {
+    const orders = await Promise.all(Array.from({ length: 3 }, () => seed(test_.app).order({ sku: 'A' })))
+    const [one, two, lost] = orders.map(({ id }) => id)
+    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+    const { rows } = await test_.app.pool.query(
+      `select graphile_worker.add_job('reserve-inventory', $1), graphile_worker.add_job('another-programs', $2)`,
+      [{ orders: [{ orderId: one }, { orderId: two, origin: {} }] }, { orderId: lost }],
+    )
+    expect(rows).toHaveLength(1)
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [lost] })
+    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+    expect((await sweep(test_.app)).requeued).toEqual([one, two, lost])
+    await reserveInventory(test_.app, [one!, two!, lost!])
+    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+  })
+
   test('gives each order that lost its job the job that its state asks for, and leaves those that have one alone', async () => {
     const { id: pending } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     const { id: awaiting } = await seed(test_.app).order({ sku: 'A', qty: 100 })

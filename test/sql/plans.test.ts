@@ -1,0 +1,315 @@
+import { inspect } from 'node:util'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { exercise } from '../../bench/support/exercise.ts'
+import { type RecordedStatement, recordStatements } from '../../bench/support/recorded-statements.ts'
+import { connect, createPool } from '../../src/database/connections.ts'
+import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { ORDER_STATUSES } from '../../src/domain/order-status.ts'
+import { createGraphQLServer } from '../../src/http/graphql-server.ts'
+import { observeService } from '../../src/use-cases/read-service-status.ts'
+import { rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
+import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+
+// Whether each statement of the application is planned well: by PostgreSQL's own account of what it read, on the server that
+// the tests run on, with few rows and with many, and with statistics of another time. Its time says nothing here.
+
+const OPEN = 200_000
+const DONE = 1_000_000
+/** What a statement of a batch or a page may have to do with: rows that a node of its plan reads, makes or leaves out. */
+const ROWS_MAX = 5_000
+/** Statements that are to look at more, and why. */
+const ALLOWED: Record<string, number> = {
+  // COUNTED_MAX of each state, of ready jobs and of dead letters
+  'read-status': 50_000,
+  // every open order and every job, each a few times: never one for each of the other
+  'find-orphaned-orders': 3 * OPEN,
+  // every job, once
+  'find-unknown-holders': OPEN + 1_000,
+  'lock-dead-jobs': OPEN + 1_000,
+  // a worker has died: no index lists what each holds
+  'rescue-jobs-of': OPEN + 1_000,
+  // runs with a setting of its own
+  'take-jobs': OPEN + 1_000,
+  // a customer's own orders, where it has none of the SKU
+  'list-older-customer-sku-orders': OPEN + DONE,
+  'list-newer-customer-sku-orders': OPEN + DONE,
+}
+
+let test_: TestApp
+let client: pg.Client
+let fetch: Awaited<ReturnType<typeof recordFetch>>
+beforeAll(async () => {
+  test_ = await createTestApp()
+  // as the application's own
+  client = await connect(test_.databaseUrl, { application_name: 'test', query_timeout: 300_000 }, () => {})
+  fetch = await recordFetch()
+  // statistics are as old as the test makes them
+  const { rows } = await client.query(`
+    select oid::regclass::text as name from pg_class
+    where relkind = 'r' and relnamespace in ('public'::regnamespace, 'graphile_worker'::regnamespace)`)
+  for (const { name } of rows) await client.query(`alter table ${name} set (autovacuum_enabled = off)`)
+  await client.query('analyze')
+  await storeItems(client)
+  await seed(test_.app).order({ sku: 'COMMON' })
+})
+afterAll(async () => {
+  await client?.end()
+  await test_?.close()
+})
+
+const STAGES: { data: string; statistics: string; fill: (client: pg.Client) => Promise<unknown> }[] = [
+  { data: 'next to nothing', statistics: 'of an empty database', fill: async () => {} },
+  { data: '200,000 open orders', statistics: 'of an empty database', fill: storeOpen },
+  { data: '200,000 open orders', statistics: 'as they are', fill: (client) => client.query('analyze') },
+  { data: '200,000 open and 1,000,000 done', statistics: 'of open orders alone', fill: storeDone },
+  {
+    data: '200,000 open and 1,000,000 done',
+    statistics: 'as they are',
+    fill: (client) => client.query('analyze'),
+  },
+  { data: '1,000,000 done', statistics: 'of 200,000 open ones beside them', fill: dropOpen },
+]
+
+describe.each(STAGES)('with $data and statistics $statistics', ({ fill }) => {
+  beforeAll(async () => {
+    await fill(client)
+  }, 300_000)
+
+  test('no statement reads, sorts or throws away more than it is to', async () => {
+    const statements = await recordAll()
+    expect(statements.length).toBeGreaterThan(100)
+    const found: string[] = []
+    for (const statement of statements) found.push(...(await findExcess(statement, client)))
+    expect(found).toEqual([])
+  }, 180_000)
+
+  test('the queue is read by its index, and no further than is fetched', async () => {
+    // what is explained is what is run: no plan of another time is kept
+    expect(fetch.settings).toMatchObject({ plan_cache_mode: 'force_custom_plan' })
+    const pool = createPool(test_.databaseUrl, { application_name: 'test', settings: fetch.settings })
+    const worker = await pool.connect()
+    expect(await findExcess(fetch, worker)).toEqual([])
+    worker.release()
+    await pool.end()
+  })
+
+  test('jobs are added without a look at those that wait', async () => {
+    const countRead = async () => {
+      // those of this connection that it has not reported yet, within functions as well
+      const { rows } = await client.query(`
+        select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as read
+        from pg_stat_xact_all_tables where schemaname = 'graphile_worker'`)
+      return rows[0].read
+    }
+    await client.query('begin')
+    const before = await countRead()
+    await client.query(`
+      select graphile_worker.add_jobs(array(
+        select row('reserve-inventory', '{}', null, now(), 8, null, null, null)::graphile_worker.job_spec
+        from generate_series(1, 100)
+      ))`)
+    const after = await countRead()
+    await client.query('rollback')
+    expect(after - before).toBeLessThan(ROWS_MAX)
+  })
+})
+
+/** Every statement that the application has for callers, jobs and upkeep, as it runs it now, with each of its lists' parameters. */
+async function recordAll(): Promise<RecordedStatement[]> {
+  const { pool } = test_.app
+  const statements = await recordStatements(pool, ({ text, values }) => inspect([text, values], { depth: 9 }))
+  const { rows } = await client.query('select id from orders order by id desc limit 1')
+  await exercise(test_.app, { orderId: rows[0].id, sku: 'COMMON' })
+  await rescueJobs(test_.app, { alsoUnknown: true })
+  await observeService(test_.app)
+  for (const caller of [LOCAL_OPERATOR, customer('many'), customer('few')]) {
+    for (const [text, variables] of caller.role === 'customer' ? LISTS : [...LISTS, ...STAFF_LISTS]) {
+      await ask(caller, text, variables)
+    }
+  }
+  return [...statements.values()]
+}
+
+async function ask(caller: Caller, query: string, variables: object): Promise<void> {
+  const server = createGraphQLServer(test_.app, { isAuthenticated: false, explorer: false })
+  const body = JSON.stringify({ query, variables })
+  const headers = { 'content-type': 'application/json' }
+  const response = await server.fetch('http://test/graphql', { method: 'POST', headers, body }, { caller })
+  expect(((await response.json()) as { errors?: unknown }).errors).toBeUndefined()
+}
+
+/** What graphile-worker fetches jobs by, and the settings of the connection that it does so on. */
+async function recordFetch(): Promise<RecordedStatement & { settings: Record<string, string> }> {
+  const asked = vi.spyOn(pg.Client.prototype, 'query')
+  try {
+    const worker = await startTestWorker(test_, { concurrency: 1_000 })
+    const calls = await eventually(() => {
+      const all = asked.mock.calls.map((call, index) => ({
+        client: asked.mock.contexts[index],
+        query: call[0] as unknown as RecordedStatement,
+        values: call[1] as unknown,
+      }))
+      return all.some(({ query }) => query.name?.startsWith('get_job')) ? all : undefined
+    })
+    await worker.stop()
+    const { query, client } = calls!.find(({ query }) => query.name?.startsWith('get_job'))!
+    const [names, values] = calls!.find((call) => call.client === client)!.values as [string[], string[]]
+    return { ...query, settings: Object.fromEntries(names.map((name, index) => [name, values[index]!])) }
+  } finally {
+    asked.mockRestore()
+  }
+}
+
+const IS_PLANNED = /^\s*(select|with|insert|update|delete)/i
+
+/** Runs a statement to nothing, and tells what of its plan had to do with more rows than it is to. */
+async function findExcess({ name, text, values }: RecordedStatement, on: pg.ClientBase): Promise<string[]> {
+  if (!IS_PLANNED.test(text)) return []
+  const plan = await explain(text, values, on)
+  const rowsMax = ALLOWED[name ?? ''] ?? ROWS_MAX
+  return nodesOf(plan).flatMap((node) => {
+    const rows = rowsOf(node)
+    if (rows <= rowsMax) return []
+    const what = [node['Node Type'], node['Relation Name'] ?? node['CTE Name'], node['Index Name']]
+    return `${rows} rows, ${what.filter(Boolean).join(' ')}: ${name ?? text} ${inspect(values).slice(0, 200)}`
+  })
+}
+
+async function explain(text: string, values: unknown[], on: pg.ClientBase): Promise<PlanNode> {
+  const run = async (options: string) => {
+    await on.query('begin')
+    try {
+      const { rows } = await on.query({ text: `explain (${options}) ${text}`, values })
+      return rows[0]['QUERY PLAN'][0].Plan as PlanNode
+    } finally {
+      await on.query('rollback')
+    }
+  }
+  return await run('analyze, format json').catch((error: unknown) => {
+    // what was written once cannot be written again: its plan tells of what it would read
+    if (!(error instanceof pg.DatabaseError && error.code === '23505')) throw error
+    return run('format json')
+  })
+}
+
+type PlanNode = Record<string, unknown> & { Plans?: PlanNode[] }
+
+function nodesOf(plan: PlanNode): PlanNode[] {
+  return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
+}
+
+/** Rows that a node has made and left out, in all of its loops; as planned where it did not run. */
+function rowsOf(node: PlanNode): number {
+  const names = [
+    'Actual Rows',
+    'Rows Removed by Filter',
+    'Rows Removed by Join Filter',
+    'Rows Removed by Index Recheck',
+  ]
+  if (node['Actual Rows'] === undefined)
+    return node['Node Type'] === 'Seq Scan' ? Number(node['Plan Rows']) : 0
+  const each = names.reduce((sum, name) => sum + Number(node[name] ?? 0), 0)
+  return Math.round(each * Number(node['Actual Loops']))
+}
+
+/** Between orders that are done and such that are open. */
+const CURSOR = Buffer.from('GPC:S:01900000-0000-7000-8000-000000000000').toString('base64')
+
+function customer(id: string): Caller {
+  return { ...LOCAL_OPERATOR, id, role: 'customer' }
+}
+
+const ORDER_PAGE = `{
+  edges { node { id events { type } movements { id } inventoryItem { sku } } } pageInfo { hasNextPage }
+}`
+const FILTERS = ['COMMON', 'RARE', null].flatMap((sku) =>
+  [...ORDER_STATUSES, null].map((status) => ({ sku, status })),
+)
+/** Lists that everybody has. */
+const LISTS = FILTERS.flatMap((filter): [query: string, variables: object][] => [
+  [`query ($filter: OrderFilter) { orders(first: 20, filter: $filter) ${ORDER_PAGE} }`, { filter }],
+  [`query ($filter: OrderFilter) { orders(last: 20, filter: $filter) ${ORDER_PAGE} }`, { filter }],
+  [
+    `query ($filter: OrderFilter, $after: String) { orders(first: 100, after: $after, filter: $filter) ${ORDER_PAGE} }`,
+    { filter, after: CURSOR },
+  ],
+])
+/** Lists of operators, of SKUs with and without a long ledger. */
+const STAFF_LISTS: typeof LISTS = [
+  ['{ deadLetters(first: 20) { edges { node { id order { id } } } } }', {}],
+  ['{ deadLetters(last: 20) { edges { node { id } } } }', {}],
+  [
+    'query ($after: String) { deadLetters(first: 20, after: $after) { edges { node { id } } } }',
+    { after: CURSOR },
+  ],
+  [
+    '{ inventoryItems(first: 20) { edges { node { sku movements(first: 20) { edges { node { id } } } } } } }',
+    {},
+  ],
+  ...['COMMON', 'RARE', 'NONE'].flatMap((sku): typeof LISTS => [
+    [
+      'query ($sku: String!) { movements(sku: $sku, first: 20) { edges { node { id order { id } } } } }',
+      { sku },
+    ],
+    ['query ($sku: String!) { movements(sku: $sku, last: 20) { edges { node { id } } } }', { sku }],
+  ]),
+  ['{ status { queue { task } } }', {}],
+]
+
+async function storeItems(client: pg.Client): Promise<void> {
+  await client.query(`
+    insert into inventory_items (sku, name, available, reserved)
+    select sku, sku, 1000000000, 0 from unnest(array['COMMON', 'RARE']) as sku
+    union all select 'SKU-' || n, 'Item', 1000, 0 from generate_series(1, 20000) as n`)
+}
+
+/** Orders that came just now, all of one SKU, each with its job. */
+async function storeOpen(client: pg.Client): Promise<void> {
+  await client.query(
+    `insert into orders (id, sku, qty, status, customer_id, version, created_at, updated_at)
+    select ('01910000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'COMMON', 1, 'PENDING', 'many', 1, now(), now()
+    from generate_series(1, $1::int) as n`,
+    [OPEN],
+  )
+  await client.query(`
+    insert into graphile_worker._private_jobs (task_id, payload, max_attempts)
+    select tasks.id, json_build_object('orderId', orders.id, 'origin', json_build_object('caller', 'test')), 8
+    from orders cross join graphile_worker._private_tasks as tasks
+    where orders.status = 'PENDING' and tasks.identifier = 'reserve-inventory'
+      and not exists (select from graphile_worker._private_jobs as jobs where jobs.payload ->> 'orderId' = orders.id::text)`)
+}
+
+/** Orders of before, with their movements, and dead letters that were all retried. */
+async function storeDone(client: pg.Client): Promise<void> {
+  await client.query(
+    `insert into orders (id, sku, qty, status, customer_id, version, created_at, updated_at)
+    select ('01800000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'COMMON', 1, 'RESERVED', 'many', 2, now(), now()
+    from generate_series(1, $1::int) as n`,
+    [DONE],
+  )
+  await client.query(
+    `insert into inventory_movements (sku, type, delta, available_after, order_id, created_at)
+    select 'COMMON', 'RESERVATION', -1, 1000000000, ('01800000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, now()
+    from generate_series(1, $1::int) as n`,
+    [DONE / 5],
+  )
+  await client.query(
+    `insert into dead_letters (id, order_id, task, payload, error, attempts, created_at, retried_at)
+    select id, id, 'reserve-inventory', '{}', 'test', 8, now(), now() from (
+      select ('01800000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid as id from generate_series(1, $1::int) as n
+    ) as letters`,
+    [DONE / 20],
+  )
+  await client.query(
+    `insert into idempotency_keys (caller, key, order_id, created_at)
+    select 'test', n, ('01800000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, now()
+    from generate_series(1, $1::int) as n`,
+    [DONE / 5],
+  )
+}
+
+async function dropOpen(client: pg.Client): Promise<void> {
+  await client.query(`delete from graphile_worker._private_jobs`)
+  await client.query(`delete from orders where status = 'PENDING'`)
+}
