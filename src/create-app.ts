@@ -82,7 +82,13 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     onBatch: (run) => metrics.onBatch('findOrder', run),
     tracing: tracing?.group(),
   })
-  const feed = new OrderFeed({ databaseUrl, findOrder, logger, tracing })
+  const feed = new OrderFeed({
+    databaseUrl,
+    findOrder,
+    logger,
+    tracing,
+    onServerLost: () => pool.leaveServer(),
+  })
   const calls = new CallsUnderWay(() => app.onRefusal('calls'))
   const metrics = createMetrics({
     pool,

@@ -159,15 +159,10 @@ function isConnectTimeout(error: unknown): boolean {
   return error instanceof Error && CONNECT_TIMEOUTS.includes(error.message)
 }
 
-/** Lost connections and servers that go down, by SQLSTATE: what was under way may have been committed. */
-const DOUBTFUL_SQLSTATE = /^(08|57P0)/
-
 /**
  * Whether a failed commit certainly left nothing, so that its items can be tried one by one. Where it may have come
- * through there is no second try, nor where the database is away.
+ * through there is no second try, nor where the database is away: what is not to be had for all is not for each.
  */
 function isWorthSplitting(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError)
-    return error.code !== undefined && !DOUBTFUL_SQLSTATE.test(error.code)
-  return isUndone(error) && !isUnavailable(error)
+  return (error instanceof pg.DatabaseError || isUndone(error)) && !isUnavailable(error)
 }

@@ -4,7 +4,7 @@ import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'g
 import pg from 'pg'
 import { createPool } from '../database/connections.ts'
 import type { CircuitState } from '../domain/service-status.ts'
-import { CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
+import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import { typeParsers } from '../sql/statement.ts'
 import { Backlog } from './backlog.ts'
@@ -189,7 +189,7 @@ function connect(databaseUrl: string, onLost: (error: Error) => void): pg.Pool {
     application_name: 'holdfast-worker',
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     types: TYPES,
     settings: FETCH_BY_INDEX,
