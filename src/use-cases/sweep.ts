@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { App } from '../app.ts'
 import { inTransaction, type TransactionName, type Tx } from '../database/transaction.ts'
-import { isUnavailable } from '../database/unavailable.ts'
+import { isRefusal, isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
@@ -76,7 +76,8 @@ export async function sweep(app: App, { timeMaxMs = TIME_MAX_MS } = {}): Promise
         isMore = batch?.length === BATCH_MAX && performance.now() < endsAtMs
       }
     } catch (error) {
-      if (isUnavailable(error)) throw error
+      // what a step is refused, the next may be granted
+      if (isUnavailable(error) && !isRefusal(error)) throw error
       app.onUpkeep({ kind: 'sweep-failed', step: name, error })
       failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
     }
