@@ -74,6 +74,8 @@ const READ_TIMEOUT = 'Query read timeout'
 const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
+  // no greeting in time, as a client by itself says it
+  'timeout expired',
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',

@@ -111,6 +111,7 @@ test.each([
   'Connection terminated unexpectedly',
   'Connection terminated due to connection timeout',
   'timeout exceeded when trying to connect',
+  'timeout expired',
   'Cannot use a pool after calling end on the pool',
 ])('"%s"', (message) => {
   expect(isUnavailable(new Error(message))).toBe(true)
