@@ -23,7 +23,7 @@ const SOCKET_CODES = new Set([
  * Not among them: 25P02, which follows from an error that was told already; class XX, a bug or damaged files, which
  * somebody has to look at; classes 22, 23 and 42 as far as a caller or our code is to blame.
  */
-export const NOT_NOW: Readonly<Record<string, string>> = {
+const NOT_NOW: Readonly<Record<string, string>> = {
   '08': 'the connection was lost or not made; 08P01 is what PgBouncer says of a server that it cannot reach',
   '0A000': 'a prepared statement whose tables were restored: its connection is thrown away',
   '25006': 'the server is read-only: a standby, a primary that was demoted, or one whose disk is almost full',
@@ -48,7 +48,7 @@ export const NOT_NOW: Readonly<Record<string, string>> = {
  * What PostgreSQL refuses us with. Somebody does that to a running Holdfast, and ends it: a password is rotated, a
  * database is renamed or restored. To one that has never been ready it says that its configuration is wrong.
  */
-export const REFUSALS: Readonly<Record<string, string>> = {
+const REFUSALS: Readonly<Record<string, string>> = {
   '28': 'the role may not log in, pg_hba.conf does not let it in, or its password is another one',
   '3D000': 'the database is not there: renamed, dropped, or not yet restored',
   '3F000': 'a schema is not there: the database is being restored',
