@@ -42,6 +42,7 @@ export type ConnectionOptions = Omit<
 class ServerPool extends pg.Pool {
   /** Of all connections, those being made too. */
   readonly #sockets: Set<Socket>
+  #heardAtMs = performance.now()
 
   constructor(databaseUrl: string, { settings, ...options }: ConnectionOptions) {
     const sockets = new Set<Socket>()
@@ -57,7 +58,8 @@ class ServerPool extends pg.Pool {
     } as pg.PoolConfig)
     this.#sockets = sockets
     this.on('release', (error: Error | boolean | undefined) => {
-      if (isServerUnfit(error)) this.leaveServer()
+      if (!error) this.#heardAtMs = performance.now()
+      else if (isServerUnfit(error)) this.leaveServer()
     })
     this.query = this.#withRetries(this.query.bind(this))
     this.connect = withHarmlessRelease(this.connect.bind(this))
@@ -69,6 +71,11 @@ class ServerPool extends pg.Pool {
    */
   leaveServer(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** How long ago a connection was given back in good order. */
+  get silenceMs(): number {
+    return performance.now() - this.#heardAtMs
   }
 
   /** A statement by itself has less time than one of a transaction; it is tried again where another was in the way. */

@@ -19,7 +19,7 @@ export type ChannelListenerOptions = {
   /** After each connection but the first: what was said meanwhile was missed. */
   onGap: () => void
   /** Hears that the server has fallen silent or become read-only: other connections to it are of no use either. */
-  onServerLost: () => void
+  onServerLost: (error: unknown) => void
   logger: Logger
 }
 
@@ -91,7 +91,7 @@ export class ChannelListener {
       } catch (error) {
         if (this.#client !== client) return
         this.#options.logger.warn({ err: error }, 'the connection that listens is given up')
-        this.#options.onServerLost()
+        this.#options.onServerLost(error)
         return this.#lose(client)
       }
     }

@@ -21,7 +21,7 @@ export type OrderFeedOptions = {
   /** Reads an order, together with whatever else is to be read at this moment. */
   findOrder: GroupCommit<string, Order | undefined>
   /** Hears that the server which it listens to is of no more use. */
-  onServerLost: () => void
+  onServerLost: (error: unknown) => void
   logger: Logger
   /** Undefined where nothing is traced. */
   tracing?: Pick<Tracing, 'onHeard' | 'onDelivery'> | undefined
