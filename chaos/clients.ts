@@ -33,13 +33,15 @@ export type ClientsOptions = {
   findings: Findings
   history: History
   seed: number
+  /** How many clients there are, each with some five calls a second. */
+  count?: number
   /** Gets each order that is new to the clients. */
   onOrder: (orderId: string) => void
 }
 
 /** Clients that order, repeat and adjust, and note all they did and were told. */
 export function startClients(options: ClientsOptions) {
-  const { urls, calls, findings, history, seed, onOrder } = options
+  const { urls, calls, findings, history, seed, onOrder, count = CLIENTS } = options
   let isStopped = false
   let adjustments = 0
 
@@ -148,7 +150,7 @@ export function startClients(options: ClientsOptions) {
     }
   }
 
-  const lives = Promise.all(Array.from({ length: CLIENTS }, (_, index) => live(index)))
+  const lives = Promise.all(Array.from({ length: count }, (_, index) => live(index)))
   return {
     /** Resolves when the last call has ended. */
     stop: async () => {

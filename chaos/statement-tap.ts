@@ -111,7 +111,7 @@ function createMessageReader<Event>(
 function clientEventOf(type: string, head: Buffer, message: Buffer): ClientEvent | undefined {
   if (type === 'S') return { asksReply: true }
   const [first = '', second = ''] = head.toString('latin1').split('\0')
-  if (type === 'Q') return { step: /^(begin|commit|rollback)$/.exec(first)?.[0], asksReply: true }
+  if (type === 'Q') return { step: /^(begin|commit|rollback)\b/.exec(first)?.[0], asksReply: true }
   if (type !== 'B' || second === '') return undefined
   // graphile-worker's are named for its schema, and for how many jobs they fetch
   const name = second.replace(/\d*\/.*/, '')

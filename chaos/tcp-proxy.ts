@@ -14,6 +14,8 @@ export type TcpProxy = {
   stall(isStalled: boolean): void
   /** Holds back every piece that passes for so long; 0 for not at all. */
   delay(ms: number): void
+  /** What is connected now passes nothing for ever, and is never closed; new connections are as before. */
+  freezeOpen(): void
   /** Passes everything again. */
   heal(): void
   close(): Promise<void>
@@ -28,12 +30,16 @@ export async function startTcpProxy(targetPort: number, tap: () => Tap): Promise
   let isRefusing = false
   let delayMs = 0
   let stalled: PromiseWithResolvers<void> | undefined
+  const closed = Promise.withResolvers<void>()
+  /** What is connected and passes nothing more. */
+  const frozen = new WeakSet<Socket>()
 
-  const hold = (mayPass: (piece: Buffer) => boolean) =>
+  const hold = (client: Socket, mayPass: (piece: Buffer) => boolean) =>
     async function* held(pieces: AsyncIterable<Buffer>) {
       for await (const piece of pieces) {
         if (delayMs > 0) await sleep(delayMs)
         while (stalled) await stalled.promise
+        if (frozen.has(client)) await closed.promise
         if (!mayPass(piece)) return
         yield piece
       }
@@ -48,7 +54,10 @@ export async function startTcpProxy(targetPort: number, tap: () => Tap): Promise
     const pair: [Socket, Socket] = [client, upstream]
     pairs.add(pair)
     const { toServer, toClient } = tap()
-    const passing = [pipeline(client, hold(toServer), upstream), pipeline(upstream, hold(toClient), client)]
+    const passing = [
+      pipeline(client, hold(client, toServer), upstream),
+      pipeline(upstream, hold(client, toClient), client),
+    ]
     // each end's close is the other's: nothing is left half open
     void Promise.race(passing)
       .catch(() => {})
@@ -74,6 +83,10 @@ export async function startTcpProxy(targetPort: number, tap: () => Tap): Promise
       ended?.resolve()
     }
   }
+  const freezeOpen = () => {
+    for (const [client] of pairs) frozen.add(client)
+    stall(false)
+  }
   const heal = () => {
     isRefusing = false
     delayMs = 0
@@ -89,9 +102,11 @@ export async function startTcpProxy(targetPort: number, tap: () => Tap): Promise
     delay: (ms) => {
       delayMs = ms
     },
+    freezeOpen,
     heal,
     close: async () => {
       heal()
+      closed.resolve()
       server.close()
       cutAll()
     },

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { App, SettledCall } from './app.ts'
 import { createPool } from './database/connections.ts'
 import { GroupCommit } from './database/group-commit.ts'
+import { isServerUnfit } from './database/unavailable.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierPolicy } from './domain/supplier-policy.ts'
 import { OrderFeed } from './feed/order-feed.ts'
@@ -15,6 +16,7 @@ import {
   INTAKE_COMMIT_MAX_MS,
   INTAKE_WAIT_MAX_MS,
   JOBS_WAITING_MAX,
+  LISTEN_BEAT_TIMEOUT_MS,
   POOL_SIZE,
   QUERY_TIMEOUT_MS,
   READ_BATCH_MAX,
@@ -80,7 +82,16 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     onBatch: (run) => metrics.onBatch('findOrder', run),
     tracing: tracing?.group(),
   })
-  const feed = new OrderFeed({ databaseUrl, findOrder, logger, tracing })
+  const feed = new OrderFeed({
+    databaseUrl,
+    findOrder,
+    logger,
+    tracing,
+    onServerLost: (error) => {
+      // one that is only slow to notify still answers others
+      if (isServerUnfit(error) || pool.silenceMs > LISTEN_BEAT_TIMEOUT_MS / 2) pool.leaveServer()
+    },
+  })
   const calls = new CallsUnderWay(() => app.onRefusal('calls'))
   const metrics = createMetrics({
     pool,

@@ -127,8 +127,23 @@ export const RETRY_AFTER_S = '1'
 export const POOL_SIZE = 12
 /** A call that gets no connection in this time is answered that the database is away; who listens tries again. */
 export const CONNECT_TIMEOUT_MS = 5 * SECOND
-/** The longest batch takes a tenth of it: a statement that waits longer waits for a host that is gone, or a lock held for ever. */
+/**
+ * The longest batch takes a tenth of it: a statement of a transaction that waits longer waits for a host that is gone, or a
+ * lock held for ever.
+ */
 export const QUERY_TIMEOUT_MS = 30 * SECOND
+/**
+ * The same for a statement that is a transaction by itself: an order comes in by one, a page is read by one, and
+ * graphile-worker fetches by one. The largest take a tenth of it. Whoever waits is told that the database is away, and the
+ * connection is thrown away.
+ */
+export const STATEMENT_TIMEOUT_MS = 5 * SECOND
+/** PostgreSQL ends what nobody waits for a moment before: an answer from it is certain, silence is not. */
+export const SERVER_TIMEOUT_MARGIN_MS = 1 * SECOND
+/** How often the connection that listens says something to itself. A frozen or vanished host closes no connection. */
+export const LISTEN_BEAT_INTERVAL_MS = 2 * SECOND
+/** A beat comes back within milliseconds: without one for this long, all connections to that server are given up. */
+export const LISTEN_BEAT_TIMEOUT_MS = 3 * SECOND
 /** How long a transaction may wait for this process: its locks hold up others. Between two statements pass milliseconds. */
 export const IDLE_TRANSACTION_MAX_MS = 5 * SECOND
 /** A scrape that waits for a database in trouble would miss all that is known without it. */
@@ -172,6 +187,9 @@ export const READS_WAITING_MAX = 100_000
 export const PAGE_BATCH_MAX = 100
 /** What nested lists of the largest size come to, twice over. */
 export const PAGES_WAITING_MAX = 20_000
+
+/** Between a start that found the database away and the next look at it. */
+export const START_RETRY_DELAY_MS = 0.25 * SECOND
 
 // stopping: 10 s after the signal a process is killed, and some 8 s after it at the latest it has ended
 

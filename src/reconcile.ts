@@ -1,6 +1,6 @@
 import { readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
-import { isUnavailable } from './database/unavailable.ts'
+import { isRefusal, isUnavailable } from './database/unavailable.ts'
 import { createLogger } from './observability/logger.ts'
 import type { Breach } from './sql/find-breaches.ts'
 import { reconcile } from './use-cases/reconcile.ts'
@@ -15,7 +15,7 @@ const repair = process.argv.includes('--repair')
 const { breaches, repairs, failures, left } = await run(databaseUrl).catch((error: unknown) => {
   const text = error instanceof Error ? error.message || String((error as { code?: unknown }).code) : error
   return giveUp(
-    isUnavailable(error)
+    isUnavailable(error) && !isRefusal(error)
       ? `The database at DATABASE_URL cannot be reached: ${text}`
       : `The database at DATABASE_URL cannot be checked: ${text}`,
   )

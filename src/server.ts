@@ -4,12 +4,12 @@ import { type Config, readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
 import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
-import { isUnavailable } from './database/unavailable.ts'
+import { isRefusal, isUnavailable } from './database/unavailable.ts'
 import { waitForDatabase } from './database/wait-for-database.ts'
 import { createAuthenticate } from './http/create-authenticate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
-import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_TIMEOUT_MS } from './limits.ts'
+import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_RETRY_DELAY_MS, START_TIMEOUT_MS } from './limits.ts'
 import { logSupplierCalls } from './observability/log-supplier-calls.ts'
 import { createLogger, type Logger } from './observability/logger.ts'
 import { measureProcess } from './observability/measure-process.ts'
@@ -120,10 +120,12 @@ async function startWithDatabase(
       return await start(config, watching, undos)
     } catch (error) {
       const { databaseUrl, host, port } = config
-      // the embedded one has had its time; it does not come by itself
-      if (!databaseUrl || signal.aborted || !isUnavailable(error)) throw error
+      // the embedded one has had its time; it does not come by itself, nor does a database that refuses us from the first
+      if (!databaseUrl || signal.aborted || !isUnavailable(error) || isRefusal(error)) throw error
       await stop(undos.splice(0), logger)
       const endWaiting = await serveWhileWaiting({ host, port }, config)
+      // what takes connections and fails all the same is not tried again and again at once
+      await sleep(START_RETRY_DELAY_MS, undefined, { signal }).catch(() => {})
       await waitForDatabase(databaseUrl, { logger, signal }).finally(endWaiting)
     }
   }

@@ -1,6 +1,9 @@
+import { Socket } from 'node:net'
 import pg from 'pg'
-import { IDLE_TRANSACTION_MAX_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
+import { IDLE_TRANSACTION_MAX_MS, SERVER_TIMEOUT_MARGIN_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
 import { readDatabaseUrl } from './database-url.ts'
+import { retryCollisions } from './retry-collisions.ts'
+import { isServerUnfit, ReadOnlyServerError } from './unavailable.ts'
 
 /**
  * What Holdfast relies on, whatever the server, the database, the role or the URL say. Set by a statement and not by
@@ -45,8 +48,8 @@ const SESSION_SETTINGS: Record<string, string> = {
  * A server that is at a statement looks every 5 s whether its client is still there: one that died has no time-out. Servers
  * of other systems than Linux may refuse the setting: there such a statement goes on until its own time-out.
  */
-const APPLY_SETTINGS = `
-  select set_config(name, value, false)
+const BEGIN_SESSION = `
+  select bool_or(current_setting('transaction_read_only') = 'on') as "isReadOnly", count(set_config(name, value, false))
   from (
     select * from unnest($1::text[], $2::text[]) as s (name, value)
     union all
@@ -63,7 +66,10 @@ const APPLY_SETTINGS = `
 delete process.env.PGOPTIONS
 
 /** What a connection is for, and how it differs from the others. */
-export type ConnectionOptions = Omit<pg.PoolConfig, 'connectionString' | 'onConnect' | 'options'> & {
+export type ConnectionOptions = Omit<
+  pg.PoolConfig,
+  'connectionString' | 'onConnect' | 'options' | 'stream'
+> & {
   application_name: string
   /** Statements that share a round trip where none waits for the result of another. */
   pipeline?: boolean
@@ -71,17 +77,80 @@ export type ConnectionOptions = Omit<pg.PoolConfig, 'connectionString' | 'onConn
   settings?: Record<string, string>
 }
 
+/** Connections to a server that takes writes, with the settings that Holdfast relies on. What the URL says beside stands. */
+class ServerPool extends pg.Pool {
+  /** Of all connections, those being made too. */
+  readonly #sockets: Set<Socket>
+  #heardAtMs = performance.now()
+
+  constructor(databaseUrl: string, { settings, ...options }: ConnectionOptions) {
+    const { schema, ...target } = readDatabaseUrl(databaseUrl)
+    const sockets = new Set<Socket>()
+    super({
+      ...options,
+      ...target,
+      onConnect: (client: pg.ClientBase) => begin(client, schema, options, settings),
+      stream: () => {
+        const socket = new Socket()
+        sockets.add(socket)
+        return socket.once('close', () => sockets.delete(socket))
+      },
+    } as pg.PoolConfig)
+    this.#sockets = sockets
+    this.on('release', (error: Error | boolean | undefined) => {
+      if (!error) this.#heardAtMs = performance.now()
+      else if (isServerUnfit(error)) this.leaveServer()
+    })
+    this.query = this.#withRetries(this.query.bind(this))
+    this.connect = withHarmlessRelease(this.connect.bind(this))
+  }
+
+  /**
+   * Breaks every connection, at once: the server has fallen silent, or takes no more writes. Those whose statements are
+   * under way are told that the connection is lost. The next connections may reach another server.
+   */
+  leaveServer(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** How long ago a connection was given back in good order. */
+  get silenceMs(): number {
+    return performance.now() - this.#heardAtMs
+  }
+
+  /** A statement by itself has less time than one of a transaction; it is tried again where another was in the way. */
+  #withRetries(query: pg.Pool['query']): pg.Pool['query'] {
+    const run = query as (config: object, values?: unknown[]) => Promise<pg.QueryResult>
+    const { query_timeout = STATEMENT_TIMEOUT_MS } = this.options
+    const limits = { query_timeout: Math.min(query_timeout, STATEMENT_TIMEOUT_MS) }
+    return ((statement: string | pg.QueryConfig, values?: unknown[]) => {
+      const config = typeof statement === 'string' ? { text: statement } : statement
+      return retryCollisions(() => run({ ...config, ...limits }, values))
+    }) as pg.Pool['query']
+  }
+}
+
 /**
- * A pool whose connections have the settings that Holdfast relies on. The caller listens to its errors. What the URL
- * says beside that stands.
+ * graphile-worker releases the connection that listens twice where `LISTEN` fails while it stops. pg's pool throws at the
+ * second, which nobody hears: it would end the process.
  */
-export function createPool(databaseUrl: string, { settings, ...options }: ConnectionOptions): pg.Pool {
-  const { schema, ...target } = readDatabaseUrl(databaseUrl)
-  return new pg.Pool({
-    ...options,
-    ...target,
-    onConnect: (client) => applySettings(client, schema, options, settings),
-  } as pg.PoolConfig)
+function withHarmlessRelease(connect: pg.Pool['connect']): pg.Pool['connect'] {
+  type OnConnection = Parameters<typeof connect>[0]
+  return ((onConnection?: OnConnection) => {
+    if (!onConnection) return connect()
+    connect((error, client, release) => {
+      let isReleased = false
+      onConnection(error, client, (reason) => {
+        if (!isReleased) release(reason)
+        isReleased = true
+      })
+    })
+  }) as pg.Pool['connect']
+}
+
+/** A pool whose connections have the settings that Holdfast relies on. The caller listens to its errors. */
+export function createPool(databaseUrl: string, options: ConnectionOptions): ServerPool {
+  return new ServerPool(databaseUrl, options)
 }
 
 /** A connection of its own, connected, with the same settings. @throws when the database cannot be reached */
@@ -96,7 +165,7 @@ export async function connect(
   client.on('error', onError)
   try {
     await client.connect()
-    await applySettings(client, schema, options, settings)
+    await begin(client, schema, options, settings)
     return client
   } catch (error) {
     await client.end().catch(() => {})
@@ -104,13 +173,21 @@ export async function connect(
   }
 }
 
-async function applySettings(
+/** @throws {ReadOnlyServerError} as `target_session_attrs=read-write` would: another try may reach another server */
+async function begin(
   client: pg.ClientBase,
   schema: string | undefined,
-  { query_timeout: timeoutMs = QUERY_TIMEOUT_MS }: pg.PoolConfig,
+  { query_timeout = STATEMENT_TIMEOUT_MS }: pg.PoolConfig,
   settings: Record<string, string> = {},
 ): Promise<void> {
-  // what its client has given up does not go on for nobody
+  // what its client gives up does not go on for nobody; a transaction sets its own
+  const timeoutMs = Math.min(query_timeout, STATEMENT_TIMEOUT_MS) - SERVER_TIMEOUT_MARGIN_MS
   const all = { ...SESSION_SETTINGS, statement_timeout: String(timeoutMs), ...settings }
-  await client.query(APPLY_SETTINGS, [Object.keys(all), Object.values(all), schema])
+  const statement: pg.QueryConfig & { query_timeout: number } = {
+    text: BEGIN_SESSION,
+    values: [Object.keys(all), Object.values(all), schema],
+    query_timeout: STATEMENT_TIMEOUT_MS,
+  }
+  const { rows } = await client.query<{ isReadOnly: boolean }>(statement)
+  if (rows[0]!.isReadOnly) throw new ReadOnlyServerError()
 }

@@ -41,7 +41,7 @@ type Waiting<Item, Result> = {
  * once, with those that arrive in the same turn of the event loop: at rest, sharing costs nothing.
  *
  * A batch that the database refused is tried again item by item, so that an item fails only for a reason of its own.
- * One that gets no connection in time fails, and with it all that wait behind it.
+ * One that gets no connection or no answer in time fails, and with it all that wait behind it.
  */
 export class GroupCommit<Item, Result> {
   readonly #commit: (items: Item[]) => Promise<Result[]>
@@ -107,6 +107,7 @@ export class GroupCommit<Item, Result> {
     await new Promise(setImmediate)
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#limits.batchSizeMax)
+      const startedAtMs = performance.now()
       try {
         await this.#settle(batch)
       } catch (error) {
@@ -114,8 +115,9 @@ export class GroupCommit<Item, Result> {
           if (batch.length > 1 && isWorthSplitting(error)) await this.#settle([one]).catch(one.reject)
           else one.reject(error)
         }
-        // those that came meanwhile have waited for the same connection: not once more as long
-        if (isConnectTimeout(error)) for (const one of this.#waiting.splice(0)) one.reject(error)
+        // those that came meanwhile have waited for the same host: not once more as long
+        const hasHung = isUnavailable(error) && performance.now() - startedAtMs > HUNG_MS
+        if (isConnectTimeout(error) || hasHung) for (const one of this.#waiting.splice(0)) one.reject(error)
       }
     }
     this.#running = undefined
@@ -149,6 +151,9 @@ export class GroupCommit<Item, Result> {
   }
 }
 
+/** A commit that finds the database away after so long has waited for a host that does not answer. */
+const HUNG_MS = 1_000
+
 /** What pg says when it got no connection in time. */
 const CONNECT_TIMEOUTS = [
   'timeout exceeded when trying to connect',
@@ -159,15 +164,10 @@ function isConnectTimeout(error: unknown): boolean {
   return error instanceof Error && CONNECT_TIMEOUTS.includes(error.message)
 }
 
-/** Lost connections and servers that go down, by SQLSTATE: what was under way may have been committed. */
-const DOUBTFUL_SQLSTATE = /^(08|57P0)/
-
 /**
  * Whether a failed commit certainly left nothing, so that its items can be tried one by one. Where it may have come
- * through there is no second try, nor where the database is away.
+ * through there is no second try, nor where the database is away: what is not to be had for all is not for each.
  */
 function isWorthSplitting(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError)
-    return error.code !== undefined && !DOUBTFUL_SQLSTATE.test(error.code)
-  return isUndone(error) && !isUnavailable(error)
+  return (error instanceof pg.DatabaseError || isUndone(error)) && !isUnavailable(error)
 }

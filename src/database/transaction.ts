@@ -1,8 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { OrderEvent } from '../domain/events.ts'
+import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
 import type { Tracing } from '../observability/trace-hooks.ts'
+import { retryCollisions } from './retry-collisions.ts'
+import { isServerUnfit } from './unavailable.ts'
 
 /** A client inside a transaction, with the events that its commit will make true. */
 export type Tx = pg.PoolClient & { events: OrderEvent[] }
@@ -43,11 +45,8 @@ export type TransactionName = (typeof TRANSACTIONS)[number]
 /** A transaction that is over. A commit whose reply was lost counts as failed. */
 export type TransactionRun = { name: TransactionName; outcome: 'committed' | 'failed'; durationMs: number }
 
-/** Another transaction was in the way, and trying again is the documented answer. */
-const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
-/** Two transactions that collide three times in a row, each time at another moment, have another problem. */
-const TRIES_MAX = 3
-const RETRY_DELAY_MAX_MS = 50
+/** Statements of a transaction may wait for locks for longer than one by itself, which is some caller's. */
+const BEGIN = `begin; set local statement_timeout = ${QUERY_TIMEOUT_MS - SERVER_TIMEOUT_MARGIN_MS}`
 
 /**
  * Runs `work` in a transaction of its own: commits what it did when it returns, undoes it when it throws.
@@ -60,27 +59,21 @@ export async function inTransaction<Result>(
   name: TransactionName,
   work: (tx: Tx) => Promise<Result>,
 ): Promise<Result> {
-  for (let tries = 1; ; tries++) {
-    try {
-      const { result, events } = await timed(context, name, () => once(context, work))
-      if (events.length > 0) context.onEvents(events)
-      return result
-    } catch (error) {
-      const isWorthAnotherTry = error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
-      if (!isWorthAnotherTry || tries === TRIES_MAX) throw error
+  const { result, events } = await retryCollisions(
+    () => timed(context, name, () => once(context, work)),
+    (error, tries) =>
       context.logger.debug(
         { err: error, transaction: name, tries },
         'transaction met another, will try again',
-      )
-      await sleep(Math.random() * RETRY_DELAY_MAX_MS)
-    }
-  }
+      ),
+  )
+  if (events.length > 0) context.onEvents(events)
+  return result
 }
 
 /**
  * Runs `work` that is a single statement, and so a transaction by itself: `begin` and `commit` would be two round trips
- * more. It is not tried again.
- *
+ * more. The pool tries it again as it does every single statement.
  */
 export function inOneStatement<Result>(
   context: TransactionContext,
@@ -120,7 +113,7 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
   let broken: Error | undefined
   let isCommitSent = false
   try {
-    await client.query('begin')
+    await client.query(BEGIN)
     const result = await work(tx)
     isCommitSent = true
     const { command } = await client.query('commit')
@@ -129,8 +122,9 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
     return { result, events: tx.events }
   } catch (error) {
     if (!isCommitSent && error instanceof Error) undone.add(error)
-    // a client that cannot even roll back is thrown away, and its transaction with it; so is one that hangs
-    if (error instanceof pg.DatabaseError) {
+    // a client that cannot even roll back is thrown away, and its transaction with it; so is one that hangs, or whose
+    // server is of no more use
+    if (error instanceof pg.DatabaseError && !isServerUnfit(error)) {
       await client.query('rollback').catch((cause: Error) => {
         broken = cause
       })

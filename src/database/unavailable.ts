@@ -17,36 +17,84 @@ const SOCKET_CODES = new Set([
 ])
 
 /**
- * https://www.postgresql.org/docs/current/errcodes-appendix.html: a transaction that this process left idle for too long,
- * too many connections, shut down, crashed, starting.
+ * What PostgreSQL and PgBouncer say when they cannot do now what they can do at other times, and why that passes. By
+ * SQLSTATE, or by its first two characters for a whole class:
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ *
+ * Not among them: 25P02, which follows from an error that was told already; class XX, a bug or damaged files, which
+ * somebody has to look at; classes 22, 23 and 42 as far as a caller or our code is to blame.
  */
-const SQLSTATES = new Set(['25P03', '53300', '57P01', '57P02', '57P03'])
-/** Class 08, connection exceptions; 08P01 is what PgBouncer says of a server that it cannot reach. */
-const CONNECTION_SQLSTATE = /^08[0-9A-Z]{3}$/
+const NOT_NOW: Readonly<Record<string, string>> = {
+  '08': 'the connection was lost or not made; 08P01 is what PgBouncer says of a server that it cannot reach',
+  '0A000': 'a prepared statement whose tables were restored: its connection is thrown away',
+  '25006': 'the server is read-only: a standby, a primary that was demoted, or one whose disk is almost full',
+  '25P03': 'this process left a transaction idle for too long: it was frozen',
+  '25P04': 'a transaction took longer than the server allows',
+  '26000': 'a prepared statement is gone: another server behind the same address, or DISCARD ALL',
+  '40001':
+    'another transaction was in the way, each time that it was tried; a standby cancels queries with it too',
+  '40003': 'nobody knows whether the statement was done',
+  '40P01': 'a deadlock, each time that it was tried',
+  '53': 'a full disk, no memory, too many connections, or another limit of the configuration',
+  '55000': 'the database takes no connections at the moment',
+  '55006': 'the database is in use by what is being done to it',
+  '55P03': 'a lock was not to be had in time',
+  '57': 'cancelled or timed out, shut down, crashed, starting; the database was dropped; the session was idle too long',
+  '58': 'the system below PostgreSQL failed: a disk, a file',
+  '72': 'the snapshot is too old',
+  F0: 'a configuration file of the server cannot be read',
+}
+
+/**
+ * What PostgreSQL refuses us with. Somebody does that to a running Holdfast, and ends it: a password is rotated, a
+ * database is renamed or restored. To one that has never been ready it says that its configuration is wrong.
+ */
+const REFUSALS: Readonly<Record<string, string>> = {
+  '28': 'the role may not log in, pg_hba.conf does not let it in, or its password is another one',
+  '3D000': 'the database is not there: renamed, dropped, or not yet restored',
+  '3F000': 'a schema is not there: the database is being restored',
+  '42501': 'a privilege is missing: the database is being restored, or the role has lost it',
+  '42703': 'a column is not there: a dump of another version is being restored',
+  '42704': 'a type is not there: the database is being restored',
+  '42883': 'a function is not there: the database is being restored',
+  '42P01': 'a table is not there: the database is being restored',
+}
 
 /**
  * https://www.prisma.io/docs/orm/reference/error-reference: not reachable, timed out, closed the connection, no
- * connection free, too many connections.
+ * connection free, a write conflict, too many connections.
  */
-const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2037'])
+const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2034', 'P2037'])
+/** The same of refusals: password, database, access; a table or a column that is not there. */
+const PRISMA_REFUSALS = new Set(['P1000', 'P1003', 'P1010', 'P2021', 'P2022'])
 
-/** What pg says of a statement that its `query_timeout` ended. */
-const CLIENT_TIMEOUT = 'Query read timeout'
+/** No answer for as long as a statement may take: the host is gone, or a lock is held for ever. */
+const READ_TIMEOUT = 'Query read timeout'
+
 /** What pg and its pool only say in words. */
 const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
-  // a connection that is not a pool's: the host is gone, or PgBouncer has no server for it
+  // no greeting in time, as a client by itself says it: the host is gone, or PgBouncer has no server for it
   'timeout expired',
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
   'Client was closed and is not queryable',
-  // no answer for as long as a statement may take: the host is gone, or a lock is held for ever
-  CLIENT_TIMEOUT,
+  READ_TIMEOUT,
 ]
 
+/** What we say of a server that takes connections and no orders, with the SQLSTATE that a write would meet there. */
+export class ReadOnlyServerError extends Error {
+  override readonly name = 'ReadOnlyServerError'
+  readonly code = '25006'
+
+  constructor() {
+    super('The database server is read-only: a standby, or a primary that does not take writes at the moment')
+  }
+}
+
 /**
- * Whether an error says that the database is away or does not keep up, so that the same call may succeed a moment
+ * Whether an error says that the database is away, refuses us or does not keep up, so that the same call may succeed
  * later. A call that failed so may have come through: the connection can be lost after the commit.
  *
  * @param error what pg, Prisma or a group commit threw, or an error that names it as its cause
@@ -54,11 +102,12 @@ const MESSAGES = [
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof UnfitDatabaseError) return false
   if (error instanceof QueueFullError) return true
-  const { code, syscall, meta } = error as DatabaseFailure
-  const sqlstate = meta?.driverAdapterError?.cause?.originalCode
+  const { code, syscall } = error as DatabaseFailure
   return (
-    isUnavailableCode(code) ||
-    isUnavailableCode(sqlstate) ||
+    codesOf(error).some(
+      (code) => SOCKET_CODES.has(code) || PRISMA_CODES.has(code) || isListed(NOT_NOW, code),
+    ) ||
+    isOwnRefusal(error) ||
     // the socket's file is not there: Prisma keeps the code and the text of it, not the syscall
     (code === 'ENOENT' && (syscall === 'connect' || error.message.includes('connect ENOENT'))) ||
     (!isSqlstate(code) && MESSAGES.some((message) => error.message.includes(message))) ||
@@ -71,8 +120,21 @@ const QUERY_CANCELED = '57014'
 
 /** Whether a statement took longer than it may, by the server's clock or by ours. */
 export function isTimeout(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return (error as DatabaseFailure).code === QUERY_CANCELED || error.message === CLIENT_TIMEOUT
+  return error instanceof Error && (codesOf(error).includes(QUERY_CANCELED) || error.message === READ_TIMEOUT)
+}
+
+/** Whether the database is there and refuses us: where it never did anything else, it will not come by itself. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && (isOwnRefusal(error) || isRefusal(error.cause))
+}
+
+/** Whether an error says that no connection to the same server is of use: it is read-only, or has fallen silent. */
+export function isServerUnfit(error: unknown): boolean {
+  return error instanceof Error && (codesOf(error).includes('25006') || error.message === READ_TIMEOUT)
+}
+
+function isOwnRefusal(error: Error): boolean {
+  return codesOf(error).some((code) => PRISMA_REFUSALS.has(code) || isListed(REFUSALS, code))
 }
 
 /** The parts of pg's, Node's and Prisma's errors that tell. */
@@ -82,11 +144,14 @@ type DatabaseFailure = Error & {
   meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } }
 }
 
-function isUnavailableCode(code: unknown): boolean {
-  if (typeof code !== 'string') return false
-  return (
-    SOCKET_CODES.has(code) || SQLSTATES.has(code) || PRISMA_CODES.has(code) || CONNECTION_SQLSTATE.test(code)
-  )
+function codesOf(error: Error): string[] {
+  const { code, meta } = error as DatabaseFailure
+  const sqlstate = meta?.driverAdapterError?.cause?.originalCode
+  return [code, sqlstate].filter((code) => typeof code === 'string')
+}
+
+function isListed(table: Readonly<Record<string, string>>, code: string): boolean {
+  return isSqlstate(code) && (Object.hasOwn(table, code) || Object.hasOwn(table, code.slice(0, 2)))
 }
 
 /** An error that PostgreSQL itself sent: its text may quote anything. */

@@ -1,6 +1,7 @@
 import type { Logger } from '../observability/logger.ts'
 import { connect } from './connections.ts'
 import { retryWhileUnavailable } from './retry-while-unavailable.ts'
+import { isRefusal } from './unavailable.ts'
 
 /** A database that does not answer in this time is asked anew. */
 const CONNECT_TIMEOUT_MS = 3_000
@@ -8,7 +9,7 @@ const CONNECT_TIMEOUT_MS = 3_000
 const REMIND_INTERVAL_MS = 30_000
 
 /**
- * Waits until a database takes connections, and says so in the log now and then.
+ * Waits until a database takes connections and writes, and says so in the log now and then.
  *
  * @throws when it answers and refuses: a wrong password, a database that does not exist; and when the signal is given
  */
@@ -20,6 +21,7 @@ export async function waitForDatabase(
   await retryWhileUnavailable(() => connectOnce(databaseUrl), {
     signal,
     onUnavailable: (error) => {
+      if (isRefusal(error)) throw error
       if (performance.now() - remindedAtMs < REMIND_INTERVAL_MS) return
       remindedAtMs = performance.now()
       logger.warn({ err: error }, 'the database is away: the start waits for it')

@@ -1,14 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { connect } from '../database/connections.ts'
-import { CONNECT_TIMEOUT_MS } from '../limits.ts'
+import { ReadOnlyServerError } from '../database/unavailable.ts'
+import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_INTERVAL_MS, LISTEN_BEAT_TIMEOUT_MS } from '../limits.ts'
 import type { Logger } from '../observability/logger.ts'
 
 /** A database that restarts is back within seconds: short waits at first, never a storm. */
 const RECONNECT_DELAY_MIN_MS = 100
 const RECONNECT_DELAY_MAX_MS = 2_000
-/** Then ten probes, a second apart: lost for 20 s at most. Without it the system waits for two hours. */
-const KEEP_ALIVE_DELAY_MS = 10_000
+/** A process that was frozen finds its timers due before it has read what came meanwhile: it reads first. */
+const READ_FIRST_MS = 50
 
 export type ChannelListenerOptions = {
   databaseUrl: string
@@ -16,14 +18,22 @@ export type ChannelListenerOptions = {
   onNotification: (payload: string) => void
   /** After each connection but the first: what was said meanwhile was missed. */
   onGap: () => void
+  /** Hears that the server has fallen silent or become read-only: other connections to it are of no use either. */
+  onServerLost: (error: unknown) => void
   logger: Logger
 }
 
-/** A connection of its own that LISTENs on one channel for as long as the process lives, and comes back when it breaks. */
+/**
+ * A connection of its own that LISTENs on one channel for as long as the process lives, and comes back when it breaks.
+ * It sends itself a notification now and then: a host that is frozen or unreachable closes no connection.
+ */
 export class ChannelListener {
   readonly #options: ChannelListenerOptions
+  /** A channel on which nobody else says anything. */
+  readonly #beatChannel = `holdfast_beat_${randomBytes(8).toString('hex')}`
   #client: pg.Client | undefined
-  #isStopped = false
+  #onBeat: (() => void) | undefined
+  readonly #stopping = new AbortController()
 
   constructor(options: ChannelListenerOptions) {
     this.#options = options
@@ -34,13 +44,13 @@ export class ChannelListener {
     await this.#connect()
   }
 
-  /** Whether notifications arrive at this moment. */
+  /** Whether notifications arrive, as far as the last beat tells. */
   isListening(): boolean {
     return this.#client !== undefined
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true
+    this.#stopping.abort()
     const client = this.#client
     this.#client = undefined
     await client?.end()
@@ -50,34 +60,65 @@ export class ChannelListener {
     const { databaseUrl, channel, onNotification } = this.#options
     const client = await connect(
       databaseUrl,
-      {
-        application_name: 'holdfast-listen',
-        // a peer that vanished without a word is noticed, though this side never sends
-        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        keepAlive: true,
-        keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-      },
+      { application_name: 'holdfast-listen', connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
       (error) => this.#options.logger.warn({ err: error }, 'lost the connection that listens'),
     )
-    client.on('notification', ({ payload }) => onNotification(payload ?? ''))
-    client.once('end', () => {
-      if (this.#client === client) void this.#reconnect()
+    client.on('notification', (notification) => {
+      if (notification.channel === channel) onNotification(notification.payload ?? '')
+      else this.#onBeat?.()
     })
+    client.once('end', () => void this.#lose(client))
     try {
-      await client.query(`listen ${client.escapeIdentifier(channel)}`)
+      const channels = [channel, this.#beatChannel].map((name) => client.escapeIdentifier(name))
+      await within(LISTEN_BEAT_TIMEOUT_MS, client.query(channels.map((name) => `listen ${name}`).join('; ')))
     } catch (error) {
-      await client.end().catch(() => {})
+      void client.end()
       throw error
     }
-    if (this.#isStopped) await client.end()
-    else this.#client = client
+    if (this.#stopping.signal.aborted) return client.end()
+    this.#client = client
+    void this.#keepBeating(client)
   }
 
-  async #reconnect(): Promise<void> {
+  /** Beats until the connection is another one. */
+  async #keepBeating(client: pg.Client): Promise<void> {
+    const { signal } = this.#stopping
+    for (;;) {
+      await sleep(LISTEN_BEAT_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => {})
+      if (this.#client !== client) return
+      try {
+        await within(LISTEN_BEAT_TIMEOUT_MS, this.#beat(client))
+      } catch (error) {
+        if (this.#client !== client) return
+        this.#options.logger.warn({ err: error }, 'the connection that listens is given up')
+        this.#options.onServerLost(error)
+        return this.#lose(client)
+      }
+    }
+  }
+
+  /** Resolves once a notification has made its way. @throws where the server takes no writes, and has none to tell of */
+  async #beat(client: pg.Client): Promise<void> {
+    const heard = new Promise<void>((resolve) => {
+      this.#onBeat = resolve
+    })
+    const { rows } = await client.query<{ isReadOnly: boolean }>(
+      `select pg_notify($1, ''), current_setting('transaction_read_only') = 'on' as "isReadOnly"`,
+      [this.#beatChannel],
+    )
+    if (rows[0]!.isReadOnly) throw new ReadOnlyServerError()
+    await heard
+  }
+
+  /** Leaves a connection, however it came to its end, and makes another. */
+  async #lose(client: pg.Client): Promise<void> {
+    if (this.#client !== client) return
     this.#client = undefined
+    // one that hangs is not waited for
+    void client.end()
     for (
       let delayMs = RECONNECT_DELAY_MIN_MS;
-      !this.#isStopped;
+      !this.#stopping.signal.aborted;
       delayMs = Math.min(2 * delayMs, RECONNECT_DELAY_MAX_MS)
     ) {
       try {
@@ -89,5 +130,21 @@ export class ChannelListener {
         await sleep(delayMs, undefined, { ref: false })
       }
     }
+  }
+}
+
+/** @throws where `work` has not resolved in time */
+async function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
+  const over = new AbortController()
+  const { signal } = over
+  const late = sleep(ms, undefined, { signal, ref: false })
+    .then(() => sleep(READ_FIRST_MS, undefined, { signal, ref: false }))
+    .then(() => Promise.reject(new Error(`Connection terminated: the server was silent for ${ms} ms`)))
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    over.abort()
+    late.catch(() => {})
+    work.catch(() => {})
   }
 }

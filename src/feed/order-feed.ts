@@ -20,6 +20,8 @@ export type OrderFeedOptions = {
   databaseUrl: string
   /** Reads an order, together with whatever else is to be read at this moment. */
   findOrder: GroupCommit<string, Order | undefined>
+  /** Hears that the server which it listens to is of no more use. */
+  onServerLost: (error: unknown) => void
   logger: Logger
   /** Undefined where nothing is traced. */
   tracing?: Pick<Tracing, 'onHeard' | 'onDelivery'> | undefined
@@ -42,7 +44,7 @@ export class OrderFeed {
   readonly #tracing: OrderFeedOptions['tracing']
   #isClosed = false
 
-  constructor({ databaseUrl, findOrder, logger, tracing }: OrderFeedOptions) {
+  constructor({ databaseUrl, findOrder, onServerLost, logger, tracing }: OrderFeedOptions) {
     this.#logger = logger
     this.#tracing = tracing
     this.#findOrder = findOrder
@@ -50,6 +52,7 @@ export class OrderFeed {
       databaseUrl,
       channel: ORDER_CHANNEL,
       onNotification: (payload) => void this.#hear(payload),
+      onServerLost,
       onGap: () => void this.#refresh([...this.#watchers.keys()].map((id) => ({ id }))),
       logger,
     })

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
-import type pg from 'pg'
 import type { App } from '../app.ts'
 import { createPool } from '../database/connections.ts'
+import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
 
 /** What readiness looks at, by the name under which it reports it. */
@@ -31,7 +31,7 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
 }
 
 /** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
-function connectOnce({ databaseUrl }: App): pg.Pool {
+function connectOnce({ databaseUrl }: App) {
   const pool = createPool(databaseUrl, {
     application_name: 'holdfast-health',
     max: 1,
@@ -43,12 +43,18 @@ function connectOnce({ databaseUrl }: App): pg.Pool {
   return pool
 }
 
-/** Reachable, and migrated: the tables are there. Askers share one look, for there is one connection. */
-function lookAtDatabase(app: App, pool: pg.Pool): () => Promise<boolean> {
+/** The tables are there, and take writes. */
+const LOOK = `select current_setting('transaction_read_only') = 'on' as "isReadOnly"
+  from (select from orders, graphile_worker.jobs limit 0) as tables right join (values (1)) as one on true`
+
+/** Reachable, migrated and not read-only. Askers share one look, for there is one connection. */
+function lookAtDatabase(app: App, pool: ReturnType<typeof connectOnce>): () => Promise<boolean> {
   let look: Promise<boolean> | undefined
   return () => {
     look ??= Promise.race([
-      pool.query('select from orders, graphile_worker.jobs limit 0'),
+      pool.query<{ isReadOnly: boolean }>(LOOK).then(({ rows }) => {
+        if (rows[0]!.isReadOnly) throw new ReadOnlyServerError()
+      }),
       // connecting and asking each have that long
       sleep(READINESS_TIMEOUT_MS, undefined, { ref: false }).then(() => {
         throw new Error('The database did not answer in time')
@@ -56,6 +62,7 @@ function lookAtDatabase(app: App, pool: pg.Pool): () => Promise<boolean> {
     ])
       .then(() => true)
       .catch((error) => {
+        pool.leaveServer()
         app.logger.warn({ err: error }, 'the database is not ready')
         return false
       })

@@ -4,7 +4,8 @@ import { Logger as GraphileLogger, type Runner, run, type WorkerEvents } from 'g
 import pg from 'pg'
 import { createPool } from '../database/connections.ts'
 import type { CircuitState } from '../domain/service-status.ts'
-import { CONNECT_TIMEOUT_MS, QUERY_TIMEOUT_MS } from '../limits.ts'
+import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
+import { isQueueThere } from '../sql/is-queue-there.ts'
 import { beat } from '../sql/rescue-jobs.ts'
 import { typeParsers } from '../sql/statement.ts'
 import { Backlog } from './backlog.ts'
@@ -77,6 +78,8 @@ export class JobPool {
 
   /** Starts to take jobs. @throws when the database cannot be reached */
   static async start({ app, supplier, databaseUrl, concurrency }: JobPoolOptions): Promise<JobPool> {
+    // graphile-worker makes its schema where it finds none: in a database that is being restored it would be in the way
+    if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
     const events: WorkerEvents = new EventEmitter()
     const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
@@ -190,7 +193,7 @@ function connect(databaseUrl: string, onLost: (error: Error) => void): pg.Pool {
     application_name: 'holdfast-worker',
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     types: TYPES,
     settings: FETCH_BY_INDEX,

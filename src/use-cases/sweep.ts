@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { App } from '../app.ts'
 import { inTransaction, type TransactionName, type Tx } from '../database/transaction.ts'
-import { isTimeout, isUnavailable } from '../database/unavailable.ts'
+import { isRefusal, isTimeout, isUnavailable } from '../database/unavailable.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { nextJob } from '../domain/next-job.ts'
@@ -84,8 +84,8 @@ export async function sweep(
         isMore = batch?.length === BATCH_MAX && performance.now() < endsAtMs
       }
     } catch (error) {
-      // what takes too long is one step's own trouble: the next may take a millisecond
-      if (isUnavailable(error) && !isTimeout(error)) throw error
+      // what a step is refused, or takes too long over, is its own trouble: the next may take a millisecond
+      if (isUnavailable(error) && !isRefusal(error) && !isTimeout(error)) throw error
       app.onUpkeep({ kind: 'sweep-failed', step: name, error })
       failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
     }

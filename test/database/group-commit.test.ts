@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type BatchRun, GroupCommit } from '../../src/database/group-commit.ts'
@@ -202,6 +203,37 @@ describe('a group commit', () => {
     expect(batches).toEqual([[1]])
     expect(await group.submit(4)).toBe(4)
     await pool.end()
+  })
+
+  test('fails those that wait behind a commit whose host gave no answer for long, and no others', async () => {
+    for (const [hangMs, commitCount] of [
+      [1_050, 1],
+      [0, 2],
+    ] as const) {
+      let commits = 0
+      const group = new GroupCommit(async () => {
+        commits++
+        await sleep(hangMs)
+        throw new Error('Connection terminated unexpectedly')
+      }, limits)
+      const first = group.submit(1)
+      await new Promise(setImmediate)
+      await Promise.allSettled([first, group.submit(2)])
+      expect(commits).toBe(commitCount)
+    }
+  })
+
+  test('does not try one by one what is not to be had for all', async () => {
+    for (const error of [refusal('53100'), refusal('25006'), refusal('57014'), refusal('40003')]) {
+      let commits = 0
+      const group = new GroupCommit(async () => {
+        commits++
+        throw error
+      }, limits)
+      const results = await Promise.allSettled([1, 2].map((item) => group.submit(item)))
+      expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+      expect(commits).toBe(1)
+    }
   })
 
   test('is settled when nothing waits and nothing is under way', async () => {

@@ -1,8 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { QueueFullError } from '../../src/database/queue-full-error.ts'
-import { isUnavailable } from '../../src/database/unavailable.ts'
+import { isRefusal, isUnavailable } from '../../src/database/unavailable.ts'
 import { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { createTestDatabase } from '../support/harness.ts'
 
@@ -15,13 +15,92 @@ test.each(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND'])('%s
   expect(isUnavailable(withCode(code))).toBe(true)
 })
 
-test.each(['25P03', '57P01', '57P02', '57P03', '08000', '08006', '08P01', '53300'])(
-  'SQLSTATE %s',
-  (sqlstate) => {
-    expect(isUnavailable(withCode(sqlstate))).toBe(true)
-    expect(isUnavailable(wrapped(sqlstate))).toBe(true)
-  },
-)
+/** What the server says when it cannot do now what it can at other times. */
+const NOT_NOW = [
+  ...[
+    '08000',
+    '08001',
+    '08003',
+    '08004',
+    '08006',
+    '08007',
+    '08P01',
+    '0A000',
+    '25006',
+    '25P03',
+    '25P04',
+    '26000',
+  ],
+  ...['40001', '40003', '40P01', '53000', '53100', '53200', '53300', '53400', '55000', '55006', '55P03'],
+  ...[
+    '57000',
+    '57014',
+    '57P01',
+    '57P02',
+    '57P03',
+    '57P04',
+    '57P05',
+    '58000',
+    '58030',
+    '58P01',
+    '72000',
+    'F0000',
+  ],
+]
+/** What it refuses us with. */
+const REFUSED = ['28000', '28P01', '3D000', '3F000', '42501', '42703', '42704', '42883', '42P01']
+
+test.each(NOT_NOW)('SQLSTATE %s', (sqlstate) => {
+  for (const error of [
+    withCode(sqlstate),
+    wrapped(sqlstate),
+    new Error('it failed', { cause: withCode(sqlstate) }),
+  ]) {
+    expect(isUnavailable(error)).toBe(true)
+    expect(isRefusal(error)).toBe(false)
+  }
+})
+
+test.each(REFUSED)('SQLSTATE %s, a refusal', (sqlstate) => {
+  for (const error of [
+    withCode(sqlstate),
+    wrapped(sqlstate),
+    new Error('it failed', { cause: withCode(sqlstate) }),
+  ]) {
+    expect(isUnavailable(error)).toBe(true)
+    expect(isRefusal(error)).toBe(true)
+  }
+})
+
+test.each([...NOT_NOW, ...REFUSED])('SQLSTATE %s as Prisma passes it on', async (sqlstate) => {
+  const pool = new pg.Pool()
+  vi.spyOn(pool, 'query').mockImplementation(() =>
+    Promise.reject(
+      Object.assign(new pg.DatabaseError('it failed', 1, 'error'), { severity: 'FEHLER', code: sqlstate }),
+    ),
+  )
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
+  await expect(prisma.inventoryItem.findMany()).rejects.toSatisfy(isUnavailable)
+  await expect(prisma.$queryRawUnsafe('select 1')).rejects.toSatisfy(isUnavailable)
+})
+
+test.each([
+  '22012',
+  '22P02',
+  '23505',
+  '23503',
+  '25P02',
+  '40002',
+  '42601',
+  '42P07',
+  '54000',
+  'P0001',
+  'XX000',
+  'XX001',
+])("SQLSTATE %s is somebody's fault", (sqlstate) => {
+  expect(isUnavailable(withCode(sqlstate))).toBe(false)
+  expect(isRefusal(withCode(sqlstate))).toBe(false)
+})
 
 test.each(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2037'])('%s of Prisma', (code) => {
   expect(isUnavailable(withCode(code))).toBe(true)
@@ -44,9 +123,6 @@ test('a full queue', () => {
 
 test.each([
   ['a unique violation', withCode('23505')],
-  ['a deadlock', withCode('40P01')],
-  ['a statement that was cancelled', withCode('57014')],
-  ['a full disk', withCode('53100')],
   ['an error that quotes a text', withCode('22P02', 'invalid input: "Connection terminated"')],
   ['a violation that Prisma wraps', wrapped('23505')],
   ['a missing row', withCode('P2025')],

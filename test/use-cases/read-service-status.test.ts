@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { JOB_TASKS } from '../../src/domain/jobs.ts'
@@ -24,7 +25,16 @@ beforeEach(async () => {
 afterEach(() => test_.close())
 
 const read = ({ app }: TestApp = test_) => readServiceStatus(app, LOCAL_OPERATOR)
-const query = (text: string, values?: unknown[]) => test_.app.pool.query(text, values)
+/** On a connection of its own: what the tests write takes longer than a call may. */
+async function query(text: string, values?: unknown[]) {
+  const client = new pg.Client({ connectionString: test_.databaseUrl })
+  await client.connect()
+  try {
+    return await client.query(text, values)
+  } finally {
+    await client.end()
+  }
+}
 
 /** What it says of each, by name. */
 async function readByName() {

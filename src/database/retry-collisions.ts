@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+
+/** Another transaction was in the way, nothing was done, and trying again is the documented answer. */
+const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
+/** Two that collide three times in a row, each time at another moment, have another problem. */
+const TRIES_MAX = 3
+const RETRY_DELAY_MAX_MS = 50
+
+/**
+ * Runs `work`, and again after a deadlock or a serialization failure, three times in all.
+ *
+ * @param work a transaction: it must have no effect outside of it
+ * @param onCollision hears of each that is followed by another try
+ */
+export async function retryCollisions<Result>(
+  work: () => Promise<Result>,
+  onCollision: (error: pg.DatabaseError, tries: number) => void = () => {},
+): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      const isCollision = error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
+      if (!isCollision || tries === TRIES_MAX) throw error
+      onCollision(error, tries)
+      await sleep(Math.random() * RETRY_DELAY_MAX_MS)
+    }
+  }
+}
