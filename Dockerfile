@@ -2,12 +2,10 @@
 
 FROM node:26.10.0-trixie-slim AS packages
 WORKDIR /holdfast
-COPY package.json package-lock.json .npmrc prisma.config.ts ./
-COPY prisma prisma
-# Its last step writes src/generated. Without what is optional there is no embedded PostgreSQL. The image has a Node of
-# its own: the one among the packages is 360 MB.
-RUN npm ci --omit=dev --omit=optional \
-  && rm -rf node_modules/node node_modules/.bin/node
+COPY package.json package-lock.json .npmrc ./
+# Without what is optional there is no embedded PostgreSQL. Without install scripts there is no Node among the packages:
+# the image has its own.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
 
 FROM node:26.10.0-trixie-slim
 WORKDIR /holdfast
@@ -16,7 +14,6 @@ COPY package.json ./
 COPY prisma prisma
 COPY src src
 COPY --from=packages /holdfast/node_modules node_modules
-COPY --from=packages /holdfast/src/generated src/generated
 # all of the above belongs to root: the process cannot change its own code
 USER node
 EXPOSE 4000
