@@ -14,6 +14,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { StartError } from '../start-error.ts'
 import {
   checkReachable,
   choosePostgresUser,
@@ -88,7 +89,7 @@ async function orSayWhere<Result>(dataDir: string, work: () => Promise<Result>):
   try {
     return await work()
   } catch (cause) {
-    throw new Error(
+    throw new StartError(
       `The folder of the embedded PostgreSQL, ${resolve(dataDir)}, cannot be made or written to ` +
         `(${(cause as Error).message}). Set DATA_DIR to one that can, or DATABASE_URL to a PostgreSQL of your own.`,
       { cause },
@@ -112,7 +113,7 @@ async function readPassword(passwordFile: string): Promise<string> {
   try {
     return (await readFile(passwordFile, 'utf8')).trim()
   } catch (cause) {
-    throw new Error(
+    throw new StartError(
       `The database's password could not be read from ${passwordFile}, and without it the database in ` +
         `${dirname(passwordFile)} cannot be opened. Restore the file, or choose another DATA_DIR.`,
       { cause },
@@ -157,7 +158,7 @@ async function createCluster(options: {
       { user, cwd: path, limitMs: INITDB_LIMIT_MS },
     )
     if (code === 0) return
-    throw new Error(
+    throw new StartError(
       `PostgreSQL could not create a database in ${path} (initdb ended with ${code}):\n${output}`,
     )
   })

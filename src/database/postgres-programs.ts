@@ -12,6 +12,7 @@ import {
   symlink,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { StartError } from '../start-error.ts'
 import {
   checkReachable,
   findPostgresBinaries,
@@ -69,7 +70,7 @@ async function assertComplete(native: string): Promise<void> {
   const links: { target: string }[] = JSON.parse(list)
   for (const { target } of links) {
     if (await isThere(join(native, '..', target))) continue
-    throw new Error(
+    throw new StartError(
       'The embedded PostgreSQL is not complete, as after "npm ci --ignore-scripts". ' +
         'Run "npm ci" with install scripts, or set DATABASE_URL to a PostgreSQL of your own.',
     )
