@@ -16,7 +16,7 @@ import { createLogger, type Logger } from './observability/logger.ts'
 import { measureProcess } from './observability/measure-process.ts'
 import { measureSupplier } from './observability/measure-supplier.ts'
 import { observeSupplier } from './observability/observe-supplier.ts'
-import { outliveOutput, untilAbandoned } from './observability/output.ts'
+import { outliveOutput, untilNpmEnded } from './observability/output.ts'
 import { redact } from './observability/redact.ts'
 import type { Tracing } from './observability/trace-hooks.ts'
 import type { Sampling } from './observability/trace-sampler.ts'
@@ -30,6 +30,9 @@ import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
 
 /** What tells of what happens. */
 type Watching = { logger: Logger; tracing: Tracing | undefined }
+
+/** Within it a `head` that has had its lines has closed the pipe. */
+const READER_LEAVES_MS = 1_000
 
 /** Undoes one step of the start, and waits for what is under way until `drained`. */
 type Undo = () => Promise<unknown>
@@ -168,9 +171,11 @@ async function startTraces(logger: Logger, sampling: Sampling) {
 }
 
 async function main(): Promise<void> {
-  outliveOutput()
+  const closed = Promise.withResolvers<string>()
+  const onClosed = () => closed.resolve('standard output closed')
+  outliveOutput(onClosed)
   const config = readConfigOrExit()
-  const logger = createLogger(config.logLevel, config)
+  const logger = createLogger(config.logLevel, { ...config, onClosed })
   const traces = config.traces && (await startTraces(logger, config.traces))
   const watching = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
@@ -178,12 +183,16 @@ async function main(): Promise<void> {
   const signal = new Promise<string>((resolve) => {
     // SIGHUP: the terminal was closed. A second signal while it stops changes nothing
     for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(name, () => resolve(name))
-    void untilAbandoned().then(resolve)
+    // `npm start | head` is over when head is
+    void closed.promise.then(resolve)
+    void untilNpmEnded().then(() => resolve('npm ended'))
   })
   void signal.then(() => stopping.abort())
-  const starting = startWithDatabase(config, watching, undos, stopping.signal).then((url) =>
-    announce(url, config),
-  )
+  const starting = startWithDatabase(config, watching, undos, stopping.signal).then((url) => {
+    announce(url, config)
+    // a reader that left with the last line is noticed by the next
+    setTimeout(() => logger.info({ url }, 'ready'), READER_LEAVES_MS).unref()
+  })
   try {
     await Promise.race([starting, signal])
   } catch (error) {
