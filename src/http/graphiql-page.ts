@@ -4,7 +4,15 @@ import type { GraphiQLOptions, Plugin } from 'graphql-yoga'
 
 type Page = { html: string; policy: string }
 
-const VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1" />'
+const VIEWPORT = `<meta name="viewport" content="width=device-width, initial-scale=1" />
+  <style>
+    /* answers below the editor: beside it a phone leaves them 40 pixels */
+    @media (max-width: 640px) {
+      .graphiql-container .graphiql-session { flex-direction: column; overflow: auto }
+      .graphiql-container .graphiql-session > div { flex: 1 1 50% !important; min-height: 40%; width: 100% }
+      .graphiql-container .graphiql-session > .graphiql-horizontal-drag-bar { display: none }
+    }
+  </style>`
 
 /**
  * GraphiQL as one page with everything in it, so that it works offline, under a policy by which it runs its own script
