@@ -8,9 +8,9 @@ const VIEWPORT = `<meta name="viewport" content="width=device-width, initial-sca
   <style>
     /* answers below the editor: beside it a phone leaves them 40 pixels */
     @media (max-width: 640px) {
-      .graphiql-container .graphiql-session { flex-direction: column; overflow: auto }
-      .graphiql-container .graphiql-session > div { flex: 1 1 50% !important; min-height: 40%; width: 100% }
-      .graphiql-container .graphiql-session > .graphiql-horizontal-drag-bar { display: none }
+      #graphiql-session { flex-direction: column; overflow: auto }
+      #graphiql-session > div { flex: 1 1 50% !important; min-height: 40%; width: 100% }
+      #graphiql-session > .graphiql-horizontal-drag-bar { display: none }
     }
   </style>`
 
