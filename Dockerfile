@@ -2,7 +2,7 @@
 
 FROM node:26.10.0-trixie-slim AS packages
 WORKDIR /holdfast
-COPY package.json package-lock.json .npmrc prisma.config.ts ./
+COPY package.json package-lock.json .npmrc ./
 COPY prisma prisma
 # Its last step writes src/generated. Without what is optional there is no embedded PostgreSQL. The image has a Node of
 # its own: the one among the packages is 360 MB.

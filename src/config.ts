@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type DatabaseUrlError, readDatabaseUrl } from './database/database-url.ts'
+import { findMisspelt } from './misspelt-variables.ts'
 import { redact } from './observability/redact.ts'
 
 /** Everything that the environment decides, parsed once, when an entry point starts. */
@@ -124,6 +125,10 @@ export function readConfig(env: Record<string, string | undefined>) {
       problem(String(name), set[String(name)], message),
     ),
     ...findConflicts(set),
+    ...findMisspelt(set, Object.keys(variables.shape)).map(
+      ({ name, meant }) =>
+        `${name} is no variable of Holdfast; did you mean ${meant}? If it is another program's: env -u ${name} npm start`,
+    ),
   ]
   if (!parsed.success || problems.length > 0) {
     throw new ConfigError(`Holdfast cannot start:\n${problems.map((text) => `  ${text}`).join('\n')}`)

@@ -182,6 +182,8 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   }
   try {
     await feed.start()
+    // now, and not with the first query: it reads packages, which an `npm ci` in this folder takes away meanwhile
+    await prisma.$connect()
   } catch (error) {
     await close()
     throw error

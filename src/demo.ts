@@ -5,6 +5,7 @@ import { type DemoOrder, type DemoServer, outcomeOf } from './demo/demo-order.ts
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
 import { SCENARIOS } from './demo/scenarios.ts'
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
+import { outliveOutput } from './observability/output.ts'
 
 // `npm run demo`: places an order for each thing that can become of one at a running server, and watches them all.
 
@@ -145,6 +146,8 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
+// who pipes it to `head` has seen enough
+outliveOutput(() => process.exit())
 try {
   process.exitCode = await main()
 } catch (error) {

@@ -2,6 +2,7 @@ import { readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
 import { isRefusal, isUnavailable } from './database/unavailable.ts'
 import { createLogger } from './observability/logger.ts'
+import { outliveOutput } from './observability/output.ts'
 import type { Breach } from './sql/find-breaches.ts'
 import { reconcile } from './use-cases/reconcile.ts'
 
@@ -9,6 +10,7 @@ import { reconcile } from './use-cases/reconcile.ts'
 // its cause where it can be told. Exit code 0 when all hold (after repair, where asked for), 1 when not, 2 when that
 // could not be found out.
 
+outliveOutput()
 const { databaseUrl, supplierPolicy } = readConfigOrExit()
 if (!databaseUrl) giveUp('DATABASE_URL is not set: which database is to be checked?')
 const repair = process.argv.includes('--repair')

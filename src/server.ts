@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
 import { isRefusal, isUnavailable } from './database/unavailable.ts'
 import { waitForDatabase } from './database/wait-for-database.ts'
+import { assertPortFree, explainListen } from './http/assert-port-free.ts'
 import { createAuthenticate } from './http/create-authenticate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
@@ -15,18 +16,23 @@ import { createLogger, type Logger } from './observability/logger.ts'
 import { measureProcess } from './observability/measure-process.ts'
 import { measureSupplier } from './observability/measure-supplier.ts'
 import { observeSupplier } from './observability/observe-supplier.ts'
+import { outliveOutput, untilNpmEnded } from './observability/output.ts'
 import { redact } from './observability/redact.ts'
 import type { Tracing } from './observability/trace-hooks.ts'
 import type { Sampling } from './observability/trace-sampler.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
+import { StartError } from './start-error.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
-import { createSupplierClient } from './supplier/client.ts'
+import { createSupplierClient, loadHttpClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
 import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
 
 /** What tells of what happens. */
 type Watching = { logger: Logger; tracing: Tracing | undefined }
+
+/** Within it a `head` that has had its lines has closed the pipe. */
+const READER_LEAVES_MS = 1_000
 
 /** Undoes one step of the start, and waits for what is under way until `drained`. */
 type Undo = () => Promise<unknown>
@@ -38,6 +44,7 @@ type Undo = () => Promise<unknown>
  * @returns where it listens
  */
 async function start(config: Config, { logger, tracing }: Watching, undos: Undo[]): Promise<string> {
+  await assertPortFree(config)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger, undos))
   const applied = await migrate(databaseUrl, (line) => logger.warn(line))
   if (applied.length > 0) logger.info({ applied }, 'migrated the database')
@@ -71,14 +78,18 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
   })
   // both at once: a slow client of the one must not take from the time of the other's jobs
   undos.push(() => Promise.all([http.close(), worker?.stop()]).then(() => supplier?.close()))
-  const url = await http.listen({ host: config.host, port: config.port })
+  const url = await http.listen({ host: config.host, port: config.port }).catch((error) => {
+    throw explainListen(error, config)
+  })
 
   if (config.runsWorker) {
     // only now: the simulated supplier is this server
     const isSimulated = config.supplierUrl === 'simulated'
+    // nobody is at [::], which is every address
+    const ownUrl = url.replace('[::]', '[::1]')
+    await loadHttpClient(`${ownUrl}/health/live`)
     const client = createSupplierClient({
-      // no supplier is at [::], which is every address
-      baseUrl: isSimulated ? url.replace('[::]', '[::1]') : config.supplierUrl,
+      baseUrl: isSimulated ? ownUrl : config.supplierUrl,
       mayBePrivate: isSimulated || config.supplierMayBePrivate,
       timeoutMs: config.supplierTimeoutMs,
       connectionLimit: config.workerConcurrency,
@@ -162,24 +173,32 @@ async function startTraces(logger: Logger, sampling: Sampling) {
 }
 
 async function main(): Promise<void> {
+  const closed = Promise.withResolvers<string>()
+  const onClosed = () => closed.resolve('standard output closed')
+  outliveOutput(onClosed)
   const config = readConfigOrExit()
-  const logger = createLogger(config.logLevel, config)
+  const logger = createLogger(config.logLevel, { ...config, onClosed })
   const traces = config.traces && (await startTraces(logger, config.traces))
   const watching = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {
-    // a second signal while it stops changes nothing
-    for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => resolve(name))
+    // SIGHUP: the terminal was closed. A second signal while it stops changes nothing
+    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(name, () => resolve(name))
+    // `npm start | head` is over when head is
+    void closed.promise.then(resolve)
+    void untilNpmEnded().then(() => resolve('npm ended'))
   })
   void signal.then(() => stopping.abort())
-  const starting = startWithDatabase(config, watching, undos, stopping.signal).then((url) =>
-    announce(url, config),
-  )
+  const starting = startWithDatabase(config, watching, undos, stopping.signal).then((url) => {
+    announce(url, config)
+    // a reader that left with the last line is noticed by the next
+    setTimeout(() => logger.info({ url }, 'ready'), READER_LEAVES_MS).unref()
+  })
   try {
     await Promise.race([starting, signal])
   } catch (error) {
-    logger.fatal({ err: error }, 'cannot start')
+    if (!(error instanceof StartError)) logger.fatal({ err: error }, 'cannot start')
     await stop(undos, logger)
     // last, and whatever the log level: the one line to read
     process.stderr.write(`Holdfast cannot start: ${redact((error as Error).message)}\n`)

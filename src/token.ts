@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
 import { ConfigError, readConfig } from './config.ts'
 import { isCallerId, ROLES, type Role } from './domain/caller.ts'
+import { outliveOutput } from './observability/output.ts'
 
 // `npm run token -- --sub alice --role customer --ttl 1h`: makes a token by AUTH_JWT_SECRET, to try things out with.
 
@@ -15,7 +16,10 @@ const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
 async function main(): Promise<string> {
   const { AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE } = process.env
   const { auth } = readConfig({ AUTH_JWT_SECRET, AUTH_ISSUER, AUTH_AUDIENCE })
-  if (!auth || !('secret' in auth)) throw new ConfigError('AUTH_JWT_SECRET is not set')
+  if (!auth || !('secret' in auth))
+    throw new ConfigError(
+      'AUTH_JWT_SECRET is not set: a token is signed by the secret of the server that is to take it',
+    )
   const { sub, role, ttl } = parseArguments()
   const token = new SignJWT({ role })
     .setProtectedHeader({ alg: 'HS256' })
@@ -39,6 +43,7 @@ function parseArguments(): { sub: string; role: Role; ttl: number } {
   return { sub, role: role as Role, ttl: Number(count) * SECONDS[unit as keyof typeof SECONDS] }
 }
 
+outliveOutput()
 try {
   process.stdout.write(`${await main()}\n`)
 } catch (error) {

@@ -47,6 +47,30 @@ describe('the configuration', () => {
     })
   })
 
+  test.each([
+    ['SUPPLIER_RECHEK_DELAY_MS', 'SUPPLIER_RECHECK_DELAY_MS'],
+    ['SUPPLIER_TIMEOUT', 'SUPPLIER_TIMEOUT_MS'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['LOG_LEVLE', 'LOG_LEVEL'],
+  ])('refuses %s, which was to be %s', (name, meant) => {
+    expect(errorOf({ [name]: '1' })).toContain(`${name} is no variable of Holdfast; did you mean ${meant}?`)
+  })
+
+  test.each([
+    ...[
+      'AUTH0_AUDIENCE',
+      'LOGLEVEL',
+      'POST',
+      'HOSTNAME',
+      'TEST_DATABASE_URL',
+      'XDG_DATA_DIRS',
+      'WEB_CONCURRENCY',
+    ],
+    ...['SUPPLIER_SERVICE_HOST', 'SUPPLIER_PORT_8080_TCP_ADDR', 'OTEL_SERVICE_NAME', 'npm_package_name'],
+  ])('leaves %s to other programs', (name) => {
+    expect(errorOf({ [name]: '1' })).toBe('')
+  })
+
   test('is stricter in production, unless asked', () => {
     const SUPPLIER_URL = 'https://supplier.example'
     const production = { NODE_ENV: 'production', SUPPLIER_URL, AUTH_JWT_SECRET: SECRET }

@@ -31,6 +31,13 @@ test('prints what to open, takes an order, stops at SIGTERM and finds the order 
   expect(await second.end('SIGINT')).toMatchObject({ code: 0 })
 })
 
+test.each(['SIGHUP', 'SIGQUIT'] as const)('leaves no database behind at %s', async (signal) => {
+  const env = { DATA_DIR: await processes.makeDataDir() }
+  const server = await processes.startServer(env)
+  expect(await server.end(signal)).toMatchObject({ code: 0 })
+  await expect(readPostgresPid(env.DATA_DIR)).rejects.toThrow('ENOENT')
+})
+
 test('adopts the database of a killed server, and ends the orders that were under way', async () => {
   const env = { DATA_DIR: await processes.makeDataDir(), SUPPLIER_RECHECK_DELAY_MS: '500' }
   const first = await processes.startServer(env)
@@ -128,7 +135,9 @@ test('refuses to start on a port that is taken, and leaves no database behind', 
   const env = { DATA_DIR: await processes.makeDataDir(), PORT: String(port) }
   const { code, stderr } = await processes.run('src/server.ts', env).ended
   expect(code).toBe(1)
-  expect(stderr).toMatch(/^Holdfast cannot start: .*EADDRINUSE/m)
+  expect(stderr).toMatch(
+    /^Holdfast cannot start: It cannot listen at 127\.0\.0\.1:\d+ \(EADDRINUSE\): another program/m,
+  )
   await expect(readPostgresPid(env.DATA_DIR)).rejects.toThrow('ENOENT')
 })
 

@@ -26,6 +26,14 @@ test('names every variable that is wrong', async () => {
   expect(stderr).toContain('ROLE is "x"; it may be all, api or worker')
 })
 
+test('refuses a misspelt variable, and names the one that was meant', async () => {
+  const { code, stderr } = await processes.run('src/server.ts', { SUPPLIER_RECHEK_DELAY_MS: '5' }).ended
+  expect(code).toBe(1)
+  expect(stderr).toContain(
+    'SUPPLIER_RECHEK_DELAY_MS is no variable of Holdfast; did you mean SUPPLIER_RECHECK_DELAY_MS?',
+  )
+})
+
 test('finishes an order with the API and the worker in two processes', async () => {
   const env = { ...(await prepareDatabase()), SUPPLIER_RECHECK_DELAY_MS: '100' }
   const api = await processes.startServer({ ...env, ROLE: 'api' })

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import {
+  access,
   chown,
+  constants,
   link,
   mkdir,
   readdir,
@@ -12,14 +14,15 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { StartError } from '../start-error.ts'
 import {
   checkReachable,
   choosePostgresUser,
-  findPostgresBinaries,
   type PostgresBinaries,
   type PostgresUser,
   runCommand,
 } from './postgres-binaries.ts'
+import { keepPrograms, PROGRAMS_FOLDER } from './postgres-programs.ts'
 
 /** A data directory with a cluster in it, ready to be started. */
 export type DataDirectory = {
@@ -44,24 +47,26 @@ const INITDB_LIMIT_MS = 120 * SECOND
 const PASSWORD_BYTES = 24
 
 // what a start makes before it renames it into place; the number is the pid of its maker
-const UNFINISHED = /^(?:postgres|password)\.init-(\d+)-/
+const UNFINISHED = /^(?:postgres|password|programs-.+)\.init-(\d+)-/
 
 /** Opens `dataDir`, and makes the folder, the password and the cluster where they are missing. */
 export async function openDataDirectory(
   dataDir: string,
   log: (line: string) => void,
 ): Promise<DataDirectory> {
-  await mkdir(dirname(resolve(dataDir)), { recursive: true })
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const path = await realpath(dataDir)
+  const path = await orSayWhere(dataDir, async () => {
+    await mkdir(dirname(resolve(dataDir)), { recursive: true })
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    return realpath(dataDir)
+  })
   const cluster = join(path, 'postgres')
-  const binaries = await findPostgresBinaries()
   const user = await choosePostgresUser(cluster)
+  await orSayWhere(path, () => access(path, constants.R_OK | constants.W_OK | constants.X_OK))
   await checkReachable(dirname(path), user, 'choose another DATA_DIR')
-  await checkReachable(binaries.postgres, user, 'set DATABASE_URL to a PostgreSQL of your own')
   if (user) await chown(path, user.uid, user.gid)
 
   await removeUnfinished(path)
+  const binaries = await keepPrograms(path, user, makeWhole)
   const passwordFile = join(path, 'password')
   if (!(await exists(cluster))) {
     await createPassword(passwordFile, user)
@@ -80,11 +85,35 @@ export async function openDataDirectory(
   }
 }
 
+async function orSayWhere<Result>(dataDir: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw new StartError(
+      `The folder of the embedded PostgreSQL, ${resolve(dataDir)}, cannot be made or written to ` +
+        `(${(cause as Error).message}). Set DATA_DIR to one that can, or DATABASE_URL to a PostgreSQL of your own.`,
+      { cause },
+    )
+  }
+}
+
+/** Does `work` on a folder that is then renamed to `target`, unless another process was first. */
+async function makeWhole(target: string, work: (unfinished: string) => Promise<void>): Promise<void> {
+  const unfinished = unfinishedName(target)
+  try {
+    await work(unfinished)
+    await rename(unfinished, target)
+  } catch (error) {
+    await remove(unfinished)
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error
+  }
+}
+
 async function readPassword(passwordFile: string): Promise<string> {
   try {
     return (await readFile(passwordFile, 'utf8')).trim()
   } catch (cause) {
-    throw new Error(
+    throw new StartError(
       `The database's password could not be read from ${passwordFile}, and without it the database in ` +
         `${dirname(passwordFile)} cannot be opened. Restore the file, or choose another DATA_DIR.`,
       { cause },
@@ -116,29 +145,23 @@ async function createCluster(options: {
 }): Promise<void> {
   const { path, cluster, passwordFile, binaries, user, log } = options
   log(`Creating a PostgreSQL database in ${path}`)
-  const unfinished = unfinishedName(cluster)
-  const { code, output } = await runCommand(
-    binaries.initdb,
-    [
-      ...['--pgdata', unfinished, '--username', DATABASE_USER, '--pwfile', passwordFile],
-      ...['--auth', 'scram-sha-256', '--encoding', 'UTF8'],
-      // PostgreSQL's own C.UTF-8 sorts and upper-cases alike on every machine, one without locales included
-      ...['--no-locale', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
-    ],
-    { user, cwd: path, limitMs: INITDB_LIMIT_MS },
-  )
-  try {
-    if (code !== 0) {
-      throw new Error(
-        `PostgreSQL could not create a database in ${path} (initdb ended with ${code}):\n${output}`,
-      )
-    }
-    await rename(unfinished, cluster)
-  } catch (error) {
-    await remove(unfinished)
-    // another start was first: its cluster has the same password
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error
-  }
+  // where another start is first, its cluster has the same password
+  await makeWhole(cluster, async (unfinished) => {
+    const { code, output } = await runCommand(
+      binaries.initdb,
+      [
+        ...['--pgdata', unfinished, '--username', DATABASE_USER, '--pwfile', passwordFile],
+        ...['--auth', 'scram-sha-256', '--encoding', 'UTF8'],
+        // PostgreSQL's own C.UTF-8 sorts and upper-cases alike on every machine, one without locales included
+        ...['--no-locale', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
+      ],
+      { user, cwd: path, limitMs: INITDB_LIMIT_MS },
+    )
+    if (code === 0) return
+    throw new StartError(
+      `PostgreSQL could not create a database in ${path} (initdb ended with ${code}):\n${output}`,
+    )
+  })
 }
 
 function unfinishedName(target: string): string {
@@ -169,6 +192,14 @@ export function isAlive(pid: number): boolean {
     return process.kill(pid, 0)
   } catch (error) {
     return hasCode(error, 'EPERM')
+  }
+}
+
+/** Removes the programs of other versions. Only for the owner of a server that runs on this one's. */
+export async function removeOtherPrograms({ path, binaries }: DataDirectory): Promise<void> {
+  for (const name of await readdir(path)) {
+    const isUsed = binaries.postgres.startsWith(join(path, name, '/'))
+    if (PROGRAMS_FOLDER.test(name) && !isUsed) await remove(join(path, name))
   }
 }
 

@@ -2,7 +2,13 @@ import { chown, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DatabaseError } from 'pg'
-import { DATABASE_USER, type DataDirectory, hasCode, openDataDirectory } from './data-directory.ts'
+import {
+  DATABASE_USER,
+  type DataDirectory,
+  hasCode,
+  openDataDirectory,
+  removeOtherPrograms,
+} from './data-directory.ts'
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts'
 import { describe, findPostmaster, type Settings, startServer, stopServer } from './postgres-server.ts'
 
@@ -104,6 +110,8 @@ async function tryStartAsOwner(
     const { port } = server
     const onAway = restarts ? createRestarter(directory, { settings, port, warn }) : undefined
     const lock = await takeOwnerLock({ port, password, dataDir: path, warn, onAway })
+    // the server of a killed owner may be of another version
+    if (!running) await removeOtherPrograms(directory)
     log(`${running ? 'Adopted the running' : 'Started'} PostgreSQL (pid ${server.pid}, port ${port})`)
     return { port, lock }
   } catch (error) {

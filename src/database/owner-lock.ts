@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
+import { StartError } from '../start-error.ts'
 import { connect } from './connections.ts'
 import { DATABASE_USER, isAlive } from './data-directory.ts'
 
@@ -106,7 +107,7 @@ async function lockOrRefuse(options: OwnerLockOptions): Promise<Client> {
     if (result instanceof Client) return result
     const isGoing = result === undefined || !isAlive(result)
     if (!isGoing || performance.now() > deadline) {
-      throw new Error(
+      throw new StartError(
         `The embedded PostgreSQL in ${options.dataDir} is in use by process ${result ?? '(unknown)'}. ` +
           'It belongs to one process at a time: stop that one first, or choose another DATA_DIR, ' +
           'or run several processes on one PostgreSQL with DATABASE_URL.',

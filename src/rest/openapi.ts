@@ -18,6 +18,25 @@ const CONTENT_SECURITY_POLICY = {
   'frame-ancestors': "'none'",
 }
 
+/** The page does not say it itself: a phone would show all of it at once, too small to read. */
+const FIT_PHONES = `const viewport = document.createElement('meta')
+viewport.name = 'viewport'
+viewport.content = 'width=device-width, initial-scale=1'
+document.head.append(viewport)
+`
+
+/** Tables of parameters and answers are wider than a phone: they scroll, and the page does not. */
+const PHONE_STYLE = `@media (max-width: 640px) {
+  .swagger-ui .wrapper { padding: 0 8px }
+  .swagger-ui .opblock .opblock-summary-path { max-width: none; word-break: break-word }
+  .swagger-ui .opblock .opblock-summary-description { display: none }
+  .swagger-ui .opblock-body, .swagger-ui .responses-inner { overflow-x: auto }
+  .swagger-ui .parameters-col_name { min-width: 0; width: 30% }
+  .swagger-ui .parameters-col_description input,
+  .swagger-ui .parameters-col_description textarea { max-width: 100%; min-width: 0 }
+}
+`
+
 /**
  * Serves the description (OpenAPI 3.1) of the routes that are added to `fastify` after this at `/openapi.json`, and a
  * page to try them at `/docs`. Both are made of the schemas by which the routes validate.
@@ -50,7 +69,11 @@ export async function openApi(fastify: FastifyInstance): Promise<void> {
     staticCSP: CONTENT_SECURITY_POLICY,
     // it would send the description to a public validator
     validatorUrl: false,
-    theme: { title: 'Holdfast: the REST API' },
+    theme: {
+      title: 'Holdfast: the REST API',
+      js: [{ filename: 'viewport.js', content: FIT_PHONES }],
+      css: [{ filename: 'phone.css', content: PHONE_STYLE }],
+    },
     uiConfig: { layout: 'BaseLayout', tryItOutEnabled: true, displayRequestDuration: true },
     uiHooks: { onRequest: redirectToFolder },
     // beside the page, so the API is one up: also where a proxy serves all this below a path of its own

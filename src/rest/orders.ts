@@ -64,14 +64,10 @@ const newOrderSchema = z
 
 // loose: validation replaces the headers by what comes out of it, and others want to read theirs
 const newOrderHeadersSchema = z.looseObject({
-  'idempotency-key': z
-    .string()
-    .optional()
-    .meta({
-      description:
-        'Makes a repeat harmless: the same call under the same key answers with the same order. 1 to 255 printable ASCII characters, such as a UUID',
-      examples: ['5f0c2d1e-order-4711'],
-    }),
+  'idempotency-key': z.string().optional().meta({
+    description:
+      'Makes a repeat harmless: the same call under the same key answers with the same order. 1 to 255 printable ASCII characters, such as a UUID, new for each order',
+  }),
 })
 
 /** `POST /order` and `GET /orders/:id`: take an order, and say how it stands. */

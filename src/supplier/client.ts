@@ -1,4 +1,4 @@
-import { Agent } from 'undici'
+import { Agent, request } from 'undici'
 import type { z } from 'zod'
 import {
   type ReserveRequest,
@@ -100,6 +100,21 @@ function headersOf({ requestId, traceparent }: SupplierCall): Record<string, str
     accept: 'application/json',
     ...(traceparent !== undefined && { traceparent }),
     ...(requestId !== undefined && { 'x-request-id': requestId }),
+  }
+}
+
+/**
+ * Makes a first call, by which undici reads what it reads with the first connection only: later an `npm ci` in this
+ * folder may have taken its files away. What comes of the call does not matter.
+ */
+export async function loadHttpClient(url: string): Promise<void> {
+  const dispatcher = new Agent({ headersTimeout: 1_000, connect: { timeout: 1_000 } })
+  try {
+    const { body } = await request(url, { dispatcher })
+    await body.dump()
+  } catch {
+  } finally {
+    await dispatcher.close()
   }
 }
 

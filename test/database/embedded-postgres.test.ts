@@ -85,7 +85,7 @@ test('lets one of two first starts win', async () => {
   expect(refused.map(({ reason }) => reason.message)).toEqual([
     expect.stringContaining(`${dataDir} is in use by process ${process.pid}`),
   ])
-  expect(readdirSync(dataDir).sort()).toEqual(['password', 'port', 'postgres', 'postgres.log'])
+  expect(entries(dataDir)).toEqual(['password', 'port', 'postgres', 'postgres.log', 'programs'])
 })
 
 test('adopts the server of an owner that was killed', async () => {
@@ -209,7 +209,7 @@ test('removes what a start killed in the middle left behind', async () => {
   await once(gone, 'exit')
   mkdirSync(join(dataDir, `postgres.init-${gone.pid}-0badcafe`))
   await start()
-  expect(readdirSync(dataDir).sort()).toEqual(['password', 'port', 'postgres', 'postgres.log'])
+  expect(entries(dataDir)).toEqual(['password', 'port', 'postgres', 'postgres.log', 'programs'])
 })
 
 test('says what the log says where the server does not start', async () => {
@@ -276,6 +276,13 @@ async function startInChild(dataDir: string) {
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   }
+}
+
+/** What is in the data directory, without versions. */
+function entries(dataDir: string): string[] {
+  return readdirSync(dataDir)
+    .map((name) => name.replace(/^programs-[\d.]+(-beta\.\d+)?$/, 'programs'))
+    .sort()
 }
 
 function postmasterPid(dataDir: string): number {
