@@ -29,10 +29,10 @@ export const TRANSACTIONS = [
   'read-status',
   'repair-stock',
   'rescue-jobs',
-  'reserve-backlog',
   'reserve-inventory',
   'retire-worker',
   'retry-dead-letters',
+  'split-reservation',
   'settle-supplier-outcomes',
   'sweep-dead-jobs',
   'sweep-old-keys',
@@ -43,8 +43,8 @@ export type TransactionName = (typeof TRANSACTIONS)[number]
 /** A transaction that is over. A commit whose reply was lost counts as failed. */
 export type TransactionRun = { name: TransactionName; outcome: 'committed' | 'failed'; durationMs: number }
 
-/** Another transaction was in the way, and trying again is the documented answer. */
-const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
+/** Serialization failure and deadlock: another transaction was in the way, and trying again is the documented answer. */
+const TRANSIENT_SQLSTATES = new Set(['40001', '40P01'])
 /** Two transactions that collide three times in a row, each time at another moment, have another problem. */
 const TRIES_MAX = 3
 const RETRY_DELAY_MAX_MS = 50
@@ -66,8 +66,7 @@ export async function inTransaction<Result>(
       if (events.length > 0) context.onEvents(events)
       return result
     } catch (error) {
-      const isWorthAnotherTry = error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
-      if (!isWorthAnotherTry || tries === TRIES_MAX) throw error
+      if (!isTransient(error) || tries === TRIES_MAX) throw error
       context.logger.debug(
         { err: error, transaction: name, tries },
         'transaction met another, will try again',
@@ -104,6 +103,11 @@ async function timed<Result>(
   } finally {
     context.onTransaction({ name, outcome, durationMs: performance.now() - startedAtMs })
   }
+}
+
+/** Whether an error says that another transaction was in the way, so that the same work may succeed at another moment. */
+export function isTransient(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && TRANSIENT_SQLSTATES.has(error.code ?? '')
 }
 
 /** What was thrown before a transaction's commit was sent. */

@@ -30,14 +30,18 @@ export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[
 
 const findOrphaned = prepare<Order>(
   'find-orphaned-orders',
-  `select ${ORDER_COLUMNS} from orders
+  `with expected as materialized (
+    select coalesce(ref ->> 'orderId', payload ->> 'orderId') as order_id, coalesce(payload ->> 'step', '') as step
+    from graphile_worker._private_jobs
+    left join lateral json_array_elements(case json_typeof(payload -> 'orders') when 'array' then payload -> 'orders' end) as ref on true
+    where not coalesce(flags ? 'aside', false)
+  )
+  select ${ORDER_COLUMNS} from orders
   where status in ('PENDING', 'AWAITING_RESTOCK')
     -- as nextJob has it: the job of a supplier's step carries its number, that of a PENDING order none
     and not exists (
-      select from graphile_worker._private_jobs as jobs
-      where jobs.payload ->> 'orderId' = orders.id::text
-        and not coalesce(jobs.flags ? 'aside', false)
-        and coalesce(jobs.payload ->> 'step', '') = case orders.status when 'PENDING' then '' else orders.supplier_step::text end
+      select from expected
+      where order_id = id::text and step = case status when 'PENDING' then '' else supplier_step::text end
     )
   order by id
   limit $1`,

@@ -8,7 +8,6 @@ import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import type { Origin, RequestOrigin } from '../domain/origin.ts'
 import { isSku } from '../domain/stock.ts'
-import { HEAD_START_MS } from '../limits.ts'
 import { findOrderByKey } from '../sql/find-orders.ts'
 import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
@@ -88,23 +87,16 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     key: idempotencyKey,
     origin: { caller, requestId, traceparent },
   }))
-  const isHeadStart = app.headStart.isPossible()
-  const task = {
-    createdAt: app.now(),
-    task: 'reserve-inventory',
-    attemptsMax: JOB_ATTEMPTS_MAX,
-    delayMs: isHeadStart ? HEAD_START_MS : 0,
-  }
-  const insert = () => inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
-  const insertions = await (isHeadStart ? app.headStart.expecting(orders.length, insert) : insert())
+  const insertions = await inOneStatement(app, 'create-orders', (on) =>
+    insertOrders(on, orders, {
+      createdAt: app.now(),
+      task: 'reserve-inventory',
+      attemptsMax: JOB_ATTEMPTS_MAX,
+    }),
+  )
   app.onEvents(
     insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
   )
-  insertions.forEach((insertion, index) => {
-    if (insertion.outcome === 'created' && insertion.jobId !== undefined) {
-      app.headStart.run(insertion.order.id, insertion.jobId, orders[index]!.origin)
-    }
-  })
   return insertions
 }
 

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checkWaits } from '../../chaos/check-waits.ts'
 import { Findings } from '../../chaos/findings.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let testApp: TestApp
 beforeAll(async () => {
   testApp = await createTestApp()
   await seed(testApp.app).item()
   await seed(testApp.app).order()
-  await reserveInventory(testApp.app, [(await seed(testApp.app).order()).id])
+  await reserveOrders(testApp.app, [(await seed(testApp.app).order()).id])
 })
 afterAll(() => testApp.close())
 

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
-import type { Job } from '../../src/domain/jobs.ts'
+import type { DeadLetter } from '../../src/domain/dead-letter.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { createOrder, createOrders } from '../../src/use-cases/create-orders.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { type SweepResult, sweep } from '../../src/use-cases/sweep.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import {
   adjustment,
   calls,
@@ -118,7 +118,7 @@ const reserve = command(
   async (model, real, { picks, unknown, how }) => {
     const ids = picks.map((pick) => pickFrom(model.orders, isPending, pick).id)
     if (unknown) ids.push(NO_ORDER)
-    await run(real, how, (app) => reserveInventory(app, app === real.first ? ids : ids.toReversed()))
+    await run(real, how, (app) => reserveOrders(app, app === real.first ? ids : ids.toReversed()))
     times(how, () => model.reserve(ids))
   },
   hasOrders,
@@ -187,7 +187,7 @@ const fail = command(
     })
     const given = failures.map(({ orderId, task, step, error, attempts }) => {
       const payload = step === null ? { orderId } : { orderId, step }
-      return { orderId, deadLetter: { ...({ task, payload } as Job), error, attempts } }
+      return { orderId, deadLetter: { task, payload, error, attempts } as DeadLetter }
     })
     await run(real, how, (app) => failOrders(app, given))
     times(how, () => model.fail(failures))
@@ -285,7 +285,7 @@ const sideBySide = command(
     )
     await together<unknown>([
       creating,
-      reserveInventory(real.first, ids),
+      reserveOrders(real.first, ids),
       settleSupplierOutcomes(real.second, list),
       adjustInventory(real.first, LOCAL_OPERATOR, { ...change, reason: 'counted' }),
     ])

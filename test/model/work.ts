@@ -1,10 +1,10 @@
 import { expect } from 'vitest'
 import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
 } from '../../src/use-cases/settle-supplier-outcomes.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { isAwaiting } from './inputs.ts'
 import { COMPLETE, findJobIds } from './read-state.ts'
 import { type How, type Real, run, times } from './real.ts'
@@ -28,7 +28,7 @@ export async function work(
     const found = await findOrderForSupplierCall(real.first, orderId, step)
     expect(found?.id).toBe(isAwaiting(order) && order.step === step ? orderId : undefined)
   }
-  if (toReserve.length > 0) await run(real, how, (app) => reserveInventory(app, toReserve))
+  if (toReserve.length > 0) await run(real, how, (app) => reserveOrders(app, toReserve))
   if (calls.length > 0) await run(real, how, (app) => settleSupplierOutcomes(app, calls))
   times(how, () => model.reserve(toReserve))
   times(how, () => model.settle(calls))

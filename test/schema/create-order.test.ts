@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const CREATE = `mutation ($input: CreateOrderInput!) {
   createOrder(input: $input) {
@@ -138,7 +138,7 @@ describe('under an idempotency key', () => {
   it('answers a repeat with the same order in its current state', async () => {
     const input = { sku: 'BOLT', qty: 2, idempotencyKey: 'repeat' }
     const first = (await create(input)).data.createOrder.order
-    await reserveInventory(server.app, [first.id])
+    await reserveOrders(server.app, [first.id])
     const repeat = (await create(input)).data.createOrder
     expect(repeat).toMatchObject({ order: { id: first.id, status: 'RESERVED', version: 2 }, userErrors: [] })
   })

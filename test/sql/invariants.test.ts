@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findBreaches, INVARIANTS } from '../../src/sql/find-breaches.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
 let reservedId = ''
@@ -14,7 +14,7 @@ beforeAll(async () => {
   reservedId = (await seed(app).order({ sku: 'A', qty: 2 })).id
   const fromSupplier = (await seed(app).order({ sku: 'A', qty: 9 })).id
   const failed = (await seed(app).order({ sku: 'A', qty: 9 })).id
-  await reserveInventory(app, [reservedId, fromSupplier, failed])
+  await reserveOrders(app, [reservedId, fromSupplier, failed])
   await settleSupplierOutcomes(app, [
     { orderId: fromSupplier, step: 1, outcome: { kind: 'ok' } },
     { orderId: failed, step: 1, outcome: { kind: 'refused' } },

@@ -3,8 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { z } from 'zod'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
-import { Backlog } from '../../src/tasks/backlog.ts'
-import { createTaskList } from '../../src/tasks/task-list.ts'
+import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../src/tasks/task-list.ts'
 import {
   createTestApp,
   eventually,
@@ -206,11 +205,13 @@ describe('each task', () => {
       await seed(test_.app).item({ available: 0 })
       const { id } = await seed(test_.app).order()
       const { app } = test_
-      const tasks = createTaskList({
-        app,
-        supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
-        backlog: new Backlog(app),
-      })
+      const tasks = createTaskList(
+        { ...RESERVATION_TASKS, ...SUPPLIER_TASKS },
+        {
+          app,
+          supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
+        },
+      )
       const payloadOf = async (identifier: string) => {
         const { rows } = await app.pool.query(
           `select payload from graphile_worker._private_jobs as jobs join graphile_worker._private_tasks as tasks
@@ -250,7 +251,7 @@ describe('each task', () => {
   )
 
   test('refuses a payload that is none', async () => {
-    const tasks = createTaskList({ app: test_.app } as never)
+    const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app: test_.app } as never)
     for (const task of Object.values(tasks)) {
       await expect(task!({ orderId: "'; drop table orders" }, { job: {} } as never)).rejects.toThrow(
         z.ZodError,

@@ -5,7 +5,6 @@ import { COUNTED_MAX } from '../../src/domain/service-status.ts'
 import { readStatus } from '../../src/sql/read-status.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { readServiceStatus } from '../../src/use-cases/read-service-status.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import {
   createTestApp,
@@ -15,6 +14,7 @@ import {
   startTestWorker,
   type TestApp,
 } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
 beforeEach(async () => {
@@ -42,7 +42,7 @@ describe('the status', () => {
   test('counts orders by state, exactly while they are few, and tells how old the oldest open ones are', async () => {
     const orders = await Promise.all([1, 1, 1, 1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
     const ids = orders.map(({ id }) => id).sort()
-    await reserveInventory(test_.app, ids.slice(0, 4))
+    await reserveOrders(test_.app, ids.slice(0, 4))
     await failOrders(test_.app, [{ orderId: ids[4]!, deadLetter: letter(ids[4]!) }])
     await query(`update orders set created_at = now() - interval '90 s' where id = $1`, [ids[5]])
     await query(
@@ -60,7 +60,7 @@ describe('the status', () => {
   test('counts jobs by task: ready, scheduled, held by workers, and tells since when the oldest is ready', async () => {
     await Promise.all([1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
     const short = await seed(test_.app).order({ sku: 'A', qty: 9 })
-    await reserveInventory(test_.app, [short.id])
+    await reserveOrders(test_.app, [short.id])
     await query(
       `update graphile_worker._private_jobs set run_at = now() + interval '1 h'
       where payload ->> 'orderId' = $1 and payload ->> 'step' is not null`,

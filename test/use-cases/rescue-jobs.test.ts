@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { RESCUE_LIMITS, rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { sweep } from '../../src/use-cases/sweep.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
 beforeAll(async () => {
@@ -117,7 +117,7 @@ test('200 deaths of workers, spread over 300 jobs, end none of them', async () =
 
 /** What a worker does that lives. */
 async function reserveAndComplete(orderIds: readonly string[]): Promise<void> {
-  await reserveInventory(test_.app, orderIds)
+  await reserveOrders(test_.app, orderIds)
   await test_.app.pool.query(
     `delete from graphile_worker._private_jobs where payload ->> 'orderId' = any ($1)`,
     [orderIds],

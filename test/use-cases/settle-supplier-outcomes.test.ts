@@ -3,12 +3,12 @@ import type { SettledCall } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
 } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const RECHECK_DELAY_MS = 15_000
 
@@ -36,7 +36,7 @@ beforeEach(async () => {
 async function awaiting(count = 1) {
   const ids = []
   for (let i = 0; i < count; i++) ids.push((await seed(test_.app).order({ sku, qty: i + 1 })).id)
-  await reserveInventory(test_.app, ids)
+  await reserveOrders(test_.app, ids)
   return ids
 }
 

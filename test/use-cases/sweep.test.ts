@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { tryLockSweep } from '../../src/sql/sweep.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { sweep } from '../../src/use-cases/sweep.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const supplier = playSupplier()
@@ -34,7 +34,7 @@ describe('the sweeper', () => {
     const { id: pending } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     const { id: awaiting } = await seed(test_.app).order({ sku: 'A', qty: 100 })
     const { id: accepted } = await seed(test_.app).order({ sku: 'A', qty: 100 })
-    await reserveInventory(test_.app, [awaiting, accepted])
+    await reserveOrders(test_.app, [awaiting, accepted])
     await settleSupplierOutcomes(test_.app, [
       { orderId: accepted, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
     ])
@@ -61,7 +61,7 @@ describe('the sweeper', () => {
 
   test('is not deceived by an out-of-date job: an order that lost its current one gets it', async () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
-    await reserveInventory(test_.app, [id])
+    await reserveOrders(test_.app, [id])
     await settleSupplierOutcomes(test_.app, [
       { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
     ])
