@@ -84,16 +84,9 @@ export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 /**
  * Calls under way at once, by any API and transport. More are not answered sooner, they only make each other wait: at
  * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300. While
- * some have to be refused it is fewer.
+ * some have to be refused, and the event loop has no time to spare, it is fewer.
  */
 export const CALLS_UNDER_WAY_MAX = 300
-/**
- * What a call may take while others are refused: what it takes with a hundred or two under way, and not what it takes in
- * a queue of the full limit.
- */
-export const CALL_DURATION_AT_OVERLOAD_MS = 20
-/** So many are let in however slow they are: fewer would not be sooner done, where it is the commit that is slow. */
-export const CALLS_UNDER_WAY_AT_OVERLOAD_MIN = 100
 /** So many are let in however busy this process is: a commit of ten is worth its round trips. */
 export const CALLS_UNDER_WAY_MIN = 10
 /** Some ten commits: what is counted in less says little. An overload is over when nothing was refused for as long. */
