@@ -6,6 +6,7 @@ import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import { findBreaches } from '../src/sql/find-breaches.ts'
 import { createOrder } from '../src/use-cases/create-orders.ts'
 import { createTestApp, eventually, joinTestApp, seed, type TestApp } from './support/harness.ts'
+import { readJobs } from './support/queue.ts'
 import { reserveOrders } from './support/reserve-orders.ts'
 import { Processes } from './support/server-process.ts'
 
@@ -142,12 +143,10 @@ test.each([
     expect(ids.size).toBe(1)
     expect(await orderUntilTaken(second.url, 'afterwards')).toBe([...ids][0])
     expect(await countOrders()).toBe(1)
-    const { rows: jobs } = await holder.query(
-      `select orders.id, payload #>> '{origin,requestId}' as asked
-      from graphile_worker._private_jobs join orders on payload ->> 'orderId' = orders.id::text where qty = $1`,
-      [HELD_QTY],
-    )
-    expect(jobs).toEqual([{ id: [...ids][0], asked: winner }])
+    const jobs = await readJobs(holder, { orderIds: [...ids] })
+    expect(jobs.map(({ payload }) => payload.orders)).toEqual([
+      [{ orderId: [...ids][0], origin: expect.objectContaining({ requestId: winner }) }],
+    ])
   },
 )
 

@@ -16,6 +16,7 @@ import {
   type TestApp,
 } from '../support/harness.ts'
 import { readNonZero, readSamples } from '../support/metrics.ts'
+import { changeJobs, untilNoJobs } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { playSupplier } from '../support/supplier.ts'
 
@@ -29,12 +30,7 @@ beforeEach(async () => {
 })
 afterEach(() => test_.close())
 
-async function jobsAreGone(): Promise<void> {
-  await eventually(async () => {
-    const { rowCount } = await test_.app.pool.query('select from graphile_worker._private_jobs')
-    return rowCount === 0
-  })
-}
+const jobsAreGone = () => untilNoJobs(test_.app.pool)
 
 describe('the metrics', () => {
   test('that alerts and shares are made of start at 0', async () => {
@@ -157,7 +153,7 @@ describe('the metrics', () => {
       'create trigger refuse before insert on inventory_movements for each row execute function refuse()',
     )
     await seed(test_.app).order({ sku: 'A' })
-    await pool.query('update graphile_worker._private_jobs set max_attempts = 2')
+    await changeJobs(pool, { attemptsMax: 2 })
     const worker = await startTestWorker(test_)
     await jobsAreGone()
     const samples = await readSamples(test_.app)

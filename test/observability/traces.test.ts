@@ -6,6 +6,7 @@ import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { connectByWebSocket, execute } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
+import { changeJobs, dropJobs, readJobs } from '../support/queue.ts'
 import { startStubSupplier } from '../support/stub-supplier.ts'
 import {
   idOf,
@@ -135,9 +136,11 @@ test('who retries a dead letter does so in a trace of their own, with a link to 
   await seed(traced.testApp.app).item({ sku: 'A', available: 2 })
   const orderId = await traced.orderByGraphql('A', { traceparent })
   const { pool, prisma } = traced.testApp.app
-  const { rows } = await pool.query('delete from graphile_worker._private_jobs returning payload')
+  const [job] = await readJobs(pool)
+  await dropJobs(pool)
+  const payload = job!.payload.orders[0]
   await failOrders(traced.testApp.app, [
-    { orderId, deadLetter: { task: 'reserve-inventory', payload: rows[0].payload, error: '', attempts: 8 } },
+    { orderId, deadLetter: { task: 'reserve-inventory', payload, error: '', attempts: 8 } },
   ])
   const { id } = await prisma.deadLetter.findFirstOrThrow()
   await execute(traced, `mutation { retryDeadLetters(ids: ["${id}"]) { deadLetters { id } } }`)
@@ -190,7 +193,7 @@ test('a job that fails for the last time is marked, and the end of its order is 
   const { pool, groups } = traced.testApp.app
   await seed(traced.testApp.app).item({ sku: 'A', available: 2 })
   await traced.orderByGraphql('A', { traceparent })
-  await pool.query('update graphile_worker._private_jobs set max_attempts = 1')
+  await changeJobs(pool, { attemptsMax: 1 })
   vi.spyOn(groups.reserveInventory, 'submit').mockRejectedValueOnce(new Error('a bug'))
   traced.spans.length = 0
   await traced.work()

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { readJobs } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
 const CREATE = `mutation ($input: CreateOrderInput!) {
@@ -42,11 +43,7 @@ it('takes an order at once and leaves the stock to the background', async () => 
     },
     userErrors: [],
   })
-  const { rows } = await server.app.pool.query(
-    `select count(*)::int as count from graphile_worker._private_jobs where payload->>'orderId' = $1`,
-    [data.createOrder.order.id],
-  )
-  expect(rows[0].count).toBe(1)
+  expect(await readJobs(server.app.pool, { orderIds: [data.createOrder.order.id] })).toHaveLength(1)
 })
 
 it.each([1, 1_000_000])('takes a quantity of %i', async (qty) => {

@@ -5,6 +5,7 @@ import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { loseJobsOf } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
@@ -23,15 +24,12 @@ const find = (id: string) =>
     include: { events: { orderBy: { version: 'asc' } }, deadLetters: true },
   })
 
-const dropJobsOf = (id: string) =>
-  test_.app.pool.query(`delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1`, [id])
-
 async function failed() {
   const { id } = await seed(test_.app).order({ sku: 'A', qty: 2 })
   const payload = { orderId: id }
   const deadLetter = { task: 'reserve-inventory' as const, payload, error: 'Error: no disk\0', attempts: 8 }
   await failOrders(test_.app, [{ orderId: id, deadLetter }])
-  await dropJobsOf(id)
+  await loseJobsOf(test_.app.pool, [id])
   return id
 }
 

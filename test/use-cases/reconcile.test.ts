@@ -5,6 +5,7 @@ import { tryLockSweep } from '../../src/sql/sweep.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { reconcile } from '../../src/use-cases/reconcile.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { dropJobs } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
 const BILLION = 1_000_000_000
@@ -109,7 +110,7 @@ test('mends each SKU by itself: what only people can decide about one does not k
 
 test('gives orders that lost their job one, names them, and says when another process is at it', async () => {
   const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
-  await query('delete from graphile_worker._private_jobs')
+  await dropJobs(test_.app.pool)
   const client = await test_.app.pool.connect()
   await client.query('begin')
   await tryLockSweep(client)

@@ -7,6 +7,7 @@ import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { sweep } from '../../src/use-cases/sweep.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { addJob, dropJobs, killJobs, loseJobsOf, readJobs } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { playSupplier } from '../support/supplier.ts'
 
@@ -26,8 +27,7 @@ afterAll(async () => {
 const find = (id: string) =>
   test_.app.prisma.order.findUniqueOrThrow({ where: { id }, include: { deadLetters: true } })
 
-const dropJobsOf = (id: string) =>
-  test_.app.pool.query(`delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1`, [id])
+const dropJobsOf = (id: string) => loseJobsOf(test_.app.pool, [id])
 
 describe('the sweeper', () => {
   test('gives each order that lost its job the job that its state asks for, and leaves those that have one alone', async () => {
@@ -42,19 +42,17 @@ describe('the sweeper', () => {
     const { id: healthy } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [pending, awaiting, accepted] })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
-    const { rows } = await test_.app.pool.query(
-      `select identifier as task, payload from graphile_worker._private_jobs as jobs
-      join graphile_worker._private_tasks as tasks on tasks.id = task_id
-      where payload ->> 'orderId' = any ($1)`,
-      [[pending, awaiting, accepted, healthy]],
-    )
-    expect(rows).toHaveLength(4)
-    expect(rows).toEqual(
+    const jobs = await readJobs(test_.app.pool, { orderIds: [pending, awaiting, accepted, healthy] })
+    expect(jobs).toHaveLength(4)
+    expect(jobs.map(({ task, payload }) => ({ task, payload }))).toEqual(
       expect.arrayContaining([
-        { task: 'reserve-inventory', payload: { orderId: pending } },
+        { task: 'reserve-inventory', payload: { orders: [{ orderId: pending }] } },
         { task: 'request-supplier', payload: { orderId: awaiting, step: 1 } },
         { task: 'check-supplier-status', payload: { orderId: accepted, step: 2 } },
-        { task: 'reserve-inventory', payload: { orderId: healthy, origin: { caller: 'anonymous' } } },
+        {
+          task: 'reserve-inventory',
+          payload: { orders: [{ orderId: healthy, origin: { caller: 'anonymous' } }] },
+        },
       ]),
     )
   })
@@ -65,30 +63,18 @@ describe('the sweeper', () => {
     await settleSupplierOutcomes(test_.app, [
       { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
     ])
-    const jobs = async () => {
-      const { rows } = await test_.app.pool.query(
-        `select payload ->> 'step' as step from graphile_worker._private_jobs where payload ->> 'orderId' = $1 order by id`,
-        [id],
-      )
-      return rows.map((row) => row.step)
-    }
+    const steps = async () => (await readJobs(test_.app.pool, { orderIds: [id] })).map(({ step }) => step)
     // those of reserving and of the first step have not ended yet
-    expect(await jobs()).toEqual([null, '1', '2'])
+    expect(await steps()).toEqual([null, 1, 2])
     expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
-    await test_.app.pool.query(
-      `delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1 and payload ->> 'step' = '2'`,
-      [id],
-    )
+    await dropJobs(test_.app.pool, { orderIds: [id], step: 2 })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [id] })
-    expect(await jobs()).toEqual([null, '1', '2'])
+    expect(await steps()).toEqual([null, 1, 2])
   })
 
   test('buries a job that died on its last attempt: its order ends, with a dead letter', async () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
-    await test_.app.pool.query(
-      `update graphile_worker._private_jobs set attempts = max_attempts, last_error = 'gone' where payload ->> 'orderId' = $1`,
-      [id],
-    )
+    await killJobs(test_.app.pool, 'gone', { orderIds: [id] })
     expect(await sweep(test_.app)).toMatchObject({ buried: [id] })
     const order = await find(id)
     expect(order).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
@@ -112,11 +98,9 @@ describe('the sweeper', () => {
     const { id: stepless } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     await dropJobsOf(stepless)
     for (const payload of [{ orderId: 'abc' }, { orderId: stepless }, [], 7]) {
-      await test_.app.pool.query(`select graphile_worker.add_job('request-supplier', $1::json)`, [
-        JSON.stringify(payload),
-      ])
+      await addJob(test_.app.pool, 'request-supplier', payload)
     }
-    await test_.app.pool.query(`update graphile_worker._private_jobs set attempts = max_attempts`)
+    await killJobs(test_.app.pool, null)
     expect(await findBreaches(test_.app.pool)).toEqual([])
     const swept = await sweep(test_.app)
     expect(swept).toMatchObject({ buried: expect.arrayContaining([id]), failures: [] })
@@ -133,10 +117,7 @@ describe('the sweeper', () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     await dropJobsOf(id)
     const { id: dead } = await seed(test_.app).order({ sku: 'A', qty: 1 })
-    await test_.app.pool.query(
-      `update graphile_worker._private_jobs set attempts = max_attempts where payload ->> 'orderId' = $1`,
-      [dead],
-    )
+    await killJobs(test_.app.pool, null, { orderIds: [dead] })
     await test_.app.pool.query(
       `insert into idempotency_keys select 'c', 'old', id, now() - interval '49 hours' from orders limit 1`,
     )
