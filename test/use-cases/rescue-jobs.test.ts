@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
-import { RESCUE_LIMITS, rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
+import { RESCUE_LIMITS, releaseLostJobs, rescueJobs, retireWorker } from '../../src/use-cases/rescue-jobs.ts'
 import { sweep } from '../../src/use-cases/sweep.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
 import { changeJobs, dropJobs, type QueuedJob, readJobs } from '../support/queue.ts'
@@ -116,3 +116,87 @@ async function reserveAndComplete(orderIds: readonly string[]): Promise<void> {
   await reserveOrders(test_.app, orderIds)
   await dropJobs(test_.app.pool, { orderIds })
 }
+
+describe('jobs are given back', () => {
+  const free = { heldBy: null, attempts: 0 }
+
+  test.each([
+    ['of the first pool of a worker', 'pool-1', ['pool-1', 'pool-2'], 1],
+    ['of another pool of a worker', 'pool-2', ['pool-1', 'pool-2'], 1],
+    ['of a worker that a version before 0.2 wrote down', 'pool-1', [], 1],
+  ])('%s that fell silent, which is forgotten', async (_, heldBy, poolIds, deaths) => {
+    const { pool } = test_.app
+    const [id] = await placeOrders(1)
+    await addWorker({ poolIds, seenAgoMs: 60_000 })
+    await changeJobs(pool, { heldBy, attempts: 1 }, { orderIds: [id!] })
+    const onUpkeep = vi.spyOn(test_.app, 'onUpkeep')
+    expect(await rescueJobs(test_.app, { alsoUnknown: false })).toBe(1)
+    expect(await readJobs(pool)).toMatchObject([{ ...free, deaths }])
+    expect(await test_.app.prisma.worker.count()).toBe(0)
+    expect(onUpkeep.mock.calls).toMatchObject([[{ kind: 'workers-died', released: 1, givenUp: 0 }]])
+    onUpkeep.mockRestore()
+    await reserveAndComplete([id!])
+  })
+
+  test('of a pool that nobody has written down, after a while, and of none that a living worker has', async () => {
+    const { pool } = test_.app
+    const ids = await placeOrders(4)
+    await addWorker({ poolIds: ['pool-1', 'pool-2'], seenAgoMs: 0 })
+    const holders = ['pool-1', 'pool-2', 'pool-unknown', 'pool-new']
+    for (const [turn, heldBy] of holders.entries()) {
+      const heldForMs = heldBy === 'pool-new' ? 0 : 60_000
+      await changeJobs(pool, { heldBy, heldForMs, attempts: 1 }, { orderIds: [ids[turn]!] })
+    }
+    expect(await rescueJobs(test_.app, { alsoUnknown: false })).toBe(0)
+    expect(await rescueJobs(test_.app, { alsoUnknown: true })).toBe(1)
+    expect((await readJobs(pool)).map(({ heldBy }) => heldBy)).toEqual(['pool-1', 'pool-2', null, 'pool-new'])
+    expect(await test_.app.prisma.worker.count()).toBe(1)
+    await forget(ids)
+  })
+
+  test('that a living worker never got, whichever of its pools they are held by, and not those that it has', async () => {
+    const { pool } = test_.app
+    const ids = await placeOrders(4)
+    const poolIds = ['pool-1', 'pool-2']
+    for (const [turn, id] of ids.entries()) {
+      await changeJobs(
+        pool,
+        { heldBy: poolIds[turn % 2]!, heldForMs: 5_000, attempts: 1 },
+        { orderIds: [id] },
+      )
+    }
+    const jobs = await readJobs(pool)
+    await releaseLostJobs(test_.app, { id: 'pool-1', poolIds }, [jobs[0]!.id, jobs[1]!.id])
+    expect((await readJobs(pool)).map(({ heldBy }) => heldBy)).toEqual([...poolIds, null, null])
+    // a lost reply is nobody's death
+    expect((await readJobs(pool)).map(({ deaths }) => deaths)).toEqual([null, null, null, null])
+    await forget(ids)
+  })
+
+  test('of each pool of a worker that ends, which is forgotten', async () => {
+    const { pool } = test_.app
+    const ids = await placeOrders(2)
+    const poolIds = ['pool-1', 'pool-2']
+    await addWorker({ poolIds, seenAgoMs: 0 })
+    for (const [turn, id] of ids.entries()) {
+      await changeJobs(pool, { heldBy: poolIds[turn]!, attempts: 1 }, { orderIds: [id] })
+    }
+    await retireWorker(test_.app, { id: 'pool-1', poolIds })
+    expect(await readJobs(pool)).toMatchObject([free, free])
+    expect(await test_.app.prisma.worker.count()).toBe(0)
+    await reserveAndComplete(ids)
+  })
+
+  async function addWorker({ poolIds, seenAgoMs }: { poolIds: readonly string[]; seenAgoMs: number }) {
+    await test_.app.pool.query(
+      `insert into workers (id, started_at, seen_at, pool_ids)
+      values ('pool-1', now() - interval '1 hour', now() - $1 * interval '1 ms', $2)`,
+      [seenAgoMs, poolIds],
+    )
+  }
+
+  async function forget(orderIds: readonly string[]) {
+    await test_.app.pool.query('delete from workers')
+    await reserveAndComplete(orderIds)
+  }
+})

@@ -82,6 +82,67 @@ describe('the sweeper', () => {
     expect(await sweep(test_.app)).toMatchObject({ buried: [] })
   })
 
+  test('splits a dead job of several orders: each gets a job of its own, and none is FAILED for another', async () => {
+    const orders = await Promise.all([1, 2, 3].map(() => seed(test_.app).order({ sku: 'A', qty: 1 })))
+    const ids = orders.map(({ id }) => id)
+    const { id: alone } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    const shared = await readJobs(test_.app.pool, { orderIds: ids })
+    expect(shared).toMatchObject([{ orderIds: ids }])
+    // one was reserved before the job died
+    await reserveOrders(test_.app, [ids[1]!])
+    await killJobs(test_.app.pool, 'gone', { orderIds: [...ids, alone] })
+    const swept = await sweep(test_.app)
+    expect(swept).toMatchObject({ requeued: [], failures: [], setAside: [] })
+    expect(swept.buried).toContain(alone)
+    expect(await find(alone)).toMatchObject({
+      status: 'FAILED',
+      deadLetters: [{ error: 'gone', attempts: 8 }],
+    })
+    for (const [turn, id] of ids.entries()) {
+      expect(await find(id)).toMatchObject({ status: turn === 1 ? 'RESERVED' : 'PENDING', deadLetters: [] })
+    }
+    const jobs = await readJobs(test_.app.pool, { orderIds: [...ids, alone] })
+    expect(jobs).toMatchObject(
+      ids.map((id) => ({
+        orderIds: [id],
+        attempts: 0,
+        attemptsMax: 8,
+        error: null,
+        dueInMs: expect.any(Number),
+      })),
+    )
+    // the origin of each went along
+    expect(jobs.map(({ payload }) => payload)).toEqual(
+      ids.map((orderId) => ({ orders: [{ orderId, origin: { caller: 'anonymous' } }] })),
+    )
+    expect(await findBreaches(test_.app.pool)).toEqual([])
+    // of the guilty one's job the next death is the end, and of no other
+    await killJobs(test_.app.pool, 'gone again', { orderIds: [ids[0]!] })
+    expect(await sweep(test_.app)).toMatchObject({ buried: [ids[0]] })
+    expect(await find(ids[0]!)).toMatchObject({ status: 'FAILED', deadLetters: [{ error: 'gone again' }] })
+    expect(await find(ids[2]!)).toMatchObject({ status: 'PENDING' })
+  })
+
+  test('gives orders that lost the job they shared one job together, and those that have theirs none', async () => {
+    const orders = await Promise.all([1, 2, 3].map(() => seed(test_.app).order({ sku: 'A', qty: 1 })))
+    const ids = orders.map(({ id }) => id)
+    await loseJobsOf(test_.app.pool, [ids[0]!, ids[2]!])
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [ids[0], ids[2]] })
+    const jobs = await readJobs(test_.app.pool, { orderIds: ids })
+    expect(jobs.map(({ orderIds }) => orderIds)).toEqual([[ids[1]], [ids[0], ids[2]]])
+  })
+
+  test('knows the job that a version before 0.2 wrote, and buries it when it is dead', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await dropJobsOf(id)
+    const payload = { orderId: id, origin: { caller: 'anonymous' } }
+    await addJob(test_.app.pool, 'reserve-inventory', payload)
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [] })
+    await killJobs(test_.app.pool, 'gone', { orderIds: [id] })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [id] })
+    expect((await find(id)).deadLetters).toMatchObject([{ task: 'reserve-inventory', payload }])
+  })
+
   test('forgets idempotency keys after two days, and not after one', async () => {
     const insert = `insert into idempotency_keys select 'c', $1, id, now() - $2::interval from orders limit 1`
     await test_.app.pool.query(insert, ['old', '49 hours'])
@@ -100,11 +161,14 @@ describe('the sweeper', () => {
     for (const payload of [{ orderId: 'abc' }, { orderId: stepless }, [], 7]) {
       await addJob(test_.app.pool, 'request-supplier', payload)
     }
+    for (const orders of [[], [{ orderId: stepless }, { orderId: 'abc' }], { orderId: stepless }, 7]) {
+      await addJob(test_.app.pool, 'reserve-inventory', { orders })
+    }
     await killJobs(test_.app.pool, null)
     expect(await findBreaches(test_.app.pool)).toEqual([])
     const swept = await sweep(test_.app)
     expect(swept).toMatchObject({ buried: expect.arrayContaining([id]), failures: [] })
-    expect(swept.setAside).toHaveLength(4)
+    expect(swept.setAside).toHaveLength(8)
     expect(error).toHaveBeenCalledOnce()
     expect(JSON.stringify(error.mock.calls)).toContain('abc')
     // a job that is put aside brings nobody on
