@@ -160,7 +160,7 @@ describe('the lines of an order', () => {
     ends.push(() => worker.stop())
     const orderId = await order()
     const of = { orderId, caller: 'anonymous', requestId: 'shop-4711', traceId: TRACE_ID }
-    const run = { ...of, task: 'request-supplier', msg: 'job failed' }
+    const run = { ...of, task: 'request-supplier', orders: 1, msg: 'job failed' }
     await linesUntil(orderId, 'job failed')
     expect(lines.find(({ msg }) => msg === 'job failed')).toMatchObject({
       level: 50,

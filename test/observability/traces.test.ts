@@ -1,5 +1,4 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import { hrTimeToMilliseconds } from '@opentelemetry/core'
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
@@ -43,7 +42,8 @@ test('a transaction that several orders share is linked with each, and each with
   await eventually(() => traced.spans.every((span) => span.ended))
   const shared = [
     ['createOrder', 'transaction create-orders'],
-    ['reserveInventory', 'transaction reserve-inventory'],
+    // the orders share a job: each has a span of it
+    ['task reserve-inventory', 'transaction reserve-inventory'],
   ] as const
   for (const [useCase, name] of shared) {
     const items = traced.find(useCase)
@@ -62,28 +62,37 @@ test('a transaction that several orders share is linked with each, and each with
   ).toMatchObject(asked)
 })
 
-test('a job of a backlog that was run with others is below what its order came by', async () => {
+test('each order of a job of several is below what it came by, also where jobs share a transaction', async () => {
   const { app } = traced.testApp
   await seed(app).item({ sku: 'A', available: 100 })
   const asked = Array.from({ length: 12 }, (_, n) => ({
     traceId: (n + 1).toString(16).repeat(32),
     spanId: (n + 1).toString(16).repeat(16),
   }))
-  for (const { traceId, spanId } of asked) {
-    await traced.orderByGraphql('A', { traceparent: `00-${traceId}-${spanId}-01` })
+  const request = { sku: 'A', qty: 1, idempotencyKey: null, customerId: null }
+  for (const commit of [asked.slice(0, 4), asked.slice(4, 8), asked.slice(8)]) {
+    await Promise.all(
+      commit.map(({ traceId, spanId }) =>
+        createOrder(app, LOCAL_OPERATOR, { ...request, traceparent: `00-${traceId}-${spanId}-01` }),
+      ),
+    )
   }
+  expect((await readJobs(app.pool)).map(({ orderIds }) => orderIds.length)).toEqual([4, 4, 4])
   traced.spans.length = 0
-  await traced.work({ concurrency: 2 })
+  await traced.work()
   await eventually(() => traced.find('task reserve-inventory').filter((span) => span.ended).length === 12)
-  const jobs = traced.find('task reserve-inventory')
-  expect(new Set(jobs.map((job) => job.spanContext().traceId))).toEqual(
+  const tasks = traced.find('task reserve-inventory')
+  expect(new Set(tasks.map(({ parentSpanContext }) => parentSpanContext?.traceId))).toEqual(
     new Set(asked.map(({ traceId }) => traceId)),
   )
-  const together = jobs.filter(({ attributes }) => 'holdfast.batch.size' in attributes)
-  expect(together.length).toBeGreaterThan(0)
-  for (const job of together) {
-    expect(job).toMatchObject({ kind: SpanKind.CONSUMER, attributes: { 'holdfast.attempt': 1 } })
-    expect(hrTimeToMilliseconds(job.duration)).toBeGreaterThan(0)
+  const transactions = traced.find('transaction reserve-inventory')
+  const sizes = transactions.map(({ attributes }) => Number(attributes['holdfast.batch.size']))
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(12)
+  for (const task of tasks) {
+    expect(task).toMatchObject({ kind: SpanKind.CONSUMER, attributes: { 'holdfast.attempt': 1 } })
+    expect(task.links).toHaveLength(1)
+    const transaction = transactions.find((one) => idOf(one) === task.links[0]!.context.spanId)
+    expect(transaction!.links.map(({ context }) => context.spanId)).toContain(idOf(task))
   }
 })
 

@@ -52,11 +52,12 @@ const retry = async (ids: readonly string[]) => (await ask(RETRY, { ids })).retr
 async function failOrders(count: number): Promise<string[]> {
   const { app } = server.testApp
   await app.pool.query('insert into faults values (true)')
-  const orders = await Promise.all(
-    Array.from({ length: count }, () => seed(app).order({ sku: 'BOLT', qty: 2, customerId: 'alice' })),
-  )
+  const ids: string[] = []
+  // one after the other: each has a job of its own, with its own tries
+  while (ids.length < count) {
+    ids.push((await seed(app).order({ sku: 'BOLT', qty: 2, customerId: 'alice' })).id)
+  }
   await changeJobs(app.pool, { attemptsMax: ATTEMPTS })
-  const ids = orders.map(({ id }) => id)
   const worker = await startTestWorker(server.testApp)
   onTestFinished(() => worker.stop())
   await eventually(async () => {
