@@ -10,6 +10,7 @@ import type { PrismaClient } from './generated/prisma/client.ts'
 import type { CallsUnderWay } from './http/calls-under-way.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import type { Insertion } from './sql/insert-orders.ts'
+import type { HeadStart } from './tasks/head-start.ts'
 import type { RequestedOrder } from './use-cases/create-orders.ts'
 import type { ReservationRequest } from './use-cases/reserve-inventory.ts'
 
@@ -28,6 +29,8 @@ export type App = TransactionContext & {
   orderLimiter: OrderLimiter | undefined
   feed: OrderFeed
   metrics: Registry
+  /** Reserves what this process creates, where a worker runs in it. */
+  headStart?: HeadStart | undefined
   /** Hears of each run of a job, once it is over. */
   onJobRun: (run: JobRun) => void
   /** Hears of what the service had to mend, and of what it cannot. */

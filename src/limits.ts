@@ -138,6 +138,11 @@ export const CREATE_BATCH_MAX = 300
  * its commit, its round trips and its fetch of jobs.
  */
 export const RESERVE_BATCH_MAX = 1_000
+/**
+ * How long a process that takes an order and is a worker has to reserve it before its job is due to any worker: a hundred
+ * times what it takes. After a crash the orders under way wait for as long.
+ */
+export const HEAD_START_MS = 2 * SECOND
 /** A worker has no more jobs under way than twice its concurrency and what comes in at once: never reached. */
 export const JOBS_WAITING_MAX = 10_000
 /** Orders of one read: a reply of about 250 kB. */

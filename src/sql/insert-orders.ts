@@ -19,14 +19,19 @@ export type Insertion =
  *
  * No row of `inventory_items` is locked, so orders come in while their SKU is being reserved.
  *
- * @param task the task that the job runs
- * @returns what became of each order, in the place it had in the input
+ * @param task the task that the job runs, once `delayMs` have passed
+ * @returns what became of each order, in the place it had in the input, and the job's id: null where none was written
  */
 export async function insertOrders(
   on: Queryable,
   orders: readonly NewOrder[],
-  { createdAt, task, attemptsMax }: { createdAt: Date; task: string; attemptsMax: number },
-): Promise<Insertion[]> {
+  {
+    createdAt,
+    task,
+    attemptsMax,
+    delayMs = 0,
+  }: { createdAt: Date; task: string; attemptsMax: number; delayMs?: number },
+): Promise<{ insertions: Insertion[]; jobId: string | null }> {
   const [row] = await run(on, [
     orders.map((order) => order.id),
     orders.map((order) => order.sku),
@@ -40,13 +45,15 @@ export async function insertOrders(
     attemptsMax,
     orders.map((order) => order.customerId),
     orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
+    delayMs,
   ])
   const outcomes = new Map(row!.exceptions?.map(({ turn, outcome }) => [turn - 1, outcome]))
-  return orders.map((order, index): Insertion => {
+  const insertions = orders.map((order, index): Insertion => {
     const outcome = outcomes.get(index)
     if (outcome) return { outcome, order: null }
     return { outcome: 'created', order: asCreated(order, createdAt) }
   })
+  return { insertions, jobId: row!.jobId }
 }
 
 type Exception = { turn: number; outcome: 'unknown-sku' | 'key-taken' }
@@ -78,7 +85,8 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     -- one job for all: what a queue costs an order is its share of a job
     select id from graphile_worker.add_jobs(array(
       select (
-        $9::text, json_build_object('orders', json_agg(ref order by turn)), null, null, $10::smallint, null, null, null
+        $9::text, json_build_object('orders', json_agg(ref order by turn)), null,
+        now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null
       )::graphile_worker.job_spec
       from fresh having count(*) > 0
     ))

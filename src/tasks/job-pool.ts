@@ -109,6 +109,11 @@ export class JobPool implements WorkerId {
     return this.#runners.map(({ id }) => id)
   }
 
+  /** Whether orders wait in the queue for those before them. */
+  get isBehind(): boolean {
+    return this.#runners[0]!.isBehind
+  }
+
   /** The ids of the jobs that have reached it and that it has not finished with. */
   get heldIds(): string[] {
     return this.#runners.flatMap(({ held }) => [...held.keys()])

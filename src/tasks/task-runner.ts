@@ -97,6 +97,11 @@ export class TaskRunner {
     return new TaskRunner(id, held, ended.promise, { runner, silentSinceMs: () => silentSinceMs })
   }
 
+  /** Whether fetched jobs wait for a place: more may be due than it has fetched. */
+  get isBehind(): boolean {
+    return this.#silentSinceMs() === undefined
+  }
+
   /** Whether it has stopped to fetch jobs, as it does when its first look at the names of tasks fails. */
   isStuck(): boolean {
     const since = this.#silentSinceMs()

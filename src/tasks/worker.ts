@@ -7,6 +7,7 @@ import type { Supplier } from '../supplier/contract.ts'
 import { checkNextInvariant } from '../use-cases/check-invariants.ts'
 import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs, retireWorker } from '../use-cases/rescue-jobs.ts'
 import { sweep } from '../use-cases/sweep.ts'
+import { createHeadStart } from './head-start.ts'
 import { JobPool } from './job-pool.ts'
 
 export type WorkerOptions = {
@@ -47,6 +48,7 @@ export class Worker {
   async start(): Promise<void> {
     this.#jobs = await this.#startPool()
     await this.#rescue(0)
+    this.#app.headStart = createHeadStart(this.#app, () => this.#jobs?.isBehind === false && this.isAlive())
     this.#supervising = this.#supervise()
     // a stop does not wait for these: they may wait for others' locks
     void this.#keepBeating()
@@ -61,6 +63,7 @@ export class Worker {
 
   /** Takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
+    this.#app.headStart = undefined
     this.#isStopping.abort()
     await this.#supervising
     await this.#end(this.#jobs)

@@ -8,6 +8,7 @@ import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../domain/order.ts'
 import type { Origin, RequestOrigin } from '../domain/origin.ts'
 import { isSku } from '../domain/stock.ts'
+import { HEAD_START_MS } from '../limits.ts'
 import { findOrderByKey } from '../sql/find-orders.ts'
 import { type Insertion, insertOrders } from '../sql/insert-orders.ts'
 
@@ -87,16 +88,25 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     key: idempotencyKey,
     origin: { caller, requestId, traceparent },
   }))
-  const insertions = await inOneStatement(app, 'create-orders', (on) =>
+  const headStart = app.headStart?.isPossible() ? app.headStart : undefined
+  const { insertions, jobId } = await inOneStatement(app, 'create-orders', (on) =>
     insertOrders(on, orders, {
       createdAt: app.now(),
       task: 'reserve-inventory',
       attemptsMax: JOB_ATTEMPTS_MAX,
+      delayMs: headStart ? HEAD_START_MS : 0,
     }),
   )
   app.onEvents(
     insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
   )
+  if (headStart && jobId !== null) {
+    const created = orders.filter((_, index) => insertions[index]!.order)
+    void headStart.run(
+      jobId,
+      created.map(({ id, origin }) => ({ orderId: id, origin })),
+    )
+  }
   return insertions
 }
 

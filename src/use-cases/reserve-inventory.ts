@@ -5,12 +5,13 @@ import { JOB_ATTEMPTS_MAX, type JobTry, type OrderRef, reservationJob } from '..
 import type { Order } from '../domain/order.ts'
 import type { StockChange } from '../domain/stock.ts'
 import { addJobs } from '../sql/add-jobs.ts'
+import { completeJobs } from '../sql/complete-jobs.ts'
 import { lockOrders } from '../sql/find-orders.ts'
 import { lockStock, moveStock } from '../sql/move-stock.ts'
 import { transitionOrders } from './transition-orders.ts'
 
-/** An order to reserve, and the run of the job that it is reserved by. */
-export type ReservationRequest = OrderRef & { job?: JobTry }
+/** An order to reserve, the run of the job that it is reserved by, and the id of that job where nobody has fetched it. */
+export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
 
 /**
  * Reserves stock for those of the orders that are PENDING, oldest first, in one transaction. Those that want
@@ -20,8 +21,13 @@ export type ReservationRequest = OrderRef & { job?: JobTry }
 export async function reserveInventory(app: App, requests: readonly ReservationRequest[]): Promise<void> {
   const sourceOf = new Map(requests.map(({ orderId, origin, job }) => [orderId, { origin, job }]))
   await inTransaction(app, 'reserve-inventory', async (tx) => {
-    // orders are locked before stock: two transactions wait for each other in turn, never in a circle
-    const orders = (await lockOrders(tx, [...sourceOf.keys()])).filter(({ status }) => status === 'PENDING')
+    // jobs are locked before orders, and these before stock: two transactions wait for each other in turn, never in a circle
+    const jobIds = new Set(requests.flatMap(({ jobId }) => jobId ?? []))
+    const [, locked] = await Promise.all([
+      completeJobs(tx, [...jobIds]),
+      lockOrders(tx, [...sourceOf.keys()]),
+    ])
+    const orders = locked.filter(({ status }) => status === 'PENDING')
     if (orders.length === 0) return
     const stock = await lockStock(tx, [...new Set(orders.map(({ sku }) => sku))])
     const { reserved, short } = allocate(orders, stock)
