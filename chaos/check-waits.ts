@@ -16,6 +16,7 @@ export const SUPPLIER_SETTINGS = {
 }
 
 /** As the code has it, written out a second time: it is under test. */
+const HEAD_START_MS = 2_000
 const RETRY_DELAY_MAX_MS = 60_000
 /** What the supplier asks for at most is 1 s; an open circuit waits for 10 s. */
 const RETRY_AFTER_MAX_MS = 10_000
@@ -42,8 +43,8 @@ const WAITING_JOBS = `select jobs.id::text, tasks.identifier as task, orders.sup
   where jobs.run_at > now()`
 
 /**
- * A job waits for its supplier, or because its workers died too often, and no longer than the settings have it: one that
- * was put off for another reason would only be waited for.
+ * A job waits for its supplier, for the process that took its orders to reserve them first, or because its workers died
+ * too often, and no longer than the settings have it: one that was put off for another reason would only be waited for.
  *
  * @returns the longest wait that is right, in milliseconds: the deadline counts from its end
  */
@@ -83,7 +84,9 @@ function waitMaxMs({ task, deaths, supplierAttempts }: WaitingJob): number {
   const { recheckDelayMs, retryBaseMs } = SUPPLIER_SETTINGS
   const retryMs = Math.min(RETRY_DELAY_MAX_MS, retryBaseMs * 2 ** (supplierAttempts - 1)) + RETRY_AFTER_MAX_MS
   const supplierMs =
-    task === 'reserve-inventory' ? 0 : Math.max(recheckDelayMs, supplierAttempts > 0 ? retryMs : 0)
+    task === 'reserve-inventory'
+      ? HEAD_START_MS
+      : Math.max(recheckDelayMs, supplierAttempts > 0 ? retryMs : 0)
   const spreadMs = Math.min(SPREAD_MAX_MS, SPREAD_BASE_MS * 2 ** (deaths - DEATHS_UNSPREAD_MAX - 1))
   return Math.max(supplierMs, deaths > DEATHS_UNSPREAD_MAX ? spreadMs : 0)
 }

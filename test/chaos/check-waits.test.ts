@@ -38,7 +38,7 @@ test.each([
   ['a call to the supplier before its next check', SUPPLIER_JOB, 0.3, 5, {}],
   ['a call to the supplier after its 5th try', SUPPLIER_JOB, 10.8, 15, { supplierAttempts: 5 }],
   ['a call to the supplier after its 15th try', SUPPLIER_JOB, 70, 75, { supplierAttempts: 15 }],
-  ['a reservation', RESERVATION_JOB, 0.5, 5, { supplierAttempts: 15 }],
+  ['a reservation', RESERVATION_JOB, 2, 5, { supplierAttempts: 15 }],
   ['a job whose workers died 3 times', RESERVATION_JOB, 0.5, 5, { deaths: 3 }],
   ['a job whose workers died 4 times', RESERVATION_JOB, 5, 10, { deaths: 4 }],
   ['a job whose workers died 12 times', RESERVATION_JOB, 120, 125, { deaths: 12 }],

@@ -26,9 +26,9 @@ afterEach(async () => {
 const HELD_MAX = 2 * 30
 
 /** Orders with a job each: placed one after the other, for those of one commit would share one. */
-async function placeBacklog(count: number, sku = 'A'): Promise<string[]> {
+async function placeBacklog(count: number, sku = 'A', { app } = test_): Promise<string[]> {
   const ids: string[] = []
-  while (ids.length < count) ids.push((await seed(test_.app).order({ sku })).id)
+  while (ids.length < count) ids.push((await seed(app).order({ sku })).id)
   return ids
 }
 
@@ -119,8 +119,10 @@ describe('of a long backlog a worker', () => {
     const worker = await startTestWorker(test_, { supplier, concurrency: 40 })
     await eventually(async () => (await countOrders('AWAITING_RESTOCK', short)) === short.length)
     await eventually(() => asked.length === 40)
-    // twice as many as there are places for reservations
-    const ids = await placeBacklog(60)
+    // twice as many as there are places for reservations, by a process that gives its orders no head start
+    const api = await joinTestApp(test_)
+    const ids = await placeBacklog(60, 'A', api)
+    await api.close()
     await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
     // as many as there are places for, and no more
     expect(asked).toHaveLength(40)
