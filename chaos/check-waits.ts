@@ -29,17 +29,22 @@ const LOOK_INTERVAL_MS = 3_000
 
 type WaitingJob = { id: string; waitMs: number; task: string; deaths: number; supplierAttempts: number }
 
+/** The orders that a job is about: a list, or the one of a call to the supplier and of a job of a version before 0.2. */
+export const ORDERS_OF_JOB = `case json_typeof(jobs.payload -> 'orders')
+    when 'array' then jobs.payload -> 'orders' else json_build_array(jobs.payload) end`
+
 const WAITING_JOBS = `select jobs.id::text, tasks.identifier as task, orders.supplier_attempts as "supplierAttempts",
     extract(epoch from jobs.run_at - now())::float8 * 1000 as "waitMs",
     coalesce((jobs.flags ->> 'deaths')::int, 0) as deaths, jobs.attempts, left(jobs.last_error, 300) as "lastError"
   from graphile_worker._private_jobs as jobs
   join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
-  join orders on orders.id::text = jobs.payload ->> 'orderId'
+  cross join lateral json_array_elements(${ORDERS_OF_JOB}) as ref
+  join orders on orders.id::text = ref ->> 'orderId'
   where jobs.run_at > now()`
 
 /**
- * A job waits for its supplier, for who took its order to come to it first, or because its workers died too often, and no longer than the settings have it: one that
- * was put off for another reason would only be waited for.
+ * A job waits for its supplier, for the process that took its orders to reserve them first, or because its workers died
+ * too often, and no longer than the settings have it: one that was put off for another reason would only be waited for.
  *
  * @returns the longest wait that is right, in milliseconds: the deadline counts from its end
  */

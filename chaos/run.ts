@@ -5,7 +5,7 @@ import { SignJWT } from 'jose'
 import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
 import { checkCoverage } from './check-coverage.ts'
-import { checkWaits, SUPPLIER_SETTINGS, startWaitChecks } from './check-waits.ts'
+import { checkWaits, ORDERS_OF_JOB, SUPPLIER_SETTINGS, startWaitChecks } from './check-waits.ts'
 import { checkAll } from './checks.ts'
 import { STOCK, startClients } from './clients.ts'
 import { type ChaosDatabase, startDatabase } from './database.ts'
@@ -170,8 +170,13 @@ async function run(): Promise<void> {
 
 const UNSETTLED = `select orders.id::text, orders.status, orders.version, orders.supplier_step, orders.supplier_attempts,
     orders.updated_at, now(), jobs.attempts, jobs.run_at, jobs.locked_at, jobs.locked_by, left(jobs.last_error, 300) as last_error,
-    jobs.payload, (select seen_at from workers where workers.id = jobs.locked_by) as holder_seen_at
-  from orders left join graphile_worker._private_jobs as jobs on jobs.payload ->> 'orderId' = orders.id::text
+    jobs.payload, (
+      select seen_at from workers where jobs.locked_by = workers.id or jobs.locked_by = any (workers.pool_ids)
+    ) as holder_seen_at
+  from orders left join (
+    select jobs.*, ref ->> 'orderId' as order_id
+    from graphile_worker._private_jobs as jobs cross join lateral json_array_elements(${ORDERS_OF_JOB}) as ref
+  ) as jobs on jobs.order_id = orders.id::text
   where orders.status in ('PENDING', 'AWAITING_RESTOCK')`
 
 async function settleOrders(database: ChaosDatabase): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { GroupCommit } from './database/group-commit.ts'
 import type { TransactionContext } from './database/transaction.ts'
-import type { JobRun } from './domain/jobs.ts'
+import type { JobRun, JobTry, OrderRef } from './domain/jobs.ts'
 import type { Order } from './domain/order.ts'
 import type { SupplierOutcome, SupplierPolicy } from './domain/supplier-policy.ts'
 import type { UpkeepNews } from './domain/upkeep.ts'
@@ -10,9 +10,9 @@ import type { PrismaClient } from './generated/prisma/client.ts'
 import type { CallsUnderWay } from './http/calls-under-way.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import type { Insertion } from './sql/insert-orders.ts'
-import type { HeadStart, ReservationRequest } from './tasks/head-start.ts'
-import type { JobsUnderWay } from './tasks/jobs-under-way.ts'
+import type { HeadStart } from './tasks/head-start.ts'
 import type { RequestedOrder } from './use-cases/create-orders.ts'
+import type { ReservationRequest } from './use-cases/reserve-inventory.ts'
 
 /** What every use-case works with. The composition root makes one per process, a test one per file. */
 export type App = TransactionContext & {
@@ -31,10 +31,8 @@ export type App = TransactionContext & {
   orderLimiter: OrderLimiter | undefined
   feed: OrderFeed
   metrics: Registry
-  /** Which jobs this process is running. */
-  jobsUnderWay: JobsUnderWay
-  /** Reserves what this process has created, where it works too. */
-  headStart: HeadStart
+  /** Reserves what this process creates, where a worker runs in it. */
+  headStart?: HeadStart | undefined
   /** Hears of each run of a job, once it is over. */
   onJobRun: (run: JobRun) => void
   /** Hears of what the service had to mend, and of what it cannot. */
@@ -43,7 +41,8 @@ export type App = TransactionContext & {
   groups: {
     findOrder: GroupCommit<string, Order | undefined>
     createOrder: GroupCommit<RequestedOrder, Insertion>
-    reserveInventory: GroupCommit<ReservationRequest, undefined>
+    /** An item is a job's orders. */
+    reserveInventory: GroupCommit<readonly ReservationRequest[], undefined>
     settleSupplierOutcome: GroupCommit<SettledCall, undefined>
   }
 }
@@ -51,5 +50,5 @@ export type App = TransactionContext & {
 /** What refuses a call: that too many are under way, or that an order would wait for too long for its commit. */
 export type RefusedBy = 'calls' | 'intake'
 
-/** A call to the supplier that has ended, for the order's step that it was made for. */
-export type SettledCall = { orderId: string; step: number; outcome: SupplierOutcome }
+/** A call to the supplier that has ended, for the order's step that it was made for, and the run of a job that made it. */
+export type SettledCall = OrderRef & { step: number; outcome: SupplierOutcome; job?: JobTry }

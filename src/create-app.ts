@@ -34,11 +34,9 @@ import type { Tracing } from './observability/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { findOrders } from './sql/find-orders.ts'
 import type { Insertion } from './sql/insert-orders.ts'
-import { HeadStart, type ReservationRequest } from './tasks/head-start.ts'
-import { JobsUnderWay } from './tasks/jobs-under-way.ts'
 import { createOrders, type RequestedOrder } from './use-cases/create-orders.ts'
 import { observeService } from './use-cases/read-service-status.ts'
-import { reserveInventory } from './use-cases/reserve-inventory.ts'
+import { type ReservationRequest, reserveInventory } from './use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from './use-cases/settle-supplier-outcomes.ts'
 
 export type AppOptions = {
@@ -121,8 +119,6 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       metrics.onEvents(events)
     },
     onTransaction: metrics.onTransaction,
-    jobsUnderWay: new JobsUnderWay(),
-    headStart: new HeadStart(() => app),
     onJobRun: (run) => {
       logJobRun(run)
       metrics.onJobRun(run)
@@ -146,16 +142,11 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
         onBatch: (run) => metrics.onBatch('createOrder', run),
         tracing: tracing?.group('createOrder'),
       }),
-      reserveInventory: new GroupCommit<ReservationRequest, undefined>(
-        voids((requests) =>
-          reserveInventory(
-            app,
-            requests.map(({ orderId }) => orderId),
-            requests.flatMap(({ jobId }) => jobId ?? []),
-          ),
-        ),
+      reserveInventory: new GroupCommit<readonly ReservationRequest[], undefined>(
+        voids((jobs) => reserveInventory(app, jobs.flat())),
         {
           batchSizeMax: RESERVE_BATCH_MAX,
+          sizeOf: (orders) => orders.length,
           waitingMax: JOBS_WAITING_MAX,
           onBatch: (run) => metrics.onBatch('reserveInventory', run),
           tracing: tracing?.group('reserveInventory'),
@@ -173,8 +164,6 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     },
   }
   const close = async () => {
-    // first what the head start makes work for the others of
-    await app.groups.createOrder.settled()
     await Promise.all(Object.values(app.groups).map((group) => group.settled()))
     await feed.stop()
     await prisma.$disconnect()

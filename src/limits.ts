@@ -91,16 +91,9 @@ export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 /**
  * Calls under way at once, by any API and transport. More are not answered sooner, they only make each other wait: at
  * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300. While
- * some have to be refused it is fewer.
+ * some have to be refused, and the event loop has no time to spare, it is fewer.
  */
 export const CALLS_UNDER_WAY_MAX = 300
-/**
- * What a call may take while others are refused: what it takes with a hundred or two under way, and not what it takes in
- * a queue of the full limit.
- */
-export const CALL_DURATION_AT_OVERLOAD_MS = 20
-/** So many are let in however slow they are: fewer would not be sooner done, where it is the commit that is slow. */
-export const CALLS_UNDER_WAY_AT_OVERLOAD_MIN = 100
 /** So many are let in however busy this process is: a commit of ten is worth its round trips. */
 export const CALLS_UNDER_WAY_MIN = 10
 /** Some ten commits: what is counted in less says little. An overload is over when nothing was refused for as long. */
@@ -167,11 +160,6 @@ export const CREATE_BATCH_MAX = 300
  * its commit, its round trips and its fetch of jobs.
  */
 export const RESERVE_BATCH_MAX = 1_000
-/**
- * Jobs of a backlog that one transaction takes out of the queue, of some 60 ms. Another is under way behind it: an
- * adjustment of their stock waits for both. With 1,000 of as many SKUs an order costs a seventh more, with 3,000 hardly less.
- */
-export const BACKLOG_BATCH_MAX = 2_000
 /**
  * How long a process that takes an order and is a worker has to reserve it before its job is due to any worker: a hundred
  * times what it takes. After a crash the orders under way wait for as long.

@@ -5,8 +5,9 @@ import type { App } from '../src/app.ts'
 import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import { findBreaches } from '../src/sql/find-breaches.ts'
 import { createOrder } from '../src/use-cases/create-orders.ts'
-import { reserveInventory } from '../src/use-cases/reserve-inventory.ts'
 import { createTestApp, eventually, joinTestApp, seed, type TestApp } from './support/harness.ts'
+import { readJobs } from './support/queue.ts'
+import { reserveOrders } from './support/reserve-orders.ts'
 import { Processes } from './support/server-process.ts'
 
 // Many calls with one key at once, by several processes, while the one that came first is held up before its commit.
@@ -109,7 +110,7 @@ test('no lock is held over the wait for a key: whoever waits holds nothing that 
     await order(third.app, 'NUT', HELD_QTY - 1, 'third-key'),
   ]
   // also by the processes whose calls wait: the stock is free, and connections are
-  for (const { app } of [testApp, another]) await reserveInventory(app, others)
+  for (const { app } of [testApp, another]) await reserveOrders(app, others)
   const reserved = await third.app.prisma.order.count({ where: { id: { in: others }, status: 'RESERVED' } })
   expect(reserved).toBe(others.length)
   expect(await findWaiting('transactionid')).toEqual([waiter])
@@ -142,12 +143,10 @@ test.each([
     expect(ids.size).toBe(1)
     expect(await orderUntilTaken(second.url, 'afterwards')).toBe([...ids][0])
     expect(await countOrders()).toBe(1)
-    const { rows: jobs } = await holder.query(
-      `select orders.id, payload #>> '{origin,requestId}' as asked
-      from graphile_worker._private_jobs join orders on payload ->> 'orderId' = orders.id::text where qty = $1`,
-      [HELD_QTY],
-    )
-    expect(jobs).toEqual([{ id: [...ids][0], asked: winner }])
+    const jobs = await readJobs(holder, { orderIds: [...ids] })
+    expect(jobs.map(({ payload }) => payload.orders)).toEqual([
+      [{ orderId: [...ids][0], origin: expect.objectContaining({ requestId: winner }) }],
+    ])
   },
 )
 

@@ -13,6 +13,7 @@ import {
   subscribeByWebSocket,
 } from './support/graphql.ts'
 import { eventually } from './support/harness.ts'
+import { changeJobs, readJobs } from './support/queue.ts'
 import { Processes, type RunningServer } from './support/server-process.ts'
 
 // One PostgreSQL with the durability of a real one, and one server that lives through everything done to it.
@@ -198,12 +199,10 @@ async function placeHeldUp(): Promise<string> {
       await client.query('begin; lock table inventory_movements')
       const id = String((await placeOrder(api.url)).body.id)
       await eventually(async () => {
-        const [job] = await database.query(
-          `update graphile_worker._private_jobs set max_attempts = attempts
-          where payload ->> 'orderId' = $1 and locked_at is not null returning id`,
-          [id],
-        )
-        return job
+        const [job] = await database.withClient((other) => readJobs(other, { orderIds: [id], isHeld: true }))
+        if (!job) return null
+        const { id: jobId, attempts } = job
+        return database.withClient((other) => changeJobs(other, { attemptsMax: attempts }, { ids: [jobId] }))
       })
       placed.resolve(id)
       await isEnded

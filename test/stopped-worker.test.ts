@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { findBreaches } from '../src/sql/find-breaches.ts'
 import type { ReserveAnswerBody, ReserveRequest, StatusAnswerBody } from '../src/supplier/contract.ts'
 import { createTestApp, eventually, seed, type TestApp } from './support/harness.ts'
+import { readJobs } from './support/queue.ts'
 import { scrape } from './support/scrape.ts'
 import { Processes, type RunningServer } from './support/server-process.ts'
 
@@ -166,10 +167,7 @@ async function untilRuns({ url }: RunningServer, task: string, count: number): P
 }
 
 async function countJobs(): Promise<number> {
-  const { rows } = await testApp.app.pool.query(
-    'select count(*)::int as count from graphile_worker._private_jobs',
-  )
-  return rows[0].count
+  return (await readJobs(testApp.app.pool)).length
 }
 
 /** An order with all that came of it. */

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Order } from '../src/domain/order.ts'
 import { schema } from '../src/schema/index.ts'
 import { failOrders } from '../src/use-cases/fail-orders.ts'
-import { reserveInventory } from '../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, subscribeBySse } from './support/graphql.ts'
 import { seed } from './support/harness.ts'
+import { reserveOrders } from './support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from './support/roles.ts'
 
 let server: RolesServer
@@ -16,7 +16,7 @@ beforeAll(async () => {
   const { app } = server.testApp
   await seed(app).item({ sku: 'GIZMO', available: 100 })
   alices = await seed(app).order({ customerId: 'alice' })
-  await reserveInventory(app, [alices.id])
+  await reserveOrders(app, [alices.id])
   const lost = await seed(app).order({ customerId: 'bob' })
   const deadLetter = {
     task: 'reserve-inventory' as const,

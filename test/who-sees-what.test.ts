@@ -4,9 +4,9 @@ import { encodeCursor } from '../src/cursor.ts'
 import { canSee, visibleTo } from '../src/domain/authorisation.ts'
 import { type Caller, LOCAL_OPERATOR, ROLES } from '../src/domain/caller.ts'
 import type { Order } from '../src/domain/order.ts'
-import { reserveInventory } from '../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, subscribeBySse, subscribeByWebSocket } from './support/graphql.ts'
 import { seed } from './support/harness.ts'
+import { reserveOrders } from './support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from './support/roles.ts'
 import { authorizationOf } from './support/tokens.ts'
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   bobs = await seed(app).order({ sku: 'BOBS', customerId: 'bob' })
   nobodys = await seed(app).order()
   const alices = await seed(app).order({ customerId: 'alice' })
-  await reserveInventory(app, [alices.id, bobs.id])
+  await reserveOrders(app, [alices.id, bobs.id])
 })
 afterAll(() => server.close())
 

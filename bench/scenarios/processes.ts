@@ -6,6 +6,7 @@ import { measureDrain } from '../support/drain.ts'
 import { startHoldfast } from '../support/holdfast.ts'
 
 const PROCESS_COUNTS = [1, 2, 4]
+/** Of each process. */
 const CONNECTIONS = 48
 const ITEMS = skuNames(1_000)
 
@@ -38,7 +39,7 @@ async function create(context: BenchContext, count: number): Promise<number> {
   const times = context.isQuick ? { warmUpS: 0.5, durationS: 1 } : { warmUpS: 2, durationS: 10 }
   const loads = await Promise.all(
     servers.urls.map((url) =>
-      putCreateOrderLoad({ url, sku: ITEMS[0]!, connections: CONNECTIONS / count, ...times }),
+      putCreateOrderLoad({ url, sku: ITEMS[0]!, connections: CONNECTIONS, ...times }),
     ),
   )
   return loads.reduce((sum, { perSecond }) => sum + perSecond, 0)

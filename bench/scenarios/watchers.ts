@@ -90,7 +90,8 @@ async function changeAll(databaseUrl: string, ids: readonly string[], watchers: 
     const startedAt = performance.now()
     for (let start = 0; start < ids.length; start += BATCH_SIZE) {
       await sleep(Math.max(0, startedAt + (start / CHANGES_PER_SECOND) * 1000 - performance.now()))
-      await reserveInventory(app, ids.slice(start, start + BATCH_SIZE))
+      const orders = ids.slice(start, start + BATCH_SIZE).map((orderId) => ({ orderId }))
+      await reserveInventory(app, orders)
     }
     return await watchers.awaitChanges(ARRIVAL_LIMIT_MS)
   } finally {

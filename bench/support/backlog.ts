@@ -3,8 +3,8 @@ import { v7 as uuidv7 } from 'uuid'
 import { JOB_ATTEMPTS_MAX } from '../../src/domain/jobs.ts'
 import { insertOrders } from '../../src/sql/insert-orders.ts'
 
-/** Orders of one statement. */
-const CHUNK_SIZE = 5_000
+/** Orders of one statement, and so of one job: as many as 50 connections share a commit at. */
+const CHUNK_SIZE = 25
 /** What each SKU has: more than any backlog wants, and within a movement's 32 bits. */
 const AVAILABLE = 1_000_000_000
 

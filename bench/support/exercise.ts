@@ -7,7 +7,7 @@ import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { listMovements } from '../../src/use-cases/list-movements.ts'
 import { rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
-import { reserveBacklog } from '../../src/use-cases/reserve-inventory.ts'
+import { splitReservation } from '../../src/use-cases/reserve-inventory.ts'
 import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
@@ -37,14 +37,8 @@ async function reserve(app: App, sku: string): Promise<void> {
   const request = { sku, qty: 1, idempotencyKey: `exercise ${Date.now()}`, customerId: null }
   const { order } = await createOrder(app, LOCAL_OPERATOR, request)
   await createOrder(app, LOCAL_OPERATOR, request)
-  await app.groups.reserveInventory.submit({ orderId: order!.id })
-  // as where more waits than a worker may fetch
-  await reserveBacklog(app, 1)
-  // as where a worker is in the process
-  app.headStart.begin(() => true, 1)
-  await createOrder(app, LOCAL_OPERATOR, { ...request, idempotencyKey: null })
-  await app.groups.reserveInventory.settled()
-  app.headStart.end()
+  await app.groups.reserveInventory.submit([{ orderId: order!.id }])
+  await splitReservation(app, [{ orderId: order!.id }])
 }
 
 async function goToTheSupplier(app: App): Promise<void> {
@@ -53,7 +47,7 @@ async function goToTheSupplier(app: App): Promise<void> {
   for (const end of ['ok', 'fail'] as const) {
     const { order } = await createOrder(app, LOCAL_OPERATOR, request)
     const orderId = order!.id
-    await app.groups.reserveInventory.submit({ orderId })
+    await app.groups.reserveInventory.submit([{ orderId }])
     await findOrderForSupplierCall(app, orderId, 1)
     await settleSupplierOutcomes(app, [{ orderId, step: 1, outcome: { kind: 'accepted', ref: 'ref' } }])
     if (end === 'ok') await settleSupplierOutcomes(app, [{ orderId, step: 2, outcome: { kind: 'ok' } }])

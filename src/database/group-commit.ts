@@ -5,9 +5,11 @@ import { isUndone } from './transaction.ts'
 import { isUnavailable } from './unavailable.ts'
 
 /** How a group commit is bounded. */
-export type GroupCommitLimits = {
-  /** Items of one commit. */
+export type GroupCommitLimits<Item> = {
+  /** Items of one commit, by their sizes. */
   batchSizeMax: number
+  /** How much of a batch an item is: 1 without it. An item larger than a batch is one of its own. */
+  sizeOf?: (item: Item) => number
   /** Items that may wait for theirs. */
   waitingMax: number
   /** How long an item may have to wait for the commits of those before it, as it looks when the item comes. */
@@ -45,14 +47,14 @@ type Waiting<Item, Result> = {
  */
 export class GroupCommit<Item, Result> {
   readonly #commit: (items: Item[]) => Promise<Result[]>
-  readonly #limits: GroupCommitLimits
+  readonly #limits: GroupCommitLimits<Item>
   #waiting: Waiting<Item, Result>[] = []
   #running: Promise<void> | undefined
   #commitStartedAtMs: number | undefined
   #commitMs = 0
 
   /** @param commit commits all items or none, and gives a result for each, in their order */
-  constructor(commit: (items: Item[]) => Promise<Result[]>, limits: GroupCommitLimits) {
+  constructor(commit: (items: Item[]) => Promise<Result[]>, limits: GroupCommitLimits<Item>) {
     this.#commit = commit
     this.#limits = limits
   }
@@ -106,7 +108,7 @@ export class GroupCommit<Item, Result> {
   async #run(): Promise<void> {
     await new Promise(setImmediate)
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, this.#limits.batchSizeMax)
+      const batch = this.#waiting.splice(0, this.#nextBatchLength())
       const startedAtMs = performance.now()
       try {
         await this.#settle(batch)
@@ -123,6 +125,19 @@ export class GroupCommit<Item, Result> {
     this.#running = undefined
   }
 
+  /** How many of those that wait fit the next batch. */
+  #nextBatchLength(): number {
+    const { batchSizeMax, sizeOf } = this.#limits
+    if (!sizeOf) return batchSizeMax
+    let size = 0
+    const isFull = ({ item }: Waiting<Item, Result>) => {
+      size += sizeOf(item)
+      return size > batchSizeMax
+    }
+    const end = this.#waiting.findIndex(isFull)
+    return end === -1 ? this.#waiting.length : Math.max(end, 1)
+  }
+
   async #settle(batch: Waiting<Item, Result>[]): Promise<void> {
     const startedAtMs = performance.now()
     this.#commitStartedAtMs = startedAtMs
@@ -137,7 +152,9 @@ export class GroupCommit<Item, Result> {
       const durationMs = performance.now() - startedAtMs
       this.#commitMs += LATEST_COMMIT_WEIGHT * (durationMs - this.#commitMs)
       this.#commitStartedAtMs = undefined
-      this.#limits.onBatch?.({ size: batch.length, outcome, durationMs })
+      const { sizeOf, onBatch } = this.#limits
+      const size = sizeOf ? batch.reduce((sum, { item }) => sum + sizeOf(item), 0) : batch.length
+      onBatch?.({ size, outcome, durationMs })
     }
   }
 

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
-/** Another transaction was in the way, nothing was done, and trying again is the documented answer. */
 const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
 /** Two that collide three times in a row, each time at another moment, have another problem. */
 const TRIES_MAX = 3
@@ -21,10 +20,14 @@ export async function retryCollisions<Result>(
     try {
       return await work()
     } catch (error) {
-      const isCollision = error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
-      if (!isCollision || tries === TRIES_MAX) throw error
+      if (!isCollision(error) || tries === TRIES_MAX) throw error
       onCollision(error, tries)
       await sleep(Math.random() * RETRY_DELAY_MAX_MS)
     }
   }
+}
+
+/** Whether another transaction was in the way: nothing was done, and trying again is the documented answer. */
+export function isCollision(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
 }

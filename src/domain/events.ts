@@ -1,5 +1,5 @@
 import type { DeadLetter } from './dead-letter.ts'
-import type { JobUnderWay } from './jobs.ts'
+import type { JobTry } from './jobs.ts'
 import type { Order } from './order.ts'
 import type { FailureReason, OrderEventType, OrderStatus } from './order-status.ts'
 import type { Origin } from './origin.ts'
@@ -15,8 +15,8 @@ export type OrderEvent = {
   order: Order
   /** Where the work comes from that moved it, where that is known. */
   origin: Origin | undefined
-  /** The job that moved it; undefined where a caller did. */
-  job?: JobUnderWay | undefined
+  /** The run of a job that moved it; undefined where a caller did. */
+  job?: JobTry | undefined
   /** What an order that was given up leaves for an operator. */
   deadLetter?: DeadLetter | undefined
 }

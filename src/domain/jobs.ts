@@ -1,17 +1,22 @@
 import type { Origin } from './origin.ts'
 
+/** An order that a job is about, and where the work for it comes from, where that is known. */
+export type OrderRef = { orderId: string; origin?: Origin | undefined }
+
+/** A job about one call to the supplier: `step` is the number that the order gave the call. */
+export type SupplierJob = {
+  task: 'request-supplier' | 'check-supplier-status'
+  payload: OrderRef & { step: number }
+  delayMs?: number
+}
+
 /**
- * Work that a worker does later, with what it needs to find its order again, and where it comes from where that is known.
- * `task` is the task's identifier; `delayMs` counts from the transaction, by the database's clock: servers whose clocks
- * differ agree on it.
+ * Work that a worker does later. `task` is the task's identifier; `delayMs` counts from the transaction, by the
+ * database's clock: servers whose clocks differ agree on it.
  */
 export type Job =
-  | { task: 'reserve-inventory'; payload: { orderId: string; origin?: Origin | undefined }; delayMs?: number }
-  | {
-      task: 'request-supplier' | 'check-supplier-status'
-      payload: { orderId: string; step: number; origin?: Origin | undefined }
-      delayMs?: number
-    }
+  | { task: 'reserve-inventory'; payload: { orders: readonly OrderRef[] }; delayMs?: number }
+  | SupplierJob
 
 /** Every task, by its identifier. */
 export const JOB_TASKS = [
@@ -20,19 +25,18 @@ export const JOB_TASKS = [
   'check-supplier-status',
 ] as const satisfies readonly Job['task'][]
 
-/** The job, as one that comes from where the work before it came from. */
-export function withOrigin<AJob extends Job>(job: AJob, origin: Origin | undefined): AJob {
-  return origin ? { ...job, payload: { ...job.payload, origin } } : job
+/** A job that reserves these orders. */
+export function reservationJob(orders: readonly OrderRef[]): Job {
+  return { task: 'reserve-inventory', payload: { orders } }
 }
 
-/** A job while it runs. */
-export type JobUnderWay = {
-  task: string
-  orderId: string
-  /** The try that it is on, from 1. */
-  attempt: number
-  origin: Origin | undefined
+/** The orders that a job is about. */
+export function ordersOf(payload: Job['payload']): readonly OrderRef[] {
+  return 'orders' in payload ? payload.orders : [payload]
 }
+
+/** A run of a job: its task, and which try it is, from 1. */
+export type JobTry = { task: Job['task']; attempt: number }
 
 /**
  * A run of a job that is over: done, or it threw and is tried again while it has attempts, or it threw for the last time and
@@ -44,9 +48,8 @@ export type JobRun = {
   durationMs: number
   attempt: number
   attemptsMax: number
-  /** Undefined where its payload tells of no order. */
-  orderId: string | undefined
-  origin: Origin | undefined
+  /** None where its payload cannot be read. */
+  orders: readonly OrderRef[]
   /** What it threw. */
   error?: unknown
 }

@@ -1,18 +1,5 @@
-import {
-  CALL_DURATION_AT_OVERLOAD_MS,
-  CALLS_UNDER_WAY_AT_OVERLOAD_MIN,
-  CALLS_UNDER_WAY_MAX,
-  CALLS_UNDER_WAY_MIN,
-  OVERLOAD_WINDOW_MS,
-} from '../limits.ts'
+import { CALLS_UNDER_WAY_MAX, CALLS_UNDER_WAY_MIN, OVERLOAD_WINDOW_MS } from '../limits.ts'
 import { LoopLimit } from './loop-limit.ts'
-
-/** Of an overload that lasts, windows with the full limit: the second shows what can be done with it. */
-const FULL_WINDOWS = 2
-/** After so many windows it is tried anew with the full limit: what comes may be bearable again. */
-const WINDOWS_PER_TRIAL = 20
-/** With a smaller limit at least so much of the rate has to remain. A window has room for a few commits, one more or less. */
-const RATE_KEPT_MIN = 0.8
 
 /**
  * Counts the calls that this process is answering, and has others refused while there are too many: more under way would
@@ -21,23 +8,15 @@ const RATE_KEPT_MIN = 0.8
  * A call counts while it is worked on, whoever waits for it: not while its body is sent or its answer is read, so that
  * slow clients take nobody's place, and not less when its caller hangs up, which does not end the work.
  *
- * A burst is taken up to the full limit. While calls have to be refused, the limit is as many as are answered in the time
- * that a call may take then, for how long each takes is how many there are by how many are done in a second. Where it is
- * not the number of calls that makes them slow, fewer would only be fewer: then the full limit is kept, unless it is this
- * process that has more to do than it can, for then calls wait before they are counted.
+ * A burst is taken up to the full limit. While calls have to be refused, the limit is what leaves the event loop some time
+ * to spare. Where calls are slow for another reason, as a slow disk, fewer of them would only be fewer.
  */
 export class CallsUnderWay {
   readonly #onRefusal: () => void
   readonly #loop: LoopLimit
   #count = 0
-  #limit = CALLS_UNDER_WAY_MAX
   #refusedAtMs = -Infinity
-  /** Of the overload: since when calls that ended are counted, how many there were, and which window it is. */
   #windowStartedAtMs = 0
-  #ended = 0
-  #window = 0
-  /** Calls that end in a millisecond with the full limit; undefined until that is known, or where fewer calls cost some. */
-  #fullRate: number | undefined
 
   /** @param onRefusal hears of every call that is refused */
   constructor(onRefusal: () => void, loop = new LoopLimit()) {
@@ -51,9 +30,7 @@ export class CallsUnderWay {
 
   /** How many there may be at this moment. */
   get limit(): number {
-    return this.#isOverloaded(performance.now())
-      ? Math.min(this.#limit, this.#loop.limit)
-      : CALLS_UNDER_WAY_MAX
+    return this.#isOverloaded(performance.now()) ? this.#loop.limit : CALLS_UNDER_WAY_MAX
   }
 
   /** Whether one that arrives now is one too many. Whoever then turns it away says so by `noteRefusal`. */
@@ -66,10 +43,10 @@ export class CallsUnderWay {
     const nowMs = performance.now()
     if (!this.#isOverloaded(nowMs)) {
       this.#loop.startOverload()
-      this.#startTrial(nowMs)
+      this.#windowStartedAtMs = nowMs
     } else if (nowMs - this.#windowStartedAtMs >= OVERLOAD_WINDOW_MS) {
       this.#loop.endWindow()
-      this.#endWindow(nowMs)
+      this.#windowStartedAtMs = nowMs
     }
     this.#refusedAtMs = nowMs
     this.#onRefusal()
@@ -99,48 +76,11 @@ export class CallsUnderWay {
 
   readonly #release = () => {
     this.#count--
-    this.#ended++
   }
 
   #isOverloaded(nowMs: number): boolean {
     return nowMs - this.#refusedAtMs < OVERLOAD_WINDOW_MS
   }
-
-  #startTrial(nowMs: number): void {
-    this.#limit = CALLS_UNDER_WAY_MAX
-    this.#fullRate = undefined
-    this.#window = 1
-    this.#startWindow(nowMs)
-  }
-
-  #endWindow(nowMs: number): void {
-    if (this.#window >= WINDOWS_PER_TRIAL) {
-      this.#loop.startTrial()
-      this.#startTrial(nowMs)
-      return
-    }
-    const rate = this.#ended / (nowMs - this.#windowStartedAtMs)
-    // where the loop has no time to spare, that alone says how many there may be
-    if (this.#window === FULL_WINDOWS && this.#loop.limit === CALLS_UNDER_WAY_MAX) this.#fullRate = rate
-    if (this.#fullRate !== undefined) {
-      const isWorthIt = rate >= RATE_KEPT_MIN * this.#fullRate
-      this.#limit = isWorthIt ? bearableAt(rate) : CALLS_UNDER_WAY_MAX
-      if (!isWorthIt) this.#fullRate = undefined
-    }
-    this.#window++
-    this.#startWindow(nowMs)
-  }
-
-  #startWindow(nowMs: number): void {
-    this.#windowStartedAtMs = nowMs
-    this.#ended = 0
-  }
-}
-
-/** @param rate calls that end in a millisecond */
-function bearableAt(rate: number): number {
-  const bearable = Math.round(rate * CALL_DURATION_AT_OVERLOAD_MS)
-  return Math.min(Math.max(bearable, CALLS_UNDER_WAY_AT_OVERLOAD_MIN), CALLS_UNDER_WAY_MAX)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

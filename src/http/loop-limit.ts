@@ -7,6 +7,8 @@ const UTILIZATION_MAX = 0.97
 const DECREASE = 0.8
 /** And back in three, so that it is mostly below what was too much. */
 const INCREASE = 1.1
+/** After so many windows the full limit is tried anew: what comes may be bearable again. */
+const WINDOWS_PER_TRIAL = 20
 
 /**
  * How many calls may be under way so that the event loop has some time to spare. Refusing takes time of the loop as well:
@@ -18,6 +20,7 @@ export class LoopLimit {
   #limit = CALLS_UNDER_WAY_MAX
   /** What was not too much before the trial. */
   #bearable = CALLS_UNDER_WAY_MAX
+  #window = 0
 
   /** @param readUtilization which share of the time since it was last asked the loop was busy, 0 to 1 */
   constructor(readUtilization: () => number = loopUtilization()) {
@@ -29,15 +32,9 @@ export class LoopLimit {
   }
 
   startOverload(): void {
-    this.#limit = CALLS_UNDER_WAY_MAX
-    this.startTrial()
+    this.#startTrial()
+    this.#bearable = CALLS_UNDER_WAY_MAX
     this.#readUtilization()
-  }
-
-  /** Gives the full limit for a window, after which it is what it was where that still is too much. */
-  startTrial(): void {
-    this.#bearable = this.#limit
-    this.#limit = CALLS_UNDER_WAY_MAX
   }
 
   /** Looks at how busy the loop was since the overload, or the window before, began. */
@@ -46,6 +43,15 @@ export class LoopLimit {
     const limit = isTooMuch ? Math.min(this.#limit, this.#bearable) * DECREASE : this.#limit * INCREASE
     this.#limit = Math.min(Math.max(limit, CALLS_UNDER_WAY_MIN), CALLS_UNDER_WAY_MAX)
     this.#bearable = CALLS_UNDER_WAY_MAX
+    this.#window++
+    if (this.#window === WINDOWS_PER_TRIAL) this.#startTrial()
+  }
+
+  /** Gives the full limit for a window, after which it is what it was where that still is too much. */
+  #startTrial(): void {
+    this.#bearable = this.#limit
+    this.#limit = CALLS_UNDER_WAY_MAX
+    this.#window = 0
   }
 }
 

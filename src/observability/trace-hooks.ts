@@ -1,6 +1,6 @@
 import type { GraphQLFieldResolver } from 'graphql'
 import type { OrderEvent } from '../domain/events.ts'
-import type { JobUnderWay } from '../domain/jobs.ts'
+import type { JobTry, OrderRef } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
 import type { Supplier } from '../supplier/contract.ts'
@@ -21,9 +21,8 @@ export type Tracing = {
   /** @param useCase what items of a group commit are seen as; without it they are not */
   group(useCase?: string): GroupTracing
   transaction<Result>(name: string, run: () => Promise<Result>): Promise<Result>
-  job<Result>(job: JobUnderWay, run: () => Promise<Result>): Promise<Result>
-  /** Jobs that one transaction took out of the queue and did, and which are over now. */
-  onJobs(jobs: readonly JobUnderWay[], durationMs: number): void
+  /** A run of a job: a span for each of its orders, below what that goes back to. */
+  job<Result>(job: JobTry, orders: readonly OrderRef[], run: () => Promise<Result>): Promise<Result>
   supplier<S extends Supplier>(supplier: S): S
   /** Hears of events before anybody else: what is delivered later is part of the same trace. */
   onEvents(events: readonly OrderEvent[]): void

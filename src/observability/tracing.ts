@@ -15,15 +15,16 @@ import { getRPCMetadata, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace'
 import { GraphQLError } from 'graphql'
 import { CallError } from '../domain/errors.ts'
+import type { OrderRef } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
 import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 import type { Tracing } from './trace-hooks.ts'
 
-/** A commit that items share: how many, and the spans of those that are recorded. */
+/** Work that is done for several: for how many, and the spans of those that are recorded. */
 type Sharing = { size: number; spans: Span[] }
-const SHARING = createContextKey('holdfast: a commit that items share')
+const SHARING = createContextKey('holdfast: work for several')
 
 const ORDER_ID = 'holdfast.order.id'
 const BATCH_SIZE = 'holdfast.batch.size'
@@ -89,6 +90,17 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     return asParent(origin?.traceparent ?? orphanOf(orderId))
   }
 
+  function inJob<Result>(
+    task: string,
+    attempt: number,
+    { orderId, origin }: OrderRef,
+    run: (span: Span) => Promise<Result>,
+  ): Promise<Result> {
+    const attributes = { [ORDER_ID]: orderId, 'holdfast.attempt': attempt }
+    const options = { kind: SpanKind.CONSUMER, attributes }
+    return inSpan(`task ${task}`, options, parentOf(orderId, origin), run)
+  }
+
   return {
     traceparent: () => {
       const span = trace.getSpanContext(context.active())
@@ -110,19 +122,19 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
     },
 
     group: (useCase) => ({
-      item: (run) => (useCase ? inSpan(useCase, {}, context.active(), run) : run()),
+      item: (run) => {
+        const around = context.active()
+        // each of several has the span of its job
+        return useCase && !around.getValue(SHARING) ? inSpan(useCase, {}, around, run) : run()
+      },
       place: () => context.active(),
       commit: (places, run) => {
-        // not where the first item happens to come from: that may be nowhere
-        const recorded = (places as Context[]).filter((place) => trace.getSpan(place)?.isRecording())
-        const [first] = recorded
-        if (!first) return context.with(ROOT_CONTEXT, run)
-        if (places.length === 1) return context.with(first, run)
-        const sharing: Sharing = {
-          size: places.length,
-          spans: recorded.map((place) => trace.getSpan(place)!),
-        }
-        return context.with(first.setValue(SHARING, sharing), run)
+        const all = (places as Context[]).map(
+          (place) => sharingOf(place) ?? { size: 1, spans: recordedIn(place) },
+        )
+        const spans = all.flatMap((sharing) => sharing.spans)
+        const size = all.reduce((sum, sharing) => sum + sharing.size, 0)
+        return context.with(shared(spans, size), run)
       },
     }),
 
@@ -130,7 +142,7 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       const parent = context.active()
       // what is done of itself, every few seconds, is no trace
       if (!trace.getSpan(parent)) return run()
-      const { size, spans } = (parent.getValue(SHARING) as Sharing | undefined) ?? { spans: [] }
+      const { size, spans } = sharingOf(parent) ?? { size: undefined, spans: [] }
       const options = {
         links: spans.map((span) => ({ context: span.spanContext() })),
         attributes: { [BATCH_SIZE]: size },
@@ -141,18 +153,24 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       })
     },
 
-    job: ({ task, orderId, attempt, origin }, run) => {
-      const attributes = { [ORDER_ID]: orderId, 'holdfast.attempt': attempt }
-      const options = { kind: SpanKind.CONSUMER, attributes }
-      return inSpan(`task ${task}`, options, parentOf(orderId, origin), run)
-    },
-
-    onJobs: (jobs, durationMs) => {
-      const startTime = Date.now() - durationMs
-      for (const { task, orderId, attempt, origin } of jobs) {
-        const attributes = { [ORDER_ID]: orderId, 'holdfast.attempt': attempt, [BATCH_SIZE]: jobs.length }
-        const options = { kind: SpanKind.CONSUMER, startTime, attributes }
-        tracer.startSpan(`task ${task}`, options, parentOf(orderId, origin)).end()
+    job: async ({ task, attempt }, orders, run) => {
+      if (orders.length === 1) return inJob(task, attempt, orders[0]!, run)
+      // a span for each order, all around the same work
+      const ended = Promise.withResolvers<void>()
+      const spans: Span[] = []
+      for (const order of orders) {
+        void inJob(task, attempt, order, (span) => {
+          if (span.isRecording()) spans.push(span)
+          return ended.promise
+        }).catch(() => {})
+      }
+      try {
+        const result = await context.with(shared(spans, orders.length), run)
+        ended.resolve()
+        return result
+      } catch (error) {
+        ended.reject(error)
+        throw error
       }
     },
 
@@ -182,6 +200,23 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
       tracer.startSpan('deliver', options, asParent(delivery.traceparent)).end()
     },
   }
+}
+
+function sharingOf(place: Context): Sharing | undefined {
+  return place.getValue(SHARING) as Sharing | undefined
+}
+
+function recordedIn(place: Context): Span[] {
+  const span = trace.getSpan(place)
+  return span?.isRecording() ? [span] : []
+}
+
+/** Where work is done for several: not where the first happens to come from, for that may be nowhere. */
+function shared(spans: Span[], size: number): Context {
+  const [first] = spans
+  if (!first) return ROOT_CONTEXT
+  const place = trace.setSpan(ROOT_CONTEXT, first)
+  return size === 1 ? place : place.setValue(SHARING, { size, spans } satisfies Sharing)
 }
 
 /** Whether it is the service that failed: what a caller gets wrong, or may not do, is no failure of ours. */

@@ -9,21 +9,18 @@ export type NewOrder = Pick<Order, 'id' | 'customerId' | 'sku' | 'qty'> & {
   origin: Origin
 }
 
-/**
- * What became of a new order, and the id of its job where that is delayed. Its caller's key may have been taken by another
- * order before.
- */
+/** What became of a new order. Its caller's key may have been taken by another order before. */
 export type Insertion =
-  | { outcome: 'created'; order: Order; jobId: string | undefined }
+  | { outcome: 'created'; order: Order }
   | { outcome: 'unknown-sku' | 'key-taken'; order: null }
 
 /**
- * Writes orders with their keys, events and jobs, all or none of it: one statement is one transaction.
+ * Writes orders with their keys, events and one job for all of them, all or none of it: one statement is one transaction.
  *
  * No row of `inventory_items` is locked, so orders come in while their SKU is being reserved.
  *
- * @param task the task that each order's job runs, once `delayMs` have passed
- * @returns what became of each order, in the place it had in the input
+ * @param task the task that the job runs, once `delayMs` have passed
+ * @returns what became of each order, in the place it had in the input, and the job's id: null where none was written
  */
 export async function insertOrders(
   on: Queryable,
@@ -34,7 +31,7 @@ export async function insertOrders(
     attemptsMax,
     delayMs = 0,
   }: { createdAt: Date; task: string; attemptsMax: number; delayMs?: number },
-): Promise<Insertion[]> {
+): Promise<{ insertions: Insertion[]; jobId: string | null }> {
   const [row] = await run(on, [
     orders.map((order) => order.id),
     orders.map((order) => order.sku),
@@ -51,22 +48,23 @@ export async function insertOrders(
     delayMs,
   ])
   const outcomes = new Map(row!.exceptions?.map(({ turn, outcome }) => [turn - 1, outcome]))
-  return orders.map((order, index): Insertion => {
+  const insertions = orders.map((order, index): Insertion => {
     const outcome = outcomes.get(index)
     if (outcome) return { outcome, order: null }
-    return { outcome: 'created', order: asCreated(order, createdAt), jobId: row!.jobIds?.[order.id] }
+    return { outcome: 'created', order: asCreated(order, createdAt) }
   })
+  return { insertions, jobId: row!.jobId }
 }
 
 type Exception = { turn: number; outcome: 'unknown-sku' | 'key-taken' }
 
 // only exceptions come back: most batches have none, and reading rows costs more than writing them here
-const run = prepare<{ jobIds: Record<string, string> | null; exceptions: Exception[] | null }>(
+const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
     select *
     from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $11::text[], $12::json[])
-      with ordinality as input (id, sku, qty, caller, key, customer_id, payload, turn)
+      with ordinality as input (id, sku, qty, caller, key, customer_id, ref, turn)
   ), known as (
     select input.* from input join inventory_items using (sku)
   ), claimed as (
@@ -84,15 +82,14 @@ const run = prepare<{ jobIds: Record<string, string> | null; exceptions: Excepti
     insert into order_events (order_id, version, type, to_status, at)
     select id, 1, $8::order_event_type, $7, $6 from fresh
   ), enqueued as (
-    -- one call for all: each notifies, and a notifying commit takes an instance-wide lock
-    select json_object_agg(payload ->> 'orderId', id::text) filter (where $13::float8 > 0) as ids
-    from graphile_worker.add_jobs(array(
+    -- one job for all: what a queue costs an order is its share of a job
+    select id from graphile_worker.add_jobs(array(
       select (
-        $9::text, payload, null, now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null
+        $9::text, json_build_object('orders', json_agg(ref order by turn)), null,
+        now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null
       )::graphile_worker.job_spec
-      from fresh order by turn
+      from fresh having count(*) > 0
     ))
-    where exists (select from fresh)
   ), exceptions as (
     select
       input.turn,
@@ -101,7 +98,7 @@ const run = prepare<{ jobIds: Record<string, string> | null; exceptions: Excepti
     where input.turn not in (select turn from fresh)
   )
   select
-    (select ids from enqueued) as "jobIds",
+    (select id::text from enqueued) as "jobId",
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 

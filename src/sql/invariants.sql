@@ -59,8 +59,10 @@ with ledger as (
   group by sku
 ), jobs as (
   -- a supplier's step has a number, which a PENDING order's job does not have. Text: a hand may have written anything
-  select payload ->> 'orderId' as order_id, coalesce(payload ->> 'step', '') as step
-  from graphile_worker._private_jobs where not coalesce(flags ? 'aside', false)
+  select coalesce(ref ->> 'orderId', payload ->> 'orderId') as order_id, coalesce(payload ->> 'step', '') as step
+  from graphile_worker._private_jobs
+  left join lateral json_array_elements(case json_typeof(payload -> 'orders') when 'array' then payload -> 'orders' end) as ref on true
+  where not coalesce(flags ? 'aside', false)
 )
 
 select 'available is never below zero' as invariant, sku as subject, available::text as detail,

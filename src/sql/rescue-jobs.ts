@@ -5,18 +5,21 @@ import { prepare, type Queryable } from './statement.ts'
 // These write graphile-worker's private table: its public functions release no single job, and set no flag. The version is
 // pinned, and a test runs each.
 
+/** A process that runs jobs, and the ids that jobs of its pools carry in `locked_by`. */
+export type WorkerId = { id: string; poolIds: readonly string[] }
+
 /** Says that a worker is alive, now by the database's clock, and how it does. */
 export async function beat(
   on: Queryable,
-  workerId: string,
+  { id, poolIds }: WorkerId,
   { circuit, jobsHeld }: WorkerReport,
 ): Promise<void> {
-  await upsertWorker(on, [workerId, circuit, JSON.stringify(jobsHeld)])
+  await upsertWorker(on, [id, circuit, JSON.stringify(jobsHeld), poolIds])
 }
 
 const upsertWorker = prepare(
   'beat',
-  `insert into workers (id, started_at, seen_at, circuit, jobs_held) values ($1, now(), now(), $2, $3)
+  `insert into workers (id, started_at, seen_at, circuit, jobs_held, pool_ids) values ($1, now(), now(), $2, $3, $4)
   on conflict (id) do update
   set seen_at = excluded.seen_at, circuit = excluded.circuit, jobs_held = excluded.jobs_held`,
 )
@@ -29,18 +32,19 @@ export async function forgetWorkers(on: Queryable, workerIds: readonly string[])
 const deleteWorkers = prepare('forget-workers', 'delete from workers where id = any ($1::text[])')
 
 /** Workers that have said nothing for this long. Locked against a second rescuer until the transaction ends. */
-export async function lockSilentWorkers(on: Queryable, silenceMs: number): Promise<string[]> {
-  return (await lockSilent(on, [silenceMs])).map((row) => row.id)
+export function lockSilentWorkers(on: Queryable, silenceMs: number): Promise<WorkerId[]> {
+  return lockSilent(on, [silenceMs])
 }
 
-const lockSilent = prepare<{ id: string }>(
+const lockSilent = prepare<WorkerId>(
   'lock-silent-workers',
-  `select id from workers where seen_at < now() - $1::float8 * interval '1 ms' for update skip locked`,
+  // versions before 0.2 had one pool, whose id is the worker's
+  `select id, case pool_ids when '{}' then array[id] else pool_ids end as "poolIds" from workers where seen_at < now() - $1::float8 * interval '1 ms' for update skip locked`,
 )
 
 /**
- * Holders of jobs of our tasks that never said they were alive: killed between their first job and their first beat. Workers
- * of other programs on the same schema say nothing here, and are none of our business.
+ * Pools that hold jobs of our tasks and never said they were alive: killed between their first job and their first beat.
+ * Workers of other programs on the same schema say nothing here, and are none of our business.
  */
 export async function findUnknownHolders(on: Queryable, heldForMs: number): Promise<string[]> {
   return (await findUnknown(on, [heldForMs, JOB_TASKS])).map((row) => row.id)
@@ -51,7 +55,7 @@ const findUnknown = prepare<{ id: string }>(
   `select distinct locked_by as id from graphile_worker.jobs
   where locked_at < now() - $1::float8 * interval '1 ms'
     and task_identifier = any ($2::text[])
-    and not exists (select from workers where workers.id = locked_by)`,
+    and not exists (select from workers where locked_by = workers.id or locked_by = any (workers.pool_ids))`,
 )
 
 /** How a job that was under way while its workers died is treated. */
@@ -66,7 +70,7 @@ export type RescueLimits = {
 }
 
 /**
- * Gives the jobs of our tasks that dead workers hold back to the queue, with the attempt that each was on, and counts the death in
+ * Gives the jobs of our tasks that pools of dead workers hold back to the queue, with the attempt that each was on, and counts the death in
  * the job's flags, which graphile-worker leaves to us. A job with one too many is left as one that has used up its
  * attempts: the sweeper ends its order.
  *
@@ -74,10 +78,10 @@ export type RescueLimits = {
  */
 export async function rescueJobsOf(
   on: Queryable,
-  workerIds: readonly string[],
+  poolIds: readonly string[],
   { deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs }: RescueLimits,
 ): Promise<{ released: number; givenUp: number }> {
-  const [row] = await rescue(on, [workerIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs, JOB_TASKS])
+  const [row] = await rescue(on, [poolIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs, JOB_TASKS])
   return row!
 }
 
@@ -120,11 +124,11 @@ const rescue = prepare<{ released: number; givenUp: number }>(
  */
 export async function releaseUnheldJobs(
   on: Queryable,
-  workerId: string,
+  poolIds: readonly string[],
   heldIds: readonly string[],
   lockedForMs: number,
 ): Promise<number> {
-  const [row] = await releaseUnheld(on, [workerId, heldIds, lockedForMs])
+  const [row] = await releaseUnheld(on, [poolIds, heldIds, lockedForMs])
   return row!.released
 }
 
@@ -133,7 +137,7 @@ const releaseUnheld = prepare<{ released: number }>(
   `with released as (
     update graphile_worker._private_jobs
     set locked_at = null, locked_by = null, attempts = greatest(attempts - 1, 0)
-    where locked_by = $1 and locked_at < now() - $3::float8 * interval '1 ms' and id <> all ($2::bigint[])
+    where locked_by = any ($1::text[]) and locked_at < now() - $3::float8 * interval '1 ms' and id <> all ($2::bigint[])
     returning id
   )
   select count(*)::int as released from released`,

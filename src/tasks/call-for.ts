@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { JobUnderWay } from '../domain/jobs.ts'
+import type { JobTry } from '../domain/jobs.ts'
 import type { Order } from '../domain/order.ts'
+import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 
@@ -8,7 +9,7 @@ import type { SupplierCall } from '../supplier/contract.ts'
  * For whom a job calls the supplier. A caller that gave no trace gets the order's own, with a parent that nobody has
  * recorded and that nobody is asked to.
  */
-export function callFor(order: Order, { attempt, origin }: JobUnderWay): SupplierCall {
+export function callFor(order: Order, origin: Origin | undefined, { attempt }: JobTry): SupplierCall {
   return {
     orderId: order.id,
     attempt: order.supplierAttempts + attempt,

@@ -5,13 +5,14 @@ import { defineTask } from './define-task.ts'
 
 /** Asks the supplier what became of an order that it has accepted. */
 export const checkSupplierStatusTask = defineTask(
+  'check-supplier-status',
   supplierCallPayload,
-  async ({ app, supplier }, { orderId, step }, job) => {
+  async ({ app, supplier }, { orderId, step, origin }, job) => {
     const order = await findOrderForSupplierCall(app, orderId, step)
     if (!order) return
     if (order.supplierRef === null)
       throw new Error('A status check was scheduled before the supplier gave a reference')
-    const outcome = await supplier.checkStatus(order.supplierRef, callFor(order, job))
-    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
+    const outcome = await supplier.checkStatus(order.supplierRef, callFor(order, origin, job))
+    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome, origin, job })
   },
 )

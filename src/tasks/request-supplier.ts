@@ -5,11 +5,12 @@ import { defineTask } from './define-task.ts'
 
 /** Asks the supplier to deliver what an order wants. Asked again under the order's id, it delivers once all the same. */
 export const requestSupplierTask = defineTask(
+  'request-supplier',
   supplierCallPayload,
-  async ({ app, supplier }, { orderId, step }, job) => {
+  async ({ app, supplier }, { orderId, step, origin }, job) => {
     const order = await findOrderForSupplierCall(app, orderId, step)
     if (!order) return
-    const outcome = await supplier.reserve(order, callFor(order, job))
-    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
+    const outcome = await supplier.reserve(order, callFor(order, origin, job))
+    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome, origin, job })
   },
 )

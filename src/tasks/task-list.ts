@@ -5,15 +5,20 @@ import type { TaskContext, TaskOf } from './define-task.ts'
 import { requestSupplierTask } from './request-supplier.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
 
-const TASKS: Record<Job['task'], TaskOf> = {
+/** The task that needs nothing but the database. */
+export const RESERVATION_TASKS = {
   'reserve-inventory': reserveInventoryTask,
+} satisfies Partial<Record<Job['task'], TaskOf>>
+
+/** Those that wait for the supplier. */
+export const SUPPLIER_TASKS: Record<Exclude<Job['task'], keyof typeof RESERVATION_TASKS>, TaskOf> = {
   'request-supplier': requestSupplierTask,
   'check-supplier-status': checkSupplierStatusTask,
 }
 
-/** Every task by its identifier, for a worker. */
-export function createTaskList(context: TaskContext): TaskList {
+/** Tasks by their identifiers, as graphile-worker runs them. */
+export function createTaskList(tasks: Record<string, TaskOf>, context: TaskContext): TaskList {
   return Object.fromEntries(
-    Object.entries(TASKS).map(([identifier, taskOf]) => [identifier, taskOf(context)]),
+    Object.entries(tasks).map(([identifier, taskOf]) => [identifier, taskOf(context)]),
   )
 }

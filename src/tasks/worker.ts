@@ -7,12 +7,13 @@ import type { Supplier } from '../supplier/contract.ts'
 import { checkNextInvariant } from '../use-cases/check-invariants.ts'
 import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs, retireWorker } from '../use-cases/rescue-jobs.ts'
 import { sweep } from '../use-cases/sweep.ts'
+import { createHeadStart } from './head-start.ts'
 import { JobPool } from './job-pool.ts'
 
 export type WorkerOptions = {
   supplier: Supplier
   databaseUrl: string
-  /** Jobs under way at once. */
+  /** Calls to the supplier under way at once. */
   concurrency: number
   /** How often each invariant is checked. */
   reconcileIntervalMs: number
@@ -47,7 +48,7 @@ export class Worker {
   async start(): Promise<void> {
     this.#jobs = await this.#startPool()
     await this.#rescue(0)
-    this.#app.headStart.begin(() => this.#keepsUp(), this.#options.concurrency)
+    this.#app.headStart = createHeadStart(this.#app, () => this.#jobs?.isBehind === false && this.isAlive())
     this.#supervising = this.#supervise()
     // a stop does not wait for these: they may wait for others' locks
     void this.#keepBeating()
@@ -60,13 +61,9 @@ export class Worker {
     return this.#jobs !== undefined && performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
   }
 
-  #keepsUp(): boolean {
-    return this.#jobs?.isBehind === false && this.isAlive()
-  }
-
   /** Takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
-    this.#app.headStart.end()
+    this.#app.headStart = undefined
     this.#isStopping.abort()
     await this.#supervising
     await this.#end(this.#jobs)
@@ -91,7 +88,7 @@ export class Worker {
     if (!jobs) return
     await jobs.stop()
     const { signal } = this.#isStopping
-    await retryWhileUnavailable(() => retireWorker(this.#app, jobs.id), { signal }).catch((error) => {
+    await retryWhileUnavailable(() => retireWorker(this.#app, jobs), { signal }).catch((error) => {
       this.#app.logger.warn({ err: error }, 'a worker that ended is left to its silence')
     })
   }
@@ -125,6 +122,7 @@ export class Worker {
       await this.#pause(HEARTBEAT_INTERVAL_MS)
       try {
         if (this.#jobs) await this.#beat(this.#jobs)
+        this.#jobs?.endIfStuck()
       } catch (error) {
         this.#app.logger.warn({ err: error }, 'the worker cannot reach the database')
       }
@@ -150,7 +148,7 @@ export class Worker {
   async #rescue(round: number): Promise<void> {
     const isFull = round % ROUNDS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
     const jobs = this.#jobs
-    if (jobs && isFull) await releaseLostJobs(this.#app, jobs.id, jobs.held.keys())
+    if (jobs && isFull) await releaseLostJobs(this.#app, jobs, jobs.heldIds)
     await rescueJobs(this.#app, { alsoUnknown: isFull })
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
     if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1) await sweep(this.#app)

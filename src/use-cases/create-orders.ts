@@ -88,23 +88,25 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     key: idempotencyKey,
     origin: { caller, requestId, traceparent },
   }))
-  const isHeadStart = app.headStart.isPossible()
-  const task = {
-    createdAt: app.now(),
-    task: 'reserve-inventory',
-    attemptsMax: JOB_ATTEMPTS_MAX,
-    delayMs: isHeadStart ? HEAD_START_MS : 0,
-  }
-  const insert = () => inOneStatement(app, 'create-orders', (on) => insertOrders(on, orders, task))
-  const insertions = await (isHeadStart ? app.headStart.expecting(orders.length, insert) : insert())
+  const headStart = app.headStart?.isPossible() ? app.headStart : undefined
+  const { insertions, jobId } = await inOneStatement(app, 'create-orders', (on) =>
+    insertOrders(on, orders, {
+      createdAt: app.now(),
+      task: 'reserve-inventory',
+      attemptsMax: JOB_ATTEMPTS_MAX,
+      delayMs: headStart ? HEAD_START_MS : 0,
+    }),
+  )
   app.onEvents(
     insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
   )
-  insertions.forEach((insertion, index) => {
-    if (insertion.outcome === 'created' && insertion.jobId !== undefined) {
-      app.headStart.run(insertion.order.id, insertion.jobId, orders[index]!.origin)
-    }
-  })
+  if (headStart && jobId !== null) {
+    const created = orders.filter((_, index) => insertions[index]!.order)
+    void headStart.run(
+      jobId,
+      created.map(({ id, origin }) => ({ orderId: id, origin })),
+    )
+  }
   return insertions
 }
 

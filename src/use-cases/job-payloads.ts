@@ -1,10 +1,15 @@
 import { z } from 'zod'
 import { readOrigin } from '../domain/origin.ts'
 
-/** Payload of a job about one order. Jobs of the sweeper have no origin, and one that cannot be read stops no job. */
-export const orderPayload = z.object({
+/** An order that a job is about. Jobs of the sweeper have no origin, and one that cannot be read stops no job. */
+const orderRef = z.object({
   orderId: z.uuid(),
   origin: z.unknown().optional().transform(readOrigin),
 })
+/** Payload of a job that reserves orders. Jobs that versions before 0.2 wrote were about one order each. */
+export const reservationPayload = z.union([
+  z.object({ orders: z.array(orderRef).min(1) }),
+  orderRef.transform((order) => ({ orders: [order] })),
+])
 /** Payload of a job that makes one scheduled call to the supplier. */
-export const supplierCallPayload = orderPayload.extend({ step: z.int().positive() })
+export const supplierCallPayload = orderRef.extend({ step: z.int().positive() })

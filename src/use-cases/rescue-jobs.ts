@@ -7,6 +7,7 @@ import {
   type RescueLimits,
   releaseUnheldJobs,
   rescueJobsOf,
+  type WorkerId,
 } from '../sql/rescue-jobs.ts'
 
 /** How often a worker says that it is alive. */
@@ -44,21 +45,25 @@ const LOST_REPLY_MS = 2_000
 export async function rescueJobs(app: App, { alsoUnknown }: { alsoUnknown: boolean }): Promise<number> {
   const rescue = await inTransaction(app, 'rescue-jobs', async (tx) => {
     const workers = await lockSilentWorkers(tx, SILENCE_MAX_MS)
-    if (alsoUnknown) workers.push(...(await findUnknownHolders(tx, UNKNOWN_MAX_MS)))
-    if (workers.length === 0) return null
-    const jobs = await rescueJobsOf(tx, workers, RESCUE_LIMITS)
-    await forgetWorkers(tx, workers)
-    return { workers, ...jobs }
+    const poolIds = workers.flatMap((worker) => worker.poolIds)
+    if (alsoUnknown) poolIds.push(...(await findUnknownHolders(tx, UNKNOWN_MAX_MS)))
+    if (poolIds.length === 0) return null
+    const jobs = await rescueJobsOf(tx, poolIds, RESCUE_LIMITS)
+    await forgetWorkers(
+      tx,
+      workers.map(({ id }) => id),
+    )
+    return { workers: poolIds, ...jobs }
   })
   if (rescue) app.onUpkeep({ kind: 'workers-died', ...rescue })
   return rescue?.released ?? 0
 }
 
 /** Gives back the jobs of a worker that has ended, and forgets it. */
-export async function retireWorker(app: App, workerId: string): Promise<void> {
+export async function retireWorker(app: App, worker: WorkerId): Promise<void> {
   await inTransaction(app, 'retire-worker', async (tx) => {
-    await releaseUnheldJobs(tx, workerId, [], 0)
-    await forgetWorkers(tx, [workerId])
+    await releaseUnheldJobs(tx, worker.poolIds, [], 0)
+    await forgetWorkers(tx, [worker.id])
   })
 }
 
@@ -67,7 +72,11 @@ export async function retireWorker(app: App, workerId: string): Promise<void> {
  *
  * @param heldIds the jobs that did reach it
  */
-export async function releaseLostJobs(app: App, workerId: string, heldIds: Iterable<string>): Promise<void> {
-  const released = await releaseUnheldJobs(app.pool, workerId, [...heldIds], LOST_REPLY_MS)
-  if (released > 0) app.onUpkeep({ kind: 'fetch-lost', worker: workerId, released })
+export async function releaseLostJobs(
+  app: App,
+  { id, poolIds }: WorkerId,
+  heldIds: Iterable<string>,
+): Promise<void> {
+  const released = await releaseUnheldJobs(app.pool, poolIds, [...heldIds], LOST_REPLY_MS)
+  if (released > 0) app.onUpkeep({ kind: 'fetch-lost', worker: id, released })
 }

@@ -1,10 +1,11 @@
 import type { App, SettledCall } from '../app.ts'
 import { inTransaction, type Tx } from '../database/transaction.ts'
-import { JOB_ATTEMPTS_MAX, type Job, withOrigin } from '../domain/jobs.ts'
-import { nextJob } from '../domain/next-job.ts'
+import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
+import { supplierJob } from '../domain/next-job.ts'
 import type { Order } from '../domain/order.ts'
+import type { Origin } from '../domain/origin.ts'
 import type { StockChange } from '../domain/stock.ts'
-import { decide, type SupplierDecision, type SupplierOutcome } from '../domain/supplier-policy.ts'
+import { decide, type SupplierDecision } from '../domain/supplier-policy.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { lockOrders } from '../sql/find-orders.ts'
 import { lockStock, moveStock } from '../sql/move-stock.ts'
@@ -37,12 +38,12 @@ export async function settleSupplierOutcomes(app: App, calls: readonly SettledCa
     const stepOf = new Map(orders.map((order) => [order.id, order.supplierStep]))
     // of several calls for one order, the one that is not out of date
     const current = calls.filter(({ orderId, step }) => stepOf.get(orderId) === step)
-    const outcomeOf = new Map(current.map(({ orderId, outcome }) => [orderId, outcome]))
-    const decided = orders.flatMap((order) => {
-      const outcome = outcomeOf.get(order.id)
-      if (!outcome || order.status !== 'AWAITING_RESTOCK') return []
+    const callOf = new Map(current.map((call) => [call.orderId, call]))
+    const decided = orders.flatMap((order): Decided[] => {
+      const call = callOf.get(order.id)
+      if (!call || order.status !== 'AWAITING_RESTOCK') return []
       const progress = { attempts: order.supplierAttempts, rechecks: order.supplierRechecks }
-      return [{ order, outcome, decision: decide(outcome, progress, app.supplierPolicy, app.random()) }]
+      return [{ order, call, decision: decide(call.outcome, progress, app.supplierPolicy, app.random()) }]
     })
 
     await receiveAndReserve(app, tx, ordersTo('reserve', decided))
@@ -51,20 +52,20 @@ export async function settleSupplierOutcomes(app: App, calls: readonly SettledCa
   })
 }
 
-type Decided = { order: Order; outcome: SupplierOutcome; decision: SupplierDecision }
+type Decided = { order: Order; call: SettledCall; decision: SupplierDecision }
 
 function ordersTo(kind: SupplierDecision['kind'], decided: readonly Decided[]): Order[] {
   return decided.filter(({ decision }) => decision.kind === kind).map(({ order }) => order)
 }
 
-function transitionOf({ order, outcome, decision }: Decided): Transition[] {
-  if (decision.kind === 'reserve') return [{ order, to: 'RESERVED' }]
+function transitionOf({ order, call: { outcome, origin, job }, decision }: Decided): Transition[] {
+  if (decision.kind === 'reserve') return [{ order, to: 'RESERVED', origin, job }]
   if (decision.kind === 'ask-again') return []
-  const failure = { order, to: 'FAILED', reason: decision.reason } as const
+  const failure = { order, to: 'FAILED', reason: decision.reason, origin, job } as const
   // an answer is the supplier's word; none at all is for an operator to look into
   if (outcome.kind !== 'transport-error') return [failure]
   const attempts = order.supplierAttempts + 1
-  return [{ ...failure, deadLetter: { ...nextJob(order)!, error: outcome.detail, attempts } }]
+  return [{ ...failure, deadLetter: { ...supplierJob(order, origin), error: outcome.detail, attempts } }]
 }
 
 /** The supplier's goods come in and go to the order they were asked for: stock that others can take is as before. */
@@ -82,17 +83,17 @@ async function receiveAndReserve(app: App, tx: Tx, orders: readonly Order[]): Pr
 }
 
 async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<void> {
-  const delayOf = new Map<string, number>()
-  const notes = decided.flatMap(({ order, decision }) => {
+  const nextOf = new Map<string, { delayMs: number; origin: Origin | undefined }>()
+  const notes = decided.flatMap(({ order, call: { origin }, decision }) => {
     if (decision.kind !== 'ask-again') return []
-    delayOf.set(order.id, decision.delayMs)
+    nextOf.set(order.id, { delayMs: decision.delayMs, origin })
     return [{ id: order.id, step: order.supplierStep, ref: decision.ref ?? null, ...decision.progress }]
   })
   if (notes.length === 0) return
   const noted = await noteSupplierProgress(tx, notes, app.now())
-  const jobs = noted.map((order): Job => {
-    const job = withOrigin(nextJob(order)!, app.jobsUnderWay.find(order.id)?.origin)
-    return { ...job, delayMs: delayOf.get(order.id)! }
+  const jobs = noted.map((order) => {
+    const { delayMs, origin } = nextOf.get(order.id)!
+    return { ...supplierJob(order, origin), delayMs }
   })
   await addJobs(tx, jobs, JOB_ATTEMPTS_MAX)
 }

@@ -2,9 +2,10 @@ import { z } from 'zod'
 import type { App } from '../app.ts'
 import { inTransaction, type TransactionName, type Tx } from '../database/transaction.ts'
 import { isRefusal, isTimeout, isUnavailable } from '../database/unavailable.ts'
-import type { DeadLetter } from '../domain/dead-letter.ts'
-import { JOB_ATTEMPTS_MAX } from '../domain/jobs.ts'
-import { nextJob } from '../domain/next-job.ts'
+import { deadLetterOf } from '../domain/dead-letter.ts'
+import { JOB_ATTEMPTS_MAX, type OrderRef, ordersOf, reservationJob } from '../domain/jobs.ts'
+import { supplierJob } from '../domain/next-job.ts'
+import type { Order } from '../domain/order.ts'
 import { addJobs } from '../sql/add-jobs.ts'
 import { completeJobs } from '../sql/complete-jobs.ts'
 import { limitStatements } from '../sql/statement.ts'
@@ -17,7 +18,7 @@ import {
   tryLockSweep,
 } from '../sql/sweep.ts'
 import { failOrdersIn } from './fail-orders.ts'
-import { orderPayload, supplierCallPayload } from './job-payloads.ts'
+import { reservationPayload, supplierCallPayload } from './job-payloads.ts'
 
 /** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
 const KEY_AGE_MS = 48 * 3_600_000
@@ -43,9 +44,12 @@ export type SweepResult = {
   failures: string[]
 }
 
+/** A dead job, and the orders that it is about: none where its payload cannot be read. */
+type BuriedJob = DeadJob & { orders: readonly OrderRef[] }
+
 /** A dead job as `Job` has it. */
 const known = z.union([
-  z.object({ task: z.literal('reserve-inventory'), payload: orderPayload }),
+  z.object({ task: z.literal('reserve-inventory'), payload: reservationPayload }),
   z.object({
     task: z.enum(['request-supplier', 'check-supplier-status']),
     payload: supplierCallPayload,
@@ -96,8 +100,8 @@ export async function sweep(
   const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(app, tx))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, BATCH_MAX))
 
-  const buried = dead.flatMap(({ orderId }) => orderId ?? [])
-  const aside = dead.filter((job) => job.orderId === null)
+  const buried = dead.flatMap(({ orders }) => orders.map(({ orderId }) => orderId))
+  const aside = dead.filter(({ orders }) => orders.length === 0)
   if (aside.length > 0) app.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
     app.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
@@ -108,37 +112,44 @@ export async function sweep(
 
 async function requeueOrphans(tx: Tx): Promise<string[]> {
   const orphans = await findOrphanedOrders(tx, BATCH_MAX)
+  const isPending = ({ status }: Order) => status === 'PENDING'
+  const pending = orphans.filter(isPending).map(({ id }) => ({ orderId: id }))
   await addJobs(
     tx,
-    orphans.flatMap((order) => nextJob(order) ?? []),
+    [
+      ...(pending.length > 0 ? [reservationJob(pending)] : []),
+      ...orphans.filter((order) => !isPending(order)).map((order) => supplierJob(order)),
+    ],
     JOB_ATTEMPTS_MAX,
   )
   return orphans.map(({ id }) => id)
 }
 
-/** @returns dead jobs, each with the order that it ended, or null where it was put aside */
-async function buryDeadJobs(app: App, tx: Tx): Promise<(DeadJob & { orderId: string | null })[]> {
+/** Ends the order of each dead job. A job of several orders is split instead: only one of them may be to blame. */
+async function buryDeadJobs(app: App, tx: Tx): Promise<BuriedJob[]> {
   const jobs = (await lockDeadJobs(tx, BATCH_MAX)).map((job) => ({
     ...job,
     known: known.safeParse(job).data,
   }))
-  const failures = jobs.flatMap(({ known, attempts, error }) => {
-    if (!known) return []
-    const deadLetter: DeadLetter = {
-      ...known,
-      attempts,
-      error: error ?? 'The process ended during the last attempt',
-    }
-    return [{ orderId: known.payload.orderId, deadLetter }]
+  const letters = jobs.flatMap(({ known, attempts, error }) => {
+    const reason = error ?? 'The process ended during the last attempt'
+    return (known && deadLetterOf(known, { error: reason, attempts })) ?? []
   })
-  await failOrdersIn(app, tx, failures)
-  await completeJobs(
+  await failOrdersIn(
+    app,
     tx,
-    jobs.filter(({ known }) => known).map(({ id }) => id),
+    letters.map((deadLetter) => ({ orderId: deadLetter.payload.orderId, deadLetter })),
   )
-  await putDeadJobsAside(
+  const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
+  const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
+  await addJobs(
     tx,
-    jobs.filter(({ known }) => !known).map(({ id }) => id),
+    split.map((order) => reservationJob([order])),
+    JOB_ATTEMPTS_MAX,
   )
-  return jobs.map(({ known, ...job }) => ({ ...job, orderId: known?.payload.orderId ?? null }))
+  const isReadable = ({ orders }: BuriedJob) => orders.length > 0
+  const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
+  await completeJobs(tx, idsOf(buried.filter(isReadable)))
+  await putDeadJobsAside(tx, idsOf(buried.filter((job) => !isReadable(job))))
+  return buried
 }

@@ -3,9 +3,9 @@ import type { App } from '../app.ts'
 import type { Tx } from '../database/transaction.ts'
 import type { DeadLetter } from '../domain/dead-letter.ts'
 import type { OrderEvent } from '../domain/events.ts'
-import { JOB_ATTEMPTS_MAX, withOrigin } from '../domain/jobs.ts'
+import { JOB_ATTEMPTS_MAX, type JobTry } from '../domain/jobs.ts'
+import { nextJob } from '../domain/next-job.ts'
 import type { Order } from '../domain/order.ts'
-import { LISTENERS } from '../domain/order-listeners.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../domain/order-status.ts'
 import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
@@ -16,20 +16,21 @@ import { moveOrders } from '../sql/move-orders.ts'
 import { notifyWatchers } from '../sql/notify-watchers.ts'
 
 /**
- * Where an order that this transaction has locked is to go, and the dead letter that it leaves where it was given up.
- * `origin` where it is not the job under way that moves it.
+ * Where an order that this transaction has locked is to go, the dead letter that it leaves where it was given up, where
+ * the work comes from, and the run of a job that does it.
  */
 export type Transition = {
   order: Order
   to: OrderStatus
   reason?: FailureReason
   deadLetter?: DeadLetter
-  origin?: Origin
+  origin?: Origin | undefined
+  job?: JobTry | undefined
 }
 
 /**
- * Moves locked orders to their next state: writes the state, one event each, dead letters, the jobs that listeners ask
- * for and one notification, all in the caller's transaction. Called once in a transaction, with all that it moves.
+ * Moves locked orders to their next state: writes the state, one event each, dead letters, the jobs that bring
+ * them on and one notification, all in the caller's transaction. Called once in a transaction, with all that it moves.
  *
  * @throws {Error} when the table has no such transition, or an order is not where its lock showed it: bugs
  */
@@ -42,8 +43,7 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     event: eventOf(order.status, to, reason),
   }))
   const events: OrderEvent[] = moves.map(({ before, after, event }, index) => {
-    const { deadLetter, origin } = transitions[index]!
-    const job = origin ? undefined : app.jobsUnderWay.find(before.id)
+    const { deadLetter, origin = deadLetter?.payload.origin, job } = transitions[index]!
     return {
       type: event,
       from: before.status,
@@ -52,7 +52,7 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
       version: after.version,
       at,
       order: after,
-      origin: origin ?? job?.origin ?? deadLetter?.payload.origin,
+      origin,
       job,
       deadLetter,
     }
@@ -60,16 +60,15 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
   const letters = events.flatMap(({ order, origin, deadLetter }) => {
     if (!deadLetter) return []
     const traceId = traceIdOf(order, origin)
-    return [{ ...withOrigin(deadLetter, origin), id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
+    const payload = { ...deadLetter.payload, origin }
+    return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
   })
   // sent together: where the first finds that an order had moved, nothing of the others is committed
   const [count] = await Promise.all([
     moveOrders(tx, moves, at),
     addJobs(
       tx,
-      events.flatMap(({ type, order, origin }) =>
-        LISTENERS[type](order).map((job) => withOrigin(job, origin)),
-      ),
+      events.flatMap(({ order, origin }) => nextJob(order, origin) ?? []),
       JOB_ATTEMPTS_MAX,
     ),
     insertDeadLetters(tx, letters),

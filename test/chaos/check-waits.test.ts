@@ -1,31 +1,32 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checkWaits } from '../../chaos/check-waits.ts'
 import { Findings } from '../../chaos/findings.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { changeJobs, type JobFilter, readJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let testApp: TestApp
 beforeAll(async () => {
   testApp = await createTestApp()
   await seed(testApp.app).item()
-  await seed(testApp.app).order()
-  await reserveInventory(testApp.app, [(await seed(testApp.app).order()).id])
+  const orders = await Promise.all([1, 2, 3].map(() => seed(testApp.app).order()))
+  await reserveOrders(testApp.app, [orders[0]!.id])
+  // all three share the job that reserves them
+  expect(await readJobs(testApp.app.pool, RESERVATION_JOB)).toMatchObject([
+    { orderIds: orders.map(({ id }) => id) },
+  ])
 })
 afterAll(() => testApp.close())
 
-const SUPPLIER_JOB = `payload ->> 'step' is not null`
-const RESERVATION_JOB = `payload ->> 'step' is null`
+const SUPPLIER_JOB = { task: 'request-supplier' }
+const RESERVATION_JOB = { task: 'reserve-inventory' }
 
 /** Whether it is wrong that a job waits for so long. */
-async function isWrong(job: string, seconds: number, { deaths = 0, supplierAttempts = 0 } = {}) {
+async function isWrong(job: JobFilter, seconds: number, { deaths = 0, supplierAttempts = 0 } = {}) {
   const { pool } = testApp.app
   const findings = new Findings()
-  await pool.query(`update graphile_worker._private_jobs set run_at = now(), flags = null`)
-  await pool.query(
-    `update graphile_worker._private_jobs
-    set run_at = now() + $1 * interval '1 s', flags = jsonb_build_object('deaths', $2::int) where ${job}`,
-    [seconds, deaths],
-  )
+  await changeJobs(pool, { dueInMs: 0, deaths: null })
+  await changeJobs(pool, { dueInMs: seconds * 1_000, deaths }, job)
   await pool.query('update orders set supplier_attempts = $1', [supplierAttempts])
   const query = async (text: string) => (await pool.query(text)).rows
   const waitMs = await checkWaits({ query } as Parameters<typeof checkWaits>[0], findings)

@@ -11,9 +11,9 @@ import type { Order } from '../../src/domain/order.ts'
 import { createLogger } from '../../src/observability/logger.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 /** What clients saw, and what the supplier wrote down. */
 export type Remains = { history: History; records: Map<string, SupplierRecord> }
@@ -50,7 +50,7 @@ export class SmallRun {
     this.stocked = await this.#order(2, 'stocked')
     this.supplied = await this.#order(9, 'supplied')
     this.refused = await this.#order(8, 'refused')
-    await reserveInventory(app, [this.stocked.id, this.supplied.id, this.refused.id])
+    await reserveOrders(app, [this.stocked.id, this.supplied.id, this.refused.id])
     await settleSupplierOutcomes(app, [
       { orderId: this.supplied.id, step: 1, outcome: { kind: 'accepted', ref: 'r0' } },
       { orderId: this.refused.id, step: 1, outcome: { kind: 'refused' } },

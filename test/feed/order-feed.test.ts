@@ -9,6 +9,7 @@ import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { watchOrder } from '../../src/use-cases/watch-order.ts'
 import { administer } from '../support/database-server.ts'
 import { createTestApp, eventually, joinTestApp, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let testApp: TestApp
 let app: App
@@ -70,7 +71,7 @@ describe('a change', () => {
     const watcher = await watchOrder(other.app, LOCAL_OPERATOR, id!, 0)
     expect(await versionOf(watcher.next())).toBe(1)
     const next = watcher.next()
-    await reserveInventory(app, [id!])
+    await reserveOrders(app, [id!])
     expect((await next).value).toMatchObject({ id, status: 'RESERVED', version: 2 })
     await other.close()
     await expect(watcher.next()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -81,7 +82,7 @@ describe('a change', () => {
     const ids = await seedOrders(300)
     const watchers = await Promise.all(ids.map((id) => watchOrder(app, LOCAL_OPERATOR, id, 1)))
     const { hearAll } = await eavesdrop()
-    await reserveInventory(app, ids)
+    await reserveOrders(app, ids)
     const seen = await Promise.all(watchers.map(async (watcher) => (await watcher.next()).value))
     expect(seen.map((order) => order?.id)).toEqual(ids)
     for (const order of seen) expect(order).toMatchObject({ status: 'RESERVED', version: 2 })
@@ -92,7 +93,7 @@ describe('a change', () => {
     const ids = await seedOrders(330)
     const watchers = await Promise.all(ids.map((id) => watchOrder(app, LOCAL_OPERATOR, id, 1)))
     const { hearAll } = await eavesdrop()
-    await reserveInventory(app, ids)
+    await reserveOrders(app, ids)
     for (const watcher of watchers) expect(await versionOf(watcher.next())).toBe(2)
     expect(await hearAll()).toHaveLength(2)
   })
@@ -101,9 +102,8 @@ describe('a change', () => {
     const [id] = await seedOrders(1)
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const origin = { caller: LOCAL_OPERATOR.id, traceparent }
-    app.jobsUnderWay.begin({ task: 'reserve-inventory', orderId: id!, attempt: 1, origin })
     const { hearAll } = await eavesdrop()
-    await reserveInventory(app, [id!])
+    await reserveInventory(app, [{ orderId: id!, origin }])
     const [payload] = await hearAll()
     expect(decodeNotices(payload!)).toEqual([{ id, version: 2, traceparent }])
   })

@@ -1,7 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   connectByWebSocket,
   type Subscription,
@@ -10,6 +9,7 @@ import {
   type TestServer,
 } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const CYCLES = 10_000
 const WARM_UP_CYCLES = 1_000
@@ -55,7 +55,7 @@ const visits: ((subscribe: Subscribe, id: string) => Promise<void>)[] = [
     const { id } = await seed(server.app).order({ sku: 'PLENTY' })
     const subscription = subscribe({ id })
     await subscription.next()
-    const change = reserveInventory(server.app, [id])
+    const change = reserveOrders(server.app, [id])
     subscription.leave()
     await change
   },

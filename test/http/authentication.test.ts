@@ -5,9 +5,9 @@ import WebSocket from 'ws'
 import type { Order } from '../../src/domain/order.ts'
 import { createAuthenticate } from '../../src/http/create-authenticate.ts'
 import { createLogger } from '../../src/observability/logger.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, subscribeBySse } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { authorizationOf, bySecret, mint } from '../support/tokens.ts'
 
 const SHOP = 'https://shop.example'
@@ -207,7 +207,7 @@ describe('once its token expires', () => {
     const mine = await seed(testApp.app).order({ customerId: 'alice' })
     const stream = subscribeBySse({ url, authorization }, WATCH, { id: mine.id })
     expect((await stream.next())!.data.orderStatusChanged.version).toBe(1)
-    await reserveInventory(testApp.app, [mine.id])
+    await reserveOrders(testApp.app, [mine.id])
     expect((await stream.next())!.data.orderStatusChanged.version).toBe(2)
     stream.leave()
   })

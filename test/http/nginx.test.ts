@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { get } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { execute, subscribeBySse, subscribeByWebSocket } from '../support/graphql.ts'
 import { createTestApp, joinTestApp, listen, seed, type TestApp } from '../support/harness.ts'
 import { type Nginx, plainConfig, readDocumentedConfig, startNginx } from '../support/nginx.ts'
 import { rawCall } from '../support/raw-call.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }'
 
@@ -46,7 +46,7 @@ describe.each([
     const { id } = await seed(testApp.app).order({ sku: 'BOLT' })
     const watch = subscribeBySse({ url }, WATCH, { id })
     expect((await watch.next())?.data.orderStatusChanged).toEqual({ version: 1 })
-    await reserveInventory(testApp.app, [id])
+    await reserveOrders(testApp.app, [id])
     expect((await watch.next())?.data.orderStatusChanged).toEqual({ version: 2 })
     watch.leave()
     expect((await execute({ url }, '{ inventoryItem(sku: "BOLT") { sku } }')).data).toBeDefined()

@@ -3,10 +3,10 @@ import { get, type IncomingMessage } from 'node:http'
 import { createClient } from 'graphql-sse'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Order } from '../../src/domain/order.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { eventually, joinTestApp, listen, seed } from '../support/harness.ts'
 import { rawCall } from '../support/raw-call.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const EVENTS = { accept: 'text/event-stream' }
 
@@ -42,7 +42,7 @@ async function open(path: string, headers: Record<string, string> = {}, { url } 
 
 /** Has an order of what there is none of go to its supplier, who refuses it. */
 async function fail(id: string): Promise<void> {
-  await reserveInventory(server.app, [id])
+  await reserveOrders(server.app, [id])
   await server.app.groups.settleSupplierOutcome.submit({ orderId: id, step: 1, outcome: { kind: 'refused' } })
 }
 
@@ -75,7 +75,7 @@ describe('a stream', () => {
     await eventually(() =>
       read().includes('id: 1\nevent: next\ndata: {"data":{"orderStatusChanged":{"status":"PENDING"}}}\n\n'),
     )
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     await eventually(() =>
       read().includes('id: 2\nevent: next\ndata: {"data":{"orderStatusChanged":{"status":"RESERVED"}}}\n\n'),
     )
@@ -83,7 +83,7 @@ describe('a stream', () => {
 
   it('goes on behind Last-Event-ID, also behind an afterVersion that is older', async () => {
     const { id } = await seed(server.app).order({ sku: 'BOLT' })
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     for (const [path, lastEventId, first] of [
       [watchOf(id), '1', 2],
       [watchOf(id, ', afterVersion: 1'), '0', 2],

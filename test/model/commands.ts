@@ -2,14 +2,16 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
-import type { Job } from '../../src/domain/jobs.ts'
+import type { DeadLetter } from '../../src/domain/dead-letter.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { createOrder, createOrders } from '../../src/use-cases/create-orders.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { splitReservation } from '../../src/use-cases/reserve-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { type SweepResult, sweep } from '../../src/use-cases/sweep.ts'
+import { dropJobs, killJobs, readJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import {
   adjustment,
   calls,
@@ -25,17 +27,7 @@ import {
   requests,
   SKUS,
 } from './inputs.ts'
-import {
-  AGE,
-  byJson,
-  COMPLETE,
-  findJobIds,
-  fromOrder,
-  KILL,
-  readLetterIds,
-  readOrders,
-  visible,
-} from './read-state.ts'
+import { AGE, byJson, findJobIds, fromOrder, readLetterIds, readOrders, visible } from './read-state.ts'
 import { how, type Real, run, times, together } from './real.ts'
 import { isFinal, keyOf, type ModelAdjustment, type StockModel } from './stock-model.ts'
 import { work } from './work.ts'
@@ -68,6 +60,7 @@ function command<Input>(
 }
 
 const createInCalls = command('createOrder', requests, async (model, real, requests) => {
+  const earlier = new Set((await readJobs(real.first.pool)).map(({ id }) => id))
   const answers = await together(
     requests.map((request, index) =>
       createOrder(
@@ -87,6 +80,16 @@ const createInCalls = command('createOrder', requests, async (model, real, reque
   expect(
     answers.map(({ order, userErrors }) => (order ? visible(fromOrder(order)) : userErrors[0]!.code)),
   ).toEqual(expected.map((answer) => (typeof answer === 'object' && answer ? visible(answer) : answer)))
+  // which application wrote an order that both were asked for under one key is open, and so whose job it is in
+  const jobs = (await readJobs(real.first.pool)).filter(({ id }) => !earlier.has(id))
+  expect(jobs.length).toBeLessThanOrEqual(2)
+  expect(jobs.flatMap(({ orderIds }) => orderIds).sort()).toEqual(
+    created.flatMap((order) => order?.id ?? []).sort(),
+  )
+  for (const { orderIds } of jobs) {
+    expect(orderIds).toEqual(orderIds.toSorted())
+    model.enqueueCommit(orderIds)
+  }
 })
 
 const createInBatch = command('createOrders', requests, async (model, real, all) => {
@@ -103,6 +106,7 @@ const createInBatch = command('createOrders', requests, async (model, real, all)
     expect(model.answerTo(requests[index]!)).toBeNull()
     expect(visible(fromOrder(order))).toEqual(visible(model.create(order.id, requests[index]!)))
   }
+  model.enqueueCommit(insertions.flatMap(({ order }) => order?.id ?? []))
   expect(insertions.map(({ outcome }) => outcome)).toEqual(
     requests.map(({ sku, caller, idempotencyKey: key }, index) => {
       if (!model.items.has(sku)) return 'unknown-sku'
@@ -118,7 +122,7 @@ const reserve = command(
   async (model, real, { picks, unknown, how }) => {
     const ids = picks.map((pick) => pickFrom(model.orders, isPending, pick).id)
     if (unknown) ids.push(NO_ORDER)
-    await run(real, how, (app) => reserveInventory(app, app === real.first ? ids : ids.toReversed()))
+    await run(real, how, (app) => reserveOrders(app, app === real.first ? ids : ids.toReversed()))
     times(how, () => model.reserve(ids))
   },
   hasOrders,
@@ -188,7 +192,7 @@ const fail = command(
     })
     const given = failures.map(({ orderId, task, step, error, attempts }) => {
       const payload = step === null ? { orderId } : { orderId, step }
-      return { orderId, deadLetter: { ...({ task, payload } as Job), error, attempts } }
+      return { orderId, deadLetter: { task, payload, error, attempts } as DeadLetter }
     })
     await run(real, how, (app) => failOrders(app, given))
     times(how, () => model.fail(failures))
@@ -226,6 +230,26 @@ const workSome = command(
   hasJobs,
 )
 
+const split = command(
+  'splitReservation',
+  fc.record({ pick, how }),
+  async (model, real, { pick, how }) => {
+    const job = pickFrom(model.jobs, (job) => job.orderIds.length > 1, pick)
+    if (job.step !== null) return
+    const ids = await findJobIds(real.first.pool, [job])
+    await run(real, how, (app) =>
+      splitReservation(
+        app,
+        job.orderIds.map((orderId) => ({ orderId })),
+      ),
+    )
+    times(how, () => model.split(job.orderIds))
+    await dropJobs(real.first.pool, { ids })
+    model.removeJobs([job])
+  },
+  hasJobs,
+)
+
 const sweepUp = command(
   'sweep',
   fc.record({
@@ -237,10 +261,10 @@ const sweepUp = command(
   }),
   async (model, real, { lost, dead, oldKeys, error, how }) => {
     const lostJobs = pickJobs(model, lost)
-    await real.first.pool.query(COMPLETE, [await findJobIds(real.first.pool, lostJobs)])
+    await dropJobs(real.first.pool, { ids: await findJobIds(real.first.pool, lostJobs) })
     model.removeJobs(lostJobs)
     const deadJobs = pickJobs(model, dead).sort((a, b) => model.jobs.indexOf(a) - model.jobs.indexOf(b))
-    await real.first.pool.query(KILL, [await findJobIds(real.first.pool, deadJobs), error])
+    await killJobs(real.first.pool, error, { ids: await findJobIds(real.first.pool, deadJobs) })
     const keys =
       model.keys.size === 0 ? [] : oldKeys.map((pick) => pickFrom([...model.keys.keys()], () => true, pick))
     await real.first.pool.query(AGE, [keys])
@@ -286,7 +310,7 @@ const sideBySide = command(
     )
     await together<unknown>([
       creating,
-      reserveInventory(real.first, ids),
+      reserveOrders(real.first, ids),
       settleSupplierOutcomes(real.second, list),
       adjustInventory(real.first, LOCAL_OPERATOR, { ...change, reason: 'counted' }),
     ])
@@ -295,7 +319,7 @@ const sideBySide = command(
     model.settle(list)
     model.adjust(change)
     const expected = model.answerTo(create)
-    if (expected === null) model.create(created.order!.id, create)
+    if (expected === null) model.enqueueCommit([model.create(created.order!.id, create).id])
     else expect(created.userErrors[0]!.code).toBe(expected)
   },
 )
@@ -312,6 +336,7 @@ export const COMMANDS: fc.Arbitrary<Command>[] = [
   retry,
   workSome,
   workSome,
+  split,
   sweepUp,
   sideBySide,
 ]

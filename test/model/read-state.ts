@@ -1,5 +1,6 @@
 import type { Order } from '../../src/domain/order.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
+import { EMPTY_QUEUE, type QueuedJob, readJobs } from '../support/queue.ts'
 import type { ModelJob, ModelOrder } from './stock-model.ts'
 
 // what the database holds, in the words of the model
@@ -10,8 +11,8 @@ export function byJson(a: object | null, b: object | null): number {
   return left! < right! ? -1 : left! > right! ? 1 : 0
 }
 
-export const EMPTY = `truncate inventory_items, orders, order_events, inventory_movements, idempotency_keys, dead_letters,
-  graphile_worker._private_jobs`
+export const EMPTY = `truncate inventory_items, orders, order_events, inventory_movements, idempotency_keys, dead_letters;
+  ${EMPTY_QUEUE}`
 
 const ORDERS = `select json_build_object(
   'orders', (select coalesce(json_agg(row), '[]') from (
@@ -21,19 +22,12 @@ const ORDERS = `select json_build_object(
   'items', (select json_agg(row order by row.sku) from (select sku, available, reserved from inventory_items) as row)
 ) as state`
 
-const JOBS = `select jobs.id::text as "jobId", identifier as task, payload ->> 'orderId' as "orderId", (payload ->> 'step')::int as step,
-    round(extract(epoch from run_at - jobs.created_at) * 1000)::int as "delayMs"
-  from graphile_worker._private_jobs as jobs join graphile_worker._private_tasks as tasks on tasks.id = task_id`
-
 const ALL = `select json_build_object(
   'events', (select coalesce(json_agg(row), '[]') from (
     select order_id as id, version, type, from_status as from, to_status as to, reason from order_events
   ) as row),
   'movements', (select coalesce(json_agg(row), '[]') from (
     select sku, type, delta, available_after as after, order_id as "orderId" from inventory_movements order by id
-  ) as row),
-  'jobs', (select coalesce(json_agg(row), '[]') from (
-    select task, "orderId", step, "delayMs" from (${JOBS}) as jobs
   ) as row),
   'keys', (select coalesce(json_agg(row), '[]') from (
     select caller || ' ' || key as key, order_id as "orderId" from idempotency_keys
@@ -44,9 +38,6 @@ const ALL = `select json_build_object(
   ) as row)
 ) as state`
 
-export const COMPLETE = 'delete from graphile_worker._private_jobs where id = any ($1::bigint[])'
-export const KILL = `update graphile_worker._private_jobs set attempts = max_attempts, last_error = $2
-  where id = any ($1::bigint[])`
 export const AGE = `update idempotency_keys set created_at = now() - interval '49 hours' where caller || ' ' || key = any ($1::text[])`
 
 /** Every order and every item. */
@@ -59,7 +50,8 @@ export async function readOrders(on: Queryable) {
 /** All that orders and items are not: events, ledger per SKU, jobs, keys and dead letters. */
 export async function readAll(on: Queryable) {
   const { rows } = await on.query({ name: 'read-all', text: ALL })
-  const { events, movements, jobs, keys, letters } = rows[0].state
+  const jobs = (await readJobs(on)).map(fromJob)
+  const { events, movements, keys, letters } = rows[0].state
   const bySku = Map.groupBy(movements as { sku: string }[], ({ sku }) => sku)
   return {
     events: events.sort(byJson),
@@ -78,18 +70,16 @@ export async function readLetterIds(on: Queryable): Promise<{ id: string; orderI
 /** The ids that jobs of the model have in the queue. Of two that are the same, the older comes first. */
 export async function findJobIds(on: Queryable, jobs: readonly ModelJob[]): Promise<string[]> {
   if (jobs.length === 0) return []
-  const { rows } = await on.query<ModelJob & { jobId: string }>(`${JOBS} order by jobs.id`)
+  const queued = await readJobs(on)
   return jobs.map((job) => {
-    const index = rows.findIndex(
-      (row) =>
-        row.task === job.task &&
-        row.orderId === job.orderId &&
-        row.step === job.step &&
-        row.delayMs === job.delayMs,
-    )
+    const index = queued.findIndex((one) => byJson(fromJob(one), job) === 0)
     if (index < 0) throw new Error(`the queue lacks ${JSON.stringify(job)}`)
-    return rows.splice(index, 1)[0]!.jobId
+    return queued.splice(index, 1)[0]!.id
   })
+}
+
+function fromJob({ task, orderIds, step, delayMs }: QueuedJob): ModelJob {
+  return { task, orderIds, step, delayMs }
 }
 
 /** An order without its events, which are compared in the end. */

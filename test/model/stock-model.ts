@@ -16,8 +16,8 @@ export type ModelOrder = {
   events: { type: string; from: OrderStatus | null; to: OrderStatus; reason: FailureReason | null }[]
 }
 
-/** A job that waits to run. `step` is null for the task that reserves. */
-export type ModelJob = { task: string; orderId: string; step: number | null; delayMs: number }
+/** A job that waits to run. `step` is null for the task that reserves: it alone may be about several orders. */
+export type ModelJob = { task: string; orderIds: string[]; step: number | null; delayMs: number }
 
 export type ModelLetter = {
   orderId: string
@@ -90,6 +90,7 @@ export class StockModel {
     return earlier.sku === sku && earlier.qty === qty ? earlier : 'IDEMPOTENCY_KEY_REUSED'
   }
 
+  /** Orders are created here, and get their job by `enqueueCommit`. */
   create(id: string, { sku, qty, idempotencyKey, caller }: ModelRequest): ModelOrder {
     const progress = { ref: null, step: 0, attempts: 0, rechecks: 0 }
     const created = { type: 'OrderCreated', from: null, to: 'PENDING', reason: null } as const
@@ -97,8 +98,17 @@ export class StockModel {
     const order: ModelOrder = { id, sku, qty, ...state, ...progress, events: [created] }
     this.orders.push(order)
     if (idempotencyKey !== null) this.keys.set(keyOf(caller, idempotencyKey), id)
-    this.#enqueue(order, 0)
     return order
+  }
+
+  /** One job for all orders that a commit has created. */
+  enqueueCommit(orderIds: readonly string[]): void {
+    if (orderIds.length > 0) this.#enqueueReservation(orderIds)
+  }
+
+  /** A job of several orders gives way to one of each: all are as before, and none is to blame for another. */
+  split(orderIds: readonly string[]): void {
+    for (const orderId of orderIds) this.#enqueueReservation([orderId])
   }
 
   reserve(orderIds: readonly string[]): void {
@@ -199,21 +209,29 @@ export class StockModel {
   ): { requeued: number; buried: number; keysDeleted: number } {
     const orphans = this.orders.filter(
       (order) =>
-        !isFinal(order) && !this.jobs.some((job) => job.orderId === order.id && isAwaited(job, order)),
+        !isFinal(order) && !this.jobs.some((job) => job.orderIds.includes(order.id) && isAwaited(job, order)),
     )
-    for (const order of orphans) this.#enqueue(order, 0)
+    const pending = orphans.filter(({ status }) => status === 'PENDING').sort(byId)
+    this.enqueueCommit(pending.map(({ id }) => id))
+    for (const order of orphans) if (order.status !== 'PENDING') this.#enqueue(order, 0)
+    // of several orders one may be to blame, and nobody knows which
+    const [alone, shared] = [true, false].map((isAlone) =>
+      dead.filter(({ job }) => (job.orderIds.length === 1) === isAlone),
+    )
     this.fail(
-      dead.map(({ job: { orderId, task, step }, error, attempts }) => ({
-        orderId,
+      alone!.map(({ job: { orderIds, task, step }, error, attempts }) => ({
+        orderId: orderIds[0]!,
         task,
         step,
         error,
         attempts,
       })),
     )
+    this.split(shared!.flatMap(({ job }) => job.orderIds))
     this.removeJobs(dead.map(({ job }) => job))
     const keysDeleted = oldKeys.filter((key) => this.keys.delete(key)).length
-    return { requeued: orphans.length, buried: dead.length, keysDeleted }
+    const buried = dead.flatMap(({ job }) => job.orderIds).length
+    return { requeued: orphans.length, buried, keysDeleted }
   }
 
   removeJobs(jobs: readonly ModelJob[]): void {
@@ -243,7 +261,11 @@ export class StockModel {
   }
 
   #enqueue(order: ModelOrder, delayMs: number): void {
-    this.jobs.push({ ...nextJobOf(order)!, orderId: order.id, delayMs })
+    this.jobs.push({ ...nextJobOf(order)!, orderIds: [order.id], delayMs })
+  }
+
+  #enqueueReservation(orderIds: readonly string[]): void {
+    this.jobs.push({ task: 'reserve-inventory', orderIds: [...orderIds], step: null, delayMs: 0 })
   }
 }
 

@@ -1,12 +1,13 @@
 import { expect } from 'vitest'
 import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
 } from '../../src/use-cases/settle-supplier-outcomes.ts'
+import { dropJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { isAwaiting } from './inputs.ts'
-import { COMPLETE, findJobIds } from './read-state.ts'
+import { findJobIds } from './read-state.ts'
 import { type How, type Real, run, times } from './real.ts'
 import type { ModelCall, ModelJob, StockModel } from './stock-model.ts'
 
@@ -18,9 +19,9 @@ export async function work(
   outcomes: readonly SupplierOutcome[],
   how: How,
 ) {
-  const toReserve = jobs.filter((job) => job.step === null).map((job) => job.orderId)
-  const calls = jobs.flatMap(({ orderId, step }, index): ModelCall[] =>
-    step === null ? [] : [{ orderId, step, outcome: outcomes[index % outcomes.length]! }],
+  const toReserve = jobs.filter((job) => job.step === null).flatMap((job) => job.orderIds)
+  const calls = jobs.flatMap(({ orderIds, step }, index): ModelCall[] =>
+    step === null ? [] : [{ orderId: orderIds[0]!, step, outcome: outcomes[index % outcomes.length]! }],
   )
   const jobIds = await findJobIds(real.first.pool, jobs)
   for (const { orderId, step } of calls) {
@@ -28,10 +29,10 @@ export async function work(
     const found = await findOrderForSupplierCall(real.first, orderId, step)
     expect(found?.id).toBe(isAwaiting(order) && order.step === step ? orderId : undefined)
   }
-  if (toReserve.length > 0) await run(real, how, (app) => reserveInventory(app, toReserve))
+  if (toReserve.length > 0) await run(real, how, (app) => reserveOrders(app, toReserve))
   if (calls.length > 0) await run(real, how, (app) => settleSupplierOutcomes(app, calls))
   times(how, () => model.reserve(toReserve))
   times(how, () => model.settle(calls))
-  await real.first.pool.query(COMPLETE, [jobIds])
+  await dropJobs(real.first.pool, { ids: jobIds })
   model.removeJobs(jobs)
 }

@@ -8,6 +8,7 @@ import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { sweep } from '../../src/use-cases/sweep.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { changeJobs, dropJobs, killJobs, readJobs } from '../support/queue.ts'
 import { type StubAnswer, startStubSupplier } from '../support/stub-supplier.ts'
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
@@ -159,13 +160,13 @@ describe('the lines of an order', () => {
     ends.push(() => worker.stop())
     const orderId = await order()
     const of = { orderId, caller: 'anonymous', requestId: 'shop-4711', traceId: TRACE_ID }
-    const run = { ...of, task: 'request-supplier', msg: 'job failed' }
+    const run = { ...of, task: 'request-supplier', orders: 1, msg: 'job failed' }
     await linesUntil(orderId, 'job failed')
     expect(lines.find(({ msg }) => msg === 'job failed')).toMatchObject({
       level: 50,
       err: { message: 'a bug' },
     })
-    await app.pool.query('update graphile_worker._private_jobs set max_attempts = 2')
+    await changeJobs(app.pool, { attemptsMax: 2 })
     await eventually(() => lines.some(({ outcome }) => outcome === 'given-up'))
     // the line of the transition that the job follows from may come later: another connection hears of its commit
     expect(linesOf(orderId).filter(({ task }) => task === 'request-supplier')).toEqual([
@@ -188,9 +189,7 @@ describe('the lines of an order', () => {
 
   test('name the job that the sweeper buries', async () => {
     const orderId = await order()
-    await test_.app.pool.query(
-      `update graphile_worker._private_jobs set attempts = max_attempts, last_error = 'gone'`,
-    )
+    await killJobs(test_.app.pool, 'gone')
     await sweep(test_.app)
     expect(linesOf(orderId).at(-1)).toMatchObject({
       msg: 'OrderFailed',
@@ -204,12 +203,11 @@ describe('the lines of an order', () => {
   test('go back to the operator who retried it, in the trace that it was in', async () => {
     const orderId = await order()
     const { pool, prisma } = test_.app
-    const job = `from graphile_worker._private_jobs where payload ->> 'orderId' = $1`
-    const { rows } = await pool.query(`select payload ${job}`, [orderId])
-    await pool.query(`delete ${job}`, [orderId])
+    const [job] = await readJobs(pool, { orderIds: [orderId] })
+    await dropJobs(pool, { ids: [job!.id] })
     const task = 'reserve-inventory'
     await failOrders(test_.app, [
-      { orderId, deadLetter: { task, payload: rows[0].payload, error: 'no disk', attempts: 8 } },
+      { orderId, deadLetter: { task, payload: job!.payload.orders[0], error: 'no disk', attempts: 8 } },
     ])
     const { id, traceId } = await prisma.deadLetter.findFirstOrThrow()
     expect(traceId).toBe(TRACE_ID)
@@ -239,12 +237,8 @@ test.each([
   ['one that would forge lines and headers', '{"caller": "a\\nb", "requestId": "a\\r\\nX-Evil: 1"}'],
 ])('a job runs whose payload has, for an origin, %s', async (_name, origin) => {
   const orderId = await order()
-  await test_.app.pool.query(
-    `update graphile_worker._private_jobs set payload =
-      case when $1::json is null then (payload::jsonb - 'origin')::json
-      else (payload::jsonb || jsonb_build_object('origin', $1::jsonb))::json end`,
-    [origin],
-  )
+  const payload = { orders: [{ orderId, ...(origin && { origin: JSON.parse(origin) }) }] }
+  await changeJobs(test_.app.pool, { payload })
   const { calls } = await work([{ accepted: false }])
   const found = await linesUntil(orderId, 'OrderFailed')
   expect(found[1]).toEqual({
@@ -286,8 +280,8 @@ describe('an order that comes by', () => {
     await createOrder(test_.app, LOCAL_OPERATOR, request)
     expect(lines.at(-1)).toMatchObject({ msg: 'OrderCreated', caller: 'anonymous' })
     expect(lines.at(-1)).not.toHaveProperty('requestId')
-    const { rows } = await test_.app.pool.query('select payload from graphile_worker._private_jobs')
-    expect(rows[0].payload.origin).toEqual({ caller: 'anonymous' })
+    const [job] = await readJobs(test_.app.pool)
+    expect(job!.payload.orders[0].origin).toEqual({ caller: 'anonymous' })
   })
 })
 

@@ -21,7 +21,7 @@ test('batches are counted by their size and timed by their outcome, from 0 on', 
 
   await seed(app).item({ sku: 'A', available: 2 })
   const orders = await Promise.all([1, 2, 3].map(() => seed(app).order({ sku: 'A' })))
-  const reserving = orders.map(({ id }) => app.groups.reserveInventory.submit({ orderId: id }))
+  const reserving = orders.map(({ id }) => app.groups.reserveInventory.submit([{ orderId: id }]))
   expect(await readNonZero(app, 'holdfast_batch_waiting')).toEqual({ '{batch="reserve-inventory"}': 3 })
   await Promise.all(reserving)
   await app.groups.findOrder.submit(orders[0]!.id)

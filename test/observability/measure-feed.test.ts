@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { DROP_REASONS } from '../../src/feed/watch-tally.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { serveTestApp, subscribeBySse, subscribeByWebSocket, type TestServer } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
 import { readNonZero, readSamples } from '../support/metrics.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }'
 
@@ -43,7 +43,7 @@ describe.each([
     await subscription.next()
     expect(await nonZero('holdfast_order_watchers')).toEqual({ [labels]: 1 })
     expect(await nonZero('holdfast_watch_deliveries_total')).toEqual({ [labels]: 1 })
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     await subscription.next()
     expect(await nonZero('holdfast_watch_deliveries_total')).toEqual({ [labels]: 2 })
     subscription.leave()
@@ -104,7 +104,7 @@ test('a client that is cut off is counted by why, and one that leaves is not', a
 test('what a slow client never sees is counted, and a view that stays in the process is not', async () => {
   const slow = await server.app.feed.watch(LOCAL_OPERATOR, id, 0, 'websocket')
   const inside = await server.app.feed.watch(LOCAL_OPERATOR, id, 0)
-  await reserveInventory(server.app, [id])
+  await reserveOrders(server.app, [id])
   expect((await slow.next()).value?.version).toBe(2)
   expect((await inside.next()).value?.version).toBe(2)
   expect(await nonZero('holdfast_watch_coalesced_total')).toEqual({ '{transport="websocket"}': 1 })

@@ -6,8 +6,7 @@ import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { JOB_TASKS } from '../../src/domain/jobs.ts'
 import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
-import { createTaskList } from '../../src/tasks/task-list.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../src/tasks/task-list.ts'
 import {
   createTestApp,
   eventually,
@@ -17,6 +16,8 @@ import {
   type TestApp,
 } from '../support/harness.ts'
 import { readNonZero, readSamples } from '../support/metrics.ts'
+import { changeJobs, untilNoJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const supplier = playSupplier()
@@ -29,12 +30,7 @@ beforeEach(async () => {
 })
 afterEach(() => test_.close())
 
-async function jobsAreGone(): Promise<void> {
-  await eventually(async () => {
-    const { rowCount } = await test_.app.pool.query('select from graphile_worker._private_jobs')
-    return rowCount === 0
-  })
-}
+const jobsAreGone = () => untilNoJobs(test_.app.pool)
 
 describe('the metrics', () => {
   test('that alerts and shares are made of start at 0', async () => {
@@ -59,7 +55,7 @@ describe('the metrics', () => {
     // nothing that cannot happen
     const transitions = [...samples.keys()].filter((name) => name.startsWith('holdfast_order_transitions'))
     expect(transitions).toHaveLength(11)
-    const tasks = createTaskList({ app: test_.app } as never)
+    const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app: test_.app } as never)
     expect(Object.keys(tasks)).toEqual([...JOB_TASKS])
   })
 
@@ -93,7 +89,7 @@ describe('the metrics', () => {
       await seed(test_.app).order({ sku: 'A', qty: 2 }),
       await seed(test_.app).order({ sku: 'A' }),
     ]
-    await reserveInventory(test_.app, [short.id, reserved.id])
+    await reserveOrders(test_.app, [short.id, reserved.id])
     const settle = (step: number, outcome: SupplierOutcome) =>
       other.app.groups.settleSupplierOutcome.submit({ orderId: short.id, step, outcome })
     const delayMs = 100
@@ -121,7 +117,7 @@ describe('the metrics', () => {
     const ids = await Promise.all(
       ['unread', 'unreachable', 'refused'].map(async () => (await seed(app).order({ sku: 'A' })).id),
     )
-    await reserveInventory(app, ids)
+    await reserveOrders(app, ids)
     const { query } = app.pool
     const asked: unknown[] = []
     app.pool.query = (statement: unknown) => {
@@ -157,7 +153,7 @@ describe('the metrics', () => {
       'create trigger refuse before insert on inventory_movements for each row execute function refuse()',
     )
     await seed(test_.app).order({ sku: 'A' })
-    await pool.query('update graphile_worker._private_jobs set max_attempts = 2')
+    await changeJobs(pool, { attemptsMax: 2 })
     const worker = await startTestWorker(test_)
     await jobsAreGone()
     const samples = await readSamples(test_.app)
@@ -191,7 +187,7 @@ describe('the metrics', () => {
     const other = await joinTestApp(test_)
     await seed(test_.app).item({ sku: 'A', available: 2 })
     const { id } = await seed(test_.app).order({ sku: 'A' })
-    await reserveInventory(other.app, [id])
+    await reserveOrders(other.app, [id])
     const nonZero = (app: App) => readNonZero(app, 'holdfast_order_transitions_total')
     expect(await nonZero(test_.app)).toEqual({ '{from="",to="PENDING",reason=""}': 1 })
     expect(await nonZero(other.app)).toEqual({ '{from="PENDING",to="RESERVED",reason=""}': 1 })

@@ -17,6 +17,7 @@ import { Worker } from '../../src/tasks/worker.ts'
 import { checkNextInvariant } from '../../src/use-cases/check-invariants.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { createTestApp, eventually, SUPPLIER_URL, seed, type TestApp } from '../support/harness.ts'
+import { untilNoJobs } from '../support/queue.ts'
 import { parseScrape } from '../support/scrape.ts'
 import { playSupplier } from '../support/supplier.ts'
 
@@ -99,10 +100,7 @@ async function trade(): Promise<void> {
   for (const transport of WATCH_TRANSPORTS) await app.feed.watch(LOCAL_OPERATOR, orders[0]!.id, 0, transport)
   app.feed.failViews()
   for (const _ of INVARIANTS) await checkNextInvariant(app, HOUR_MS)
-  await eventually(async () => {
-    const { rowCount } = await app.pool.query('select from graphile_worker._private_jobs')
-    return rowCount === 0
-  })
+  await untilNoJobs(app.pool)
   await eventually(async () =>
     /^holdfast_supplier_settling_seconds_count\{to="FAILED"\} 1$/m.test(await app.metrics.metrics()),
   )

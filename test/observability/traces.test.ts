@@ -1,11 +1,11 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import { hrTimeToMilliseconds } from '@opentelemetry/core'
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { connectByWebSocket, execute } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
+import { changeJobs, dropJobs, readJobs } from '../support/queue.ts'
 import { startStubSupplier } from '../support/stub-supplier.ts'
 import {
   idOf,
@@ -42,7 +42,8 @@ test('a transaction that several orders share is linked with each, and each with
   await eventually(() => traced.spans.every((span) => span.ended))
   const shared = [
     ['createOrder', 'transaction create-orders'],
-    ['reserveInventory', 'transaction reserve-inventory'],
+    // the orders share a job: each has a span of it
+    ['task reserve-inventory', 'transaction reserve-inventory'],
   ] as const
   for (const [useCase, name] of shared) {
     const items = traced.find(useCase)
@@ -61,28 +62,37 @@ test('a transaction that several orders share is linked with each, and each with
   ).toMatchObject(asked)
 })
 
-test('a job of a backlog that was run with others is below what its order came by', async () => {
+test('each order of a job of several is below what it came by, also where jobs share a transaction', async () => {
   const { app } = traced.testApp
   await seed(app).item({ sku: 'A', available: 100 })
   const asked = Array.from({ length: 12 }, (_, n) => ({
     traceId: (n + 1).toString(16).repeat(32),
     spanId: (n + 1).toString(16).repeat(16),
   }))
-  for (const { traceId, spanId } of asked) {
-    await traced.orderByGraphql('A', { traceparent: `00-${traceId}-${spanId}-01` })
+  const request = { sku: 'A', qty: 1, idempotencyKey: null, customerId: null }
+  for (const commit of [asked.slice(0, 4), asked.slice(4, 8), asked.slice(8)]) {
+    await Promise.all(
+      commit.map(({ traceId, spanId }) =>
+        createOrder(app, LOCAL_OPERATOR, { ...request, traceparent: `00-${traceId}-${spanId}-01` }),
+      ),
+    )
   }
+  expect((await readJobs(app.pool)).map(({ orderIds }) => orderIds.length)).toEqual([4, 4, 4])
   traced.spans.length = 0
-  await traced.work({ concurrency: 2 })
+  await traced.work()
   await eventually(() => traced.find('task reserve-inventory').filter((span) => span.ended).length === 12)
-  const jobs = traced.find('task reserve-inventory')
-  expect(new Set(jobs.map((job) => job.spanContext().traceId))).toEqual(
+  const tasks = traced.find('task reserve-inventory')
+  expect(new Set(tasks.map(({ parentSpanContext }) => parentSpanContext?.traceId))).toEqual(
     new Set(asked.map(({ traceId }) => traceId)),
   )
-  const together = jobs.filter(({ attributes }) => 'holdfast.batch.size' in attributes)
-  expect(together.length).toBeGreaterThan(0)
-  for (const job of together) {
-    expect(job).toMatchObject({ kind: SpanKind.CONSUMER, attributes: { 'holdfast.attempt': 1 } })
-    expect(hrTimeToMilliseconds(job.duration)).toBeGreaterThan(0)
+  const transactions = traced.find('transaction reserve-inventory')
+  const sizes = transactions.map(({ attributes }) => Number(attributes['holdfast.batch.size']))
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(12)
+  for (const task of tasks) {
+    expect(task).toMatchObject({ kind: SpanKind.CONSUMER, attributes: { 'holdfast.attempt': 1 } })
+    expect(task.links).toHaveLength(1)
+    const transaction = transactions.find((one) => idOf(one) === task.links[0]!.context.spanId)
+    expect(transaction!.links.map(({ context }) => context.spanId)).toContain(idOf(task))
   }
 })
 
@@ -135,9 +145,11 @@ test('who retries a dead letter does so in a trace of their own, with a link to 
   await seed(traced.testApp.app).item({ sku: 'A', available: 2 })
   const orderId = await traced.orderByGraphql('A', { traceparent })
   const { pool, prisma } = traced.testApp.app
-  const { rows } = await pool.query('delete from graphile_worker._private_jobs returning payload')
+  const [job] = await readJobs(pool)
+  await dropJobs(pool)
+  const payload = job!.payload.orders[0]
   await failOrders(traced.testApp.app, [
-    { orderId, deadLetter: { task: 'reserve-inventory', payload: rows[0].payload, error: '', attempts: 8 } },
+    { orderId, deadLetter: { task: 'reserve-inventory', payload, error: '', attempts: 8 } },
   ])
   const { id } = await prisma.deadLetter.findFirstOrThrow()
   await execute(traced, `mutation { retryDeadLetters(ids: ["${id}"]) { deadLetters { id } } }`)
@@ -190,7 +202,7 @@ test('a job that fails for the last time is marked, and the end of its order is 
   const { pool, groups } = traced.testApp.app
   await seed(traced.testApp.app).item({ sku: 'A', available: 2 })
   await traced.orderByGraphql('A', { traceparent })
-  await pool.query('update graphile_worker._private_jobs set max_attempts = 1')
+  await changeJobs(pool, { attemptsMax: 1 })
   vi.spyOn(groups.reserveInventory, 'submit').mockRejectedValueOnce(new Error('a bug'))
   traced.spans.length = 0
   await traced.work()

@@ -26,7 +26,7 @@ function keepTraces(sampling: Partial<Sampling> = {}) {
   return { spans, tracing: createTracing(tracer, sampler) }
 }
 
-const jobOfNobody = { task: 'reserve-inventory', orderId: ORDER_ID, attempt: 1, origin: undefined }
+const aTry = { task: 'reserve-inventory', attempt: 1 } as const
 
 test.each<[Sampling['name'], number, boolean]>([
   ['always_on', 1, true],
@@ -38,7 +38,7 @@ test.each<[Sampling['name'], number, boolean]>([
   ['parentbased_traceidratio', 1, true],
 ])('work of nobody is recorded as %s (%d) says of new traces: %s', async (name, ratio, isRecorded) => {
   const { spans, tracing } = keepTraces({ name, ratio })
-  await tracing.job(jobOfNobody, async () => {})
+  await tracing.job(aTry, [{ orderId: ORDER_ID }], async () => {})
   expect(spans.map((span) => span.spanContext().traceId)).toEqual(
     isRecorded ? [ORDER_ID.replaceAll('-', '')] : [],
   )
@@ -55,7 +55,7 @@ test('a transaction that items share has the size of all, and links with those t
   )
   await Promise.all(
     [unrecorded, first, second].map((traceparent) =>
-      tracing.job({ ...jobOfNobody, origin: { caller: 'shop', traceparent } }, () =>
+      tracing.job(aTry, [{ orderId: ORDER_ID, origin: { caller: 'shop', traceparent } }], () =>
         group.submit(traceparent),
       ),
     ),

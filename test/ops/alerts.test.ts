@@ -15,6 +15,7 @@ import {
   type Course,
   hasPromtool,
 } from '../support/promtool.ts'
+import { changeJobs } from '../support/queue.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 import { scrape } from '../support/scrape.ts'
 import { type Env, Processes, type RunningServer } from '../support/server-process.ts'
@@ -124,7 +125,7 @@ const TRIALS: Record<string, Trial> = {
       await order(api, 'PLENTY')
       // it was some minutes ago
       await query(`update orders set created_at = now() - interval '10 min' where status = 'PENDING'`)
-      await query(`update graphile_worker._private_jobs set run_at = now() - interval '10 min'`)
+      await changeJobs(test_.app.pool, { dueInMs: -600_000 })
       const after = await until(api, (shown) => sumOf(shown, 'holdfast_workers_alive') === 0)
       return { before, after: { api: after, worker: null } }
     },

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { encodeCursor } from '../../src/cursor.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { expectProblem, serveRest } from './serve-rest.ts'
 
 let server: TestApp
@@ -23,7 +23,7 @@ async function seedLedger({ sku, orders }: { sku: string; orders: number }): Pro
   await seed(server.app).item({ sku, available: 1_000 })
   const ids: string[] = []
   for (let order = 0; order < orders; order++) ids.push((await seed(server.app).order({ sku })).id)
-  await reserveInventory(server.app, ids)
+  await reserveOrders(server.app, ids)
   return ids
 }
 
@@ -74,7 +74,7 @@ test('gives every movement once, page by page, while new ones come in', async ()
     ).json()
     read.push(...page.data)
     cursor = page.next_cursor
-    await reserveInventory(server.app, [(await seed(server.app).order({ sku: 'PAGED' })).id])
+    await reserveOrders(server.app, [(await seed(server.app).order({ sku: 'PAGED' })).id])
   }
 
   expect(read).toEqual(whole)

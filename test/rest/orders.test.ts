@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/create-orders.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { expectProblem, serveRest } from './serve-rest.ts'
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -100,7 +100,7 @@ describe('POST /api/order', () => {
   test('answers a repeat under the same key with the same order as it stands', async () => {
     const key = { 'idempotency-key': 'repeat-1' }
     const { id } = (await post({ sku: 'WIDGET', qty: 1 }, key)).json()
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
 
     const repeat = await post({ sku: 'WIDGET', qty: 1 }, key)
 
@@ -259,7 +259,7 @@ describe('GET /api/orders/:id', () => {
       status: 'pending',
       version: 1,
     })
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     const answer = await http.inject(`/api/orders/${id}`)
     expect(answer.statusCode).toBe(200)
     expect(answer.json()).toMatchObject({ id, status: 'awaiting_restock', version: 2 })

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeCursor } from '../../src/cursor.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let server: TestServer
 /** What each connection holds, as its callers are to see it. */
@@ -48,12 +48,12 @@ beforeAll(async () => {
   const all: string[] = []
   for (let index = 0; index < 23; index++) {
     const { id } = await seed(server.app).order({ sku: 'BUSY' })
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     busy.unshift(id)
     all.unshift(id)
     // movements and orders of others lie between
     const other = await seed(server.app).order({ sku: 'ITEM-10' })
-    if (index === 0) await reserveInventory(server.app, [other.id])
+    if (index === 0) await reserveOrders(server.app, [other.id])
     all.unshift(other.id)
   }
   const { rows } = await server.app.pool.query(
@@ -276,7 +276,7 @@ it('a list by status skips nothing when what was on its first page has moved on'
   }
   const first = await page('')
   expect(first.map((edge) => edge.node.id)).toEqual(ids.slice(0, 3))
-  await reserveInventory(server.app, ids.slice(0, 3))
+  await reserveOrders(server.app, ids.slice(0, 3))
   const second = await page(`, after: "${first[2]!.cursor}"`)
   expect(second.map((edge) => edge.node.id)).toEqual(ids.slice(3))
 })

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { readJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const CREATE = `mutation ($input: CreateOrderInput!) {
   createOrder(input: $input) {
@@ -42,11 +43,7 @@ it('takes an order at once and leaves the stock to the background', async () => 
     },
     userErrors: [],
   })
-  const { rows } = await server.app.pool.query(
-    `select count(*)::int as count from graphile_worker._private_jobs where payload->>'orderId' = $1`,
-    [data.createOrder.order.id],
-  )
-  expect(rows[0].count).toBe(1)
+  expect(await readJobs(server.app.pool, { orderIds: [data.createOrder.order.id] })).toHaveLength(1)
 })
 
 it.each([1, 1_000_000])('takes a quantity of %i', async (qty) => {
@@ -138,7 +135,7 @@ describe('under an idempotency key', () => {
   it('answers a repeat with the same order in its current state', async () => {
     const input = { sku: 'BOLT', qty: 2, idempotencyKey: 'repeat' }
     const first = (await create(input)).data.createOrder.order
-    await reserveInventory(server.app, [first.id])
+    await reserveOrders(server.app, [first.id])
     const repeat = (await create(input)).data.createOrder
     expect(repeat).toMatchObject({ order: { id: first.id, status: 'RESERVED', version: 2 }, userErrors: [] })
   })

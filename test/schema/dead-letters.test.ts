@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { execute } from '../support/graphql.ts'
 import { eventually, seed, startTestWorker } from '../support/harness.ts'
+import { changeJobs } from '../support/queue.ts'
 import { type RolesServer, serveRoles } from '../support/roles.ts'
 
 // Real dead letters: a worker tries each job until it has used its attempts.
@@ -51,11 +52,12 @@ const retry = async (ids: readonly string[]) => (await ask(RETRY, { ids })).retr
 async function failOrders(count: number): Promise<string[]> {
   const { app } = server.testApp
   await app.pool.query('insert into faults values (true)')
-  const orders = await Promise.all(
-    Array.from({ length: count }, () => seed(app).order({ sku: 'BOLT', qty: 2, customerId: 'alice' })),
-  )
-  await app.pool.query(`update graphile_worker._private_jobs set max_attempts = ${ATTEMPTS}`)
-  const ids = orders.map(({ id }) => id)
+  const ids: string[] = []
+  // one after the other: each has a job of its own, with its own tries
+  while (ids.length < count) {
+    ids.push((await seed(app).order({ sku: 'BOLT', qty: 2, customerId: 'alice' })).id)
+  }
+  await changeJobs(app.pool, { attemptsMax: ATTEMPTS })
   const worker = await startTestWorker(server.testApp)
   onTestFinished(() => worker.stop())
   await eventually(async () => {

@@ -1,8 +1,8 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from '../support/roles.ts'
 
 const NODE = `query ($id: ID!) {
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await seed(app).item({ sku: 'A.b_c-1', available: 10 })
   for (const customerId of ['alice', 'bob']) {
     const { id } = await seed(app).order({ sku: 'A.b_c-1', customerId })
-    await reserveInventory(app, [id])
+    await reserveOrders(app, [id])
     ids[`order of ${customerId}`] = id
     const { rows } = await app.pool.query('select id from inventory_movements where order_id = $1', [id])
     ids[`movement of ${customerId}`] = String(rows[0].id)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const ORDER = `query ($id: ID!) {
   order(id: $id) {
@@ -29,7 +29,7 @@ async function readOrder(id: string) {
 it('shows an order whose stock was reserved, with its item, its history and what it took', async () => {
   await seed(server.app).item({ sku: 'BOLT', available: 10 })
   const { id } = await seed(server.app).order({ sku: 'BOLT', qty: 3 })
-  await reserveInventory(server.app, [id])
+  await reserveOrders(server.app, [id])
   const at = expect.stringMatching(ISO_MS)
   expect(await readOrder(id)).toEqual({
     id,
@@ -65,7 +65,7 @@ it('shows an order whose stock was reserved, with its item, its history and what
 it("shows why an order failed, and the supplier's reference", async () => {
   await seed(server.app).item({ sku: 'RARE' })
   const { id } = await seed(server.app).order({ sku: 'RARE', qty: 1 })
-  await reserveInventory(server.app, [id])
+  await reserveOrders(server.app, [id])
   await settle(id, { kind: 'accepted', ref: 'ref-7' })
   expect(await readOrder(id)).toMatchObject({ status: 'AWAITING_RESTOCK', supplierRef: 'ref-7', version: 2 })
   await settle(id, { kind: 'fail' })
@@ -86,7 +86,7 @@ it("shows why an order failed, and the supplier's reference", async () => {
 it('finds the receipt before the reservation of an order that its supplier filled', async () => {
   await seed(server.app).item({ sku: 'SCARCE', available: 1 })
   const { id } = await seed(server.app).order({ sku: 'SCARCE', qty: 5 })
-  await reserveInventory(server.app, [id])
+  await reserveOrders(server.app, [id])
   await settle(id, { kind: 'ok' })
   const { status, movements, inventoryItem } = await readOrder(id)
   expect(status).toBe('RESERVED')

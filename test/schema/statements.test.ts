@@ -2,9 +2,9 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { encodeCursor } from '../../src/cursor.ts'
 import { POOL_SIZE } from '../../src/limits.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const ITEMS = 50
 const ORDERS_OF_EACH = 8
@@ -19,7 +19,7 @@ beforeAll(async () => {
   // one order of each SKU after the other: a page of 50 orders has 50 items
   for (let round = 0; round < ORDERS_OF_EACH; round++) {
     const orders = await Promise.all(skus.map((sku) => seed(server.app).order({ sku })))
-    await reserveInventory(
+    await reserveOrders(
       server.app,
       orders.map(({ id }) => id),
     )

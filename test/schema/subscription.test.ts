@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { notifyWatchers } from '../../src/sql/notify-watchers.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   type Answer,
   codesOf,
@@ -14,6 +13,7 @@ import {
   type TestServer,
 } from '../support/graphql.ts'
 import { eventually, joinTestApp, listen, seed } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const WATCH = `subscription ($id: ID!, $afterVersion: Int) {
   orderStatusChanged(id: $id, afterVersion: $afterVersion) {
@@ -44,7 +44,7 @@ async function seedOrder(sku = 'PLENTY'): Promise<string> {
 
 /** Has an order of what there is none of go to its supplier, who refuses it: FAILED at version 3. */
 async function refuse(id: string): Promise<void> {
-  await reserveInventory(server.app, [id])
+  await reserveOrders(server.app, [id])
   await server.app.groups.settleSupplierOutcome.submit({ orderId: id, step: 1, outcome: { kind: 'refused' } })
 }
 
@@ -75,7 +75,7 @@ describe.each([
       events: [{ type: 'OrderCreated', version: 1 }],
       movements: [],
     })
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     expect(changed(await subscription.next())).toMatchObject({ status: 'AWAITING_RESTOCK', version: 2 })
     await server.app.groups.settleSupplierOutcome.submit({ orderId: id, step: 1, outcome: { kind: 'ok' } })
     expect(changed(await subscription.next())).toMatchObject({
@@ -89,7 +89,7 @@ describe.each([
 
   it('starts with the newest for one who comes late', async () => {
     const id = await seedOrder()
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     expect(changed(await subscribe({ id }).next())).toMatchObject({ status: 'RESERVED', version: 2 })
   })
 
@@ -97,7 +97,7 @@ describe.each([
     const id = await seedOrder()
     const subscription = subscribe({ id, afterVersion: 1 })
     await isWatched()
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     expect(changed(await subscription.next())).toMatchObject({ version: 2 })
   })
 
@@ -142,7 +142,7 @@ describe.each([
     const id = await seedOrder()
     const subscription = subscribe({ id })
     await subscription.next()
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     expect(changed(await subscription.next())).toMatchObject({ status: 'RESERVED' })
     // nothing follows a reservation yet: the next state is played
     await server.app.pool.query('update orders set version = 3 where id = $1', [id])
@@ -177,7 +177,7 @@ describe.each([
     const { http, url } = await listen(other)
     const subscription = subscribe({ id }, { url })
     expect(changed(await subscription.next())).toMatchObject({ version: 1 })
-    await reserveInventory(server.app, [id])
+    await reserveOrders(server.app, [id])
     expect(changed(await subscription.next())).toMatchObject({ status: 'RESERVED', version: 2 })
     await http.close()
     await other.close()

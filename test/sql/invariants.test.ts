@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findBreaches, INVARIANTS } from '../../src/sql/find-breaches.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import type { Queryable } from '../../src/sql/statement.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { changeJobs, loseJobsOf } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
 let reservedId = ''
@@ -14,7 +16,7 @@ beforeAll(async () => {
   reservedId = (await seed(app).order({ sku: 'A', qty: 2 })).id
   const fromSupplier = (await seed(app).order({ sku: 'A', qty: 9 })).id
   const failed = (await seed(app).order({ sku: 'A', qty: 9 })).id
-  await reserveInventory(app, [reservedId, fromSupplier, failed])
+  await reserveOrders(app, [reservedId, fromSupplier, failed])
   await settleSupplierOutcomes(app, [
     { orderId: fromSupplier, step: 1, outcome: { kind: 'ok' } },
     { orderId: failed, step: 1, outcome: { kind: 'refused' } },
@@ -28,7 +30,8 @@ test('all hold on a database that only use-cases have written', async () => {
 })
 
 // each does by hand what no use-case can, and the check has to name it, and its cause where it can be told
-const corruptions: [string, () => string, string, string | null][] = [
+type Corruption = (on: Queryable) => string | Promise<unknown>
+const corruptions: [string, Corruption, string, string | null][] = [
   [
     'stock without a movement',
     () => `update inventory_items set available = available + 1`,
@@ -79,14 +82,19 @@ const corruptions: [string, () => string, string, string | null][] = [
   ],
   [
     'an open order without a job',
-    () => `delete from graphile_worker._private_jobs where payload ->> 'orderId' = '${openId}'`,
+    (on) => loseJobsOf(on, [openId]),
+    'an order that is not final has the job that brings it on',
+    'its job is lost',
+  ],
+  [
+    'an open order that the job of its commit leaves out',
+    (on) => changeJobs(on, { payload: { orders: [{ orderId: reservedId }] } }, { orderIds: [openId] }),
     'an order that is not final has the job that brings it on',
     'its job is lost',
   ],
   [
     'an open order with an out-of-date job alone',
-    () => `update graphile_worker._private_jobs set payload = json_build_object('orderId', '${openId}', 'step', 7)
-      where payload ->> 'orderId' = '${openId}'`,
+    (on) => changeJobs(on, { payload: { orderId: openId, step: 7 } }, { orderIds: [openId] }),
     'an order that is not final has the job that brings it on',
     'its job is lost; there is one of another step',
   ],
@@ -133,7 +141,8 @@ describe('finds', () => {
   test.each(corruptions)('%s', async (_name, corrupt, invariant, cause) => {
     const client = await test_.app.pool.connect()
     await client.query('begin')
-    await client.query(corrupt())
+    const corruption = corrupt(client)
+    await (typeof corruption === 'string' ? client.query(corruption) : corruption)
     const breaches = await findBreaches(client)
     const ofOne = await findBreaches(client, invariant)
     await client.query('rollback')

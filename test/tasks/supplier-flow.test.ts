@@ -2,7 +2,8 @@ import { HttpResponse } from 'msw'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
-import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { createTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { untilNoJobs } from '../support/queue.ts'
 import { playSupplier, type SupplierScript } from '../support/supplier.ts'
 
 const supplier = playSupplier()
@@ -28,10 +29,7 @@ async function orderFrom(script: SupplierScript) {
   supplier.follow(script)
   const { prisma, pool } = test_.app
   const { id } = await seed(test_.app).order({ sku: 'SCARCE', qty: 3 })
-  await eventually(async () => {
-    const { rowCount } = await pool.query('select from graphile_worker._private_jobs')
-    return rowCount === 0
-  })
+  await untilNoJobs(pool)
   const include = { events: { orderBy: { version: 'asc' } }, movements: { orderBy: { id: 'asc' } } } as const
   return prisma.order.findUniqueOrThrow({ where: { id }, include })
 }

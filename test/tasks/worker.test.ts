@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { JOB_ATTEMPTS_MAX } from '../../src/domain/jobs.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
-import { Backlog } from '../../src/tasks/backlog.ts'
-import { createTaskList } from '../../src/tasks/task-list.ts'
+import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../src/tasks/task-list.ts'
 import {
   createTestApp,
   eventually,
@@ -14,6 +14,7 @@ import {
   startTestWorker,
   type TestApp,
 } from '../support/harness.ts'
+import { changeJobs, dropJobs, hideTasks, readJobs } from '../support/queue.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const supplier = playSupplier()
@@ -44,9 +45,7 @@ describe('a worker', () => {
     await pool.query(
       `insert into workers values ('pool-dead', now() - interval '1 minute', now() - interval '1 minute')`,
     )
-    await pool.query(
-      `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'pool-dead', attempts = max_attempts`,
-    )
+    await changeJobs(pool, { heldBy: 'pool-dead', attempts: JOB_ATTEMPTS_MAX })
     const worker = await startTestWorker(test_)
     expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
     await worker.stop()
@@ -55,10 +54,7 @@ describe('a worker', () => {
   test('takes up the jobs of one that died before it ever said that it lives', async () => {
     await seed(test_.app).item({ available: 5 })
     const { id } = await seed(test_.app).order()
-    await test_.app.pool.query(
-      `update graphile_worker._private_jobs
-      set locked_at = now() - interval '5 s', locked_by = 'pool-unknown', attempts = 1`,
-    )
+    await changeJobs(test_.app.pool, { heldBy: 'pool-unknown', heldForMs: 5_000, attempts: 1 })
     const worker = await startTestWorker(test_)
     expect(await ended(id)).toMatchObject({ status: 'RESERVED' })
     await worker.stop()
@@ -69,9 +65,7 @@ describe('a worker', () => {
     const { id } = await seed(test_.app).order()
     const { pool, prisma } = test_.app
     await pool.query(`insert into workers values ('pool-alive', now(), now() + interval '1 hour')`)
-    await pool.query(
-      `update graphile_worker._private_jobs set locked_at = now() - interval '1 minute', locked_by = 'pool-alive'`,
-    )
+    await changeJobs(pool, { heldBy: 'pool-alive', heldForMs: 60_000 })
     const worker = await startTestWorker(test_)
     const api = await joinTestApp(test_)
     const { id: other } = await seed(api.app).order()
@@ -87,15 +81,11 @@ describe('a worker', () => {
     const { pool, prisma } = test_.app
     await seed(test_.app).item({ available: 5 })
     const { id } = await seed(test_.app).order()
-    await pool.query(`update graphile_worker._private_jobs set run_at = now() + interval '1 hour'`)
+    await changeJobs(pool, { dueInMs: 3_600_000 })
     const worker = await startTestWorker(test_)
     const { id: workerId } = await prisma.worker.findFirstOrThrow()
     // as the lost reply leaves it: held by a worker that lives and knows nothing of it
-    await pool.query(
-      `update graphile_worker._private_jobs
-      set run_at = now(), locked_at = now() - interval '6 s', locked_by = $1, attempts = 1`,
-      [workerId],
-    )
+    await changeJobs(pool, { dueInMs: 0, heldBy: workerId, heldForMs: 6_000, attempts: 1 })
     expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
     await worker.stop()
   })
@@ -126,14 +116,11 @@ describe('a worker', () => {
     const { pool, prisma } = test_.app
     await seed(test_.app).item({ available: 5 })
     const { id } = await seed(test_.app).order()
-    await pool.query('update graphile_worker._private_jobs set max_attempts = 1')
+    await changeJobs(pool, { attemptsMax: 1 })
     const loss = loseDatabase()
     const worker = await startTestWorker(test_)
     await eventually(() => loss.tries() > 3)
-    const { rows } = await pool.query(
-      'select attempts, last_error, locked_at is not null as held from graphile_worker._private_jobs',
-    )
-    expect(rows).toEqual([{ attempts: 1, last_error: null, held: true }])
+    expect(await readJobs(pool)).toMatchObject([{ attempts: 1, error: null, heldBy: expect.any(String) }])
     loss.restore()
     expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
     expect(await prisma.deadLetter.count()).toBe(0)
@@ -144,7 +131,7 @@ describe('a worker', () => {
     const { pool, prisma } = test_.app
     await seed(test_.app).item({ available: 5 })
     const { id } = await seed(test_.app).order()
-    await pool.query('update graphile_worker._private_jobs set max_attempts = 1')
+    await changeJobs(pool, { attemptsMax: 1 })
     const loss = loseDatabase()
     const worker = await startTestWorker(test_)
     await eventually(() => loss.tries() > 1)
@@ -158,10 +145,10 @@ describe('a worker', () => {
 
   test('takes jobs again after its first look for them has failed', async () => {
     const { pool } = test_.app
-    await pool.query('alter table graphile_worker._private_tasks rename to hidden')
+    const showTasks = await hideTasks(pool)
     const worker = await startTestWorker(test_)
     await sleep(1_000)
-    await pool.query('alter table graphile_worker.hidden rename to _private_tasks')
+    await showTasks()
     await seed(test_.app).item({ available: 5 })
     // of a process that does not work itself
     const api = await joinTestApp(test_)
@@ -180,7 +167,7 @@ describe('a worker', () => {
       'create trigger refuse before insert on inventory_movements for each row execute function refuse()',
     )
     const { id } = await seed(test_.app).order()
-    await pool.query('update graphile_worker._private_jobs set max_attempts = 2')
+    await changeJobs(pool, { attemptsMax: 2 })
     const worker = await startTestWorker(test_)
     const order = await eventually(async () => {
       const order = await test_.app.prisma.order.findUniqueOrThrow({ where: { id } })
@@ -206,32 +193,23 @@ describe('each task', () => {
       await seed(test_.app).item({ available: 0 })
       const { id } = await seed(test_.app).order()
       const { app } = test_
-      const tasks = createTaskList({
-        app,
-        supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
-        backlog: new Backlog(app),
-      })
-      const payloadOf = async (identifier: string) => {
-        const { rows } = await app.pool.query(
-          `select payload from graphile_worker._private_jobs as jobs join graphile_worker._private_tasks as tasks
-            on tasks.id = jobs.task_id where identifier = $1`,
-          [identifier],
-        )
-        return rows[0]?.payload
-      }
+      const tasks = createTaskList(
+        { ...RESERVATION_TASKS, ...SUPPLIER_TASKS },
+        {
+          app,
+          supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
+        },
+      )
       const helpers = { job: { attempts: 1, max_attempts: 8 } } as never
       for (const identifier of Object.keys(tasks)) {
-        const payload = await payloadOf(identifier)
+        const [job] = await readJobs(app.pool, { task: identifier })
+        const { payload, id: jobId } = job!
         const times = identifier === task ? 20 : 1
         const runs = Array.from({ length: times }, () => tasks[identifier]!(payload, helpers))
         await Promise.all(runs)
         if (identifier === task) await tasks[identifier]!(payload, helpers)
         // what graphile-worker does with a job that has run
-        await app.pool.query(
-          `delete from graphile_worker._private_jobs where payload::jsonb = $1::jsonb and task_id =
-            (select id from graphile_worker._private_tasks where identifier = $2)`,
-          [JSON.stringify(payload), identifier],
-        )
+        await dropJobs(app.pool, { ids: [jobId] })
       }
       const order = await app.prisma.order.findUniqueOrThrow({
         where: { id },
@@ -241,8 +219,7 @@ describe('each task', () => {
       expect(order.events).toHaveLength(3)
       expect(order.movements).toHaveLength(2)
       // one chain of jobs, and it has ended
-      const left = await app.pool.query('select from graphile_worker._private_jobs')
-      expect(left.rowCount).toBe(0)
+      expect(await readJobs(app.pool)).toEqual([])
       expect(new Set(supplier.calls.flatMap((call) => (call.kind === 'reserve' ? [call.key] : [])))).toEqual(
         new Set([id]),
       )
@@ -250,7 +227,7 @@ describe('each task', () => {
   )
 
   test('refuses a payload that is none', async () => {
-    const tasks = createTaskList({ app: test_.app } as never)
+    const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app: test_.app } as never)
     for (const task of Object.values(tasks)) {
       await expect(task!({ orderId: "'; drop table orders" }, { job: {} } as never)).rejects.toThrow(
         z.ZodError,

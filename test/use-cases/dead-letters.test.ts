@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { loseJobsOf } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
 beforeAll(async () => {
@@ -23,15 +24,12 @@ const find = (id: string) =>
     include: { events: { orderBy: { version: 'asc' } }, deadLetters: true },
   })
 
-const dropJobsOf = (id: string) =>
-  test_.app.pool.query(`delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1`, [id])
-
 async function failed() {
   const { id } = await seed(test_.app).order({ sku: 'A', qty: 2 })
   const payload = { orderId: id }
   const deadLetter = { task: 'reserve-inventory' as const, payload, error: 'Error: no disk\0', attempts: 8 }
   await failOrders(test_.app, [{ orderId: id, deadLetter }])
-  await dropJobsOf(id)
+  await loseJobsOf(test_.app.pool, [id])
   return id
 }
 
@@ -60,7 +58,7 @@ describe('a dead letter', () => {
 
   test('is not written by a late job: an order that came on meanwhile stays as it is', async () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
-    await reserveInventory(test_.app, [id])
+    await reserveOrders(test_.app, [id])
     const late = { error: 'late', attempts: 8 }
     await failOrders(test_.app, [
       { orderId: id, deadLetter: { task: 'reserve-inventory', payload: { orderId: id }, ...late } },
@@ -84,7 +82,7 @@ describe('a dead letter', () => {
   test('is left by a supplier that could not be reached, and by no answer that it gave', async () => {
     const { id: unreachable } = await seed(test_.app).order({ sku: 'A', qty: 100 })
     const { id: refused } = await seed(test_.app).order({ sku: 'A', qty: 100 })
-    await reserveInventory(test_.app, [unreachable, refused])
+    await reserveOrders(test_.app, [unreachable, refused])
     const outage = { kind: 'transport-error', detail: 'answered 503' } as const
     for (let step = 1; step <= 3; step++) {
       await settleSupplierOutcomes(test_.app, [{ orderId: unreachable, step, outcome: outage }])
@@ -118,13 +116,13 @@ describe('a dead letter', () => {
       ['OrderReopened', null],
     ])
     expect(reopened.deadLetters[0]!.retriedAt).not.toBeNull()
-    await reserveInventory(test_.app, [id])
+    await reserveOrders(test_.app, [id])
     expect(await find(id)).toMatchObject({ status: 'RESERVED', version: 4 })
   })
 
   test('of an order that failed at its supplier: the supplier is asked anew, and late calls of before do nothing', async () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
-    await reserveInventory(test_.app, [id])
+    await reserveOrders(test_.app, [id])
     await settleSupplierOutcomes(test_.app, [
       { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'old' } },
     ])
@@ -135,7 +133,7 @@ describe('a dead letter', () => {
     }
     const [letter] = (await find(id)).deadLetters
     await retryDeadLetters(test_.app, LOCAL_OPERATOR, [letter!.id])
-    await reserveInventory(test_.app, [id])
+    await reserveOrders(test_.app, [id])
     const order = await find(id)
     expect(order).toMatchObject({
       status: 'AWAITING_RESTOCK',

@@ -6,7 +6,6 @@ import { COUNTED_MAX } from '../../src/domain/service-status.ts'
 import { readStatus } from '../../src/sql/read-status.ts'
 import { failOrders } from '../../src/use-cases/fail-orders.ts'
 import { readServiceStatus } from '../../src/use-cases/read-service-status.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import {
   createTestApp,
@@ -16,6 +15,8 @@ import {
   startTestWorker,
   type TestApp,
 } from '../support/harness.ts'
+import { changeJobs, dropJobs, fillQueue, killJobs, readJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
 beforeEach(async () => {
@@ -52,7 +53,7 @@ describe('the status', () => {
   test('counts orders by state, exactly while they are few, and tells how old the oldest open ones are', async () => {
     const orders = await Promise.all([1, 1, 1, 1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
     const ids = orders.map(({ id }) => id).sort()
-    await reserveInventory(test_.app, ids.slice(0, 4))
+    await reserveOrders(test_.app, ids.slice(0, 4))
     await failOrders(test_.app, [{ orderId: ids[4]!, deadLetter: letter(ids[4]!) }])
     await query(`update orders set created_at = now() - interval '90 s' where id = $1`, [ids[5]])
     await query(
@@ -68,20 +69,14 @@ describe('the status', () => {
   })
 
   test('counts jobs by task: ready, scheduled, held by workers, and tells since when the oldest is ready', async () => {
-    await Promise.all([1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
+    const { pool } = test_.app
+    for (const _ of [1, 2, 3]) await seed(test_.app).order({ sku: 'A' })
     const short = await seed(test_.app).order({ sku: 'A', qty: 9 })
-    await reserveInventory(test_.app, [short.id])
-    await query(
-      `update graphile_worker._private_jobs set run_at = now() + interval '1 h'
-      where payload ->> 'orderId' = $1 and payload ->> 'step' is not null`,
-      [short.id],
-    )
-    await query(
-      `delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1 and payload ->> 'step' is null`,
-      [short.id],
-    )
-    await query(`update graphile_worker._private_jobs set run_at = now() - interval '2 min'
-      where id = (select min(id) from graphile_worker._private_jobs)`)
+    await reserveOrders(test_.app, [short.id])
+    await changeJobs(pool, { dueInMs: 3_600_000 }, { orderIds: [short.id], task: 'request-supplier' })
+    await dropJobs(pool, { orderIds: [short.id], task: 'reserve-inventory' })
+    const [oldest] = await readJobs(pool)
+    await changeJobs(pool, { dueInMs: -120_000 }, { ids: [oldest!.id] })
     const { queue } = await readByName()
     expect(queue).toEqual({
       'reserve-inventory': {
@@ -101,13 +96,11 @@ describe('the status', () => {
   })
 
   test('leaves out jobs that a worker holds and those that have used up their attempts', async () => {
-    await Promise.all([1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
-    await query(`with ranked as (select id, row_number() over (order by id) as turn from graphile_worker._private_jobs)
-      update graphile_worker._private_jobs as jobs set
-        locked_at = case turn when 1 then now() end,
-        locked_by = case turn when 1 then 'pool-x' end,
-        attempts = case turn when 2 then max_attempts else 0 end
-      from ranked where ranked.id = jobs.id`)
+    const { pool } = test_.app
+    for (const _ of [1, 2, 3]) await seed(test_.app).order({ sku: 'A' })
+    const [held, dead] = await readJobs(pool)
+    await changeJobs(pool, { heldBy: 'pool-x' }, { ids: [held!.id] })
+    await killJobs(pool, null, { ids: [dead!.id] })
     const { queue } = await readByName()
     expect(queue['reserve-inventory']!.ready).toEqual(exactly(1))
   })
@@ -185,15 +178,7 @@ describe('of more than is counted', () => {
         generate_series(1, case status when 'RESERVED' then $2::int else $1::int end)`,
       [OF_EACH, RESERVED],
     )
-    await query(`insert into graphile_worker._private_tasks (identifier) select unnest($1::text[])`, [
-      JOB_TASKS,
-    ])
-    await query(
-      `insert into graphile_worker._private_jobs (task_id, payload, run_at, max_attempts)
-      select id, '{}', now() + hours * interval '1 h', 8
-      from graphile_worker._private_tasks, unnest(array[-1, 1]) as hours, generate_series(1, $1::int)`,
-      [OF_EACH],
-    )
+    await fillQueue(test_.app.pool, JOB_TASKS, OF_EACH)
     await query(
       `insert into dead_letters (id, order_id, task, payload, error, attempts, created_at)
       select gen_random_uuid(), gen_random_uuid(), 'reserve-inventory', '{}', 'x', 8, now() from generate_series(1, $1::int)`,

@@ -4,8 +4,9 @@ import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { tryLockSweep } from '../../src/sql/sweep.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
 import { reconcile } from '../../src/use-cases/reconcile.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
+import { dropJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const BILLION = 1_000_000_000
 
@@ -43,7 +44,7 @@ test('finds drift with its cause, notes it for the metrics, and changes nothing 
 
 test('sets counters that were changed by hand to what ledger and orders say, with an audit row each', async () => {
   const { id } = await seed(test_.app).order({ sku: 'A', qty: 4 })
-  await reserveInventory(test_.app, [id])
+  await reserveOrders(test_.app, [id])
   await query(`update inventory_items set available = available + 5000000000, reserved = reserved - 1`)
   const { left, failures } = await reconcile(test_.app, { repair: true })
   expect(failures).toEqual([])
@@ -91,7 +92,7 @@ test('mends each SKU by itself: what only people can decide about one does not k
   await query(`update inventory_movements set delta = 9007199254740992 where sku = 'B'`)
   // an order and its reservation that do not go together
   const { id } = await seed(test_.app).order({ sku: 'C', qty: 4 })
-  await reserveInventory(test_.app, [id])
+  await reserveOrders(test_.app, [id])
   await query(`delete from inventory_movements where order_id = '${id}'`)
   await query(`update inventory_items set reserved = 0 where sku = 'C'`)
   await query(`update inventory_items set available = 1 where sku = 'D'`)
@@ -109,7 +110,7 @@ test('mends each SKU by itself: what only people can decide about one does not k
 
 test('gives orders that lost their job one, names them, and says when another process is at it', async () => {
   const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
-  await query('delete from graphile_worker._private_jobs')
+  await dropJobs(test_.app.pool)
   const client = await test_.app.pool.connect()
   await client.query('begin')
   await tryLockSweep(client)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { lockOrders } from '../../src/sql/find-orders.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 let test_: TestApp
 beforeAll(async () => {
@@ -35,7 +35,7 @@ async function look(ids: string[]) {
 test('reserves what there is and turns to the supplier for what there is not, oldest first', async () => {
   const ids = await place([4, 7, 5, 1, 1], 10)
   // the order of the ids does not matter: the orders' own does
-  await reserveInventory(test_.app, ids.toReversed())
+  await reserveOrders(test_.app, ids.toReversed())
   const { orders, item, movements } = await look(ids)
   expect(orders.map((order) => order.status)).toEqual([
     'RESERVED',
@@ -56,8 +56,8 @@ test('reserves what there is and turns to the supplier for what there is not, ol
 
 test('a repeat, and repeats at the same time, change nothing twice', async () => {
   const ids = await place([2, 3], 10)
-  await Promise.all(Array.from({ length: 8 }, () => reserveInventory(test_.app, ids)))
-  await reserveInventory(test_.app, ids)
+  await Promise.all(Array.from({ length: 8 }, () => reserveOrders(test_.app, ids)))
+  await reserveOrders(test_.app, ids)
   const { orders, item, movements } = await look(ids)
   expect(orders.map((order) => [order.status, order.version])).toEqual([
     ['RESERVED', 2],
@@ -68,7 +68,7 @@ test('a repeat, and repeats at the same time, change nothing twice', async () =>
 })
 
 test('an order that does not exist is no error', async () => {
-  await reserveInventory(test_.app, ['01990000-0000-7000-8000-000000000000'])
+  await reserveOrders(test_.app, ['01990000-0000-7000-8000-000000000000'])
 })
 
 test('batches that share orders and SKUs in any order never deadlock and never oversell', async () => {
@@ -77,7 +77,7 @@ test('batches that share orders and SKUs in any order never deadlock and never o
   const ids: string[] = []
   for (let i = 0; i < 120; i++) ids.push((await seed(test_.app).order({ sku: skus[i % 4]!, qty: 1 })).id)
   const shuffled = () => ids.toSorted(() => Math.random() - 0.5)
-  await Promise.all(Array.from({ length: 10 }, () => reserveInventory(test_.app, shuffled())))
+  await Promise.all(Array.from({ length: 10 }, () => reserveOrders(test_.app, shuffled())))
   const reserved = await test_.app.prisma.order.count({ where: { sku: { in: skus }, status: 'RESERVED' } })
   expect(reserved).toBe(60)
 })
@@ -90,7 +90,7 @@ test('what fails in the middle leaves nothing behind', async () => {
   await pool.query(
     'create trigger refuse before insert on order_events for each row execute function refuse()',
   )
-  await expect(reserveInventory(test_.app, ids)).rejects.toThrow('no event today')
+  await expect(reserveOrders(test_.app, ids)).rejects.toThrow('no event today')
   await pool.query('drop trigger refuse on order_events')
   const { orders, item, movements } = await look(ids)
   expect(orders[0]).toMatchObject({ status: 'PENDING', version: 1 })
@@ -104,7 +104,7 @@ test('locks an order while it decides about it', async () => {
   await client.query('begin')
   await lockOrders(client, [id!])
   let isDone = false
-  const reserving = reserveInventory(test_.app, [id!]).then(() => {
+  const reserving = reserveOrders(test_.app, [id!]).then(() => {
     isDone = true
   })
   await test_.app.pool.query('select pg_sleep(0.2)')
@@ -122,7 +122,7 @@ test('an order that cannot be reserved fails alone: those that share its batch a
   const doomed = await seed(test_.app).order({ sku: doomedSku, qty: 1 })
   await test_.app.pool.query('delete from inventory_items where sku = $1', [doomedSku])
   const results = await Promise.allSettled(
-    [ids[0]!, doomed.id, ids[1]!].map((id) => test_.app.groups.reserveInventory.submit({ orderId: id })),
+    [ids[0]!, doomed.id, ids[1]!].map((id) => test_.app.groups.reserveInventory.submit([{ orderId: id }])),
   )
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   expect((await look(ids)).orders.map((order) => order.status)).toEqual(['RESERVED', 'RESERVED'])
@@ -138,7 +138,7 @@ test('a process that is frozen in the middle of a transaction holds up nobody fo
   await frozen.query('select from inventory_items where sku = $1 for update', [sku])
   // refused or not as long as the lock is held, it is reserved in the end
   await eventually(() =>
-    test_.app.groups.reserveInventory.submit({ orderId: ids[0]! }).then(
+    test_.app.groups.reserveInventory.submit([{ orderId: ids[0]! }]).then(
       () => true,
       () => false,
     ),

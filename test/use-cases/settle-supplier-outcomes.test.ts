@@ -3,12 +3,13 @@ import type { SettledCall } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { adjustInventory } from '../../src/use-cases/adjust-inventory.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
 } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../support/harness.ts'
+import { readJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 
 const RECHECK_DELAY_MS = 15_000
 
@@ -36,7 +37,7 @@ beforeEach(async () => {
 async function awaiting(count = 1) {
   const ids = []
   for (let i = 0; i < count; i++) ids.push((await seed(test_.app).order({ sku, qty: i + 1 })).id)
-  await reserveInventory(test_.app, ids)
+  await reserveOrders(test_.app, ids)
   return ids
 }
 
@@ -44,13 +45,10 @@ const find = (id: string) => test_.app.prisma.order.findUniqueOrThrow({ where: {
 
 /** The jobs of an order with how many seconds from now each is due. */
 async function jobsOf(id: string) {
-  const { rows } = await test_.app.pool.query(
-    `select identifier as task, payload ->> 'step' as step, extract(epoch from run_at - jobs.created_at)::float8 as "dueInS"
-    from graphile_worker._private_jobs as jobs join graphile_worker._private_tasks as tasks on tasks.id = task_id
-    where payload ->> 'orderId' = $1 and identifier <> 'reserve-inventory' order by jobs.id`,
-    [id],
-  )
-  return rows
+  const jobs = await readJobs(test_.app.pool, { orderIds: [id] })
+  return jobs
+    .filter(({ step }) => step !== null)
+    .map(({ task, step, delayMs }) => ({ task, step, dueInS: delayMs / 1_000 }))
 }
 
 test('"accepted" keeps the reference, leaves state and version, and schedules the check in 15 s', async () => {
@@ -65,7 +63,7 @@ test('"accepted" keeps the reference, leaves state and version, and schedules th
     supplierStep: 2,
   })
   const [, check] = await jobsOf(id!)
-  expect(check).toEqual({ task: 'check-supplier-status', step: '2', dueInS: RECHECK_DELAY_MS / 1_000 })
+  expect(check).toEqual({ task: 'check-supplier-status', step: 2, dueInS: RECHECK_DELAY_MS / 1_000 })
 })
 
 test('"delayed" leaves state and version, and schedules the next check in 15 s', async () => {
@@ -77,7 +75,7 @@ test('"delayed" leaves state and version, and schedules the next check in 15 s',
   expect(await find(id!)).toMatchObject({ status: 'AWAITING_RESTOCK', version: 2, supplierRechecks: 1 })
   expect((await jobsOf(id!)).at(-1)).toEqual({
     task: 'check-supplier-status',
-    step: '3',
+    step: 3,
     dueInS: RECHECK_DELAY_MS / 1_000,
   })
 })

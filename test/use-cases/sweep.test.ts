@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { findBreaches } from '../../src/sql/find-breaches.ts'
 import { tryLockSweep } from '../../src/sql/sweep.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/retry-dead-letters.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/settle-supplier-outcomes.ts'
 import { sweep } from '../../src/use-cases/sweep.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { addJob, dropJobs, killJobs, loseJobsOf, readJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const supplier = playSupplier()
@@ -26,8 +27,7 @@ afterAll(async () => {
 const find = (id: string) =>
   test_.app.prisma.order.findUniqueOrThrow({ where: { id }, include: { deadLetters: true } })
 
-const dropJobsOf = (id: string) =>
-  test_.app.pool.query(`delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1`, [id])
+const dropJobsOf = (id: string) => loseJobsOf(test_.app.pool, [id])
 
 describe('the sweeper', () => {
   test('gives up a step that takes too long, and does what is behind it', async () => {
@@ -61,7 +61,7 @@ describe('the sweeper', () => {
     expect(await sweep(test_.app)).toMatchObject({ requeued: [lost] })
     await test_.app.pool.query('delete from graphile_worker._private_jobs')
     expect((await sweep(test_.app)).requeued).toEqual([one, two, lost])
-    await reserveInventory(test_.app, [one!, two!, lost!])
+    await reserveOrders(test_.app, [one!, two!, lost!])
     await test_.app.pool.query('delete from graphile_worker._private_jobs')
   })
 
@@ -69,7 +69,7 @@ describe('the sweeper', () => {
     const { id: pending } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     const { id: awaiting } = await seed(test_.app).order({ sku: 'A', qty: 100 })
     const { id: accepted } = await seed(test_.app).order({ sku: 'A', qty: 100 })
-    await reserveInventory(test_.app, [awaiting, accepted])
+    await reserveOrders(test_.app, [awaiting, accepted])
     await settleSupplierOutcomes(test_.app, [
       { orderId: accepted, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
     ])
@@ -77,58 +77,105 @@ describe('the sweeper', () => {
     const { id: healthy } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [pending, awaiting, accepted] })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
-    const { rows } = await test_.app.pool.query(
-      `select identifier as task, payload from graphile_worker._private_jobs as jobs
-      join graphile_worker._private_tasks as tasks on tasks.id = task_id
-      where payload ->> 'orderId' = any ($1)`,
-      [[pending, awaiting, accepted, healthy]],
-    )
-    expect(rows).toHaveLength(4)
-    expect(rows).toEqual(
+    const jobs = await readJobs(test_.app.pool, { orderIds: [pending, awaiting, accepted, healthy] })
+    expect(jobs).toHaveLength(4)
+    expect(jobs.map(({ task, payload }) => ({ task, payload }))).toEqual(
       expect.arrayContaining([
-        { task: 'reserve-inventory', payload: { orderId: pending } },
+        { task: 'reserve-inventory', payload: { orders: [{ orderId: pending }] } },
         { task: 'request-supplier', payload: { orderId: awaiting, step: 1 } },
         { task: 'check-supplier-status', payload: { orderId: accepted, step: 2 } },
-        { task: 'reserve-inventory', payload: { orderId: healthy, origin: { caller: 'anonymous' } } },
+        {
+          task: 'reserve-inventory',
+          payload: { orders: [{ orderId: healthy, origin: { caller: 'anonymous' } }] },
+        },
       ]),
     )
   })
 
   test('is not deceived by an out-of-date job: an order that lost its current one gets it', async () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
-    await reserveInventory(test_.app, [id])
+    await reserveOrders(test_.app, [id])
     await settleSupplierOutcomes(test_.app, [
       { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
     ])
-    const jobs = async () => {
-      const { rows } = await test_.app.pool.query(
-        `select payload ->> 'step' as step from graphile_worker._private_jobs where payload ->> 'orderId' = $1 order by id`,
-        [id],
-      )
-      return rows.map((row) => row.step)
-    }
+    const steps = async () => (await readJobs(test_.app.pool, { orderIds: [id] })).map(({ step }) => step)
     // those of reserving and of the first step have not ended yet
-    expect(await jobs()).toEqual([null, '1', '2'])
+    expect(await steps()).toEqual([null, 1, 2])
     expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
-    await test_.app.pool.query(
-      `delete from graphile_worker._private_jobs where payload ->> 'orderId' = $1 and payload ->> 'step' = '2'`,
-      [id],
-    )
+    await dropJobs(test_.app.pool, { orderIds: [id], step: 2 })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [id] })
-    expect(await jobs()).toEqual([null, '1', '2'])
+    expect(await steps()).toEqual([null, 1, 2])
   })
 
   test('buries a job that died on its last attempt: its order ends, with a dead letter', async () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
-    await test_.app.pool.query(
-      `update graphile_worker._private_jobs set attempts = max_attempts, last_error = 'gone' where payload ->> 'orderId' = $1`,
-      [id],
-    )
+    await killJobs(test_.app.pool, 'gone', { orderIds: [id] })
     expect(await sweep(test_.app)).toMatchObject({ buried: [id] })
     const order = await find(id)
     expect(order).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
     expect(order.deadLetters).toMatchObject([{ task: 'reserve-inventory', error: 'gone', attempts: 8 }])
     expect(await sweep(test_.app)).toMatchObject({ buried: [] })
+  })
+
+  test('splits a dead job of several orders: each gets a job of its own, and none is FAILED for another', async () => {
+    const orders = await Promise.all([1, 2, 3].map(() => seed(test_.app).order({ sku: 'A', qty: 1 })))
+    const ids = orders.map(({ id }) => id)
+    const { id: alone } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    const shared = await readJobs(test_.app.pool, { orderIds: ids })
+    expect(shared).toMatchObject([{ orderIds: ids }])
+    // one was reserved before the job died
+    await reserveOrders(test_.app, [ids[1]!])
+    await killJobs(test_.app.pool, 'gone', { orderIds: [...ids, alone] })
+    const swept = await sweep(test_.app)
+    expect(swept).toMatchObject({ requeued: [], failures: [], setAside: [] })
+    expect(swept.buried).toContain(alone)
+    expect(await find(alone)).toMatchObject({
+      status: 'FAILED',
+      deadLetters: [{ error: 'gone', attempts: 8 }],
+    })
+    for (const [turn, id] of ids.entries()) {
+      expect(await find(id)).toMatchObject({ status: turn === 1 ? 'RESERVED' : 'PENDING', deadLetters: [] })
+    }
+    const jobs = await readJobs(test_.app.pool, { orderIds: [...ids, alone] })
+    expect(jobs).toMatchObject(
+      ids.map((id) => ({
+        orderIds: [id],
+        attempts: 0,
+        attemptsMax: 8,
+        error: null,
+        dueInMs: expect.any(Number),
+      })),
+    )
+    // the origin of each went along
+    expect(jobs.map(({ payload }) => payload)).toEqual(
+      ids.map((orderId) => ({ orders: [{ orderId, origin: { caller: 'anonymous' } }] })),
+    )
+    expect(await findBreaches(test_.app.pool)).toEqual([])
+    // of the guilty one's job the next death is the end, and of no other
+    await killJobs(test_.app.pool, 'gone again', { orderIds: [ids[0]!] })
+    expect(await sweep(test_.app)).toMatchObject({ buried: [ids[0]] })
+    expect(await find(ids[0]!)).toMatchObject({ status: 'FAILED', deadLetters: [{ error: 'gone again' }] })
+    expect(await find(ids[2]!)).toMatchObject({ status: 'PENDING' })
+  })
+
+  test('gives orders that lost the job they shared one job together, and those that have theirs none', async () => {
+    const orders = await Promise.all([1, 2, 3].map(() => seed(test_.app).order({ sku: 'A', qty: 1 })))
+    const ids = orders.map(({ id }) => id)
+    await loseJobsOf(test_.app.pool, [ids[0]!, ids[2]!])
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [ids[0], ids[2]] })
+    const jobs = await readJobs(test_.app.pool, { orderIds: ids })
+    expect(jobs.map(({ orderIds }) => orderIds)).toEqual([[ids[1]], [ids[0], ids[2]]])
+  })
+
+  test('knows the job that a version before 0.2 wrote, and buries it when it is dead', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await dropJobsOf(id)
+    const payload = { orderId: id, origin: { caller: 'anonymous' } }
+    await addJob(test_.app.pool, 'reserve-inventory', payload)
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [] })
+    await killJobs(test_.app.pool, 'gone', { orderIds: [id] })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [id] })
+    expect((await find(id)).deadLetters).toMatchObject([{ task: 'reserve-inventory', payload }])
   })
 
   test('forgets idempotency keys after two days, and not after one', async () => {
@@ -147,15 +194,16 @@ describe('the sweeper', () => {
     const { id: stepless } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     await dropJobsOf(stepless)
     for (const payload of [{ orderId: 'abc' }, { orderId: stepless }, [], 7]) {
-      await test_.app.pool.query(`select graphile_worker.add_job('request-supplier', $1::json)`, [
-        JSON.stringify(payload),
-      ])
+      await addJob(test_.app.pool, 'request-supplier', payload)
     }
-    await test_.app.pool.query(`update graphile_worker._private_jobs set attempts = max_attempts`)
+    for (const orders of [[], [{ orderId: stepless }, { orderId: 'abc' }], { orderId: stepless }, 7]) {
+      await addJob(test_.app.pool, 'reserve-inventory', { orders })
+    }
+    await killJobs(test_.app.pool, null)
     expect(await findBreaches(test_.app.pool)).toEqual([])
     const swept = await sweep(test_.app)
     expect(swept).toMatchObject({ buried: expect.arrayContaining([id]), failures: [] })
-    expect(swept.setAside).toHaveLength(4)
+    expect(swept.setAside).toHaveLength(8)
     expect(error).toHaveBeenCalledOnce()
     expect(JSON.stringify(error.mock.calls)).toContain('abc')
     // a job that is put aside brings nobody on
@@ -168,10 +216,7 @@ describe('the sweeper', () => {
     const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     await dropJobsOf(id)
     const { id: dead } = await seed(test_.app).order({ sku: 'A', qty: 1 })
-    await test_.app.pool.query(
-      `update graphile_worker._private_jobs set attempts = max_attempts where payload ->> 'orderId' = $1`,
-      [dead],
-    )
+    await killJobs(test_.app.pool, null, { orderIds: [dead] })
     await test_.app.pool.query(
       `insert into idempotency_keys select 'c', 'old', id, now() - interval '49 hours' from orders limit 1`,
     )

@@ -1,0 +1,115 @@
+import { EventEmitter } from 'node:events'
+import { Logger as GraphileLogger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
+import type pg from 'pg'
+import type { Logger } from '../observability/logger.ts'
+
+export type TaskRunnerOptions = {
+  tasks: TaskList
+  /** Jobs under way at once. As many more may be fetched meanwhile. */
+  places: number
+  connections: pg.Pool
+  logger: Logger
+  /** How long graphile-worker waits for what is under way when it stops. */
+  stopTimeoutMs: number
+}
+
+/** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
+const POLL_INTERVAL_MS = 100
+/** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
+const COMPLETE_BATCH_DELAY_MS = 5
+/** A fetch takes milliseconds, and one follows each poll: after so long without one, none follows. */
+const FETCH_SILENCE_MAX_MS = 5_000
+
+/** graphile-worker's runner of some tasks. */
+export class TaskRunner {
+  /** The pool's: its jobs carry it in `locked_by`. */
+  readonly id: string
+  /** The jobs that have reached it and that it has not finished with: the task of each, by its id. */
+  readonly held: ReadonlyMap<string, string>
+  /** Resolves when it takes no more jobs. */
+  readonly ended: Promise<void>
+  readonly #runner: Runner
+  readonly #silentSinceMs: () => number | undefined
+
+  private constructor(
+    id: string,
+    held: ReadonlyMap<string, string>,
+    ended: Promise<void>,
+    { runner, silentSinceMs }: { runner: Runner; silentSinceMs: () => number | undefined },
+  ) {
+    this.id = id
+    this.held = held
+    this.ended = ended
+    this.#runner = runner
+    this.#silentSinceMs = silentSinceMs
+  }
+
+  /** Starts to take jobs. @throws when the database cannot be reached */
+  static async start(options: TaskRunnerOptions): Promise<TaskRunner> {
+    const { tasks, places, connections, logger, stopTimeoutMs } = options
+    const events: WorkerEvents = new EventEmitter()
+    const held = new Map<string, string>()
+    const ended = Promise.withResolvers<void>()
+    let id = ''
+    events.on('pool:create', ({ workerPool }) => {
+      id = workerPool.id
+    })
+    // not only by the runner's promise: after a batch that failed on a lost connection it never settles
+    events.on('pool:gracefulShutdown', () => ended.resolve())
+    events.on('pool:fatalError', () => ended.resolve())
+    // undefined while all that was fetched waits for a place: then nothing more is fetched
+    let silentSinceMs: number | undefined = performance.now()
+    events.on('localQueue:setMode', ({ newMode }) => {
+      silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
+    })
+    events.on('localQueue:getJobs:complete', ({ jobs }) => {
+      if (silentSinceMs !== undefined) silentSinceMs = performance.now()
+      for (const job of jobs) held.set(job.id, job.task_identifier)
+    })
+    events.on('localQueue:returnJobs', ({ jobs }) => {
+      for (const job of jobs) held.delete(job.id)
+    })
+    events.on('job:complete', ({ job }) => held.delete(job.id))
+    const runner = await run({
+      pgPool: connections,
+      concurrency: places,
+      pollInterval: POLL_INTERVAL_MS,
+      // the server owns the signals
+      noHandleSignals: true,
+      taskList: tasks,
+      events,
+      logger: new GraphileLogger(() => (level, message, meta) => {
+        // it tells of every failed job at its length; define-task.ts has said so in one line
+        const isNews = level === 'error' && !message.startsWith('Failed task')
+        logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
+      }),
+      preset: {
+        worker: {
+          // a job that waits for the database may wait for as long as a stop does
+          gracefulShutdownAbortTimeout: stopTimeoutMs,
+          localQueue: { size: places },
+          completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
+          failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
+        },
+      },
+    })
+    runner.promise.catch(() => {}).finally(() => ended.resolve())
+    return new TaskRunner(id, held, ended.promise, { runner, silentSinceMs: () => silentSinceMs })
+  }
+
+  /** Whether fetched jobs wait for a place: more may be due than it has fetched. */
+  get isBehind(): boolean {
+    return this.#silentSinceMs() === undefined
+  }
+
+  /** Whether it has stopped to fetch jobs, as it does when its first look at the names of tasks fails. */
+  isStuck(): boolean {
+    const since = this.#silentSinceMs()
+    return since !== undefined && performance.now() - since > FETCH_SILENCE_MAX_MS
+  }
+
+  /** Takes no more jobs, finishes those under way and gives back those that wait, as far as that ends. */
+  async stop(): Promise<void> {
+    await this.#runner.stop().catch(() => {})
+  }
+}

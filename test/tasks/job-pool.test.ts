@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { findBreaches } from '../../src/sql/find-breaches.ts'
+import type { Supplier } from '../../src/supplier/contract.ts'
+import {
+  createTestApp,
+  eventually,
+  joinTestApp,
+  seed,
+  startTestWorker,
+  type TestApp,
+} from '../support/harness.ts'
+import { readJobs, untilNoJobs } from '../support/queue.ts'
+
+let test_: TestApp
+beforeEach(async () => {
+  test_ = await createTestApp()
+  await seed(test_.app).item({ sku: 'A', available: 1_000 })
+  await seed(test_.app).item({ sku: 'SCARCE' })
+})
+afterEach(async () => {
+  expect(await findBreaches(test_.app.pool)).toEqual([])
+  await test_.close()
+})
+
+/** Reservations under way, and as many more that are fetched. */
+const HELD_MAX = 2 * 30
+
+/** Orders with a job each: placed one after the other, for those of one commit would share one. */
+async function placeBacklog(count: number, sku = 'A', { app } = test_): Promise<string[]> {
+  const ids: string[] = []
+  while (ids.length < count) ids.push((await seed(app).order({ sku })).id)
+  return ids
+}
+
+/** Has all reservations of an application hang, until what it gives is called. */
+function holdReservations({ app }: TestApp): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const submit = app.groups.reserveInventory.submit.bind(app.groups.reserveInventory)
+  const spy = vi
+    .spyOn(app.groups.reserveInventory, 'submit')
+    .mockImplementation((item) => promise.then(() => submit(item)))
+  return () => {
+    spy.mockRestore()
+    resolve()
+  }
+}
+
+/** A supplier that answers nobody until it is let go, and then refuses. */
+function hangingSupplier() {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const supplier: Supplier = {
+    reserve: async ({ id }) => {
+      asked.push(id)
+      await promise
+      return { kind: 'refused' }
+    },
+    checkStatus: () => Promise.reject(new Error('nothing was accepted')),
+    close: async () => {},
+  }
+  return { supplier, asked, letGo: resolve }
+}
+
+const countOrders = (status: 'RESERVED' | 'AWAITING_RESTOCK' | 'FAILED', ids: readonly string[]) =>
+  test_.app.prisma.order.count({ where: { id: { in: [...ids] }, status } })
+
+describe('of a long backlog a worker', () => {
+  test('holds what it works on soon, and another does the rest', async () => {
+    const ids = await placeBacklog(200)
+    const letGo = holdReservations(test_)
+    const first = await startTestWorker(test_)
+    const { pool } = test_.app
+    await eventually(async () => (await readJobs(pool, { isHeld: true })).length >= HELD_MAX)
+
+    const other = await joinTestApp(test_)
+    const second = await startTestWorker(other)
+    // every job but those that the first holds, and it has had all the time to take more
+    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length - HELD_MAX)
+    await eventually(async () => (await readJobs(pool)).length === HELD_MAX)
+    const left = await readJobs(pool)
+    expect(new Set(left.map(({ heldBy }) => heldBy)).size).toBe(1)
+    expect(await countOrders('RESERVED', ids)).toBe(ids.length - HELD_MAX)
+
+    letGo()
+    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+    await untilNoJobs(pool)
+    await Promise.all([first.stop(), second.stop()])
+    await other.close()
+  })
+
+  test('of reservations leaves places for calls to the supplier', async () => {
+    const { app } = test_
+    const letGo = holdReservations(test_)
+    const short = await placeBacklog(3, 'SCARCE')
+    const other = await joinTestApp(test_)
+    const firstWorker = await startTestWorker(other)
+    await eventually(async () => (await countOrders('AWAITING_RESTOCK', short)) === short.length)
+    await firstWorker.stop()
+    await other.close()
+
+    const { supplier, asked, letGo: answer } = hangingSupplier()
+    const ids = await placeBacklog(150)
+    const worker = await startTestWorker(test_, { supplier, concurrency: 5 })
+    await eventually(async () => (await readJobs(app.pool, { isHeld: true })).length >= HELD_MAX)
+    answer()
+    await eventually(async () => (await countOrders('FAILED', short)) === short.length)
+    expect(new Set(asked)).toEqual(new Set(short))
+    expect(await countOrders('RESERVED', ids)).toBe(0)
+    letGo()
+    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+    await untilNoJobs(app.pool)
+    await worker.stop()
+  })
+
+  test('of calls to a supplier that hangs goes on to reserve', async () => {
+    const { app } = test_
+    const { supplier, asked, letGo } = hangingSupplier()
+    const short = await placeBacklog(100, 'SCARCE')
+    const worker = await startTestWorker(test_, { supplier, concurrency: 40 })
+    await eventually(async () => (await countOrders('AWAITING_RESTOCK', short)) === short.length)
+    await eventually(() => asked.length === 40)
+    // twice as many as there are places for reservations, by a process that gives its orders no head start
+    const api = await joinTestApp(test_)
+    const ids = await placeBacklog(60, 'A', api)
+    await api.close()
+    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+    // as many as there are places for, and no more
+    expect(asked).toHaveLength(40)
+    letGo()
+    await eventually(async () => (await countOrders('FAILED', short)) === short.length)
+    expect(asked.toSorted()).toEqual(short.toSorted())
+    await untilNoJobs(app.pool)
+    await worker.stop()
+  })
+})
+
+test('a worker tells by which ids its jobs of either kind are held, and its figures count both', async () => {
+  const { app } = test_
+  const { supplier, asked, letGo } = hangingSupplier()
+  const short = await placeBacklog(2, 'SCARCE')
+  const worker = await startTestWorker(test_, { supplier })
+  await eventually(() => asked.length === short.length)
+  const letGoReservations = holdReservations(test_)
+  const ids = await placeBacklog(3)
+  const held = await eventually(async () => {
+    const jobs = await readJobs(app.pool, { isHeld: true })
+    return jobs.length === 5 && jobs
+  })
+  const row = await eventually(async () => {
+    const [row] = (await app.pool.query('select id, pool_ids, jobs_held from workers')).rows
+    return Object.keys(row.jobs_held).length === 2 ? row : null
+  })
+  expect(row.jobs_held).toEqual({ 'reserve-inventory': 3, 'request-supplier': 2 })
+  expect(row.pool_ids).toHaveLength(2)
+  expect(row.pool_ids).toContain(row.id)
+  const holderOf = (task: string) => [
+    ...new Set((held || []).filter((job) => job.task === task).map(({ heldBy }) => heldBy)),
+  ]
+  expect([...holderOf('reserve-inventory'), ...holderOf('request-supplier')]).toEqual(row.pool_ids)
+  letGo()
+  letGoReservations()
+  await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+  await untilNoJobs(app.pool)
+  await worker.stop()
+})
