@@ -101,6 +101,8 @@ const ROUTES: Record<string, { call?: string; body?: object; comesTo: Record<str
   '/docs/*': { call: 'GET /docs/static/swagger-ui.css', comesTo: open },
   '/docs/static/index.html': { comesTo: redirects },
   '/docs/static/swagger-initializer.js': { comesTo: open },
+  '/docs/static/theme/phone.css': { comesTo: open },
+  '/docs/static/theme/viewport.js': { comesTo: open },
   '/docs/json': { comesTo: open },
   '/docs/yaml': { comesTo: open },
   '/supplier/reserve': {

@@ -28,6 +28,6 @@ export async function retryCollisions<Result>(
 }
 
 /** Whether another transaction was in the way: nothing was done, and trying again is the documented answer. */
-export function isCollision(error: unknown): error is pg.DatabaseError {
+function isCollision(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
 }

@@ -8,6 +8,8 @@ const RETRY_DELAY_MAX_MS = 750
 export type RetryOptions = {
   /** Ends the waiting. */
   signal: AbortSignal | undefined
+  /** Which errors are waited for: without it all that say that the database is away or does not keep up. */
+  isAwaited?: (error: unknown) => boolean
   /** Hears of each try that found the database away. */
   onUnavailable?: (error: unknown) => void
 }
@@ -20,13 +22,13 @@ export type RetryOptions = {
  */
 export async function retryWhileUnavailable<Result>(
   work: () => Promise<Result>,
-  { signal, onUnavailable }: RetryOptions,
+  { signal, isAwaited = isUnavailable, onUnavailable }: RetryOptions,
 ): Promise<Result> {
   for (;;) {
     try {
       return await work()
     } catch (error) {
-      if (!isUnavailable(error)) throw error
+      if (!isAwaited(error)) throw error
       onUnavailable?.(error)
       const delayMs = RETRY_DELAY_MIN_MS + Math.random() * (RETRY_DELAY_MAX_MS - RETRY_DELAY_MIN_MS)
       await sleep(delayMs, undefined, { signal }).catch(() => {})

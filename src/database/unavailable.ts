@@ -115,6 +115,20 @@ export function isUnavailable(error: unknown): boolean {
   )
 }
 
+/** Serialization failure, deadlock, a lock not to be had in time, a statement that its own time-out ended. */
+const CONTENTION = new Set(['40001', '40P01', '55P03', '57014'])
+
+/**
+ * Whether a database that is there could not do something, since others were in the way. Trying again may help; waiting for
+ * the database does not.
+ */
+export function isContention(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (codesOf(error).some((code) => CONTENTION.has(code)) || isContention(error.cause))
+  )
+}
+
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html: cancelled, by its own time-out or by hand. */
 const QUERY_CANCELED = '57014'
 

@@ -2,7 +2,7 @@ import type { JobHelpers, Task } from 'graphile-worker'
 import type { z } from 'zod'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
-import { isUnavailable } from '../database/unavailable.ts'
+import { isContention, isUnavailable } from '../database/unavailable.ts'
 import { deadLetterOf } from '../domain/dead-letter.ts'
 import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
@@ -46,7 +46,7 @@ export function defineTask<Payload extends Job['payload']>(
           try {
             await run(context, payload, taskRun)
           } catch (error) {
-            if (!taskRun.isLastTry || isUnavailable(error)) throw error
+            if (!taskRun.isLastTry || isAway(error)) throw error
             isGivenUp = await giveUp(app, { task, payload } as Job, attempt, error)
             throw error
           }
@@ -61,6 +61,7 @@ export function defineTask<Payload extends Job['payload']>(
       try {
         await retryWhileUnavailable(runOnce, {
           signal: abortSignal,
+          isAwaited: isAway,
           onUnavailable: (error) =>
             app.logger.debug({ err: error, task, job: job.id }, 'job waits for the database'),
         })
@@ -68,11 +69,16 @@ export function defineTask<Payload extends Job['payload']>(
       } catch (error) {
         if (isGivenUp) return report('given-up', error)
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
-        if (isUnavailable(error)) return new Promise(() => {})
+        if (isAway(error)) return new Promise(() => {})
         report('failed', error)
         throw error
       }
     }
+}
+
+/** Whether a job has to wait for the database. One that others are in the way of is tried again, as often as any. */
+export function isAway(error: unknown): boolean {
+  return isUnavailable(error) && !isContention(error)
 }
 
 /** How many workers have died while they had the job: the rescue counts them in its flags. */

@@ -1,8 +1,7 @@
-import { isCollision } from '../database/retry-collisions.ts'
-import { isUnavailable } from '../database/unavailable.ts'
+import { isContention } from '../database/unavailable.ts'
 import { reservationPayload } from '../use-cases/job-payloads.ts'
 import { splitReservation } from '../use-cases/reserve-inventory.ts'
-import { defineTask } from './define-task.ts'
+import { defineTask, isAway } from './define-task.ts'
 
 /** A few crashes in a row may come from anywhere; a job that has seen two may hold the order that causes them. */
 const SPLIT_AFTER_WORKER_DEATHS = 2
@@ -21,8 +20,8 @@ export const reserveInventoryTask = defineTask(
     try {
       await app.groups.reserveInventory.submit(orders.map((order) => ({ ...order, job })))
     } catch (error) {
-      const isTriedAgain = isCollision(error) && !job.isLastTry
-      if (orders.length === 1 || isUnavailable(error) || isTriedAgain) throw error
+      const isTriedAgain = isContention(error) && !job.isLastTry
+      if (orders.length === 1 || isAway(error) || isTriedAgain) throw error
       app.logger.warn(
         { err: error, orders: orders.length },
         'orders cannot be reserved together, split the job',

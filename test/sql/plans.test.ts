@@ -30,7 +30,6 @@ const ALLOWED: Record<string, number> = {
   // a worker has died: no index lists what each holds
   'rescue-jobs-of': OPEN + 1_000,
   // runs with a setting of its own
-  'take-jobs': OPEN + 1_000,
   // a customer's own orders, where it has none of the SKU
   'list-older-customer-sku-orders': OPEN + DONE,
   'list-newer-customer-sku-orders': OPEN + DONE,
@@ -148,13 +147,14 @@ async function recordFetch(): Promise<RecordedStatement & { settings: Record<str
       const all = asked.mock.calls.map((call, index) => ({
         client: asked.mock.contexts[index],
         query: call[0] as unknown as RecordedStatement,
-        values: call[1] as unknown,
       }))
       return all.some(({ query }) => query.name?.startsWith('get_job')) ? all : undefined
     })
     await worker.stop()
     const { query, client } = calls!.find(({ query }) => query.name?.startsWith('get_job'))!
-    const [names, values] = calls!.find((call) => call.client === client)!.values as [string[], string[]]
+    // the first that a connection is asked sets it up
+    const setUp = calls!.find((call) => call.client === client)!.query
+    const [names, values] = setUp.values as [string[], string[]]
     return { ...query, settings: Object.fromEntries(names.map((name, index) => [name, values[index]!])) }
   } finally {
     asked.mockRestore()

@@ -1,2 +1,2 @@
 -- A process runs several pools of graphile-worker, each with an id of its own.
-alter table workers add column pool_ids text[] not null default '{}';
+alter table workers add column pool_ids text[] default '{}';
