@@ -14,6 +14,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // most of the time a test file waits: for a process to start, for a fault to be noticed
+    maxWorkers: 2,
     env: { LOG_LEVEL: 'silent' },
   },
 })

@@ -103,8 +103,6 @@ type Kind = {
   encoding: string
   role: string
   schema: string | null
-  isReadOnly: boolean
-  isReplica: boolean
   mayCreateInSchema: boolean
   mayCreateSchema: boolean
   owner: string | null
@@ -117,8 +115,6 @@ const READ_KIND = `
     current_setting('server_encoding') as encoding,
     current_user as role,
     current_schema() as schema,
-    current_setting('transaction_read_only')::bool as "isReadOnly",
-    pg_is_in_recovery() as "isReplica",
     coalesce(has_schema_privilege(current_schema(), 'create'), true) as "mayCreateInSchema",
     -- graphile-worker has a schema of its own
     (has_database_privilege(current_database(), 'create') or (current_schema() is not null and exists (
@@ -136,7 +132,7 @@ async function readKind(client: pg.Client): Promise<Kind> {
 }
 
 function checkServer(kind: Kind): void {
-  const { database, role } = kind
+  const { database } = kind
   if (kind.version < VERSION_MIN)
     throw new UnfitDatabaseError(
       `PostgreSQL there is version ${Math.floor(kind.version / 10_000)}. Holdfast needs 14 or later.`,
@@ -145,12 +141,6 @@ function checkServer(kind: Kind): void {
     throw new UnfitDatabaseError(
       `The database "${database}" has the encoding ${kind.encoding}, which cannot hold every text. Make one that can: ` +
         `create database ${pg.escapeIdentifier(database)} encoding 'UTF8' locale 'C' template template0;`,
-    )
-  if (kind.isReadOnly)
-    throw new UnfitDatabaseError(
-      kind.isReplica
-        ? `The database "${database}" is on a standby, which only reads. DATABASE_URL has to lead to the primary.`
-        : `The database "${database}" is read-only for "${role}" (default_transaction_read_only). Holdfast has to write.`,
     )
 }
 

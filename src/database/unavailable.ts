@@ -89,7 +89,9 @@ export class ReadOnlyServerError extends Error {
   readonly code = '25006'
 
   constructor() {
-    super('The database server is read-only: a standby, or a primary that does not take writes at the moment')
+    super(
+      'The database server is read-only: a standby, or default_transaction_read_only is on. Holdfast waits for one that takes writes',
+    )
   }
 }
 

@@ -45,12 +45,6 @@ test.each(['SQL_ASCII', 'LATIN1'])(
   },
 )
 
-test('a database that only reads is refused, and stays as it is', async () => {
-  const { url, name, role } = await createOwnedDatabase()
-  await queryAsSuperuser(name, `alter role ${role} set default_transaction_read_only = on`)
-  expect(await refusalOf(url)).toMatch(/is read-only for .* \(default_transaction_read_only\)/)
-})
-
 test('a role without a right is told which, and how to get it', async () => {
   const { url, name, role } = await createOwnedDatabase()
   await queryAsSuperuser(

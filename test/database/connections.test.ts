@@ -100,9 +100,7 @@ test('a data folder that was made in another zone shows right times', async () =
 test('every connection has the settings that it relies on, and keeps what else the URL says', async () => {
   const { url, name } = await createOwnedDatabase()
   await makeHostile('role', name)
-  const options = encodeURIComponent(
-    '-c work_mem=7MB -c TimeZone=Asia/Tokyo -c default_transaction_read_only=on',
-  )
+  const options = encodeURIComponent('-c work_mem=7MB -c TimeZone=Asia/Tokyo')
   const target = `${url}?application_name=till&options=${options}`
   const read = `select name, setting from pg_settings`
 
@@ -121,12 +119,8 @@ test('every connection has the settings that it relies on, and keeps what else t
     const { rows } = await connection.query<{ name: string; setting: string }>(read)
     const settings = Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))
     expect(settings).toMatchObject({ ...CALM, ...own })
-    // 7 MB; and a server that is to be read only stays so
-    expect(settings).toMatchObject({
-      work_mem: '7168',
-      application_name: 'till',
-      default_transaction_read_only: 'on',
-    })
+    // 7 MB
+    expect(settings).toMatchObject({ work_mem: '7168', application_name: 'till' })
   }
 })
 

@@ -30,6 +30,7 @@ const COLUMNS = {
   },
   _private_tasks: { id: 'integer', identifier: 'text' },
   jobs: { locked_at: 'timestamp with time zone', locked_by: 'text' },
+  migrations: { id: 'integer' },
 }
 
 /** Attributes of the type by which jobs are added: statements give them by their places. */
