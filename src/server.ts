@@ -107,6 +107,7 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
       supplier,
       circuit: guarded.circuit,
       concurrency: config.workerConcurrency,
+      hasHeadStart: config.runsApi,
       reconcileIntervalMs: config.reconcileIntervalMs,
     })
     await worker.start()

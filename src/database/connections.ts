@@ -13,9 +13,8 @@ import { isServerUnfit, ReadOnlyServerError } from './unavailable.ts'
 const SESSION_SETTINGS: Record<string, string> = {
   // a plan of high estimated cost would be compiled anew at each execution: 100 to 460 ms
   jit: 'off',
-  // a plan that is kept was made for a table as small as it was then: it reads it whole once it has grown. Planning anew
-  // takes 0.1 to 0.3 ms, and the statements of a batch share it
-  plan_cache_mode: 'force_custom_plan',
+  // plans are kept where that is cheaper, and not for long: see PLANS_KEPT_USES
+  plan_cache_mode: 'auto',
   // what is looked up is in memory or on a disk without a head: at the default of 4, PostgreSQL reads a table of 100,000
   // orders whole to find 1,000 of them
   random_page_cost: '1.1',
@@ -65,6 +64,13 @@ const BEGIN_SESSION = `
 // pg would send what a shell has there for psql, and for another database
 delete process.env.PGOPTIONS
 
+/**
+ * Uses of a connection after which its plans are made anew. A plan that is kept was made for a table as small as it was
+ * then, and reads it whole once it has grown; planning at each use costs an order of a small batch 40 µs of PostgreSQL's
+ * 110.
+ */
+const PLANS_KEPT_USES = 50
+
 /** What a connection is for, and how it differs from the others. */
 export type ConnectionOptions = Omit<
   pg.PoolConfig,
@@ -82,6 +88,8 @@ class ServerPool extends pg.Pool {
   /** Of all connections, those being made too. */
   readonly #sockets: Set<Socket>
   #heardAtMs = performance.now()
+  /** Of each connection, since its plans were made. */
+  readonly #uses = new WeakMap<pg.PoolClient, number>()
 
   constructor(databaseUrl: string, { settings, ...options }: ConnectionOptions) {
     const { schema, ...target } = readDatabaseUrl(databaseUrl)
@@ -97,9 +105,11 @@ class ServerPool extends pg.Pool {
       },
     } as pg.PoolConfig)
     this.#sockets = sockets
-    this.on('release', (error: Error | boolean | undefined) => {
-      if (!error) this.#heardAtMs = performance.now()
-      else if (isServerUnfit(error)) this.leaveServer()
+    this.on('release', (error: Error | boolean | undefined, client: pg.PoolClient) => {
+      if (!error) {
+        this.#heardAtMs = performance.now()
+        this.#renewPlans(client)
+      } else if (isServerUnfit(error)) this.leaveServer()
     })
     this.query = this.#withRetries(this.query.bind(this))
     this.connect = withHarmlessRelease(this.connect.bind(this))
@@ -111,6 +121,13 @@ class ServerPool extends pg.Pool {
    */
   leaveServer(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #renewPlans(client: pg.PoolClient): void {
+    const uses = (this.#uses.get(client) ?? 0) + 1
+    this.#uses.set(client, uses % PLANS_KEPT_USES)
+    // ahead of whatever it is used for next; where it is lost meanwhile, its plans are as well
+    if (uses === PLANS_KEPT_USES) client.query('discard plans').catch(() => {})
   }
 
   /** How long ago a connection was given back in good order. */

@@ -9,6 +9,8 @@ export type TaskRunnerOptions = {
   places: number
   connections: pg.Pool
   logger: Logger
+  /** After a fetch that was not full the next waits for about so long, whatever is notified meanwhile. */
+  refetchDelayMs: number
   /** How long graphile-worker waits for what is under way when it stops. */
   stopTimeoutMs: number
 }
@@ -46,7 +48,7 @@ export class TaskRunner {
 
   /** Starts to take jobs. @throws when the database cannot be reached */
   static async start(options: TaskRunnerOptions): Promise<TaskRunner> {
-    const { tasks, places, connections, logger, stopTimeoutMs } = options
+    const { tasks, places, connections, logger, refetchDelayMs, stopTimeoutMs } = options
     const events: WorkerEvents = new EventEmitter()
     const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
@@ -87,7 +89,10 @@ export class TaskRunner {
         worker: {
           // a job that waits for the database may wait for as long as a stop does
           gracefulShutdownAbortTimeout: stopTimeoutMs,
-          localQueue: { size: places },
+          localQueue: {
+            size: places,
+            refetchDelay: { durationMs: refetchDelayMs, threshold: places - 1, maxAbortThreshold: Infinity },
+          },
           completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
           failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
         },

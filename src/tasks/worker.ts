@@ -15,6 +15,8 @@ export type WorkerOptions = {
   databaseUrl: string
   /** Calls to the supplier under way at once. */
   concurrency: number
+  /** Whether this process takes orders as well. */
+  hasHeadStart?: boolean
   /** How often each invariant is checked. */
   reconcileIntervalMs: number
   /** What the supplier's circuit is at this moment, where it has one. */
@@ -71,8 +73,8 @@ export class Worker {
   }
 
   async #startPool(): Promise<JobPool> {
-    const { supplier, databaseUrl, concurrency } = this.#options
-    const jobs = await JobPool.start({ app: this.#app, supplier, databaseUrl, concurrency })
+    const { supplier, databaseUrl, concurrency, hasHeadStart = false } = this.#options
+    const jobs = await JobPool.start({ app: this.#app, supplier, databaseUrl, concurrency, hasHeadStart })
     try {
       // at once: whoever holds jobs and never said a word is taken for dead
       await this.#beat(jobs)
