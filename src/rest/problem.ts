@@ -190,7 +190,11 @@ const FASTIFY_CODES: Record<string, ProblemCode> = {
 }
 
 /** Parameters of a query, with what a wrong one is called. */
-const PARAMETER_CODES: Record<string, ProblemCode> = { limit: 'INVALID_LIMIT', cursor: 'INVALID_CURSOR' }
+// a map: a caller may name a parameter `__proto__`
+const PARAMETER_CODES = new Map<string, ProblemCode>([
+  ['limit', 'INVALID_LIMIT'],
+  ['cursor', 'INVALID_CURSOR'],
+])
 
 /** What use-cases throw. A new code fails to compile until it has its problem here. */
 const CALL_ERROR_CODES = {
@@ -223,7 +227,7 @@ function shapeProblem({ validation, validationContext }: ShapeError): Problem {
   if (validationContext === 'querystring') {
     const culprits = mistakes.map(({ detail, path }) => ({ detail, parameter: path.slice(1) }))
     const { detail, parameter } = culprits[0]!
-    return toProblem(PARAMETER_CODES[parameter] ?? 'BAD_REQUEST', detail, culprits)
+    return toProblem(PARAMETER_CODES.get(parameter) ?? 'BAD_REQUEST', detail, culprits)
   }
   const culprits = mistakes.map(({ detail, path }) => ({ detail, pointer: path === '/' ? '#' : `#${path}` }))
   return toProblem('MALFORMED_BODY', undefined, culprits)

@@ -62,7 +62,8 @@ function readEvents(text: string, isCut: boolean, faults: string[]): unknown[] {
   const results: unknown[] = []
   let isComplete = false
   for (const block of blocks) {
-    const lines = block.split('\n').filter((line) => line !== '' && !line.startsWith(':'))
+    // an id by which a client goes on later may stand before what it is of
+    const lines = block.split('\n').filter((line) => line !== '' && !/^(:|id: \w+$)/.test(line))
     if (lines.length === 0) continue
     if (isComplete) faults.push('goes on after it was complete')
     if (lines[0] === 'event: complete') isComplete = true
@@ -88,7 +89,8 @@ function readAsked({ method, path, body = '' }: Call): Asked {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    // a mark of the byte order is no part of the text
+    return JSON.parse(text.replace(/^\ufeff/, ''))
   } catch {
     return undefined
   }

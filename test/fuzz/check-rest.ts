@@ -75,13 +75,20 @@ export class RestCheck {
 
   /** The operation that a call is of. */
   #find({ method, path }: Call): Operation | undefined {
-    const [pathname] = path.split('?')
+    const pathname = pathOf(path)
     for (const [template, methods] of Object.entries(this.#document.paths)) {
       const pattern = new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]*')}$`)
-      if (pattern.test(pathname!)) return methods[method.toLowerCase()]
+      if (pattern.test(pathname)) return methods[method.toLowerCase()]
     }
     return undefined
   }
+}
+
+/** The path that a target names, in whichever of HTTP's forms: with dot segments, slashes too many, letters in percent-encoding. */
+function pathOf(target: string): string {
+  const url = target.startsWith('/') ? new URL(`http://host/.${target}`) : new URL(target, 'http://host')
+  const decoded = url.pathname.replace(/%(2d|2e|5f|7e|3\d|[46][1-9a-f]|[57][0-9a])/gi, decodeURIComponent)
+  return decoded.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
 }
 
 /** The schema of what has nothing but what it describes: clients are to let more pass, a test is not. */

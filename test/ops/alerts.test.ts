@@ -178,7 +178,8 @@ const TRIALS: Record<string, Trial> = {
       await query(
         `create trigger refuse before insert on inventory_movements for each row execute function refuse()`,
       )
-      await order(server, 'PLENTY', 5)
+      // one after the other: orders of one commit would share their job and its tries
+      for (let count = 0; count < 5; count++) await order(server, 'PLENTY', 1)
       const after = await until(
         server,
         (shown) => sumOf(shown, 'holdfast_job_duration_seconds_count', { outcome: 'failed' }) >= 5,

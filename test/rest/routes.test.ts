@@ -17,6 +17,14 @@ afterAll(async () => {
 })
 
 describe('below /api', () => {
+  test.each(['nowhere', '__proto__', 'constructor', 'toString'])(
+    'refuses the parameter %s by its name',
+    async (name) => {
+      const url = `/api/orders/01890a5d-ac96-774b-bcce-b302099a8057?${name}=1`
+      expect(expectProblem(await http.inject(url), 400, 'BAD_REQUEST').detail).toContain(JSON.stringify(name))
+    },
+  )
+
   test('answers 404 to an unknown path', async () => {
     for (const url of ['/api', '/api/', '/api/orders', '/api/order/', '/api/nowhere?x=1']) {
       expectProblem(await http.inject(url), 404, 'NOT_FOUND')
