@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type DatabaseUrlError, readDatabaseUrl } from './database/database-url.ts'
-import { findMisspelt } from './misspelt-variables.ts'
-import { redact } from './observability/redact.ts'
+import { redact } from './observability/logs/redact.ts'
+import { findMisspelt } from './start/misspelt-variables.ts'
 
 /** Everything that the environment decides, parsed once, when an entry point starts. */
 export type Config = ReturnType<typeof readConfig>

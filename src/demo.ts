@@ -5,7 +5,7 @@ import { type DemoOrder, type DemoServer, outcomeOf } from './demo/demo-order.ts
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
 import { SCENARIOS } from './demo/scenarios.ts'
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
-import { outliveOutput } from './observability/output.ts'
+import { outliveOutput } from './observability/logs/output.ts'
 
 // `npm run demo`: places an order for each thing that can become of one at a running server, and watches them all.
 

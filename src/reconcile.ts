@@ -1,10 +1,10 @@
 import { readConfigOrExit } from './config.ts'
 import { createApp } from './create-app.ts'
 import { isRefusal, isUnavailable } from './database/unavailable.ts'
-import { createLogger } from './observability/logger.ts'
-import { outliveOutput } from './observability/output.ts'
-import type { Breach } from './sql/find-breaches.ts'
-import { reconcile } from './use-cases/reconcile.ts'
+import { createLogger } from './observability/logs/logger.ts'
+import { outliveOutput } from './observability/logs/output.ts'
+import type { Breach } from './sql/upkeep/find-breaches.ts'
+import { reconcile } from './use-cases/stock/reconcile.ts'
 
 // `npm run reconcile [-- --repair]`: checks every invariant of the database at DATABASE_URL and prints each breach, with
 // its cause where it can be told. Exit code 0 when all hold (after repair, where asked for), 1 when not, 2 when that

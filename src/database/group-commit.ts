@@ -1,5 +1,5 @@
 import pg from 'pg'
-import type { GroupTracing } from '../observability/trace-hooks.ts'
+import type { GroupTracing } from '../observability/traces/trace-hooks.ts'
 import { QueueFullError } from './queue-full-error.ts'
 import { isUndone } from './transaction.ts'
 import { isUnavailable } from './unavailable.ts'

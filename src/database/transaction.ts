@@ -1,8 +1,8 @@
 import pg from 'pg'
-import type { OrderEvent } from '../domain/events.ts'
+import type { OrderEvent } from '../domain/orders/order-event.ts'
 import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
-import type { Logger } from '../observability/logger.ts'
-import type { Tracing } from '../observability/trace-hooks.ts'
+import type { Logger } from '../observability/logs/logger.ts'
+import type { Tracing } from '../observability/traces/trace-hooks.ts'
 import { retryCollisions } from './retry-collisions.ts'
 import { isServerUnfit } from './unavailable.ts'
 

@@ -1,7 +1,7 @@
 import type { Caller, Role } from './caller.ts'
 import { isCallerId } from './caller.ts'
 import { CallError } from './errors.ts'
-import type { Order } from './order.ts'
+import type { Order } from './orders/order.ts'
 
 /** What not every role may do, and who may. All else everyone may who has a token; of orders `canSee` decides. */
 const ALLOWED = {

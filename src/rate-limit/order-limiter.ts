@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { RateLimitedError } from '../domain/errors.ts'
 import { REDIS_RETRY_DELAY_MS, REDIS_TIMEOUT_MS } from '../limits.ts'
-import type { Logger } from '../observability/logger.ts'
+import type { Logger } from '../observability/logs/logger.ts'
 
 /** Counts the orders of each caller in windows of one second. */
 export type OrderLimiter = {

@@ -2,10 +2,10 @@ import type { App } from '../app.ts'
 import { GroupCommit } from '../database/group-commit.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
-import type { InventoryMovement } from '../domain/stock.ts'
+import type { InventoryMovement } from '../domain/stock/stock.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
 import { PAGE_BATCH_MAX, PAGES_WAITING_MAX } from '../limits.ts'
-import { listMovementPages, type MovementPage } from '../use-cases/list-movement-pages.ts'
+import { listMovementPages, type MovementPage } from '../use-cases/stock/list-movement-pages.ts'
 
 /**
  * Where the client of a stream of server-sent events stands, by the versions of the order that it watches: what it saw last

@@ -2,7 +2,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
 import { validate as isUuid } from 'uuid'
 import { isAllowed, visibleTo } from '../domain/authorisation.ts'
-import { isMovementId, isSku } from '../domain/stock.ts'
+import { isMovementId, isSku } from '../domain/stock/stock.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
 

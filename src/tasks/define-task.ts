@@ -3,10 +3,10 @@ import type { z } from 'zod'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { isUnavailable } from '../database/unavailable.ts'
-import { deadLetterOf } from '../domain/dead-letter.ts'
-import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/jobs.ts'
+import { deadLetterOf } from '../domain/upkeep/dead-letter.ts'
+import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/upkeep/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
-import { failOrders } from '../use-cases/fail-orders.ts'
+import { failOrders } from '../use-cases/orders/fail-orders.ts'
 
 /** What tasks work with. They alone have the supplier: no use-case waits for the network. */
 export type TaskContext = { app: App; supplier: Supplier }

@@ -1,5 +1,5 @@
 import type { App } from '../app.ts'
-import { JOB_ATTEMPTS_MAX, type OrderRef } from '../domain/jobs.ts'
+import { JOB_ATTEMPTS_MAX, type OrderRef } from '../domain/upkeep/jobs.ts'
 
 /** Intakes that are being reserved at once. Beyond it a process is behind, and orders wait for their turn in the queue. */
 const UNDER_WAY_MAX = 10

@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
-import type { CircuitState } from '../domain/service-status.ts'
-import { INVARIANTS } from '../sql/find-breaches.ts'
+import type { CircuitState } from '../domain/upkeep/service-status.ts'
+import { INVARIANTS } from '../sql/upkeep/find-breaches.ts'
 import type { Supplier } from '../supplier/contract.ts'
-import { checkNextInvariant } from '../use-cases/check-invariants.ts'
-import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs, retireWorker } from '../use-cases/rescue-jobs.ts'
-import { sweep } from '../use-cases/sweep.ts'
+import { checkNextInvariant } from '../use-cases/upkeep/check-invariants.ts'
+import {
+  HEARTBEAT_INTERVAL_MS,
+  releaseLostJobs,
+  rescueJobs,
+  retireWorker,
+} from '../use-cases/upkeep/rescue-jobs.ts'
+import { sweep } from '../use-cases/upkeep/sweep.ts'
 import { createHeadStart } from './head-start.ts'
 import { JobPool } from './job-pool.ts'
 
