@@ -1,4 +1,4 @@
-import type { Logger } from '../observability/logs/logger.ts'
+import type { Logger } from 'pino'
 import { connect } from './connections.ts'
 import { retryWhileUnavailable } from './retry-while-unavailable.ts'
 import { isRefusal } from './unavailable.ts'

@@ -1,5 +1,5 @@
-import type { App } from '../app.ts'
 import type { Caller } from '../domain/caller.ts'
+import type { WriteContext } from '../use-cases/context.ts'
 import { createInventoryItem } from '../use-cases/stock/create-inventory-item.ts'
 
 /** What the ledger says of where the stock came from. */
@@ -24,10 +24,10 @@ const DEMO_CATALOGUE = [
  *
  * @returns how many were created
  */
-export async function seedDemoCatalogue(app: App): Promise<number> {
+export async function seedDemoCatalogue(context: WriteContext): Promise<number> {
   let created = 0
   for (const item of DEMO_CATALOGUE) {
-    const { inventoryItem } = await createInventoryItem(app, SEEDER, item)
+    const { inventoryItem } = await createInventoryItem(context, SEEDER, item)
     if (inventoryItem) created++
   }
   return created

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { callAt } from '../call-at.ts'
-import type { GroupCommit } from '../database/group-commit.ts'
 import { assertMayWatch, noSuchOrder, tokenExpired } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import type { Order } from '../domain/orders/order.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
-import type { Logger } from '../observability/logs/logger.ts'
-import type { Tracing } from '../observability/traces/trace-hooks.ts'
 import { decodeNotices, ORDER_CHANNEL } from '../sql/orders/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
@@ -16,15 +14,29 @@ import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } 
 /** A database that restarts takes about this long at the least. */
 const REREAD_DELAY_MS = 500
 
+/** Traces orders to those who watch them. */
+export type FeedTracing = {
+  /**
+   * Another process has moved an order, as it was asked to in this span: it is going to be delivered here.
+   *
+   * @param heardAtMs when this process was told, before it read the order
+   */
+  onHeard(order: Order, traceparent: string | undefined, heardAtMs: number): void
+  /** An order was handed to somebody who watches it. */
+  onDelivery(order: Order): void
+}
+
+/** Reads an order, together with whatever else is to be read at this moment. */
+type OrderReader = { submit: (id: string) => Promise<Order | undefined> }
+
 export type OrderFeedOptions = {
   databaseUrl: string
-  /** Reads an order, together with whatever else is to be read at this moment. */
-  findOrder: GroupCommit<string, Order | undefined>
+  findOrder: OrderReader
   /** Hears that the server which it listens to is of no more use. */
   onServerLost: (error: unknown) => void
   logger: Logger
   /** Undefined where nothing is traced. */
-  tracing?: Pick<Tracing, 'onHeard' | 'onDelivery'> | undefined
+  tracing?: FeedTracing | undefined
 }
 
 /**
@@ -39,9 +51,9 @@ export class OrderFeed {
   }
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
   readonly #listener: ChannelListener
-  readonly #findOrder: GroupCommit<string, Order | undefined>
+  readonly #findOrder: OrderReader
   readonly #logger: Logger
-  readonly #tracing: OrderFeedOptions['tracing']
+  readonly #tracing: FeedTracing | undefined
   #isClosed = false
 
   constructor({ databaseUrl, findOrder, onServerLost, logger, tracing }: OrderFeedOptions) {

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { App } from '../app.ts'
+import type { Registry } from 'prom-client'
 
 /** `/metrics`: the figures of this process, as Prometheus reads them. */
-export function metricsRoute({ metrics }: App): FastifyPluginAsync {
+export function metricsRoute(metrics: Registry): FastifyPluginAsync {
   return async (fastify) => {
     fastify.get('/metrics', async (_request, reply) => {
       reply.type(metrics.contentType)

@@ -1,15 +1,41 @@
 import type { JobHelpers, Task } from 'graphile-worker'
 import type { z } from 'zod'
-import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { deadLetterOf } from '../domain/upkeep/dead-letter.ts'
-import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/upkeep/jobs.ts'
+import { type Job, type JobRun, type JobTry, type OrderRef, ordersOf } from '../domain/upkeep/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
+import type { WriteContext } from '../use-cases/context.ts'
 import { failOrders } from '../use-cases/orders/fail-orders.ts'
+import type { OrderReader } from '../use-cases/orders/find-order.ts'
+import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
+import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
+
+/** Traces runs of jobs. */
+export type JobTracing = {
+  /** A run of a job: a span for each of its orders, below what that goes back to. */
+  job<Result>(job: JobTry, orders: readonly OrderRef[], run: () => Promise<Result>): Promise<Result>
+}
+
+/** What is told of the runs of jobs. */
+export type JobObserver = {
+  /** Hears of each run of a job, once it is over. */
+  onJobRun: (run: JobRun) => void
+  tracing?: JobTracing | undefined
+}
+
+/** What tasks are handed of the application. */
+export type TaskApp = WriteContext &
+  JobObserver & {
+    groups: {
+      findOrder: OrderReader
+      reserveInventory: ReservationGroup
+      settleSupplierOutcome: OutcomeGroup
+    }
+  }
 
 /** What tasks work with. They alone have the supplier: no use-case waits for the network. */
-export type TaskContext = { app: App; supplier: Supplier }
+export type TaskContext = { app: TaskApp; supplier: Supplier }
 
 /** A task of graphile-worker, once it has something to work with. */
 export type TaskOf = (context: TaskContext) => Task
@@ -36,7 +62,7 @@ export function defineTask<Payload extends Job['payload']>(
       const { attempts: attempt, max_attempts: attemptsMax } = job
       const taskRun = { task, attempt, isLastTry: attempt >= attemptsMax, workerDeaths: workerDeathsOf(job) }
       let orders: JobRun['orders'] = []
-      let isGivenUp = false
+      let isBuried = false
 
       const runOnce = async () => {
         const payload = schema.parse(rawPayload)
@@ -47,7 +73,7 @@ export function defineTask<Payload extends Job['payload']>(
             await run(context, payload, taskRun)
           } catch (error) {
             if (!taskRun.isLastTry || isUnavailable(error)) throw error
-            isGivenUp = await giveUp(app, { task, payload } as Job, attempt, error)
+            isBuried = await failForGood(app, { task, payload } as Job, attempt, error)
             throw error
           }
         }
@@ -66,7 +92,7 @@ export function defineTask<Payload extends Job['payload']>(
         })
         report('done')
       } catch (error) {
-        if (isGivenUp) return report('given-up', error)
+        if (isBuried) return report('given-up', error)
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
         if (isUnavailable(error)) return new Promise(() => {})
         report('failed', error)
@@ -85,7 +111,7 @@ function workerDeathsOf({ flags }: JobHelpers['job']): number {
  *
  * @returns whether it did
  */
-async function giveUp(app: App, job: Job, attempts: number, error: unknown): Promise<boolean> {
+async function failForGood(app: TaskApp, job: Job, attempts: number, error: unknown): Promise<boolean> {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const deadLetter = deadLetterOf(job, { error: text, attempts })
   if (!deadLetter) return false

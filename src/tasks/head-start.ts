@@ -1,5 +1,11 @@
-import type { App } from '../app.ts'
-import { JOB_ATTEMPTS_MAX, type OrderRef } from '../domain/upkeep/jobs.ts'
+import type { Logger } from 'pino'
+import { JOB_ATTEMPTS_MAX } from '../domain/upkeep/jobs.ts'
+import type { HeadStart } from '../use-cases/orders/create-orders.ts'
+import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
+import type { JobObserver } from './define-task.ts'
+
+/** What a head start is handed of the application. */
+export type HeadStartApp = JobObserver & { logger: Logger; groups: { reserveInventory: ReservationGroup } }
 
 /** Intakes that are being reserved at once. Beyond it a process is behind, and orders wait for their turn in the queue. */
 const UNDER_WAY_MAX = 10
@@ -9,12 +15,11 @@ const JOB = { task: 'reserve-inventory', attempt: 1 } as const
  * Reserves orders in the process that has just created them, where a worker runs in it: nobody has to hear of their job and
  * fetch it. The job is due a little later, for what this process does not get to, and is completed with the reservation.
  */
-export function createHeadStart(app: App, isWorking: () => boolean) {
+export function createHeadStart(app: HeadStartApp, isWorking: () => boolean): HeadStart {
   let underWay = 0
   return {
     isPossible: () => underWay < UNDER_WAY_MAX && isWorking(),
-    /** Begins to reserve the orders of a delayed job. What fails is left to that job: this never throws. */
-    run: async (jobId: string, orders: readonly OrderRef[]): Promise<void> => {
+    run: async (jobId, orders) => {
       const startedAtMs = performance.now()
       const reserve = () =>
         app.groups.reserveInventory.submit(orders.map((order) => ({ ...order, job: JOB, jobId })))
@@ -31,5 +36,3 @@ export function createHeadStart(app: App, isWorking: () => boolean) {
     },
   }
 }
-
-export type HeadStart = ReturnType<typeof createHeadStart>

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { Logger as GraphileLogger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type pg from 'pg'
-import type { Logger } from '../observability/logs/logger.ts'
+import type { Logger } from 'pino'
 
 export type TaskRunnerOptions = {
   tasks: TaskList

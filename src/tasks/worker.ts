@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import type { CircuitState } from '../domain/upkeep/service-status.ts'
 import { INVARIANTS } from '../sql/upkeep/find-breaches.ts'
 import type { Supplier } from '../supplier/contract.ts'
+import type { UpkeepContext } from '../use-cases/context.ts'
+import type { IntakeContext } from '../use-cases/orders/create-orders.ts'
 import { checkNextInvariant } from '../use-cases/upkeep/check-invariants.ts'
 import {
   HEARTBEAT_INTERVAL_MS,
@@ -12,8 +13,12 @@ import {
   retireWorker,
 } from '../use-cases/upkeep/rescue-jobs.ts'
 import { sweep } from '../use-cases/upkeep/sweep.ts'
+import type { TaskApp } from './define-task.ts'
 import { createHeadStart } from './head-start.ts'
 import { JobPool } from './job-pool.ts'
+
+/** What a worker is handed of the application. It gives the intake its head start while it runs. */
+export type WorkerApp = TaskApp & UpkeepContext & IntakeContext
 
 export type WorkerOptions = {
   supplier: Supplier
@@ -35,7 +40,7 @@ const ROUNDS_PER_SWEEP = 15
 
 /** Runs the tasks, and runs them again when the database breaks what runs them, until it is stopped. */
 export class Worker {
-  readonly #app: App
+  readonly #app: WorkerApp
   readonly #options: WorkerOptions
   readonly #isStopping = new AbortController()
   #jobs: JobPool | undefined
@@ -44,7 +49,7 @@ export class Worker {
   #fullRescuesDue = 0
   #supervising: Promise<void> | undefined
 
-  constructor(app: App, options: WorkerOptions) {
+  constructor(app: WorkerApp, options: WorkerOptions) {
     this.#app = app
     this.#options = options
   }

@@ -7,7 +7,12 @@ import type { FailureReason, OrderStatus } from './order-status.ts'
  * One that starts to wait for its supplier does so on a step of its own and with nothing known: calls that were scheduled
  * before do nothing any more.
  */
-export function moved(order: Order, to: OrderStatus, reason: FailureReason | null, at: Date): Order {
+export function applyTransition(
+  order: Order,
+  to: OrderStatus,
+  reason: FailureReason | null,
+  at: Date,
+): Order {
   const next = { ...order, status: to, failureReason: reason, version: order.version + 1, updatedAt: at }
   if (to !== 'AWAITING_RESTOCK') return next
   return {

@@ -40,7 +40,10 @@ export const REASON_LENGTH_MAX = 500
 
 const SKU = /^[A-Za-z0-9._-]{1,64}$/
 
-/** Whether an item can have this SKU. Anywhere but at an item's creation, one that cannot is simply unknown. */
+/**
+ * Whether an item can have this SKU. Anywhere but at an item's creation, one that cannot is simply unknown, and is never
+ * asked of the database: a zero byte there is an error, not an unknown SKU.
+ */
 export function isSku(value: string): boolean {
   return SKU.test(value)
 }

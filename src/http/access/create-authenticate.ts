@@ -1,10 +1,10 @@
 import { createSecretKey } from 'node:crypto'
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import type { Logger } from 'pino'
 import { tokenExpired } from '../../domain/authorisation.ts'
 import { type Authenticate, type Caller, isCallerId, ROLES, type Role } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
 import { TOKEN_LENGTH_MAX_CHARS, TOKENS_KNOWN_MAX } from '../../limits.ts'
-import type { Logger } from '../../observability/logs/logger.ts'
 import { createRemoteVerifier, type VerifyToken } from './remote-keys.ts'
 
 /** How tokens are checked: by a secret that their issuer shares, or by the public keys that it publishes. */

@@ -7,8 +7,8 @@ import {
   type JWTVerifyResult,
   jwtVerify,
 } from 'jose'
+import type { Logger } from 'pino'
 import { CallError } from '../../domain/errors.ts'
-import type { Logger } from '../../observability/logs/logger.ts'
 
 /** A key that was withdrawn is trusted for this long at most, while its issuer can be asked. */
 const KEYS_MAX_AGE_MS = 5 * 60_000

@@ -5,12 +5,17 @@ import {
   type YogaInitialContext,
   type YogaServerInstance,
 } from 'graphql-yoga'
-import type { App } from '../../app.ts'
+import type { Logger } from 'pino'
 import type { Caller } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
-import type { Logger } from '../../observability/logs/logger.ts'
-import { type CallSource, createContext, type GraphQLContext } from '../../schema/create-context.ts'
+import {
+  type CallSource,
+  createContext,
+  type GraphQLContext,
+  type ResolverApp,
+} from '../../schema/create-context.ts'
 import { schema } from '../../schema/index.ts'
+import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { limitStreams } from '../overload/limit-streams.ts'
 import { readRequestId, readRequestOrigin } from '../requests/request-id.ts'
 import { refuseBadJson } from '../rest/refuse-bad-json.ts'
@@ -75,9 +80,12 @@ export type GraphQLServerOptions = {
   persistedDocuments?: PersistedDocuments | undefined
 }
 
+/** What the GraphQL server is handed. */
+export type GraphQLServerContext = ResolverApp & { calls: CallsUnderWay }
+
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(
-  app: App,
+  app: GraphQLServerContext,
   { isAuthenticated, explorer, persistedDocuments }: GraphQLServerOptions,
 ): GraphQLServer {
   const { logger } = app

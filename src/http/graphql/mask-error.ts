@@ -1,8 +1,8 @@
 import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
+import type { Logger } from 'pino'
 import { QueueFullError } from '../../database/queue-full-error.ts'
 import { isUnavailable } from '../../database/unavailable.ts'
 import { CallError, RateLimitedError } from '../../domain/errors.ts'
-import type { Logger } from '../../observability/logs/logger.ts'
 import { codedError } from './graphql-errors.ts'
 import { OVERLOADED } from './unavailable-result.ts'
 

@@ -1,10 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { App } from '../../app.ts'
 import { decodeCursor, encodeCursor } from '../../cursor.ts'
 import { type InventoryMovement, isMovementId, ledgerOf, MOVEMENT_TYPES } from '../../domain/stock/stock.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../../limits.ts'
-import { listMovements } from '../../use-cases/stock/list-movements.ts'
+import { type ListMovementsContext, listMovements } from '../../use-cases/stock/list-movements.ts'
 import { ProblemError, problemResponses } from './problem.ts'
 
 const movementSchema = z
@@ -58,7 +57,7 @@ const querySchema = z.strictObject({
 })
 
 /** `GET /inventory/:sku/movements`: a SKU's ledger, a page at a time. */
-export function movements(app: App): FastifyPluginAsyncZod {
+export function movements(context: ListMovementsContext): FastifyPluginAsyncZod {
   return async (fastify) => {
     fastify.get(
       '/inventory/:sku/movements',
@@ -92,7 +91,7 @@ export function movements(app: App): FastifyPluginAsyncZod {
       async (request) => {
         const { sku } = request.params
         const { limit, cursor } = request.query
-        const page = await listMovements(app, request.caller, {
+        const page = await listMovements(context, request.caller, {
           sku,
           limit: Number(limit ?? PAGE_SIZE_DEFAULT),
           ...(cursor !== undefined && { before: movementOf(cursor, sku) }),

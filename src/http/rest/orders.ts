@@ -1,15 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { App } from '../../app.ts'
 import { budgetOf, isCallerId } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
 import { type Order, QTY_MAX, QTY_MIN } from '../../domain/orders/order.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-status.ts'
 import { readTraceparent } from '../../domain/origin.ts'
-import { createOrder } from '../../use-cases/orders/create-orders.ts'
+import type { ReadContext } from '../../use-cases/context.ts'
+import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-orders.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
 import { takeJsonType } from '../requests/read-body.ts'
+import type { RequestTracing } from '../requests/request-tracing.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
 
 const orderSchema = z
@@ -70,8 +71,11 @@ const newOrderHeadersSchema = z.looseObject({
   }),
 })
 
+/** What the routes of orders are handed. */
+export type OrdersContext = ReadContext & CreateOrderContext & { tracing?: RequestTracing | undefined }
+
 /** `POST /order` and `GET /orders/:id`: take an order, and say how it stands. */
-export function orders(app: App): FastifyPluginAsyncZod {
+export function orders(context: OrdersContext): FastifyPluginAsyncZod {
   return async (fastify) => {
     fastify.post(
       '/order',
@@ -112,7 +116,7 @@ export function orders(app: App): FastifyPluginAsyncZod {
         onRequest: refuseOtherMedia,
       },
       async (request, reply) => {
-        const order = await takeOrder(app, request, request.body)
+        const order = await takeOrder(context, request, request.body)
         return reply.code(201).header('location', `/api/orders/${order.id}`).send(toBody(order))
       },
     )
@@ -144,7 +148,7 @@ export function orders(app: App): FastifyPluginAsyncZod {
         },
       },
       async (request) => {
-        const order = await findOrder(app, request.caller, request.params.id)
+        const order = await findOrder(context, request.caller, request.params.id)
         if (!order) throw new ProblemError('NOT_FOUND', 'There is no such order')
         return toBody(order)
       },
@@ -160,19 +164,19 @@ const CULPRITS: Record<string, { pointer: string } | { header: string }> = {
 }
 
 async function takeOrder(
-  app: App,
+  context: OrdersContext,
   request: FastifyRequest,
   { customer_id: customerId = null, ...body }: z.infer<typeof newOrderSchema>,
 ): Promise<Order> {
   const idempotencyKey = (request.headers['idempotency-key'] as string | undefined) ?? null
   try {
-    const { order, userErrors } = await createOrder(app, request.caller, {
+    const { order, userErrors } = await createOrder(context, request.caller, {
       ...body,
       customerId,
       idempotencyKey,
       budget: budgetOf(request.caller, request.socket.remoteAddress),
       requestId: request.id,
-      traceparent: app.tracing?.traceparent() ?? readTraceparent(request.headers.traceparent),
+      traceparent: context.tracing?.traceparent() ?? readTraceparent(request.headers.traceparent),
     })
     if (order) return order
     throw refusal(userErrors[0], CULPRITS[userErrors[0].field?.at(-1) ?? ''] ?? {})

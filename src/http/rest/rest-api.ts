@@ -1,16 +1,19 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
-import type { App } from '../../app.ts'
 import type { Authenticate } from '../../domain/caller.ts'
+import type { ListMovementsContext } from '../../use-cases/stock/list-movements.ts'
 import { authenticateCalls } from '../access/authenticate-calls.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
-import { orders } from './orders.ts'
+import { type OrdersContext, orders } from './orders.ts'
 import { answerNotFound, answerWithProblem, ProblemError } from './problem.ts'
 
 export const REST_PATH = '/api'
+
+/** What the REST API is handed. */
+export type RestContext = OrdersContext & ListMovementsContext
 
 export type RestOptions = {
   authenticate: Authenticate
@@ -26,7 +29,7 @@ export type RestOptions = {
  * Every failure below `/api` is answered as `application/problem+json`. What it sets up stays in its own scope: other
  * routes of the same server keep their error handlers, parsers and compilers.
  */
-export function restApi(app: App, { authenticate, explorer }: RestOptions): FastifyPluginAsync {
+export function restApi(context: RestContext, { authenticate, explorer }: RestOptions): FastifyPluginAsync {
   return async (fastify) => {
     fastify.setValidatorCompiler(validatorCompiler)
     fastify.setSerializerCompiler(serializerCompiler)
@@ -45,8 +48,8 @@ export function restApi(app: App, { authenticate, explorer }: RestOptions): Fast
     })
     parseJsonOnly(fastify)
     fastify.setNotFoundHandler(answerNotFound)
-    await fastify.register(orders(app))
-    await fastify.register(movements(app))
+    await fastify.register(orders(context))
+    await fastify.register(movements(context))
   }
 }
 

@@ -1,6 +1,6 @@
+import type { Logger } from 'pino'
 import { traceIdOf } from '../../domain/trace.ts'
 import type { JobRun } from '../../domain/upkeep/jobs.ts'
-import type { Logger } from './logger.ts'
 
 /** One line for each run of a job that failed. One that was left since the database is away has not. */
 export function logJobs(logger: Logger): (run: JobRun) => void {

@@ -1,4 +1,4 @@
-import type { Logger } from './logger.ts'
+import type { Logger } from 'pino'
 
 const INTERVAL_MS = 1_000
 

@@ -1,5 +1,5 @@
+import type { Logger } from 'pino'
 import type { SupplierCallRun } from '../observe-supplier.ts'
-import type { Logger } from './logger.ts'
 
 /** One line for each call to the supplier: what was asked, what came of it, and how long it took. */
 export function logSupplierCalls(logger: Logger): (run: SupplierCallRun) => void {

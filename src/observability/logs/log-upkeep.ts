@@ -1,5 +1,5 @@
+import type { Logger } from 'pino'
 import type { UpkeepNews } from '../../domain/upkeep/upkeep.ts'
-import type { Logger } from './logger.ts'
 
 /** Enough to see what kind of thing is broken; `npm run reconcile` prints them all. */
 const BREACHES_MAX = 10

@@ -2,8 +2,6 @@ import { type Logger, pino } from 'pino'
 import { isClosedPipe } from './output.ts'
 import { escapeControls, redact } from './redact.ts'
 
-export type { Logger }
-
 /** Anything shorter would be found in innocent words. */
 const SECRET_LENGTH_MIN = 8
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { Gauge, type Registry } from 'prom-client'
 import { FIGURES_AGE_MAX_MS, METRICS_READ_TIMEOUT_MS } from '../../limits.ts'
-import type { Logger } from '../logs/logger.ts'
 
 /** Gauges of one reading, and when it last succeeded: by the clock, and by one that nobody sets. */
 type Group = {

@@ -1,18 +1,19 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
-import type { App } from '../../app.ts'
 import type { BatchRun } from '../../database/group-commit.ts'
-import { CREATE_BATCH_MAX, RESERVE_BATCH_MAX } from '../../limits.ts'
+import { CREATE_BATCH_MAX } from '../../use-cases/orders/create-orders.ts'
+import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
 import { WORK_BUCKETS_S } from './buckets.ts'
 
-type GroupName = keyof App['groups']
-
 /** Batches as they are called in the metrics. */
-const BATCHES: Record<GroupName, string> = {
+const BATCHES = {
   createOrder: 'create-order',
   reserveInventory: 'reserve-inventory',
   settleSupplierOutcome: 'settle-supplier-outcome',
   findOrder: 'find-order',
 }
+
+/** The groups of the application. */
+export type GroupName = keyof typeof BATCHES
 
 /** From an item alone, as at rest, over the largest batch of new orders to that of reservations and reads. */
 const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, CREATE_BATCH_MAX, 500, RESERVE_BATCH_MAX]

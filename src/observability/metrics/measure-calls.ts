@@ -1,9 +1,13 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { RefusedBy } from '../../app.ts'
-import type { CallsUnderWay } from '../../http/overload/calls-under-way.ts'
+
+/** What refuses a call: that too many are under way, or that an order would wait for too long for its commit. */
+export type RefusedBy = 'calls' | 'intake'
 
 /** Counts calls that were refused, and shows how many are under way when it is asked. */
-export function measureCalls(registry: Registry, calls: CallsUnderWay): (by: RefusedBy) => void {
+export function measureCalls(
+  registry: Registry,
+  calls: { count: number; limit: number },
+): (by: RefusedBy) => void {
   const refused = new Counter({
     name: 'holdfast_refused_calls_total',
     help: 'Calls refused for want of time: by how many were under way, or by the wait for the commit of an order',

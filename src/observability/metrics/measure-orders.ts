@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type pg from 'pg'
+import type { Logger } from 'pino'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import { type FailureReason, isFinal, TRANSITIONS } from '../../domain/orders/order-status.ts'
 import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import { findArrivals } from '../../sql/orders/find-arrivals.ts'
-import type { Logger } from '../logs/logger.ts'
 
 /**
  * From a reservation out of stock, in milliseconds, to a supplier's last re-check and the last try of a job. The bounds 20,

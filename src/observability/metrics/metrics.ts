@@ -1,14 +1,15 @@
 import type pg from 'pg'
+import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
-import type { App } from '../../app.ts'
 import type { BatchRun } from '../../database/group-commit.ts'
+import type { TransactionRun } from '../../database/transaction.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { JobRun } from '../../domain/upkeep/jobs.ts'
 import type { ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { OrderFeed } from '../../feed/order-feed.ts'
-import type { CallsUnderWay } from '../../http/overload/calls-under-way.ts'
-import type { Logger } from '../logs/logger.ts'
 import { DatabaseFigures } from './database-figures.ts'
-import { measureBatches } from './measure-batches.ts'
-import { measureCalls } from './measure-calls.ts'
+import { type GroupName, type Groups, measureBatches } from './measure-batches.ts'
+import { measureCalls, type RefusedBy } from './measure-calls.ts'
 import { measureDrift } from './measure-drift.ts'
 import { measureFeed } from './measure-feed.ts'
 import { measureJobs } from './measure-jobs.ts'
@@ -20,16 +21,20 @@ import { measureTransactions } from './measure-transactions.ts'
 /** Where figures are kept, and what has to hear of events, transactions, jobs, refusals and batches to keep them. */
 export type Metrics = {
   registry: Registry
-  onBatch: (group: keyof App['groups'], run: BatchRun) => void
-} & Pick<App, 'onEvents' | 'onTransaction' | 'onJobRun' | 'onRefusal'>
+  onEvents: (events: readonly OrderEvent[]) => void
+  onTransaction: (run: TransactionRun) => void
+  onJobRun: (run: JobRun) => void
+  onRefusal: (by: RefusedBy) => void
+  onBatch: (group: GroupName, run: BatchRun) => void
+}
 
 /** What figures are read from. */
 export type MetricsSources = {
   pool: pg.Pool
   feed: OrderFeed
-  calls: CallsUnderWay
+  calls: { count: number; limit: number }
   /** Asked when figures are read: they come after the metrics. */
-  groups: () => App['groups']
+  groups: () => Groups
   logger: Logger
   readStatus: () => Promise<ServiceStatus>
 }

@@ -1,5 +1,5 @@
 import type { DiagLogger } from '@opentelemetry/api'
-import type { Logger } from '../logs/logger.ts'
+import type { Logger } from 'pino'
 
 const INTERVAL_MS = 60_000
 

@@ -127,10 +127,10 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
         // each of several has the span of its job
         return useCase && !around.getValue(SHARING) ? inSpan(useCase, {}, around, run) : run()
       },
-      place: () => context.active(),
-      commit: (places, run) => {
-        const all = (places as Context[]).map(
-          (place) => sharingOf(place) ?? { size: 1, spans: recordedIn(place) },
+      activeContext: () => context.active(),
+      commit: (contexts, run) => {
+        const all = (contexts as Context[]).map(
+          (item) => sharingOf(item) ?? { size: 1, spans: recordedIn(item) },
         )
         const spans = all.flatMap((sharing) => sharing.spans)
         const size = all.reduce((sum, sharing) => sum + sharing.size, 0)
@@ -202,12 +202,12 @@ export function createTracing(tracer: Tracer, sampler: Sampler): Tracing {
   }
 }
 
-function sharingOf(place: Context): Sharing | undefined {
-  return place.getValue(SHARING) as Sharing | undefined
+function sharingOf(around: Context): Sharing | undefined {
+  return around.getValue(SHARING) as Sharing | undefined
 }
 
-function recordedIn(place: Context): Span[] {
-  const span = trace.getSpan(place)
+function recordedIn(around: Context): Span[] {
+  const span = trace.getSpan(around)
   return span?.isRecording() ? [span] : []
 }
 
@@ -215,8 +215,8 @@ function recordedIn(place: Context): Span[] {
 function shared(spans: Span[], size: number): Context {
   const [first] = spans
   if (!first) return ROOT_CONTEXT
-  const place = trace.setSpan(ROOT_CONTEXT, first)
-  return size === 1 ? place : place.setValue(SHARING, { size, spans } satisfies Sharing)
+  const around = trace.setSpan(ROOT_CONTEXT, first)
+  return size === 1 ? around : around.setValue(SHARING, { size, spans } satisfies Sharing)
 }
 
 /** Whether it is the service that failed: what a caller gets wrong, or may not do, is no failure of ours. */

@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { App } from '../../app.ts'
+import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inOneStatement } from '../../database/transaction.ts'
 import { customerOf } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
@@ -7,10 +7,11 @@ import { CallError, type UserError } from '../../domain/errors.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../../domain/orders/order.ts'
 import type { Origin, RequestOrigin } from '../../domain/origin.ts'
 import { isSku } from '../../domain/stock/stock.ts'
-import { JOB_ATTEMPTS_MAX } from '../../domain/upkeep/jobs.ts'
-import { HEAD_START_MS } from '../../limits.ts'
+import { JOB_ATTEMPTS_MAX, type OrderRef } from '../../domain/upkeep/jobs.ts'
 import { findOrderByKey } from '../../sql/orders/find-orders.ts'
 import { type Insertion, insertOrders } from '../../sql/orders/insert-orders.ts'
+import type { ReadContext, WriteContext } from '../context.ts'
+import { refuse, refuseUnknownSku } from '../user-errors.ts'
 
 /**
  * `customerId` is whom the caller orders for, null for nobody in particular; a customer's order is its own. `budget` is
@@ -30,6 +31,50 @@ export type RequestedOrder = CreateOrderRequest & Origin
 
 export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
 
+/** What `createOrder` is handed. */
+export type CreateOrderContext = ReadContext & {
+  groups: { createOrder: OrderIntake }
+  /** How often each caller may order; undefined where any number of times. */
+  orderLimiter: OrderLimiter | undefined
+}
+
+/** Where orders of many callers come together to share a transaction. */
+export type OrderIntake = GroupCommit<RequestedOrder, Insertion>
+
+/** Takes orders out of what a budget may place. @throws {RateLimitedError} when it is used up */
+export type OrderLimiter = { take: (budget: string, orders?: number) => Promise<void> }
+
+/** What `createOrders` is handed. */
+export type IntakeContext = WriteContext & {
+  /** Reserves what this process creates, where a worker runs in it. */
+  headStart?: HeadStart | undefined
+}
+
+/** Reserves new orders in the process that created them. */
+export type HeadStart = {
+  isPossible: () => boolean
+  /** Begins to reserve the orders of a delayed job. What fails is left to that job: this never throws. */
+  run: (jobId: string, orders: readonly OrderRef[]) => Promise<void>
+}
+
+/** Orders that come in by one statement: one of each of CALLS_UNDER_WAY_MAX, so all that wait share the next commit. */
+export const CREATE_BATCH_MAX = 300
+/** A commit that takes longer hangs: a lock that is held, a disk that stalls. In good order it takes 5 to 20 ms. */
+const COMMIT_MAX_MS = 1_000
+/**
+ * What an order may have to wait for the commits of those before it, some five of full batches. A second line: a call
+ * has one order under way, for mutations of one call run one after the other, so all that wait fit the next batch. It is
+ * reached where more calls are let in than a batch holds.
+ */
+const WAIT_MAX_MS = 100
+/** Orders that may wait for their commit, however fast it is: some 5 MB. A second line as well. */
+const WAITING_MAX = 10_000
+/**
+ * How long a process that takes an order and is a worker has to reserve it before its job is due to any worker: a hundred
+ * times what it takes. After a crash the orders under way wait for as long.
+ */
+const HEAD_START_MS = 2_000
+
 /** Keys are UUIDs or the like: room for any of them, and none fills the index. */
 const KEY_LENGTH_MAX = 255
 /** A key is forgotten once in two days: it cannot happen twice within one call. */
@@ -44,13 +89,13 @@ const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
  * @throws {CallError} BAD_USER_INPUT for a key or a customer that cannot be one, FORBIDDEN for a customer that names another
  */
 export async function createOrder(
-  app: App,
+  { pool, groups, orderLimiter }: CreateOrderContext,
   caller: Caller,
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
   const { idempotencyKey: key, customerId, budget = caller.id } = asked
   // here and not in a transport: an order that nobody has counted counts, whatever way it came in
-  if (budget !== null) await app.orderLimiter?.take(budget)
+  if (budget !== null) await orderLimiter?.take(budget)
   const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
   if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
     throw new CallError(
@@ -58,18 +103,38 @@ export async function createOrder(
       `An idempotency key is 1 to ${KEY_LENGTH_MAX} printable ASCII characters, with no space at its ends`,
     )
   }
-  if (!isQty(request.qty)) return refuse('INVALID_QTY', `qty must be ${QTY_MIN} to ${QTY_MAX}`, 'qty')
-  // what cannot be a SKU never reaches the database: a zero byte there is an error, not an unknown SKU
-  if (!isSku(request.sku)) return unknownSku(request.sku)
+  if (!isQty(request.qty)) {
+    return { order: null, ...refuse('INVALID_QTY', `qty must be ${QTY_MIN} to ${QTY_MAX}`, 'qty') }
+  }
+  if (!isSku(request.sku)) return { order: null, ...refuseUnknownSku(request.sku) }
   for (let tries = 1; tries <= KEY_TRIES_MAX; tries++) {
-    const { outcome, order } = await app.groups.createOrder.submit(request)
+    const { outcome, order } = await groups.createOrder.submit(request)
     if (outcome === 'created') return { order, userErrors: [] }
-    if (outcome === 'unknown-sku') return unknownSku(request.sku)
-    const earlier = await findOrderByKey(app.pool, caller.id, key!)
+    if (outcome === 'unknown-sku') return { order: null, ...refuseUnknownSku(request.sku) }
+    const earlier = await findOrderByKey(pool, caller.id, key!)
     if (earlier) return repeat(request, earlier)
     // the key was forgotten for its age between the two: it is free
   }
   throw new Error('An idempotency key is taken by an order that does not exist')
+}
+
+/**
+ * Makes the intake of orders: those that arrive while a commit is under way share the next one, by `createOrders`.
+ *
+ * @param onRefusal hears of every order that is refused since too many wait
+ */
+export function createOrderIntake(
+  context: IntakeContext,
+  { onRefusal, ...observer }: GroupObserver & { onRefusal: () => void },
+): OrderIntake {
+  return new GroupCommit((requests) => createOrders(context, requests), {
+    batchSizeMax: CREATE_BATCH_MAX,
+    waitingMax: WAITING_MAX,
+    waitMaxMs: WAIT_MAX_MS,
+    commitMaxMs: COMMIT_MAX_MS,
+    onRefusal,
+    ...observer,
+  })
 }
 
 /**
@@ -78,7 +143,7 @@ export async function createOrder(
  *
  * @returns what became of each request, in their order
  */
-export async function createOrders(app: App, requests: RequestedOrder[]): Promise<Insertion[]> {
+export async function createOrders(context: IntakeContext, requests: RequestedOrder[]): Promise<Insertion[]> {
   const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller, requestId, traceparent }) => ({
     // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
     id: uuidv7(),
@@ -88,16 +153,16 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
     key: idempotencyKey,
     origin: { caller, requestId, traceparent },
   }))
-  const headStart = app.headStart?.isPossible() ? app.headStart : undefined
-  const { insertions, jobId } = await inOneStatement(app, 'create-orders', (on) =>
+  const headStart = context.headStart?.isPossible() ? context.headStart : undefined
+  const { insertions, jobId } = await inOneStatement(context, 'create-orders', (on) =>
     insertOrders(on, orders, {
-      createdAt: app.now(),
+      createdAt: context.now(),
       task: 'reserve-inventory',
       attemptsMax: JOB_ATTEMPTS_MAX,
       delayMs: headStart ? HEAD_START_MS : 0,
     }),
   )
-  app.onEvents(
+  context.onEvents(
     insertions.flatMap(({ order }, index) => (order ? [creation(order, orders[index]!.origin)] : [])),
   )
   if (headStart && jobId !== null) {
@@ -113,17 +178,9 @@ export async function createOrders(app: App, requests: RequestedOrder[]): Promis
 function repeat({ sku, qty, customerId }: CreateOrderRequest, earlier: Order): CreateOrderResult {
   if (earlier.sku !== sku || earlier.qty !== qty || earlier.customerId !== customerId) {
     const message = 'This idempotency key was used for an order of another SKU, quantity or customer'
-    return refuse('IDEMPOTENCY_KEY_REUSED', message, 'idempotencyKey')
+    return { order: null, ...refuse('IDEMPOTENCY_KEY_REUSED', message, 'idempotencyKey') }
   }
   return { order: earlier, userErrors: [] }
-}
-
-function unknownSku(sku: string): CreateOrderResult {
-  return refuse('UNKNOWN_SKU', `There is no item with the SKU ${JSON.stringify(sku.slice(0, 64))}`, 'sku')
-}
-
-function refuse(code: UserError['code'], message: string, field: string): CreateOrderResult {
-  return { order: null, userErrors: [{ code, message, field: ['input', field] }] }
 }
 
 function creation(order: Order, origin: Origin) {

@@ -1,10 +1,9 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { App } from '../../app.ts'
 import type { Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../../domain/orders/order-status.ts'
-import { moved } from '../../domain/orders/transition.ts'
+import { applyTransition } from '../../domain/orders/transition.ts'
 import type { Origin } from '../../domain/origin.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
@@ -14,6 +13,7 @@ import { moveOrders } from '../../sql/orders/move-orders.ts'
 import { notifyWatchers } from '../../sql/orders/notify-watchers.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { insertDeadLetters } from '../../sql/upkeep/dead-letters.ts'
+import type { WriteContext } from '../context.ts'
 
 /**
  * Where an order that this transaction has locked is to go, the dead letter that it leaves where it was given up, where
@@ -34,12 +34,16 @@ export type Transition = {
  *
  * @throws {Error} when the table has no such transition, or an order is not where its lock showed it: bugs
  */
-export async function transitionOrders(app: App, tx: Tx, transitions: readonly Transition[]): Promise<void> {
+export async function transitionOrders(
+  { now }: Pick<WriteContext, 'now'>,
+  tx: Tx,
+  transitions: readonly Transition[],
+): Promise<void> {
   if (transitions.length === 0) return
-  const at = app.now()
+  const at = now()
   const moves = transitions.map(({ order, to, reason = null }) => ({
     before: order,
-    after: moved(order, to, reason, at),
+    after: applyTransition(order, to, reason, at),
     event: eventOf(order.status, to, reason),
   }))
   const events: OrderEvent[] = moves.map(({ before, after, event }, index) => {
@@ -78,5 +82,5 @@ export async function transitionOrders(app: App, tx: Tx, transitions: readonly T
     ),
   ])
   if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
-  tx.events.push(...events)
+  tx.record(events)
 }

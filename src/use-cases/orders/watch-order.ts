@@ -1,9 +1,12 @@
 import { validate as isUuid } from 'uuid'
-import type { App } from '../../app.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
+import type { OrderFeed } from '../../feed/order-feed.ts'
 import type { OrderWatcher } from '../../feed/order-watcher.ts'
 import type { WatchTransport } from '../../feed/watch-tally.ts'
+
+/** What `watchOrder` is handed. */
+export type WatchOrderContext = { feed: Pick<OrderFeed, 'watch'> }
 
 /**
  * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, ending with FAILED
@@ -15,7 +18,7 @@ import type { WatchTransport } from '../../feed/watch-tally.ts'
  * @throws {CallError} NOT_FOUND when there is no such order for the caller to see
  */
 export async function watchOrder(
-  app: App,
+  { feed }: WatchOrderContext,
   caller: Caller,
   orderId: string,
   afterVersion: number,
@@ -23,5 +26,5 @@ export async function watchOrder(
   left?: AbortSignal,
 ): Promise<OrderWatcher> {
   if (!isUuid(orderId)) throw new CallError('NOT_FOUND', 'There is no order with this id')
-  return app.feed.watch(caller, orderId.toLowerCase(), afterVersion, transport, left)
+  return feed.watch(caller, orderId.toLowerCase(), afterVersion, transport, left)
 }

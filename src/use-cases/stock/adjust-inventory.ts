@@ -1,4 +1,3 @@
-import type { App } from '../../app.ts'
 import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
@@ -12,6 +11,11 @@ import {
 } from '../../domain/stock/stock.ts'
 import { lockStock, moveStockOnce } from '../../sql/stock/move-stock.ts'
 import { assertText } from '../assert-text.ts'
+import type { WriteContext } from '../context.ts'
+import { refuse, refuseUnknownSku } from '../user-errors.ts'
+
+/** What comes back beside a refusal. */
+const NOTHING = { inventoryItem: null, movement: null }
 
 export type AdjustInventoryRequest = {
   sku: string
@@ -34,43 +38,34 @@ export type AdjustInventoryResult =
  * @throws {CallError} BAD_USER_INPUT for a reason that is empty, too long or not text, FORBIDDEN for other roles
  */
 export async function adjustInventory(
-  app: App,
+  context: WriteContext,
   caller: Caller,
   { sku, delta, reason, expectedAvailable }: AdjustInventoryRequest,
 ): Promise<AdjustInventoryResult> {
   assertAllowed(caller, 'adjustInventory')
   assertText('reason', reason, REASON_LENGTH_MAX)
-  if (delta === 0) return refuse('INVALID_QTY', 'delta must not be 0', 'delta')
-  const unknown = refuse(
-    'UNKNOWN_SKU',
-    `There is no item with the SKU ${JSON.stringify(sku.slice(0, 64))}`,
-    'sku',
-  )
+  if (delta === 0) return { ...NOTHING, ...refuse('INVALID_QTY', 'delta must not be 0', 'delta') }
+  const unknown = { ...NOTHING, ...refuseUnknownSku(sku) }
   if (!isSku(sku)) return unknown
-  return inTransaction(app, 'adjust-inventory', async (tx) => {
+  return inTransaction(context, 'adjust-inventory', async (tx) => {
     const [item] = await lockStock(tx, [sku])
     if (!item) return unknown
     if (expectedAvailable !== null && expectedAvailable !== item.available) {
-      return refuse(
-        'STALE_EXPECTATION',
-        `${item.available} are available, not ${expectedAvailable}`,
-        'expectedAvailable',
-      )
+      const message = `${item.available} are available, not ${expectedAvailable}`
+      return { ...NOTHING, ...refuse('STALE_EXPECTATION', message, 'expectedAvailable') }
     }
     const availableAfter = item.available + BigInt(delta)
     if (availableAfter < 0n) {
-      return refuse('INSUFFICIENT_STOCK', `Only ${item.available} are available`, 'delta')
+      const message = `Only ${item.available} are available`
+      return { ...NOTHING, ...refuse('INSUFFICIENT_STOCK', message, 'delta') }
     }
     if (availableAfter > AVAILABLE_MAX) {
-      return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be available`, 'delta')
+      const message = `No more than ${AVAILABLE_MAX} can be available`
+      return { ...NOTHING, ...refuse('INVALID_QTY', message, 'delta') }
     }
     const adjustment = { sku, type: 'ADJUSTMENT' as const, delta, availableAfter, orderId: null }
-    const note = { reason, actor: caller.id, createdAt: app.now() }
+    const note = { reason, actor: caller.id, createdAt: context.now() }
     const movement = await moveStockOnce(tx, adjustment, note)
     return { inventoryItem: { ...item, available: availableAfter }, movement, userErrors: [] }
   })
-}
-
-function refuse(code: UserError['code'], message: string, field: string): AdjustInventoryResult {
-  return { inventoryItem: null, movement: null, userErrors: [{ code, message, field: ['input', field] }] }
 }

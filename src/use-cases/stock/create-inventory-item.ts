@@ -1,4 +1,3 @@
-import type { App } from '../../app.ts'
 import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
@@ -11,6 +10,8 @@ import {
 } from '../../domain/stock/stock.ts'
 import { insertInventoryItem, lockStock, moveStock } from '../../sql/stock/move-stock.ts'
 import { assertText } from '../assert-text.ts'
+import type { WriteContext } from '../context.ts'
+import { refuse } from '../user-errors.ts'
 
 export type CreateInventoryItemRequest = { sku: string; name: string; available: number }
 
@@ -25,31 +26,31 @@ export type CreateInventoryItemResult =
  * @throws {CallError} BAD_USER_INPUT for a name that is empty, too long or not text, FORBIDDEN for other roles
  */
 export async function createInventoryItem(
-  app: App,
+  context: WriteContext,
   caller: Caller,
   { sku, name, available }: CreateInventoryItemRequest,
 ): Promise<CreateInventoryItemResult> {
   assertAllowed(caller, 'createInventoryItem')
   assertText('name', name, NAME_LENGTH_MAX)
-  if (!isSku(sku))
-    return refuse('INVALID_SKU', 'A SKU is 1 to 64 of letters, digits, ".", "_" and "-"', 'sku')
-  if (!Number.isInteger(available) || available < 0 || available > INITIAL_AVAILABLE_MAX) {
-    return refuse('INVALID_QTY', `available must be 0 to ${INITIAL_AVAILABLE_MAX}`, 'available')
+  if (!isSku(sku)) {
+    const message = 'A SKU is 1 to 64 of letters, digits, ".", "_" and "-"'
+    return { inventoryItem: null, ...refuse('INVALID_SKU', message, 'sku') }
   }
-  return inTransaction(app, 'create-inventory-item', async (tx) => {
+  if (!Number.isInteger(available) || available < 0 || available > INITIAL_AVAILABLE_MAX) {
+    const message = `available must be 0 to ${INITIAL_AVAILABLE_MAX}`
+    return { inventoryItem: null, ...refuse('INVALID_QTY', message, 'available') }
+  }
+  return inTransaction(context, 'create-inventory-item', async (tx) => {
     if (!(await insertInventoryItem(tx, sku, name))) {
-      return refuse('SKU_TAKEN', `There is an item with the SKU ${sku} already`, 'sku')
+      const message = `There is an item with the SKU ${sku} already`
+      return { inventoryItem: null, ...refuse('SKU_TAKEN', message, 'sku') }
     }
     if (available > 0) {
       const availableAfter = BigInt(available)
       const receipt = { sku, type: 'RECEIPT' as const, delta: available, availableAfter, orderId: null }
-      await moveStock(tx, [receipt], { actor: caller.id, createdAt: app.now() })
+      await moveStock(tx, [receipt], { actor: caller.id, createdAt: context.now() })
     }
     const [inventoryItem] = await lockStock(tx, [sku])
     return { inventoryItem: inventoryItem!, userErrors: [] }
   })
-}
-
-function refuse(code: UserError['code'], message: string, field: string): CreateInventoryItemResult {
-  return { inventoryItem: null, userErrors: [{ code, message, field: ['input', field] }] }
 }

@@ -1,8 +1,12 @@
-import type { App } from '../../app.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { type InventoryMovement, isSku } from '../../domain/stock/stock.ts'
+import type { PrismaClient } from '../../generated/prisma/client.ts'
 import { findMovements } from '../../sql/stock/find-movements.ts'
+import type { ReadContext } from '../context.ts'
+
+/** What `listMovements` is handed. */
+export type ListMovementsContext = ReadContext & { prisma: Pick<PrismaClient, 'inventoryItem'> }
 
 /** Which page of a SKU's ledger: `limit` movements at most, those older than the movement `before`, else the newest. */
 export type ListMovementsRequest = { sku: string; limit: number; before?: bigint }
@@ -17,21 +21,20 @@ export type LedgerPage = { movements: InventoryMovement[]; hasOlder: boolean }
  * @throws {CallError} FORBIDDEN for customers
  */
 export async function listMovements(
-  app: App,
+  context: ListMovementsContext,
   caller: Caller,
   { sku, limit, before }: ListMovementsRequest,
 ): Promise<LedgerPage | null> {
   assertAllowed(caller, 'readLedger')
-  // what cannot be a SKU never reaches the database: a zero byte there is an error, not an unknown SKU
   if (!isSku(sku)) return null
   // one more than asked for tells whether another page follows
   const page = { sku, cursor: before ?? null, direction: 'older', sizeMax: limit + 1 } as const
-  const [movements = []] = await findMovements(app.pool, [page])
+  const [movements = []] = await findMovements(context.pool, [page])
   // a ledger with something in it is an item's: only an empty page needs the second query
-  if (movements.length === 0 && !(await isItem(app, sku))) return null
+  if (movements.length === 0 && !(await isItem(context, sku))) return null
   return { movements: movements.slice(0, limit), hasOlder: movements.length > limit }
 }
 
-async function isItem(app: App, sku: string): Promise<boolean> {
-  return (await app.prisma.inventoryItem.findUnique({ where: { sku }, select: { sku: true } })) !== null
+async function isItem({ prisma }: ListMovementsContext, sku: string): Promise<boolean> {
+  return (await prisma.inventoryItem.findUnique({ where: { sku }, select: { sku: true } })) !== null
 }

@@ -1,10 +1,10 @@
-import type { App } from '../../app.ts'
 import { inTransaction, type Tx } from '../../database/transaction.ts'
 import { isUnavailable } from '../../database/unavailable.ts'
 import { decideRepairs, type StockRepair, type StockWitnesses } from '../../domain/stock/stock-drift.ts'
 import { insertCorrection, lockWitnesses, setCounter } from '../../sql/stock/repair-stock.ts'
 import { type Breach, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { noteChecks } from '../../sql/upkeep/invariant-checks.ts'
+import type { ReadContext, UpkeepContext, WriteContext } from '../context.ts'
 import { checkInvariants } from '../upkeep/check-invariants.ts'
 import { sweep } from '../upkeep/sweep.ts'
 
@@ -32,10 +32,13 @@ export type Reconciliation = { breaches: Breach[]; repairs: string[]; failures: 
  * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each SKU is a
  * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
  */
-export async function reconcile(app: App, { repair }: { repair: boolean }): Promise<Reconciliation> {
-  const breaches = await checkInvariants(app)
+export async function reconcile(
+  context: UpkeepContext,
+  { repair }: { repair: boolean },
+): Promise<Reconciliation> {
+  const breaches = await checkInvariants(context)
   if (!repair || breaches.length === 0) {
-    await note(app, breaches)
+    await note(context, breaches)
     return { breaches, repairs: [], failures: [], left: breaches }
   }
   const repairs: string[] = []
@@ -43,13 +46,13 @@ export async function reconcile(app: App, { repair }: { repair: boolean }): Prom
   const skus = breaches.filter(({ invariant }) => OF_COUNTERS.has(invariant)).map(({ subject }) => subject)
   for (const sku of new Set(skus)) {
     try {
-      repairs.push(...(await repairStock(app, sku)))
+      repairs.push(...(await repairStock(context, sku)))
     } catch (error) {
       if (isUnavailable(error)) throw error
       failures.push(`${sku}: ${error instanceof Error ? error.message : error}`)
     }
   }
-  const swept = await sweep(app, { timeMaxMs: Number.POSITIVE_INFINITY })
+  const swept = await sweep(context, { timeMaxMs: Number.POSITIVE_INFINITY })
   repairs.push(
     ...swept.requeued.map((id) => `order ${id}: it had no job and got one`),
     ...swept.buried.map(
@@ -63,19 +66,19 @@ export async function reconcile(app: App, { repair }: { repair: boolean }): Prom
       'another process looks for orders without a job at this moment: see what is left, and try again',
     )
   }
-  const left = await checkInvariants(app)
-  await note(app, left)
+  const left = await checkInvariants(context)
+  await note(context, left)
   return { breaches, repairs, failures, left }
 }
 
 /** Mends what can be mended of a SKU. @returns what it did, a line each */
-async function repairStock(app: App, sku: string): Promise<string[]> {
-  return inTransaction(app, 'repair-stock', async (tx) => {
+async function repairStock(context: WriteContext, sku: string): Promise<string[]> {
+  return inTransaction(context, 'repair-stock', async (tx) => {
     // compared again under the lock: an order may have been at work during the first look
     const stock = await lockWitnesses(tx, sku)
     if (stock === null) return []
     const done: string[] = []
-    for (const repair of decideRepairs(stock)) done.push(await apply(tx, sku, stock, repair, app.now()))
+    for (const repair of decideRepairs(stock)) done.push(await apply(tx, sku, stock, repair, context.now()))
     return done
   })
 }
@@ -102,8 +105,8 @@ async function apply(
   return `${sku}: ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
 }
 
-async function note(app: App, breaches: readonly Breach[]): Promise<void> {
+async function note({ pool }: ReadContext, breaches: readonly Breach[]): Promise<void> {
   const counts = new Map(INVARIANTS.map((invariant) => [invariant, 0]))
   for (const { invariant } of breaches) counts.set(invariant, (counts.get(invariant) ?? 0) + 1)
-  await noteChecks(app.pool, counts)
+  await noteChecks(pool, counts)
 }

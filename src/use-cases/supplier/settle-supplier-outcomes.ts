@@ -1,17 +1,49 @@
-import type { App, SettledCall } from '../../app.ts'
+import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inTransaction, type Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import type { Origin } from '../../domain/origin.ts'
 import type { StockChange } from '../../domain/stock/stock.ts'
-import { decide, type SupplierDecision } from '../../domain/supplier/supplier-policy.ts'
-import { JOB_ATTEMPTS_MAX } from '../../domain/upkeep/jobs.ts'
+import {
+  decide,
+  type SupplierDecision,
+  type SupplierOutcome,
+  type SupplierPolicy,
+} from '../../domain/supplier/supplier-policy.ts'
+import { JOB_ATTEMPTS_MAX, type JobTry, type OrderRef } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { lockStock, moveStock } from '../../sql/stock/move-stock.ts'
 import { noteSupplierProgress } from '../../sql/supplier/note-supplier-progress.ts'
-import { reservation } from '../orders/reserve-inventory.ts'
+import type { WriteContext } from '../context.ts'
+import type { OrderReader } from '../orders/find-order.ts'
+import { RESERVE_BATCH_MAX, reservation } from '../orders/reserve-inventory.ts'
 import { type Transition, transitionOrders } from '../orders/transition-orders.ts'
+
+/** A call to the supplier that has ended, for the order's step that it was made for, and the run of a job that made it. */
+export type SettledCall = OrderRef & { step: number; outcome: SupplierOutcome; job?: JobTry }
+
+/** What `settleSupplierOutcomes` is handed. */
+export type SettleContext = WriteContext & {
+  supplierPolicy: SupplierPolicy
+  /** A number in [0, 1). */
+  random: () => number
+}
+
+/** Where calls that have ended come together to share a transaction. */
+export type OutcomeGroup = GroupCommit<SettledCall, undefined>
+
+/** A worker has no more calls under way than its concurrency: never reached. */
+const WAITING_MAX = 10_000
+
+/** Makes the group of outcomes: calls that end while a commit is under way share the next one. */
+export function createOutcomeGroup(context: SettleContext, observer: GroupObserver): OutcomeGroup {
+  const settle = async (calls: SettledCall[]) => {
+    await settleSupplierOutcomes(context, calls)
+    return calls.map(() => undefined)
+  }
+  return new GroupCommit(settle, { batchSizeMax: RESERVE_BATCH_MAX, waitingMax: WAITING_MAX, ...observer })
+}
 
 /**
  * The order that a scheduled call to the supplier is for.
@@ -19,11 +51,11 @@ import { type Transition, transitionOrders } from '../orders/transition-orders.t
  * @returns null when the call is out of date: its order waits no longer, or for a later call
  */
 export async function findOrderForSupplierCall(
-  app: App,
+  { groups }: { groups: { findOrder: OrderReader } },
   orderId: string,
   step: number,
 ): Promise<Order | null> {
-  const order = await app.groups.findOrder.submit(orderId)
+  const order = await groups.findOrder.submit(orderId)
   return order?.status === 'AWAITING_RESTOCK' && order.supplierStep === step ? order : null
 }
 
@@ -32,8 +64,12 @@ export async function findOrderForSupplierCall(
  * refusals and failures end the order, and where there is no answer yet the next call is scheduled. The outcome of a
  * call that is out of date changes nothing, so that a repeat does nothing.
  */
-export async function settleSupplierOutcomes(app: App, calls: readonly SettledCall[]): Promise<void> {
-  await inTransaction(app, 'settle-supplier-outcomes', async (tx) => {
+export async function settleSupplierOutcomes(
+  context: SettleContext,
+  calls: readonly SettledCall[],
+): Promise<void> {
+  const { supplierPolicy, random } = context
+  await inTransaction(context, 'settle-supplier-outcomes', async (tx) => {
     const orders = await lockOrders(tx, [...new Set(calls.map((call) => call.orderId))])
     const stepOf = new Map(orders.map((order) => [order.id, order.supplierStep]))
     // of several calls for one order, the one that is not out of date
@@ -43,12 +79,12 @@ export async function settleSupplierOutcomes(app: App, calls: readonly SettledCa
       const call = callOf.get(order.id)
       if (!call || order.status !== 'AWAITING_RESTOCK') return []
       const progress = { attempts: order.supplierAttempts, rechecks: order.supplierRechecks }
-      return [{ order, call, decision: decide(call.outcome, progress, app.supplierPolicy, app.random()) }]
+      return [{ order, call, decision: decide(call.outcome, progress, supplierPolicy, random()) }]
     })
 
-    await receiveAndReserve(app, tx, ordersTo('reserve', decided))
-    await askAgain(app, tx, decided)
-    await transitionOrders(app, tx, decided.flatMap(transitionOf))
+    await receiveAndReserve(context, tx, ordersTo('reserve', decided))
+    await askAgain(context, tx, decided)
+    await transitionOrders(context, tx, decided.flatMap(transitionOf))
   })
 }
 
@@ -69,7 +105,7 @@ function transitionOf({ order, call: { outcome, origin, job }, decision }: Decid
 }
 
 /** The supplier's goods come in and go to the order they were asked for: stock that others can take is as before. */
-async function receiveAndReserve(app: App, tx: Tx, orders: readonly Order[]): Promise<void> {
+async function receiveAndReserve({ now }: WriteContext, tx: Tx, orders: readonly Order[]): Promise<void> {
   if (orders.length === 0) return
   const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])
   const availableOf = new Map(stock.map((item) => [item.sku, item.available]))
@@ -79,10 +115,10 @@ async function receiveAndReserve(app: App, tx: Tx, orders: readonly Order[]): Pr
     const received = { delta: order.qty, availableAfter: available + BigInt(order.qty) }
     return [{ ...taken, ...received, type: 'SUPPLIER_RECEIPT' }, taken]
   })
-  await moveStock(tx, changes, { createdAt: app.now() })
+  await moveStock(tx, changes, { createdAt: now() })
 }
 
-async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<void> {
+async function askAgain({ now }: WriteContext, tx: Tx, decided: readonly Decided[]): Promise<void> {
   const nextOf = new Map<string, { delayMs: number; origin: Origin | undefined }>()
   const notes = decided.flatMap(({ order, call: { origin }, decision }) => {
     if (decision.kind !== 'ask-again') return []
@@ -90,7 +126,7 @@ async function askAgain(app: App, tx: Tx, decided: readonly Decided[]): Promise<
     return [{ id: order.id, step: order.supplierStep, ref: decision.ref ?? null, ...decision.progress }]
   })
   if (notes.length === 0) return
-  const noted = await noteSupplierProgress(tx, notes, app.now())
+  const noted = await noteSupplierProgress(tx, notes, now())
   const jobs = noted.map((order) => {
     const { delayMs, origin } = nextOf.get(order.id)!
     return { ...supplierJob(order, origin), delayMs }

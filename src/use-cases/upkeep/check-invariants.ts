@@ -1,7 +1,7 @@
-import type { App } from '../../app.ts'
-import { inTransaction } from '../../database/transaction.ts'
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
 import { allowFullRead, type Breach, findBreaches, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { cancelBackend, claimDueCheck, findBackend, noteCheck } from '../../sql/upkeep/invariant-checks.ts'
+import type { UpkeepContext } from '../context.ts'
 
 /**
  * Checks invariants, and changes nothing.
@@ -10,14 +10,14 @@ import { cancelBackend, claimDueCheck, findBackend, noteCheck } from '../../sql/
  * @param signal cancels the check
  */
 export async function checkInvariants(
-  app: App,
+  context: TransactionContext,
   invariant: string | null = null,
   signal?: AbortSignal,
 ): Promise<Breach[]> {
-  return inTransaction(app, 'check-invariants', async (tx) => {
+  return inTransaction(context, 'check-invariants', async (tx) => {
     await allowFullRead(tx)
     const backend = await findBackend(tx)
-    const cancel = () => void cancelBackend(app.pool, backend).catch(() => {})
+    const cancel = () => void cancelBackend(context.pool, backend).catch(() => {})
     signal?.throwIfAborted()
     signal?.addEventListener('abort', cancel)
     try {
@@ -36,14 +36,14 @@ export async function checkInvariants(
  * @returns the invariant and its breaches; null when none is due
  */
 export async function checkNextInvariant(
-  app: App,
+  context: UpkeepContext,
   intervalMs: number,
   signal?: AbortSignal,
 ): Promise<{ invariant: string; breaches: Breach[] } | null> {
-  const invariant = await claimDueCheck(app.pool, INVARIANTS, intervalMs)
+  const invariant = await claimDueCheck(context.pool, INVARIANTS, intervalMs)
   if (invariant === null) return null
-  const breaches = await checkInvariants(app, invariant, signal)
-  await noteCheck(app.pool, invariant, breaches.length)
-  if (breaches.length > 0) app.onUpkeep({ kind: 'invariant-broken', invariant, breaches })
+  const breaches = await checkInvariants(context, invariant, signal)
+  await noteCheck(context.pool, invariant, breaches.length)
+  if (breaches.length > 0) context.onUpkeep({ kind: 'invariant-broken', invariant, breaches })
   return { invariant, breaches }
 }

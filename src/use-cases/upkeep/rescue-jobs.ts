@@ -1,5 +1,4 @@
-import type { App } from '../../app.ts'
-import { inTransaction } from '../../database/transaction.ts'
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
 import {
   findUnknownHolders,
   forgetWorkers,
@@ -9,6 +8,7 @@ import {
   rescueJobsOf,
   type WorkerId,
 } from '../../sql/queue/release-jobs.ts'
+import type { UpkeepContext } from '../context.ts'
 
 /** How often a worker says that it is alive. */
 export const HEARTBEAT_INTERVAL_MS = 2_000
@@ -42,8 +42,11 @@ const LOST_REPLY_MS = 2_000
  * @param alsoUnknown look too for workers that died before their first beat, which reads every job
  * @returns how many jobs they held
  */
-export async function rescueJobs(app: App, { alsoUnknown }: { alsoUnknown: boolean }): Promise<number> {
-  const rescue = await inTransaction(app, 'rescue-jobs', async (tx) => {
+export async function rescueJobs(
+  context: UpkeepContext,
+  { alsoUnknown }: { alsoUnknown: boolean },
+): Promise<number> {
+  const rescue = await inTransaction(context, 'rescue-jobs', async (tx) => {
     const workers = await lockSilentWorkers(tx, SILENCE_MAX_MS)
     const poolIds = workers.flatMap((worker) => worker.poolIds)
     if (alsoUnknown) poolIds.push(...(await findUnknownHolders(tx, UNKNOWN_MAX_MS)))
@@ -55,13 +58,13 @@ export async function rescueJobs(app: App, { alsoUnknown }: { alsoUnknown: boole
     )
     return { workers: poolIds, ...jobs }
   })
-  if (rescue) app.onUpkeep({ kind: 'workers-died', ...rescue })
+  if (rescue) context.onUpkeep({ kind: 'workers-died', ...rescue })
   return rescue?.released ?? 0
 }
 
 /** Gives back the jobs of a worker that has ended, and forgets it. */
-export async function retireWorker(app: App, worker: WorkerId): Promise<void> {
-  await inTransaction(app, 'retire-worker', async (tx) => {
+export async function retireWorker(context: TransactionContext, worker: WorkerId): Promise<void> {
+  await inTransaction(context, 'retire-worker', async (tx) => {
     await releaseUnheldJobs(tx, worker.poolIds, [], 0)
     await forgetWorkers(tx, [worker.id])
   })
@@ -73,10 +76,10 @@ export async function retireWorker(app: App, worker: WorkerId): Promise<void> {
  * @param heldIds the jobs that did reach it
  */
 export async function releaseLostJobs(
-  app: App,
+  { pool, onUpkeep }: UpkeepContext,
   { id, poolIds }: WorkerId,
   heldIds: Iterable<string>,
 ): Promise<void> {
-  const released = await releaseUnheldJobs(app.pool, poolIds, [...heldIds], LOST_REPLY_MS)
-  if (released > 0) app.onUpkeep({ kind: 'fetch-lost', worker: id, released })
+  const released = await releaseUnheldJobs(pool, poolIds, [...heldIds], LOST_REPLY_MS)
+  if (released > 0) onUpkeep({ kind: 'fetch-lost', worker: id, released })
 }

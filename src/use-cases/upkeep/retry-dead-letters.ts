@@ -1,5 +1,4 @@
 import { validate as isUuid } from 'uuid'
-import type { App } from '../../app.ts'
 import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
@@ -7,6 +6,7 @@ import { CallError } from '../../domain/errors.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { closeDeadLetters, lockOpenDeadLetters } from '../../sql/upkeep/dead-letters.ts'
+import type { WriteContext } from '../context.ts'
 import { transitionOrders } from '../orders/transition-orders.ts'
 
 /** A page of dead letters at a time: one transaction. */
@@ -22,7 +22,7 @@ const RETRIED_LETTERS_MAX = 100
  * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for all but operators
  */
 export async function retryDeadLetters(
-  app: App,
+  context: WriteContext,
   caller: Caller,
   ids: readonly string[],
   { requestId }: RequestOrigin = {},
@@ -34,7 +34,7 @@ export async function retryDeadLetters(
       `At most ${RETRIED_LETTERS_MAX} dead letters can be retried at once`,
     )
   }
-  return inTransaction(app, 'retry-dead-letters', async (tx) => {
+  return inTransaction(context, 'retry-dead-letters', async (tx) => {
     const letters = await lockOpenDeadLetters(
       tx,
       ids.filter((id) => isUuid(id)),
@@ -42,7 +42,7 @@ export async function retryDeadLetters(
     const orders = await lockOrders(tx, [...new Set(letters.map((letter) => letter.orderId))])
     const failed = orders.filter((order) => order.status === 'FAILED')
     await transitionOrders(
-      app,
+      context,
       tx,
       failed.map((order) => {
         const traceparent = letters.findLast((letter) => letter.orderId === order.id)?.traceparent
@@ -51,7 +51,7 @@ export async function retryDeadLetters(
     )
     const reopened = new Set(failed.map((order) => order.id))
     const retried = letters.filter((letter) => reopened.has(letter.orderId)).map((letter) => letter.id)
-    await closeDeadLetters(tx, retried, app.now())
+    await closeDeadLetters(tx, retried, context.now())
     return retried
   })
 }

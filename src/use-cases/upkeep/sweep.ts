@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { App } from '../../app.ts'
 import { inTransaction, type TransactionName, type Tx } from '../../database/transaction.ts'
 import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.ts'
 import type { Order } from '../../domain/orders/order.ts'
@@ -17,6 +16,7 @@ import {
   tryLockSweep,
 } from '../../sql/queue/find-lost-work.ts'
 import { limitStatements } from '../../sql/statement.ts'
+import type { UpkeepContext } from '../context.ts'
 import { reservationPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
 
@@ -66,7 +66,7 @@ const known = z.union([
  * @throws when the database is away
  */
 export async function sweep(
-  app: App,
+  context: UpkeepContext,
   { timeMaxMs = TIME_MAX_MS, statementMaxMs = STATEMENT_MAX_MS } = {},
 ): Promise<SweepResult> {
   const endsAtMs = performance.now() + timeMaxMs
@@ -79,7 +79,7 @@ export async function sweep(
     try {
       let isMore = !isElsewhere
       while (isMore) {
-        const batch = await inTransaction(app, name, async (tx) => {
+        const batch = await inTransaction(context, name, async (tx) => {
           const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
           return isLocked ? work(tx) : null
         })
@@ -90,21 +90,21 @@ export async function sweep(
     } catch (error) {
       // what a step is refused, or takes too long over, is its own trouble: the next may take a millisecond
       if (isUnavailable(error) && !isRefusal(error) && !isTimeout(error)) throw error
-      app.onUpkeep({ kind: 'sweep-failed', step: name, error })
+      context.onUpkeep({ kind: 'sweep-failed', step: name, error })
       failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
     }
     return done
   }
 
   const requeued = await repeat('sweep-orphans', requeueOrphans)
-  const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(app, tx))
+  const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, BATCH_MAX))
 
   const buried = dead.flatMap(({ orders }) => orders.map(({ orderId }) => orderId))
   const aside = dead.filter(({ orders }) => orders.length === 0)
-  if (aside.length > 0) app.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
+  if (aside.length > 0) context.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
-    app.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
+    context.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
   }
   const setAside = aside.map(({ id }) => id)
   return { requeued, buried, setAside, keysDeleted: keys.length, isElsewhere, failures }
@@ -126,7 +126,7 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
 }
 
 /** Ends the order of each dead job. A job of several orders is split instead: only one of them may be to blame. */
-async function buryDeadJobs(app: App, tx: Tx): Promise<BuriedJob[]> {
+async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]> {
   const jobs = (await lockDeadJobs(tx, BATCH_MAX)).map((job) => ({
     ...job,
     known: known.safeParse(job).data,
@@ -136,7 +136,7 @@ async function buryDeadJobs(app: App, tx: Tx): Promise<BuriedJob[]> {
     return (known && deadLetterOf(known, { error: reason, attempts })) ?? []
   })
   await failOrdersIn(
-    app,
+    context,
     tx,
     letters.map((deadLetter) => ({ orderId: deadLetter.payload.orderId, deadLetter })),
   )

@@ -1,5 +1,5 @@
+import type { Logger } from 'pino'
 import { afterEach, expect, test, vi } from 'vitest'
-import type { Logger } from '../../../src/observability/logs/logger.ts'
 import { logTracing } from '../../../src/observability/traces/log-tracing.ts'
 
 afterEach(() => void vi.useRealTimers())

@@ -71,8 +71,8 @@ test('a transaction that items share has the size of all, and links with those t
 
 test('a transaction of one item is below it, and has no size and no links', async () => {
   const { spans, tracing } = keepTraces()
-  const { item, place, commit } = tracing.group('reserveInventory')
-  await item(() => commit([place()], () => tracing.transaction('reserve-inventory', async () => {})))
+  const { item, activeContext, commit } = tracing.group('reserveInventory')
+  await item(() => commit([activeContext()], () => tracing.transaction('reserve-inventory', async () => {})))
   const [transaction, only] = spans
   expect(transaction!.parentSpanContext).toEqual(only!.spanContext())
   expect([transaction!.attributes, transaction!.links]).toEqual([{}, []])

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import type { SettledCall } from '../../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { findBreaches } from '../../../src/sql/upkeep/find-breaches.ts'
 import { adjustInventory } from '../../../src/use-cases/stock/adjust-inventory.ts'
 import {
   findOrderForSupplierCall,
+  type SettledCall,
   settleSupplierOutcomes,
 } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../../support/harness.ts'

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { CloseCode, type Server } from 'graphql-ws'
+import type { Logger } from 'pino'
 import type { WebSocket } from 'ws'
 import type { Caller } from '../../../domain/caller.ts'
 import type { DropReason } from '../../../feed/watch-tally.ts'
-import type { Logger } from '../../../observability/logs/logger.ts'
 import { decodeUtf8 } from '../../requests/read-body.ts'
 import { readRequestId } from '../../requests/request-id.ts'
 

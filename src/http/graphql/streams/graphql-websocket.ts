@@ -2,6 +2,7 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
 import { CloseCode, type Context, handleProtocols, makeServer } from 'graphql-ws'
+import type { Logger } from 'pino'
 import { WebSocketServer } from 'ws'
 import { callAt } from '../../../call-at.ts'
 import type { Authenticate } from '../../../domain/caller.ts'
@@ -17,7 +18,6 @@ import {
   WEBSOCKET_UNREAD_MAX_BYTES,
   WEBSOCKETS_PER_CALLER_MAX,
 } from '../../../limits.ts'
-import type { Logger } from '../../../observability/logs/logger.ts'
 import { FOREIGN_PAGE } from '../../front-door.ts'
 import type { CallsUnderWay } from '../../overload/calls-under-way.ts'
 import { CountByKey, connectionKeyOf } from '../../overload/count-by-key.ts'
