@@ -1,4 +1,4 @@
-import { readConfigOrExit } from '../src/config.ts'
+import { readConfigOrExit } from '../src/config/read-config.ts'
 import { createApp } from '../src/create-app.ts'
 import { migrate } from '../src/database/migrate.ts'
 import { isUnavailable } from '../src/database/unavailable.ts'

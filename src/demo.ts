@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readConfig } from './config.ts'
+import { readConfig } from './config/read-config.ts'
 import { createOrder } from './demo/create-order.ts'
 import { type DemoOrder, type DemoServer, outcomeOf } from './demo/demo-order.ts'
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'

@@ -1,4 +1,4 @@
-import { readConfigOrExit } from './config.ts'
+import { readConfigOrExit } from './config/read-config.ts'
 import { createApp } from './create-app.ts'
 import { isRefusal, isUnavailable } from './database/unavailable.ts'
 import { createLogger } from './observability/logs/logger.ts'

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, readConfig } from './config/read-config.ts'
 import { isCallerId, ROLES, type Role } from './domain/caller.ts'
 import { outliveOutput } from './observability/logs/output.ts'
 

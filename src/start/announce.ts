@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/read-config.ts'
 
 /** Says on standard output what a newcomer can open and call. */
 export function announce(url: string, config: Config): void {
