@@ -1,9 +1,9 @@
 import { type ExecutionArgs, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { budgetOf } from '../../../domain/caller.ts'
-import { countOrders } from '../../../schema/count-orders.ts'
 import type { GraphQLContext } from '../../../schema/create-context.ts'
 import type { OrderLimiter } from '../../../use-cases/orders/create-orders.ts'
+import { countOrders } from './count-orders.ts'
 
 /**
  * Takes the orders of a mutation out of what its caller may place, before anything of it is run: what stands before them in
