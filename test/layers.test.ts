@@ -12,7 +12,7 @@ const ROOMS: Record<string, readonly string[]> = {
   generated: [],
   domain: [],
   sql: ['domain', 'node', 'pg'],
-  database: ['limits.ts', 'domain', 'node', 'pg', 'pino', 'graphile-worker'],
+  database: ['limits.ts', 'domain', 'sql', 'node', 'pg', 'pino', 'graphile-worker'],
   feed: ['limits.ts', 'call-at.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino'],
   'use-cases': ['limits.ts', 'generated', 'domain', 'sql', 'database', 'feed', 'pg', 'uuid', 'zod'],
   'rate-limit': ['limits.ts', 'domain', 'ioredis', 'pino', 'rate-limiter-flexible'],

@@ -1,12 +1,11 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
-import { visibleTo } from '../domain/authorisation.ts'
 import type * as domain from '../domain/orders/order-status.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-orders.ts'
 import { listOrders } from '../use-cases/orders/list-orders.ts'
 import { watchOrder } from '../use-cases/orders/watch-order.ts'
 import { builder } from './builder.ts'
-import { Node } from './node.ts'
+import { Node, visibleTo } from './node.ts'
 import { type List, pageCost, readPage } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 

@@ -3,26 +3,14 @@ import type { z } from 'zod'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { isUnavailable } from '../database/unavailable.ts'
 import { deadLetterOf } from '../domain/upkeep/dead-letter.ts'
-import { type Job, type JobRun, type JobTry, type OrderRef, ordersOf } from '../domain/upkeep/jobs.ts'
+import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/upkeep/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import type { WriteContext } from '../use-cases/context.ts'
 import { failOrders } from '../use-cases/orders/fail-orders.ts'
 import type { OrderReader } from '../use-cases/orders/find-order.ts'
 import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
-
-/** Traces runs of jobs. */
-export type JobTracing = {
-  /** A run of a job: a span for each of its orders, below what that goes back to. */
-  job<Result>(job: JobTry, orders: readonly OrderRef[], run: () => Promise<Result>): Promise<Result>
-}
-
-/** What is told of the runs of jobs. */
-export type JobObserver = {
-  /** Hears of each run of a job, once it is over. */
-  onJobRun: (run: JobRun) => void
-  tracing?: JobTracing | undefined
-}
+import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 
 /** What tasks are handed of the application. */
 export type TaskApp = WriteContext &
@@ -58,9 +46,9 @@ export function defineTask<Payload extends Job['payload']>(
   return (context) =>
     async (rawPayload, { job, abortSignal }) => {
       const { app } = context
-      const startedAtMs = performance.now()
       const { attempts: attempt, max_attempts: attemptsMax } = job
       const taskRun = { task, attempt, isLastTry: attempt >= attemptsMax, workerDeaths: workerDeathsOf(job) }
+      const report = beginJobRun(app, { task, attempt, attemptsMax })
       let orders: JobRun['orders'] = []
       let isBuried = false
 
@@ -77,25 +65,21 @@ export function defineTask<Payload extends Job['payload']>(
             throw error
           }
         }
-        await (app.tracing ? app.tracing.job(taskRun, orders, work) : work())
+        await inJobSpan(app, taskRun, orders, work)
       }
 
-      const report = (outcome: JobRun['outcome'], error?: unknown) => {
-        const durationMs = performance.now() - startedAtMs
-        app.onJobRun({ task, outcome, durationMs, attempt, attemptsMax, orders, error })
-      }
       try {
         await retryWhileUnavailable(runOnce, {
           signal: abortSignal,
           onUnavailable: (error) =>
             app.logger.debug({ err: error, task, job: job.id }, 'job waits for the database'),
         })
-        report('done')
+        report({ outcome: 'done', orders })
       } catch (error) {
-        if (isBuried) return report('given-up', error)
+        if (isBuried) return report({ outcome: 'given-up', orders, error })
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
         if (isUnavailable(error)) return new Promise(() => {})
-        report('failed', error)
+        report({ outcome: 'failed', orders, error })
         throw error
       }
     }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { JOB_ATTEMPTS_MAX } from '../domain/upkeep/jobs.ts'
 import type { HeadStart } from '../use-cases/orders/create-orders.ts'
 import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
-import type { JobObserver } from './define-task.ts'
+import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 
 /** What a head start is handed of the application. */
 export type HeadStartApp = JobObserver & { logger: Logger; groups: { reserveInventory: ReservationGroup } }
@@ -20,14 +20,13 @@ export function createHeadStart(app: HeadStartApp, isWorking: () => boolean): He
   return {
     isPossible: () => underWay < UNDER_WAY_MAX && isWorking(),
     run: async (jobId, orders) => {
-      const startedAtMs = performance.now()
+      const report = beginJobRun(app, { ...JOB, attemptsMax: JOB_ATTEMPTS_MAX })
       const reserve = () =>
         app.groups.reserveInventory.submit(orders.map((order) => ({ ...order, job: JOB, jobId })))
       underWay++
       try {
-        await (app.tracing ? app.tracing.job(JOB, orders, reserve) : reserve())
-        const durationMs = performance.now() - startedAtMs
-        app.onJobRun({ ...JOB, outcome: 'done', durationMs, attemptsMax: JOB_ATTEMPTS_MAX, orders })
+        await inJobSpan(app, JOB, orders, reserve)
+        report({ outcome: 'done', orders })
       } catch (error) {
         app.logger.debug({ err: error, orders: orders.length }, 'orders left to their job')
       } finally {

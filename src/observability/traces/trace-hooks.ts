@@ -5,7 +5,7 @@ import type { FeedTracing } from '../../feed/order-feed.ts'
 import type { RequestTracing } from '../../http/requests/request-tracing.ts'
 import type { FieldTracing } from '../../schema/create-context.ts'
 import type { Supplier } from '../../supplier/contract.ts'
-import type { JobTracing } from '../../tasks/define-task.ts'
+import type { JobTracing } from '../../tasks/job-observer.ts'
 
 /**
  * Everything that traces are made of: each room declares the hooks that it calls. Types alone: what is behind them is

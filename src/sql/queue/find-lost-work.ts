@@ -1,7 +1,7 @@
 import type { Order } from '../../domain/orders/order.ts'
-import { isFinal, ORDER_STATUSES } from '../../domain/orders/order-status.ts'
 import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import { ORDER_COLUMNS, prepare, type Queryable } from '../statement.ts'
+import { neededStepOf, OPEN_STATUSES, ORDERS_OF_JOBS } from './orders-of-jobs.ts'
 
 // These read graphile-worker's private table: its public view has no payload. The version is pinned, and a test runs each.
 
@@ -27,10 +27,8 @@ const tryLock = prepare<{ locked: boolean }>(
  * after that was committed, and one statement sees one moment.
  */
 export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[]> {
-  return findOrphaned(on, [limit, OPEN, JOB_TASKS])
+  return findOrphaned(on, [limit, OPEN_STATUSES])
 }
-
-const OPEN = ORDER_STATUSES.filter((status) => !isFinal(status))
 
 // `except` sorts or hashes both sides, whatever the planner takes their sizes for: `not exists` became a loop over every job
 // for each order, 40 s with 20,000 of either. The open orders are read by a range of each state, behind `offset 0`: no
@@ -39,8 +37,7 @@ const findOrphaned = prepare<Order>(
   'find-orphaned-orders',
   `with orphaned as materialized (
     select id from (
-      -- as nextJob has it: the job of a supplier's step carries its number, that of a PENDING order none
-      select open.id::text collate "C" as id, case open.status when 'PENDING' then '' else open.supplier_step::text end as step
+      select open.id::text collate "C" as id, ${neededStepOf('open')} as step
       from unnest($2::order_status[]) as listed (status)
       cross join lateral (
         select orders.id, orders.status, orders.supplier_step from orders
@@ -48,20 +45,7 @@ const findOrphaned = prepare<Order>(
         offset 0
       ) as open
       except
-      -- of a task of ours: others' jobs in the same schema bring no order on
-      select named.id collate "C", coalesce(named.step, '')
-      from graphile_worker._private_jobs as jobs
-      join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
-      cross join lateral (
-        select jobs.payload ->> 'orderId' as id, jobs.payload ->> 'step' as step
-        union all
-        select each ->> 'orderId', each ->> 'step'
-        from json_array_elements(
-          case json_typeof(jobs.payload -> 'orders') when 'array' then jobs.payload -> 'orders' end
-        ) as each
-      ) as named
-      where tasks.identifier = any ($3::text[])
-        and not coalesce(jobs.flags ? 'aside', false)
+      select jobs.order_id collate "C", jobs.step from (${ORDERS_OF_JOBS}) as jobs
     ) as lost
     order by id
     limit $1

@@ -2,6 +2,7 @@
 -- One row for each breach, with the name of the invariant, what breaks it, and the cause where it can be told.
 -- No row: all hold. Causes are subqueries of breaches, and cost nothing while there are none.
 -- docs/reliability.md says which test tries to break what.
+-- `jobs` and `awaiting` come before it, from find-breaches.ts: which job an order needs is said in sql/queue.
 
 with ledger as (
   select sku, sum(delta) as available, count(*) as movements from inventory_movements group by sku
@@ -57,12 +58,6 @@ with ledger as (
   cross join lateral (select ordered_sku union select taken_sku) as skus (sku)
   where sku is not null
   group by sku
-), jobs as (
-  -- a supplier's step has a number, which a PENDING order's job does not have. Text: a hand may have written anything
-  select coalesce(ref ->> 'orderId', payload ->> 'orderId') as order_id, coalesce(payload ->> 'step', '') as step
-  from graphile_worker._private_jobs
-  left join lateral json_array_elements(case json_typeof(payload -> 'orders') when 'array' then payload -> 'orders' end) as ref on true
-  where not coalesce(flags ? 'aside', false)
 )
 
 select 'available is never below zero' as invariant, sku as subject, available::text as detail,
@@ -163,18 +158,15 @@ where brought.type = 'SUPPLIER_RECEIPT'
   and (orders.id is null or brought.delta <> orders.qty or brought.sku <> orders.sku or orders.status <> 'RESERVED')
 
 union all
-select 'an order that is not final has the job that brings it on', orders.id::text, orders.status::text,
+select 'an order that is not final has the job that brings it on', awaiting.id::text, awaiting.status::text,
   case
-    when (select to_status from order_events where order_id = orders.id order by version desc limit 1) <> orders.status
+    when (select to_status from order_events where order_id = awaiting.id order by version desc limit 1) <> awaiting.status
       then 'its status was changed without an event'
-    when exists (select from jobs where jobs.order_id = orders.id::text) then 'its job is lost; there is one of another step'
+    when exists (select from jobs where jobs.order_id = awaiting.id::text) then 'its job is lost; there is one of another step'
     else 'its job is lost'
   end
-from orders
-where orders.status in ('PENDING', 'AWAITING_RESTOCK') and not exists (
-  select from jobs
-  where jobs.order_id = orders.id::text and jobs.step = case orders.status when 'PENDING' then '' else orders.supplier_step::text end
-)
+from awaiting
+where not exists (select from jobs where jobs.order_id = awaiting.id::text and jobs.step = awaiting.step)
 
 union all
 select 'an idempotency key has its order', caller || ' ' || key, order_id::text,

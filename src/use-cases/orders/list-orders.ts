@@ -1,4 +1,4 @@
-import { visibleTo } from '../../domain/authorisation.ts'
+import { customerSeenBy } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { isSku } from '../../domain/stock/stock.ts'
 import { findOrderPage, type OrderPage } from '../../sql/orders/find-order-page.ts'
@@ -11,5 +11,5 @@ export async function listOrders(
   page: Omit<OrderPage, 'customerId'>,
 ): Promise<string[]> {
   if (page.sku !== null && !isSku(page.sku)) return []
-  return findOrderPage(pool, { ...page, customerId: visibleTo(caller).customerId ?? null })
+  return findOrderPage(pool, { ...page, customerId: customerSeenBy(caller) })
 }

@@ -87,13 +87,17 @@ test('the index is there by which the status is read', async () => {
   expect(rows[0].index).toMatch(/USING btree \(priority, run_at\) .*WHERE \(is_available = true\)/)
 })
 
-test('statements name no other relation of it', () => {
+test('statements name no other relation of it, and private ones in one folder', () => {
   const named = new Set<string>()
+  const outside: string[] = []
   for (const file of readdirSync('src', { recursive: true, encoding: 'utf8' })) {
     if (!/\.(ts|sql)$/.test(file) || file.startsWith('generated')) continue
-    for (const [, name] of readFileSync(`src/${file}`, 'utf8').matchAll(/graphile_worker\.(\w+)/g))
+    for (const [, name] of readFileSync(`src/${file}`, 'utf8').matchAll(/graphile_worker\.(\w+)/g)) {
       named.add(name!)
+      if (name!.startsWith('_') && !file.startsWith('sql/queue/')) outside.push(file)
+    }
   }
+  expect(outside).toEqual([])
   const functions = ['add_jobs', 'complete_jobs', 'job_spec']
   expect([...named].sort()).toEqual([...Object.keys(COLUMNS), ...functions].sort())
 })
