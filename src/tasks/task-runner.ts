@@ -80,7 +80,7 @@ export class TaskRunner {
       events,
       logger: new GraphileLogger(() => (level, message, meta) => {
         // it tells of every failed job at its length; define-task.ts has said so in one line
-        const isNews = level === 'error' && !message.startsWith('Failed task')
+        const isNews = level === 'error' && meta?.failure !== true
         logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
       }),
       preset: {
