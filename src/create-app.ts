@@ -11,7 +11,7 @@ import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
 import { CallsUnderWay } from './http/overload/calls-under-way.ts'
-import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_TIMEOUT_MS, POOL_SIZE, QUERY_TIMEOUT_MS } from './limits.ts'
+import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_TIMEOUT_MS, MAIN_POOL_SIZE, QUERY_TIMEOUT_MS } from './limits.ts'
 import { logEvents } from './observability/logs/log-events.ts'
 import { logJobs } from './observability/logs/log-jobs.ts'
 import { logRefusals } from './observability/logs/log-refusals.ts'
@@ -137,7 +137,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
 function openPool(databaseUrl: string, logger: Logger) {
   const pool = createPool(databaseUrl, {
     application_name: 'holdfast',
-    max: POOL_SIZE,
+    max: MAIN_POOL_SIZE,
     // statements of a transaction that do not wait for each other's results share a round trip
     pipeline: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -108,7 +108,7 @@ export const RETRY_AFTER_S = '1'
  * Connections for calls and tasks together: with 5 of the worker, the listener's and that of readiness, five servers fit
  * PostgreSQL's 100.
  */
-export const POOL_SIZE = 12
+export const MAIN_POOL_SIZE = 12
 /** A call that gets no connection in this time is answered that the database is away; who listens tries again. */
 export const CONNECT_TIMEOUT_MS = 5 * SECOND
 /**

@@ -125,3 +125,12 @@ test('no folder is a drawer', () => {
   )
   expect(full.map(([folder, inside = []]) => `${folder}: ${inside.length} files`)).toEqual([])
 })
+
+test("a number's name says whose it is", () => {
+  const numbers = files.flatMap((file) => [
+    ...readFileSync(join('src', file), 'utf8').matchAll(/^(?:export )?const ([A-Z_]+) = ([\d._]+)/gm),
+  ])
+  const distinct = new Set(numbers.map(([, name, value]) => `${name} = ${value!.replaceAll('_', '')}`))
+  const names = [...distinct].map((number) => number.split(' ')[0]!)
+  expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+})

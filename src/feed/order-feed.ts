@@ -107,7 +107,7 @@ export class OrderFeed {
    * Ends once the order is FAILED, and with an error once the caller's token expires.
    *
    * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
-   * @param left ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
+   * @param disconnected ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
    * where the client was cut off
    * @throws {CallError} NOT_FOUND when there is no such order for the caller, UNAVAILABLE once views have been ended
    */
@@ -116,7 +116,7 @@ export class OrderFeed {
     orderId: string,
     afterVersion: number,
     transport?: WatchTransport,
-    left?: AbortSignal,
+    disconnected?: AbortSignal,
   ): Promise<OrderWatcher> {
     if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(
@@ -125,15 +125,16 @@ export class OrderFeed {
       (order) => assertMayWatch(caller, order, Date.now()),
       (watcher) => {
         forgetExpiry()
-        left?.removeEventListener('abort', leave)
+        disconnected?.removeEventListener('abort', leave)
         this.#remove(watcher)
       },
       transport ? this.tallies[transport] : createWatchTally(),
       this.#tracing?.onDelivery,
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
-    const leave = () => (isDropReason(left?.reason) ? watcher.drop(left.reason) : void watcher.return())
-    left?.addEventListener('abort', leave)
+    const leave = () =>
+      isDropReason(disconnected?.reason) ? watcher.drop(disconnected.reason) : void watcher.return()
+    disconnected?.addEventListener('abort', leave)
     // first listen, then read: a change between the two is heard, and its version tells which is newer
     this.#add(watcher)
     try {
@@ -141,7 +142,7 @@ export class OrderFeed {
       if (!order) throw noSuchOrder(orderId)
       assertMayWatch(caller, order, Date.now())
       watcher.offer(order)
-      if (left?.aborted) leave()
+      if (disconnected?.aborted) leave()
       return watcher
     } catch (error) {
       await watcher.return()

@@ -33,7 +33,7 @@ import { answerFrameworkError, answerNotFound, answerWithProblem, ProblemError }
 import { REST_PATH, type RestContext, restApi } from './rest/rest-api.ts'
 
 /** How soon the last client's leaving is noticed. */
-const LEFT_POLL_MS = 20
+const DISCONNECT_POLL_MS = 20
 
 /** What the HTTP server is handed of the application. */
 export type HttpApp = HealthContext &
@@ -147,7 +147,7 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
   await http.register(refuseOtherMethods)
   http.addHook('preClose', async () => {
     app.feed.failViews()
-    await untilLeft(http.server, leaveTimeoutMs)
+    await untilDisconnected(http.server, leaveTimeoutMs)
   })
   return http
 }
@@ -156,10 +156,10 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
  * Waits until every client has left, or the time is over. Calls that come meanwhile are answered with `Connection:
  * close`. Closed at once, a connection that looks idle would take with it the call that is on its way.
  */
-async function untilLeft(server: Server, timeoutMs: number): Promise<void> {
+async function untilDisconnected(server: Server, timeoutMs: number): Promise<void> {
   const countConnections = promisify(server.getConnections.bind(server))
   for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; ) {
     if ((await countConnections()) === 0) return
-    await sleep(LEFT_POLL_MS)
+    await sleep(DISCONNECT_POLL_MS)
   }
 }

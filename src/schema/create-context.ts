@@ -46,7 +46,7 @@ export type GraphQLContext = {
   /** Where the call came from. */
   address: string | undefined
   /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
-  left: AbortSignal | undefined
+  disconnected: AbortSignal | undefined
   /** What carries its stream, where it asks for one. */
   transport: WatchTransport | undefined
   /** Of a stream of server-sent events. */
@@ -60,7 +60,7 @@ export type GraphQLContext = {
 /** What a transport says of a call beside who makes it. */
 export type CallSource = {
   requestOrigin: RequestOrigin
-  left?: AbortSignal | undefined
+  disconnected?: AbortSignal | undefined
   address?: string | undefined
   transport?: WatchTransport | undefined
   position?: StreamPosition | undefined
@@ -70,8 +70,8 @@ export type CallSource = {
 export function createContext(
   app: ResolverApp,
   caller: Caller,
-  { requestOrigin, left, address, transport, position }: CallSource,
+  { requestOrigin, disconnected, address, transport, position }: CallSource,
 ): GraphQLContext {
   const movementPages = createMovementPageReader(app, caller)
-  return { app, caller, address, requestOrigin, left, transport, position, movementPages }
+  return { app, caller, address, requestOrigin, disconnected, transport, position, movementPages }
 }

@@ -196,7 +196,7 @@ builder.mutationField('createOrder', (t) =>
         qty: input.qty,
         idempotencyKey: input.idempotencyKey ?? null,
         customerId: input.customerId ?? null,
-        // with all others of its request: http/limit-orders.ts
+        // with all others of its request: limit-orders.ts
         budget: null,
         requestId: requestOrigin.requestId,
         traceparent: app.tracing?.traceparent() ?? requestOrigin.traceparent,
@@ -213,10 +213,10 @@ builder.subscriptionField('orderStatusChanged', (t) =>
       id: t.arg.id({ required: true, description: "The order's UUID." }),
       afterVersion: t.arg.int({ description: 'The version that you have seen: only newer ones are sent.' }),
     },
-    subscribe: async (_root, { id, afterVersion }, { app, caller, left, transport, position }) => {
+    subscribe: async (_root, { id, afterVersion }, { app, caller, disconnected, transport, position }) => {
       // who comes back by Last-Event-ID repeats the afterVersion that it began with
       const seen = Math.max(afterVersion ?? 0, position?.seen ?? 0)
-      const watcher = await watchOrder(app, caller, id, seen, transport, left)
+      const watcher = await watchOrder(app, caller, id, seen, transport, disconnected)
       if (position) position.isOver = watcher.isOver
       return watcher
     },

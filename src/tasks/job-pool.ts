@@ -22,7 +22,7 @@ export type JobPoolOptions = TaskContext & {
  */
 const RESERVATION_PLACES = 30
 /** Fetching, completing, failing and listening, for each of two runners, and beating: none waits for another. */
-const POOL_SIZE = 8
+const WORKER_POOL_SIZE = 8
 /**
  * The one cost setting that is left: the statement is graphile-worker's, and no form of it leaves the planner no choice.
  * With a sort at hand, PostgreSQL reads and sorts every ready job at each fetch; without one it reads the first few by
@@ -74,7 +74,7 @@ export class JobPool implements WorkerId {
     const broken = Promise.withResolvers<void>()
     const connections = createPool(databaseUrl, {
       application_name: 'holdfast-worker',
-      max: POOL_SIZE,
+      max: WORKER_POOL_SIZE,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,

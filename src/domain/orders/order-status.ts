@@ -7,7 +7,7 @@
  *     PENDING ─► FAILED                             reserving itself used up its attempts
  *     FAILED ──► PENDING                            an operator replays it
  *
- * A new state is a row here, its event, and that event's listener (`order-listeners.ts`).
+ * A new state is a row here, its event, and what `nextJob` brings it on by.
  */
 export const TRANSITIONS = [
   { from: null, to: 'PENDING', event: 'OrderCreated', reasons: [] },

@@ -22,16 +22,16 @@ export type Allocation<C extends Claim> = {
  * @throws {Error} when a claimed SKU has no level: a bug in the caller
  */
 export function allocate<C extends Claim>(claims: readonly C[], stock: readonly StockLevel[]): Allocation<C> {
-  const left = new Map(stock.map((level) => [level.sku, level.available]))
+  const remaining = new Map(stock.map((level) => [level.sku, level.available]))
   const allocation: Allocation<C> = { reserved: [], short: [] }
   for (const claim of claims) {
-    const available = left.get(claim.sku)
+    const available = remaining.get(claim.sku)
     if (available === undefined) throw new Error(`No stock level for SKU ${claim.sku}`)
     const availableAfter = available - BigInt(claim.qty)
     if (availableAfter < 0n) {
       allocation.short.push(claim)
     } else {
-      left.set(claim.sku, availableAfter)
+      remaining.set(claim.sku, availableAfter)
       allocation.reserved.push({ claim, availableAfter })
     }
   }

@@ -15,7 +15,7 @@ export type SupplierPolicy = {
 }
 
 /** What a wait between two tries grows to at most, and what a supplier can add to it. */
-export const RETRY_DELAY_MAX_MS = 60_000
+export const SUPPLIER_RETRY_DELAY_MAX_MS = 60_000
 /** What a supplier may ask for with each Retry-After: an order has to end some day. */
 export const RETRY_AFTER_MAX_MS = 3_600_000
 
@@ -99,7 +99,7 @@ function retry(
 ): SupplierDecision {
   const attempts = progress.attempts + 1
   if (attempts >= policy.attemptsMax) return { kind: 'fail', reason: 'SUPPLIER_UNREACHABLE' }
-  const boundMs = Math.min(RETRY_DELAY_MAX_MS, policy.retryBaseMs * 2 ** (attempts - 1))
+  const boundMs = Math.min(SUPPLIER_RETRY_DELAY_MAX_MS, policy.retryBaseMs * 2 ** (attempts - 1))
   const askedMs = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs)
   return {
     kind: 'ask-again',

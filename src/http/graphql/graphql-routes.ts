@@ -108,11 +108,11 @@ async function answerByYoga(
   const response = reply.raw
   // one that left meanwhile would never be heard to leave
   if (response.destroyed) return reply.hijack()
-  const left = new AbortController()
-  response.once('close', () => left.abort())
+  const disconnected = new AbortController()
+  response.once('close', () => disconnected.abort())
   // Node would close it all the same; views are told why
   response.once('timeout', (socket) => {
-    left.abort('slow-client' satisfies DropReason)
+    disconnected.abort('slow-client' satisfies DropReason)
     socket.destroy()
   })
   const { method = 'GET', url = GRAPHQL_PATH, headers } = raw
@@ -129,7 +129,7 @@ async function answerByYoga(
       body: body as string | undefined,
     },
     // in two parts: one alone would be made a prototype, which takes 1.6 kB a stream
-    { left: left.signal, address: raw.socket.remoteAddress, transport: 'sse', caller },
+    { disconnected: disconnected.signal, address: raw.socket.remoteAddress, transport: 'sse', caller },
     {
       position,
       takeResults: (taken: typeof results) => {

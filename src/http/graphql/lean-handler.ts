@@ -12,7 +12,7 @@ import type { Caller } from '../../domain/caller.ts'
 import { asSeen } from './graphql-errors.ts'
 import type { GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments, refusePersisted } from './persisted-documents.ts'
-import { asksForStatus, JSON_TYPE, RESPONSE_TYPE, statusOf } from './response-type.ts'
+import { asksForStatus, JSON_RESPONSE_TYPE, RESPONSE_TYPE, statusOf } from './response-type.ts'
 import { streamsServed } from './streams/hand-over-streams.ts'
 
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
@@ -62,7 +62,7 @@ export function createLeanHandler(server: GraphQLServer, documents?: PersistedDo
     onOperation: ({ raw: { headers } }, _args, result) => {
       const told = statusOf(result, headers.accept)
       if (!told) return undefined
-      const type = asksForStatus(headers.accept) ? RESPONSE_TYPE : JSON_TYPE
+      const type = asksForStatus(headers.accept) ? RESPONSE_TYPE : JSON_RESPONSE_TYPE
       const init = {
         ...told,
         statusText: STATUS_CODES[told.status]!,
@@ -89,7 +89,7 @@ async function parseWithText(request: Request<IncomingMessage, Caller>): Promise
       } catch (refusal) {
         // clients read the body of a 200 alone, unless they ask for a status that tells
         const isTold = asksForStatus(request.raw.headers.accept)
-        const headers = { 'content-type': isTold ? RESPONSE_TYPE : JSON_TYPE }
+        const headers = { 'content-type': isTold ? RESPONSE_TYPE : JSON_RESPONSE_TYPE }
         const [status, statusText] = isTold ? [400, 'Bad Request'] : [200, 'OK']
         return [JSON.stringify({ errors: [refusal] }), { status, statusText, headers }]
       }

@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql'
 import { RETRY_AFTER_S } from '../../limits.ts'
 
-export const JSON_TYPE = 'application/json; charset=utf-8'
+export const JSON_RESPONSE_TYPE = 'application/json; charset=utf-8'
 /** Of answers whose status tells what became of the operation. */
 export const RESPONSE_TYPE = 'application/graphql-response+json; charset=utf-8'
 

@@ -13,12 +13,12 @@ export function limitStreams(): Plugin<GraphQLContext> {
   const streams = new CountByKey(STREAMS_PER_CALLER_MAX)
   return {
     onSubscribe({ args, setSubscribeFn }) {
-      const { caller, transport, left } = args.contextValue
-      if (transport !== 'sse' || !left) return
+      const { caller, transport, disconnected } = args.contextValue
+      if (transport !== 'sse' || !disconnected) return
       const giveBack = streams.take(connectionKeyOf(caller))
       if (!giveBack) return setSubscribeFn(() => ({ errors: [tooMany()] }))
-      if (left.aborted) giveBack()
-      else left.addEventListener('abort', giveBack, { once: true })
+      if (disconnected.aborted) giveBack()
+      else disconnected.addEventListener('abort', giveBack, { once: true })
     },
   }
 }

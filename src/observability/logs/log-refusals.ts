@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 
-const INTERVAL_MS = 1_000
+const REFUSAL_LOG_INTERVAL_MS = 1_000
 
 /** One line a second for all calls that were refused in it: a line for each would be the larger part of an overload. */
 export function logRefusals(logger: Logger): () => void {
@@ -10,6 +10,6 @@ export function logRefusals(logger: Logger): () => void {
     refused = 0
   }
   return () => {
-    if (refused++ === 0) setTimeout(log, INTERVAL_MS).unref()
+    if (refused++ === 0) setTimeout(log, REFUSAL_LOG_INTERVAL_MS).unref()
   }
 }

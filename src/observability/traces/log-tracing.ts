@@ -1,7 +1,7 @@
 import type { DiagLogger } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 
-const INTERVAL_MS = 60_000
+const TRACING_LOG_INTERVAL_MS = 60_000
 
 /**
  * What OpenTelemetry has to complain of. While a collector is away it does so for every batch of spans: the first is
@@ -27,7 +27,7 @@ function onceInAWhile(log: (latest: string, times: number) => void): (message: s
     if (!isQuiet) return
     log(latest, times)
     times = 0
-    setTimeout(flush, INTERVAL_MS).unref()
+    setTimeout(flush, TRACING_LOG_INTERVAL_MS).unref()
   }
   return (message) => {
     latest = message

@@ -47,7 +47,7 @@ export async function insertOrders(
     orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
     delayMs,
   ])
-  const outcomes = new Map(row!.exceptions?.map(({ turn, outcome }) => [turn - 1, outcome]))
+  const outcomes = new Map(row!.exceptions?.map(({ ordinal, outcome }) => [ordinal - 1, outcome]))
   const insertions = orders.map((order, index): Insertion => {
     const outcome = outcomes.get(index)
     if (outcome) return { outcome, order: null }
@@ -56,7 +56,7 @@ export async function insertOrders(
   return { insertions, jobId: row!.jobId }
 }
 
-type Exception = { turn: number; outcome: 'unknown-sku' | 'key-taken' }
+type Exception = { ordinal: number; outcome: 'unknown-sku' | 'key-taken' }
 
 // only exceptions come back: most batches have none, and reading rows costs more than writing them here
 const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
@@ -64,7 +64,7 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
   `with input as (
     select *
     from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $11::text[], $12::json[])
-      with ordinality as input (id, sku, qty, caller, key, customer_id, ref, turn)
+      with ordinality as input (id, sku, qty, caller, key, customer_id, ref, ordinal)
   ), known as (
     select input.* from input join inventory_items using (sku)
   ), claimed as (
@@ -85,17 +85,17 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     -- one job for all: what a queue costs an order is its share of a job
     select id from graphile_worker.add_jobs(array(
       select (
-        $9::text, json_build_object('orders', json_agg(ref order by turn)), null,
+        $9::text, json_build_object('orders', json_agg(ref order by ordinal)), null,
         now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null
       )::graphile_worker.job_spec
       from fresh having count(*) > 0
     ))
   ), exceptions as (
     select
-      input.turn,
-      case when exists (select from known where known.turn = input.turn) then 'key-taken' else 'unknown-sku' end as outcome
+      input.ordinal,
+      case when exists (select from known where known.ordinal = input.ordinal) then 'key-taken' else 'unknown-sku' end as outcome
     from input
-    where input.turn not in (select turn from fresh)
+    where input.ordinal not in (select ordinal from fresh)
   )
   select
     (select id::text from enqueued) as "jobId",

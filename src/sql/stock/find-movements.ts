@@ -27,19 +27,19 @@ export async function findMovements(
     pages.map((page) => (page.direction === 'newer' ? page.sizeMax : 0)),
   ])
   const found = pages.map((): InventoryMovement[] => [])
-  for (const { turn, ...movement } of rows) found[Number(turn) - 1]!.push(movement)
+  for (const { ordinal, ...movement } of rows) found[Number(ordinal) - 1]!.push(movement)
   return found
 }
 
 // lateral, so that each ledger is read by its index and only as far as its page goes: a popular SKU has millions. In the order
 // of that index: by id alone PostgreSQL may walk the primary key, which is all of the table for a SKU of few movements
-const find = prepare<InventoryMovement & { turn: bigint }>(
+const find = prepare<InventoryMovement & { ordinal: bigint }>(
   'find-movements',
   `select
-    wanted.turn, page.id, page.sku, page.type, page.delta, page.available_after as "availableAfter",
+    wanted.ordinal, page.id, page.sku, page.type, page.delta, page.available_after as "availableAfter",
     page.order_id as "orderId", page.reason, page.actor, page.created_at as "createdAt"
   from unnest($1::text[], $2::bigint[], $3::int[], $4::int[])
-    with ordinality as wanted (sku, cursor, older, newer, turn)
+    with ordinality as wanted (sku, cursor, older, newer, ordinal)
   cross join lateral (
     (
       select * from inventory_movements
@@ -53,5 +53,5 @@ const find = prepare<InventoryMovement & { turn: bigint }>(
       order by sku, id limit wanted.newer
     )
   ) as page
-  order by wanted.turn, page.id desc`,
+  order by wanted.ordinal, page.id desc`,
 )

@@ -60,7 +60,7 @@ function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unkno
 const MOVE_STOCK = `with input as (
     select *
     from unnest($1::text[], $2::movement_type[], $3::int[], $4::bigint[], $5::uuid[]) with ordinality
-      as input (sku, type, delta, available_after, order_id, turn)
+      as input (sku, type, delta, available_after, order_id, ordinal)
   ), stock as (
     update inventory_items
     set
@@ -73,7 +73,7 @@ const MOVE_STOCK = `with input as (
     where inventory_items.sku = change.sku
   )
   insert into inventory_movements (sku, type, delta, available_after, order_id, reason, actor, created_at)
-  select sku, type, delta, available_after, order_id, $6, $7, $8 from input order by turn`
+  select sku, type, delta, available_after, order_id, $6, $7, $8 from input order by ordinal`
 
 const move = prepare('move-stock', MOVE_STOCK)
 

@@ -20,10 +20,10 @@ const claim = prepare<{ invariant: string }>(
   'claim-due-check',
   `with due as (
     select known.invariant
-    from unnest($1::text[]) with ordinality as known (invariant, turn)
+    from unnest($1::text[]) with ordinality as known (invariant, ordinal)
     left join invariant_checks as past using (invariant)
     where past.started_at is null or past.started_at <= now() - $2::float8 * interval '1 ms'
-    order by past.started_at nulls first, turn
+    order by past.started_at nulls first, ordinal
     limit 1
   )
   insert into invariant_checks (invariant, started_at)

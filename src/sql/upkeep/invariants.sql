@@ -17,8 +17,8 @@ with ledger as (
     (array_agg(reason order by version desc))[1] as reason
   from order_events group by order_id
 ), chained as (
-  select order_id, version, from_status, lag(to_status) over turn as previous_status, lag(version) over turn as previous_version
-  from order_events window turn as (partition by order_id order by version)
+  select order_id, version, from_status, lag(to_status) over per_order as previous_status, lag(version) over per_order as previous_version
+  from order_events window per_order as (partition by order_id order by version)
 ), running as (
   select sku, available_after, sum(delta) over (partition by sku order by id) as sum_so_far
   from inventory_movements
@@ -33,9 +33,9 @@ with ledger as (
 ), steps as (
   -- a gap is reported where it opens. What reconcile closed it by tells nothing of how it came about
   select
-    *, lag(gap, 1, 0::bigint) over turn as gap_before,
-    case when lead(actor) over turn = 'reconcile' then gap else lead(gap) over turn end as gap_behind
-  from gaps window turn as (partition by sku order by id)
+    *, lag(gap, 1, 0::bigint) over per_sku as gap_before,
+    case when lead(actor) over per_sku = 'reconcile' then gap else lead(gap) over per_sku end as gap_behind
+  from gaps window per_sku as (partition by sku order by id)
 ), mismatched as (
   -- per SKU: orders and reservations that do not go together, so that it is not the counters that are to be mended
   select

@@ -58,17 +58,17 @@ export type HeadStart = {
 }
 
 /** Orders that come in by one statement: one of each of CALLS_UNDER_WAY_MAX, so all that wait share the next commit. */
-export const CREATE_BATCH_MAX = 300
+export const INTAKE_BATCH_MAX = 300
 /** A commit that takes longer hangs: a lock that is held, a disk that stalls. In good order it takes 5 to 20 ms. */
-const COMMIT_MAX_MS = 1_000
+const INTAKE_COMMIT_MAX_MS = 1_000
 /**
  * What an order may have to wait for the commits of those before it, some five of full batches. A second line: a call
  * has one order under way, for mutations of one call run one after the other, so all that wait fit the next batch. It is
  * reached where more calls are let in than a batch holds.
  */
-const WAIT_MAX_MS = 100
+const INTAKE_WAIT_MAX_MS = 100
 /** Orders that may wait for their commit, however fast it is: some 5 MB. A second line as well. */
-const WAITING_MAX = 10_000
+const INTAKE_WAITING_MAX = 10_000
 /**
  * How long a process that takes an order and is a worker has to reserve it before its job is due to any worker: a hundred
  * times what it takes. After a crash the orders under way wait for as long.
@@ -128,10 +128,10 @@ export function createOrderIntake(
   { onRefusal, ...observer }: GroupObserver & { onRefusal: () => void },
 ): OrderIntake {
   return new GroupCommit((requests) => createOrders(context, requests), {
-    batchSizeMax: CREATE_BATCH_MAX,
-    waitingMax: WAITING_MAX,
-    waitMaxMs: WAIT_MAX_MS,
-    commitMaxMs: COMMIT_MAX_MS,
+    batchSizeMax: INTAKE_BATCH_MAX,
+    waitingMax: INTAKE_WAITING_MAX,
+    waitMaxMs: INTAKE_WAIT_MAX_MS,
+    commitMaxMs: INTAKE_COMMIT_MAX_MS,
     onRefusal,
     ...observer,
   })

@@ -11,9 +11,9 @@ import type { ReadContext } from '../context.ts'
 export type OrderReader = GroupCommit<string, Order | undefined>
 
 /** Orders of one read: a reply of about 250 kB. */
-const BATCH_MAX = 1_000
+const READ_BATCH_MAX = 1_000
 /** Reads that may wait at once, each some 200 bytes. */
-const WAITING_MAX = 100_000
+const READS_WAITING_MAX = 100_000
 
 /**
  * The order as it stands.
@@ -34,5 +34,5 @@ export function createOrderReader(pool: pg.Pool, observer: GroupObserver): Order
     const orders = new Map((await findOrders(pool, ids)).map((order) => [order.id, order]))
     return ids.map((id) => orders.get(id))
   }
-  return new GroupCommit(read, { batchSizeMax: BATCH_MAX, waitingMax: WAITING_MAX, ...observer })
+  return new GroupCommit(read, { batchSizeMax: READ_BATCH_MAX, waitingMax: READS_WAITING_MAX, ...observer })
 }

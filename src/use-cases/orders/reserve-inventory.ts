@@ -23,7 +23,7 @@ export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefi
  */
 export const RESERVE_BATCH_MAX = 1_000
 /** A worker has no more jobs under way than twice its concurrency and what comes in at once: never reached. */
-const WAITING_MAX = 10_000
+const JOBS_WAITING_MAX = 10_000
 
 /** Makes the group of reservations: the orders of all jobs that are under way at once are reserved together. */
 export function createReservationGroup(context: WriteContext, observer: GroupObserver): ReservationGroup {
@@ -34,7 +34,7 @@ export function createReservationGroup(context: WriteContext, observer: GroupObs
   return new GroupCommit(reserve, {
     batchSizeMax: RESERVE_BATCH_MAX,
     sizeOf: (orders) => orders.length,
-    waitingMax: WAITING_MAX,
+    waitingMax: JOBS_WAITING_MAX,
     ...observer,
   })
 }

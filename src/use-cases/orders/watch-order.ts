@@ -14,7 +14,7 @@ export type WatchOrderContext = { feed: Pick<OrderFeed, 'watch'> }
  *
  * @param afterVersion the version that the caller has seen, 0 for none
  * @param transport what carries the view to a client; undefined for one that stays in this process
- * @param left ends the view once the caller has hung up
+ * @param disconnected ends the view once the caller has hung up
  * @throws {CallError} NOT_FOUND when there is no such order for the caller to see
  */
 export async function watchOrder(
@@ -23,8 +23,8 @@ export async function watchOrder(
   orderId: string,
   afterVersion: number,
   transport?: WatchTransport,
-  left?: AbortSignal,
+  disconnected?: AbortSignal,
 ): Promise<OrderWatcher> {
   if (!isUuid(orderId)) throw new CallError('NOT_FOUND', 'There is no order with this id')
-  return feed.watch(caller, orderId.toLowerCase(), afterVersion, transport, left)
+  return feed.watch(caller, orderId.toLowerCase(), afterVersion, transport, disconnected)
 }

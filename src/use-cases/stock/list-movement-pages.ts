@@ -9,15 +9,15 @@ import type { ReadContext } from '../context.ts'
 export type MovementPageReader = GroupCommit<MovementPage, InventoryMovement[]>
 
 /** Pages of one statement: of the largest size, 10,000 movements or about 2 MB. */
-const BATCH_MAX = 100
+const PAGE_BATCH_MAX = 100
 /** What nested lists of the largest size come to, twice over. */
-const WAITING_MAX = 20_000
+const PAGES_WAITING_MAX = 20_000
 
 /** Makes what reads the pages that one operation of a caller asks for. */
 export function createMovementPageReader(context: ReadContext, caller: Caller): MovementPageReader {
   return new GroupCommit((pages) => listMovementPages(context, caller, pages), {
-    batchSizeMax: BATCH_MAX,
-    waitingMax: WAITING_MAX,
+    batchSizeMax: PAGE_BATCH_MAX,
+    waitingMax: PAGES_WAITING_MAX,
   })
 }
 

@@ -22,7 +22,12 @@ const REASONS = {
 }
 
 /** What reconciling found, what it mended where it was asked to, what it could not mend for now, and what is left. */
-export type Reconciliation = { breaches: Breach[]; repairs: string[]; failures: string[]; left: Breach[] }
+export type Reconciliation = {
+  breaches: Breach[]
+  repairs: string[]
+  failures: string[]
+  remaining: Breach[]
+}
 
 /**
  * Compares ledger, counters, orders, events and jobs: every invariant, at one moment. It reads every table whole, and
@@ -39,7 +44,7 @@ export async function reconcile(
   const breaches = await checkInvariants(context)
   if (!repair || breaches.length === 0) {
     await note(context, breaches)
-    return { breaches, repairs: [], failures: [], left: breaches }
+    return { breaches, repairs: [], failures: [], remaining: breaches }
   }
   const repairs: string[] = []
   const failures: string[] = []
@@ -66,9 +71,9 @@ export async function reconcile(
       'another process looks for orders without a job at this moment: see what is left, and try again',
     )
   }
-  const left = await checkInvariants(context)
-  await note(context, left)
-  return { breaches, repairs, failures, left }
+  const remaining = await checkInvariants(context)
+  await note(context, remaining)
+  return { breaches, repairs, failures, remaining }
 }
 
 /** Mends what can be mended of a SKU. @returns what it did, a line each */

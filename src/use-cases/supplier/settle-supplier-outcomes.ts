@@ -34,7 +34,7 @@ export type SettleContext = WriteContext & {
 export type OutcomeGroup = GroupCommit<SettledCall, undefined>
 
 /** A worker has no more calls under way than its concurrency: never reached. */
-const WAITING_MAX = 10_000
+const OUTCOMES_WAITING_MAX = 10_000
 
 /** Makes the group of outcomes: calls that end while a commit is under way share the next one. */
 export function createOutcomeGroup(context: SettleContext, observer: GroupObserver): OutcomeGroup {
@@ -42,7 +42,11 @@ export function createOutcomeGroup(context: SettleContext, observer: GroupObserv
     await settleSupplierOutcomes(context, calls)
     return calls.map(() => undefined)
   }
-  return new GroupCommit(settle, { batchSizeMax: RESERVE_BATCH_MAX, waitingMax: WAITING_MAX, ...observer })
+  return new GroupCommit(settle, {
+    batchSizeMax: RESERVE_BATCH_MAX,
+    waitingMax: OUTCOMES_WAITING_MAX,
+    ...observer,
+  })
 }
 
 /**

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
+import { QUERY_CANCELED } from '../../database/unavailable.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
@@ -7,9 +8,6 @@ import { interpretStatus, type ServiceStatus } from '../../domain/upkeep/service
 import { STATUS_READ_TIMEOUT_MS } from '../../limits.ts'
 import { readStatus } from '../../sql/queue/read-status.ts'
 import { SILENCE_MAX_MS } from './rescue-jobs.ts'
-
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html: a statement that took longer than it may. */
-const QUERY_CANCELED = '57014'
 
 /**
  * How the service does, for a caller.

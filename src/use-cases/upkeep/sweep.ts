@@ -23,11 +23,11 @@ import { failOrdersIn } from '../orders/fail-orders.ts'
 /** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
 const KEY_AGE_MS = 48 * 3_600_000
 /** One short transaction's work; there are as many as it takes. */
-const BATCH_MAX = 1_000
+const SWEEP_BATCH_MAX = 1_000
 /** A worker sweeps between two beats, and counts as dead after 8 s without one. What is left waits for the next sweep. */
-const TIME_MAX_MS = 2_000
+const SWEEP_TIME_MAX_MS = 2_000
 /** Ten times what a statement of the sweep takes with 200,000 open orders; a sweep of its own is due before it is over. */
-const STATEMENT_MAX_MS = 10_000
+const SWEEP_STATEMENT_MAX_MS = 10_000
 
 /** What a sweep mended. */
 export type SweepResult = {
@@ -67,7 +67,7 @@ const known = z.union([
  */
 export async function sweep(
   context: UpkeepContext,
-  { timeMaxMs = TIME_MAX_MS, statementMaxMs = STATEMENT_MAX_MS } = {},
+  { timeMaxMs = SWEEP_TIME_MAX_MS, statementMaxMs = SWEEP_STATEMENT_MAX_MS } = {},
 ): Promise<SweepResult> {
   const endsAtMs = performance.now() + timeMaxMs
   const failures: string[] = []
@@ -85,7 +85,7 @@ export async function sweep(
         })
         isElsewhere = batch === null
         done.push(...(batch ?? []))
-        isMore = batch?.length === BATCH_MAX && performance.now() < endsAtMs
+        isMore = batch?.length === SWEEP_BATCH_MAX && performance.now() < endsAtMs
       }
     } catch (error) {
       // what a step is refused, or takes too long over, is its own trouble: the next may take a millisecond
@@ -98,7 +98,7 @@ export async function sweep(
 
   const requeued = await repeat('sweep-orphans', requeueOrphans)
   const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
-  const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, BATCH_MAX))
+  const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
 
   const buried = dead.flatMap(({ orders }) => orders.map(({ orderId }) => orderId))
   const aside = dead.filter(({ orders }) => orders.length === 0)
@@ -111,7 +111,7 @@ export async function sweep(
 }
 
 async function requeueOrphans(tx: Tx): Promise<string[]> {
-  const orphans = await findOrphanedOrders(tx, BATCH_MAX)
+  const orphans = await findOrphanedOrders(tx, SWEEP_BATCH_MAX)
   const isPending = ({ status }: Order) => status === 'PENDING'
   const pending = orphans.filter(isPending).map(({ id }) => ({ orderId: id }))
   await addJobs(
@@ -127,7 +127,7 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
 
 /** Ends the order of each dead job. A job of several orders is split instead: only one of them may be to blame. */
 async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]> {
-  const jobs = (await lockDeadJobs(tx, BATCH_MAX)).map((job) => ({
+  const jobs = (await lockDeadJobs(tx, SWEEP_BATCH_MAX)).map((job) => ({
     ...job,
     known: known.safeParse(job).data,
   }))

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   decide,
   RETRY_AFTER_MAX_MS,
-  RETRY_DELAY_MAX_MS,
+  SUPPLIER_RETRY_DELAY_MAX_MS,
   type SupplierPolicy,
 } from '../../../src/domain/supplier/supplier-policy.ts'
 
@@ -102,10 +102,10 @@ describe('an error of transport', () => {
             random,
           )
           if (decision.kind !== 'ask-again') throw new Error(`decided ${decision.kind}`)
-          const bound = Math.min(RETRY_DELAY_MAX_MS, 1_000 * 2 ** attempts)
+          const bound = Math.min(SUPPLIER_RETRY_DELAY_MAX_MS, 1_000 * 2 ** attempts)
           const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs ?? 0)
           expect(decision.delayMs).toBe(asked + Math.round(random * bound))
-          expect(decision.delayMs).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS + RETRY_DELAY_MAX_MS)
+          expect(decision.delayMs).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS + SUPPLIER_RETRY_DELAY_MAX_MS)
         },
       ),
     )

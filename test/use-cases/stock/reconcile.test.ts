@@ -28,13 +28,13 @@ const adjust = (delta: number, sku = 'A') =>
 test('finds drift with its cause, notes it for the metrics, and changes nothing when it is not asked to', async () => {
   await query(`update inventory_items set available = available + 3, reserved = reserved + 1`)
   for (let turn = 0; turn < 2; turn++) {
-    const { breaches, repairs, left } = await reconcile(test_.app, { repair: false })
+    const { breaches, repairs, remaining } = await reconcile(test_.app, { repair: false })
     expect(breaches.map(({ cause }) => cause)).toEqual([
       'the counter was changed by +3 without a movement',
       'the counter alone was changed, by +1',
     ])
     expect(repairs).toEqual([])
-    expect(left).toEqual(breaches)
+    expect(remaining).toEqual(breaches)
   }
   const metrics = await test_.app.metrics.metrics()
   expect(metrics).toContain('holdfast_reconcile_drift{invariant="available is the sum of the movements"} 1')
@@ -46,9 +46,9 @@ test('sets counters that were changed by hand to what ledger and orders say, wit
   const { id } = await seed(test_.app).order({ sku: 'A', qty: 4 })
   await reserveOrders(test_.app, [id])
   await query(`update inventory_items set available = available + 5000000000, reserved = reserved - 1`)
-  const { left, failures } = await reconcile(test_.app, { repair: true })
+  const { remaining, failures } = await reconcile(test_.app, { repair: true })
   expect(failures).toEqual([])
-  expect(left).toEqual([])
+  expect(remaining).toEqual([])
   expect(await item()).toMatchObject({ available: 6n, reserved: 4n })
   expect(await corrections()).toEqual([])
   expect(await repairs()).toMatchObject([
@@ -62,22 +62,22 @@ test('sets counters that were changed by hand to what ledger and orders say, wit
     breaches: [],
     repairs: [],
     failures: [],
-    left: [],
+    remaining: [],
   })
 })
 
 test('gives a ledger that lost movements the difference, in as many movements as hold it, and leaves the gap to people', async () => {
   for (let turn = 0; turn < 3; turn++) await adjust(2 * BILLION)
   await query(`delete from inventory_movements where id in (2, 3)`)
-  const { breaches, left } = await reconcile(test_.app, { repair: true })
+  const { breaches, remaining } = await reconcile(test_.app, { repair: true })
   expect(breaches.map(({ cause }) => cause)).toEqual([
     'the ledger was changed: a movement was altered or is missing at movement 4 or before it; the counter is what the last says',
     'a movement of +4000000000 before it is missing, or its delta was altered',
   ])
   expect(await item()).toMatchObject({ available: 6_000_000_010n })
   expect((await corrections()).map(({ delta }) => delta)).toEqual([2 ** 31 - 1, 4 * BILLION - (2 ** 31 - 1)])
-  expect(left).toEqual(breaches.slice(1))
-  expect(await reconcile(test_.app, { repair: true })).toMatchObject({ repairs: [], left })
+  expect(remaining).toEqual(breaches.slice(1))
+  expect(await reconcile(test_.app, { repair: true })).toMatchObject({ repairs: [], remaining })
 })
 
 test('mends each SKU by itself: what only people can decide about one does not keep it from the others', async () => {
@@ -96,9 +96,9 @@ test('mends each SKU by itself: what only people can decide about one does not k
   await query(`delete from inventory_movements where order_id = '${id}'`)
   await query(`update inventory_items set reserved = 0 where sku = 'C'`)
   await query(`update inventory_items set available = 1 where sku = 'D'`)
-  const { breaches, failures, left } = await reconcile(test_.app, { repair: true })
+  const { breaches, failures, remaining } = await reconcile(test_.app, { repair: true })
   expect(failures).toEqual([expect.stringMatching(/^B: .*inventory_items_available_check/)])
-  expect(new Set(left.map(({ subject }) => subject))).toEqual(new Set(['A', 'B', 'C', id]))
+  expect(new Set(remaining.map(({ subject }) => subject))).toEqual(new Set(['A', 'B', 'C', id]))
   const mismatch = `order ${id} is RESERVED without a RESERVATION`
   expect(breaches.filter(({ subject }) => subject === 'C').map(({ cause }) => cause)).toEqual([
     mismatch,
@@ -117,14 +117,14 @@ test('gives orders that lost their job one, names them, and says when another pr
   expect(await reconcile(test_.app, { repair: true })).toMatchObject({
     repairs: [],
     failures: [expect.stringContaining('another process')],
-    left: [{ subject: id, cause: 'its job is lost' }],
+    remaining: [{ subject: id, cause: 'its job is lost' }],
   })
   await client.query('rollback')
   client.release()
   expect(await reconcile(test_.app, { repair: true })).toMatchObject({
     repairs: [`order ${id}: it had no job and got one`],
     failures: [],
-    left: [],
+    remaining: [],
   })
 })
 
@@ -133,8 +133,8 @@ test('gives every order its job back where more than a batch lost theirs', async
     select gen_random_uuid(), 'A', 1, 'PENDING', 1, now(), now() from generate_series(1, 2100)`)
   await query(`insert into order_events (order_id, version, type, to_status, at)
     select id, 1, 'OrderCreated', 'PENDING', now() from orders`)
-  const { repairs, left } = await reconcile(test_.app, { repair: true })
+  const { repairs, remaining } = await reconcile(test_.app, { repair: true })
   expect(repairs).toHaveLength(2_100)
-  expect(left).toEqual([])
+  expect(remaining).toEqual([])
   expect(await findBreaches(test_.app.pool)).toEqual([])
 })

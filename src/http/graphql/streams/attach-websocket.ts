@@ -11,7 +11,7 @@ import { readRequestId } from '../../requests/request-id.ts'
 const NORMAL = 1000
 const NOT_CONSISTENT = 1007
 /** Bytes, by the same: ours are ASCII. */
-const REASON_LENGTH_MAX = 123
+const CLOSE_REASON_MAX_BYTES = 123
 
 /**
  * What a connection is told from another: its socket, the request that opened it and, once that is known, who did. `cutOff`
@@ -96,7 +96,7 @@ export function refuseSocket(
   // a close of one that is closing already says nothing to anybody
   if (socket.readyState !== socket.OPEN) return
   if (code !== NORMAL) logger.info({ code, reason, requestId: readRequestId(request) }, 'refused a WebSocket')
-  socket.close(code, reason.slice(0, REASON_LENGTH_MAX))
+  socket.close(code, reason.slice(0, CLOSE_REASON_MAX_BYTES))
 }
 
 /** Resolves when the data is on its way; data for a connection that is gone is dropped. */

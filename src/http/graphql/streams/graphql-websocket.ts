@@ -133,7 +133,7 @@ export function serveGraphqlWebSocket(
         transport: 'websocket',
         params,
         caller,
-        left: cutOff.signal,
+        disconnected: cutOff.signal,
       })
       const document = orErrors(() => {
         if (persistedDocuments) return parse(findPersistedDocument(persistedDocuments, params))

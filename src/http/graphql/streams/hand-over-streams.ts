@@ -1,7 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { codedError, requestCodeOf } from '../graphql-errors.ts'
-import { JSON_TYPE, RESPONSE_TYPE } from '../response-type.ts'
+import { JSON_RESPONSE_TYPE, RESPONSE_TYPE } from '../response-type.ts'
 
 /** Takes the results of a subscription, to send them. */
 export type TakeResults = (results: AsyncIterable<ExecutionResult>) => void
@@ -15,7 +15,9 @@ export const handOverStreams: Plugin<object, { takeResults?: TakeResults }> = {
       void result[Symbol.asyncIterator]().return?.()
       const body = JSON.stringify({ errors: [streamsServed(406)] })
       // of a status that is no success, the body of this type alone is shown by Apollo's client
-      const type = request.headers.get('accept')?.includes('subscriptionSpec') ? RESPONSE_TYPE : JSON_TYPE
+      const type = request.headers.get('accept')?.includes('subscriptionSpec')
+        ? RESPONSE_TYPE
+        : JSON_RESPONSE_TYPE
       const init = { status: 406, headers: { 'content-type': type } }
       setResultProcessor((_result, { Response }) => new Response(body, init), type)
     } else if (takeResults) {
