@@ -1,7 +1,7 @@
 import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
-import { createOrder } from '../../src/use-cases/orders/create-orders.ts'
+import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { splitReservation } from '../../src/use-cases/orders/reserve-inventory.ts'
 import { watchOrder } from '../../src/use-cases/orders/watch-order.ts'

@@ -4,7 +4,7 @@ import type { RequestOrigin } from '../domain/origin.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { WriteContext } from '../use-cases/context.ts'
-import type { CreateOrderContext } from '../use-cases/orders/create-orders.ts'
+import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
 import type { WatchOrderContext } from '../use-cases/orders/watch-order.ts'
 import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movement-pages.ts'
 

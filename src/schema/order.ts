@@ -1,7 +1,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
 import type * as domain from '../domain/orders/order-status.ts'
-import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-orders.ts'
+import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-order.ts'
 import { listOrders } from '../use-cases/orders/list-orders.ts'
 import { watchOrder } from '../use-cases/orders/watch-order.ts'
 import { builder } from './builder.ts'

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { JOB_ATTEMPTS_MAX } from '../domain/upkeep/jobs.ts'
-import type { HeadStart } from '../use-cases/orders/create-orders.ts'
+import type { HeadStart } from '../use-cases/orders/order-intake.ts'
 import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 

@@ -20,7 +20,7 @@ export type JobPoolOptions = TaskContext & {
  * Jobs to reserve orders that are under way at once, and that may be fetched meanwhile: what the next two transactions
  * reserve, and little enough that several workers share a backlog.
  */
-const RESERVATION_PLACES = 30
+const RESERVATION_CONCURRENCY = 30
 /** Fetching, completing, failing and listening, for each of two runners, and beating: none waits for another. */
 const WORKER_POOL_SIZE = 8
 /**
@@ -94,9 +94,11 @@ export class JobPool implements WorkerId {
     const runners: TaskRunner[] = []
     try {
       const reservations = createTaskList(RESERVATION_TASKS, context)
-      runners.push(await TaskRunner.start({ ...common, tasks: reservations, places: RESERVATION_PLACES }))
+      runners.push(
+        await TaskRunner.start({ ...common, tasks: reservations, concurrency: RESERVATION_CONCURRENCY }),
+      )
       const calls = createTaskList(SUPPLIER_TASKS, context)
-      runners.push(await TaskRunner.start({ ...common, tasks: calls, places: concurrency }))
+      runners.push(await TaskRunner.start({ ...common, tasks: calls, concurrency }))
       return new JobPool(runners, connections, broken)
     } catch (error) {
       await Promise.all(runners.map((runner) => runner.stop()))

@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 export type TaskRunnerOptions = {
   tasks: TaskList
   /** Jobs under way at once. As many more may be fetched meanwhile. */
-  places: number
+  concurrency: number
   connections: pg.Pool
   logger: Logger
   /** How long graphile-worker waits for what is under way when it stops. */
@@ -46,7 +46,7 @@ export class TaskRunner {
 
   /** Starts to take jobs. @throws when the database cannot be reached */
   static async start(options: TaskRunnerOptions): Promise<TaskRunner> {
-    const { tasks, places, connections, logger, stopTimeoutMs } = options
+    const { tasks, concurrency, connections, logger, stopTimeoutMs } = options
     const events: WorkerEvents = new EventEmitter()
     const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
@@ -57,7 +57,7 @@ export class TaskRunner {
     // not only by the runner's promise: after a batch that failed on a lost connection it never settles
     events.on('pool:gracefulShutdown', () => ended.resolve())
     events.on('pool:fatalError', () => ended.resolve())
-    // undefined while all that was fetched waits for a place: then nothing more is fetched
+    // undefined while all that was fetched waits for a free slot: then nothing more is fetched
     let silentSinceMs: number | undefined = performance.now()
     events.on('localQueue:setMode', ({ newMode }) => {
       silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
@@ -72,7 +72,7 @@ export class TaskRunner {
     events.on('job:complete', ({ job }) => held.delete(job.id))
     const runner = await run({
       pgPool: connections,
-      concurrency: places,
+      concurrency,
       pollInterval: POLL_INTERVAL_MS,
       // the server owns the signals
       noHandleSignals: true,
@@ -87,7 +87,7 @@ export class TaskRunner {
         worker: {
           // a job that waits for the database may wait for as long as a stop does
           gracefulShutdownAbortTimeout: stopTimeoutMs,
-          localQueue: { size: places },
+          localQueue: { size: concurrency },
           completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
           failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
         },
@@ -97,7 +97,7 @@ export class TaskRunner {
     return new TaskRunner(id, held, ended.promise, { runner, silentSinceMs: () => silentSinceMs })
   }
 
-  /** Whether fetched jobs wait for a place: more may be due than it has fetched. */
+  /** Whether fetched jobs wait for a free slot: more may be due than it has fetched. */
   get isBehind(): boolean {
     return this.#silentSinceMs() === undefined
   }

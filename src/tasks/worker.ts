@@ -1,7 +1,7 @@
 import type { CircuitState } from '../domain/upkeep/service-status.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import type { UpkeepContext } from '../use-cases/context.ts'
-import type { IntakeContext } from '../use-cases/orders/create-orders.ts'
+import type { IntakeContext } from '../use-cases/orders/order-intake.ts'
 import type { TaskApp } from './define-task.ts'
 import { createHeadStart } from './head-start.ts'
 import { Heartbeat } from './loops/heartbeat.ts'

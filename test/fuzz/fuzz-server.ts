@@ -5,7 +5,7 @@ import { createAuthenticate } from '../../src/http/access/create-authenticate.ts
 import { createLogger } from '../../src/observability/logs/logger.ts'
 import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
-import { createOrder } from '../../src/use-cases/orders/create-orders.ts'
+import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'

@@ -1,7 +1,7 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
-import { createOrder } from '../../src/use-cases/orders/create-orders.ts'
+import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { connectByWebSocket, execute } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'

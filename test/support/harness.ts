@@ -16,7 +16,7 @@ import type { Tracing } from '../../src/observability/traces/trace-hooks.ts'
 import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { Worker, type WorkerOptions } from '../../src/tasks/worker.ts'
-import { createOrder } from '../../src/use-cases/orders/create-orders.ts'
+import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
 import { administer, withDatabase } from './database-server.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { App } from '../../src/app.ts'
 import type { Caller, Role } from '../../src/domain/caller.ts'
-import { createOrder } from '../../src/use-cases/orders/create-orders.ts'
+import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { findOrder } from '../../src/use-cases/orders/find-order.ts'
 import { watchOrder } from '../../src/use-cases/orders/watch-order.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'

@@ -2,7 +2,7 @@ import { type ExecutionArgs, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { budgetOf } from '../../../domain/caller.ts'
 import type { GraphQLContext } from '../../../schema/create-context.ts'
-import type { OrderLimiter } from '../../../use-cases/orders/create-orders.ts'
+import type { OrderLimiter } from '../../../use-cases/orders/create-order.ts'
 import { countOrders } from './count-orders.ts'
 
 /**

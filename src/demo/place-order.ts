@@ -25,10 +25,7 @@ const HINTS: Record<string, string> = {
  *
  * @throws {Error} that says why there is no order
  */
-export async function createOrder(
-  { url, authorization }: DemoServer,
-  scenario: Scenario,
-): Promise<DemoOrder> {
+export async function placeOrder({ url, authorization }: DemoServer, scenario: Scenario): Promise<DemoOrder> {
   const { sku, qty } = scenario
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',

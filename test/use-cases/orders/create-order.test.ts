@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Caller } from '../../../src/domain/caller.ts'
 import { findBreaches } from '../../../src/sql/upkeep/find-breaches.ts'
-import { type CreateOrderRequest, createOrder } from '../../../src/use-cases/orders/create-orders.ts'
+import { type CreateOrderRequest, createOrder } from '../../../src/use-cases/orders/create-order.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../../support/harness.ts'
 
 let test_: TestApp
