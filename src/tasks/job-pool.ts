@@ -38,7 +38,7 @@ const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
  * One life of graphile-worker in this process: one runner reserves, another calls the supplier, so that neither takes the
- * other's places. It ends when it is stopped, or with the first connection that it loses: then a new one is needed, and
+ * other's capacity. It ends when it is stopped, or with the first connection that it loses: then a new one is needed, and
  * this one's jobs have to be released.
  *
  * graphile-worker would go on after some of the losses, but not soon or not ever: it waits from 3 s up after 57P03,
