@@ -1,11 +1,7 @@
-import type { Logger } from 'pino'
 import { JOB_ATTEMPTS_MAX } from '../domain/upkeep/jobs.ts'
 import type { HeadStart } from '../use-cases/orders/order-intake.ts'
-import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
-import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
-
-/** What a head start is handed of the application. */
-export type HeadStartApp = JobObserver & { logger: Logger; groups: { reserveInventory: ReservationGroup } }
+import type { TaskApp } from './define-task.ts'
+import { beginJobRun, inJobSpan } from './job-observer.ts'
 
 /** Intakes that are being reserved at once. Beyond it a process is behind, and orders wait for their turn in the queue. */
 const UNDER_WAY_MAX = 10
@@ -15,7 +11,7 @@ const JOB = { task: 'reserve-inventory', attempt: 1 } as const
  * Reserves orders in the process that has just created them, where a worker runs in it: nobody has to hear of their job and
  * fetch it. The job is due a little later, for what this process does not get to, and is completed with the reservation.
  */
-export function createHeadStart(app: HeadStartApp, isWorking: () => boolean): HeadStart {
+export function createHeadStart(app: TaskApp, isWorking: () => boolean): HeadStart {
   let underWay = 0
   return {
     isPossible: () => underWay < UNDER_WAY_MAX && isWorking(),

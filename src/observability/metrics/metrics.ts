@@ -2,11 +2,10 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import type { BatchRun } from '../../database/group-commit.ts'
-import type { TransactionRun } from '../../database/transaction.ts'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
-import type { JobRun } from '../../domain/upkeep/jobs.ts'
+import type { TransactionContext } from '../../database/transaction.ts'
 import type { ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { OrderFeed } from '../../feed/order-feed.ts'
+import type { JobObserver } from '../../tasks/job-observer.ts'
 import { DatabaseFigures } from './database-figures.ts'
 import { type GroupName, type Groups, measureBatches } from './measure-batches.ts'
 import { measureCalls, type RefusedBy } from './measure-calls.ts'
@@ -19,14 +18,12 @@ import { measureQueue } from './measure-queue.ts'
 import { measureTransactions } from './measure-transactions.ts'
 
 /** Where figures are kept, and what has to hear of events, transactions, jobs, refusals and batches to keep them. */
-export type Metrics = {
-  registry: Registry
-  onEvents: (events: readonly OrderEvent[]) => void
-  onTransaction: (run: TransactionRun) => void
-  onJobRun: (run: JobRun) => void
-  onRefusal: (by: RefusedBy) => void
-  onBatch: (group: GroupName, run: BatchRun) => void
-}
+export type Metrics = Pick<TransactionContext, 'onEvents' | 'onTransaction'> &
+  Pick<JobObserver, 'onJobRun'> & {
+    registry: Registry
+    onRefusal: (by: RefusedBy) => void
+    onBatch: (group: GroupName, run: BatchRun) => void
+  }
 
 /** What figures are read from. */
 export type MetricsSources = {
