@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { type RequestOrigin, readRequestId as readGivenId, readTraceparent } from '../../domain/origin.ts'
+import { parseRequestId, type RequestOrigin, readTraceparent } from '../../domain/origin.ts'
 
 export const REQUEST_ID_HEADER = 'x-request-id'
 
@@ -9,7 +9,7 @@ export const REQUEST_ID_HEADER = 'x-request-id'
  * header from then on, which is where all others read it.
  */
 export function takeRequestId({ headers }: IncomingMessage): string {
-  const given = readGivenId(headers[REQUEST_ID_HEADER])
+  const given = parseRequestId(headers[REQUEST_ID_HEADER])
   if (given !== undefined) return given
   const made = randomUUID()
   headers[REQUEST_ID_HEADER] = made

@@ -28,11 +28,11 @@ export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null
 export type CreateOrderContext = ReadContext & {
   groups: { createOrder: OrderIntake }
   /** How often each caller may order; undefined where any number of times. */
-  orderLimiter: OrderLimiter | undefined
+  orderLimiter: OrderBudgets | undefined
 }
 
 /** Takes orders out of what a budget may place. @throws {RateLimitedError} when it is used up */
-export type OrderLimiter = { take: (budget: string, orders?: number) => Promise<void> }
+export type OrderBudgets = { take: (budget: string, orders?: number) => Promise<void> }
 
 /** Keys are UUIDs or the like: room for any of them, and none fills the index. */
 const KEY_LENGTH_MAX = 255

@@ -2,7 +2,7 @@ import { type ExecutionArgs, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { budgetOf } from '../../../domain/caller.ts'
 import type { GraphQLContext } from '../../../schema/create-context.ts'
-import type { OrderLimiter } from '../../../use-cases/orders/create-order.ts'
+import type { OrderBudgets } from '../../../use-cases/orders/create-order.ts'
 import { countOrders } from './count-orders.ts'
 
 /**
@@ -10,7 +10,7 @@ import { countOrders } from './count-orders.ts'
  * the mutation is not done either where they are refused, so it can be repeated as it is. Fields of a mutation run one after
  * the other, and the first that fails leaves no answer to any.
  */
-export function limitOrders(limiter: OrderLimiter): Plugin {
+export function limitOrders(limiter: OrderBudgets): Plugin {
   return {
     onExecute({ args, executeFn, setExecuteFn }) {
       const orders = countOrders(args)
@@ -24,7 +24,7 @@ export function limitOrders(limiter: OrderLimiter): Plugin {
 }
 
 async function findExcess(
-  limiter: OrderLimiter,
+  limiter: OrderBudgets,
   orders: number,
   { contextValue }: ExecutionArgs,
 ): Promise<GraphQLError | undefined> {
