@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { exercise } from '../../bench/support/exercise.ts'
 import { type RecordedStatement, recordStatements } from '../../bench/support/recorded-statements.ts'
+import { encodeCursor } from '../../src/cursor.ts'
 import { connect, createPool } from '../../src/database/connections.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { ORDER_STATUSES } from '../../src/domain/orders/order-status.ts'
@@ -148,13 +149,13 @@ async function recordFetch(): Promise<RecordedStatement & { settings: Record<str
       const all = asked.mock.calls.map((call, index) => ({
         client: asked.mock.contexts[index],
         query: call[0] as unknown as RecordedStatement,
-        values: call[1] as unknown,
       }))
       return all.some(({ query }) => query.name?.startsWith('get_job')) ? all : undefined
     })
     await worker.stop()
     const { query, client } = calls!.find(({ query }) => query.name?.startsWith('get_job'))!
-    const [names, values] = calls!.find((call) => call.client === client)!.values as [string[], string[]]
+    const first = calls!.find((call) => call.client === client)!
+    const [names, values] = first.query.values as [string[], string[]]
     return { ...query, settings: Object.fromEntries(names.map((name, index) => [name, values[index]!])) }
   } finally {
     asked.mockRestore()
@@ -214,7 +215,7 @@ function rowsOf(node: PlanNode): number {
 }
 
 /** Between orders that are done and such that are open. */
-const CURSOR = Buffer.from('GPC:S:01900000-0000-7000-8000-000000000000').toString('base64')
+const cursorOf = (list: string) => encodeCursor(list, '01900000-0000-7000-8000-000000000000')
 
 function customer(id: string): Caller {
   return { ...LOCAL_OPERATOR, id, role: 'customer' }
@@ -232,7 +233,7 @@ const LISTS = FILTERS.flatMap((filter): [query: string, variables: object][] => 
   [`query ($filter: OrderFilter) { orders(last: 20, filter: $filter) ${ORDER_PAGE} }`, { filter }],
   [
     `query ($filter: OrderFilter, $after: String) { orders(first: 100, after: $after, filter: $filter) ${ORDER_PAGE} }`,
-    { filter, after: CURSOR },
+    { filter, after: cursorOf('orders') },
   ],
 ])
 /** Lists of operators, of SKUs with and without a long ledger. */
@@ -241,7 +242,7 @@ const STAFF_LISTS: typeof LISTS = [
   ['{ deadLetters(last: 20) { edges { node { id } } } }', {}],
   [
     'query ($after: String) { deadLetters(first: 20, after: $after) { edges { node { id } } } }',
-    { after: CURSOR },
+    { after: cursorOf('deadLetters') },
   ],
   [
     '{ inventoryItems(first: 20) { edges { node { sku movements(first: 20) { edges { node { id } } } } } } }',

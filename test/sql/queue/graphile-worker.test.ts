@@ -28,6 +28,7 @@ const COLUMNS = {
     flags: 'jsonb',
     is_available: 'boolean',
   },
+  migrations: { id: 'integer' },
   _private_tasks: { id: 'integer', identifier: 'text' },
   jobs: { locked_at: 'timestamp with time zone', locked_by: 'text' },
 }
