@@ -43,7 +43,11 @@ let fetch: Awaited<ReturnType<typeof recordFetch>>
 beforeAll(async () => {
   test_ = await createTestApp()
   // as the application's own
-  client = await connect(test_.databaseUrl, { application_name: 'test', query_timeout: 300_000 }, () => {})
+  client = await connect(
+    test_.databaseUrl,
+    { application_name: 'test', query_timeout: 300_000, settings: { statement_timeout: '0' } },
+    () => {},
+  )
   fetch = await recordFetch()
   // statistics are as old as the test makes them
   const { rows } = await client.query(`
