@@ -1,4 +1,4 @@
-import { findBreaches } from '../src/sql/find-breaches.ts'
+import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import { checkClaims } from './check-claims.ts'
 import { checkLives } from './check-lives.ts'
 import { checkSupplier } from './check-supplier.ts'

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { openDataDirectory } from '../src/database/data-directory.ts'
-import { startEmbeddedPostgres } from '../src/database/embedded-postgres.ts'
 import { migrate } from '../src/database/migrate.ts'
-import { runCommand } from '../src/database/postgres-binaries.ts'
+import { openDataDirectory } from '../src/embedded-postgres/data-directory.ts'
+import { startEmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.ts'
+import { runCommand } from '../src/embedded-postgres/postgres-binaries.ts'
 
 const COMMAND_LIMIT_MS = 60_000
 /** The checks at the end of a long run read every row. */

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { choosePostgresUser, runCommand } from '../src/database/postgres-binaries.ts'
+import { choosePostgresUser, runCommand } from '../src/embedded-postgres/postgres-binaries.ts'
 import { findFreePort } from '../test/support/free-port.ts'
 
 const COMMAND_LIMIT_MS = 60_000

@@ -1,11 +1,11 @@
-import { readConfigOrExit } from '../src/config.ts'
+import { readConfigOrExit } from '../src/config/read-config.ts'
 import { createApp } from '../src/create-app.ts'
 import { migrate } from '../src/database/migrate.ts'
 import { isUnavailable } from '../src/database/unavailable.ts'
-import { createLogger } from '../src/observability/logger.ts'
-import { outliveOutput } from '../src/observability/output.ts'
-import { redact } from '../src/observability/redact.ts'
-import { seedDemoCatalogue } from '../src/use-cases/seed-demo-catalogue.ts'
+import { seedDemoCatalogue } from '../src/demo/seed-demo-catalogue.ts'
+import { createLogger } from '../src/observability/logs/logger.ts'
+import { outliveOutput } from '../src/observability/logs/output.ts'
+import { redact } from '../src/observability/logs/redact.ts'
 
 // `npm run seed`: the demo catalogue into the database at DATABASE_URL. Again changes nothing.
 

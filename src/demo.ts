@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readConfig } from './config.ts'
-import { createOrder } from './demo/create-order.ts'
+import { readConfig } from './config/read-config.ts'
 import { type DemoOrder, type DemoServer, outcomeOf } from './demo/demo-order.ts'
+import { placeOrder } from './demo/place-order.ts'
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
 import { SCENARIOS } from './demo/scenarios.ts'
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
-import { outliveOutput } from './observability/output.ts'
+import { outliveOutput } from './observability/logs/output.ts'
 
 // `npm run demo`: places an order for each thing that can become of one at a running server, and watches them all.
 
@@ -35,7 +35,7 @@ async function main(): Promise<number> {
 
   const startedAtMs = performance.now()
   const elapsedMs = () => performance.now() - startedAtMs
-  const orders = await Promise.all(SCENARIOS.map((scenario) => createOrder(server, scenario)))
+  const orders = await Promise.all(SCENARIOS.map((scenario) => placeOrder(server, scenario)))
   for (const order of orders) {
     for (const change of order.changes) say(formatChange(order, change, elapsedMs()))
   }

@@ -1,6 +1,7 @@
 /**
  * What one process takes on, and what it makes wait: every limit that protects it, with its reason. What an order or an
- * item may be is a rule of the domain and stands there; what the tasks wait for stands with them.
+ * item may be is a rule of the domain and stands there; the limits of a group commit stand with its use-case, what the
+ * tasks wait for with them.
  */
 const SECOND = 1_000
 
@@ -98,16 +99,6 @@ export const CALLS_UNDER_WAY_MAX = 300
 export const CALLS_UNDER_WAY_MIN = 10
 /** Some ten commits: what is counted in less says little. An overload is over when nothing was refused for as long. */
 export const OVERLOAD_WINDOW_MS = 100
-/** A commit that takes longer hangs: a lock that is held, a disk that stalls. In good order it takes 5 to 20 ms. */
-export const INTAKE_COMMIT_MAX_MS = 1 * SECOND
-/**
- * What an order may have to wait for the commits of those before it, some five of full batches. A second line: a call
- * has one order under way, for mutations of one call run one after the other, so all that wait fit the next batch. It is
- * reached where more calls are let in than a batch holds.
- */
-export const INTAKE_WAIT_MAX_MS = 100
-/** Orders that may wait for their commit, however fast it is: some 5 MB. A second line as well. */
-export const CREATE_ORDERS_WAITING_MAX = 10_000
 /** Seconds after which a caller that was refused may try again: a database restarts in that, and queues are empty. */
 export const RETRY_AFTER_S = '1'
 
@@ -117,7 +108,7 @@ export const RETRY_AFTER_S = '1'
  * Connections for calls and tasks together: with 5 of the worker, the listener's and that of readiness, five servers fit
  * PostgreSQL's 100.
  */
-export const POOL_SIZE = 12
+export const MAIN_POOL_SIZE = 12
 /** A call that gets no connection in this time is answered that the database is away; who listens tries again. */
 export const CONNECT_TIMEOUT_MS = 5 * SECOND
 /**
@@ -150,31 +141,6 @@ export const FIGURES_AGE_MAX_MS = 60 * SECOND
 export const STATUS_READ_TIMEOUT_MS = 0.8 * SECOND
 /** A database that takes longer to say "1" is of no use to callers: the process is not ready. */
 export const READINESS_TIMEOUT_MS = 2 * SECOND
-
-// what shares a transaction or a statement
-
-/** Orders that come in by one statement: one of each of CALLS_UNDER_WAY_MAX, so all that wait share the next commit. */
-export const CREATE_BATCH_MAX = 300
-/**
- * Orders of one reservation: a transaction of some 30 ms. With 200 an order cost a third more, as every batch pays for
- * its commit, its round trips and its fetch of jobs.
- */
-export const RESERVE_BATCH_MAX = 1_000
-/**
- * How long a process that takes an order and is a worker has to reserve it before its job is due to any worker: a hundred
- * times what it takes. After a crash the orders under way wait for as long.
- */
-export const HEAD_START_MS = 2 * SECOND
-/** A worker has no more jobs under way than twice its concurrency and what comes in at once: never reached. */
-export const JOBS_WAITING_MAX = 10_000
-/** Orders of one read: a reply of about 250 kB. */
-export const READ_BATCH_MAX = 1_000
-/** Reads that may wait at once, each some 200 bytes. */
-export const READS_WAITING_MAX = 100_000
-/** Pages of one statement: of the largest size, 10,000 movements or about 2 MB. */
-export const PAGE_BATCH_MAX = 100
-/** What nested lists of the largest size come to, twice over. */
-export const PAGES_WAITING_MAX = 20_000
 
 /** Between a start that found the database away and the next look at it. */
 export const START_RETRY_DELAY_MS = 0.25 * SECOND

@@ -1,10 +1,10 @@
-import { readConfigOrExit } from './config.ts'
+import { readConfigOrExit } from './config/read-config.ts'
 import { createApp } from './create-app.ts'
 import { isRefusal, isUnavailable } from './database/unavailable.ts'
-import { createLogger } from './observability/logger.ts'
-import { outliveOutput } from './observability/output.ts'
-import type { Breach } from './sql/find-breaches.ts'
-import { reconcile } from './use-cases/reconcile.ts'
+import { createLogger } from './observability/logs/logger.ts'
+import { outliveOutput } from './observability/logs/output.ts'
+import type { Breach } from './sql/upkeep/find-breaches.ts'
+import { reconcile } from './use-cases/stock/reconcile.ts'
 
 // `npm run reconcile [-- --repair]`: checks every invariant of the database at DATABASE_URL and prints each breach, with
 // its cause where it can be told. Exit code 0 when all hold (after repair, where asked for), 1 when not, 2 when that
@@ -12,11 +12,11 @@ import { reconcile } from './use-cases/reconcile.ts'
 
 outliveOutput()
 const { databaseUrl, supplierPolicy } = readConfigOrExit()
-if (!databaseUrl) giveUp('DATABASE_URL is not set: which database is to be checked?')
+if (!databaseUrl) exitWith('DATABASE_URL is not set: which database is to be checked?')
 const repair = process.argv.includes('--repair')
-const { breaches, repairs, failures, left } = await run(databaseUrl).catch((error: unknown) => {
+const { breaches, repairs, failures, remaining } = await run(databaseUrl).catch((error: unknown) => {
   const text = error instanceof Error ? error.message || String((error as { code?: unknown }).code) : error
-  return giveUp(
+  return exitWith(
     isUnavailable(error) && !isRefusal(error)
       ? `The database at DATABASE_URL cannot be reached: ${text}`
       : `The database at DATABASE_URL cannot be checked: ${text}`,
@@ -28,9 +28,9 @@ const print = (verb: string, lines: string[]) =>
 print('broken', breaches.map(describe))
 print('repaired', repairs)
 print('not repaired', failures)
-if (repair) print('for people to decide', left.map(describe))
-process.stdout.write(`${breaches.length} breaches, ${left.length} left\n`)
-process.exitCode = left.length === 0 ? 0 : 1
+if (repair) print('for people to decide', remaining.map(describe))
+process.stdout.write(`${breaches.length} breaches, ${remaining.length} left\n`)
+process.exitCode = remaining.length === 0 ? 0 : 1
 
 async function run(databaseUrl: string) {
   const { app, close } = await createApp({ databaseUrl, logger: createLogger('warn'), supplierPolicy })
@@ -45,7 +45,7 @@ function describe({ invariant, subject, detail, cause }: Breach): string {
   return `${invariant}: ${subject}: ${detail}; cause: ${cause ?? 'cannot be told'}`
 }
 
-function giveUp(message: string): never {
+function exitWith(message: string): never {
   process.stderr.write(`${message}\n`)
   process.exit(2)
 }

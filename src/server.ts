@@ -1,32 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { announce } from './announce.ts'
-import { type Config, readConfigOrExit } from './config.ts'
+import type { Logger } from 'pino'
+import { type Config, readConfigOrExit } from './config/read-config.ts'
 import { createApp } from './create-app.ts'
-import { startEmbeddedPostgres } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
 import { isRefusal, isUnavailable } from './database/unavailable.ts'
 import { waitForDatabase } from './database/wait-for-database.ts'
-import { assertPortFree, explainListen } from './http/assert-port-free.ts'
-import { createAuthenticate } from './http/create-authenticate.ts'
+import { seedDemoCatalogue } from './demo/seed-demo-catalogue.ts'
+import { startEmbeddedPostgres } from './embedded-postgres/embedded-postgres.ts'
+import { createAuthenticate } from './http/access/create-authenticate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_RETRY_DELAY_MS, START_TIMEOUT_MS } from './limits.ts'
-import { logSupplierCalls } from './observability/log-supplier-calls.ts'
-import { createLogger, type Logger } from './observability/logger.ts'
-import { measureProcess } from './observability/measure-process.ts'
-import { measureSupplier } from './observability/measure-supplier.ts'
+import { logSupplierCalls } from './observability/logs/log-supplier-calls.ts'
+import { createLogger } from './observability/logs/logger.ts'
+import { outliveOutput, untilNpmEnded } from './observability/logs/output.ts'
+import { redact } from './observability/logs/redact.ts'
+import { measureProcess } from './observability/metrics/measure-process.ts'
+import { measureSupplier } from './observability/metrics/measure-supplier.ts'
 import { observeSupplier } from './observability/observe-supplier.ts'
-import { outliveOutput, untilNpmEnded } from './observability/output.ts'
-import { redact } from './observability/redact.ts'
-import type { Tracing } from './observability/trace-hooks.ts'
-import type { Sampling } from './observability/trace-sampler.ts'
+import type { Tracing } from './observability/traces/trace-hooks.ts'
+import type { Sampling } from './observability/traces/trace-sampler.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
-import { StartError } from './start-error.ts'
+import { announce } from './start/announce.ts'
+import { assertPortFree, explainListen } from './start/assert-port-free.ts'
+import { StartError } from './start/start-error.ts'
 import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient, loadHttpClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
-import { seedDemoCatalogue } from './use-cases/seed-demo-catalogue.ts'
 
 /** What tells of what happens. */
 type Watching = { logger: Logger; tracing: Tracing | undefined }
@@ -169,7 +170,7 @@ async function stop(
 
 /** Loads what traces need only where they are asked for: without it nothing of it is in the process. */
 async function startTraces(logger: Logger, sampling: Sampling) {
-  const { startTracing } = await import('./observability/start-tracing.ts')
+  const { startTracing } = await import('./observability/traces/start-tracing.ts')
   return startTracing({ logger, sampling })
 }
 

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util'
 import { SignJWT } from 'jose'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, readConfig } from './config/read-config.ts'
 import { isCallerId, ROLES, type Role } from './domain/caller.ts'
-import { outliveOutput } from './observability/output.ts'
+import { outliveOutput } from './observability/logs/output.ts'
 
 // `npm run token -- --sub alice --role customer --ttl 1h`: makes a token by AUTH_JWT_SECRET, to try things out with.
 

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type ChaosDatabase, startDatabase } from '../chaos/database.ts'
-import { findBreaches } from '../src/sql/find-breaches.ts'
+import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import { findFreePort } from './support/free-port.ts'
 import {
   type Answer,

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterEach, expect, test } from 'vitest'
-import { createAuthenticate } from '../src/http/create-authenticate.ts'
-import { createLogger } from '../src/observability/logger.ts'
+import { createAuthenticate } from '../src/http/access/create-authenticate.ts'
+import { createLogger } from '../src/observability/logs/logger.ts'
 import { type Env, Processes } from './support/server-process.ts'
 import { SECRET } from './support/tokens.ts'
 

@@ -5,11 +5,11 @@
  */
 import type { AddressInfo } from 'node:net'
 import type { App } from '../../src/app.ts'
-import type { Order } from '../../src/domain/order.ts'
-import { CallsUnderWay } from '../../src/http/calls-under-way.ts'
+import type { Order } from '../../src/domain/orders/order.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
-import { logEvents } from '../../src/observability/log-events.ts'
-import { createLogger } from '../../src/observability/logger.ts'
+import { CallsUnderWay } from '../../src/http/overload/calls-under-way.ts'
+import { logEvents } from '../../src/observability/logs/log-events.ts'
+import { createLogger } from '../../src/observability/logs/logger.ts'
 
 const createdAt = new Date()
 const order: Order = {

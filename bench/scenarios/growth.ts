@@ -1,5 +1,5 @@
 import { createApp } from '../../src/create-app.ts'
-import { createLogger } from '../../src/observability/logger.ts'
+import { createLogger } from '../../src/observability/logs/logger.ts'
 import type { BenchContext, Comparison, Figure, Scenario } from '../scenario.ts'
 import { skuNames, storeItems } from '../support/backlog.ts'
 import { putCreateOrderLoad } from '../support/create-order-load.ts'

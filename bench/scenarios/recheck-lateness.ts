@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { decodeNotices, ORDER_CHANNEL } from '../../src/sql/notify-watchers.ts'
+import { decodeNotices, ORDER_CHANNEL } from '../../src/sql/orders/notify-watchers.ts'
 import type { BenchContext, Figure, Scenario } from '../scenario.ts'
 import { pickEvenly, storeBacklog, storeItems } from '../support/backlog.ts'
 import { assertNoBreaches, type BenchDatabase, openDatabase } from '../support/database.ts'

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import { JOB_ATTEMPTS_MAX } from '../../src/domain/jobs.ts'
-import { insertOrders } from '../../src/sql/insert-orders.ts'
+import { JOB_ATTEMPTS_MAX } from '../../src/domain/upkeep/jobs.ts'
+import { insertOrders } from '../../src/sql/orders/insert-orders.ts'
 
 /** Orders of one statement, and so of one job: as many as 50 connections share a commit at. */
 const CHUNK_SIZE = 25

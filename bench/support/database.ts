@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import type { BenchContext } from '../scenario.ts'
 
 /** A database with a connection to look into it. Disposing of it drops it. */

@@ -1,11 +1,28 @@
 import pg from 'pg'
-import type { GroupTracing } from '../observability/trace-hooks.ts'
 import { QueueFullError } from './queue-full-error.ts'
 import { isUndone } from './transaction.ts'
 import { isUnavailable } from './unavailable.ts'
 
-/** How a group commit is bounded. */
-export type GroupCommitLimits<Item> = {
+/** Follows the items of a group commit through the commit that they share. */
+export type GroupTracing = {
+  /** The whole way of an item: its wait, and its commit. */
+  item<Result>(run: () => Promise<Result>): Promise<Result>
+  /** What stands for the item whose way is being run. */
+  activeContext(): unknown
+  /** A commit, for the items that share it. */
+  commit<Result>(contexts: readonly unknown[], run: () => Promise<Result>): Promise<Result>
+}
+
+/** What is told how a group commit does. */
+export type GroupObserver = {
+  /** Hears of each batch, once it is over. */
+  onBatch?: (run: BatchRun) => void
+  /** Undefined where nothing is traced. */
+  tracing?: GroupTracing | undefined
+}
+
+/** How a group commit is bounded, and who is told how it does. */
+export type GroupCommitOptions<Item> = GroupObserver & {
   /** Items of one commit, by their sizes. */
   batchSizeMax: number
   /** How much of a batch an item is: 1 without it. An item larger than a batch is one of its own. */
@@ -18,10 +35,6 @@ export type GroupCommitLimits<Item> = {
   commitMaxMs?: number
   /** Hears of every item that is refused. */
   onRefusal?: () => void
-  /** Hears of each batch, once it is over. */
-  onBatch?: (run: BatchRun) => void
-  /** Undefined where nothing is traced. */
-  tracing?: GroupTracing | undefined
 }
 
 /** A batch whose commit is over. An item that is tried again by itself is a batch of one. */
@@ -33,7 +46,7 @@ const LATEST_COMMIT_WEIGHT = 0.2
 type Waiting<Item, Result> = {
   item: Item
   /** What stands for it in traces. */
-  place: unknown
+  traceContext: unknown
   resolve: (result: Result) => void
   reject: (error: unknown) => void
 }
@@ -47,16 +60,16 @@ type Waiting<Item, Result> = {
  */
 export class GroupCommit<Item, Result> {
   readonly #commit: (items: Item[]) => Promise<Result[]>
-  readonly #limits: GroupCommitLimits<Item>
+  readonly #options: GroupCommitOptions<Item>
   #waiting: Waiting<Item, Result>[] = []
   #running: Promise<void> | undefined
   #commitStartedAtMs: number | undefined
   #commitMs = 0
 
   /** @param commit commits all items or none, and gives a result for each, in their order */
-  constructor(commit: (items: Item[]) => Promise<Result[]>, limits: GroupCommitLimits<Item>) {
+  constructor(commit: (items: Item[]) => Promise<Result[]>, options: GroupCommitOptions<Item>) {
     this.#commit = commit
-    this.#limits = limits
+    this.#options = options
   }
 
   /**
@@ -67,13 +80,13 @@ export class GroupCommit<Item, Result> {
    *   this item
    */
   submit(item: Item): Promise<Result> {
-    if (this.#waiting.length >= this.#limits.waitingMax || this.#isTooSlow()) {
-      this.#limits.onRefusal?.()
+    if (this.#waiting.length >= this.#options.waitingMax || this.#isTooSlow()) {
+      this.#options.onRefusal?.()
       return Promise.reject(
         new QueueFullError(`${this.#waiting.length} are waiting for the database already`),
       )
     }
-    const { tracing } = this.#limits
+    const { tracing } = this.#options
     return tracing ? tracing.item(() => this.#wait(item)) : this.#wait(item)
   }
 
@@ -83,7 +96,7 @@ export class GroupCommit<Item, Result> {
   }
 
   /** Resolves when nothing waits and nothing is under way. */
-  async settled(): Promise<void> {
+  async drain(): Promise<void> {
     await this.#running
   }
 
@@ -92,7 +105,7 @@ export class GroupCommit<Item, Result> {
    * commit hangs: however slow commits have become, each makes room for a batch.
    */
   #isTooSlow(): boolean {
-    const { batchSizeMax, waitMaxMs = Infinity, commitMaxMs = Infinity } = this.#limits
+    const { batchSizeMax, waitMaxMs = Infinity, commitMaxMs = Infinity } = this.#options
     const elapsedMs = this.#commitStartedAtMs === undefined ? 0 : performance.now() - this.#commitStartedAtMs
     const batchesBefore = Math.floor(this.#waiting.length / batchSizeMax)
     return elapsedMs > commitMaxMs || batchesBefore * Math.max(this.#commitMs, elapsedMs) > waitMaxMs
@@ -100,7 +113,7 @@ export class GroupCommit<Item, Result> {
 
   #wait(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, place: this.#limits.tracing?.place(), resolve, reject })
+      this.#waiting.push({ item, traceContext: this.#options.tracing?.activeContext(), resolve, reject })
       this.#running ??= this.#run()
     })
   }
@@ -111,10 +124,10 @@ export class GroupCommit<Item, Result> {
       const batch = this.#waiting.splice(0, this.#nextBatchLength())
       const startedAtMs = performance.now()
       try {
-        await this.#settle(batch)
+        await this.#commitBatch(batch)
       } catch (error) {
         for (const one of batch) {
-          if (batch.length > 1 && isWorthSplitting(error)) await this.#settle([one]).catch(one.reject)
+          if (batch.length > 1 && isWorthSplitting(error)) await this.#commitBatch([one]).catch(one.reject)
           else one.reject(error)
         }
         // those that came meanwhile have waited for the same host: not once more as long
@@ -127,7 +140,7 @@ export class GroupCommit<Item, Result> {
 
   /** How many of those that wait fit the next batch. */
   #nextBatchLength(): number {
-    const { batchSizeMax, sizeOf } = this.#limits
+    const { batchSizeMax, sizeOf } = this.#options
     if (!sizeOf) return batchSizeMax
     let size = 0
     const isFull = ({ item }: Waiting<Item, Result>) => {
@@ -138,7 +151,7 @@ export class GroupCommit<Item, Result> {
     return end === -1 ? this.#waiting.length : Math.max(end, 1)
   }
 
-  async #settle(batch: Waiting<Item, Result>[]): Promise<void> {
+  async #commitBatch(batch: Waiting<Item, Result>[]): Promise<void> {
     const startedAtMs = performance.now()
     this.#commitStartedAtMs = startedAtMs
     let outcome: BatchRun['outcome'] = 'failed'
@@ -152,17 +165,17 @@ export class GroupCommit<Item, Result> {
       const durationMs = performance.now() - startedAtMs
       this.#commitMs += LATEST_COMMIT_WEIGHT * (durationMs - this.#commitMs)
       this.#commitStartedAtMs = undefined
-      const { sizeOf, onBatch } = this.#limits
+      const { sizeOf, onBatch } = this.#options
       const size = sizeOf ? batch.reduce((sum, { item }) => sum + sizeOf(item), 0) : batch.length
       onBatch?.({ size, outcome, durationMs })
     }
   }
 
   #traced(batch: Waiting<Item, Result>[], commit: () => Promise<Result[]>): Promise<Result[]> {
-    const { tracing } = this.#limits
+    const { tracing } = this.#options
     if (!tracing) return commit()
     return tracing.commit(
-      batch.map(({ place }) => place),
+      batch.map(({ traceContext }) => traceContext),
       commit,
     )
   }

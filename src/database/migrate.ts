@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { runMigrations } from 'graphile-worker'
 import pg from 'pg'
 import { CONNECT_TIMEOUT_MS } from '../limits.ts'
+import { tuneQueue } from '../sql/queue/tune-queue.ts'
 import { checkDatabase } from './check-database.ts'
 import { type ConnectionOptions, connect, createPool } from './connections.ts'
 import { UnfitDatabaseError } from './unfit-database-error.ts'
@@ -47,22 +48,6 @@ const RECORD = `insert into _prisma_migrations (id, checksum, migration_name, fi
 /** What a script fails with that makes what is there: column, schema, function, type or constraint, table or index. */
 const DUPLICATE_SQLSTATES = ['42701', '42P06', '42723', '42710', '42P07']
 
-/**
- * graphile-worker's `add_jobs` looks for jobs under the new ones' keys. Its plan is made while the table is small, reads
- * the table whole, and is kept: with 100,000 jobs waiting, a call took 12.1 ms, and takes 1.0 ms by the index. Without JIT,
- * whoever calls: a plan that has no index for a part of it would cost enough to be compiled.
- */
-const KEEP_ADD_JOBS_ON_ITS_INDEX = `alter function graphile_worker.add_jobs(graphile_worker.job_spec[], boolean)
-  set enable_seqscan = off set jit = off`
-
-/**
- * Each job is inserted, updated and deleted within moments: the queue is vacuumed without the usual pauses, and by how
- * many jobs have gone rather than by how many wait, or a long backlog would keep the dead ones.
- */
-const VACUUM_JOBS_AS_THEY_GO = `alter table graphile_worker._private_jobs set (
-  autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0
-)`
-
 type Migration = { name: string; script: string; checksums: string[] }
 
 /**
@@ -84,12 +69,12 @@ export async function migrate(
   })
   try {
     // held by this connection: one that is lost gives the lock back by itself
-    await whenUnlocked('other processes migrate', warn, () =>
+    await retryWhileLocked('other processes migrate', warn, () =>
       client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK]),
     )
     const pending = await findPending(client)
     for (const migration of pending)
-      await whenUnlocked(`${migration.name} waits for a table`, warn, () => apply(client, migration))
+      await retryWhileLocked(`${migration.name} waits for a table`, warn, () => apply(client, migration))
     await migrateJobs(databaseUrl, warn)
     if (lost) throw new Error('The connection that held the migration lock was lost', { cause: lost })
     return pending.map(({ name }) => name)
@@ -162,17 +147,16 @@ async function migrateJobs(databaseUrl: string, warn: (line: string) => void): P
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   try {
-    await whenUnlocked('the tables of jobs', warn, async () => {
+    await retryWhileLocked('the tables of jobs', warn, async () => {
       await runMigrations({ pgPool: pool })
-      await pool.query(KEEP_ADD_JOBS_ON_ITS_INDEX)
-      await pool.query(VACUUM_JOBS_AS_THEY_GO)
+      await tuneQueue(pool)
     })
   } finally {
     await pool.end()
   }
 }
 
-async function whenUnlocked(
+async function retryWhileLocked(
   what: string,
   warn: (line: string) => void,
   work: () => Promise<unknown>,

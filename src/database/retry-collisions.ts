@@ -3,8 +3,8 @@ import pg from 'pg'
 
 const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
 /** Two that collide three times in a row, each time at another moment, have another problem. */
-const TRIES_MAX = 3
-const RETRY_DELAY_MAX_MS = 50
+const COLLISION_TRIES_MAX = 3
+const COLLISION_DELAY_MAX_MS = 50
 
 /**
  * Runs `work`, and again after a deadlock or a serialization failure, three times in all.
@@ -20,9 +20,9 @@ export async function retryCollisions<Result>(
     try {
       return await work()
     } catch (error) {
-      if (!isCollision(error) || tries === TRIES_MAX) throw error
+      if (!isCollision(error) || tries === COLLISION_TRIES_MAX) throw error
       onCollision(error, tries)
-      await sleep(Math.random() * RETRY_DELAY_MAX_MS)
+      await sleep(Math.random() * COLLISION_DELAY_MAX_MS)
     }
   }
 }

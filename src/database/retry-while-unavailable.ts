@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from './unavailable.ts'
 
 /** Those who wait for the same database come back one after the other, and all within a second. */
-const RETRY_DELAY_MIN_MS = 250
-const RETRY_DELAY_MAX_MS = 750
+const OUTAGE_RETRY_DELAY_MIN_MS = 250
+const OUTAGE_RETRY_DELAY_MAX_MS = 750
 
 export type RetryOptions = {
   /** Ends the waiting. */
@@ -30,7 +30,8 @@ export async function retryWhileUnavailable<Result>(
     } catch (error) {
       if (!isAwaited(error)) throw error
       onUnavailable?.(error)
-      const delayMs = RETRY_DELAY_MIN_MS + Math.random() * (RETRY_DELAY_MAX_MS - RETRY_DELAY_MIN_MS)
+      const delayMs =
+        OUTAGE_RETRY_DELAY_MIN_MS + Math.random() * (OUTAGE_RETRY_DELAY_MAX_MS - OUTAGE_RETRY_DELAY_MIN_MS)
       await sleep(delayMs, undefined, { signal }).catch(() => {})
       if (signal?.aborted) throw error
     }

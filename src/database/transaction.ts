@@ -1,13 +1,20 @@
 import pg from 'pg'
-import type { OrderEvent } from '../domain/events.ts'
+import type { Logger } from 'pino'
+import type { OrderEvent } from '../domain/orders/order-event.ts'
 import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
-import type { Logger } from '../observability/logger.ts'
-import type { Tracing } from '../observability/trace-hooks.ts'
 import { retryCollisions } from './retry-collisions.ts'
 import { isServerUnfit } from './unavailable.ts'
 
-/** A client inside a transaction, with the events that its commit will make true. */
-export type Tx = pg.PoolClient & { events: OrderEvent[] }
+/** A transaction under way. */
+export type Tx = Pick<pg.PoolClient, 'query'> & {
+  /** Adds events that its commit will make true. */
+  record: (events: readonly OrderEvent[]) => void
+}
+
+/** Traces transactions. */
+export type TransactionTracing = {
+  transaction<Result>(name: string, run: () => Promise<Result>): Promise<Result>
+}
 
 /** What a transaction needs of the application. */
 export type TransactionContext = {
@@ -18,7 +25,7 @@ export type TransactionContext = {
   /** Hears of each transaction, once it is over. */
   onTransaction: (run: TransactionRun) => void
   /** Undefined where nothing is traced. */
-  tracing?: Tracing | undefined
+  tracing?: TransactionTracing | undefined
 }
 
 /** By which logs, metrics and traces know transactions. */
@@ -109,7 +116,13 @@ export function isUndone(error: unknown): boolean {
 
 async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promise<Result>) {
   const client = await context.pool.connect()
-  const tx = Object.assign(client, { events: [] as OrderEvent[] })
+  const events: OrderEvent[] = []
+  const tx: Tx = {
+    query: client.query.bind(client) as pg.PoolClient['query'],
+    record: (more) => {
+      events.push(...more)
+    },
+  }
   let broken: Error | undefined
   let isCommitSent = false
   try {
@@ -119,7 +132,7 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
     const { command } = await client.query('commit')
     // what PostgreSQL answers to the commit of a transaction in which a statement failed
     if (command !== 'COMMIT') throw new Error(`The commit was answered by ${command}`)
-    return { result, events: tx.events }
+    return { result, events }
   } catch (error) {
     if (!isCommitSent && error instanceof Error) undone.add(error)
     // a client that cannot even roll back is thrown away, and its transaction with it; so is one that hangs, or whose

@@ -132,7 +132,7 @@ export function isContention(error: unknown): boolean {
 }
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html: cancelled, by its own time-out or by hand. */
-const QUERY_CANCELED = '57014'
+export const QUERY_CANCELED = '57014'
 
 /** Whether a statement took longer than it may, by the server's clock or by ours. */
 export function isTimeout(error: unknown): boolean {

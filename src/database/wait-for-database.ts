@@ -1,10 +1,10 @@
-import type { Logger } from '../observability/logger.ts'
+import type { Logger } from 'pino'
 import { connect } from './connections.ts'
 import { retryWhileUnavailable } from './retry-while-unavailable.ts'
 import { isRefusal } from './unavailable.ts'
 
 /** A database that does not answer in this time is asked anew. */
-const CONNECT_TIMEOUT_MS = 3_000
+const PROBE_TIMEOUT_MS = 3_000
 /** Often enough for who has just opened the log, too seldom to fill it. */
 const REMIND_INTERVAL_MS = 30_000
 
@@ -34,8 +34,8 @@ export async function waitForDatabase(
 async function connectOnce(databaseUrl: string): Promise<void> {
   const options = {
     application_name: 'holdfast-start',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
+    query_timeout: PROBE_TIMEOUT_MS,
   }
   // one that breaks at this moment is found broken by the next step
   const client = await connect(databaseUrl, options, () => {})

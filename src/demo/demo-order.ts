@@ -1,4 +1,4 @@
-import { type FailureReason, isFinal, type OrderStatus } from '../domain/order-status.ts'
+import { type FailureReason, isFinal, type OrderStatus } from '../domain/orders/order-status.ts'
 import type { Outcome, Scenario } from './scenarios.ts'
 
 /** One change of an order, as GraphQL tells it. */

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/order-status.ts'
+import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/orders/order-status.ts'
 import { type Change, type DemoOrder, outcomeOf } from './demo-order.ts'
 import { SCENARIOS } from './scenarios.ts'
 

@@ -1,4 +1,4 @@
-import type { FailureReason } from '../domain/order-status.ts'
+import type { FailureReason } from '../domain/orders/order-status.ts'
 
 /** What became of an order: reserved, or why it failed. */
 export type Outcome = 'RESERVED' | FailureReason

@@ -1,7 +1,7 @@
 import type { Caller, Role } from './caller.ts'
 import { isCallerId } from './caller.ts'
 import { CallError } from './errors.ts'
-import type { Order } from './order.ts'
+import type { Order } from './orders/order.ts'
 
 /** What not every role may do, and who may. All else everyone may who has a token; of orders `canSee` decides. */
 const ALLOWED = {
@@ -31,16 +31,19 @@ export function forbidden({ role }: Caller): CallError {
 }
 
 /**
- * Whether a caller may know of an order: the one rule, which `visibleTo` says to the database. An order that it may not
- * know of is to it, everywhere, as one that does not exist.
+ * The customer whose orders are all that a caller may know of: the one rule. An order that it may not know of is to it,
+ * everywhere, as one that does not exist.
+ *
+ * @returns null where it may know of every order
  */
-export function canSee(caller: Caller, { customerId }: Pick<Order, 'customerId'>): boolean {
-  return caller.role !== 'customer' || customerId === caller.id
+export function customerSeenBy({ id, role }: Caller): string | null {
+  return role === 'customer' ? id : null
 }
 
-/** `canSee` as a condition of Prisma's. */
-export function visibleTo(caller: Caller): { customerId?: string } {
-  return caller.role === 'customer' ? { customerId: caller.id } : {}
+/** Whether a caller may know of an order. */
+export function canSee(caller: Caller, { customerId }: Pick<Order, 'customerId'>): boolean {
+  const seen = customerSeenBy(caller)
+  return seen === null || seen === customerId
 }
 
 /**

@@ -23,7 +23,7 @@ const REQUEST_ID = /^[\w.-]{1,64}$/
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /** A request's id as it was brought: undefined where it is none that can be logged and sent on as it is. */
-export function readRequestId(value: unknown): string | undefined {
+export function parseRequestId(value: unknown): string | undefined {
   return typeof value === 'string' && REQUEST_ID.test(value) ? value : undefined
 }
 
@@ -37,5 +37,5 @@ export function readOrigin(value: unknown): Origin | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { caller, requestId, traceparent } = value as Record<string, unknown>
   if (!isCallerId(caller)) return undefined
-  return { caller, requestId: readRequestId(requestId), traceparent: readTraceparent(traceparent) }
+  return { caller, requestId: parseRequestId(requestId), traceparent: readTraceparent(traceparent) }
 }

@@ -1,4 +1,4 @@
-import type { Order } from './order.ts'
+import type { Order } from './orders/order.ts'
 import type { Origin } from './origin.ts'
 
 const TRACE_ID_START = '00-'.length

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import type { Logger } from 'pino'
 import { connect } from '../database/connections.ts'
 import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_INTERVAL_MS, LISTEN_BEAT_TIMEOUT_MS } from '../limits.ts'
-import type { Logger } from '../observability/logger.ts'
 
 /** A database that restarts is back within seconds: short waits at first, never a storm. */
 const RECONNECT_DELAY_MIN_MS = 100

@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { callAt } from '../call-at.ts'
-import type { GroupCommit } from '../database/group-commit.ts'
 import { assertMayWatch, noSuchOrder, tokenExpired } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
-import type { Order } from '../domain/order.ts'
+import type { Order } from '../domain/orders/order.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
-import type { Logger } from '../observability/logger.ts'
-import type { Tracing } from '../observability/trace-hooks.ts'
-import { decodeNotices, ORDER_CHANNEL } from '../sql/notify-watchers.ts'
+import { decodeNotices, ORDER_CHANNEL } from '../sql/orders/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
@@ -16,15 +14,29 @@ import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } 
 /** A database that restarts takes about this long at the least. */
 const REREAD_DELAY_MS = 500
 
+/** Traces orders to those who watch them. */
+export type FeedTracing = {
+  /**
+   * Another process has moved an order, as it was asked to in this span: it is going to be delivered here.
+   *
+   * @param heardAtMs when this process was told, before it read the order
+   */
+  onHeard(order: Order, traceparent: string | undefined, heardAtMs: number): void
+  /** An order was handed to somebody who watches it. */
+  onDelivery(order: Order): void
+}
+
+/** Reads an order, together with whatever else is to be read at this moment. */
+type OrderReader = { submit: (id: string) => Promise<Order | undefined> }
+
 export type OrderFeedOptions = {
   databaseUrl: string
-  /** Reads an order, together with whatever else is to be read at this moment. */
-  findOrder: GroupCommit<string, Order | undefined>
+  findOrder: OrderReader
   /** Hears that the server which it listens to is of no more use. */
   onServerLost: (error: unknown) => void
   logger: Logger
   /** Undefined where nothing is traced. */
-  tracing?: Pick<Tracing, 'onHeard' | 'onDelivery'> | undefined
+  tracing?: FeedTracing | undefined
 }
 
 /**
@@ -39,9 +51,9 @@ export class OrderFeed {
   }
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
   readonly #listener: ChannelListener
-  readonly #findOrder: GroupCommit<string, Order | undefined>
+  readonly #findOrder: OrderReader
   readonly #logger: Logger
-  readonly #tracing: OrderFeedOptions['tracing']
+  readonly #tracing: FeedTracing | undefined
   #isClosed = false
 
   constructor({ databaseUrl, findOrder, onServerLost, logger, tracing }: OrderFeedOptions) {
@@ -95,7 +107,7 @@ export class OrderFeed {
    * Ends once the order is FAILED, and with an error once the caller's token expires.
    *
    * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
-   * @param left ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
+   * @param disconnected ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
    * where the client was cut off
    * @throws {CallError} NOT_FOUND when there is no such order for the caller, UNAVAILABLE once views have been ended
    */
@@ -104,7 +116,7 @@ export class OrderFeed {
     orderId: string,
     afterVersion: number,
     transport?: WatchTransport,
-    left?: AbortSignal,
+    disconnected?: AbortSignal,
   ): Promise<OrderWatcher> {
     if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(
@@ -113,15 +125,16 @@ export class OrderFeed {
       (order) => assertMayWatch(caller, order, Date.now()),
       (watcher) => {
         forgetExpiry()
-        left?.removeEventListener('abort', leave)
+        disconnected?.removeEventListener('abort', leave)
         this.#remove(watcher)
       },
       transport ? this.tallies[transport] : createWatchTally(),
       this.#tracing?.onDelivery,
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
-    const leave = () => (isDropReason(left?.reason) ? watcher.drop(left.reason) : void watcher.return())
-    left?.addEventListener('abort', leave)
+    const leave = () =>
+      isDropReason(disconnected?.reason) ? watcher.drop(disconnected.reason) : void watcher.return()
+    disconnected?.addEventListener('abort', leave)
     // first listen, then read: a change between the two is heard, and its version tells which is newer
     this.#add(watcher)
     try {
@@ -129,7 +142,7 @@ export class OrderFeed {
       if (!order) throw noSuchOrder(orderId)
       assertMayWatch(caller, order, Date.now())
       watcher.offer(order)
-      if (left?.aborted) leave()
+      if (disconnected?.aborted) leave()
       return watcher
     } catch (error) {
       await watcher.return()

@@ -1,5 +1,5 @@
-import type { Order } from '../domain/order.ts'
-import { endsWatching } from '../domain/order-status.ts'
+import type { Order } from '../domain/orders/order.ts'
+import { endsWatching } from '../domain/orders/order-status.ts'
 import { type DropReason, dropReasonOf, type WatchTally } from './watch-tally.ts'
 
 /**

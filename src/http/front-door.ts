@@ -1,11 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { PROBLEM_TYPE } from '../rest/problem.ts'
-import { canonicalOrigin } from './canonical-origin.ts'
-import { takeCanonicalUrl } from './canonical-url.ts'
-import { dropUnreadBody } from './drop-unread-body.ts'
-import { GRAPHQL_PATH } from './graphql-server.ts'
-import { isForeignPage, isListedOrigin } from './is-foreign-page.ts'
-import { REQUEST_ID_HEADER, takeRequestId } from './request-id.ts'
+import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
+import { canonicalOrigin } from './requests/canonical-origin.ts'
+import { takeCanonicalUrl } from './requests/canonical-url.ts'
+import { dropUnreadBody } from './requests/drop-unread-body.ts'
+import { isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
+import { REQUEST_ID_HEADER, takeRequestId } from './requests/request-id.ts'
+import { PROBLEM_TYPE } from './rest/problem.ts'
 
 /** What browsers are let do here. */
 export type WebOptions = {

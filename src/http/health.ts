@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
-import type { App } from '../app.ts'
+import type { Logger } from 'pino'
 import { createPool } from '../database/connections.ts'
 import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
+
+/** What `healthRoutes` is handed. */
+export type HealthContext = { databaseUrl: string; logger: Logger }
 
 /** What readiness looks at, by the name under which it reports it. */
 export type ReadinessCheck = () => boolean | Promise<boolean>
@@ -13,11 +16,14 @@ export type ReadinessCheck = () => boolean | Promise<boolean>
  *
  * @param checks what this process needs besides the database
  */
-export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): FastifyPluginAsync {
+export function healthRoutes(
+  context: HealthContext,
+  checks: Record<string, ReadinessCheck>,
+): FastifyPluginAsync {
   return async (fastify) => {
-    const pool = connectOnce(app)
+    const pool = connectOnce(context)
     fastify.addHook('onClose', () => pool.end())
-    const all: Record<string, ReadinessCheck> = { database: lookAtDatabase(app, pool), ...checks }
+    const all: Record<string, ReadinessCheck> = { database: lookAtDatabase(context, pool), ...checks }
     fastify.get('/health/live', async () => ({ status: 'ok' }))
     fastify.get('/health/ready', async (_request, reply) => {
       const results = await Promise.all(
@@ -31,7 +37,7 @@ export function healthRoutes(app: App, checks: Record<string, ReadinessCheck>): 
 }
 
 /** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
-function connectOnce({ databaseUrl }: App) {
+function connectOnce({ databaseUrl }: HealthContext) {
   const pool = createPool(databaseUrl, {
     application_name: 'holdfast-health',
     max: 1,
@@ -48,7 +54,10 @@ const LOOK = `select current_setting('transaction_read_only') = 'on' as "isReadO
   from (select from orders, graphile_worker.jobs limit 0) as tables right join (values (1)) as one on true`
 
 /** Reachable, migrated and not read-only. Askers share one look, for there is one connection. */
-function lookAtDatabase(app: App, pool: ReturnType<typeof connectOnce>): () => Promise<boolean> {
+function lookAtDatabase(
+  { logger }: HealthContext,
+  pool: ReturnType<typeof connectOnce>,
+): () => Promise<boolean> {
   let look: Promise<boolean> | undefined
   return () => {
     look ??= Promise.race([
@@ -63,7 +72,7 @@ function lookAtDatabase(app: App, pool: ReturnType<typeof connectOnce>): () => P
       .then(() => true)
       .catch((error) => {
         pool.leaveServer()
-        app.logger.warn({ err: error }, 'the database is not ready')
+        logger.warn({ err: error }, 'the database is not ready')
         return false
       })
       .finally(() => {

@@ -2,9 +2,10 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
-import type { App } from '../app.ts'
+import type { Registry } from 'prom-client'
 import { type Authenticate, LOCAL_OPERATOR } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
+import type { OrderFeed } from '../feed/order-feed.ts'
 import {
   BODY_SIZE_MAX_BYTES,
   CONNECTIONS_MAX,
@@ -13,25 +14,35 @@ import {
   REQUEST_CHECK_INTERVAL_MS,
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts'
-import { answerFrameworkError, answerNotFound, answerWithProblem, ProblemError } from '../rest/problem.ts'
-import { collectMethods } from '../rest/refuse-other-methods.ts'
-import { REST_PATH, restApi } from '../rest/rest-api.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
 import { frontDoor, type WebOptions } from './front-door.ts'
-import { graphqlRoutes } from './graphql-routes.ts'
-import { createGraphQLServer, GRAPHQL_PATH } from './graphql-server.ts'
-import { serveGraphqlWebSocket } from './graphql-websocket.ts'
-import { guardCalls } from './guard-calls.ts'
-import { healthRoutes, type ReadinessCheck } from './health.ts'
-import { isLoopbackHost, LOCAL_NAMES_ONLY } from './is-loopback-host.ts'
-import { limitRoutes } from './limit-routes.ts'
-import { metricsRoute } from './metrics.ts'
-import type { PersistedDocuments } from './persisted-documents.ts'
-import { refuseBrokenRequest } from './refuse-broken-request.ts'
-import { REQUEST_ID_HEADER } from './request-id.ts'
+import { graphqlRoutes } from './graphql/graphql-routes.ts'
+import { createGraphQLServer, GRAPHQL_PATH, type GraphQLServerContext } from './graphql/graphql-server.ts'
+import type { PersistedDocuments } from './graphql/persisted-documents.ts'
+import { serveGraphqlWebSocket } from './graphql/streams/graphql-websocket.ts'
+import { type HealthContext, healthRoutes, type ReadinessCheck } from './health.ts'
+import { metricsRoute } from './metrics-route.ts'
+import { guardCalls } from './overload/guard-calls.ts'
+import { limitRoutes } from './overload/limit-routes.ts'
+import { isLoopbackHost, LOCAL_NAMES_ONLY } from './requests/is-loopback-host.ts'
+import { refuseBrokenRequest } from './requests/refuse-broken-request.ts'
+import { collectMethods } from './requests/refuse-other-methods.ts'
+import { REQUEST_ID_HEADER } from './requests/request-id.ts'
+import type { RequestTracing } from './requests/request-tracing.ts'
+import { answerFrameworkError, answerNotFound, answerWithProblem, ProblemError } from './rest/problem.ts'
+import { REST_PATH, type RestContext, restApi } from './rest/rest-api.ts'
 
 /** How soon the last client's leaving is noticed. */
-const LEFT_POLL_MS = 20
+const DISCONNECT_POLL_MS = 20
+
+/** What the HTTP server is handed of the application. */
+export type HttpApp = HealthContext &
+  RestContext &
+  GraphQLServerContext & {
+    metrics: Registry
+    feed: Pick<OrderFeed, 'failViews'>
+    tracing?: RequestTracing | undefined
+  }
 
 export type HttpServerOptions = WebOptions & {
   /** Whether GraphQL and REST are served, and not health and metrics alone. */
@@ -48,7 +59,7 @@ export type HttpServerOptions = WebOptions & {
 }
 
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
-export async function createHttpServer(app: App, options: HttpServerOptions): Promise<FastifyInstance> {
+export async function createHttpServer(app: HttpApp, options: HttpServerOptions): Promise<FastifyInstance> {
   const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR, persistedDocuments } = options
   const { corsOrigins, explorer } = options
   const isAuthenticated = options.authenticate !== undefined
@@ -110,7 +121,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
     isClosing = true
   })
   await http.register(healthRoutes(app, readinessChecks))
-  await http.register(metricsRoute(app))
+  await http.register(metricsRoute(app.metrics))
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
     const graphql = createGraphQLServer(app, { isAuthenticated, explorer, persistedDocuments })
@@ -136,7 +147,7 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
   await http.register(refuseOtherMethods)
   http.addHook('preClose', async () => {
     app.feed.failViews()
-    await untilLeft(http.server, leaveTimeoutMs)
+    await untilDisconnected(http.server, leaveTimeoutMs)
   })
   return http
 }
@@ -145,10 +156,10 @@ export async function createHttpServer(app: App, options: HttpServerOptions): Pr
  * Waits until every client has left, or the time is over. Calls that come meanwhile are answered with `Connection:
  * close`. Closed at once, a connection that looks idle would take with it the call that is on its way.
  */
-async function untilLeft(server: Server, timeoutMs: number): Promise<void> {
+async function untilDisconnected(server: Server, timeoutMs: number): Promise<void> {
   const countConnections = promisify(server.getConnections.bind(server))
   for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; ) {
     if ((await countConnections()) === 0) return
-    await sleep(LEFT_POLL_MS)
+    await sleep(DISCONNECT_POLL_MS)
   }
 }

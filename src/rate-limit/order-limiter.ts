@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis'
+import type { Logger } from 'pino'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { RateLimitedError } from '../domain/errors.ts'
 import { REDIS_RETRY_DELAY_MS, REDIS_TIMEOUT_MS } from '../limits.ts'
-import type { Logger } from '../observability/logger.ts'
 
 /** Counts the orders of each caller in windows of one second. */
 export type OrderLimiter = {

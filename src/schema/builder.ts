@@ -62,7 +62,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   },
   complexity: {
     defaultListMultiplier: LIST_SIZE_ESTIMATE,
-    // the plugin's own check stands in the resolvers, which for a subscription is too late: see http/limit-queries.ts
+    // the plugin's own check stands in the resolvers, which for a subscription is too late: see limit-queries.ts
     disabled: true,
   },
   tracing: {

@@ -1,11 +1,30 @@
-import type { App } from '../app.ts'
-import { GroupCommit } from '../database/group-commit.ts'
+import type { GraphQLFieldResolver } from 'graphql'
 import type { Caller } from '../domain/caller.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
-import type { InventoryMovement } from '../domain/stock.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
-import { PAGE_BATCH_MAX, PAGES_WAITING_MAX } from '../limits.ts'
-import { listMovementPages, type MovementPage } from '../use-cases/list-movement-pages.ts'
+import type { PrismaClient } from '../generated/prisma/client.ts'
+import type { WriteContext } from '../use-cases/context.ts'
+import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
+import type { WatchOrderContext } from '../use-cases/orders/watch-order.ts'
+import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movement-pages.ts'
+
+/** Traces root fields. */
+export type FieldTracing = {
+  /** The span that is under way, in the form of W3C Trace Context. */
+  traceparent(): string | undefined
+  /** A root field, with what a request says of itself where nothing is under way, as on a WebSocket. */
+  field<Context extends { requestOrigin: RequestOrigin }>(
+    resolver: GraphQLFieldResolver<unknown, Context, Record<string, unknown>>,
+  ): GraphQLFieldResolver<unknown, Context, Record<string, unknown>>
+}
+
+/** What resolvers are handed of the application: what their use-cases need, and what reads rows. */
+export type ResolverApp = WriteContext &
+  CreateOrderContext &
+  WatchOrderContext & {
+    prisma: PrismaClient
+    tracing?: FieldTracing | undefined
+  }
 
 /**
  * Where the client of a stream of server-sent events stands, by the versions of the order that it watches: what it saw last
@@ -21,13 +40,13 @@ export type StreamPosition = {
 
 /** What every resolver has at hand. */
 export type GraphQLContext = {
-  app: App
+  app: ResolverApp
   /** Who asks. */
   caller: Caller
   /** Where the call came from. */
   address: string | undefined
   /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
-  left: AbortSignal | undefined
+  disconnected: AbortSignal | undefined
   /** What carries its stream, where it asks for one. */
   transport: WatchTransport | undefined
   /** Of a stream of server-sent events. */
@@ -35,13 +54,13 @@ export type GraphQLContext = {
   /** The request, and the span, in which the call came. */
   requestOrigin: RequestOrigin
   /** Reads the pages of ledgers that one operation asks for together. */
-  movementPages: GroupCommit<MovementPage, InventoryMovement[]>
+  movementPages: MovementPageReader
 }
 
 /** What a transport says of a call beside who makes it. */
 export type CallSource = {
   requestOrigin: RequestOrigin
-  left?: AbortSignal | undefined
+  disconnected?: AbortSignal | undefined
   address?: string | undefined
   transport?: WatchTransport | undefined
   position?: StreamPosition | undefined
@@ -49,13 +68,10 @@ export type CallSource = {
 
 /** The context of one operation. */
 export function createContext(
-  app: App,
+  app: ResolverApp,
   caller: Caller,
-  { requestOrigin, left, address, transport, position }: CallSource,
+  { requestOrigin, disconnected, address, transport, position }: CallSource,
 ): GraphQLContext {
-  const movementPages = new GroupCommit<MovementPage, InventoryMovement[]>(
-    (pages) => listMovementPages(app, caller, pages),
-    { batchSizeMax: PAGE_BATCH_MAX, waitingMax: PAGES_WAITING_MAX },
-  )
-  return { app, caller, address, requestOrigin, left, transport, position, movementPages }
+  const movementPages = createMovementPageReader(app, caller)
+  return { app, caller, address, requestOrigin, disconnected, transport, position, movementPages }
 }

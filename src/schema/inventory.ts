@@ -1,7 +1,10 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
-import { isMovementId, isSku, ledgerOf, type InventoryMovement as Movement } from '../domain/stock.ts'
-import { type AdjustInventoryResult, adjustInventory } from '../use-cases/adjust-inventory.ts'
-import { type CreateInventoryItemResult, createInventoryItem } from '../use-cases/create-inventory-item.ts'
+import { isMovementId, isSku, ledgerOf, type InventoryMovement as Movement } from '../domain/stock/stock.ts'
+import { type AdjustInventoryResult, adjustInventory } from '../use-cases/stock/adjust-inventory.ts'
+import {
+  type CreateInventoryItemResult,
+  createInventoryItem,
+} from '../use-cases/stock/create-inventory-item.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
 import { itemIdOf, Node } from './node.ts'

@@ -1,8 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
 import { validate as isUuid } from 'uuid'
-import { isAllowed, visibleTo } from '../domain/authorisation.ts'
-import { isMovementId, isSku } from '../domain/stock.ts'
+import { customerSeenBy, isAllowed } from '../domain/authorisation.ts'
+import type { Caller } from '../domain/caller.ts'
+import { isMovementId, isSku } from '../domain/stock/stock.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
 
@@ -43,6 +44,12 @@ builder.queryField('node', (t) =>
     },
   }),
 )
+
+/** The orders that a caller may know of, as a condition of Prisma's. */
+export function visibleTo(caller: Caller): { customerId?: string } {
+  const customerId = customerSeenBy(caller)
+  return customerId === null ? {} : { customerId }
+}
 
 async function findItem(sku: string, context: GraphQLContext, info: GraphQLResolveInfo) {
   if (!isSku(sku)) return null

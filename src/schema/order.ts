@@ -1,12 +1,11 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
-import { visibleTo } from '../domain/authorisation.ts'
-import type * as domain from '../domain/order-status.ts'
-import { type CreateOrderResult, createOrder } from '../use-cases/create-orders.ts'
-import { listOrders } from '../use-cases/list-orders.ts'
-import { watchOrder } from '../use-cases/watch-order.ts'
+import type * as domain from '../domain/orders/order-status.ts'
+import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-order.ts'
+import { listOrders } from '../use-cases/orders/list-orders.ts'
+import { watchOrder } from '../use-cases/orders/watch-order.ts'
 import { builder } from './builder.ts'
-import { Node } from './node.ts'
+import { Node, visibleTo } from './node.ts'
 import { type List, pageCost, readPage } from './page.ts'
 import { UserErrorType } from './user-error.ts'
 
@@ -197,7 +196,7 @@ builder.mutationField('createOrder', (t) =>
         qty: input.qty,
         idempotencyKey: input.idempotencyKey ?? null,
         customerId: input.customerId ?? null,
-        // with all others of its request: http/limit-orders.ts
+        // with all others of its request: limit-orders.ts
         budget: null,
         requestId: requestOrigin.requestId,
         traceparent: app.tracing?.traceparent() ?? requestOrigin.traceparent,
@@ -214,10 +213,10 @@ builder.subscriptionField('orderStatusChanged', (t) =>
       id: t.arg.id({ required: true, description: "The order's UUID." }),
       afterVersion: t.arg.int({ description: 'The version that you have seen: only newer ones are sent.' }),
     },
-    subscribe: async (_root, { id, afterVersion }, { app, caller, left, transport, position }) => {
+    subscribe: async (_root, { id, afterVersion }, { app, caller, disconnected, transport, position }) => {
       // who comes back by Last-Event-ID repeats the afterVersion that it began with
       const seen = Math.max(afterVersion ?? 0, position?.seen ?? 0)
-      const watcher = await watchOrder(app, caller, id, seen, transport, left)
+      const watcher = await watchOrder(app, caller, id, seen, transport, disconnected)
       if (position) position.isOver = watcher.isOver
       return watcher
     },

@@ -1,6 +1,6 @@
-import type * as domain from '../domain/service-status.ts'
-import { worstCircuit } from '../domain/service-status.ts'
-import { readServiceStatus } from '../use-cases/read-service-status.ts'
+import type * as domain from '../domain/upkeep/service-status.ts'
+import { worstCircuit } from '../domain/upkeep/service-status.ts'
+import { readServiceStatus } from '../use-cases/upkeep/read-service-status.ts'
 import { builder } from './builder.ts'
 import { OrderStatus } from './order.ts'
 

@@ -5,7 +5,7 @@ import {
   handleWhenResult,
   SamplingBreaker,
 } from 'cockatiel'
-import type { CircuitState as State } from '../domain/service-status.ts'
+import type { CircuitState as State } from '../domain/upkeep/service-status.ts'
 import type { Supplier, TransportError } from './contract.ts'
 
 /**

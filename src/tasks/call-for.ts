@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { JobTry } from '../domain/jobs.ts'
-import type { Order } from '../domain/order.ts'
+import type { Order } from '../domain/orders/order.ts'
 import type { Origin } from '../domain/origin.ts'
 import { traceIdOf } from '../domain/trace.ts'
+import type { JobTry } from '../domain/upkeep/jobs.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { supplierCallPayload } from '../use-cases/job-payloads.ts'
-import { findOrderForSupplierCall } from '../use-cases/settle-supplier-outcomes.ts'
+import { findOrderForSupplierCall } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import { callFor } from './call-for.ts'
 import { defineTask } from './define-task.ts'
 

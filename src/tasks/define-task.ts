@@ -1,15 +1,29 @@
 import type { JobHelpers, Task } from 'graphile-worker'
 import type { z } from 'zod'
-import type { App } from '../app.ts'
 import { retryWhileUnavailable } from '../database/retry-while-unavailable.ts'
 import { isContention, isUnavailable } from '../database/unavailable.ts'
-import { deadLetterOf } from '../domain/dead-letter.ts'
-import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/jobs.ts'
+import { deadLetterOf } from '../domain/upkeep/dead-letter.ts'
+import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/upkeep/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
-import { failOrders } from '../use-cases/fail-orders.ts'
+import type { WriteContext } from '../use-cases/context.ts'
+import { failOrders } from '../use-cases/orders/fail-orders.ts'
+import type { OrderReader } from '../use-cases/orders/find-order.ts'
+import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
+import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
+import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
+
+/** What tasks are handed of the application. */
+export type TaskApp = WriteContext &
+  JobObserver & {
+    groups: {
+      findOrder: OrderReader
+      reserveInventory: ReservationGroup
+      settleSupplierOutcome: OutcomeGroup
+    }
+  }
 
 /** What tasks work with. They alone have the supplier: no use-case waits for the network. */
-export type TaskContext = { app: App; supplier: Supplier }
+export type TaskContext = { app: TaskApp; supplier: Supplier }
 
 /** A task of graphile-worker, once it has something to work with. */
 export type TaskOf = (context: TaskContext) => Task
@@ -32,11 +46,11 @@ export function defineTask<Payload extends Job['payload']>(
   return (context) =>
     async (rawPayload, { job, abortSignal }) => {
       const { app } = context
-      const startedAtMs = performance.now()
       const { attempts: attempt, max_attempts: attemptsMax } = job
       const taskRun = { task, attempt, isLastTry: attempt >= attemptsMax, workerDeaths: workerDeathsOf(job) }
+      const report = beginJobRun(app, { task, attempt, attemptsMax })
       let orders: JobRun['orders'] = []
-      let isGivenUp = false
+      let isBuried = false
 
       const runOnce = async () => {
         const payload = schema.parse(rawPayload)
@@ -47,17 +61,13 @@ export function defineTask<Payload extends Job['payload']>(
             await run(context, payload, taskRun)
           } catch (error) {
             if (!taskRun.isLastTry || isAway(error)) throw error
-            isGivenUp = await giveUp(app, { task, payload } as Job, attempt, error)
+            isBuried = await failForGood(app, { task, payload } as Job, attempt, error)
             throw error
           }
         }
-        await (app.tracing ? app.tracing.job(taskRun, orders, work) : work())
+        await inJobSpan(app, taskRun, orders, work)
       }
 
-      const report = (outcome: JobRun['outcome'], error?: unknown) => {
-        const durationMs = performance.now() - startedAtMs
-        app.onJobRun({ task, outcome, durationMs, attempt, attemptsMax, orders, error })
-      }
       try {
         await retryWhileUnavailable(runOnce, {
           signal: abortSignal,
@@ -65,12 +75,12 @@ export function defineTask<Payload extends Job['payload']>(
           onUnavailable: (error) =>
             app.logger.debug({ err: error, task, job: job.id }, 'job waits for the database'),
         })
-        report('done')
+        report({ outcome: 'done', orders })
       } catch (error) {
-        if (isGivenUp) return report('given-up', error)
+        if (isBuried) return report({ outcome: 'given-up', orders, error })
         // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
         if (isAway(error)) return new Promise(() => {})
-        report('failed', error)
+        report({ outcome: 'failed', orders, error })
         throw error
       }
     }
@@ -91,7 +101,7 @@ function workerDeathsOf({ flags }: JobHelpers['job']): number {
  *
  * @returns whether it did
  */
-async function giveUp(app: App, job: Job, attempts: number, error: unknown): Promise<boolean> {
+async function failForGood(app: TaskApp, job: Job, attempts: number, error: unknown): Promise<boolean> {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const deadLetter = deadLetterOf(job, { error: text, attempts })
   if (!deadLetter) return false

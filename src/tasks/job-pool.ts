@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createPool } from '../database/connections.ts'
-import type { CircuitState } from '../domain/service-status.ts'
+import type { CircuitState } from '../domain/upkeep/service-status.ts'
 import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
-import { isQueueThere } from '../sql/is-queue-there.ts'
-import { beat, type WorkerId } from '../sql/rescue-jobs.ts'
+import { isQueueThere } from '../sql/queue/is-queue-there.ts'
+import { beat, type WorkerId } from '../sql/queue/release-jobs.ts'
 import { typeParsers } from '../sql/statement.ts'
 import type { TaskContext } from './define-task.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from './task-list.ts'
@@ -22,7 +22,7 @@ export type JobPoolOptions = TaskContext & {
  * Jobs to reserve orders that are under way at once, and that may be fetched meanwhile: what the next two transactions
  * reserve, and little enough that several workers share a backlog.
  */
-const RESERVATION_PLACES = 30
+const RESERVATION_CONCURRENCY = 30
 /**
  * Each commit of orders notifies, some 300 a second under load, and a fetch takes PostgreSQL about a millisecond. At rest the
  * next order comes later than that.
@@ -33,7 +33,7 @@ const REFETCH_DELAY_AFTER_HEAD_START_MS = 25
 /** Nearly all that is notified is for the other runner. A call to the supplier takes longer. */
 const SUPPLIER_REFETCH_DELAY_MS = 50
 /** Fetching, completing, failing and listening, for each of two runners, and beating: none waits for another. */
-const POOL_SIZE = 8
+const WORKER_POOL_SIZE = 8
 /**
  * The one cost setting that is left: the statement is graphile-worker's, and no form of it leaves the planner no choice.
  * With a sort at hand, PostgreSQL reads and sorts every ready job at each fetch; without one it reads the first few by
@@ -49,7 +49,7 @@ const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
  * One life of graphile-worker in this process: one runner reserves, another calls the supplier, so that neither takes the
- * other's places. It ends when it is stopped, or with the first connection that it loses: then a new one is needed, and
+ * other's capacity. It ends when it is stopped, or with the first connection that it loses: then a new one is needed, and
  * this one's jobs have to be released.
  *
  * graphile-worker would go on after some of the losses, but not soon or not ever: it waits from 3 s up after 57P03,
@@ -91,7 +91,7 @@ export class JobPool implements WorkerId {
     const broken = Promise.withResolvers<void>()
     const connections = createPool(databaseUrl, {
       application_name: 'holdfast-worker',
-      max: POOL_SIZE,
+      max: WORKER_POOL_SIZE,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: STATEMENT_TIMEOUT_MS,
       keepAlive: true,
@@ -115,7 +115,7 @@ export class JobPool implements WorkerId {
         await TaskRunner.start({
           ...common,
           tasks: reservations,
-          places: RESERVATION_PLACES,
+          concurrency: RESERVATION_CONCURRENCY,
           refetchDelayMs: hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS,
         }),
       )
@@ -124,7 +124,7 @@ export class JobPool implements WorkerId {
         await TaskRunner.start({
           ...common,
           tasks: calls,
-          places: concurrency,
+          concurrency,
           refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
         }),
       )

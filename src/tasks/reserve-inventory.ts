@@ -1,6 +1,6 @@
 import { isContention } from '../database/unavailable.ts'
 import { reservationPayload } from '../use-cases/job-payloads.ts'
-import { splitReservation } from '../use-cases/reserve-inventory.ts'
+import { splitReservation } from '../use-cases/orders/reserve-inventory.ts'
 import { defineTask, isAway } from './define-task.ts'
 
 /** A few crashes in a row may come from anywhere; a job that has seen two may hold the order that causes them. */

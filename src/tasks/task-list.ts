@@ -1,5 +1,5 @@
 import type { TaskList } from 'graphile-worker'
-import type { Job } from '../domain/jobs.ts'
+import type { Job } from '../domain/upkeep/jobs.ts'
 import { checkSupplierStatusTask } from './check-supplier-status.ts'
 import type { TaskContext, TaskOf } from './define-task.ts'
 import { requestSupplierTask } from './request-supplier.ts'

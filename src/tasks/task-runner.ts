@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events'
 import { Logger as GraphileLogger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type pg from 'pg'
-import type { Logger } from '../observability/logger.ts'
+import type { Logger } from 'pino'
 
 export type TaskRunnerOptions = {
   tasks: TaskList
   /** Jobs under way at once. As many more may be fetched meanwhile. */
-  places: number
+  concurrency: number
   connections: pg.Pool
   logger: Logger
   /** After a fetch that was not full the next waits for about so long, whatever is notified meanwhile. */
@@ -48,7 +48,7 @@ export class TaskRunner {
 
   /** Starts to take jobs. @throws when the database cannot be reached */
   static async start(options: TaskRunnerOptions): Promise<TaskRunner> {
-    const { tasks, places, connections, logger, refetchDelayMs, stopTimeoutMs } = options
+    const { tasks, concurrency, connections, logger, refetchDelayMs, stopTimeoutMs } = options
     const events: WorkerEvents = new EventEmitter()
     const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
@@ -59,7 +59,7 @@ export class TaskRunner {
     // not only by the runner's promise: after a batch that failed on a lost connection it never settles
     events.on('pool:gracefulShutdown', () => ended.resolve())
     events.on('pool:fatalError', () => ended.resolve())
-    // undefined while all that was fetched waits for a place: then nothing more is fetched
+    // undefined while all that was fetched waits for a free slot: then nothing more is fetched
     let silentSinceMs: number | undefined = performance.now()
     events.on('localQueue:setMode', ({ newMode }) => {
       silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
@@ -74,7 +74,7 @@ export class TaskRunner {
     events.on('job:complete', ({ job }) => held.delete(job.id))
     const runner = await run({
       pgPool: connections,
-      concurrency: places,
+      concurrency,
       pollInterval: POLL_INTERVAL_MS,
       // the server owns the signals
       noHandleSignals: true,
@@ -82,7 +82,7 @@ export class TaskRunner {
       events,
       logger: new GraphileLogger(() => (level, message, meta) => {
         // it tells of every failed job at its length; define-task.ts has said so in one line
-        const isNews = level === 'error' && !message.startsWith('Failed task')
+        const isNews = level === 'error' && meta?.failure !== true
         logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
       }),
       preset: {
@@ -90,8 +90,12 @@ export class TaskRunner {
           // a job that waits for the database may wait for as long as a stop does
           gracefulShutdownAbortTimeout: stopTimeoutMs,
           localQueue: {
-            size: places,
-            refetchDelay: { durationMs: refetchDelayMs, threshold: places - 1, maxAbortThreshold: Infinity },
+            size: concurrency,
+            refetchDelay: {
+              durationMs: refetchDelayMs,
+              threshold: concurrency - 1,
+              maxAbortThreshold: Infinity,
+            },
           },
           completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
           failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
@@ -102,7 +106,7 @@ export class TaskRunner {
     return new TaskRunner(id, held, ended.promise, { runner, silentSinceMs: () => silentSinceMs })
   }
 
-  /** Whether fetched jobs wait for a place: more may be due than it has fetched. */
+  /** Whether fetched jobs wait for a free slot: more may be due than it has fetched. */
   get isBehind(): boolean {
     return this.#silentSinceMs() === undefined
   }

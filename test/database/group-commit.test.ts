@@ -96,10 +96,10 @@ describe('a group commit', () => {
     }
     expect(refusals).toBe(101)
     let isSettled = false
-    void group.settled().then(() => {
+    void group.drain().then(() => {
       isSettled = true
     })
-    while (!isSettled) await Promise.race([letGo(), group.settled()])
+    while (!isSettled) await Promise.race([letGo(), group.drain()])
     expect(await Promise.all(taken)).toEqual(taken.map((_, index) => index * 10))
     const next = group.submit(7)
     await letGo()
@@ -239,10 +239,10 @@ describe('a group commit', () => {
   test('is settled when nothing waits and nothing is under way', async () => {
     const { commit, letGo } = heldCommit()
     const group = new GroupCommit(commit, limits)
-    await group.settled()
+    await group.drain()
     let isSettled = false
     const item = group.submit(1)
-    const settled = group.settled().then(() => {
+    const settled = group.drain().then(() => {
       isSettled = true
     })
     await new Promise(setImmediate)

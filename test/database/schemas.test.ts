@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { createApp } from '../../src/create-app.ts'
 import { migrate } from '../../src/database/migrate.ts'
-import { createLogger } from '../../src/observability/logger.ts'
+import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createOwnedDatabase, query, queryAsSuperuser } from '../support/create-database.ts'
 import { STARTS_LIMIT_MS, startTwice } from '../support/every-call.ts'
 import { Processes } from '../support/server-process.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Order } from '../../src/domain/order.ts'
+import type { Order } from '../../src/domain/orders/order.ts'
 import type { OrderWatcher } from '../../src/feed/order-watcher.ts'
 import { orderAt, watch } from './watch-order.ts'
 

@@ -1,5 +1,5 @@
-import type { Order } from '../../src/domain/order.ts'
-import type { OrderStatus } from '../../src/domain/order-status.ts'
+import type { Order } from '../../src/domain/orders/order.ts'
+import type { OrderStatus } from '../../src/domain/orders/order-status.ts'
 import { OrderWatcher } from '../../src/feed/order-watcher.ts'
 import { createWatchTally } from '../../src/feed/watch-tally.ts'
 

@@ -22,7 +22,7 @@ import {
   TypeNameMetaFieldDef,
   validate,
 } from 'graphql'
-import type { GraphQLErrorCode } from '../../src/http/errors.ts'
+import type { GraphQLErrorCode } from '../../src/http/graphql/graphql-errors.ts'
 
 /** What was asked, as far as the call says it: undefined where it is no request. */
 export type Asked =

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createLogger } from '../../src/observability/logger.ts'
+import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createOrderLimiter, type OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import {
   type Answer,

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
+import type { SupplierOutcome } from '../../src/domain/supplier/supplier-policy.ts'
 import type { ModelCall, ModelJob, ModelOrder, ModelRequest, StockModel } from './stock-model.ts'
 
 // What commands are given. What is picked are numbers that mean something only where there is something to pick from.

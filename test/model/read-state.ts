@@ -1,4 +1,4 @@
-import type { Order } from '../../src/domain/order.ts'
+import type { Order } from '../../src/domain/orders/order.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
 import { EMPTY_QUEUE, type QueuedJob, readJobs } from '../support/queue.ts'
 import type { ModelJob, ModelOrder } from './stock-model.ts'

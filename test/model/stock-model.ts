@@ -1,5 +1,5 @@
-import type { FailureReason, OrderStatus } from '../../src/domain/order-status.ts'
-import type { SupplierOutcome, SupplierPolicy } from '../../src/domain/supplier-policy.ts'
+import type { FailureReason, OrderStatus } from '../../src/domain/orders/order-status.ts'
+import type { SupplierOutcome, SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
 
 /** An order, with its whole history. */
 export type ModelOrder = {

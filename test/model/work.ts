@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
-import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
+import type { SupplierOutcome } from '../../src/domain/supplier/supplier-policy.ts'
 import {
   findOrderForSupplierCall,
   settleSupplierOutcomes,
-} from '../../src/use-cases/settle-supplier-outcomes.ts'
+} from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { dropJobs } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { isAwaiting } from './inputs.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import { execute } from '../support/graphql.ts'
 import { eventually, seed, startTestWorker } from '../support/harness.ts'
 import { changeJobs } from '../support/queue.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { SupplierOutcome } from '../../src/domain/supplier-policy.ts'
+import type { SupplierOutcome } from '../../src/domain/supplier/supplier-policy.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { encodeCursor } from '../../src/cursor.ts'
-import { POOL_SIZE } from '../../src/limits.ts'
+import { MAIN_POOL_SIZE } from '../../src/limits.ts'
 import { execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
@@ -30,7 +30,9 @@ afterAll(() => server.close())
 /** Runs a query, and tells what it asked of the database and how many rows came back. */
 async function measure(query: string, variables: object) {
   // every connection is there: a new one has statements of its own
-  await Promise.all(Array.from({ length: POOL_SIZE }, () => server.app.pool.query('select pg_sleep(0.05)')))
+  await Promise.all(
+    Array.from({ length: MAIN_POOL_SIZE }, () => server.app.pool.query('select pg_sleep(0.05)')),
+  )
   const asked = vi.spyOn(pg.Client.prototype, 'query')
   const received = vi.spyOn(pg.Result.prototype as unknown as { addRow: () => void }, 'addRow')
   try {

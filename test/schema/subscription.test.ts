@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { notifyWatchers } from '../../src/sql/notify-watchers.ts'
+import { notifyWatchers } from '../../src/sql/orders/notify-watchers.ts'
 import {
   type Answer,
   codesOf,

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import WebSocket from 'ws'
-import { notifyWatchers } from '../../src/sql/notify-watchers.ts'
+import { notifyWatchers } from '../../src/sql/orders/notify-watchers.ts'
 import { codesOf, connectByWebSocket, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 

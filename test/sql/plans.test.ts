@@ -6,10 +6,10 @@ import { type RecordedStatement, recordStatements } from '../../bench/support/re
 import { encodeCursor } from '../../src/cursor.ts'
 import { connect, createPool } from '../../src/database/connections.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
-import { ORDER_STATUSES } from '../../src/domain/order-status.ts'
-import { createGraphQLServer } from '../../src/http/graphql-server.ts'
-import { observeService } from '../../src/use-cases/read-service-status.ts'
-import { rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
+import { ORDER_STATUSES } from '../../src/domain/orders/order-status.ts'
+import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
+import { observeService } from '../../src/use-cases/upkeep/read-service-status.ts'
+import { rescueJobs } from '../../src/use-cases/upkeep/rescue-jobs.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 
 // Whether each statement of the application is planned well: by PostgreSQL's own account of what it read, on the server that
@@ -42,8 +42,11 @@ let fetch: Awaited<ReturnType<typeof recordFetch>>
 beforeAll(async () => {
   test_ = await createTestApp()
   // as the application's own
-  const settings = { statement_timeout: '300000' }
-  client = await connect(test_.databaseUrl, { application_name: 'test', settings }, () => {})
+  client = await connect(
+    test_.databaseUrl,
+    { application_name: 'test', query_timeout: 300_000, settings: { statement_timeout: '0' } },
+    () => {},
+  )
   fetch = await recordFetch()
   // statistics are as old as the test makes them
   const { rows } = await client.query(`
@@ -153,9 +156,8 @@ async function recordFetch(): Promise<RecordedStatement & { settings: Record<str
     })
     await worker.stop()
     const { query, client } = calls!.find(({ query }) => query.name?.startsWith('get_job'))!
-    // the first that a connection is asked sets it up
-    const setUp = calls!.find((call) => call.client === client)!.query
-    const [names, values] = setUp.values as [string[], string[]]
+    const first = calls!.find((call) => call.client === client)!
+    const [names, values] = first.query.values as [string[], string[]]
     return { ...query, settings: Object.fromEntries(names.map((name, index) => [name, values[index]!])) }
   } finally {
     asked.mockRestore()
@@ -244,7 +246,7 @@ function rowsOf(node: PlanNode): number {
 }
 
 /** Between orders that are done and such that are open. */
-const BETWEEN = '01900000-0000-7000-8000-000000000000'
+const cursorOf = (list: string) => encodeCursor(list, '01900000-0000-7000-8000-000000000000')
 
 function customer(id: string): Caller {
   return { ...LOCAL_OPERATOR, id, role: 'customer' }
@@ -262,7 +264,7 @@ const LISTS = FILTERS.flatMap((filter): [query: string, variables: object][] => 
   [`query ($filter: OrderFilter) { orders(last: 20, filter: $filter) ${ORDER_PAGE} }`, { filter }],
   [
     `query ($filter: OrderFilter, $after: String) { orders(first: 100, after: $after, filter: $filter) ${ORDER_PAGE} }`,
-    { filter, after: encodeCursor('orders', BETWEEN) },
+    { filter, after: cursorOf('orders') },
   ],
 ])
 /** Lists of operators, of SKUs with and without a long ledger. */
@@ -271,7 +273,7 @@ const STAFF_LISTS: typeof LISTS = [
   ['{ deadLetters(last: 20) { edges { node { id } } } }', {}],
   [
     'query ($after: String) { deadLetters(first: 20, after: $after) { edges { node { id } } } }',
-    { after: encodeCursor('deadLetters', BETWEEN) },
+    { after: cursorOf('deadLetters') },
   ],
   [
     '{ inventoryItems(first: 20) { edges { node { sku movements(first: 20) { edges { node { id } } } } } } }',

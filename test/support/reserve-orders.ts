@@ -1,5 +1,5 @@
 import type { App } from '../../src/app.ts'
-import { reserveInventory } from '../../src/use-cases/reserve-inventory.ts'
+import { reserveInventory } from '../../src/use-cases/orders/reserve-inventory.ts'
 
 /** Reserves orders by their ids, as their jobs would. */
 export function reserveOrders(app: App, ids: readonly string[]): Promise<void> {

@@ -1,5 +1,5 @@
-import { createAuthenticate } from '../../src/http/create-authenticate.ts'
-import { createLogger } from '../../src/observability/logger.ts'
+import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
+import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createTestApp, listen } from './harness.ts'
 import { authorizationOf, bySecret } from './tokens.ts'
 

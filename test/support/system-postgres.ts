@@ -1,7 +1,7 @@
 import { chown, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { choosePostgresUser, runCommand } from '../../src/database/postgres-binaries.ts'
+import { choosePostgresUser, runCommand } from '../../src/embedded-postgres/postgres-binaries.ts'
 import { findFreePort } from './free-port.ts'
 
 /** Where Debian's packages, and those of PostgreSQL for Debian, put each version. */

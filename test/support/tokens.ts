@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose'
 import type { Role } from '../../src/domain/caller.ts'
-import type { AuthSettings } from '../../src/http/create-authenticate.ts'
+import type { AuthSettings } from '../../src/http/access/create-authenticate.ts'
 
 export const SECRET = 'a secret that nobody but the tests has'
 

@@ -1,6 +1,6 @@
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
-import { createLogger } from '../../src/observability/logger.ts'
-import { startTracing } from '../../src/observability/start-tracing.ts'
+import { createLogger } from '../../src/observability/logs/logger.ts'
+import { startTracing } from '../../src/observability/traces/start-tracing.ts'
 import type { Subscribe } from './graphql.ts'
 import { createTestApp, listen, startTestWorker, type TestApp } from './harness.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Order } from '../../src/domain/order.ts'
+import type { Order } from '../../src/domain/orders/order.ts'
 import { defineTask } from '../../src/tasks/define-task.ts'
 import { reservationPayload } from '../../src/use-cases/job-payloads.ts'
 import { createTestApp, eventually, seed, type TestApp } from '../support/harness.ts'

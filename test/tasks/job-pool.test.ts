@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
 import {
   createTestApp,

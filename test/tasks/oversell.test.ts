@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
-import { createOrder } from '../../src/use-cases/create-orders.ts'
+import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
+import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { createTestApp, eventually, joinTestApp, seed, startTestWorker } from '../support/harness.ts'
 import { playSupplier } from '../support/supplier.ts'
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Order } from '../../src/domain/order.ts'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
+import type { Order } from '../../src/domain/orders/order.ts'
+import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import { createTaskList, RESERVATION_TASKS } from '../../src/tasks/task-list.ts'
-import { RESCUE_LIMITS, rescueJobs } from '../../src/use-cases/rescue-jobs.ts'
-import { sweep } from '../../src/use-cases/sweep.ts'
+import { RESCUE_LIMITS, rescueJobs } from '../../src/use-cases/upkeep/rescue-jobs.ts'
+import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
 import { breakReservations } from '../support/break-reservations.ts'
 import {
   createTestApp,

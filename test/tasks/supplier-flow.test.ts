@@ -1,6 +1,6 @@
 import { HttpResponse } from 'msw'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
 import { createTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { untilNoJobs } from '../support/queue.ts'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
-import { JOB_ATTEMPTS_MAX } from '../../src/domain/jobs.ts'
-import { findBreaches } from '../../src/sql/find-breaches.ts'
+import { JOB_ATTEMPTS_MAX } from '../../src/domain/upkeep/jobs.ts'
+import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../src/tasks/task-list.ts'
 import {

@@ -1,0 +1,67 @@
+import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
+import type { CallErrorCode } from '../../domain/errors.ts'
+
+/** Every code by which GraphQL says why. */
+export type GraphQLErrorCode =
+  | CallErrorCode
+  // calls that are no request of GraphQL
+  | RequestErrorCode
+  // documents: as Yoga has them, and what ours may not be
+  | 'GRAPHQL_PARSE_FAILED'
+  | 'GRAPHQL_VALIDATION_FAILED'
+  | 'OPERATION_RESOLUTION_FAILURE'
+  | 'PERSISTED_DOCUMENT_NOT_FOUND'
+  | 'PERSISTED_DOCUMENT_REQUIRED'
+  // as Apollo's clients know it
+  | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  | 'QUERY_TOO_COSTLY'
+  // what became of an operation
+  | 'TOO_MANY_STREAMS'
+  | 'TIMED_OUT'
+  | 'INTERNAL_SERVER_ERROR'
+
+type RequestErrorCode =
+  | 'BAD_REQUEST'
+  | 'METHOD_NOT_ALLOWED'
+  | 'NOT_ACCEPTABLE'
+  // as Yoga has it
+  | 'REQUEST_ENTITY_TOO_LARGE'
+  | 'UNSUPPORTED_MEDIA_TYPE'
+
+const REQUEST_CODES: Record<number, RequestErrorCode> = {
+  405: 'METHOD_NOT_ALLOWED',
+  406: 'NOT_ACCEPTABLE',
+  413: 'REQUEST_ENTITY_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+}
+
+/** The code of a call that is refused for its form alone, by its status. */
+export function requestCodeOf(status: number): RequestErrorCode {
+  return REQUEST_CODES[status] ?? 'BAD_REQUEST'
+}
+
+/** The code of an error of our own, of graphql-js or of Yoga, which calls a bad request what another method could do. */
+export function codeOf({ extensions: { code, http } }: GraphQLError): GraphQLErrorCode {
+  if (code !== undefined && code !== 'BAD_REQUEST') return code as GraphQLErrorCode
+  return requestCodeOf((http as { status?: number } | undefined)?.status ?? 400)
+}
+
+/** @param options where in the document it is, and what else its extensions are to say */
+export function codedError(
+  message: string,
+  code: GraphQLErrorCode,
+  { extensions, ...where }: GraphQLErrorOptions = {},
+): GraphQLError {
+  return new GraphQLError(message, { ...where, extensions: { code, ...extensions } })
+}
+
+/**
+ * An error as callers see it: with a code, and without what Yoga notes in it of how it would answer over HTTP, and takes
+ * out of its own answers alone.
+ */
+export function asSeen(error: Error): GraphQLError {
+  if (!(error instanceof GraphQLError)) return codedError(error.message, 'BAD_REQUEST')
+  const { message, nodes, source, positions, path } = error
+  const { http: _, code: __, ...extensions } = error.extensions
+  return codedError(message, codeOf(error), { nodes, source, positions, path, extensions })
+}

@@ -1,0 +1,222 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { ExecutionResult } from 'graphql'
+import type { Authenticate } from '../../domain/caller.ts'
+import { CallError } from '../../domain/errors.ts'
+import type { DropReason } from '../../feed/watch-tally.ts'
+import { RETRY_AFTER_S } from '../../limits.ts'
+import { challenge } from '../access/authenticate-calls.ts'
+import { decodeUtf8, NOT_UTF_8, takeJsonType } from '../requests/read-body.ts'
+import { collectMethods } from '../requests/refuse-other-methods.ts'
+import { statusOfCallError } from '../rest/problem.ts'
+import { codedError, type GraphQLErrorCode, requestCodeOf } from './graphql-errors.ts'
+import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
+import { createLeanHandler } from './lean-handler.ts'
+import type { PersistedDocuments } from './persisted-documents.ts'
+import { completeEvent, END_ID, EVENT_HEADERS, EVENT_STREAM, sendEvents } from './streams/send-events.ts'
+
+export type GraphQLRoutesOptions = {
+  authenticate: Authenticate
+  /** Whether there is GraphiQL, which strangers may open. */
+  explorer: boolean
+  /** The only documents that are run; undefined where any are. */
+  persistedDocuments?: PersistedDocuments | undefined
+}
+
+/**
+ * Mounts GraphQL on Fastify. A plain POST of JSON takes a lean path through graphql-http; GET, server-sent events and
+ * GraphiQL go to Yoga. Both run the same enveloped parse, validate and execute: the same plugins, masking and caches.
+ *
+ * Yoga's own way from Node's request to its Request and back costs more than all the rest: 2,800 to 4,000 empty
+ * mutations a second where the lean path takes 11,700. Streams are sent by us: see `answerByYoga`.
+ */
+export function graphqlRoutes(
+  server: GraphQLServer,
+  { authenticate, explorer, persistedDocuments }: GraphQLRoutesOptions,
+): FastifyPluginAsync {
+  return async (fastify) => {
+    const handle = createLeanHandler(server, persistedDocuments)
+
+    const refuseOtherMethods = collectMethods(fastify, (detail) => refusalOf(405, detail))
+    const takeCaller = async (request: FastifyRequest) => {
+      const isStranger = explorer && asksForPage(request.raw)
+      if (!isStranger) request.caller = await authenticate(request.headers.authorization)
+    }
+    fastify.removeAllContentTypeParsers()
+    fastify.addContentTypeParser<Buffer>(
+      'application/json',
+      { parseAs: 'buffer' },
+      (_request, body, done) => {
+        const text = decodeUtf8(body)
+        if (text === undefined) done(refusalOf(400, NOT_UTF_8))
+        else done(null, text)
+      },
+    )
+    fastify.setErrorHandler<FastifyError | CallError>((error, request, reply) => {
+      if (error instanceof CallError) return refuse(error, reply)
+      const { statusCode = 500 } = error
+      const isOurs = statusCode >= 500
+      if (isOurs) request.log.error({ err: error }, 'a GraphQL call failed')
+      const code = isOurs ? 'INTERNAL_SERVER_ERROR' : requestCodeOf(statusCode)
+      const message = isOurs ? 'Unexpected error' : error.message
+      return reply.status(statusCode).send(failure(message, code))
+    })
+
+    fastify.route({
+      url: GRAPHQL_PATH,
+      method: ['GET', 'POST'],
+      onRequest: [takeCaller, refuseOtherMedia],
+      handler: async (request, reply) => {
+        const { raw, body, caller } = request
+        if (raw.method !== 'POST' && !isSearchUtf8(raw)) throw refusalOf(400, 'The query string is not UTF-8')
+        if (isForYoga(raw)) return answerByYoga(server, request, reply)
+        const { method = 'POST', url = GRAPHQL_PATH, headers } = raw
+        const [answer, init] = await handle({
+          method,
+          url,
+          headers,
+          body: body as string,
+          raw,
+          context: caller,
+        })
+        reply.status(init.status).headers(init.headers ?? {})
+        // what graphql-http refuses by a status alone
+        return reply.send(answer ?? failure(init.statusText, requestCodeOf(init.status)))
+      },
+    })
+    await fastify.register(refuseOtherMethods)
+  }
+}
+
+/** Before the body is read. */
+async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const wrong = raw.method === 'POST' ? takeJsonType(raw) : undefined
+  if (wrong === undefined) return
+  if (raw.headers['content-encoding']) reply.header('accept-encoding', 'identity')
+  throw refusalOf(415, wrong)
+}
+
+/**
+ * Answers what is for Yoga, which is given the request's texts, and asked for results or the text of an answer. Between
+ * Node's own request and response it would lay pipes of web streams, 18 kB for as long as a stream lasts.
+ */
+async function answerByYoga(
+  server: GraphQLServer,
+  { raw, body, caller, log }: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const response = reply.raw
+  // one that left meanwhile would never be heard to leave
+  if (response.destroyed) return reply.hijack()
+  const disconnected = new AbortController()
+  response.once('close', () => disconnected.abort())
+  // Node would close it all the same; views are told why
+  response.once('timeout', (socket) => {
+    disconnected.abort('slow-client' satisfies DropReason)
+    socket.destroy()
+  })
+  const { method = 'GET', url = GRAPHQL_PATH, headers } = raw
+  const lastEventId = takesEvents(raw) ? headers['last-event-id'] : undefined
+  if (lastEventId === END_ID) return reply.status(204).send()
+  const position = { seen: readVersion(lastEventId), version: undefined, isOver: false }
+  const isHead = method === 'HEAD'
+  let results: AsyncIterable<ExecutionResult> | undefined
+  const answer = await server.fetch(
+    `http://localhost${url}`,
+    {
+      method: isHead ? 'GET' : method,
+      headers: headers as Record<string, string>,
+      body: body as string | undefined,
+    },
+    // in two parts: one alone would be made a prototype, which takes 1.6 kB a stream
+    { disconnected: disconnected.signal, address: raw.socket.remoteAddress, transport: 'sse', caller },
+    {
+      position,
+      takeResults: (taken: typeof results) => {
+        results = taken
+      },
+    },
+  )
+  const text = await answer.text()
+  const isOver = lastEventId !== undefined && position.isOver
+  if (results && (isHead || isOver)) {
+    await results[Symbol.asyncIterator]().return?.()
+    // by this EventSource learns not to come back
+    return isOver ? reply.status(204).send() : reply.headers(EVENT_HEADERS).send()
+  }
+  reply.hijack()
+  // not waited for: all that waits is kept while the stream lasts
+  if (results)
+    sendEvents(response, results, position).catch((error) => log.error({ err: error }, 'a stream failed'))
+  else sendText(response, answer, text)
+  return reply
+}
+
+/** Sends what Yoga answers in one piece, whatever form it has. Of streams its headers are for proxies of other kinds. */
+function sendText(response: ServerResponse, answer: globalThis.Response, text: string): void {
+  const isEvents = answer.headers.get('content-type') === EVENT_STREAM
+  const headers = isEvents ? EVENT_HEADERS : Object.fromEntries(answer.headers)
+  // with an end by which a browser learns to stay away
+  const body = isEvents ? text.replace(completeEvent(), completeEvent(END_ID)) : text
+  for (const [name, value] of Object.entries(headers))
+    if (!PER_CONNECTION.includes(name.toLowerCase())) response.setHeader(name, value)
+  response.setHeader('content-length', Buffer.byteLength(body))
+  response.writeHead(answer.status).end(body)
+}
+
+/** Whether a client takes server-sent events, if perhaps not for this. */
+function takesEvents({ headers: { accept } }: IncomingMessage): boolean {
+  return accept?.includes(EVENT_STREAM) ?? false
+}
+
+/** The version in a Last-Event-ID: undefined for what is none of ours. */
+function readVersion(lastEventId: string | string[] | undefined): number | undefined {
+  return typeof lastEventId === 'string' && /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : undefined
+}
+
+/** Whether the query string is UTF-8: read all the same, each wrong byte would become the same character. */
+function isSearchUtf8({ url = '' }: IncomingMessage): boolean {
+  const start = url.indexOf('?')
+  if (start === -1) return true
+  try {
+    // a percent sign that encodes nothing stands for itself
+    decodeURIComponent(url.slice(start).replaceAll(/%(?![\da-f]{2})/gi, '%25'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A refusal for the form of a call, as Fastify has its own. */
+function refusalOf(statusCode: number, message: string): Error {
+  return Object.assign(new Error(message), { statusCode })
+}
+
+/** Whether this is a browser that opens GraphiQL: Yoga answers it with the page, whatever else it asks for. */
+function asksForPage({ method, headers: { accept } }: IncomingMessage): boolean {
+  return method === 'GET' && accept !== undefined && accept.includes('text/html')
+}
+
+/** Answers a call of somebody who is not let in. */
+function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply {
+  if (code === 'UNAUTHENTICATED') challenge(reply)
+  if (code === 'UNAVAILABLE') reply.header('retry-after', RETRY_AFTER_S)
+  return reply.status(statusOfCallError(code)).send(failure(message, code))
+}
+
+function failure(message: string, code: GraphQLErrorCode) {
+  return { errors: [codedError(message, code)] }
+}
+
+/**
+ * Of POSTs, only JSON that asks for a stream. What is not JSON stays here and is refused: any page of the web can have
+ * a browser post a form, or plain text, to any address, and Yoga would run the mutation in it.
+ */
+function isForYoga({ method, headers }: IncomingMessage): boolean {
+  if (method !== 'POST') return true
+  const isJson = /^application\/json *(?:;|$)/.test(headers['content-type'] ?? '')
+  return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
+}
+
+/** What is between this server and whoever is next, and not Yoga's to say. */
+const PER_CONNECTION = ['connection', 'transfer-encoding']

@@ -1,0 +1,61 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { finished } from 'node:stream'
+import { UNREAD_BODY_MAX_BYTES, UNREAD_BODY_TIMEOUT_MS } from '../../limits.ts'
+
+/**
+ * Reads what is left of a request's body once it is answered, and drops it, before its connection goes on or closes. A
+ * connection that is closed while its client still sends is reset, and the reset takes the answer with it: a client that
+ * writes before it reads never learns why it was refused, and nginx takes the server for one that failed.
+ *
+ * For a bounded time and amount: who sends on and on is cut off.
+ */
+export function dropUnreadBody(request: IncomingMessage, response: ServerResponse): void {
+  if (!hasBody(request)) return
+  // first: Node's own listener is the one that closes
+  response.prependOnceListener('finish', () => {
+    if (request.complete) return
+    const { socket } = request
+    const cutOff = () => socket.destroy()
+    const timer = setTimeout(cutOff, UNREAD_BODY_TIMEOUT_MS)
+    // what Node calls after an answer that says `Connection: close`
+    let isToClose = false
+    socket.destroySoon = () => {
+      isToClose = true
+    }
+    let leftBytes = UNREAD_BODY_MAX_BYTES
+    request.on('data', ({ length }: Buffer) => {
+      leftBytes -= length
+      if (leftBytes < 0) cutOff()
+    })
+    finished(request, () => {
+      clearTimeout(timer)
+      Reflect.deleteProperty(socket, 'destroySoon')
+      if (isToClose) socket.destroySoon()
+    })
+    request.resume()
+    // at once: a body that nobody has begun to read Node drops itself, uncounted
+    request.read(0)
+  })
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers
+  return length !== '0' || coding !== undefined
+}
+
+/** Ends a connection that is no request's any more with this answer, and drops what still comes, within the same bounds. */
+export function endAndDrop(socket: Duplex, answer: string): void {
+  const cutOff = () => socket.destroy()
+  const timer = setTimeout(cutOff, UNREAD_BODY_TIMEOUT_MS)
+  let leftBytes = UNREAD_BODY_MAX_BYTES
+  socket.on('data', ({ length }: Buffer) => {
+    leftBytes -= length
+    if (leftBytes < 0) cutOff()
+  })
+  // unheard, a client that hangs up first ends the process
+  socket.on('error', cutOff)
+  socket.once('close', () => clearTimeout(timer))
+  socket.end(answer)
+  socket.resume()
+}

@@ -1,0 +1,142 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import { decodeCursor, encodeCursor } from '../../cursor.ts'
+import { type InventoryMovement, isMovementId, ledgerOf, MOVEMENT_TYPES } from '../../domain/stock/stock.ts'
+import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../../limits.ts'
+import { type ListMovementsContext, listMovements } from '../../use-cases/stock/list-movements.ts'
+import { ProblemError, problemResponses } from './problem.ts'
+
+const movementSchema = z
+  .object({
+    id: z.string().describe('A whole number, larger than those of earlier changes of the SKU'),
+    sku: z.string(),
+    type: z.enum(MOVEMENT_TYPES),
+    delta: z.int32().describe('What it added to the available stock'),
+    available_after: z.int().min(0).describe('What was available right after it'),
+    order_id: z.uuid().nullable(),
+    reason: z.string().nullable(),
+    created_at: z.iso.datetime(),
+  })
+  .meta({
+    id: 'Movement',
+    description: 'One change of what is available of a SKU',
+    examples: [
+      {
+        id: '4711',
+        sku: 'WIDGET',
+        type: 'RESERVATION',
+        delta: -2,
+        available_after: 998,
+        order_id: '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a',
+        reason: null,
+        created_at: '2026-01-05T09:30:00.000Z',
+      },
+    ],
+  })
+
+const movementPageSchema = z
+  .object({
+    data: z.array(movementSchema),
+    next_cursor: z.string().nullable().describe('The `cursor` of the next page; null on the last'),
+  })
+  .meta({ id: 'MovementPage', description: 'Movements, newest first' })
+
+const CURSOR_EXPECTED = 'cursor must be the next_cursor of the page before, of the same SKU'
+
+const querySchema = z.strictObject({
+  limit: z.custom<string>(isLimit, `limit must be 1 to ${PAGE_SIZE_MAX}`).optional().meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: PAGE_SIZE_MAX,
+    default: PAGE_SIZE_DEFAULT,
+    description: 'Movements a page',
+  }),
+  cursor: z.string(CURSOR_EXPECTED).optional().meta({
+    description: "The `next_cursor` of the page before; one of another SKU's ledger is refused",
+  }),
+})
+
+/** `GET /inventory/:sku/movements`: a SKU's ledger, a page at a time. */
+export function movements(context: ListMovementsContext): FastifyPluginAsyncZod {
+  return async (fastify) => {
+    fastify.get(
+      '/inventory/:sku/movements',
+      {
+        schema: {
+          operationId: 'listMovements',
+          tags: ['Inventory'],
+          summary: "List what changed a SKU's stock",
+          description:
+            'Newest first. Pages stay as they are while new movements come in. For operators and services.',
+          params: z.object({ sku: z.string().meta({ examples: ['WIDGET'] }) }),
+          querystring: querySchema,
+          response: {
+            200: {
+              description: 'A page of movements',
+              content: { 'application/json': { schema: movementPageSchema } },
+            },
+            ...problemResponses(
+              'BAD_REQUEST',
+              'UNAUTHENTICATED',
+              'FORBIDDEN',
+              'NOT_FOUND',
+              'INVALID_LIMIT',
+              'INVALID_CURSOR',
+              'INTERNAL_ERROR',
+              'UNAVAILABLE',
+            ),
+          },
+        },
+      },
+      async (request) => {
+        const { sku } = request.params
+        const { limit, cursor } = request.query
+        const page = await listMovements(context, request.caller, {
+          sku,
+          limit: Number(limit ?? PAGE_SIZE_DEFAULT),
+          ...(cursor !== undefined && { before: movementOf(cursor, sku) }),
+        })
+        if (!page) throw new ProblemError('NOT_FOUND', 'There is no such item')
+        const last = page.movements.at(-1)
+        return {
+          data: page.movements.map(toBody),
+          next_cursor: page.hasOlder && last ? encodeCursor(ledgerOf(sku), String(last.id)) : null,
+        }
+      },
+    )
+  }
+}
+
+function toBody(movement: InventoryMovement): z.infer<typeof movementSchema> {
+  return {
+    id: String(movement.id),
+    sku: movement.sku,
+    type: movement.type,
+    delta: movement.delta,
+    // stock stays below 2^53
+    available_after: Number(movement.availableAfter),
+    order_id: movement.orderId,
+    reason: movement.reason,
+    created_at: movement.createdAt.toISOString(),
+  }
+}
+
+function isLimit(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    /^\d{1,3}$/.test(value) &&
+    Number(value) >= 1 &&
+    Number(value) <= PAGE_SIZE_MAX
+  )
+}
+
+/**
+ * The movement that a cursor of the SKU's ledger names.
+ *
+ * @throws {ProblemError} INVALID_CURSOR for any other cursor
+ */
+function movementOf(cursor: string, sku: string): bigint {
+  const key = decodeCursor(ledgerOf(sku), cursor)
+  if (key !== undefined && isMovementId(key)) return BigInt(key)
+  throw new ProblemError('INVALID_CURSOR', undefined, [{ parameter: 'cursor', detail: CURSOR_EXPECTED }])
+}

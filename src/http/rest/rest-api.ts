@@ -1,0 +1,65 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { Authenticate } from '../../domain/caller.ts'
+import type { ListMovementsContext } from '../../use-cases/stock/list-movements.ts'
+import { authenticateCalls } from '../access/authenticate-calls.ts'
+import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
+import { collectMethods } from '../requests/refuse-other-methods.ts'
+import { movements } from './movements.ts'
+import { openApi } from './openapi.ts'
+import { type OrdersContext, orders } from './orders.ts'
+import { answerNotFound, answerWithProblem, ProblemError } from './problem.ts'
+
+export const REST_PATH = '/api'
+
+/** What the REST API is handed. */
+export type RestContext = OrdersContext & ListMovementsContext
+
+export type RestOptions = {
+  authenticate: Authenticate
+  /** Whether the API's description and its page are served. */
+  explorer: boolean
+}
+
+/**
+ * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
+ *
+ * Below `/api` every call is authenticated; what describes it is open to all.
+ *
+ * Every failure below `/api` is answered as `application/problem+json`. What it sets up stays in its own scope: other
+ * routes of the same server keep their error handlers, parsers and compilers.
+ */
+export function restApi(context: RestContext, { authenticate, explorer }: RestOptions): FastifyPluginAsync {
+  return async (fastify) => {
+    fastify.setValidatorCompiler(validatorCompiler)
+    fastify.setSerializerCompiler(serializerCompiler)
+    fastify.setErrorHandler(answerWithProblem)
+    const refuseOtherMethods = collectMethods(fastify)
+    if (explorer) await openApi(fastify)
+    await fastify.register(api, { prefix: REST_PATH })
+    await fastify.register(refuseOtherMethods)
+  }
+
+  async function api(fastify: FastifyInstance): Promise<void> {
+    authenticateCalls(fastify, authenticate)
+    // before the body is read, as well
+    fastify.addHook('onRequest', async ({ is404 }) => {
+      if (is404) throw new ProblemError('NOT_FOUND')
+    })
+    parseJsonOnly(fastify)
+    fastify.setNotFoundHandler(answerNotFound)
+    await fastify.register(orders(context))
+    await fastify.register(movements(context))
+  }
+}
+
+function parseJsonOnly(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers()
+  // 'error': a body with __proto__ or constructor.prototype is refused
+  const parseJson = fastify.getDefaultJsonParser('error', 'error')
+  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const text = decodeUtf8(body)
+    if (text === undefined) done(new ProblemError('MALFORMED_JSON', NOT_UTF_8))
+    else void parseJson(request, text, done)
+  })
+}

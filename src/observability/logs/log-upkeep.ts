@@ -1,0 +1,48 @@
+import type { Logger } from 'pino'
+import type { UpkeepNews } from '../../domain/upkeep/upkeep.ts'
+
+/** Enough to see what kind of thing is broken; `npm run reconcile` prints them all. */
+const BREACHES_MAX = 10
+/** Enough of a payload to see whose it is. */
+const PAYLOAD_LENGTH_MAX = 200
+
+/** One line for whatever the service had to mend, and for what it leaves to people. */
+export function logUpkeep(logger: Logger): (news: UpkeepNews) => void {
+  return (news) => {
+    switch (news.kind) {
+      case 'workers-died': {
+        const { workers, released, givenUp } = news
+        logger.warn({ workers, released, givenUp }, 'released the jobs of dead workers')
+        break
+      }
+      case 'fetch-lost': {
+        const { worker, released } = news
+        logger.warn({ worker, released }, 'released jobs whose fetch was lost')
+        break
+      }
+      case 'swept': {
+        const { requeued, buried } = news
+        logger.warn({ requeued, buried }, 'swept up after a crash')
+        break
+      }
+      case 'jobs-put-aside': {
+        const jobs = news.jobs.map(({ id, task, payload }) => {
+          return { id, task, payload: JSON.stringify(payload).slice(0, PAYLOAD_LENGTH_MAX) }
+        })
+        logger.error({ jobs }, 'put aside dead jobs that no order can be told from: see graphile_worker.jobs')
+        break
+      }
+      case 'sweep-failed':
+        logger.error({ err: news.error, step: news.step }, 'a part of the sweep failed')
+        break
+      case 'invariant-broken': {
+        const { invariant, breaches } = news
+        const examples = breaches
+          .slice(0, BREACHES_MAX)
+          .map(({ subject, detail, cause }) => ({ subject, detail, cause }))
+        logger.error({ invariant, breaches: breaches.length, examples }, 'an invariant does not hold')
+        break
+      }
+    }
+  }
+}

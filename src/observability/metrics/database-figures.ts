@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { Gauge, type Registry } from 'prom-client'
+import { FIGURES_AGE_MAX_MS, METRICS_READ_TIMEOUT_MS } from '../../limits.ts'
+
+/** Gauges of one reading, and when it last succeeded: by the clock, and by one that nobody sets. */
+type Group = {
+  name: string
+  clears: (() => void)[]
+  read: () => Promise<void>
+  readAt: number
+  readAtMs: number
+}
+
+/**
+ * Figures that are read from the database at a scrape, several by one reading, which is under way once at a time. When the
+ * database is away or slow, what was last read is shown for a minute more and then nothing: an old figure would keep an
+ * alert silent, or firing, for as long as it stays.
+ */
+export class DatabaseFigures {
+  readonly #registers: Registry[]
+  readonly #logger: Logger
+  readonly #groups: Group[] = []
+
+  constructor(registry: Registry, logger: Logger) {
+    this.#registers = [registry]
+    this.#logger = logger
+    const groups = this.#groups
+    new Gauge({
+      name: 'holdfast_figures_last_read_timestamp_seconds',
+      help: 'When figures of the database were last read; 0 before the first time. After a minute they are shown no more',
+      labelNames: ['figures'],
+      registers: this.#registers,
+      async collect() {
+        await Promise.all(groups.map(({ read }) => read()))
+        for (const { name, readAt } of groups) this.set({ figures: name }, readAt / 1_000)
+      },
+    })
+  }
+
+  /**
+   * Adds gauges that are read together.
+   *
+   * @param name for the log and the metric
+   * @param show sets the gauges by what was read; one that it does not set has no value
+   * @returns a function that makes one of them
+   */
+  group<Reading>(name: string, readOnce: () => Promise<Reading>, show: (reading: Reading) => void) {
+    let reading: Promise<void> | undefined
+    let isAway = false
+    const group: Group = {
+      name,
+      clears: [],
+      readAt: 0,
+      readAtMs: Number.NEGATIVE_INFINITY,
+      read: () => {
+        reading ??= readAndShow().finally(() => {
+          reading = undefined
+        })
+        return Promise.race([reading, sleep(METRICS_READ_TIMEOUT_MS, undefined, { ref: false })])
+      },
+    }
+    this.#groups.push(group)
+
+    const readAndShow = async () => {
+      try {
+        const read = await readOnce()
+        for (const clear of group.clears) clear()
+        show(read)
+        group.readAt = Date.now()
+        group.readAtMs = performance.now()
+        if (isAway) this.#logger.info({ figures: name }, 'figures of the database are read again')
+        isAway = false
+      } catch (error) {
+        if (!isAway) this.#logger.warn({ err: error, figures: name }, 'cannot read figures of the database')
+        isAway = true
+      }
+    }
+
+    return <Label extends string>(name: string, help: string, labelNames: Label[] = []): Gauge<Label> => {
+      const gauge = new Gauge({
+        name,
+        help,
+        labelNames,
+        registers: this.#registers,
+        async collect() {
+          await group.read()
+          if (performance.now() - group.readAtMs > FIGURES_AGE_MAX_MS) clear()
+        },
+      })
+      const clear = () => {
+        gauge.reset()
+        // without labels that leaves a 0
+        if (labelNames.length === 0) gauge.remove()
+      }
+      group.clears.push(clear)
+      return gauge
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { Gauge, Histogram, type Registry } from 'prom-client'
+import type { BatchRun } from '../../database/group-commit.ts'
+import { INTAKE_BATCH_MAX } from '../../use-cases/orders/order-intake.ts'
+import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
+import { WORK_BUCKETS_S } from './buckets.ts'
+
+/** Batches as they are called in the metrics. */
+const BATCHES = {
+  createOrder: 'create-order',
+  reserveInventory: 'reserve-inventory',
+  settleSupplierOutcome: 'settle-supplier-outcome',
+  findOrder: 'find-order',
+}
+
+/** The groups of the application. */
+export type GroupName = keyof typeof BATCHES
+
+/** From an item alone, as at rest, over the largest batch of new orders to that of reservations and reads. */
+const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, INTAKE_BATCH_MAX, 500, RESERVE_BATCH_MAX]
+
+/** What tells how many wait for each batch. */
+export type Groups = Record<GroupName, { waitingCount: number }>
+
+/**
+ * Shows how far work of many callers comes together, and how long it takes then.
+ *
+ * @returns for each group the hook that hears of its batches
+ */
+export function measureBatches(
+  registry: Registry,
+  groups: () => Groups,
+): (group: GroupName, run: BatchRun) => void {
+  const registers = [registry]
+  const size = new Histogram({
+    name: 'holdfast_batch_size',
+    help: 'Items that shared a transaction or a read, whether or not it came through',
+    labelNames: ['batch'],
+    buckets: SIZE_BUCKETS,
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'holdfast_batch_duration_seconds',
+    help: 'Batches from their start to their commit or failure, without the wait of their items before',
+    labelNames: ['batch', 'outcome'],
+    buckets: WORK_BUCKETS_S,
+    registers,
+  })
+  new Gauge({
+    name: 'holdfast_batch_waiting',
+    help: 'Items that wait for their turn, without those of the batch under way',
+    labelNames: ['batch'],
+    registers,
+    collect() {
+      for (const [name, { waitingCount }] of entries(groups())) {
+        this.set({ batch: BATCHES[name] }, waitingCount)
+      }
+    },
+  })
+  for (const batch of Object.values(BATCHES)) {
+    size.zero({ batch })
+    for (const outcome of ['committed', 'failed'] satisfies BatchRun['outcome'][]) {
+      duration.zero({ batch, outcome })
+    }
+  }
+  return (group, run) => {
+    const batch = BATCHES[group]
+    size.observe({ batch }, run.size)
+    duration.observe({ batch, outcome: run.outcome }, run.durationMs / 1_000)
+  }
+}
+
+function entries(groups: Groups) {
+  return Object.entries(groups) as [GroupName, Groups[GroupName]][]
+}

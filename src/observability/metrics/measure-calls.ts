@@ -1,0 +1,36 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+
+/** What refuses a call: that too many are under way, or that an order would wait for too long for its commit. */
+export type RefusedBy = 'calls' | 'intake'
+
+/** Counts calls that were refused, and shows how many are under way when it is asked. */
+export function measureCalls(
+  registry: Registry,
+  calls: { count: number; limit: number },
+): (by: RefusedBy) => void {
+  const refused = new Counter({
+    name: 'holdfast_refused_calls_total',
+    help: 'Calls refused for want of time: by how many were under way, or by the wait for the commit of an order',
+    labelNames: ['by'],
+    registers: [registry],
+  })
+  // an alert on a rise needs what it rises from
+  for (const by of ['calls', 'intake'] satisfies RefusedBy[]) refused.inc({ by }, 0)
+  new Gauge({
+    name: 'holdfast_calls_under_way',
+    help: 'Calls that this process is working on',
+    registers: [registry],
+    collect() {
+      this.set(calls.count)
+    },
+  })
+  new Gauge({
+    name: 'holdfast_calls_under_way_limit',
+    help: 'Calls from which on others are refused; less while an overload lasts',
+    registers: [registry],
+    collect() {
+      this.set(calls.limit)
+    },
+  })
+  return (by) => refused.inc({ by })
+}

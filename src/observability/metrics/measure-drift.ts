@@ -1,0 +1,26 @@
+import type pg from 'pg'
+import { INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
+import { findChecks } from '../../sql/upkeep/invariant-checks.ts'
+import type { DatabaseFigures } from './database-figures.ts'
+
+/** Shows what the last check of each invariant has found, whichever process made it: each process shows the same. */
+export function measureDrift(figures: DatabaseFigures, pool: pg.Pool): void {
+  const gauge = figures.group(
+    'invariants',
+    () => findChecks(pool, INVARIANTS),
+    (checks) => {
+      for (const { invariant, breaches } of checks) drift.set({ invariant }, breaches)
+      const times = checks.map((check) => check.finishedAt.getTime())
+      lastSuccess.set(checks.length < INVARIANTS.length ? 0 : Math.min(...times) / 1_000)
+    },
+  )
+  const drift = gauge(
+    'holdfast_reconcile_drift',
+    'Breaches of an invariant at its last check; anything but 0 is for people to look into',
+    ['invariant'],
+  )
+  const lastSuccess = gauge(
+    'holdfast_reconcile_last_success_timestamp_seconds',
+    'When the invariant was checked whose last check is the oldest; 0 while one of them never was',
+  )
+}

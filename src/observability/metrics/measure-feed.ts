@@ -1,0 +1,50 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import type { OrderFeed } from '../../feed/order-feed.ts'
+import { DROP_REASONS, WATCH_TRANSPORTS } from '../../feed/watch-tally.ts'
+
+/** Shows what the feed has counted of its views, when it is asked: a delivery itself costs one addition. */
+export function measureFeed(registry: Registry, { tallies }: OrderFeed): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'holdfast_order_watchers',
+    help: 'Subscriptions to orders that are open at this process',
+    labelNames: ['transport'],
+    registers,
+    collect() {
+      for (const transport of WATCH_TRANSPORTS) this.set({ transport }, tallies[transport].open)
+    },
+  })
+  new Counter({
+    name: 'holdfast_watch_deliveries_total',
+    help: 'States of orders that were handed to subscriptions',
+    labelNames: ['transport'],
+    registers,
+    collect() {
+      this.reset()
+      for (const transport of WATCH_TRANSPORTS) this.inc({ transport }, tallies[transport].deliveries)
+    },
+  })
+  new Counter({
+    name: 'holdfast_watch_coalesced_total',
+    help: 'States of orders that a subscription never saw: a newer one came before its client had read the last',
+    labelNames: ['transport'],
+    registers,
+    collect() {
+      this.reset()
+      for (const transport of WATCH_TRANSPORTS) this.inc({ transport }, tallies[transport].coalesced)
+    },
+  })
+  new Counter({
+    name: 'holdfast_watch_dropped_total',
+    help: 'Subscriptions that this process has ended, and not their clients',
+    labelNames: ['transport', 'reason'],
+    registers,
+    collect() {
+      this.reset()
+      for (const transport of WATCH_TRANSPORTS) {
+        const { dropped } = tallies[transport]
+        for (const reason of DROP_REASONS) this.inc({ transport, reason }, dropped[reason])
+      }
+    },
+  })
+}

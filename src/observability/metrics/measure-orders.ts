@@ -1,0 +1,114 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import { type FailureReason, isFinal, TRANSITIONS } from '../../domain/orders/order-status.ts'
+import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
+import { findArrivals } from '../../sql/orders/find-arrivals.ts'
+
+/**
+ * From a reservation out of stock, in milliseconds, to a supplier's last re-check and the last try of a job. The bounds 20,
+ * 40 and 60 stand between the answers of a supplier that is asked after 15, 30 and 45 s.
+ */
+const SETTLING_BUCKETS_S = [
+  0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 900, 1_800, 3_600,
+]
+
+/** How orders end that the supplier gave no final answer for. */
+const UNANSWERED: readonly (FailureReason | null)[] = ['SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR']
+
+/** Counts what becomes of orders. */
+export function measureOrders(
+  registry: Registry,
+  pool: pg.Pool,
+  logger: Logger,
+): (events: readonly OrderEvent[]) => void {
+  const registers = [registry]
+  const transitions = new Counter({
+    name: 'holdfast_order_transitions_total',
+    help: 'Transitions of orders that this process has committed; from is empty for a new order, reason for all but a failure',
+    labelNames: ['from', 'to', 'reason'],
+    registers,
+  })
+  const settling = new Histogram({
+    name: 'holdfast_order_settling_seconds',
+    help: 'Time from the creation of an order to its final state',
+    labelNames: ['to'],
+    buckets: SETTLING_BUCKETS_S,
+    registers,
+  })
+  const supplierSettling = new Histogram({
+    name: 'holdfast_supplier_settling_seconds',
+    help: 'Time from when an order began to wait for its supplier to the final answer',
+    labelNames: ['to'],
+    buckets: SETTLING_BUCKETS_S,
+    registers,
+  })
+  const deadLetters = new Counter({
+    name: 'holdfast_dead_letters_total',
+    help: 'Jobs that were given up and ended their order',
+    labelNames: ['task'],
+    registers,
+  })
+
+  // where nothing has failed yet, a share of failures is 0 and not unknown, and an alert on a rise sees the first
+  for (const { from, to, reasons } of TRANSITIONS) {
+    for (const reason of reasons.length > 0 ? reasons : [null]) {
+      transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, 0)
+    }
+    if (isFinal(to)) settling.zero({ to })
+    if (isFinal(to) && from === 'AWAITING_RESTOCK') supplierSettling.zero({ to })
+  }
+  for (const task of JOB_TASKS) deadLetters.inc({ task }, 0)
+
+  const count = ({ from, to, reason }: OrderEvent, times: number) =>
+    transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, times)
+
+  // beside the work, not of it: in no trace, and an error costs no more than the figure
+  const timeAnswers = AsyncLocalStorage.bind(async (answered: OrderEvent[]) => {
+    try {
+      const states = answered.map(({ order, version }) => ({ orderId: order.id, version: version - 1 }))
+      const arrivals = await findArrivals(pool, states)
+      for (const { order, to, at } of answered) {
+        const since = arrivals.get(order.id)
+        if (since) supplierSettling.observe({ to }, secondsBetween(since, at))
+      }
+    } catch (error) {
+      logger.debug({ err: error }, 'cannot tell how long orders waited for their supplier')
+    }
+  })
+
+  return (events) => {
+    const answered = events.filter(isAnswered)
+    if (answered.length > 0) void timeAnswers(answered)
+    // hundreds come together, those that go the same way one after the other: one increment for each way
+    let first: OrderEvent | undefined
+    let times = 0
+    for (const event of events) {
+      if (first && isSameWay(first, event)) times++
+      else {
+        if (first) count(first, times)
+        first = event
+        times = 1
+      }
+      const { to, at, order, deadLetter } = event
+      if (isFinal(to)) settling.observe({ to }, secondsBetween(order.createdAt, at))
+      if (deadLetter) deadLetters.inc({ task: deadLetter.task })
+    }
+    if (first) count(first, times)
+  }
+}
+
+/** Two processes may have written them, whose clocks differ: a sum that falls would be taken for a restart. */
+function secondsBetween(from: Date, to: Date): number {
+  return Math.max(0, to.getTime() - from.getTime()) / 1_000
+}
+
+function isAnswered({ from, reason }: OrderEvent): boolean {
+  return from === 'AWAITING_RESTOCK' && !UNANSWERED.includes(reason)
+}
+
+function isSameWay(one: OrderEvent, other: OrderEvent): boolean {
+  return one.from === other.from && one.to === other.to && one.reason === other.reason
+}

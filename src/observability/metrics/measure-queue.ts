@@ -1,0 +1,55 @@
+import { isFinal } from '../../domain/orders/order-status.ts'
+import type { Count, ServiceStatus } from '../../domain/upkeep/service-status.ts'
+import type { DatabaseFigures } from './database-figures.ts'
+
+/** Shows what waits in the database and who works on it: each process shows the same. */
+export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise<ServiceStatus>): void {
+  const gauge = figures.group('status', readStatus, (status) => {
+    for (const { task, ready, scheduled, held, oldestReadyAgeS } of status.queue) {
+      if (!isUnknown(ready)) {
+        jobs.set({ task, state: 'ready' }, ready.count)
+        age.set({ task }, oldestReadyAgeS ?? 0)
+      }
+      if (!isUnknown(scheduled)) jobs.set({ task, state: 'scheduled' }, scheduled.count)
+      jobs.set({ task, state: 'held' }, held)
+    }
+    for (const state of ['ready', 'scheduled'] as const) {
+      cutOff.set({ state }, status.queue.some((task) => task[state].isEstimate) ? 1 : 0)
+    }
+    workers.set(status.workers.filter(({ isAlive }) => isAlive).length)
+    deadLetters.set(status.openDeadLetters.count)
+    for (const { status: state, oldestOpenAgeS } of status.orders) {
+      if (!isFinal(state)) orderAge.set({ status: state }, oldestOpenAgeS ?? 0)
+    }
+  })
+  const jobs = gauge(
+    'holdfast_queue_jobs',
+    'Jobs by task: ready, scheduled for later, or held by a worker; of a longer queue its first 10,000, without a task that has none among them',
+    ['task', 'state'],
+  )
+  const cutOff = gauge(
+    'holdfast_queue_jobs_cut_off',
+    '1 while more jobs are ready, or scheduled, than are counted: 10,000 of all tasks together',
+    ['state'],
+  )
+  const age = gauge(
+    'holdfast_queue_oldest_ready_job_age_seconds',
+    'How long the oldest ready job of a task has waited since it could run; 0 without one, and no value where it is not among the first 10,000',
+    ['task'],
+  )
+  const workers = gauge('holdfast_workers_alive', 'Workers that have said within 8 s that they are alive')
+  const deadLetters = gauge(
+    'holdfast_dead_letters_open',
+    'Dead letters that nobody has retried; beyond 10,000 an estimate',
+  )
+  const orderAge = gauge(
+    'holdfast_oldest_open_order_age_seconds',
+    'Time since the creation of the oldest order in a state that is not final; 0 without one',
+    ['status'],
+  )
+}
+
+/** Whether counting came to its end before any was found: there may be none, or thousands. */
+function isUnknown({ count, isEstimate }: Count): boolean {
+  return count === 0 && isEstimate
+}

@@ -1,0 +1,48 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { RateLimitedError } from '../../domain/errors.ts'
+import type { OrderLimiter } from '../../rate-limit/order-limiter.ts'
+
+/**
+ * Counts orders that the limiter refuses, by who counted them: Redis for all processes, or this one in its memory, as it
+ * does without Redis and while that is away. Where there is to be a Redis, it shows whether there is.
+ *
+ * @returns the limiter to use, undefined where there is none
+ */
+export function measureRateLimit(
+  registry: Registry,
+  limiter: OrderLimiter | undefined,
+): OrderLimiter | undefined {
+  const registers = [registry]
+  const refusals = new Counter({
+    name: 'holdfast_rate_limit_refusals_total',
+    help: 'Orders that were refused since their caller had placed too many in this second',
+    labelNames: ['store'],
+    registers,
+  })
+  refusals.inc({ store: 'memory' }, 0)
+  if (!limiter) return undefined
+  const { isShared } = limiter
+  if (isShared) {
+    refusals.inc({ store: 'redis' }, 0)
+    new Gauge({
+      name: 'holdfast_rate_limit_store_up',
+      help: '1 while Redis counts orders for all processes; at 0 this process counts its own callers by the same limit',
+      registers,
+      collect() {
+        this.set(isShared() ? 1 : 0)
+      },
+    })
+  }
+  return {
+    ...limiter,
+    take: async (budget, orders = 1) => {
+      try {
+        await limiter.take(budget, orders)
+      } catch (error) {
+        if (error instanceof RateLimitedError)
+          refusals.inc({ store: isShared?.() ? 'redis' : 'memory' }, orders)
+        throw error
+      }
+    },
+  }
+}

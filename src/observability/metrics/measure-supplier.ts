@@ -1,0 +1,57 @@
+import { Gauge, Histogram, type Registry } from 'prom-client'
+import type { GuardedSupplier } from '../../supplier/circuit-breaker.ts'
+import type { TransportError } from '../../supplier/contract.ts'
+import type { SupplierCallRun } from '../observe-supplier.ts'
+
+/** From a supplier next door to one that uses up its time, 5 s by default and some longer where that is configured so. */
+const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+const CIRCUITS = ['closed', 'open', 'half-open'] satisfies ReturnType<GuardedSupplier['circuit']>[]
+
+const CAUSES = Object.keys({
+  timeout: true,
+  connection: true,
+  'http-status': true,
+  malformed: true,
+  'too-large': true,
+  redirect: true,
+  'circuit-open': true,
+} satisfies Record<TransportError['cause'], true>)
+
+const OUTCOMES = {
+  reserve: ['accepted', 'refused', ...CAUSES],
+  status: ['ok', 'fail', 'delayed', ...CAUSES],
+}
+
+/**
+ * Times calls to the supplier by what they came to, and shows its circuit. Calls that the circuit breaker spared take no
+ * time, and have an outcome of their own by which they are left out where times are looked at.
+ */
+export function measureSupplier(
+  registry: Registry,
+  { circuit }: Pick<GuardedSupplier, 'circuit'>,
+): (run: SupplierCallRun) => void {
+  const registers = [registry]
+  const duration = new Histogram({
+    name: 'holdfast_supplier_request_duration_seconds',
+    help: 'Calls to the supplier: its answer, or why there is none; circuit-open was not called',
+    labelNames: ['operation', 'outcome'],
+    buckets: BUCKETS_S,
+    registers,
+  })
+  for (const operation of ['reserve', 'status'] as const) {
+    for (const outcome of OUTCOMES[operation]) duration.zero({ operation, outcome })
+  }
+  new Gauge({
+    name: 'holdfast_supplier_circuit',
+    help: '1 for the state that the circuit to the supplier is in at this process; open for 10 s after a failure, when calls fail at once, and then half-open until one is answered',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const current = circuit()
+      for (const state of CIRCUITS) this.set({ state }, state === current ? 1 : 0)
+    },
+  })
+
+  return ({ operation, outcome, durationMs }) => duration.observe({ operation, outcome }, durationMs / 1_000)
+}

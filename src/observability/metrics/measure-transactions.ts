@@ -1,0 +1,19 @@
+import { Histogram, type Registry } from 'prom-client'
+import { TRANSACTIONS, type TransactionRun } from '../../database/transaction.ts'
+import { WORK_BUCKETS_S } from './buckets.ts'
+
+/** Times transactions by their name. One that is tried again counts each time. */
+export function measureTransactions(registry: Registry): (run: TransactionRun) => void {
+  const duration = new Histogram({
+    name: 'holdfast_transaction_duration_seconds',
+    help: 'Transactions, with the wait for a connection: committed or failed',
+    labelNames: ['transaction', 'outcome'],
+    buckets: WORK_BUCKETS_S,
+    registers: [registry],
+  })
+  for (const transaction of TRANSACTIONS) {
+    for (const outcome of ['committed', 'failed']) duration.zero({ transaction, outcome })
+  }
+  return ({ name, outcome, durationMs }) =>
+    duration.observe({ transaction: name, outcome }, durationMs / 1_000)
+}

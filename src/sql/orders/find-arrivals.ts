@@ -1,0 +1,20 @@
+import { prepare, type Queryable } from '../statement.ts'
+
+/**
+ * When orders came to their states, by the orders' ids: a version is of one state, and its event tells since when. One look
+ * into an index for each.
+ */
+export async function findArrivals(
+  on: Queryable,
+  states: readonly { orderId: string; version: number }[],
+): Promise<Map<string, Date>> {
+  const rows = await find(on, [states.map(({ orderId }) => orderId), states.map(({ version }) => version)])
+  return new Map(rows.map(({ id, at }) => [id, at]))
+}
+
+const find = prepare<{ id: string; at: Date }>(
+  'find-arrivals',
+  `select order_events.order_id as id, order_events.at
+  from unnest($1::uuid[], $2::int[]) as input (id, version)
+  join order_events on order_events.order_id = input.id and order_events.version = input.version`,
+)

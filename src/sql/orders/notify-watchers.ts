@@ -1,0 +1,56 @@
+import type { Order } from '../../domain/orders/order.ts'
+import type { RequestOrigin } from '../../domain/origin.ts'
+import { prepare, type Queryable } from '../statement.ts'
+
+/** The channel on which every server hears which orders changed. */
+export const ORDER_CHANNEL = 'holdfast_orders'
+
+/**
+ * What PostgreSQL takes. An order is 22 characters of id, two of punctuation and at most two of version (to 1,295, in base
+ * 36), and with a span 36 more: 307 orders, or 129 that have spans.
+ */
+const NOTIFICATION_MAX_BYTES = 7_999
+
+/** That an order has reached a version, and the span that this goes back to, where that is known. */
+export type OrderNotice = Pick<Order, 'id' | 'version'> & Pick<RequestOrigin, 'traceparent'>
+
+/** Tells every server, once the transaction commits, that these orders changed: as many as fit in one notification. */
+export async function notifyWatchers(on: Queryable, orders: readonly OrderNotice[]): Promise<void> {
+  let payload = ''
+  for (const order of orders) {
+    const notice = encodeNotice(order)
+    if (payload.length + 1 + notice.length > NOTIFICATION_MAX_BYTES) {
+      await notify(on, [ORDER_CHANNEL, payload])
+      payload = notice
+    } else payload += payload === '' ? notice : `,${notice}`
+  }
+  if (payload !== '') await notify(on, [ORDER_CHANNEL, payload])
+}
+
+const notify = prepare('notify-watchers', 'select pg_notify($1, $2)')
+
+/** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` where there is one. */
+function encodeNotice({ id, version, traceparent }: OrderNotice): string {
+  const notice = `${encodeHex(id)}:${version.toString(36)}`
+  return traceparent === undefined ? notice : `${notice}:${encodeHex(traceparent)}`
+}
+
+/** What `notifyWatchers` sent. */
+export function decodeNotices(payload: string): OrderNotice[] {
+  return payload.split(',').map((notice) => {
+    const [id = '', version = '', span] = notice.split(':')
+    return {
+      id: decodeHex(id).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+      version: Number.parseInt(version, 36),
+      traceparent: span && decodeHex(span).replace(/^(.{2})(.{32})(.{16})(.{2})$/, '$1-$2-$3-$4'),
+    }
+  })
+}
+
+function encodeHex(text: string): string {
+  return Buffer.from(text.replaceAll('-', ''), 'hex').toString('base64url')
+}
+
+function decodeHex(text: string): string {
+  return Buffer.from(text, 'base64url').toString('hex')
+}

@@ -1,0 +1,102 @@
+import type { Order } from '../../domain/orders/order.ts'
+import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
+import { ORDER_COLUMNS, prepare, type Queryable } from '../statement.ts'
+import { neededStepOf, OPEN_STATUSES, ORDERS_OF_JOBS } from './orders-of-jobs.ts'
+
+// These read graphile-worker's private table: its public view has no payload. The version is pinned, and a test runs each.
+
+/** A number of our own among advisory locks. */
+const SWEEP_LOCK = 4_716_253_909
+
+/** Takes the sweeper's lock until the transaction ends. @returns false when another process has it */
+export async function tryLockSweep(on: Queryable): Promise<boolean> {
+  const [row] = await tryLock(on, [SWEEP_LOCK])
+  return row!.locked
+}
+
+const tryLock = prepare<{ locked: boolean }>(
+  'try-lock-sweep',
+  'select pg_try_advisory_xact_lock($1::bigint) as locked',
+)
+
+/**
+ * Orders that are not final and whose next job does not exist; oldest first. A job for an earlier step of theirs counts
+ * for nothing: it will find that it is out of date, and end.
+ *
+ * A healthy order is never among them: whatever brings it on enqueues its next job in the same transaction, a job ends
+ * after that was committed, and one statement sees one moment.
+ */
+export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[]> {
+  return findOrphaned(on, [limit, OPEN_STATUSES])
+}
+
+// `except` sorts or hashes both sides, whatever the planner takes their sizes for: `not exists` became a loop over every job
+// for each order, 40 s with 20,000 of either. The open orders are read by a range of each state, behind `offset 0`: no
+// statistics of the past make the planner read all that are done
+const findOrphaned = prepare<Order>(
+  'find-orphaned-orders',
+  `with orphaned as materialized (
+    select id from (
+      select open.id::text collate "C" as id, ${neededStepOf('open')} as step
+      from unnest($2::order_status[]) as listed (status)
+      cross join lateral (
+        select orders.id, orders.status, orders.supplier_step from orders
+        where orders.status between listed.status and listed.status
+        offset 0
+      ) as open
+      except
+      select jobs.order_id collate "C", jobs.step from (${ORDERS_OF_JOBS}) as jobs
+    ) as lost
+    order by id
+    limit $1
+  )
+  select ${ORDER_COLUMNS} from orphaned join orders on orders.id = orphaned.id::uuid order by orders.id`,
+)
+
+/** A job that will not run again by itself: it has used up its attempts, and nobody holds it. */
+export type DeadJob = { id: string; task: string; payload: unknown; attempts: number; error: string | null }
+
+/** Dead jobs of our tasks that are not put aside, oldest first, locked until the transaction ends. */
+export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
+  return lockDead(on, [limit, JOB_TASKS])
+}
+
+const lockDead = prepare<DeadJob>(
+  'lock-dead-jobs',
+  `select jobs.id::text, tasks.identifier as task, jobs.payload, jobs.attempts, jobs.last_error as error
+  from graphile_worker._private_jobs as jobs
+  join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
+  where jobs.attempts >= jobs.max_attempts and jobs.locked_at is null
+    and tasks.identifier = any ($2::text[])
+    and not coalesce(jobs.flags ? 'aside', false)
+  order by jobs.id
+  limit $1
+  for update of jobs skip locked`,
+)
+
+/** Marks dead jobs that nobody can make sense of: they stay to be looked at, and are not found again. */
+export async function putDeadJobsAside(on: Queryable, jobIds: readonly string[]): Promise<void> {
+  if (jobIds.length > 0) await putAside(on, [jobIds])
+}
+
+const putAside = prepare(
+  'put-dead-jobs-aside',
+  `update graphile_worker._private_jobs set flags = coalesce(flags, '{}') || '{"aside": true}'
+  where id = any ($1::bigint[])`,
+)
+
+/** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns those */
+export function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Promise<{ key: string }[]> {
+  return deleteKeys(on, [ageMs, limit])
+}
+
+const deleteKeys = prepare<{ key: string }>(
+  'delete-old-keys',
+  `with old as materialized (
+    select caller, key from idempotency_keys
+    where created_at < now() - $1::float8 * interval '1 ms' order by created_at limit $2
+  )
+  delete from idempotency_keys using old
+  where idempotency_keys.caller = old.caller and idempotency_keys.key = old.key
+  returning idempotency_keys.key`,
+)

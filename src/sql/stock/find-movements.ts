@@ -1,0 +1,57 @@
+import type { InventoryMovement } from '../../domain/stock/stock.ts'
+import { prepare, type Queryable } from '../statement.ts'
+
+/** A page of a SKU's ledger: at most `sizeMax` movements next to `cursor`, or at the ledger's end where there is none. */
+export type MovementPage = {
+  sku: string
+  /** The id of a movement that the page stops short of, null for none. */
+  cursor: bigint | null
+  /** Older movements than the cursor, from the newest on; else newer ones, from the oldest on. */
+  direction: 'older' | 'newer'
+  sizeMax: number
+}
+
+/**
+ * Reads pages of ledgers, all in one statement.
+ *
+ * @returns the movements of each page, newest first, in the order of the pages
+ */
+export async function findMovements(
+  on: Queryable,
+  pages: readonly MovementPage[],
+): Promise<InventoryMovement[][]> {
+  const rows = await find(on, [
+    pages.map((page) => page.sku),
+    pages.map((page) => page.cursor),
+    pages.map((page) => (page.direction === 'older' ? page.sizeMax : 0)),
+    pages.map((page) => (page.direction === 'newer' ? page.sizeMax : 0)),
+  ])
+  const found = pages.map((): InventoryMovement[] => [])
+  for (const { ordinal, ...movement } of rows) found[Number(ordinal) - 1]!.push(movement)
+  return found
+}
+
+// lateral, so that each ledger is read by its index and only as far as its page goes: a popular SKU has millions. In the order
+// of that index: by id alone PostgreSQL may walk the primary key, which is all of the table for a SKU of few movements
+const find = prepare<InventoryMovement & { ordinal: bigint }>(
+  'find-movements',
+  `select
+    wanted.ordinal, page.id, page.sku, page.type, page.delta, page.available_after as "availableAfter",
+    page.order_id as "orderId", page.reason, page.actor, page.created_at as "createdAt"
+  from unnest($1::text[], $2::bigint[], $3::int[], $4::int[])
+    with ordinality as wanted (sku, cursor, older, newer, ordinal)
+  cross join lateral (
+    (
+      select * from inventory_movements
+      where (sku, id) < (wanted.sku, coalesce(wanted.cursor, 9223372036854775807)) and sku >= wanted.sku
+      order by sku desc, id desc limit wanted.older
+    )
+    union all
+    (
+      select * from inventory_movements
+      where (sku, id) > (wanted.sku, coalesce(wanted.cursor, 0)) and sku <= wanted.sku
+      order by sku, id limit wanted.newer
+    )
+  ) as page
+  order by wanted.ordinal, page.id desc`,
+)

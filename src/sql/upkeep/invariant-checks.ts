@@ -1,0 +1,86 @@
+import { prepare, type Queryable } from '../statement.ts'
+
+/**
+ * Takes the invariant whose last look is the longest ago, if that is `intervalMs` or more. It is the caller's for as
+ * long, also when the caller dies with it: what fails is not tried again at once.
+ *
+ * @returns null when none is due
+ */
+export async function claimDueCheck(
+  on: Queryable,
+  invariants: readonly string[],
+  intervalMs: number,
+): Promise<string | null> {
+  const [row] = await claim(on, [invariants, intervalMs])
+  return row?.invariant ?? null
+}
+
+// of two that find the same one due, the second waits for the row of the first, and sees that it is due no more
+const claim = prepare<{ invariant: string }>(
+  'claim-due-check',
+  `with due as (
+    select known.invariant
+    from unnest($1::text[]) with ordinality as known (invariant, ordinal)
+    left join invariant_checks as past using (invariant)
+    where past.started_at is null or past.started_at <= now() - $2::float8 * interval '1 ms'
+    order by past.started_at nulls first, ordinal
+    limit 1
+  )
+  insert into invariant_checks (invariant, started_at)
+  select invariant, now() from due
+  on conflict (invariant) do update set started_at = excluded.started_at
+  where invariant_checks.started_at <= now() - $2::float8 * interval '1 ms'
+  returning invariant`,
+)
+
+/** Notes how many breaches of an invariant there are. */
+export async function noteCheck(on: Queryable, invariant: string, breaches: number): Promise<void> {
+  await note(on, [invariant, breaches])
+}
+
+const note = prepare(
+  'note-check',
+  'update invariant_checks set finished_at = now(), breaches = $2 where invariant = $1',
+)
+
+/** Notes how many breaches there are of each invariant, all looked at just now: none is due for an interval. */
+export async function noteChecks(on: Queryable, breaches: ReadonlyMap<string, number>): Promise<void> {
+  await noteAll(on, [[...breaches.keys()], [...breaches.values()]])
+}
+
+const noteAll = prepare(
+  'note-checks',
+  `insert into invariant_checks (invariant, started_at, finished_at, breaches)
+  select invariant, now(), now(), breaches from unnest($1::text[], $2::int[]) as seen (invariant, breaches)
+  order by invariant
+  on conflict (invariant) do update
+  set started_at = excluded.started_at, finished_at = excluded.finished_at, breaches = excluded.breaches`,
+)
+
+/** What the last look at an invariant that came to an end has found, by whichever process. */
+export type InvariantCheck = { invariant: string; finishedAt: Date; breaches: number }
+
+/** The looks that came to an end. */
+export function findChecks(on: Queryable, invariants: readonly string[]): Promise<InvariantCheck[]> {
+  return find(on, [invariants])
+}
+
+const find = prepare<InvariantCheck>(
+  'find-checks',
+  `select invariant, finished_at as "finishedAt", breaches from invariant_checks
+  where invariant = any ($1::text[]) and finished_at is not null`,
+)
+
+/** The number of the connection's process, by which it can be cancelled. */
+export async function findBackend(on: Queryable): Promise<number> {
+  return (await findPid(on, []))[0]!.pid
+}
+
+const findPid = prepare<{ pid: number }>('find-backend', 'select pg_backend_pid() as pid')
+
+/** Cancels what a connection's process is at. */
+export async function cancelBackend(on: Queryable, pid: number): Promise<void> {
+  await cancel(on, [pid])
+}
+
+const cancel = prepare('cancel-backend', 'select pg_cancel_backend($1::int)')

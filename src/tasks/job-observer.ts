@@ -1,0 +1,33 @@
+import type { JobRun, JobTry, OrderRef } from '../domain/upkeep/jobs.ts'
+
+/** Traces runs of jobs. */
+export type JobTracing = {
+  /** A run of a job: a span for each of its orders, below what that goes back to. */
+  job<Result>(job: JobTry, orders: readonly OrderRef[], run: () => Promise<Result>): Promise<Result>
+}
+
+/** What is told of the runs of jobs. */
+export type JobObserver = {
+  /** Hears of each run of a job, once it is over. */
+  onJobRun: (run: JobRun) => void
+  tracing?: JobTracing | undefined
+}
+
+/** Begins a run of a job. @returns what reports its end */
+export function beginJobRun(
+  { onJobRun }: JobObserver,
+  run: Pick<JobRun, 'task' | 'attempt' | 'attemptsMax'>,
+): (end: Pick<JobRun, 'outcome' | 'orders' | 'error'>) => void {
+  const startedAtMs = performance.now()
+  return (end) => onJobRun({ ...run, ...end, durationMs: performance.now() - startedAtMs })
+}
+
+/** Does the work of a job in its span, where there are traces. */
+export function inJobSpan<Result>(
+  { tracing }: JobObserver,
+  job: JobTry,
+  orders: readonly OrderRef[],
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return tracing ? tracing.job(job, orders, work) : work()
+}

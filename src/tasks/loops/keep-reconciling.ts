@@ -1,0 +1,25 @@
+import { INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
+import type { UpkeepContext } from '../../use-cases/context.ts'
+import { checkNextInvariant } from '../../use-cases/upkeep/check-invariants.ts'
+import { pause } from './pause.ts'
+
+/**
+ * Checks one invariant after the other, each once in `intervalMs`, until the signal. Beside the beats: a check of a large
+ * table takes longer than the silence after which a worker counts as dead.
+ */
+export async function keepReconciling(
+  context: UpkeepContext,
+  intervalMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  // the load of a round is spread over the interval; twice as often as one is due, so that none is late by much
+  const lookIntervalMs = intervalMs / (2 * INVARIANTS.length)
+  while (!signal.aborted) {
+    await pause(lookIntervalMs, signal)
+    try {
+      if (!signal.aborted) await checkNextInvariant(context, intervalMs, signal)
+    } catch (error) {
+      if (!signal.aborted) context.logger.error({ err: error }, 'an invariant could not be checked')
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { UpkeepContext } from '../../use-cases/context.ts'
+import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs } from '../../use-cases/upkeep/rescue-jobs.ts'
+import { sweep } from '../../use-cases/upkeep/sweep.ts'
+import type { JobPool } from '../job-pool.ts'
+import { pause } from './pause.ts'
+
+/** Every fourth round, 8 s, and as often after a loss: looking for lost jobs and unknown workers reads every job. */
+const ROUNDS_PER_FULL_RESCUE = 4
+/** Every 15th round, 30 s: what a sweep looks for is rare, and it reads the queue whole. */
+const ROUNDS_PER_SWEEP = 15
+
+/** Looks for work that dead workers, lost connections and crashes have left, and has it go on. */
+export class LostWork {
+  readonly #context: UpkeepContext
+  readonly #currentPool: () => JobPool | undefined
+  /** Rounds that look for all that a lost connection can leave, whichever their turn. */
+  #fullRescuesDue = 0
+
+  /** @param currentPool this worker's own, which knows what it holds */
+  constructor(context: UpkeepContext, currentPool: () => JobPool | undefined) {
+    this.#context = context
+    this.#currentPool = currentPool
+  }
+
+  /** Has the next rounds look for all that a lost connection can leave. */
+  expectLoss(): void {
+    this.#fullRescuesDue = ROUNDS_PER_FULL_RESCUE
+  }
+
+  /** Looks every two seconds, until the signal. */
+  async keepLooking(signal: AbortSignal): Promise<void> {
+    for (let round = 1; !signal.aborted; round++) {
+      await pause(HEARTBEAT_INTERVAL_MS, signal)
+      try {
+        if (!signal.aborted) await this.look(round)
+      } catch (error) {
+        this.#context.logger.warn({ err: error }, 'could not look for lost work, will try again')
+      }
+    }
+  }
+
+  /** @param round what is looked for depends on its number, from 0 */
+  async look(round: number): Promise<void> {
+    const isFull = round % ROUNDS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
+    const pool = this.#currentPool()
+    if (pool && isFull) await releaseLostJobs(this.#context, pool, pool.heldIds)
+    await rescueJobs(this.#context, { alsoUnknown: isFull })
+    this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
+    if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1) await sweep(this.#context)
+  }
+}

@@ -1,0 +1,89 @@
+import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
+import { retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
+import { JobPool, type JobPoolOptions } from '../job-pool.ts'
+import { pause } from './pause.ts'
+
+/** Between the end of a pool that the database broke and the next. */
+const RESTART_DELAY_MS = 500
+
+export type PoolSupervisorOptions = JobPoolOptions & {
+  /** Says that a pool is alive. */
+  beat: (pool: JobPool) => Promise<void>
+  /** Hears that a pool has ended by itself, and may have left jobs behind. */
+  onLoss: () => void
+  /** Ends the supervision. */
+  signal: AbortSignal
+}
+
+/** Has a pool of jobs run, and another when the database breaks it. */
+export class PoolSupervisor {
+  readonly #options: PoolSupervisorOptions
+  #current: JobPool | undefined
+
+  constructor(options: PoolSupervisorOptions) {
+    this.#options = options
+  }
+
+  /** The pool that takes jobs at this moment; undefined between two. */
+  get current(): JobPool | undefined {
+    return this.#current
+  }
+
+  /** Starts the first pool. @throws when the database cannot be reached */
+  async start(): Promise<void> {
+    this.#current = await this.#startPool()
+  }
+
+  /** Starts the next pool each time that one has ended by itself, until the signal. */
+  async supervise(): Promise<void> {
+    const { app, onLoss, signal } = this.#options
+    const stopping = new Promise((resolve) => signal.addEventListener('abort', resolve))
+    while (!signal.aborted) {
+      await Promise.race([this.#current?.ended, stopping])
+      if (signal.aborted) return
+      const broken = this.#current
+      this.#current = undefined
+      onLoss()
+      app.logger.warn('the worker ended by itself and is started again')
+      await pause(RESTART_DELAY_MS, signal)
+      // beside the next: what it waits for may never come
+      void this.#end(broken)
+      while (!this.#current && !signal.aborted) {
+        try {
+          this.#current = await this.#startPool()
+        } catch (error) {
+          app.logger.warn({ err: error }, 'the worker cannot start, will try again')
+          await pause(RESTART_DELAY_MS, signal)
+        }
+      }
+    }
+  }
+
+  /** Ends the current pool: it takes no more jobs, finishes those under way and gives back those that wait. */
+  async stop(): Promise<void> {
+    await this.#end(this.#current)
+    this.#current = undefined
+  }
+
+  async #startPool(): Promise<JobPool> {
+    const pool = await JobPool.start(this.#options)
+    try {
+      // at once: whoever holds jobs and never said a word is taken for dead
+      await this.#options.beat(pool)
+      return pool
+    } catch (error) {
+      void this.#end(pool)
+      throw error
+    }
+  }
+
+  /** Stops a pool, and releases what jobs it still holds: those of a pool that broke nobody else would take. */
+  async #end(pool: JobPool | undefined): Promise<void> {
+    if (!pool) return
+    const { app, signal } = this.#options
+    await pool.stop()
+    await retryWhileUnavailable(() => retireWorker(app, pool), { signal }).catch((error) => {
+      app.logger.warn({ err: error }, 'a worker that ended is left to its silence')
+    })
+  }
+}

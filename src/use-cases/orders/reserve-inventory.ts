@@ -1,0 +1,98 @@
+import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { allocate } from '../../domain/stock/allocation.ts'
+import type { StockChange } from '../../domain/stock/stock.ts'
+import { JOB_ATTEMPTS_MAX, type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
+import { lockOrders } from '../../sql/orders/find-orders.ts'
+import { addJobs } from '../../sql/queue/add-jobs.ts'
+import { completeJobs } from '../../sql/queue/complete-jobs.ts'
+import { lockStock, moveStock } from '../../sql/stock/move-stock.ts'
+import type { WriteContext } from '../context.ts'
+import { transitionOrders } from './transition-orders.ts'
+
+/** An order to reserve, the run of the job that it is reserved by, and the id of that job where nobody has fetched it. */
+export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
+
+/** Where jobs come together to share a reservation. An item is a job's orders. */
+export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefined>
+
+/**
+ * Orders of one reservation: a transaction of some 30 ms. With 200 an order cost a third more, as every batch pays for
+ * its commit, its round trips and its fetch of jobs.
+ */
+export const RESERVE_BATCH_MAX = 1_000
+/** A worker has no more jobs under way than twice its concurrency and what comes in at once: never reached. */
+const JOBS_WAITING_MAX = 10_000
+
+/** Makes the group of reservations: the orders of all jobs that are under way at once are reserved together. */
+export function createReservationGroup(context: WriteContext, observer: GroupObserver): ReservationGroup {
+  const reserve = async (jobs: (readonly ReservationRequest[])[]) => {
+    await reserveInventory(context, jobs.flat())
+    return jobs.map(() => undefined)
+  }
+  return new GroupCommit(reserve, {
+    batchSizeMax: RESERVE_BATCH_MAX,
+    sizeOf: (orders) => orders.length,
+    waitingMax: JOBS_WAITING_MAX,
+    ...observer,
+  })
+}
+
+/**
+ * Reserves stock for those of the orders that are PENDING, oldest first, in one transaction. Those that want
+ * more than there is when their turn comes go to the supplier. Any other order is left as it is, so that a repeat
+ * does nothing.
+ */
+export async function reserveInventory(
+  context: WriteContext,
+  requests: readonly ReservationRequest[],
+): Promise<void> {
+  const sourceOf = new Map(requests.map(({ orderId, origin, job }) => [orderId, { origin, job }]))
+  await inTransaction(context, 'reserve-inventory', async (tx) => {
+    // jobs are locked before orders, and these before stock: two transactions wait for each other in turn, never in a circle
+    const jobIds = new Set(requests.flatMap(({ jobId }) => jobId ?? []))
+    const [, locked] = await Promise.all([
+      completeJobs(tx, [...jobIds]),
+      lockOrders(tx, [...sourceOf.keys()]),
+    ])
+    const orders = locked.filter(({ status }) => status === 'PENDING')
+    if (orders.length === 0) return
+    const stock = await lockStock(tx, [...new Set(orders.map(({ sku }) => sku))])
+    const { reserved, short } = allocate(orders, stock)
+    await Promise.all([
+      moveStock(
+        tx,
+        reserved.map(({ claim, availableAfter }) => reservation(claim, availableAfter)),
+        { createdAt: context.now() },
+      ),
+      transitionOrders(context, tx, [
+        ...reserved.map(({ claim: order }) => ({
+          order,
+          to: 'RESERVED' as const,
+          ...sourceOf.get(order.id),
+        })),
+        ...short.map((order) => ({ order, to: 'AWAITING_RESTOCK' as const, ...sourceOf.get(order.id) })),
+      ]),
+    ])
+  })
+}
+
+/** Gives orders whose job is about several a job each. */
+export async function splitReservation(
+  context: TransactionContext,
+  orders: readonly OrderRef[],
+): Promise<void> {
+  await inTransaction(context, 'split-reservation', (tx) =>
+    addJobs(
+      tx,
+      orders.map((order) => reservationJob([order])),
+      JOB_ATTEMPTS_MAX,
+    ),
+  )
+}
+
+/** The movement by which an order takes its quantity. */
+export function reservation({ id, sku, qty }: Order, availableAfter: bigint): StockChange {
+  return { sku, type: 'RESERVATION', delta: -qty, availableAfter, orderId: id }
+}

@@ -1,0 +1,86 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Tx } from '../../database/transaction.ts'
+import { applyTransition } from '../../domain/orders/apply-transition.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import { eventOf, type FailureReason, type OrderStatus } from '../../domain/orders/order-status.ts'
+import type { Origin } from '../../domain/origin.ts'
+import { traceIdOf } from '../../domain/trace.ts'
+import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
+import { JOB_ATTEMPTS_MAX, type JobTry } from '../../domain/upkeep/jobs.ts'
+import { nextJob } from '../../domain/upkeep/next-job.ts'
+import { moveOrders } from '../../sql/orders/move-orders.ts'
+import { notifyWatchers } from '../../sql/orders/notify-watchers.ts'
+import { addJobs } from '../../sql/queue/add-jobs.ts'
+import { insertDeadLetters } from '../../sql/upkeep/dead-letters.ts'
+import type { WriteContext } from '../context.ts'
+
+/**
+ * Where an order that this transaction has locked is to go, the dead letter that it leaves where it was given up, where
+ * the work comes from, and the run of a job that does it.
+ */
+export type Transition = {
+  order: Order
+  to: OrderStatus
+  reason?: FailureReason
+  deadLetter?: DeadLetter
+  origin?: Origin | undefined
+  job?: JobTry | undefined
+}
+
+/**
+ * Moves locked orders to their next state: writes the state, one event each, dead letters, the jobs that bring
+ * them on and one notification, all in the caller's transaction. Called once in a transaction, with all that it moves.
+ *
+ * @throws {Error} when the table has no such transition, or an order is not where its lock showed it: bugs
+ */
+export async function transitionOrders(
+  { now }: Pick<WriteContext, 'now'>,
+  tx: Tx,
+  transitions: readonly Transition[],
+): Promise<void> {
+  if (transitions.length === 0) return
+  const at = now()
+  const moves = transitions.map(({ order, to, reason = null }) => ({
+    before: order,
+    after: applyTransition(order, to, reason, at),
+    event: eventOf(order.status, to, reason),
+  }))
+  const events: OrderEvent[] = moves.map(({ before, after, event }, index) => {
+    const { deadLetter, origin = deadLetter?.payload.origin, job } = transitions[index]!
+    return {
+      type: event,
+      from: before.status,
+      to: after.status,
+      reason: after.failureReason,
+      version: after.version,
+      at,
+      order: after,
+      origin,
+      job,
+      deadLetter,
+    }
+  })
+  const letters = events.flatMap(({ order, origin, deadLetter }) => {
+    if (!deadLetter) return []
+    const traceId = traceIdOf(order, origin)
+    const payload = { ...deadLetter.payload, origin }
+    return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
+  })
+  // sent together: where the first finds that an order had moved, nothing of the others is committed
+  const [count] = await Promise.all([
+    moveOrders(tx, moves, at),
+    addJobs(
+      tx,
+      events.flatMap(({ order, origin }) => nextJob(order, origin) ?? []),
+      JOB_ATTEMPTS_MAX,
+    ),
+    insertDeadLetters(tx, letters),
+    notifyWatchers(
+      tx,
+      events.map(({ order: { id, version }, origin }) => ({ id, version, traceparent: origin?.traceparent })),
+    ),
+  ])
+  if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
+  tx.record(events)
+}

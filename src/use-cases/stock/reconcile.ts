@@ -1,0 +1,117 @@
+import { inTransaction, type Tx } from '../../database/transaction.ts'
+import { isUnavailable } from '../../database/unavailable.ts'
+import { decideRepairs, type StockRepair, type StockWitnesses } from '../../domain/stock/stock-drift.ts'
+import { insertCorrection, lockWitnesses, setCounter } from '../../sql/stock/repair-stock.ts'
+import { type Breach, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
+import { noteChecks } from '../../sql/upkeep/invariant-checks.ts'
+import type { ReadContext, UpkeepContext, WriteContext } from '../context.ts'
+import { checkInvariants } from '../upkeep/check-invariants.ts'
+import { sweep } from '../upkeep/sweep.ts'
+
+/** The invariants whose subject is a SKU with a counter that is off. */
+const OF_COUNTERS = new Set([
+  'available is the sum of the movements',
+  'reserved is the sum of the reserved orders',
+])
+
+/** What a correction says of itself. */
+const REASONS = {
+  ledger: 'reconcile: the ledger did not add up to what is available',
+  available: 'changed without a movement: set to the sum of the ledger',
+  reserved: 'not what its orders add up to: set to the sum of the reserved orders',
+}
+
+/** What reconciling found, what it mended where it was asked to, what it could not mend for now, and what is left. */
+export type Reconciliation = {
+  breaches: Breach[]
+  repairs: string[]
+  failures: string[]
+  remaining: Breach[]
+}
+
+/**
+ * Compares ledger, counters, orders, events and jobs: every invariant, at one moment. It reads every table whole, and
+ * notes what it found for the metrics.
+ *
+ * With `repair`: a counter that ledger and orders contradict is set to what they say, with a row in `repairs`; a ledger
+ * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each SKU is a
+ * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
+ */
+export async function reconcile(
+  context: UpkeepContext,
+  { repair }: { repair: boolean },
+): Promise<Reconciliation> {
+  const breaches = await checkInvariants(context)
+  if (!repair || breaches.length === 0) {
+    await note(context, breaches)
+    return { breaches, repairs: [], failures: [], remaining: breaches }
+  }
+  const repairs: string[] = []
+  const failures: string[] = []
+  const skus = breaches.filter(({ invariant }) => OF_COUNTERS.has(invariant)).map(({ subject }) => subject)
+  for (const sku of new Set(skus)) {
+    try {
+      repairs.push(...(await repairStock(context, sku)))
+    } catch (error) {
+      if (isUnavailable(error)) throw error
+      failures.push(`${sku}: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+  const swept = await sweep(context, { timeMaxMs: Number.POSITIVE_INFINITY })
+  repairs.push(
+    ...swept.requeued.map((id) => `order ${id}: it had no job and got one`),
+    ...swept.buried.map(
+      (id) => `order ${id}: its job was dead; if it waited for it, it failed, with a dead letter`,
+    ),
+    ...swept.setAside.map((id) => `job ${id}: dead, and of no order; put aside`),
+  )
+  failures.push(...swept.failures)
+  if (swept.isElsewhere) {
+    failures.push(
+      'another process looks for orders without a job at this moment: see what is left, and try again',
+    )
+  }
+  const remaining = await checkInvariants(context)
+  await note(context, remaining)
+  return { breaches, repairs, failures, remaining }
+}
+
+/** Mends what can be mended of a SKU. @returns what it did, a line each */
+async function repairStock(context: WriteContext, sku: string): Promise<string[]> {
+  return inTransaction(context, 'repair-stock', async (tx) => {
+    // compared again under the lock: an order may have been at work during the first look
+    const stock = await lockWitnesses(tx, sku)
+    if (stock === null) return []
+    const done: string[] = []
+    for (const repair of decideRepairs(stock)) done.push(await apply(tx, sku, stock, repair, context.now()))
+    return done
+  })
+}
+
+async function apply(
+  tx: Tx,
+  sku: string,
+  stock: StockWitnesses,
+  repair: StockRepair,
+  at: Date,
+): Promise<string> {
+  if ('field' in repair) {
+    const { field, to: after } = repair
+    const before = stock[field]
+    await setCounter(tx, { sku, field, before, after, reason: REASONS[field], at })
+    return `${sku}: ${field} ${before} set to ${after}: ${REASONS[field]}`
+  }
+  let availableAfter = stock.ledger
+  for (const delta of repair.movements) {
+    availableAfter += BigInt(delta)
+    await insertCorrection(tx, { sku, delta, availableAfter, reason: REASONS.ledger, at })
+  }
+  const deltas = repair.movements.join(', ')
+  return `${sku}: ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
+}
+
+async function note({ pool }: ReadContext, breaches: readonly Breach[]): Promise<void> {
+  const counts = new Map(INVARIANTS.map((invariant) => [invariant, 0]))
+  for (const { invariant } of breaches) counts.set(invariant, (counts.get(invariant) ?? 0) + 1)
+  await noteChecks(pool, counts)
+}

@@ -1,0 +1,49 @@
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
+import { allowFullRead, type Breach, findBreaches, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
+import { cancelBackend, claimDueCheck, findBackend, noteCheck } from '../../sql/upkeep/invariant-checks.ts'
+import type { UpkeepContext } from '../context.ts'
+
+/**
+ * Checks invariants, and changes nothing.
+ *
+ * @param invariant the one to check; null for all, at one moment
+ * @param signal cancels the check
+ */
+export async function checkInvariants(
+  context: TransactionContext,
+  invariant: string | null = null,
+  signal?: AbortSignal,
+): Promise<Breach[]> {
+  return inTransaction(context, 'check-invariants', async (tx) => {
+    await allowFullRead(tx)
+    const backend = await findBackend(tx)
+    const cancel = () => void cancelBackend(context.pool, backend).catch(() => {})
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', cancel)
+    try {
+      return await findBreaches(tx, invariant)
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
+  })
+}
+
+/**
+ * Checks the invariant that nobody has looked at for the longest time, if that is `intervalMs` or more: one of several
+ * processes does, and one invariant at a time, so that no statement holds up the vacuum for long. Notes what it found in
+ * the table that metrics are read from, and mends nothing: that is for people to decide.
+ *
+ * @returns the invariant and its breaches; null when none is due
+ */
+export async function checkNextInvariant(
+  context: UpkeepContext,
+  intervalMs: number,
+  signal?: AbortSignal,
+): Promise<{ invariant: string; breaches: Breach[] } | null> {
+  const invariant = await claimDueCheck(context.pool, INVARIANTS, intervalMs)
+  if (invariant === null) return null
+  const breaches = await checkInvariants(context, invariant, signal)
+  await noteCheck(context.pool, invariant, breaches.length)
+  if (breaches.length > 0) context.onUpkeep({ kind: 'invariant-broken', invariant, breaches })
+  return { invariant, breaches }
+}

@@ -1,0 +1,36 @@
+import pg from 'pg'
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
+import { QUERY_CANCELED } from '../../database/unavailable.ts'
+import { assertAllowed } from '../../domain/authorisation.ts'
+import type { Caller } from '../../domain/caller.ts'
+import { CallError } from '../../domain/errors.ts'
+import { interpretStatus, type ServiceStatus } from '../../domain/upkeep/service-status.ts'
+import { STATUS_READ_TIMEOUT_MS } from '../../limits.ts'
+import { readStatus } from '../../sql/queue/read-status.ts'
+import { SILENCE_MAX_MS } from './rescue-jobs.ts'
+
+/**
+ * How the service does, for a caller.
+ *
+ * @throws {CallError} FORBIDDEN for all but operators, UNAVAILABLE when the database takes too long
+ */
+export async function readServiceStatus(context: TransactionContext, caller: Caller): Promise<ServiceStatus> {
+  assertAllowed(caller, 'readStatus')
+  try {
+    return await observeService(context)
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== QUERY_CANCELED) throw error
+    throw new CallError('UNAVAILABLE', 'The database took too long to tell', { cause: error })
+  }
+}
+
+/**
+ * How the service does: queue, workers, circuit to the supplier, dead letters, orders. The same in every process, for all
+ * of it is read of the database. For this process itself: nobody is asked who calls.
+ *
+ * @throws {pg.DatabaseError} 57014 when the database takes too long
+ */
+export async function observeService(context: TransactionContext): Promise<ServiceStatus> {
+  const reading = await inTransaction(context, 'read-status', (tx) => readStatus(tx, STATUS_READ_TIMEOUT_MS))
+  return interpretStatus(reading, SILENCE_MAX_MS)
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod'
+import { inTransaction, type TransactionName, type Tx } from '../../database/transaction.ts'
+import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
+import { JOB_ATTEMPTS_MAX, type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
+import { supplierJob } from '../../domain/upkeep/next-job.ts'
+import { addJobs } from '../../sql/queue/add-jobs.ts'
+import { completeJobs } from '../../sql/queue/complete-jobs.ts'
+import {
+  type DeadJob,
+  deleteOldKeys,
+  findOrphanedOrders,
+  lockDeadJobs,
+  putDeadJobsAside,
+  tryLockSweep,
+} from '../../sql/queue/find-lost-work.ts'
+import { limitStatements } from '../../sql/statement.ts'
+import type { UpkeepContext } from '../context.ts'
+import { reservationPayload, supplierCallPayload } from '../job-payloads.ts'
+import { failOrdersIn } from '../orders/fail-orders.ts'
+
+/** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
+const KEY_AGE_MS = 48 * 3_600_000
+/** One short transaction's work; there are as many as it takes. */
+const SWEEP_BATCH_MAX = 1_000
+/** A worker sweeps between two beats, and counts as dead after 8 s without one. What is left waits for the next sweep. */
+const SWEEP_TIME_MAX_MS = 2_000
+/** Ten times what a statement of the sweep takes with 200,000 open orders; a sweep of its own is due before it is over. */
+const SWEEP_STATEMENT_MAX_MS = 10_000
+
+/** What a sweep mended. */
+export type SweepResult = {
+  /** Orders that got a job. */
+  requeued: string[]
+  /** Orders of dead jobs that were taken out of the queue: each has ended, unless it no longer waited for its job. */
+  buried: string[]
+  /** Dead jobs that no order can be told from. */
+  setAside: string[]
+  keysDeleted: number
+  /** Another process sweeps at this moment: what it has mended is not among these. */
+  isElsewhere: boolean
+  /** What could not be done, and why. */
+  failures: string[]
+}
+
+/** A dead job, and the orders that it is about: none where its payload cannot be read. */
+type BuriedJob = DeadJob & { orders: readonly OrderRef[] }
+
+/** A dead job as `Job` has it. */
+const known = z.union([
+  z.object({ task: z.literal('reserve-inventory'), payload: reservationPayload }),
+  z.object({
+    task: z.enum(['request-supplier', 'check-supplier-status']),
+    payload: supplierCallPayload,
+  }),
+])
+
+/**
+ * Mends what a crash at the worst moment can leave: gives orders that should have a job and have none a job, ends
+ * orders whose job is dead, and forgets old idempotency keys. Each in transactions of its own, so that one that fails
+ * does not stop the others. One process at a time; a repeat is harmless.
+ *
+ * @param timeMaxMs after this no further batch is begun
+ * @param statementMaxMs a step of which a statement takes longer is given up, and what is behind it is done
+ * @throws when the database is away
+ */
+export async function sweep(
+  context: UpkeepContext,
+  { timeMaxMs = SWEEP_TIME_MAX_MS, statementMaxMs = SWEEP_STATEMENT_MAX_MS } = {},
+): Promise<SweepResult> {
+  const endsAtMs = performance.now() + timeMaxMs
+  const failures: string[] = []
+  let isElsewhere = false
+
+  /** Does `work`, which returns what it has found, until it finds less than a batch. */
+  async function repeat<Item>(name: TransactionName, work: (tx: Tx) => Promise<Item[]>): Promise<Item[]> {
+    const done: Item[] = []
+    try {
+      let isMore = !isElsewhere
+      while (isMore) {
+        const batch = await inTransaction(context, name, async (tx) => {
+          const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
+          return isLocked ? work(tx) : null
+        })
+        isElsewhere = batch === null
+        done.push(...(batch ?? []))
+        isMore = batch?.length === SWEEP_BATCH_MAX && performance.now() < endsAtMs
+      }
+    } catch (error) {
+      // what a step is refused, or takes too long over, is its own trouble: the next may take a millisecond
+      if (isUnavailable(error) && !isRefusal(error) && !isTimeout(error)) throw error
+      context.onUpkeep({ kind: 'sweep-failed', step: name, error })
+      failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
+    }
+    return done
+  }
+
+  const requeued = await repeat('sweep-orphans', requeueOrphans)
+  const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
+  const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
+
+  const buried = dead.flatMap(({ orders }) => orders.map(({ orderId }) => orderId))
+  const aside = dead.filter(({ orders }) => orders.length === 0)
+  if (aside.length > 0) context.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
+  if (requeued.length > 0 || buried.length > 0) {
+    context.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
+  }
+  const setAside = aside.map(({ id }) => id)
+  return { requeued, buried, setAside, keysDeleted: keys.length, isElsewhere, failures }
+}
+
+async function requeueOrphans(tx: Tx): Promise<string[]> {
+  const orphans = await findOrphanedOrders(tx, SWEEP_BATCH_MAX)
+  const isPending = ({ status }: Order) => status === 'PENDING'
+  const pending = orphans.filter(isPending).map(({ id }) => ({ orderId: id }))
+  await addJobs(
+    tx,
+    [
+      ...(pending.length > 0 ? [reservationJob(pending)] : []),
+      ...orphans.filter((order) => !isPending(order)).map((order) => supplierJob(order)),
+    ],
+    JOB_ATTEMPTS_MAX,
+  )
+  return orphans.map(({ id }) => id)
+}
+
+/** Ends the order of each dead job. A job of several orders is split instead: only one of them may be to blame. */
+async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]> {
+  const jobs = (await lockDeadJobs(tx, SWEEP_BATCH_MAX)).map((job) => ({
+    ...job,
+    known: known.safeParse(job).data,
+  }))
+  const letters = jobs.flatMap(({ known, attempts, error }) => {
+    const reason = error ?? 'The process ended during the last attempt'
+    return (known && deadLetterOf(known, { error: reason, attempts })) ?? []
+  })
+  await failOrdersIn(
+    context,
+    tx,
+    letters.map((deadLetter) => ({ orderId: deadLetter.payload.orderId, deadLetter })),
+  )
+  const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
+  const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
+  await addJobs(
+    tx,
+    split.map((order) => reservationJob([order])),
+    JOB_ATTEMPTS_MAX,
+  )
+  const isReadable = ({ orders }: BuriedJob) => orders.length > 0
+  const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
+  await completeJobs(tx, idsOf(buried.filter(isReadable)))
+  await putDeadJobsAside(tx, idsOf(buried.filter((job) => !isReadable(job))))
+  return buried
+}

@@ -1,0 +1,186 @@
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
+import { serveRest } from './serve-rest.ts'
+
+type Json = { [key: string]: Json } & Json[]
+
+let server: TestApp
+let http: FastifyInstance
+let document: Json
+
+beforeAll(async () => {
+  server = await createTestApp()
+  http = await serveRest(server.app)
+  document = (await http.inject('/openapi.json')).json()
+})
+
+afterAll(async () => {
+  await http.close()
+  await server.close()
+})
+
+describe('/openapi.json', () => {
+  test('is OpenAPI 3.1 and has every route but those of its own', async () => {
+    expect(document.openapi).toMatch(/^3\.1\./)
+    expect(operations().map(({ name }) => name)).toEqual([
+      'post /api/order',
+      'get /api/orders/{id}',
+      'get /api/inventory/{sku}/movements',
+    ])
+  })
+
+  test('refers to nothing that is not there, and has nothing that nothing refers to', () => {
+    const refs = new Set(valuesOf('$ref', document))
+    expect(refs.size).toBeGreaterThan(0)
+    expect([...refs].sort()).toEqual(
+      Object.keys(document.components!.schemas!)
+        .map((name) => `#/components/schemas/${name}`)
+        .sort(),
+    )
+  })
+
+  test('describes every route, its parameters and each of its answers', () => {
+    const statuses = operations().map(({ name, operation }) => {
+      expect(operation, name).toMatchObject({
+        operationId: expect.any(String),
+        summary: expect.any(String),
+        description: expect.any(String),
+      })
+      for (const parameter of operation.parameters!) expect(parameter.schema).toHaveProperty('type')
+      const responses = Object.entries(operation.responses!)
+      for (const [status, response] of responses) {
+        expect(response.description).not.toBe('Default Response')
+        const type = Number(status) < 400 ? 'application/json' : 'application/problem+json'
+        expect(Object.keys(response.content!)).toEqual([type])
+        expect(response.content![type]!.schema).toHaveProperty('$ref')
+      }
+      return [name, responses.map(([status]) => Number(status))]
+    })
+    expect(Object.fromEntries(statuses)).toEqual({
+      'post /api/order': [201, 400, 401, 403, 413, 415, 422, 429, 500, 503],
+      'get /api/orders/{id}': [200, 400, 401, 403, 404, 500, 503],
+      'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
+    })
+  })
+
+  test('has the bounds that hold', () => {
+    const [createOrder, , listMovements] = operations()
+    const body = resolve(createOrder!.operation.requestBody!.content!['application/json']!.schema!)
+    expect(body.properties!.qty).toMatchObject({ type: 'integer', minimum: 1, maximum: 1_000_000 })
+    expect(body.examples).toEqual([{ sku: 'WIDGET', qty: 2 }])
+    expect(body.additionalProperties).toBe(false)
+    const limit = listMovements!.operation.parameters!.find((parameter) => `${parameter.name}` === 'limit')
+    expect(limit!.schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 100, default: 20 })
+  })
+
+  test('has examples that are what their schemas say', () => {
+    const media = operations().flatMap(({ operation }) =>
+      [operation.requestBody!, ...Object.values(operation.responses!)].flatMap((part) =>
+        Object.values(part?.content ?? {}),
+      ),
+    )
+    const examples = [
+      ...media.map(({ schema, example }) => ({ schema, examples: example === undefined ? [] : [example] })),
+      ...Object.values(document.components!.schemas!).map((schema) => ({
+        schema,
+        examples: schema.examples ?? [],
+      })),
+    ].flatMap(({ schema, examples }) => [...(examples as Json[])].map((example) => ({ schema, example })))
+    expect(examples.length).toBeGreaterThan(10)
+    for (const { schema, example } of examples) expect(check(schema!, example)).toEqual(example)
+  })
+
+  test('describes what is answered', async () => {
+    await seed(server.app).item({ sku: 'WIDGET', available: 5 })
+    const [createOrder, getOrder, listMovements] = operations().map(({ operation }) => operation)
+    const schemaOf = (operation: Json | undefined, status: number) =>
+      Object.values(operation!.responses![status]!.content!)[0]!.schema!
+
+    const created = await http.inject({
+      method: 'POST',
+      url: '/api/order',
+      payload: { sku: 'WIDGET', qty: 2 },
+    })
+    const refused = await http.inject({
+      method: 'POST',
+      url: '/api/order',
+      payload: { sku: 'WIDGET', qty: 0 },
+    })
+    const read = await http.inject(created.headers.location as string)
+    const listed = await http.inject('/api/inventory/WIDGET/movements')
+
+    for (const [answer, operation] of [
+      [created, createOrder],
+      [refused, createOrder],
+      [read, getOrder],
+      [listed, listMovements],
+    ] as const) {
+      expect(check(schemaOf(operation, answer.statusCode), answer.json())).toEqual(answer.json())
+    }
+  })
+})
+
+describe('/docs', () => {
+  test('leads to the page, relative to where it is', async () => {
+    for (const [url, location] of [
+      ['/docs', './docs/'],
+      ['/docs?deep', './docs/?deep'],
+    ] as const) {
+      const answer = await http.inject(url)
+      expect([answer.statusCode, answer.headers.location]).toEqual([302, location])
+    }
+  })
+
+  test('loads nothing from elsewhere, and all that it loads is there', async () => {
+    const page = await http.inject('/docs/')
+    expect(page.statusCode).toBe(200)
+    expect(page.headers['content-security-policy']).toContain("default-src 'self'")
+    const sources = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source]) => source!)
+    expect(sources.length).toBeGreaterThan(4)
+    for (const source of sources) {
+      expect(source).toMatch(/^\.\//)
+      const part = await http.inject(new URL(source, 'http://host/docs/').pathname)
+      expect(part.statusCode, source).toBe(200)
+      if (source.endsWith('.css')) expect(part.body).not.toMatch(/@import|url\(["']?(?!["']?data:)/)
+    }
+  })
+
+  test('reads the description beside it, and asks no validator about it', async () => {
+    const script = (await http.inject('/docs/static/swagger-initializer.js')).body
+    expect(script).toContain("url: resolveUrl('./json')")
+    expect(script).toContain('validatorUrl: null')
+    expect(script).not.toMatch(/https?:\/\/(?!stackoverflow)/)
+    const described = (await http.inject('/docs/json')).json()
+    expect(described).toEqual({ ...document, servers: [{ url: '..' }] })
+  })
+})
+
+function operations(): { name: string; operation: Json }[] {
+  return Object.entries(document.paths!).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({
+      name: `${method} ${path}`,
+      operation: operation as Json,
+    })),
+  )
+}
+
+/** What the schema makes of a value: throws where it does not take it. */
+function check(schema: Json, value: unknown): unknown {
+  return z.fromJSONSchema(resolve(schema) as z.core.JSONSchema.JSONSchema).parse(value)
+}
+
+/** The schema with what it refers to in place of the references. */
+function resolve(schema: Json): Json {
+  const text = JSON.stringify(schema, (_, value) => {
+    const name = value?.$ref?.replace('#/components/schemas/', '')
+    return name ? resolve(document.components!.schemas![name]!) : value
+  })
+  return JSON.parse(text)
+}
+
+function valuesOf(key: string, value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, child]) => (name === key ? [child] : valuesOf(key, child)))
+}

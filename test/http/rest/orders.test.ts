@@ -1,0 +1,295 @@
+import fc from 'fast-check'
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { createOrder } from '../../../src/use-cases/orders/create-order.ts'
+import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
+import { reserveOrders } from '../../support/reserve-orders.ts'
+import { expectProblem, serveRest } from './serve-rest.ts'
+
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+let server: TestApp
+let http: FastifyInstance
+
+beforeAll(async () => {
+  server = await createTestApp()
+  http = await serveRest(server.app)
+  await seed(server.app).item({ sku: 'WIDGET', available: 10 })
+})
+
+afterAll(async () => {
+  await http.close()
+  await server.close()
+})
+
+function post(payload: unknown, headers: Record<string, string> = {}) {
+  return http.inject({
+    method: 'POST',
+    url: '/api/order',
+    headers: { 'content-type': 'application/json', ...headers },
+    payload: typeof payload === 'string' ? payload : JSON.stringify(payload),
+  })
+}
+
+async function countOrders(): Promise<number> {
+  return server.app.prisma.order.count()
+}
+
+describe('POST /api/order', () => {
+  test('answers 201 with the order and where to read it', async () => {
+    const answer = await post({ sku: 'WIDGET', qty: 2 })
+
+    expect(answer.statusCode).toBe(201)
+    expect(answer.headers['content-type']).toBe('application/json; charset=utf-8')
+    const order = answer.json()
+    expect(order).toEqual({
+      id: expect.stringMatching(UUID_V7),
+      sku: 'WIDGET',
+      qty: 2,
+      status: 'pending',
+      failure_reason: null,
+      supplier_ref: null,
+      version: 1,
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      updated_at: order.created_at,
+    })
+    expect(answer.headers.location).toBe(`/api/orders/${order.id}`)
+    const read = await http.inject(answer.headers.location as string)
+    expect(read.json()).toEqual(order)
+  })
+
+  test('runs the use-case: the order is in the database with its event', async () => {
+    const { id } = (await post({ sku: 'WIDGET', qty: 1 })).json()
+    const events = await server.app.prisma.orderEvent.findMany({ where: { orderId: id } })
+    expect(events).toMatchObject([{ type: 'OrderCreated', to: 'PENDING', version: 1 }])
+  })
+
+  test.each(['application/json; charset=utf-8', 'APPLICATION/JSON'])(
+    'takes the content type %s',
+    async (type) => {
+      expect((await post({ sku: 'WIDGET', qty: 1 }, { 'content-type': type })).statusCode).toBe(201)
+    },
+  )
+
+  test('refuses fields that it does not know, by name', async () => {
+    const before = await countOrders()
+    const answer = await post({ sku: 'WIDGET', qty: 1, idempotency_key: 'mine', 'a/b~c': 1 })
+    const { errors } = expectProblem(answer, 422, 'MALFORMED_BODY')
+    expect(errors).toEqual([
+      { detail: 'This call has no "idempotency_key"', pointer: '#/idempotency_key' },
+      { detail: 'This call has no "a/b~c"', pointer: '#/a~1b~0c' },
+    ])
+    expect(await countOrders()).toBe(before)
+  })
+
+  test('refuses parameters that it does not know, by name', async () => {
+    const headers = { 'content-type': 'application/json' }
+    const payload = JSON.stringify({ sku: 'WIDGET', qty: 1 })
+    const id = (await post({ sku: 'WIDGET', qty: 1 })).json().id
+    for (const answer of [
+      await http.inject({ method: 'POST', url: '/api/order?idempotency_key=1', headers, payload }),
+      await http.inject(`/api/orders/${id}?idempotency_key=1`),
+      await http.inject('/api/inventory/WIDGET/movements?idempotency_key=1'),
+    ]) {
+      const { errors } = expectProblem(answer, 400, 'BAD_REQUEST')
+      expect(errors).toEqual([{ detail: 'This call has no "idempotency_key"', parameter: 'idempotency_key' }])
+    }
+  })
+
+  test('answers a repeat under the same key with the same order as it stands', async () => {
+    const key = { 'idempotency-key': 'repeat-1' }
+    const { id } = (await post({ sku: 'WIDGET', qty: 1 }, key)).json()
+    await reserveOrders(server.app, [id])
+
+    const repeat = await post({ sku: 'WIDGET', qty: 1 }, key)
+
+    expect(repeat.statusCode).toBe(201)
+    expect(repeat.headers.location).toBe(`/api/orders/${id}`)
+    expect(repeat.json()).toMatchObject({ id, status: 'reserved', version: 2 })
+  })
+
+  test('shares no keys with other callers', async () => {
+    const theirs = await createOrder(
+      server.app,
+      { ...LOCAL_OPERATOR, id: 'another' },
+      { sku: 'WIDGET', qty: 5, idempotencyKey: 'of-another', customerId: null },
+    )
+    const mine = await post({ sku: 'WIDGET', qty: 1 }, { 'idempotency-key': 'of-another' })
+    expect(mine.statusCode).toBe(201)
+    expect(mine.json().id).not.toBe(theirs.order?.id)
+  })
+
+  test('refuses a key that was used for another order', async () => {
+    const key = { 'idempotency-key': 'reused-1' }
+    await post({ sku: 'WIDGET', qty: 1 }, key)
+    const { errors } = expectProblem(
+      await post({ sku: 'WIDGET', qty: 2 }, key),
+      422,
+      'IDEMPOTENCY_KEY_REUSED',
+    )
+    expect(errors).toMatchObject([{ header: 'Idempotency-Key' }])
+  })
+
+  test('a refused call uses up no key', async () => {
+    const key = { 'idempotency-key': 'unused-1' }
+    expectProblem(await post({ sku: 'NOWHERE', qty: 1 }, key), 422, 'UNKNOWN_SKU')
+    expectProblem(await post({ sku: 'WIDGET', qty: 0 }, key), 422, 'INVALID_QTY')
+    expect((await post({ sku: 'WIDGET', qty: 1 }, key)).statusCode).toBe(201)
+  })
+
+  test.each([
+    ['empty', ''],
+    ['blank', '  '],
+    ['too long', 'k'.repeat(256)],
+    ['not ASCII', 'schlüssel'],
+    ['a control character', 'a\tb'],
+  ])('refuses a key that is %s', async (_, key) => {
+    const answer = await post({ sku: 'WIDGET', qty: 1 }, { 'idempotency-key': key })
+    const { errors } = expectProblem(answer, 422, 'INVALID_IDEMPOTENCY_KEY')
+    expect(errors).toMatchObject([{ header: 'Idempotency-Key' }])
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['half a value', '{"sku":"WIDGET"'],
+    ['a word', 'order'],
+    ['two values', '{"sku":"WIDGET","qty":1}{}'],
+    ['a comment', '{"sku":"WIDGET","qty":1} // one'],
+    ['NaN', '{"sku":"WIDGET","qty":NaN}'],
+    ['a zero byte', '{"sku":"WIDGET\0","qty":1}'],
+    ['a prototype', '{"sku":"WIDGET","qty":1,"__proto__":{"admin":true}}'],
+    ['a hidden prototype', '{"sku":"WIDGET","qty":1,"\\u005f_proto__":{"admin":true}}'],
+    ["a constructor's prototype", '{"sku":"WIDGET","qty":1,"constructor":{"prototype":{"admin":true}}}'],
+  ])('answers 400 to a body that is not JSON: %s', async (_, body) => {
+    const before = await countOrders()
+    expectProblem(await post(body), 400, 'MALFORMED_JSON')
+    expect(await countOrders()).toBe(before)
+  })
+
+  test.each([
+    ['null', 'null', '#'],
+    ['a string', '"WIDGET"', '#'],
+    ['a list', '[{"sku":"WIDGET","qty":1}]', '#'],
+    ['no sku', '{"qty":1}', '#/sku'],
+    ['no qty', '{"sku":"WIDGET"}', '#/qty'],
+    ['a sku of null', '{"sku":null,"qty":1}', '#/sku'],
+    ['a sku that is a number', '{"sku":7,"qty":1}', '#/sku'],
+    ['a qty of null', '{"sku":"WIDGET","qty":null}', '#/qty'],
+    ['a qty that is a string', '{"sku":"WIDGET","qty":"1"}', '#/qty'],
+    ['a qty that is a boolean', '{"sku":"WIDGET","qty":true}', '#/qty'],
+    ['a qty that is a list', '{"sku":"WIDGET","qty":[1]}', '#/qty'],
+    ['the last of two quantities', '{"sku":"WIDGET","qty":1,"qty":"1"}', '#/qty'],
+    ['a deep nest', `{"sku":"WIDGET","qty":${'['.repeat(40_000)}${']'.repeat(40_000)}}`, '#/qty'],
+  ])('answers 422 to a body of another shape: %s', async (_, body, pointer) => {
+    const { errors } = expectProblem(await post(body), 422, 'MALFORMED_BODY')
+    expect(errors).toMatchObject([{ pointer }])
+  })
+
+  test.each(['0', '-1', '-0', '1.5', '0.999999', '1000001', '1e400', '-1e400', '9007199254740993', '5e-324'])(
+    'refuses the quantity %s',
+    async (qty) => {
+      const { errors } = expectProblem(await post(`{"sku":"WIDGET","qty":${qty}}`), 422, 'INVALID_QTY')
+      expect(errors).toMatchObject([{ pointer: '#/qty' }])
+    },
+  )
+
+  test.each(['1', '1.0', '1e6', '1000000'])('takes the quantity %s', async (qty) => {
+    const answer = await post(`{"sku":"WIDGET","qty":${qty}}`)
+    expect(answer.statusCode).toBe(201)
+    expect(answer.json().qty).toBe(Number(qty))
+  })
+
+  test.each([
+    ['unknown', 'NOWHERE'],
+    ['of other case', 'widget'],
+    ['empty', ''],
+    ['with spaces', ' WIDGET '],
+    ['with a zero byte', 'WID\0GET'],
+    ['with half a character', '\ud800'],
+    ['with quotes', `'; drop table orders; --`],
+    ['very long', 'W'.repeat(10_000)],
+  ])('refuses a SKU that is %s', async (_, sku) => {
+    const { errors } = expectProblem(await post({ sku, qty: 1 }), 422, 'UNKNOWN_SKU')
+    expect(errors).toMatchObject([{ pointer: '#/sku' }])
+  })
+
+  test('answers 413 to a body that is too large', async () => {
+    expectProblem(await post({ sku: 'WIDGET', qty: 1, note: 'x'.repeat(100_000) }), 413, 'BODY_TOO_LARGE')
+  })
+
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'json',
+    '',
+  ])('answers 415 to the content type "%s"', async (type) => {
+    const answer = await post({ sku: 'WIDGET', qty: 1 }, { 'content-type': type })
+    expectProblem(answer, 415, 'UNSUPPORTED_MEDIA_TYPE')
+  })
+
+  test('answers 415 where no content type is named', async () => {
+    const body = Buffer.from('{"sku":"WIDGET","qty":1}')
+    const answer = await http.inject({ method: 'POST', url: '/api/order', payload: body })
+    expectProblem(answer, 415, 'UNSUPPORTED_MEDIA_TYPE')
+    expectProblem(await http.inject({ method: 'POST', url: '/api/order' }), 415, 'UNSUPPORTED_MEDIA_TYPE')
+  })
+
+  test('has an answer for any JSON', async () => {
+    const sku = fc.oneof(fc.constant('WIDGET'), fc.string({ unit: 'binary' }), fc.jsonValue())
+    const qty = fc.oneof(fc.integer(), fc.double(), fc.jsonValue())
+    const body = fc.oneof(
+      fc.record({ sku, qty }, { requiredKeys: [] }).map((it) => JSON.stringify(it)),
+      fc.json(),
+    )
+    await fc.assert(
+      fc.asyncProperty(body, async (body) => {
+        expect((await post(body)).statusCode).toBeOneOf([201, 400, 415, 422])
+      }),
+    )
+  })
+})
+
+describe('GET /api/orders/:id', () => {
+  test('says in lower case how the order stands', async () => {
+    const { id } = await seed(server.app).order({ sku: 'WIDGET', qty: 1_000 })
+    expect((await http.inject(`/api/orders/${id}`)).json()).toMatchObject({
+      id,
+      status: 'pending',
+      version: 1,
+    })
+    await reserveOrders(server.app, [id])
+    const answer = await http.inject(`/api/orders/${id}`)
+    expect(answer.statusCode).toBe(200)
+    expect(answer.json()).toMatchObject({ id, status: 'awaiting_restock', version: 2 })
+  })
+
+  test('names why an order failed', async () => {
+    const { id } = await seed(server.app).order({ sku: 'WIDGET' })
+    await server.app.prisma.order.update({
+      where: { id },
+      data: { status: 'FAILED', failureReason: 'SUPPLIER_DELAYED', supplierRef: '1234', version: 3 },
+    })
+    expect((await http.inject(`/api/orders/${id}`)).json()).toMatchObject({
+      status: 'failed',
+      failure_reason: 'SUPPLIER_DELAYED',
+      supplier_ref: '1234',
+      version: 3,
+    })
+  })
+
+  test.each([
+    '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a',
+    '00000000-0000-0000-0000-000000000000',
+    '1',
+    'not-a-uuid',
+    'a%00b',
+    '%zz',
+    '%E0%A4%A',
+    '..%2Forders',
+    'x'.repeat(500),
+  ])('answers 404 to the id %s', async (id) => {
+    expectProblem(await http.inject(`/api/orders/${id}`), 404, 'NOT_FOUND')
+  })
+})

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createTestApp, type TestApp } from '../../support/harness.ts'
+import { expectProblem, serveRest } from './serve-rest.ts'
+
+let server: TestApp
+let http: FastifyInstance
+
+beforeAll(async () => {
+  server = await createTestApp()
+  http = await serveRest(server.app)
+})
+
+afterAll(async () => {
+  await http.close()
+  await server.close()
+})
+
+describe('below /api', () => {
+  test.each(['nowhere', '__proto__', 'constructor', 'toString'])(
+    'refuses the parameter %s by its name',
+    async (name) => {
+      const url = `/api/orders/01890a5d-ac96-774b-bcce-b302099a8057?${name}=1`
+      expect(expectProblem(await http.inject(url), 400, 'BAD_REQUEST').detail).toContain(JSON.stringify(name))
+    },
+  )
+
+  test('answers 404 to an unknown path', async () => {
+    for (const url of ['/api', '/api/', '/api/orders', '/api/order/', '/api/nowhere?x=1']) {
+      expectProblem(await http.inject(url), 404, 'NOT_FOUND')
+    }
+    expectProblem(await http.inject({ method: 'POST', url: '/api/nowhere', payload: '{' }), 404, 'NOT_FOUND')
+  })
+
+  test.each([
+    ['GET', '/api/order', 'POST, OPTIONS'],
+    ['PUT', '/api/order', 'POST, OPTIONS'],
+    ['PROPFIND', '/api/order', 'POST, OPTIONS'],
+    ['DELETE', '/api/orders/1', 'GET, HEAD, OPTIONS'],
+    ['POST', '/api/orders/1', 'GET, HEAD, OPTIONS'],
+    ['PATCH', '/api/inventory/WIDGET/movements', 'GET, HEAD, OPTIONS'],
+  ] as const)('answers 405 to %s %s', async (method, url, allow) => {
+    const answer = await http.inject({
+      method,
+      url,
+      ...(method !== 'GET' && { payload: '{', headers: { 'content-type': 'application/json' } }),
+    })
+    expectProblem(answer, 405, 'METHOD_NOT_ALLOWED')
+    expect(answer.headers.allow).toBe(allow)
+  })
+})

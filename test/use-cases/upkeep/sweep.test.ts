@@ -1,0 +1,300 @@
+import { HttpResponse } from 'msw'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { tryLockSweep } from '../../../src/sql/queue/find-lost-work.ts'
+import { findBreaches } from '../../../src/sql/upkeep/find-breaches.ts'
+import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
+import { retryDeadLetters } from '../../../src/use-cases/upkeep/retry-dead-letters.ts'
+import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
+import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../../support/harness.ts'
+import { addJob, dropJobs, killJobs, loseJobsOf, readJobs } from '../../support/queue.ts'
+import { reserveOrders } from '../../support/reserve-orders.ts'
+import { playSupplier } from '../../support/supplier.ts'
+
+const supplier = playSupplier()
+let test_: TestApp
+beforeAll(async () => {
+  supplier.start()
+  test_ = await createTestApp()
+  await seed(test_.app).item({ sku: 'A', available: 10 })
+})
+afterAll(async () => {
+  expect(await findBreaches(test_.app.pool)).toEqual([])
+  await test_.close()
+  supplier.stop()
+})
+
+const find = (id: string) =>
+  test_.app.prisma.order.findUniqueOrThrow({ where: { id }, include: { deadLetters: true } })
+
+const dropJobsOf = (id: string) => loseJobsOf(test_.app.pool, [id])
+
+describe('the sweeper', () => {
+  test('gives up a step that takes too long, and does what is behind it', async () => {
+    const { pool } = test_.app
+    await pool.query(
+      `insert into idempotency_keys values ('sweep', 'old', '00000000-0000-7000-8000-000000000000', now() - interval '3 days')`,
+    )
+    const blocker = await pool.connect()
+    await blocker.query('begin; lock table orders in access exclusive mode')
+    const result = await sweep(test_.app, { statementMaxMs: 300 })
+    await blocker.query('rollback')
+    blocker.release()
+    expect(result).toMatchObject({
+      failures: [/^sweep-orphans: .*statement timeout/, /^sweep-dead-jobs: .*statement timeout/].map(
+        (failure) => expect.stringMatching(failure),
+      ),
+      keysDeleted: 1,
+    })
+    expect(await sweep(test_.app)).toMatchObject({ failures: [] })
+  })
+
+  test('finds the job of an order in either form of its payload', async () => {
+    const orders = await Promise.all(Array.from({ length: 3 }, () => seed(test_.app).order({ sku: 'A' })))
+    const [one, two, lost] = orders.map(({ id }) => id)
+    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+    const { rows } = await test_.app.pool.query(
+      `select graphile_worker.add_job('reserve-inventory', $1), graphile_worker.add_job('another-programs', $2)`,
+      [{ orders: [{ orderId: one }, { orderId: two, origin: {} }] }, { orderId: lost }],
+    )
+    expect(rows).toHaveLength(1)
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [lost] })
+    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+    expect((await sweep(test_.app)).requeued).toEqual([one, two, lost])
+    await reserveOrders(test_.app, [one!, two!, lost!])
+    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+  })
+
+  test('gives each order that lost its job the job that its state asks for, and leaves those that have one alone', async () => {
+    const { id: pending } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    const { id: awaiting } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    const { id: accepted } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    await reserveOrders(test_.app, [awaiting, accepted])
+    await settleSupplierOutcomes(test_.app, [
+      { orderId: accepted, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+    ])
+    for (const id of [pending, awaiting, accepted]) await dropJobsOf(id)
+    const { id: healthy } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [pending, awaiting, accepted] })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
+    const jobs = await readJobs(test_.app.pool, { orderIds: [pending, awaiting, accepted, healthy] })
+    expect(jobs).toHaveLength(4)
+    expect(jobs.map(({ task, payload }) => ({ task, payload }))).toEqual(
+      expect.arrayContaining([
+        { task: 'reserve-inventory', payload: { orders: [{ orderId: pending }] } },
+        { task: 'request-supplier', payload: { orderId: awaiting, step: 1 } },
+        { task: 'check-supplier-status', payload: { orderId: accepted, step: 2 } },
+        {
+          task: 'reserve-inventory',
+          payload: { orders: [{ orderId: healthy, origin: { caller: 'anonymous' } }] },
+        },
+      ]),
+    )
+  })
+
+  test('is not deceived by an out-of-date job: an order that lost its current one gets it', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 100 })
+    await reserveOrders(test_.app, [id])
+    await settleSupplierOutcomes(test_.app, [
+      { orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+    ])
+    const steps = async () => (await readJobs(test_.app.pool, { orderIds: [id] })).map(({ step }) => step)
+    // those of reserving and of the first step have not ended yet
+    expect(await steps()).toEqual([null, 1, 2])
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [] })
+    await dropJobs(test_.app.pool, { orderIds: [id], step: 2 })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [id] })
+    expect(await steps()).toEqual([null, 1, 2])
+  })
+
+  test('buries a job that died on its last attempt: its order ends, with a dead letter', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await killJobs(test_.app.pool, 'gone', { orderIds: [id] })
+    expect(await sweep(test_.app)).toMatchObject({ buried: [id] })
+    const order = await find(id)
+    expect(order).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
+    expect(order.deadLetters).toMatchObject([{ task: 'reserve-inventory', error: 'gone', attempts: 8 }])
+    expect(await sweep(test_.app)).toMatchObject({ buried: [] })
+  })
+
+  test('splits a dead job of several orders: each gets a job of its own, and none is FAILED for another', async () => {
+    const orders = await Promise.all([1, 2, 3].map(() => seed(test_.app).order({ sku: 'A', qty: 1 })))
+    const ids = orders.map(({ id }) => id)
+    const { id: alone } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    const shared = await readJobs(test_.app.pool, { orderIds: ids })
+    expect(shared).toMatchObject([{ orderIds: ids }])
+    // one was reserved before the job died
+    await reserveOrders(test_.app, [ids[1]!])
+    await killJobs(test_.app.pool, 'gone', { orderIds: [...ids, alone] })
+    const swept = await sweep(test_.app)
+    expect(swept).toMatchObject({ requeued: [], failures: [], setAside: [] })
+    expect(swept.buried).toContain(alone)
+    expect(await find(alone)).toMatchObject({
+      status: 'FAILED',
+      deadLetters: [{ error: 'gone', attempts: 8 }],
+    })
+    for (const [turn, id] of ids.entries()) {
+      expect(await find(id)).toMatchObject({ status: turn === 1 ? 'RESERVED' : 'PENDING', deadLetters: [] })
+    }
+    const jobs = await readJobs(test_.app.pool, { orderIds: [...ids, alone] })
+    expect(jobs).toMatchObject(
+      ids.map((id) => ({
+        orderIds: [id],
+        attempts: 0,
+        attemptsMax: 8,
+        error: null,
+        dueInMs: expect.any(Number),
+      })),
+    )
+    // the origin of each went along
+    expect(jobs.map(({ payload }) => payload)).toEqual(
+      ids.map((orderId) => ({ orders: [{ orderId, origin: { caller: 'anonymous' } }] })),
+    )
+    expect(await findBreaches(test_.app.pool)).toEqual([])
+    // of the guilty one's job the next death is the end, and of no other
+    await killJobs(test_.app.pool, 'gone again', { orderIds: [ids[0]!] })
+    expect(await sweep(test_.app)).toMatchObject({ buried: [ids[0]] })
+    expect(await find(ids[0]!)).toMatchObject({ status: 'FAILED', deadLetters: [{ error: 'gone again' }] })
+    expect(await find(ids[2]!)).toMatchObject({ status: 'PENDING' })
+  })
+
+  test('gives orders that lost the job they shared one job together, and those that have theirs none', async () => {
+    const orders = await Promise.all([1, 2, 3].map(() => seed(test_.app).order({ sku: 'A', qty: 1 })))
+    const ids = orders.map(({ id }) => id)
+    await loseJobsOf(test_.app.pool, [ids[0]!, ids[2]!])
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [ids[0], ids[2]] })
+    const jobs = await readJobs(test_.app.pool, { orderIds: ids })
+    expect(jobs.map(({ orderIds }) => orderIds)).toEqual([[ids[1]], [ids[0], ids[2]]])
+  })
+
+  test('knows the job that a version before 0.2 wrote, and buries it when it is dead', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await dropJobsOf(id)
+    const payload = { orderId: id, origin: { caller: 'anonymous' } }
+    await addJob(test_.app.pool, 'reserve-inventory', payload)
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [] })
+    await killJobs(test_.app.pool, 'gone', { orderIds: [id] })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [id] })
+    expect((await find(id)).deadLetters).toMatchObject([{ task: 'reserve-inventory', payload }])
+  })
+
+  test('forgets idempotency keys after two days, and not after one', async () => {
+    const insert = `insert into idempotency_keys select 'c', $1, id, now() - $2::interval from orders limit 1`
+    await test_.app.pool.query(insert, ['old', '49 hours'])
+    await test_.app.pool.query(insert, ['young', '25 hours'])
+    expect(await sweep(test_.app)).toMatchObject({ keysDeleted: 1 })
+    expect(await test_.app.prisma.idempotencyKey.findMany({ select: { key: true } })).toEqual([
+      { key: 'young' },
+    ])
+  })
+
+  test('puts a dead job aside that no order can be told from, says so once, and goes on with the others', async () => {
+    const error = vi.spyOn(test_.app.logger, 'error')
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    const { id: stepless } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await dropJobsOf(stepless)
+    for (const payload of [{ orderId: 'abc' }, { orderId: stepless }, [], 7]) {
+      await addJob(test_.app.pool, 'request-supplier', payload)
+    }
+    for (const orders of [[], [{ orderId: stepless }, { orderId: 'abc' }], { orderId: stepless }, 7]) {
+      await addJob(test_.app.pool, 'reserve-inventory', { orders })
+    }
+    await killJobs(test_.app.pool, null)
+    expect(await findBreaches(test_.app.pool)).toEqual([])
+    const swept = await sweep(test_.app)
+    expect(swept).toMatchObject({ buried: expect.arrayContaining([id]), failures: [] })
+    expect(swept.setAside).toHaveLength(8)
+    expect(error).toHaveBeenCalledOnce()
+    expect(JSON.stringify(error.mock.calls)).toContain('abc')
+    // a job that is put aside brings nobody on
+    expect(await sweep(test_.app)).toMatchObject({ buried: [], setAside: [], requeued: [stepless] })
+    expect(error).toHaveBeenCalledOnce()
+    error.mockRestore()
+  })
+
+  test('does what it can where a part of it fails', async () => {
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await dropJobsOf(id)
+    const { id: dead } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await killJobs(test_.app.pool, null, { orderIds: [dead] })
+    await test_.app.pool.query(
+      `insert into idempotency_keys select 'c', 'old', id, now() - interval '49 hours' from orders limit 1`,
+    )
+    await test_.app.pool.query('alter table dead_letters rename to elsewhere')
+    const swept = await sweep(test_.app)
+    await test_.app.pool.query('alter table elsewhere rename to dead_letters')
+    expect(swept).toMatchObject({ requeued: [id], buried: [], keysDeleted: 1 })
+    expect(swept.failures).toEqual([expect.stringContaining('dead_letters')])
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [dead], failures: [] })
+  })
+
+  test('does more than a batch, in transactions of a batch each, and stops when its time is over', async () => {
+    const insert = `insert into idempotency_keys
+      select 'c', 'batch ' || turn, orders.id, now() - interval '49 hours'
+      from (select id from orders limit 1) as orders, generate_series(1, 2500) as turn`
+    await test_.app.pool.query(insert)
+    expect(await sweep(test_.app, { timeMaxMs: 0 })).toMatchObject({ keysDeleted: 1_000 })
+    const run = vi.spyOn(test_.app, 'onTransaction')
+    expect(await sweep(test_.app)).toMatchObject({ keysDeleted: 1_500 })
+    expect(run.mock.calls.filter(([{ name }]) => name === 'sweep-old-keys')).toHaveLength(2)
+    run.mockRestore()
+  })
+
+  test('leaves the work to another process that is at it, and says so', async () => {
+    const client = await test_.app.pool.connect()
+    await client.query('begin')
+    expect(await tryLockSweep(client)).toBe(true)
+    expect(await sweep(test_.app)).toMatchObject({ isElsewhere: true, requeued: [], buried: [] })
+    await client.query('rollback')
+    client.release()
+    expect(await sweep(test_.app)).toMatchObject({ isElsewhere: false })
+  })
+})
+
+test('a sweep in the middle of load gives no order a second job: each has its own at any moment', async () => {
+  const loaded = await createTestApp()
+  await seed(loaded.app).item({ sku: 'L', available: 150 })
+  supplier.follow({
+    reserve: (orderId) =>
+      orderId.endsWith('0') ? HttpResponse.error() : { accepted: true, ref: `ref-${orderId}` },
+    status: (ref) => ({ status: ref.endsWith('1') ? 'delayed' : 'ok' }),
+  })
+  const worker = await startTestWorker(loaded)
+  let isPlacing = true
+  const place = async () => {
+    for (let turn = 0; turn < 100; turn++) await seed(loaded.app).order({ sku: 'L', qty: 1 })
+  }
+  const retry = async () => {
+    for (let retried = 0; isPlacing || retried === 0; ) {
+      const letters = await loaded.app.prisma.deadLetter.findMany({ where: { retriedAt: null }, take: 100 })
+      await retryDeadLetters(
+        loaded.app,
+        LOCAL_OPERATOR,
+        letters.map(({ id }) => id),
+      )
+      retried += letters.length
+    }
+  }
+  const placed = Promise.all(Array.from({ length: 5 }, place)).finally(() => {
+    isPlacing = false
+  })
+  const retried = retry()
+  let sweeps = 0
+  for (; isPlacing; sweeps++) {
+    expect(await sweep(loaded.app)).toMatchObject({ requeued: [], buried: [], failures: [] })
+  }
+  await Promise.all([placed, retried])
+  expect(sweeps).toBeGreaterThan(5)
+  await eventually(async () => {
+    expect(await sweep(loaded.app)).toMatchObject({ requeued: [], buried: [], failures: [] })
+    return (
+      (await loaded.app.prisma.order.count({
+        where: { status: { in: ['PENDING', 'AWAITING_RESTOCK'] } },
+      })) === 0
+    )
+  })
+  await worker.stop()
+  expect(await loaded.app.prisma.deadLetter.count({ where: { retriedAt: { not: null } } })).toBeGreaterThan(0)
+  expect(await findBreaches(loaded.app.pool)).toEqual([])
+  await loaded.close()
+})
