@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import WebSocket from 'ws'
-import { notifyWatchers } from '../../src/sql/orders/notify-watchers.ts'
+import { failOrder } from '../support/fail-order.ts'
 import { codesOf, connectByWebSocket, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 
@@ -44,11 +44,7 @@ it.each(['{ orders(', '{ nope }', ''])(
     const refused = await client.subscribe(query).next()
     expect(refused?.errors).toHaveLength(1)
     expect(codesOf(refused!)[0]).toMatch(/^GRAPHQL_/)
-    await server.app.pool.query(
-      "update orders set status = 'FAILED', failure_reason = 'INTERNAL_ERROR', version = 2 where id = $1",
-      [id],
-    )
-    await notifyWatchers(server.app.pool, [{ id, version: 2 }])
+    await failOrder(server.app, id)
     expect((await watch.next())?.data.orderStatusChanged.version).toBe(2)
     expect(await watch.next()).toBeUndefined()
     await client.dispose()

@@ -20,7 +20,11 @@ beforeEach(async () => {
 })
 afterEach(() => test_.close())
 
-const putOff = () => test_.app.pool.query(`update inventory_items set available = available + 3`)
+function putOff() {
+  test_.allowBreaches('the check is there to find one', AVAILABLE)
+  return test_.app.pool.query(`update inventory_items set available = available + 3`)
+}
+
 describe('the check that runs by itself', () => {
   test('looks at each invariant once an interval, by one of several processes', async () => {
     const other = await joinTestApp(test_)
@@ -97,6 +101,7 @@ describe('the check that runs by itself', () => {
     expect(failures.length).toBeGreaterThan(0)
     expect(await checkNextInvariant(test_.app, HOUR_MS)).toBeNull()
     expect(await test_.app.metrics.metrics()).toContain('holdfast_reconcile_last_success_timestamp_seconds 0')
+    await test_.app.pool.query('alter table elsewhere rename to idempotency_keys')
   })
 
   test('does not hold up a worker that stops', async () => {
