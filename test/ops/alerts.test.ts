@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startTcpProxy } from '../../chaos/tcp-proxy.ts'
-import { FIGURES_AGE_MAX_MS } from '../../src/limits.ts'
 import { INVARIANTS } from '../../src/sql/upkeep/find-breaches.ts'
 import { findFreePort } from '../support/free-port.ts'
 import { execute } from '../support/graphql.ts'
@@ -266,7 +265,7 @@ const TRIALS: Record<string, Trial> = {
       proxy.refuse(true)
       proxy.cutAll()
       expect(await order(server, 'PLENTY', 5)).toEqual([503, 503, 503, 503, 503])
-      await sleep(FIGURES_AGE_MAX_MS)
+      // until they are too old to be shown
       const after = await until(
         server,
         (shown) => !shown.samples.some(({ name }) => name === 'holdfast_workers_alive'),

@@ -71,6 +71,7 @@ describe('a run of a job is told of', () => {
     await eventually(() => work.mock.calls.length > 0)
     stop.abort()
     const tries = work.mock.calls.length
+    // more than the wait before another try
     await sleep(50)
     expect(work.mock.calls.length).toBe(tries)
     expect(settled).not.toHaveBeenCalled()

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { JOB_ATTEMPTS_MAX } from '../../src/domain/upkeep/jobs.ts'
@@ -142,8 +141,9 @@ describe('a worker', () => {
   test('takes jobs again after its first look for them has failed', async () => {
     const { pool } = test_.app
     const showTasks = await hideTasks(pool)
+    const failed = vi.spyOn(test_.app.logger, 'error')
     const worker = await startTestWorker(test_)
-    await sleep(1_000)
+    await eventually(() => failed.mock.calls.length > 0)
     await showTasks()
     await seed(test_.app).item({ available: 5 })
     // of a process that does not work itself

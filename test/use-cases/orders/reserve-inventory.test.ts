@@ -106,7 +106,12 @@ test('locks an order while it decides about it', async () => {
   const reserving = reserveOrders(test_.app, [id!]).then(() => {
     isDone = true
   })
-  await test_.app.pool.query('select pg_sleep(0.2)')
+  await eventually(async () => {
+    const { rowCount } = await test_.app.pool.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return rowCount! > 0
+  })
   expect(isDone).toBe(false)
   await client.query('rollback')
   client.release()

@@ -117,7 +117,8 @@ describe('the check that runs by itself', () => {
     })
     const startedAtMs = performance.now()
     await worker.stop()
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000)
+    // far from the time that a check may take
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000)
     await client.query('rollback')
     client.release()
   })
