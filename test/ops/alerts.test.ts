@@ -78,7 +78,7 @@ const TRIALS: Record<string, Trial> = {
       await eventually(async () => {
         const { data } = await execute(server, '{ status { supplierCircuit } }')
         return ['OPEN', 'HALF_OPEN'].includes(data.status.supplierCircuit)
-      }, 5_000)
+      })
       return courseOf(before, after)
     },
   },

@@ -172,7 +172,7 @@ export function seed(app: App) {
 /** Waits until `check` gives something other than null, undefined or false. */
 export async function eventually<Result>(
   check: () => Promise<Result> | Result,
-  timeoutMs = 20_000,
+  timeoutMs = 50_000,
 ): Promise<Result> {
   for (const deadline = performance.now() + timeoutMs; ; ) {
     const result = await check()

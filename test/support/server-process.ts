@@ -13,7 +13,7 @@ import { eventually } from './harness.ts'
 const ROOT = new URL('../..', import.meta.url).pathname
 
 /** The first start makes a cluster, in 5 s on an idle machine. */
-const START_LIMIT_MS = 50_000
+const START_LIMIT_MS = 100_000
 /** Whoever stops a process kills it after this. */
 export const STOP_LIMIT_MS = 10_000
 

@@ -54,17 +54,15 @@ describe('the sweeper', () => {
   test('finds the job of an order in either form of its payload', async () => {
     const orders = await Promise.all(Array.from({ length: 3 }, () => seed(test_.app).order({ sku: 'A' })))
     const [one, two, lost] = orders.map(({ id }) => id)
-    await test_.app.pool.query('delete from graphile_worker._private_jobs')
-    const { rows } = await test_.app.pool.query(
-      `select graphile_worker.add_job('reserve-inventory', $1), graphile_worker.add_job('another-programs', $2)`,
-      [{ orders: [{ orderId: one }, { orderId: two, origin: {} }] }, { orderId: lost }],
-    )
-    expect(rows).toHaveLength(1)
+    const { pool } = test_.app
+    await dropJobs(pool)
+    await addJob(pool, 'reserve-inventory', { orders: [{ orderId: one }, { orderId: two, origin: {} }] })
+    await addJob(pool, 'another-programs', { orderId: lost })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [lost] })
-    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+    await dropJobs(pool)
     expect((await sweep(test_.app)).requeued).toEqual([one, two, lost])
     await reserveOrders(test_.app, [one!, two!, lost!])
-    await test_.app.pool.query('delete from graphile_worker._private_jobs')
+    await dropJobs(pool)
   })
 
   test('gives each order that lost its job the job that its state asks for, and leaves those that have one alone', async () => {
