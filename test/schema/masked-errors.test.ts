@@ -23,9 +23,7 @@ const OPERATIONS = [
   'mutation { adjustInventory(input: { sku: "BOLT", delta: 1, reason: "x" }) { movement { id } } }',
 ]
 
-afterEach(async () => {
-  vi.restoreAllMocks()
-})
+afterEach(() => void vi.restoreAllMocks())
 
 /** Has every way to the database fail. */
 function failWith(app: App, error: Error): void {
@@ -120,7 +118,7 @@ describe('a database that is away', () => {
     for (const operation of OPERATIONS)
       expect(codesOf(await execute(server, operation))).toEqual(['UNAVAILABLE'])
     // closing it again with the application is refused by the pool
-    vi.spyOn(pool, 'end').mockImplementation(async () => {})
+    pool.end = async () => {}
   })
 })
 
