@@ -24,6 +24,8 @@ const COLUMNS = {
     is_available: 'boolean',
   },
   _private_tasks: { id: 'integer', identifier: 'text' },
+  // that it is there, and nothing in it
+  migrations: {},
   jobs: { locked_at: 'timestamp with time zone', locked_by: 'text' },
 }
 

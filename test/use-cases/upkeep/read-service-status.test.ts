@@ -120,7 +120,8 @@ describe('the status', () => {
     const held = Promise.withResolvers<void>()
     const { app } = test_
     const reserve = app.groups.reserveInventory.submit
-    app.groups.reserveInventory.submit = () => held.promise as never
+    app.groups.reserveInventory.submit = (orders) =>
+      held.promise.then(() => reserve.call(app.groups.reserveInventory, orders))
     const worker = await startTestWorker(test_, { circuit: () => 'open' })
     await seed(app).order({ sku: 'A' })
     const other = await joinTestApp(test_)
