@@ -11,8 +11,8 @@ export default defineConfig({
     globalSetup: 'test/support/database-server.ts',
     setupFiles: 'test/support/setup.ts',
     // a test that waits for a process to start or for a fault to be noticed; none needs it on an idle machine
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: 'forks',
     // most of the time a test file waits: for a process to start, for a fault to be noticed
     maxWorkers: 2,

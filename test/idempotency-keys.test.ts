@@ -3,7 +3,6 @@ import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { App } from '../src/app.ts'
 import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
-import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import { createOrder } from '../src/use-cases/orders/create-order.ts'
 import { createTestApp, eventually, joinTestApp, seed, type TestApp } from './support/harness.ts'
 import { readJobs } from './support/queue.ts'
@@ -41,7 +40,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await holder.end()
   await processes.end()
-  expect(await findBreaches(testApp.app.pool)).toEqual([])
   await testApp.close()
 })
 

@@ -56,6 +56,7 @@ test('a start waits for the database, says so, and goes on when it comes', async
     retryAfter: '1',
     body: { errors: [{ extensions: { code: 'UNAVAILABLE' } }] },
   })
+  // time for several tries, of which one is told
   await sleep(1_000)
 
   await database.start()
@@ -114,7 +115,7 @@ test('10 s without a database: no false answer, no attempt used up, and work res
   const watch = new Trickle(url)
   let backAtMs = 0
   await watch.run(async () => {
-    await sleep(300)
+    await eventually(() => watch.acknowledged.length > 2)
     await database.crash()
     const crashedAtMs = performance.now()
     await eventually(async () => (await get(url, '/health/ready')).status === 503)
@@ -136,12 +137,14 @@ test('10 s without a database: no false answer, no attempt used up, and work res
 test('immediate stops and starts, under load', async () => {
   for (let round = 0; round < 4; round++) {
     let backAtMs = 0
-    const restarting = sleep(700).then(async () => {
+    const watches = Array.from({ length: 20 }, () => new Trickle(server.url))
+    const restart = async () => {
+      await eventually(() => watches.every(({ acknowledged }) => acknowledged.length > 2))
       await database.crash()
       await database.start()
       backAtMs = performance.now()
-    })
-    const watches = Array.from({ length: 20 }, () => new Trickle(server.url))
+    }
+    const restarting = restart()
     await Promise.all(watches.map((watch) => watch.run(() => restarting)))
     const acknowledged = watches.flatMap((watch) => watch.acknowledged)
     await untilReserved(acknowledged)

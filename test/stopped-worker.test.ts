@@ -3,7 +3,6 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import type { ReserveAnswerBody, ReserveRequest, StatusAnswerBody } from '../src/supplier/contract.ts'
 import { createTestApp, eventually, seed, type TestApp } from './support/harness.ts'
 import { readJobs } from './support/queue.ts'
@@ -34,7 +33,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await processes.end()
   await supplier.close()
-  expect(await findBreaches(testApp.app.pool)).toEqual([])
   await testApp.close()
 })
 

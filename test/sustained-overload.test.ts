@@ -27,8 +27,8 @@ const ACCEPTED_SHARE_MIN = 0.08
 /** Callers who go on at a rate that the server can bear: after the overload none of them has to be refused. */
 const BEARABLE_FACTOR = 0.2
 const BEARABLE_CONNECTIONS = CALLS_UNDER_WAY_MAX - 50
-/** Twice what the overload takes on a busy machine. A connection without its first request is closed after 10 s. */
-const BEARABLE_S = 9
+/** Three times what the overload takes on a busy machine: it has to go on until nothing is refused any more. */
+const BEARABLE_S = 15
 /** The full limit is tried again after twenty windows, and once more where the machine stood still meanwhile. */
 const RECOVERY_MAX_MS = 45 * OVERLOAD_WINDOW_MS
 /** Longer than an overload lasts in which nothing is refused any more. */

@@ -103,6 +103,9 @@ describe.skipIf(isSkipped)('PgBouncer', () => {
 /** Transactions of so many clients at once, which leave as many connections to the server behind. */
 async function openConnections(url: string, count: number): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: Math.max(count, 1) })
-  await Promise.all(Array.from({ length: count }, () => pool.query('select pg_sleep(0.2)')))
+  const clients = await Promise.all(Array.from({ length: count }, () => pool.connect()))
+  await Promise.all(clients.map((client) => client.query('begin')))
+  await Promise.all(clients.map((client) => client.query('rollback')))
+  for (const client of clients) client.release()
   await pool.end()
 }

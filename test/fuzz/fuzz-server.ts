@@ -3,7 +3,6 @@ import { pino } from 'pino'
 import { LOCAL_OPERATOR, ROLES } from '../../src/domain/caller.ts'
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
-import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
@@ -31,8 +30,6 @@ export type FuzzServer = {
   secretsFrom: (server: ServerName, caller: string) => readonly string[]
   /** What the servers logged as unexpected since they were asked the last time. */
   takeLogged: () => string[]
-  /** What does not hold in the database. */
-  findBreaches: () => Promise<unknown[]>
   close: () => Promise<void>
 }
 
@@ -61,7 +58,6 @@ export async function startFuzzServer(): Promise<FuzzServer> {
         ? [...secrets, LEDGER_REASON, BOBS_REF]
         : secrets,
     takeLogged: () => logged.splice(0),
-    findBreaches: () => findBreaches(testApp.app.pool),
     close: () => closeAll(testApp, worker, Object.values(listening)),
   }
 }

@@ -32,7 +32,6 @@ test(
     })
     tally.print()
     expect(tally.calls).toBeGreaterThanOrEqual(CALLS)
-    expect(await server.findBreaches()).toEqual([])
     expect(tally.count('calls', 'answered') / tally.calls).toBeGreaterThan(1 / 3)
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
     for (const { operationId, responses } of operations) {

@@ -17,8 +17,8 @@ export type Answer = {
 
 /** Connections to a server, each with one call under way. Three servers have them: well below what the service takes on. */
 export const CALLS_AT_ONCE = 40
-/** How long a stream may say nothing before we leave: an order that does not change has no more to say. */
-const SILENCE_MAX_MS = 100
+/** How long a stream may say nothing before we leave: an order that does not change has no more to say. A busy machine needs some of it. */
+const SILENCE_MAX_MS = 500
 
 /** Sends calls over connections that are kept. */
 export class Sender {

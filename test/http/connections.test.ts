@@ -1,21 +1,16 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { REQUEST_TIMEOUT_MS, WEBSOCKET_OPERATIONS_MAX } from '../../src/limits.ts'
+import { test } from '../support/fixtures.ts'
 import { connectByWebSocket } from '../support/graphql.ts'
-import { createTestApp, eventually, listen, seed, type TestApp } from '../support/harness.ts'
+import { eventually, listen, seed } from '../support/harness.ts'
 
-let testApp: TestApp
-beforeEach(async () => {
-  testApp = await createTestApp()
-})
-afterEach(() => testApp.close())
-
-test('a connection for readiness alone does not outlive its server', async () => {
+test('a connection for readiness alone does not outlive its server', async ({ app, testApp }) => {
   const { http, url } = await listen(testApp)
   expect((await fetch(`${url}/health/ready`)).status).toBe(200)
   const countLooking = async () => {
-    const { rowCount } = await testApp.app.pool.query(
+    const { rowCount } = await app.pool.query(
       `select from pg_stat_activity where datname = current_database() and application_name = 'holdfast-health'`,
     )
     return rowCount
@@ -25,7 +20,7 @@ test('a connection for readiness alone does not outlive its server', async () =>
   await eventually(async () => (await countLooking()) === 0)
 })
 
-test('a request that is never finished is ended soon after its time', async () => {
+test('a request that is never finished is ended soon after its time', async ({ testApp }) => {
   const { http, url } = await listen(testApp)
   onTestFinished(() => http.close())
   expect(http.server.requestTimeout).toBe(REQUEST_TIMEOUT_MS)
@@ -38,13 +33,16 @@ test('a request that is never finished is ended soon after its time', async () =
   expect(performance.now() - startedAtMs).toBeLessThan(15_000)
 })
 
-test('a WebSocket that asks for more than a connection may is closed, and no other', async () => {
+test('a WebSocket that asks for more than a connection may is closed, and no other', async ({
+  app,
+  testApp,
+}) => {
   const { http, url } = await listen(testApp)
   onTestFinished(() => http.close())
-  await seed(testApp.app).item({ sku: 'BOLT', available: 1 })
+  await seed(app).item({ sku: 'BOLT', available: 1 })
   const other = connectByWebSocket({ url })
   onTestFinished(async () => other.dispose())
-  const { id } = await seed(testApp.app).order({ sku: 'BOLT' })
+  const { id } = await seed(app).order({ sku: 'BOLT' })
   const query = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { id } }'
   const watch = other.subscribe(query, { id })
   await watch.next()

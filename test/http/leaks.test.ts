@@ -188,9 +188,14 @@ it('tells nothing while it waits for the database', async () => {
         method: body ? 'POST' : 'GET',
         headers: POST_JSON,
         body,
-      }).catch(() => undefined)
-      if (answer) expect(answer.status).toBeGreaterThanOrEqual(400)
-      expect(answer?.text ?? '').not.toMatch(LEAK)
+      }).catch((error) => {
+        // a body that it does not read may be cut off
+        if (body === undefined || body.length < 1_000) throw error
+        return undefined
+      })
+      if (!answer) continue
+      expect(answer.status).toBeGreaterThanOrEqual(400)
+      expect(answer.text).not.toMatch(LEAK)
     }
   }
   await end()

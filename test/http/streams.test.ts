@@ -67,6 +67,7 @@ it('a stream whose caller leaves while it is looked at who that is never begins'
   // the server has heard of it before it hears of another
   await fetch(`${server.url}/health/live`, { headers: { connection: 'close' } })
   answered.resolve({ id: 'alice', role: 'operator', expiresAt: null })
+  // time to begin, if it would
   await sleep(200)
   expect(watch).not.toHaveBeenCalled()
   expect(server.app.feed.watcherCount).toBe(0)

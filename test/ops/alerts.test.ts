@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startTcpProxy } from '../../chaos/tcp-proxy.ts'
-import { FIGURES_AGE_MAX_MS } from '../../src/limits.ts'
 import { INVARIANTS } from '../../src/sql/upkeep/find-breaches.ts'
 import { findFreePort } from '../support/free-port.ts'
 import { execute } from '../support/graphql.ts'
@@ -79,7 +78,7 @@ const TRIALS: Record<string, Trial> = {
       await eventually(async () => {
         const { data } = await execute(server, '{ status { supplierCircuit } }')
         return ['OPEN', 'HALF_OPEN'].includes(data.status.supplierCircuit)
-      }, 5_000)
+      })
       return courseOf(before, after)
     },
   },
@@ -192,6 +191,7 @@ const TRIALS: Record<string, Trial> = {
     provoke: async () => {
       const server = await start()
       const before = await inGoodOrder(server)
+      test_.allowBreaches('the alert is of one', 'available is the sum of the movements')
       await query(`update inventory_items set available = available + 1 where sku = 'PLENTY'`)
       const after = await until(server, (shown) => sumOf(shown, 'holdfast_reconcile_drift') > 0)
       return courseOf(before, after)
@@ -266,7 +266,7 @@ const TRIALS: Record<string, Trial> = {
       proxy.refuse(true)
       proxy.cutAll()
       expect(await order(server, 'PLENTY', 5)).toEqual([503, 503, 503, 503, 503])
-      await sleep(FIGURES_AGE_MAX_MS)
+      // until they are too old to be shown
       const after = await until(
         server,
         (shown) => !shown.samples.some(({ name }) => name === 'holdfast_workers_alive'),

@@ -1,29 +1,24 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { serveTestApp, type TestServer } from '../support/graphql.ts'
+import { expect } from 'vitest'
+import { sharedTest as it } from '../support/fixtures.ts'
+import type { TestServer } from '../support/graphql.ts'
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
 
-let server: TestServer
-beforeAll(async () => {
-  server = await serveTestApp()
-})
-afterAll(() => server.close())
-
-async function call(headers: Record<string, string>) {
+async function call(server: TestServer, headers: Record<string, string>) {
   const response = await fetch(`${server.url}/graphql`, { headers })
   return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
 }
 
-it('is served to a browser, with tabs to try', async () => {
-  const { status, type, text } = await call(BROWSER)
+it('is served to a browser, with tabs to try', async ({ server }) => {
+  const { status, type, text } = await call(server, BROWSER)
   expect(status).toBe(200)
   expect(type).toMatch(/^text\/html/)
   expect(text).toContain('<title>Holdfast</title>')
   expect(text).toContain('orderStatusChanged(id: $id)')
 })
 
-it('works offline: it loads nothing from another address', async () => {
-  const { text } = await call(BROWSER)
+it('works offline: it loads nothing from another address', async ({ server }) => {
+  const { text } = await call(server, BROWSER)
   const loaded = [
     ...text.matchAll(
       /<(?:script|link|img|iframe|source|embed)\b[^>]*?\b(?:src|href)\s*=\s*["']?([^"'\s>]{1,200})/gi,
@@ -39,8 +34,8 @@ it('works offline: it loads nothing from another address', async () => {
   expect(text).not.toMatch(/unpkg\.com|jsdelivr|esm\.sh|cdnjs|googleapis|gstatic/)
 })
 
-it('does not stand in for an answer to a program', async () => {
+it('does not stand in for an answer to a program', async ({ server }) => {
   for (const headers of [{ accept: 'application/json' }, { accept: '*/*' }]) {
-    expect((await call(headers)).type).toMatch(/^application\/json/)
+    expect((await call(server, headers)).type).toMatch(/^application\/json/)
   }
 })

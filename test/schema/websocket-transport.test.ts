@@ -1,28 +1,26 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect } from 'vitest'
 import WebSocket from 'ws'
-import { notifyWatchers } from '../../src/sql/orders/notify-watchers.ts'
-import { codesOf, connectByWebSocket, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
+import { failOrder } from '../support/fail-order.ts'
+import { sharedTest as it } from '../support/fixtures.ts'
+import { codesOf, connectByWebSocket, execute, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 
 const QUERY = '{ inventoryItem(sku: "BOLT") { available } }'
 const MUTATION =
   'mutation { adjustInventory(input: { sku: "BOLT", delta: 1, reason: "x" }) { movement { id } } }'
 
-let server: TestServer
-beforeAll(async () => {
-  server = await serveTestApp()
-  await seed(server.app).item({ sku: 'BOLT', available: 10 })
+it.beforeAll(async ({ app }) => {
+  await seed(app).item({ sku: 'BOLT', available: 10 })
 })
-afterAll(() => server.close())
 
-async function available(): Promise<number> {
+async function available(server: TestServer): Promise<number> {
   return (await execute(server, QUERY)).data.inventoryItem.available
 }
 
-it('answers a query, and refuses a mutation', async () => {
-  const before = await available()
+it('answers a query, and refuses a mutation', async ({ server }) => {
+  const before = await available(server)
   const client = connectByWebSocket(server)
   const refused = await client.subscribe(MUTATION).next()
   expect(refused).toEqual({
@@ -32,10 +30,10 @@ it('answers a query, and refuses a mutation', async () => {
   await client.dispose()
 })
 
-it.each(['{ orders(', '{ nope }', ''])(
+it.for(['{ orders(', '{ nope }', ''])(
   'refuses the document %j and goes on with the others',
-  async (query) => {
-    const { id } = await seed(server.app).order({ sku: 'BOLT' })
+  async (query, { app, server }) => {
+    const { id } = await seed(app).order({ sku: 'BOLT' })
     const client = connectByWebSocket(server)
     const watch = client.subscribe('subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }', {
       id,
@@ -44,30 +42,26 @@ it.each(['{ orders(', '{ nope }', ''])(
     const refused = await client.subscribe(query).next()
     expect(refused?.errors).toHaveLength(1)
     expect(codesOf(refused!)[0]).toMatch(/^GRAPHQL_/)
-    await server.app.pool.query(
-      "update orders set status = 'FAILED', failure_reason = 'INTERNAL_ERROR', version = 2 where id = $1",
-      [id],
-    )
-    await notifyWatchers(server.app.pool, [{ id, version: 2 }])
+    await failOrder(app, id)
     expect((await watch.next())?.data.orderStatusChanged.version).toBe(2)
     expect(await watch.next()).toBeUndefined()
     await client.dispose()
   },
 )
 
-it('closes a connection that sends more than 100 kB at once', async () => {
+it('closes a connection that sends more than 100 kB at once', async ({ server }) => {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws')
   await once(socket, 'open')
   socket.send(JSON.stringify({ type: 'connection_init', payload: { x: 'x'.repeat(100_001) } }))
   expect((await once(socket, 'close'))[0]).toBe(1009)
 })
 
-it.each([
+it.for<[string, boolean]>([
   ['http://evil.test', false],
   ['null', false],
   ['', false],
   ['its own', true],
-])('for the page %s: connects %s', async (page, connects) => {
+])('for the page %s: connects %s', async ([page, connects], { server }) => {
   const origin = page === 'its own' ? server.url : page
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
     headers: { origin },
@@ -80,9 +74,9 @@ it.each([
   socket.terminate()
 })
 
-it.each(['//', '/other', 'http://[', '*'])(
+it.for(['//', '/other', 'http://[', '*'])(
   'refuses an upgrade of %j, and survives who hangs up on it',
-  async (path) => {
+  async (path, { server }) => {
     const head = `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`
     const polite = connect(Number(new URL(server.url).port), '127.0.0.1')
     polite.write(head)
@@ -95,6 +89,6 @@ it.each(['//', '/other', 'http://[', '*'])(
       rude.write(head, () => rude.resetAndDestroy())
       await once(rude, 'close')
     }
-    expect(await available()).toBeGreaterThan(0)
+    expect(await available(server)).toBeGreaterThan(0)
   },
 )

@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { withCircuitBreaker } from '../../src/supplier/circuit-breaker.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
+import { eventually } from '../support/harness.ts'
 import { CALL } from '../support/supplier-call.ts'
 
-const PROBE_AFTER_MS = 100
+/** Longer than a busy machine needs to look at a circuit that has just opened. */
+const PROBE_AFTER_MS = 300
 /** Within the sample's 10 s, more than 5 a second. */
 const MANY = 60
 
@@ -58,7 +59,7 @@ test('probes by one call at a time, stays open while that fails, and closes when
   state.isDown = true
   await callMany(guarded)
   const before = state.calls
-  await sleep(PROBE_AFTER_MS + 20)
+  await eventually(() => guarded.circuit() === 'half-open')
   await Promise.all([
     guarded.reserve(order, CALL),
     guarded.reserve(order, CALL),
@@ -67,7 +68,7 @@ test('probes by one call at a time, stays open while that fails, and closes when
   expect(state.calls).toBe(before + 1)
   expect(guarded.circuit()).toBe('open')
   state.isDown = false
-  await sleep(PROBE_AFTER_MS + 20)
+  await eventually(() => guarded.circuit() === 'half-open')
   expect(await guarded.reserve(order, CALL)).toEqual({ kind: 'accepted', ref: 'r' })
   expect(guarded.circuit()).toBe('closed')
 })
@@ -77,12 +78,10 @@ test('is open no longer than calls are spared: without calls it is half-open unt
   state.isDown = true
   await callMany(guarded)
   expect(guarded.circuit()).toBe('open')
-  await sleep(PROBE_AFTER_MS + 20)
-  expect(guarded.circuit()).toBe('half-open')
+  await eventually(() => guarded.circuit() === 'half-open')
   await guarded.reserve(order, CALL)
   expect(guarded.circuit()).toBe('open')
-  await sleep(PROBE_AFTER_MS + 20)
-  expect(guarded.circuit()).toBe('half-open')
+  await eventually(() => guarded.circuit() === 'half-open')
 })
 
 test('stays closed when a few calls fail, or every second one', async () => {

@@ -43,10 +43,8 @@ it('cuts a body that drips for longer than the timeout', async () => {
     const drip = setInterval(() => response.write(' '), 20)
     response.on('close', () => clearInterval(drip))
   })
-  const startedAt = performance.now()
   const answer = await supplierAt(baseUrl, { timeoutMs: 200 }).checkStatus('1234', CALL)
   expect(answer).toMatchObject({ kind: 'transport-error', cause: 'timeout' })
-  expect(performance.now() - startedAt).toBeLessThan(2000)
 })
 
 it('lets a call that waits for a connection wait no longer than the timeout', async () => {
@@ -126,13 +124,19 @@ it('reports a refused connection, with the reason', async () => {
 })
 
 it('closes after the calls under way, and answers later ones with an error', async () => {
+  const asked = Promise.withResolvers<void>()
+  const closing = Promise.withResolvers<void>()
   const { baseUrl } = await serve(async (_, response) => {
-    await sleep(50)
+    asked.resolve()
+    await closing.promise
     response.end('{"status": "ok"}')
   })
   const supplier = supplierAt(baseUrl)
   const underWay = supplier.checkStatus('1234', CALL)
-  await Promise.all([supplier.close(), supplier.close()])
+  await asked.promise
+  const closes = [supplier.close(), supplier.close()]
+  closing.resolve()
+  await Promise.all(closes)
   expect(await underWay).toEqual({ kind: 'ok', httpStatus: 200 })
   expect(await supplier.checkStatus('1234', CALL)).toMatchObject({ cause: 'connection' })
 })

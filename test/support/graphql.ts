@@ -15,6 +15,7 @@ export type Answer = {
 /** Where a server listens, and the Authorization header by which to call it, where it takes one. */
 export type Target = { url: string; authorization?: string | undefined }
 
+/** `close` closes what was made for it: the server, or with it its application. */
 export type TestServer = { testApp: TestApp; app: App; url: string; close: () => Promise<void> }
 
 /** An application on a database of its own, served over HTTP. */
@@ -23,16 +24,23 @@ export async function serveTestApp({
   ...options
 }: Partial<HttpServerOptions> & { orderLimiter?: OrderLimiter } = {}): Promise<TestServer> {
   const testApp = await createTestApp(undefined, orderLimiter)
-  const { http, url } = await listen(testApp, options)
+  const server = await serveApp(testApp, options)
   return {
-    testApp,
-    app: testApp.app,
-    url,
+    ...server,
     close: async () => {
-      await http.close()
+      await server.close()
       await testApp.close()
     },
   }
+}
+
+/** Serves an application that is there over HTTP. */
+export async function serveApp(
+  testApp: TestApp,
+  options: Partial<HttpServerOptions> = {},
+): Promise<TestServer> {
+  const { http, url } = await listen(testApp, options)
+  return { testApp, app: testApp.app, url, close: async () => void (await http.close()) }
 }
 
 /** Runs a query or mutation as any client would. */

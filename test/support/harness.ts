@@ -14,10 +14,12 @@ import { createLogger } from '../../src/observability/logs/logger.ts'
 import { observeSupplier } from '../../src/observability/observe-supplier.ts'
 import type { Tracing } from '../../src/observability/traces/trace-hooks.ts'
 import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
+import { INVARIANTS } from '../../src/sql/upkeep/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { Worker, type WorkerOptions } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
+import { assertInvariants } from './assert-invariants.ts'
 import { administer, withDatabase } from './database-server.ts'
 
 /** Where msw plays the supplier. */
@@ -32,16 +34,44 @@ const TEST_POLICY: SupplierPolicy = {
   retryBaseMs: 10,
 }
 
-export type TestApp = { app: App; databaseUrl: string; close: () => Promise<void> }
+export type TestDatabase = {
+  databaseUrl: string
+  /** Lets invariants be broken in the end: those that are named, or without names all. Says why the test breaks them. */
+  allowBreaches: (reason: string, ...invariants: string[]) => void
+  /** Checks every invariant, and drops the database. @throws where one is broken that may not be */
+  drop: () => Promise<void>
+}
 
-/** A database of its own, cloned from the template; close() drops it. */
-export async function createTestDatabase(): Promise<{ databaseUrl: string; drop: () => Promise<void> }> {
+export type TestApp = {
+  app: App
+  databaseUrl: string
+  allowBreaches: TestDatabase['allowBreaches']
+  /** Closes the application. The one that made the database then checks every invariant. */
+  close: () => Promise<void>
+}
+
+/** Creates a database cloned from the template. Whoever drops it has its invariants checked. */
+export async function createTestDatabase(): Promise<TestDatabase> {
   const templateUrl = inject('templateUrl')
   const name = `holdfast_${randomBytes(6).toString('hex')}`
   await administer(templateUrl, `create database ${name} template ${new URL(templateUrl).pathname.slice(1)}`)
+  const databaseUrl = withDatabase(templateUrl, name)
+  const allowed = new Set<string>()
   return {
-    databaseUrl: withDatabase(templateUrl, name),
-    drop: () => administer(templateUrl, `drop database if exists ${name} with (force)`),
+    databaseUrl,
+    allowBreaches: (reason, ...invariants) => {
+      const unknown = invariants.filter((invariant) => !INVARIANTS.includes(invariant))
+      if (unknown.length > 0)
+        throw new Error(`No invariants, broken because ${reason}: ${unknown.join(', ')}`)
+      for (const invariant of invariants.length > 0 ? invariants : INVARIANTS) allowed.add(invariant)
+    },
+    drop: async () => {
+      try {
+        if (allowed.size < INVARIANTS.length) await assertInvariants(databaseUrl, allowed)
+      } finally {
+        await administer(templateUrl, `drop database if exists ${name} with (force)`)
+      }
+    },
   }
 }
 
@@ -52,11 +82,12 @@ export async function createTestApp(
   logger = createLogger('silent'),
   tracing?: Tracing,
 ): Promise<TestApp> {
-  const { databaseUrl, drop } = await createTestDatabase()
+  const { databaseUrl, allowBreaches, drop } = await createTestDatabase()
   const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
   return {
     app,
     databaseUrl,
+    allowBreaches,
     close: async () => {
       await close()
       await drop()
@@ -65,14 +96,17 @@ export async function createTestApp(
 }
 
 /** Another application on the same database, as another process would have. */
-export async function joinTestApp({ databaseUrl }: TestApp, tracing?: Tracing): Promise<TestApp> {
+export async function joinTestApp(
+  { databaseUrl, allowBreaches }: TestApp,
+  tracing?: Tracing,
+): Promise<TestApp> {
   const { app, close } = await createApp({
     databaseUrl,
     logger: createLogger('silent'),
     supplierPolicy: TEST_POLICY,
     tracing,
   })
-  return { app, databaseUrl, close }
+  return { app, databaseUrl, allowBreaches, close }
 }
 
 /** A worker for the application, whose supplier is at `baseUrl`. */
@@ -138,7 +172,7 @@ export function seed(app: App) {
 /** Waits until `check` gives something other than null, undefined or false. */
 export async function eventually<Result>(
   check: () => Promise<Result> | Result,
-  timeoutMs = 20_000,
+  timeoutMs = 50_000,
 ): Promise<Result> {
   for (const deadline = performance.now() + timeoutMs; ; ) {
     const result = await check()

@@ -111,6 +111,12 @@ export async function readJobs(on: Queryable, jobs: JobFilter = {}): Promise<Que
   return (await on.query<QueuedJob>({ name: 'test-read-jobs', text: READ, values: valuesOf(jobs) })).rows
 }
 
+/** All that stands in the rows of a task's jobs, oldest first: by it a test sees whether anything has touched them. */
+export async function readRows(on: Queryable, task: string): Promise<unknown[]> {
+  const text = `select jobs.* ${FROM} where tasks.id = jobs.task_id and tasks.identifier = $1 order by jobs.id`
+  return (await on.query({ text, values: [task] })).rows
+}
+
 /** @returns how many there were */
 export async function dropJobs(on: Queryable, jobs: JobFilter = {}): Promise<number> {
   return (await on.query({ text: DROP, values: valuesOf(jobs) })).rows[0].count

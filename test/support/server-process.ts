@@ -1,15 +1,19 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { startEmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.ts'
+import { assertInvariants } from './assert-invariants.ts'
+import { query } from './create-database.ts'
 import { eventually } from './harness.ts'
 
 const ROOT = new URL('../..', import.meta.url).pathname
 
 /** The first start makes a cluster, in 5 s on an idle machine. */
-const START_LIMIT_MS = 50_000
+const START_LIMIT_MS = 100_000
 /** Whoever stops a process kills it after this. */
 export const STOP_LIMIT_MS = 10_000
 
@@ -76,13 +80,30 @@ export class Processes {
     return { ...running, url: url! }
   }
 
-  /** Ends what was started here and still runs, by its pids. */
+  /** Ends what was started here and still runs, by its pids, and checks the invariants of the databases that it made. */
   async end(): Promise<void> {
     await Promise.all([...this.#running].map((running) => running.end('SIGKILL')))
     for (const dataDir of this.#dataDirs.splice(0)) {
-      await endPostgres(dataDir)
-      await rm(dataDir, { recursive: true, force: true })
+      try {
+        await checkInvariants(dataDir)
+      } finally {
+        await endPostgres(dataDir)
+        await rm(dataDir, { recursive: true, force: true })
+      }
     }
+  }
+}
+
+/** Checks the invariants in what a test leaves in a data directory. The database is started where it is down. */
+async function checkInvariants(dataDir: string): Promise<void> {
+  // a server that never came to write anything leaves no cluster
+  if (!existsSync(join(dataDir, 'postgres/PG_VERSION'))) return
+  const { url, stop } = await startEmbeddedPostgres({ dataDir })
+  try {
+    const [found] = await query(url, `select to_regclass('orders') is not null as "hasTables"`)
+    if (found.hasTables) await assertInvariants(url)
+  } finally {
+    await stop()
   }
 }
 

@@ -8,7 +8,7 @@ const AWAY_MS = 3_000
  * refuses a connection, or answers `Connection: close`, is left alone for a while.
  */
 export class SpreadingClient {
-  readonly #servers: { url: string; leftUntilMs: number }[]
+  readonly #servers: { url: string; leftUntilMs: number; answers: number }[]
   readonly #agent = new Agent({ keepAlive: true })
   #turn = 0
   /** Calls that got no answer though their server was there. */
@@ -17,7 +17,7 @@ export class SpreadingClient {
   farewells = 0
 
   constructor(urls: string[]) {
-    this.#servers = urls.map((url) => ({ url, leftUntilMs: 0 }))
+    this.#servers = urls.map((url) => ({ url, leftUntilMs: 0, answers: 0 }))
   }
 
   /** The server whose turn it is. */
@@ -29,7 +29,12 @@ export class SpreadingClient {
 
   /** Leaves a server alone for a while. */
   leave(url: string): void {
-    this.#servers.find((server) => server.url === url)!.leftUntilMs = performance.now() + AWAY_MS
+    this.#server(url).leftUntilMs = performance.now() + AWAY_MS
+  }
+
+  /** How many calls a server has answered. */
+  answersOf(url: string): number {
+    return this.#server(url).answers
   }
 
   /** @returns undefined for a call that was cut off: it may have arrived, and is not sent again */
@@ -51,10 +56,15 @@ export class SpreadingClient {
     this.#agent.destroy()
   }
 
+  #server(url: string) {
+    return this.#servers.find((server) => server.url === url)!
+  }
+
   #send(url: string, path: string, body: string): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const headers = { 'content-type': 'application/json', accept: 'application/json' }
       request(url + path, { method: 'POST', agent: this.#agent, headers }, (response) => {
+        this.#server(url).answers++
         if (response.headers.connection === 'close') {
           this.farewells++
           this.leave(url)

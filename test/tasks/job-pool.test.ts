@@ -1,32 +1,20 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
+import { describe, expect, vi } from 'vitest'
+import type { App } from '../../src/app.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
-import {
-  createTestApp,
-  eventually,
-  joinTestApp,
-  seed,
-  startTestWorker,
-  type TestApp,
-} from '../support/harness.ts'
+import { test } from '../support/fixtures.ts'
+import { eventually, joinTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { readJobs, untilNoJobs } from '../support/queue.ts'
 
-let test_: TestApp
-beforeEach(async () => {
-  test_ = await createTestApp()
-  await seed(test_.app).item({ sku: 'A', available: 1_000 })
-  await seed(test_.app).item({ sku: 'SCARCE' })
-})
-afterEach(async () => {
-  expect(await findBreaches(test_.app.pool)).toEqual([])
-  await test_.close()
+test.beforeEach(async ({ app }) => {
+  await seed(app).item({ sku: 'A', available: 1_000 })
+  await seed(app).item({ sku: 'SCARCE' })
 })
 
 /** Reservations under way, and as many more that are fetched. */
 const HELD_MAX = 2 * 30
 
 /** Orders with a job each: placed one after the other, for those of one commit would share one. */
-async function placeBacklog(count: number, sku = 'A', { app } = test_): Promise<string[]> {
+async function placeBacklog(app: App, count: number, sku = 'A'): Promise<string[]> {
   const ids: string[] = []
   while (ids.length < count) ids.push((await seed(app).order({ sku })).id)
   return ids
@@ -61,87 +49,87 @@ function hangingSupplier() {
   return { supplier, asked, letGo: resolve }
 }
 
-const countOrders = (status: 'RESERVED' | 'AWAITING_RESTOCK' | 'FAILED', ids: readonly string[]) =>
-  test_.app.prisma.order.count({ where: { id: { in: [...ids] }, status } })
+const countOrders = (app: App, status: 'RESERVED' | 'AWAITING_RESTOCK' | 'FAILED', ids: readonly string[]) =>
+  app.prisma.order.count({ where: { id: { in: [...ids] }, status } })
 
 describe('of a long backlog a worker', () => {
-  test('holds what it works on soon, and another does the rest', async () => {
-    const ids = await placeBacklog(200)
-    const letGo = holdReservations(test_)
-    const first = await startTestWorker(test_)
-    const { pool } = test_.app
+  test('holds what it works on soon, and another does the rest', async ({ app, testApp }) => {
+    const ids = await placeBacklog(app, 200)
+    const letGo = holdReservations(testApp)
+    const first = await startTestWorker(testApp)
+    const { pool } = app
     await eventually(async () => (await readJobs(pool, { isHeld: true })).length >= HELD_MAX)
 
-    const other = await joinTestApp(test_)
+    const other = await joinTestApp(testApp)
     const second = await startTestWorker(other)
     // every job but those that the first holds, and it has had all the time to take more
-    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length - HELD_MAX)
+    await eventually(async () => (await countOrders(app, 'RESERVED', ids)) === ids.length - HELD_MAX)
     await eventually(async () => (await readJobs(pool)).length === HELD_MAX)
     const left = await readJobs(pool)
     expect(new Set(left.map(({ heldBy }) => heldBy)).size).toBe(1)
-    expect(await countOrders('RESERVED', ids)).toBe(ids.length - HELD_MAX)
+    expect(await countOrders(app, 'RESERVED', ids)).toBe(ids.length - HELD_MAX)
 
     letGo()
-    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+    await eventually(async () => (await countOrders(app, 'RESERVED', ids)) === ids.length)
     await untilNoJobs(pool)
     await Promise.all([first.stop(), second.stop()])
     await other.close()
   })
 
-  test('of reservations leaves places for calls to the supplier', async () => {
-    const { app } = test_
-    const letGo = holdReservations(test_)
-    const short = await placeBacklog(3, 'SCARCE')
-    const other = await joinTestApp(test_)
+  test('of reservations leaves places for calls to the supplier', async ({ app, testApp }) => {
+    const letGo = holdReservations(testApp)
+    const short = await placeBacklog(app, 3, 'SCARCE')
+    const other = await joinTestApp(testApp)
     const firstWorker = await startTestWorker(other)
-    await eventually(async () => (await countOrders('AWAITING_RESTOCK', short)) === short.length)
+    await eventually(async () => (await countOrders(app, 'AWAITING_RESTOCK', short)) === short.length)
     await firstWorker.stop()
     await other.close()
 
     const { supplier, asked, letGo: answer } = hangingSupplier()
-    const ids = await placeBacklog(150)
-    const worker = await startTestWorker(test_, { supplier, concurrency: 5 })
+    const ids = await placeBacklog(app, 150)
+    const worker = await startTestWorker(testApp, { supplier, concurrency: 5 })
     await eventually(async () => (await readJobs(app.pool, { isHeld: true })).length >= HELD_MAX)
     answer()
-    await eventually(async () => (await countOrders('FAILED', short)) === short.length)
+    await eventually(async () => (await countOrders(app, 'FAILED', short)) === short.length)
     expect(new Set(asked)).toEqual(new Set(short))
-    expect(await countOrders('RESERVED', ids)).toBe(0)
+    expect(await countOrders(app, 'RESERVED', ids)).toBe(0)
     letGo()
-    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+    await eventually(async () => (await countOrders(app, 'RESERVED', ids)) === ids.length)
     await untilNoJobs(app.pool)
     await worker.stop()
   })
 
-  test('of calls to a supplier that hangs goes on to reserve', async () => {
-    const { app } = test_
+  test('of calls to a supplier that hangs goes on to reserve', async ({ app, testApp }) => {
     const { supplier, asked, letGo } = hangingSupplier()
-    const short = await placeBacklog(100, 'SCARCE')
-    const worker = await startTestWorker(test_, { supplier, concurrency: 40 })
-    await eventually(async () => (await countOrders('AWAITING_RESTOCK', short)) === short.length)
+    const short = await placeBacklog(app, 100, 'SCARCE')
+    const worker = await startTestWorker(testApp, { supplier, concurrency: 40 })
+    await eventually(async () => (await countOrders(app, 'AWAITING_RESTOCK', short)) === short.length)
     await eventually(() => asked.length === 40)
     // twice as many as there are places for reservations, by a process that gives its orders no head start
-    const api = await joinTestApp(test_)
-    const ids = await placeBacklog(60, 'A', api)
+    const api = await joinTestApp(testApp)
+    const ids = await placeBacklog(api.app, 60)
     await api.close()
-    await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+    await eventually(async () => (await countOrders(app, 'RESERVED', ids)) === ids.length)
     // as many as there are places for, and no more
     expect(asked).toHaveLength(40)
     letGo()
-    await eventually(async () => (await countOrders('FAILED', short)) === short.length)
+    await eventually(async () => (await countOrders(app, 'FAILED', short)) === short.length)
     expect(asked.toSorted()).toEqual(short.toSorted())
     await untilNoJobs(app.pool)
     await worker.stop()
   })
 })
 
-test('a worker tells by which ids its jobs of either kind are held, and its figures count both', async () => {
-  const { app } = test_
+test('a worker tells by which ids its jobs of either kind are held, and its figures count both', async ({
+  app,
+  testApp,
+}) => {
   const { supplier, asked, letGo } = hangingSupplier()
-  const short = await placeBacklog(2, 'SCARCE')
-  const worker = await startTestWorker(test_, { supplier })
+  const short = await placeBacklog(app, 2, 'SCARCE')
+  const worker = await startTestWorker(testApp, { supplier })
   await eventually(() => asked.length === short.length)
-  const letGoReservations = holdReservations(test_)
-  const ids = await placeBacklog(3)
+  const letGoReservations = holdReservations(testApp)
+  const ids = await placeBacklog(app, 3)
   const held = await eventually(async () => {
     const jobs = await readJobs(app.pool, { isHeld: true })
     return jobs.length === 5 && jobs
@@ -159,7 +147,7 @@ test('a worker tells by which ids its jobs of either kind are held, and its figu
   expect([...holderOf('reserve-inventory'), ...holderOf('request-supplier')]).toEqual(row.pool_ids)
   letGo()
   letGoReservations()
-  await eventually(async () => (await countOrders('RESERVED', ids)) === ids.length)
+  await eventually(async () => (await countOrders(app, 'RESERVED', ids)) === ids.length)
   await untilNoJobs(app.pool)
   await worker.stop()
 })

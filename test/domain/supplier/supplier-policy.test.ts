@@ -87,25 +87,38 @@ describe('an error of transport', () => {
     })
   })
 
-  test('waits anywhere up to a bound that doubles from the base, 60 s at most, after the time that was asked for', () => {
+  /** How long it waits after so many tries. */
+  function delayAfter(attempts: number, random: number, retryAfterMs?: number): number {
+    const patient = { ...policy, attemptsMax: 100 }
+    const outcome = { kind: 'transport-error', detail: '503', retryAfterMs } as const
+    const decision = decide(outcome, { attempts, rechecks: 0 }, patient, random)
+    if (decision.kind !== 'ask-again') throw new Error(`decided ${decision.kind}`)
+    return decision.delayMs
+  }
+
+  test('waits up to a bound that doubles from the base to 60 s, so that those who failed together come apart', () => {
+    expect([0, 1, 2, 5, 6, 50].map((attempts) => delayAfter(attempts, 0.5))).toEqual([
+      500, 1_000, 2_000, 16_000, 30_000, 30_000,
+    ])
+    expect(delayAfter(3, 0)).toBe(0)
+  })
+
+  test('waits for the time that the supplier asked for, an hour at most, and then as long as without', () => {
+    expect(delayAfter(0, 0, 20_000)).toBe(20_000)
+    expect(delayAfter(1, 0.5, 20_000)).toBe(21_000)
+    expect(delayAfter(0, 0, 10 ** 9)).toBe(RETRY_AFTER_MAX_MS)
+  })
+
+  test('never waits longer than both bounds together', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 98 }),
         fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
         fc.option(fc.integer({ min: 0, max: 10 ** 9 }), { nil: undefined }),
         (attempts, random, retryAfterMs) => {
-          const patient = { ...policy, attemptsMax: 100 }
-          const decision = decide(
-            { kind: 'transport-error', detail: '503', retryAfterMs },
-            { attempts, rechecks: 0 },
-            patient,
-            random,
-          )
-          if (decision.kind !== 'ask-again') throw new Error(`decided ${decision.kind}`)
-          const bound = Math.min(SUPPLIER_RETRY_DELAY_MAX_MS, 1_000 * 2 ** attempts)
-          const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs ?? 0)
-          expect(decision.delayMs).toBe(asked + Math.round(random * bound))
-          expect(decision.delayMs).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS + SUPPLIER_RETRY_DELAY_MAX_MS)
+          const delayMs = delayAfter(attempts, random, retryAfterMs)
+          expect(delayMs).toBeGreaterThanOrEqual(0)
+          expect(delayMs).toBeLessThanOrEqual(RETRY_AFTER_MAX_MS + SUPPLIER_RETRY_DELAY_MAX_MS)
         },
       ),
     )

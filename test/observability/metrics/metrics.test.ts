@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import type { App } from '../../../src/app.ts'
 import { TRANSACTIONS } from '../../../src/database/transaction.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
@@ -7,14 +7,8 @@ import type { SupplierOutcome } from '../../../src/domain/supplier/supplier-poli
 import { JOB_TASKS } from '../../../src/domain/upkeep/jobs.ts'
 import { createHttpServer } from '../../../src/http/http-server.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../../src/tasks/task-list.ts'
-import {
-  createTestApp,
-  eventually,
-  joinTestApp,
-  seed,
-  startTestWorker,
-  type TestApp,
-} from '../../support/harness.ts'
+import { test } from '../../support/fixtures.ts'
+import { eventually, joinTestApp, seed, startTestWorker } from '../../support/harness.ts'
 import { readNonZero, readSamples } from '../../support/metrics.ts'
 import { changeJobs, untilNoJobs } from '../../support/queue.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
@@ -24,17 +18,11 @@ const supplier = playSupplier()
 beforeAll(() => supplier.start())
 afterAll(() => supplier.stop())
 
-let test_: TestApp
-beforeEach(async () => {
-  test_ = await createTestApp()
-})
-afterEach(() => test_.close())
-
-const jobsAreGone = () => untilNoJobs(test_.app.pool)
+const jobsAreGone = (app: App) => untilNoJobs(app.pool)
 
 describe('the metrics', () => {
-  test('that alerts and shares are made of start at 0', async () => {
-    const samples = await readSamples(test_.app)
+  test('that alerts and shares are made of start at 0', async ({ app }) => {
+    const samples = await readSamples(app)
     const zeros = [
       'holdfast_order_transitions_total{from="",to="PENDING",reason=""}',
       'holdfast_order_transitions_total{from="PENDING",to="RESERVED",reason=""}',
@@ -55,18 +43,21 @@ describe('the metrics', () => {
     // nothing that cannot happen
     const transitions = [...samples.keys()].filter((name) => name.startsWith('holdfast_order_transitions'))
     expect(transitions).toHaveLength(11)
-    const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app: test_.app } as never)
+    const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app } as never)
     expect(Object.keys(tasks)).toEqual([...JOB_TASKS])
   })
 
-  test('count what becomes of orders and how long it takes them, by the way they went', async () => {
-    await seed(test_.app).item({ sku: 'A', available: 2 })
+  test('count what becomes of orders and how long it takes them, by the way they went', async ({
+    app,
+    testApp,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 2 })
     supplier.follow({ status: () => ({ status: 'fail' }) })
-    const worker = await startTestWorker(test_)
-    const orders = await Promise.all([1, 1, 5].map((qty) => seed(test_.app).order({ sku: 'A', qty })))
-    await jobsAreGone()
-    const samples = await readSamples(test_.app)
-    expect(await readNonZero(test_.app, 'holdfast_order_transitions_total')).toEqual({
+    const worker = await startTestWorker(testApp)
+    const orders = await Promise.all([1, 1, 5].map((qty) => seed(app).order({ sku: 'A', qty })))
+    await jobsAreGone(app)
+    const samples = await readSamples(app)
+    expect(await readNonZero(app, 'holdfast_order_transitions_total')).toEqual({
       '{from="",to="PENDING",reason=""}': 3,
       '{from="PENDING",to="RESERVED",reason=""}': 2,
       '{from="PENDING",to="AWAITING_RESTOCK",reason=""}': 1,
@@ -76,20 +67,23 @@ describe('the metrics', () => {
     expect(samples.get('holdfast_order_settling_seconds_count{to="FAILED"}')).toBe(1)
     expect(samples.get('holdfast_order_settling_seconds_sum{to="FAILED"}')).toBeGreaterThan(0.02)
     // nothing that there is any number of
-    const text = await test_.app.metrics.metrics()
+    const text = await app.metrics.metrics()
     for (const { id } of orders) expect(text).not.toContain(id)
     expect(text).not.toContain('"A"')
     await worker.stop()
   })
 
-  test('time what waits for its supplier from the first request to the last answer, in whichever process', async () => {
-    await seed(test_.app).item({ sku: 'A', available: 1 })
-    const other = await joinTestApp(test_)
+  test('time what waits for its supplier from the first request to the last answer, in whichever process', async ({
+    app,
+    testApp,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 1 })
+    const other = await joinTestApp(testApp)
     const [short, reserved] = [
-      await seed(test_.app).order({ sku: 'A', qty: 2 }),
-      await seed(test_.app).order({ sku: 'A' }),
+      await seed(app).order({ sku: 'A', qty: 2 }),
+      await seed(app).order({ sku: 'A' }),
     ]
-    await reserveOrders(test_.app, [short.id, reserved.id])
+    await reserveOrders(app, [short.id, reserved.id])
     const settle = (step: number, outcome: SupplierOutcome) =>
       other.app.groups.settleSupplierOutcome.submit({ orderId: short.id, step, outcome })
     const delayMs = 100
@@ -103,15 +97,16 @@ describe('the metrics', () => {
       readNonZero(app, `holdfast_supplier_settling_seconds_${figure}`)
     await eventually(async () => (await waits(other.app, 'count'))['{to="RESERVED"}'] === 1)
     expect(await waits(other.app, 'count')).toEqual({ '{to="RESERVED"}': 1 })
-    expect(await waits(test_.app, 'count')).toEqual({})
+    expect(await waits(app, 'count')).toEqual({})
     const { '{to="RESERVED"}': tookS } = await waits(other.app, 'sum')
     expect(tookS).toBeGreaterThanOrEqual((3 * delayMs) / 1_000)
     expect(tookS).toBeLessThan(30)
     await other.close()
   })
 
-  test('time no wait for a supplier that gave no final answer, and go without the figure where it cannot be read', async () => {
-    const { app } = test_
+  test('time no wait for a supplier that gave no final answer, and go without the figure where it cannot be read', async ({
+    app,
+  }) => {
     app.supplierPolicy = { ...app.supplierPolicy, attemptsMax: 1 }
     await seed(app).item({ sku: 'A', available: 0 })
     const ids = await Promise.all(
@@ -144,19 +139,22 @@ describe('the metrics', () => {
     })
   })
 
-  test('time jobs and transactions, also those that failed, and count dead letters', async () => {
-    const { pool } = test_.app
-    await seed(test_.app).item({ sku: 'A', available: 2 })
+  test('time jobs and transactions, also those that failed, and count dead letters', async ({
+    app,
+    testApp,
+  }) => {
+    const { pool } = app
+    await seed(app).item({ sku: 'A', available: 2 })
     await pool.query(`create function refuse() returns trigger language plpgsql as
       $$ begin raise exception 'not today'; end $$`)
     await pool.query(
       'create trigger refuse before insert on inventory_movements for each row execute function refuse()',
     )
-    await seed(test_.app).order({ sku: 'A' })
+    await seed(app).order({ sku: 'A' })
     await changeJobs(pool, { attemptsMax: 2 })
-    const worker = await startTestWorker(test_)
-    await jobsAreGone()
-    const samples = await readSamples(test_.app)
+    const worker = await startTestWorker(testApp)
+    await jobsAreGone(app)
+    const samples = await readSamples(app)
     const job = (outcome: string) =>
       samples.get(`holdfast_job_duration_seconds_count{task="reserve-inventory",outcome="${outcome}"}`)
     expect([job('done'), job('failed'), job('given-up')]).toEqual([0, 1, 1])
@@ -169,35 +167,35 @@ describe('the metrics', () => {
     await worker.stop()
   })
 
-  test('show connections and subscriptions as they are at the moment', async () => {
-    await seed(test_.app).item({ sku: 'A', available: 2 })
-    const { id } = await seed(test_.app).order({ sku: 'A' })
-    const client = await test_.app.pool.connect()
-    const watcher = await test_.app.feed.watch(LOCAL_OPERATOR, id, 0, 'sse')
-    const before = await readSamples(test_.app)
+  test('show connections and subscriptions as they are at the moment', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 2 })
+    const { id } = await seed(app).order({ sku: 'A' })
+    const client = await app.pool.connect()
+    const watcher = await app.feed.watch(LOCAL_OPERATOR, id, 0, 'sse')
+    const before = await readSamples(app)
     expect(before.get('holdfast_database_pool_connections{state="busy"}')).toBeGreaterThanOrEqual(1)
     expect(before.get('holdfast_database_pool_waiting')).toBe(0)
     expect(before.get('holdfast_order_watchers{transport="sse"}')).toBe(1)
     client.release()
     await watcher.return()
-    expect((await readSamples(test_.app)).get('holdfast_order_watchers{transport="sse"}')).toBe(0)
+    expect((await readSamples(app)).get('holdfast_order_watchers{transport="sse"}')).toBe(0)
   })
 
-  test('are those of one application, of several in a process', async () => {
-    const other = await joinTestApp(test_)
-    await seed(test_.app).item({ sku: 'A', available: 2 })
-    const { id } = await seed(test_.app).order({ sku: 'A' })
+  test('are those of one application, of several in a process', async ({ app, testApp }) => {
+    const other = await joinTestApp(testApp)
+    await seed(app).item({ sku: 'A', available: 2 })
+    const { id } = await seed(app).order({ sku: 'A' })
     await reserveOrders(other.app, [id])
     const nonZero = (app: App) => readNonZero(app, 'holdfast_order_transitions_total')
-    expect(await nonZero(test_.app)).toEqual({ '{from="",to="PENDING",reason=""}': 1 })
+    expect(await nonZero(app)).toEqual({ '{from="",to="PENDING",reason=""}': 1 })
     expect(await nonZero(other.app)).toEqual({ '{from="PENDING",to="RESERVED",reason=""}': 1 })
     await other.close()
   })
 })
 
 describe('GET /metrics', () => {
-  test('answers in the text format of Prometheus', async () => {
-    const http = await createHttpServer(test_.app, {
+  test('answers in the text format of Prometheus', async ({ app }) => {
+    const http = await createHttpServer(app, {
       corsOrigins: [],
       explorer: false,
       servesApis: true,
@@ -211,15 +209,15 @@ describe('GET /metrics', () => {
     await http.close()
   })
 
-  test('is served by a process without the APIs, and while the database is away', async () => {
-    const http = await createHttpServer(test_.app, {
+  test('is served by a process without the APIs, and while the database is away', async ({ app }) => {
+    const http = await createHttpServer(app, {
       corsOrigins: [],
       explorer: false,
       servesApis: false,
       simulatesSupplier: false,
       readinessChecks: {},
     })
-    const { pool } = test_.app
+    const { pool } = app
     const { query, connect } = pool
     const refuse = () => Promise.reject(new Error('away')) as never
     Object.assign(pool, { query: refuse, connect: refuse })

@@ -44,6 +44,26 @@ test.each<[Sampling['name'], number, boolean]>([
   )
 })
 
+test.each<[Sampling['name'], number, boolean, boolean]>([
+  ['always_on', 1, false, true],
+  ['always_off', 1, true, false],
+  ['traceidratio', 0, true, false],
+  ['traceidratio', 1, false, true],
+  ['parentbased_always_on', 1, false, false],
+  ['parentbased_always_off', 1, true, true],
+  ['parentbased_traceidratio', 0, true, true],
+  ['parentbased_traceidratio', 1, false, false],
+])(
+  '%s (%d) of work whose trace is recorded (%s) records it: %s',
+  async (name, ratio, isParent, isRecorded) => {
+    const { spans, tracing } = keepTraces({ name, ratio })
+    const traceparent = `00-${'1'.repeat(32)}-${'1'.repeat(16)}-0${isParent ? 1 : 0}`
+    const origin = { caller: 'shop', traceparent }
+    await tracing.job(aTry, [{ orderId: ORDER_ID, origin }], async () => {})
+    expect(spans.length > 0).toBe(isRecorded)
+  },
+)
+
 test('a transaction that items share has the size of all, and links with those that are recorded', async () => {
   const { spans, tracing } = keepTraces()
   const group = new GroupCommit<string | undefined, undefined>(

@@ -1,15 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createTestApp, type TestApp } from '../../support/harness.ts'
+import { expect } from 'vitest'
+import type { App } from '../../../src/app.ts'
+import { sharedTest as test } from '../../support/fixtures.ts'
 
 // What Holdfast's statements name of graphile-worker beyond its documented interface. A new version of it that changes
 // one of these fails here, and not in production.
-
-let test_: TestApp
-beforeAll(async () => {
-  test_ = await createTestApp()
-})
-afterAll(() => test_.close())
 
 /** Columns of its tables, with their types, as far as statements name them. */
 const COLUMNS = {
@@ -28,8 +23,9 @@ const COLUMNS = {
     flags: 'jsonb',
     is_available: 'boolean',
   },
-  migrations: { id: 'integer' },
   _private_tasks: { id: 'integer', identifier: 'text' },
+  // that it is there, and nothing in it
+  migrations: {},
   jobs: { locked_at: 'timestamp with time zone', locked_by: 'text' },
 }
 
@@ -45,8 +41,8 @@ const JOB_SPEC = [
   ['flags', 'text[]'],
 ]
 
-async function readColumns(relation: string): Promise<[name: string, type: string][]> {
-  const { rows } = await test_.app.pool.query(
+async function readColumns(app: App, relation: string): Promise<[name: string, type: string][]> {
+  const { rows } = await app.pool.query(
     `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute
     where attrelid = ('graphile_worker.' || quote_ident($1))::regclass and attnum > 0 and not attisdropped order by attnum`,
     [relation],
@@ -54,19 +50,19 @@ async function readColumns(relation: string): Promise<[name: string, type: strin
   return rows.map(({ name, type }) => [name, type])
 }
 
-test.each(Object.entries(COLUMNS))(
+test.for(Object.entries(COLUMNS))(
   'its %s has the columns that statements name',
-  async (relation, columns) => {
-    expect(Object.fromEntries(await readColumns(relation))).toMatchObject(columns)
+  async ([relation, columns], { app }) => {
+    expect(Object.fromEntries(await readColumns(app, relation))).toMatchObject(columns)
   },
 )
 
-test('a job is described by the same values in the same places', async () => {
-  expect(await readColumns('job_spec')).toEqual(JOB_SPEC)
+test('a job is described by the same values in the same places', async ({ app }) => {
+  expect(await readColumns(app, 'job_spec')).toEqual(JOB_SPEC)
 })
 
-test('its functions take and give what statements expect', async () => {
-  const { rows } = await test_.app.pool.query(
+test('its functions take and give what statements expect', async ({ app }) => {
+  const { rows } = await app.pool.query(
     `select proname as name, pg_get_function_arguments(oid) as takes, pg_get_function_result(oid) as gives
     from pg_proc where pronamespace = 'graphile_worker'::regnamespace and proname = any ($1) order by proname`,
     [['add_jobs', 'complete_jobs']],
@@ -81,8 +77,8 @@ test('its functions take and give what statements expect', async () => {
   ])
 })
 
-test('the index is there by which the status is read', async () => {
-  const { rows } = await test_.app.pool.query(
+test('the index is there by which the status is read', async ({ app }) => {
+  const { rows } = await app.pool.query(
     `select pg_get_indexdef(indexrelid) as index from pg_index where indexrelid = 'graphile_worker.jobs_main_index'::regclass`,
   )
   expect(rows[0].index).toMatch(/USING btree \(priority, run_at\) .*WHERE \(is_available = true\)/)

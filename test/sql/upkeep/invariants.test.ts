@@ -1,17 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Queryable } from '../../../src/sql/statement.ts'
 import { findBreaches, INVARIANTS } from '../../../src/sql/upkeep/find-breaches.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
-import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
+import { sharedTest as test } from '../../support/fixtures.ts'
+import { seed } from '../../support/harness.ts'
 import { changeJobs, loseJobsOf } from '../../support/queue.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 
-let test_: TestApp
 let reservedId = ''
 let openId = ''
-beforeAll(async () => {
-  test_ = await createTestApp()
-  const { app } = test_
+test.beforeAll(async ({ app }) => {
   await seed(app).item({ sku: 'A', available: 5 })
   reservedId = (await seed(app).order({ sku: 'A', qty: 2 })).id
   const fromSupplier = (await seed(app).order({ sku: 'A', qty: 9 })).id
@@ -23,10 +21,9 @@ beforeAll(async () => {
   ])
   openId = (await seed(app).order({ sku: 'A', qty: 1 })).id
 })
-afterAll(() => test_.close())
 
-test('all hold on a database that only use-cases have written', async () => {
-  expect(await findBreaches(test_.app.pool)).toEqual([])
+test('all hold on a database that only use-cases have written', async ({ app }) => {
+  expect(await findBreaches(app.pool)).toEqual([])
 })
 
 // each does by hand what no use-case can, and the check has to name it, and its cause where it can be told
@@ -138,8 +135,8 @@ const corruptions: [string, Corruption, string, string | null][] = [
 ]
 
 describe('finds', () => {
-  test.each(corruptions)('%s', async (_name, corrupt, invariant, cause) => {
-    const client = await test_.app.pool.connect()
+  test.for(corruptions)('%s', async ([_name, corrupt, invariant, cause], { app }) => {
+    const client = await app.pool.connect()
     await client.query('begin')
     const corruption = corrupt(client)
     await (typeof corruption === 'string' ? client.query(corruption) : corruption)
@@ -204,7 +201,7 @@ const refusals: [string, () => string, string][] = [
 ]
 
 describe('the database refuses', () => {
-  test.each(refusals)('%s', async (_name, statement, constraint) => {
-    await expect(test_.app.pool.query(statement())).rejects.toMatchObject({ constraint })
+  test.for(refusals)('%s', async ([_name, statement, constraint], { app }) => {
+    await expect(app.pool.query(statement())).rejects.toMatchObject({ constraint })
   })
 })

@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect } from 'vitest'
+import type { App } from '../../../src/app.ts'
 import type { Caller } from '../../../src/domain/caller.ts'
-import { findBreaches } from '../../../src/sql/upkeep/find-breaches.ts'
 import { type CreateOrderRequest, createOrder } from '../../../src/use-cases/orders/create-order.ts'
-import { createTestApp, joinTestApp, seed, type TestApp } from '../../support/harness.ts'
+import { sharedTest as test } from '../../support/fixtures.ts'
+import { joinTestApp, seed } from '../../support/harness.ts'
 
-let test_: TestApp
-beforeAll(async () => {
-  test_ = await createTestApp()
-  await seed(test_.app).item({ sku: 'A', available: 1_000 })
-})
-afterAll(async () => {
-  expect(await findBreaches(test_.app.pool)).toEqual([])
-  await test_.close()
+test.beforeAll(async ({ app }) => {
+  await seed(app).item({ sku: 'A', available: 1_000 })
 })
 
 const alice: Caller = { id: 'alice', role: 'service', expiresAt: null }
@@ -23,12 +18,13 @@ const request = (over: Partial<CreateOrderRequest> = {}): CreateOrderRequest => 
   customerId: null,
   ...over,
 })
-const countOrders = () => test_.app.prisma.order.count()
+const countOrders = (app: App) => app.prisma.order.count()
 
-test('new orders, repeats, unknown SKUs and reused keys share a batch, and each gets its own answer', async () => {
-  const { app } = test_
+test('new orders, repeats, unknown SKUs and reused keys share a batch, and each gets its own answer', async ({
+  app,
+}) => {
   const first = await createOrder(app, alice, request({ idempotencyKey: 'k1' }))
-  const before = await countOrders()
+  const before = await countOrders(app)
   const results = await Promise.all([
     createOrder(app, alice, request()),
     createOrder(app, alice, request({ idempotencyKey: 'k1' })),
@@ -50,13 +46,14 @@ test('new orders, repeats, unknown SKUs and reused keys share a batch, and each 
   expect(results[1]!.order!.id).toBe(first.order!.id)
   expect(results[4]!.order!.id).not.toBe(first.order!.id)
   expect(results[5]!.order!.id).toBe(results[6]!.order!.id)
-  expect(await countOrders()).toBe(before + 3)
+  expect(await countOrders(app)).toBe(before + 3)
 })
 
-test('a look-up that fails after the commit fails its own caller, and doubles no neighbour', async () => {
-  const { app } = test_
+test('a look-up that fails after the commit fails its own caller, and doubles no neighbour', async ({
+  app,
+}) => {
   await createOrder(app, alice, request({ idempotencyKey: 'k3' }))
-  const before = await countOrders()
+  const before = await countOrders(app)
   const original = app.pool.query.bind(app.pool)
   const failing = Object.assign(app.pool, {
     query: (config: { name?: string }, ...rest: unknown[]) =>
@@ -71,38 +68,37 @@ test('a look-up that fails after the commit fails its own caller, and doubles no
   ])
   Object.assign(failing, { query: original })
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-  expect(await countOrders()).toBe(before + 2)
+  expect(await countOrders(app)).toBe(before + 2)
 })
 
-test('one key, sent many times at once to two processes, makes one order', async () => {
-  const other = await joinTestApp(test_)
-  const before = await countOrders()
+test('one key, sent many times at once to two processes, makes one order', async ({ app, testApp }) => {
+  const other = await joinTestApp(testApp)
+  const before = await countOrders(app)
   const results = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
-      createOrder(i % 2 ? other.app : test_.app, alice, request({ idempotencyKey: 'k4' })),
+      createOrder(i % 2 ? other.app : app, alice, request({ idempotencyKey: 'k4' })),
     ),
   )
   expect(new Set(results.map(({ order }) => order?.id)).size).toBe(1)
-  expect(await countOrders()).toBe(before + 1)
+  expect(await countOrders(app)).toBe(before + 1)
   await other.close()
 })
 
-test('a statement that one order spoils is tried again order by order', async () => {
-  const { app } = test_
+test('a statement that one order spoils is tried again order by order', async ({ app }) => {
   await app.pool.query('alter table orders add constraint no_thirteen check (qty <> 13)')
-  const before = await countOrders()
+  const before = await countOrders(app)
   const results = await Promise.allSettled(
     [1, 13, 2, 3].map((qty) => createOrder(app, alice, request({ qty }))),
   )
   await app.pool.query('alter table orders drop constraint no_thirteen')
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
-  expect(await countOrders()).toBe(before + 3)
+  expect(await countOrders(app)).toBe(before + 3)
 })
 
-test.each(['', ' ', 'a'.repeat(256), 'line\nbreak', 'nul\0', 'ünicode'])(
+test.for(['', ' ', 'a'.repeat(256), 'line\nbreak', 'nul\0', 'ünicode'])(
   'refuses the key %j',
-  async (idempotencyKey) => {
-    await expect(createOrder(test_.app, alice, request({ idempotencyKey }))).rejects.toMatchObject({
+  async (idempotencyKey, { app }) => {
+    await expect(createOrder(app, alice, request({ idempotencyKey }))).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
     })
   },

@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect } from 'vitest'
+import type { App } from '../../../src/app.ts'
 import { lockOrders } from '../../../src/sql/orders/find-orders.ts'
-import { findBreaches } from '../../../src/sql/upkeep/find-breaches.ts'
-import { createTestApp, eventually, seed, type TestApp } from '../../support/harness.ts'
+import { sharedTest as test } from '../../support/fixtures.ts'
+import { eventually, seed } from '../../support/harness.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
-
-let test_: TestApp
-beforeAll(async () => {
-  test_ = await createTestApp()
-})
-afterAll(() => test_.close())
 
 let sku = ''
 let skuCount = 0
@@ -16,27 +11,28 @@ beforeEach(() => {
   sku = `SKU-${++skuCount}`
 })
 
-async function place(qtys: number[], available: number) {
-  const { app } = test_
+async function place(app: App, qtys: number[], available: number) {
   await seed(app).item({ sku, available })
   const orders = []
   for (const qty of qtys) orders.push(await seed(app).order({ sku, qty }))
   return orders.map((order) => order.id)
 }
 
-async function look(ids: string[]) {
-  const { prisma } = test_.app
+async function look(app: App, ids: string[]) {
+  const { prisma } = app
   const orders = await prisma.order.findMany({ where: { id: { in: ids } }, orderBy: { id: 'asc' } })
   const item = await prisma.inventoryItem.findUniqueOrThrow({ where: { sku } })
   const movements = await prisma.inventoryMovement.findMany({ where: { sku }, orderBy: { id: 'asc' } })
   return { orders, item, movements }
 }
 
-test('reserves what there is and turns to the supplier for what there is not, oldest first', async () => {
-  const ids = await place([4, 7, 5, 1, 1], 10)
+test('reserves what there is and turns to the supplier for what there is not, oldest first', async ({
+  app,
+}) => {
+  const ids = await place(app, [4, 7, 5, 1, 1], 10)
   // the order of the ids does not matter: the orders' own does
-  await reserveOrders(test_.app, ids.toReversed())
-  const { orders, item, movements } = await look(ids)
+  await reserveOrders(app, ids.toReversed())
+  const { orders, item, movements } = await look(app, ids)
   expect(orders.map((order) => order.status)).toEqual([
     'RESERVED',
     'AWAITING_RESTOCK',
@@ -54,11 +50,11 @@ test('reserves what there is and turns to the supplier for what there is not, ol
   ])
 })
 
-test('a repeat, and repeats at the same time, change nothing twice', async () => {
-  const ids = await place([2, 3], 10)
-  await Promise.all(Array.from({ length: 8 }, () => reserveOrders(test_.app, ids)))
-  await reserveOrders(test_.app, ids)
-  const { orders, item, movements } = await look(ids)
+test('a repeat, and repeats at the same time, change nothing twice', async ({ app }) => {
+  const ids = await place(app, [2, 3], 10)
+  await Promise.all(Array.from({ length: 8 }, () => reserveOrders(app, ids)))
+  await reserveOrders(app, ids)
+  const { orders, item, movements } = await look(app, ids)
   expect(orders.map((order) => [order.status, order.version])).toEqual([
     ['RESERVED', 2],
     ['RESERVED', 2],
@@ -67,87 +63,92 @@ test('a repeat, and repeats at the same time, change nothing twice', async () =>
   expect(movements).toHaveLength(3)
 })
 
-test('an order that does not exist is no error', async () => {
-  await reserveOrders(test_.app, ['01990000-0000-7000-8000-000000000000'])
+test('an order that does not exist is no error', async ({ app }) => {
+  await reserveOrders(app, ['01990000-0000-7000-8000-000000000000'])
 })
 
-test('batches that share orders and SKUs in any order never deadlock and never oversell', async () => {
+test('batches that share orders and SKUs in any order never deadlock and never oversell', async ({ app }) => {
   const skus = ['A', 'B', 'C', 'D'].map((name) => `${sku}-${name}`)
-  for (const each of skus) await seed(test_.app).item({ sku: each, available: 15 })
+  for (const each of skus) await seed(app).item({ sku: each, available: 15 })
   const ids: string[] = []
-  for (let i = 0; i < 120; i++) ids.push((await seed(test_.app).order({ sku: skus[i % 4]!, qty: 1 })).id)
+  for (let i = 0; i < 120; i++) ids.push((await seed(app).order({ sku: skus[i % 4]!, qty: 1 })).id)
   const shuffled = () => ids.toSorted(() => Math.random() - 0.5)
-  await Promise.all(Array.from({ length: 10 }, () => reserveOrders(test_.app, shuffled())))
-  const reserved = await test_.app.prisma.order.count({ where: { sku: { in: skus }, status: 'RESERVED' } })
+  await Promise.all(Array.from({ length: 10 }, () => reserveOrders(app, shuffled())))
+  const reserved = await app.prisma.order.count({ where: { sku: { in: skus }, status: 'RESERVED' } })
   expect(reserved).toBe(60)
 })
 
-test('what fails in the middle leaves nothing behind', async () => {
-  const ids = await place([1], 5)
-  const { pool } = test_.app
+test('what fails in the middle leaves nothing behind', async ({ app }) => {
+  const ids = await place(app, [1], 5)
+  const { pool } = app
   await pool.query(`create function refuse() returns trigger language plpgsql as
     $$ begin raise exception 'no event today'; end $$`)
   await pool.query(
     'create trigger refuse before insert on order_events for each row execute function refuse()',
   )
-  await expect(reserveOrders(test_.app, ids)).rejects.toThrow('no event today')
+  await expect(reserveOrders(app, ids)).rejects.toThrow('no event today')
   await pool.query('drop trigger refuse on order_events')
-  const { orders, item, movements } = await look(ids)
+  const { orders, item, movements } = await look(app, ids)
   expect(orders[0]).toMatchObject({ status: 'PENDING', version: 1 })
   expect(item).toMatchObject({ available: 5n, reserved: 0n })
   expect(movements).toHaveLength(1)
 })
 
-test('locks an order while it decides about it', async () => {
-  const [id] = await place([1], 5)
-  const client = await test_.app.pool.connect()
+test('locks an order while it decides about it', async ({ app }) => {
+  const [id] = await place(app, [1], 5)
+  const client = await app.pool.connect()
   await client.query('begin')
   await lockOrders(client, [id!])
   let isDone = false
-  const reserving = reserveOrders(test_.app, [id!]).then(() => {
+  const reserving = reserveOrders(app, [id!]).then(() => {
     isDone = true
   })
-  await test_.app.pool.query('select pg_sleep(0.2)')
+  await eventually(async () => {
+    const { rowCount } = await app.pool.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return rowCount! > 0
+  })
   expect(isDone).toBe(false)
   await client.query('rollback')
   client.release()
   await reserving
-  expect((await look([id!])).orders[0]?.status).toBe('RESERVED')
+  expect((await look(app, [id!])).orders[0]?.status).toBe('RESERVED')
 })
 
-test('an order that cannot be reserved fails alone: those that share its batch are reserved', async () => {
-  const ids = await place([1, 1], 10)
+test('an order that cannot be reserved fails alone: those that share its batch are reserved', async ({
+  app,
+}) => {
+  const ids = await place(app, [1, 1], 10)
   const doomedSku = `${sku}-doomed`
-  await seed(test_.app).item({ sku: doomedSku })
-  const doomed = await seed(test_.app).order({ sku: doomedSku, qty: 1 })
-  await test_.app.pool.query('delete from inventory_items where sku = $1', [doomedSku])
+  await seed(app).item({ sku: doomedSku })
+  const doomed = await seed(app).order({ sku: doomedSku, qty: 1 })
+  await app.pool.query('delete from inventory_items where sku = $1', [doomedSku])
   const results = await Promise.allSettled(
-    [ids[0]!, doomed.id, ids[1]!].map((id) => test_.app.groups.reserveInventory.submit([{ orderId: id }])),
+    [ids[0]!, doomed.id, ids[1]!].map((id) => app.groups.reserveInventory.submit([{ orderId: id }])),
   )
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
-  expect((await look(ids)).orders.map((order) => order.status)).toEqual(['RESERVED', 'RESERVED'])
-  await test_.app.pool.query('delete from order_events where order_id = $1', [doomed.id])
-  await test_.app.pool.query('delete from orders where id = $1', [doomed.id])
+  expect((await look(app, ids)).orders.map((order) => order.status)).toEqual(['RESERVED', 'RESERVED'])
+  await app.pool.query('delete from order_events where order_id = $1', [doomed.id])
+  await app.pool.query('delete from orders where id = $1', [doomed.id])
 })
 
-test('a process that is frozen in the middle of a transaction holds up nobody for longer than its limit', async () => {
-  const ids = await place([1], 10)
+test('a process that is frozen in the middle of a transaction holds up nobody for longer than its limit', async ({
+  app,
+}) => {
+  const ids = await place(app, [1], 10)
   // as a stopped process would: it has the lock, and sends nothing more
-  const frozen = await test_.app.pool.connect()
+  const frozen = await app.pool.connect()
   await frozen.query('begin')
   await frozen.query('select from inventory_items where sku = $1 for update', [sku])
   // refused or not as long as the lock is held, it is reserved in the end
   await eventually(() =>
-    test_.app.groups.reserveInventory.submit([{ orderId: ids[0]! }]).then(
+    app.groups.reserveInventory.submit([{ orderId: ids[0]! }]).then(
       () => true,
       () => false,
     ),
   )
-  expect((await look(ids)).orders[0]!.status).toBe('RESERVED')
+  expect((await look(app, ids)).orders[0]!.status).toBe('RESERVED')
   await expect(frozen.query('select')).rejects.toThrow()
   frozen.release(true)
-})
-
-test('every invariant holds after all this', async () => {
-  expect(await findBreaches(test_.app.pool)).toEqual([])
 })

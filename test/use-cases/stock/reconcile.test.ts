@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { tryLockSweep } from '../../../src/sql/queue/find-lost-work.ts'
-import { findBreaches } from '../../../src/sql/upkeep/find-breaches.ts'
 import { adjustInventory } from '../../../src/use-cases/stock/adjust-inventory.ts'
 import { reconcile } from '../../../src/use-cases/stock/reconcile.ts'
 import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
@@ -26,6 +25,7 @@ const adjust = (delta: number, sku = 'A') =>
   adjustInventory(test_.app, LOCAL_OPERATOR, { sku, delta, reason: 'counted', expectedAvailable: null })
 
 test('finds drift with its cause, notes it for the metrics, and changes nothing when it is not asked to', async () => {
+  test_.allowBreaches('what is found is not mended')
   await query(`update inventory_items set available = available + 3, reserved = reserved + 1`)
   for (let turn = 0; turn < 2; turn++) {
     const { breaches, repairs, remaining } = await reconcile(test_.app, { repair: false })
@@ -67,6 +67,7 @@ test('sets counters that were changed by hand to what ledger and orders say, wit
 })
 
 test('gives a ledger that lost movements the difference, in as many movements as hold it, and leaves the gap to people', async () => {
+  test_.allowBreaches('a gap is left to people', 'each movement follows from the one before')
   for (let turn = 0; turn < 3; turn++) await adjust(2 * BILLION)
   await query(`delete from inventory_movements where id in (2, 3)`)
   const { breaches, remaining } = await reconcile(test_.app, { repair: true })
@@ -81,6 +82,7 @@ test('gives a ledger that lost movements the difference, in as many movements as
 })
 
 test('mends each SKU by itself: what only people can decide about one does not keep it from the others', async () => {
+  test_.allowBreaches('most is left to people')
   for (const sku of ['B', 'C', 'D']) await seed(test_.app).item({ sku, available: 10 })
   // counter, last movement and sum all differ
   await adjust(1)
@@ -136,5 +138,4 @@ test('gives every order its job back where more than a batch lost theirs', async
   const { repairs, remaining } = await reconcile(test_.app, { repair: true })
   expect(repairs).toHaveLength(2_100)
   expect(remaining).toEqual([])
-  expect(await findBreaches(test_.app.pool)).toEqual([])
 })

@@ -220,14 +220,12 @@ describe.each(Object.keys(transports))('by %s', (transport) => {
   test.each(hostile.filter(([, query]) => fits[transport]!(query)))(
     'refuses %s before it asks the database anything',
     async (_name, query, variables, code, message) => {
-      const startedAtMs = performance.now()
       const { answer, statements } = await measure(ask, query, variables)
       expect(answer.data ?? null).toBeNull()
       expect(answer.errors?.[0]?.message).toMatch(message)
       if (transport === 'WebSocket' || code !== 'GRAPHQL_VALIDATION_FAILED')
         expect(codesOf(answer)[0]).toBe(code)
       expect(statements).toBe(0)
-      expect(performance.now() - startedAtMs).toBeLessThan(2_000)
     },
   )
 

@@ -102,7 +102,6 @@ describe('a client without manners', () => {
     const { closed } = connect(url)
     expect(await closed).toEqual([4408, 'Connection initialisation timeout'])
     expect(performance.now() - startedAt).toBeGreaterThan(2_900)
-    expect(performance.now() - startedAt).toBeLessThan(6_000)
   })
 
   it('that subscribes before its init is closed with 4401, and its operation does not run', async () => {
@@ -328,6 +327,7 @@ describe('a peer that is gone', () => {
 
   it('is not one that only has nothing to say', async () => {
     const { socket } = await connectAndInit(await serve({ pingIntervalMs: 50 }))
+    // ten pings
     await new Promise((resolve) => setTimeout(resolve, 500))
     expect(socket.readyState).toBe(socket.OPEN)
   })
