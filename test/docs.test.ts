@@ -33,29 +33,27 @@ it("README.md's throughput is that of docs/performance.md", async () => {
   for (const figure of figures) expect(measured).toContain(`${figure} orders/s`)
 })
 
-describe.each(documents)('$path', ({ path, text }) => {
-  it('links to files and headings that exist', async () => {
-    const missing: string[] = []
-    for (const link of linksIn(text)) {
-      const [to = '', anchor] = link.split('#')
-      const target =
-        to === '' ? path : posix.normalize(posix.join(posix.dirname(path), to)).replace(/\/$/, '')
-      const isThere = files.some((file) => file === target || file.startsWith(`${target}/`))
-      if (!isThere) missing.push(link)
-      else if (anchor !== undefined && !anchorsIn(await read(target)).includes(anchor)) missing.push(link)
-    }
-    expect(missing).toEqual([])
-  })
+it.each(documents)('$path links to files and headings that exist', async ({ path, text }) => {
+  const missing: string[] = []
+  for (const link of linksIn(text)) {
+    const [to = '', anchor] = link.split('#')
+    const target = to === '' ? path : posix.join(posix.dirname(path), to).replace(/\/$/, '')
+    const isThere = files.some((file) => file === target || file.startsWith(`${target}/`))
+    if (!isThere) missing.push(link)
+    else if (anchor !== undefined && !anchorsIn(await read(target)).includes(anchor)) missing.push(link)
+  }
+  expect(missing).toEqual([])
+})
 
-  // decisions and the changelog tell of their time
-  it.skipIf(/^(docs\/decisions\/|CHANGELOG)/.test(path))('names files that exist', () => {
-    const names = [...withoutBlocks(text).matchAll(/`(\w[\w./-]*\.(?:ts|sql|cjs|json|svg|prisma))`/g)].map(
-      ([, name]) => name!,
-    )
-    // written from the root, from src or test, or by the end of its path
-    const isThere = (name: string) => files.some((file) => `/${file}`.endsWith(`/${name}`))
-    expect(names.filter((name) => !name.includes('NNNN') && !isThere(name))).toEqual([])
-  })
+// decisions and the changelog tell of their time
+const ofToday = documents.filter(({ path }) => !/^(docs\/decisions\/|CHANGELOG)/.test(path))
+it.each(ofToday)('$path names files that exist', ({ text }) => {
+  const names = [...withoutBlocks(text).matchAll(/`(\w[\w./-]*\.(?:ts|sql|cjs|json|svg|prisma))`/g)].map(
+    ([, name]) => name!,
+  )
+  // written from the root, from src or test, or by the end of its path
+  const isThere = (name: string) => files.some((file) => `/${file}`.endsWith(`/${name}`))
+  expect(names.filter((name) => !name.includes('NNNN') && !isThere(name))).toEqual([])
 })
 
 describe('the documented calls', () => {
@@ -84,12 +82,12 @@ describe('the documented calls', () => {
         if (command.includes('curl -N')) {
           const printed = await shell.watch(text, '"status":"RESERVED"')
           // the last event; those before may have been missed
-          if (answer) expect(normalised(printed)).toContain(normalised(answer).trimEnd().split('\n').at(-1))
+          expect(normalised(printed)).toContain(normalised(answer).trimEnd().split('\n').at(-1)!)
         } else if (language === 'http') {
           const printed = normalised(await shell.run(text)).split(/\r?\n/)
-          for (const line of normalised(answer!).trimEnd().split('\n')) expect(printed).toContain(line)
+          for (const line of normalised(answer).trimEnd().split('\n')) expect(printed).toContain(line)
         } else {
-          expect(JSON.parse(normalised(await shell.run(text)))).toEqual(JSON.parse(normalised(answer!)))
+          expect(JSON.parse(normalised(await shell.run(text)))).toEqual(JSON.parse(normalised(answer)))
         }
       }
     } finally {
@@ -140,12 +138,12 @@ function blocksIn(text: string): Block[] {
 }
 
 /** The shell's blocks that call a server, each with the answer that the next block shows, if that is one. */
-function callsIn(text: string): { command: string; language?: string; answer?: string }[] {
+function callsIn(text: string): { command: string; language: string; answer: string }[] {
   const blocks = blocksIn(text)
   return blocks.flatMap(({ language, text: command }, index) => {
     if (language !== 'sh' || !command.includes(DOCUMENTED_URL)) return []
     const next = blocks[index + 1]
-    if (!next || !['', 'json', 'http'].includes(next.language)) return [{ command }]
+    if (!next || !['', 'json', 'http'].includes(next.language)) return [{ command, language: '', answer: '' }]
     return [{ command, language: next.language, answer: next.text }]
   })
 }
@@ -187,13 +185,14 @@ function startShell() {
   bash.stdout.setEncoding('utf8').on('data', (text) => {
     output += text
   })
-  const printedUntil = (command: string, mark: string) => {
+  const printedUntil = async (command: string, mark: string): Promise<string> => {
     const start = output.length
     bash.stdin.write(`${command}\n`)
-    return eventually(() => {
+    const printed = await eventually(() => {
       const end = output.indexOf(mark, start)
       return end === -1 ? undefined : output.slice(start, end)
     })
+    return printed!
   }
   return {
     /** Runs a command to its end. @returns what it printed */
@@ -207,7 +206,7 @@ function startShell() {
         return printed.indexOf('\n', printed.indexOf(text)) === -1 ? undefined : printed
       })
       await printedUntil("kill $!; wait $!; echo '<ended>'", '<ended>\n')
-      return printed
+      return printed!
     },
     end: () => process.kill(-bash.pid!, 'SIGKILL'),
   }
