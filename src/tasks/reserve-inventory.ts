@@ -25,7 +25,7 @@ export const reserveInventoryTask = defineTask(
       if (orders.length === 1 || isUnavailable(error) || isTriedAgain) throw error
       app.logger.warn(
         { err: error, orders: orders.length },
-        'orders cannot be reserved together, job split',
+        'orders could not be reserved together, job split',
       )
       await splitReservation(app, orders)
     }
