@@ -1,15 +1,15 @@
 import pg from 'pg'
 import { parseTimestamp } from './parse-timestamp.ts'
 
-/** What a statement runs on: a pool, or the client of a transaction. */
+/** Runs statements: a pool, or the client of a transaction. */
 export type Queryable = Pick<pg.ClientBase, 'query'>
 
 const { INT8, TIMESTAMPTZ } = pg.types.builtins
 
-/** As Prisma reads the same columns: bigint as BigInt, never a rounded number. */
+/** Reads values as Prisma does: bigint as BigInt, never as a rounded number. */
 const types = typeParsers({ [INT8]: BigInt, [TIMESTAMPTZ]: parseTimestamp })
 
-/** Parsers of values that come as text, by the oid of their type; pg's own for all others. */
+/** Uses own parsers for some types, by oid, and pg's for all others. */
 export function typeParsers(own: Record<number, (value: string) => unknown>): pg.CustomTypesConfig {
   const getTypeParser = (oid: number, format?: 'text' | 'binary') =>
     own[oid] ?? pg.types.getTypeParser(oid, format as 'text')
@@ -17,9 +17,10 @@ export function typeParsers(own: Record<number, (value: string) => unknown>): pg
 }
 
 /**
- * A hot statement: parsed and planned once per connection under `name`, then only executed.
+ * Prepares a statement: each connection parses it once, under `name`. Each execution is planned anew, for the tables as they
+ * are (`plan_cache_mode` in connections.ts).
  *
- * @returns a function that runs it with `values` and gives the rows
+ * @returns a function that runs it with `values` and returns the rows
  */
 export function prepare<Row extends pg.QueryResultRow>(
   name: string,
@@ -29,7 +30,8 @@ export function prepare<Row extends pg.QueryResultRow>(
 }
 
 /**
- * Lets no statement of a transaction take longer: the server ends it, with 57014, and it does not go on for nobody.
+ * Limits each statement of a transaction: the server cancels a longer one with 57014, so that it does not run on after its
+ * caller gave up.
  *
  * @param tx in a transaction
  */
@@ -38,8 +40,8 @@ export async function limitStatements(tx: Queryable, timeoutMs: number): Promise
 }
 
 /**
- * An array as PostgreSQL reads it, of values that need no quotes there: numbers, UUIDs that are known to be such, names of
- * enums. pg would look into each for what needs some.
+ * Writes an array in PostgreSQL's syntax, of values that need no quotes: numbers, UUIDs that were checked, names of enums. pg
+ * would search each value for characters to quote.
  */
 export function plainArray(values: readonly (string | number | bigint | null)[]): string {
   return `{${values.map((value) => value ?? 'NULL').join(',')}}`

@@ -6,8 +6,8 @@ import type { JobTry } from '../domain/upkeep/jobs.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 
 /**
- * For whom a job calls the supplier. A caller that gave no trace gets the order's own, with a parent that nobody has
- * recorded and that nobody is asked to.
+ * Describes the order and request that a supplier call is made for. Without a trace from the caller it is the order's own,
+ * with a parent span that nobody recorded, marked as not sampled.
  */
 export function callFor(order: Order, origin: Origin | undefined, { attempt }: JobTry): SupplierCall {
   return {

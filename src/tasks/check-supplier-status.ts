@@ -3,7 +3,7 @@ import { findOrderForSupplierCall } from '../use-cases/supplier/settle-supplier-
 import { callFor } from './call-for.ts'
 import { defineTask } from './define-task.ts'
 
-/** Asks the supplier what became of an order that it has accepted. */
+/** Asks the supplier for the status of an order that it has accepted. */
 export const checkSupplierStatusTask = defineTask(
   'check-supplier-status',
   supplierCallPayload,

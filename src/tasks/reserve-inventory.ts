@@ -3,12 +3,12 @@ import { reservationPayload } from '../use-cases/job-payloads.ts'
 import { splitReservation } from '../use-cases/orders/reserve-inventory.ts'
 import { defineTask, isAway } from './define-task.ts'
 
-/** A few crashes in a row may come from anywhere; a job that has seen two may hold the order that causes them. */
+/** One crash may have any cause; a job that has seen two may hold the order that causes them. */
 const SPLIT_AFTER_WORKER_DEATHS = 2
 
 /**
- * Reserves the orders of a job, together with whatever else is to be reserved at this moment. Orders that cannot be
- * reserved together get a job each: tries, back-off and dead letter are then the guilty order's own.
+ * Reserves the orders of a job, in one transaction with the other jobs of the moment. Orders that cannot be reserved together
+ * get a job each: tries, back-off and dead letter then belong to the order at fault.
  */
 export const reserveInventoryTask = defineTask(
   'reserve-inventory',
@@ -24,7 +24,7 @@ export const reserveInventoryTask = defineTask(
       if (orders.length === 1 || isAway(error) || isTriedAgain) throw error
       app.logger.warn(
         { err: error, orders: orders.length },
-        'orders cannot be reserved together, split the job',
+        'orders could not be reserved together, job split',
       )
       await splitReservation(app, orders)
     }

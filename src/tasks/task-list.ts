@@ -5,18 +5,18 @@ import type { TaskContext, TaskOf } from './define-task.ts'
 import { requestSupplierTask } from './request-supplier.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
 
-/** The task that needs nothing but the database. */
+/** The task that needs the database alone. */
 export const RESERVATION_TASKS = {
   'reserve-inventory': reserveInventoryTask,
 } satisfies Partial<Record<Job['task'], TaskOf>>
 
-/** Those that wait for the supplier. */
+/** The tasks that wait for the supplier. */
 export const SUPPLIER_TASKS: Record<Exclude<Job['task'], keyof typeof RESERVATION_TASKS>, TaskOf> = {
   'request-supplier': requestSupplierTask,
   'check-supplier-status': checkSupplierStatusTask,
 }
 
-/** Tasks by their identifiers, as graphile-worker runs them. */
+/** Returns the tasks by identifier, as graphile-worker takes them. */
 export function createTaskList(tasks: Record<string, TaskOf>, context: TaskContext): TaskList {
   return Object.fromEntries(
     Object.entries(tasks).map(([identifier, taskOf]) => [identifier, taskOf(context)]),

@@ -124,7 +124,7 @@ describe('an order that cannot be reserved', () => {
 
     const worker = await startTestWorker(test_)
     await untilReserved(others)
-    expect(warn.mock.calls.filter(([, message]) => message?.includes('split the job'))).toHaveLength(1)
+    expect(warn.mock.calls.filter(([, message]) => message?.includes('job split'))).toHaveLength(1)
     const job = await eventually(async () => {
       const [first, ...others] = await readJobs(app.pool)
       return others.length === 0 && first?.attempts === 1 && first.error !== null && first

@@ -34,8 +34,8 @@ const PROBLEMS = {
   SKU_TAKEN: { status: 422, detail: 'There is an item with this SKU' },
   UNKNOWN_SKU: { status: 422, detail: 'There is no item with this SKU' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, detail: 'This idempotency key was used for another order' },
-  INSUFFICIENT_STOCK: { status: 422, detail: 'There is not that much in stock' },
-  STALE_EXPECTATION: { status: 422, detail: 'The stock is not what was expected' },
+  INSUFFICIENT_STOCK: { status: 422, detail: 'Not enough in stock' },
+  STALE_EXPECTATION: { status: 422, detail: 'The stock differs from the expected quantity' },
   RATE_LIMITED: { status: 429, detail: 'You have placed too many orders. Try again in a moment' },
   INTERNAL_ERROR: { status: 500, detail: 'Something went wrong on our side' },
   UNAVAILABLE: { status: 503, detail: 'The service cannot answer right now. Try again in a moment' },
@@ -105,12 +105,12 @@ export function answerWithProblem(
   reply: FastifyReply,
 ): FastifyReply {
   const problem = problemOf(error)
-  if (problem.code === 'INTERNAL_ERROR') request.log.error({ err: error }, 'A REST call failed')
+  if (problem.code === 'INTERNAL_ERROR') request.log.error({ err: error }, 'REST call failed')
   if (problem.code === 'UNAUTHENTICATED') challenge(reply)
   if (problem.code === 'UNAVAILABLE') {
     // refusals are counted, and logged together
     if (!(error instanceof QueueFullError))
-      request.log.warn({ err: error }, 'A REST call found the database away')
+      request.log.warn({ err: error }, 'REST call failed: database away')
     reply.header('retry-after', RETRY_AFTER_S)
   }
   if (error instanceof RateLimitedError) reply.headers(rateLimitHeaders(error))

@@ -7,7 +7,7 @@ export function measureFeed(registry: Registry, { tallies }: OrderFeed): void {
   const registers = [registry]
   new Gauge({
     name: 'holdfast_order_watchers',
-    help: 'Subscriptions to orders that are open at this process',
+    help: 'Open subscriptions to orders in this process',
     labelNames: ['transport'],
     registers,
     collect() {
@@ -16,7 +16,7 @@ export function measureFeed(registry: Registry, { tallies }: OrderFeed): void {
   })
   new Counter({
     name: 'holdfast_watch_deliveries_total',
-    help: 'States of orders that were handed to subscriptions',
+    help: 'Order versions handed to subscriptions',
     labelNames: ['transport'],
     registers,
     collect() {
@@ -26,7 +26,7 @@ export function measureFeed(registry: Registry, { tallies }: OrderFeed): void {
   })
   new Counter({
     name: 'holdfast_watch_coalesced_total',
-    help: 'States of orders that a subscription never saw: a newer one came before its client had read the last',
+    help: 'Order versions that a subscription skipped: a newer one arrived before its client had read the last',
     labelNames: ['transport'],
     registers,
     collect() {
@@ -36,7 +36,7 @@ export function measureFeed(registry: Registry, { tallies }: OrderFeed): void {
   })
   new Counter({
     name: 'holdfast_watch_dropped_total',
-    help: 'Subscriptions that this process has ended, and not their clients',
+    help: 'Subscriptions ended by this process, not by their clients',
     labelNames: ['transport', 'reason'],
     registers,
     collect() {

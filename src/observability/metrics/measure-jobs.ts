@@ -8,7 +8,7 @@ const OUTCOMES = ['done', 'failed', 'given-up'] satisfies JobRun['outcome'][]
 export function measureJobs(registry: Registry): (run: JobRun) => void {
   const duration = new Histogram({
     name: 'holdfast_job_duration_seconds',
-    help: 'Runs of jobs, with their waits while the database is away: done, failed (tried again while it has attempts) or given-up (it failed for the last time)',
+    help: 'Runs of jobs, including waits for a database that is away: done, failed (retried while tries are left) or given-up (the last try failed)',
     labelNames: ['task', 'outcome'],
     buckets: WORK_BUCKETS_S,
     registers: [registry],

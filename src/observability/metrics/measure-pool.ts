@@ -5,7 +5,7 @@ import { Gauge, type Registry } from 'prom-client'
 export function measurePool(registry: Registry, pool: pg.Pool): void {
   new Gauge({
     name: 'holdfast_database_pool_connections',
-    help: 'Connections for calls and tasks',
+    help: 'Database connections for calls and tasks',
     labelNames: ['state'],
     registers: [registry],
     collect() {
@@ -15,7 +15,7 @@ export function measurePool(registry: Registry, pool: pg.Pool): void {
   })
   new Gauge({
     name: 'holdfast_database_pool_waiting',
-    help: 'Calls and tasks that wait for a connection',
+    help: 'Calls and tasks waiting for a database connection',
     registers: [registry],
     collect() {
       this.set(pool.waitingCount)

@@ -24,27 +24,27 @@ export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise
   })
   const jobs = gauge(
     'holdfast_queue_jobs',
-    'Jobs by task: ready, scheduled for later, or held by a worker; of a longer queue its first 10,000, without a task that has none among them',
+    'Jobs by task: ready, scheduled for later, or held by a worker. Counts the first 10,000 of a longer queue; a task with none of them has no value',
     ['task', 'state'],
   )
   const cutOff = gauge(
     'holdfast_queue_jobs_cut_off',
-    '1 while more jobs are ready, or scheduled, than are counted: 10,000 of all tasks together',
+    '1 while more than 10,000 jobs are ready, or scheduled, over all tasks: the rest is not counted',
     ['state'],
   )
   const age = gauge(
     'holdfast_queue_oldest_ready_job_age_seconds',
-    'How long the oldest ready job of a task has waited since it could run; 0 without one, and no value where it is not among the first 10,000',
+    'Time that the oldest ready job of a task has waited. 0 without a ready job, no value if it is not among the first 10,000',
     ['task'],
   )
-  const workers = gauge('holdfast_workers_alive', 'Workers that have said within 8 s that they are alive')
+  const workers = gauge('holdfast_workers_alive', 'Workers with a heartbeat in the last 8 s')
   const deadLetters = gauge(
     'holdfast_dead_letters_open',
-    'Dead letters that nobody has retried; beyond 10,000 an estimate',
+    'Dead letters not retried yet. An estimate beyond 10,000',
   )
   const orderAge = gauge(
     'holdfast_oldest_open_order_age_seconds',
-    'Time since the creation of the oldest order in a state that is not final; 0 without one',
+    'Age of the oldest order in each state that is not final. 0 without one',
     ['status'],
   )
 }

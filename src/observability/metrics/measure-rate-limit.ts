@@ -15,7 +15,7 @@ export function measureRateLimit(
   const registers = [registry]
   const refusals = new Counter({
     name: 'holdfast_rate_limit_refusals_total',
-    help: 'Orders that were refused since their caller had placed too many in this second',
+    help: 'Orders refused by the rate limit of their caller',
     labelNames: ['store'],
     registers,
   })
@@ -26,7 +26,7 @@ export function measureRateLimit(
     refusals.inc({ store: 'redis' }, 0)
     new Gauge({
       name: 'holdfast_rate_limit_store_up',
-      help: '1 while Redis counts orders for all processes; at 0 this process counts its own callers by the same limit',
+      help: '1 while Redis counts orders for all processes. At 0 this process counts for itself, by the same limit',
       registers,
       collect() {
         this.set(isShared() ? 1 : 0)

@@ -34,7 +34,7 @@ export function measureSupplier(
   const registers = [registry]
   const duration = new Histogram({
     name: 'holdfast_supplier_request_duration_seconds',
-    help: 'Calls to the supplier: its answer, or why there is none; circuit-open was not called',
+    help: 'Calls to the supplier by outcome: its answer, or why there was none. circuit-open: the call was not sent',
     labelNames: ['operation', 'outcome'],
     buckets: BUCKETS_S,
     registers,
@@ -44,7 +44,7 @@ export function measureSupplier(
   }
   new Gauge({
     name: 'holdfast_supplier_circuit',
-    help: '1 for the state that the circuit to the supplier is in at this process; open for 10 s after a failure, when calls fail at once, and then half-open until one is answered',
+    help: '1 for the current state of the supplier circuit in this process. open: calls fail at once, for 10 s; half-open: the next call tests the supplier',
     labelNames: ['state'],
     registers,
     collect() {

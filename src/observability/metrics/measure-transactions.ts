@@ -6,7 +6,7 @@ import { WORK_BUCKETS_S } from './buckets.ts'
 export function measureTransactions(registry: Registry): (run: TransactionRun) => void {
   const duration = new Histogram({
     name: 'holdfast_transaction_duration_seconds',
-    help: 'Transactions, with the wait for a connection: committed or failed',
+    help: 'Transactions, including the wait for a connection: committed or failed',
     labelNames: ['transaction', 'outcome'],
     buckets: WORK_BUCKETS_S,
     registers: [registry],

@@ -1,8 +1,8 @@
 import { prepare, type Queryable } from '../statement.ts'
 
 /**
- * When orders came to their states, by the orders' ids: a version is of one state, and its event tells since when. One look
- * into an index for each.
+ * Reads when orders entered a state, by order id: a version belongs to one state, and its event has the time. One index
+ * look-up for each.
  */
 export async function findArrivals(
   on: Queryable,

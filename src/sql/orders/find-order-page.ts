@@ -1,15 +1,15 @@
 import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-status.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** A page of a list of orders: at most `sizeMax` of them next to `cursor`, or at the list's end where there is none. */
+/** A page of a list of orders: at most `sizeMax` orders next to `cursor`, or at the end of the list if there is no cursor. */
 export type OrderPage = {
-  /** Whose orders, of which SKU, in which state; null for all. */
+  /** Filters: null matches every order. */
   customerId: string | null
   sku: string | null
   status: OrderStatus | null
-  /** The id of an order that the page stops short of, null for none. */
+  /** The id of an order next to the page, which is not in it; null for none. */
   cursor: string | null
-  /** Older orders than the cursor, from the newest on; else newer ones, from the oldest on. */
+  /** `older`: orders before the cursor, newest first. `newer`: orders after it, oldest first. */
   direction: 'older' | 'newer'
   sizeMax: number
 }
@@ -17,7 +17,7 @@ export type OrderPage = {
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 const NEWEST = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
-/** The ids of a page of orders, newest first. */
+/** Reads a page of orders. @returns their ids, newest first */
 export async function findOrderPage(on: Queryable, page: OrderPage): Promise<string[]> {
   const { customerId, sku, status, direction, sizeMax } = page
   const isOlder = direction === 'older'
@@ -45,9 +45,9 @@ const lists = new Map(
 )
 
 /**
- * Of each state as many as a page holds, and of those the first. In the order of an index that begins with the filter and
- * the state: for a list by id PostgreSQL may walk the primary key, which is all of the table where few orders match (0.3 to
- * 0.6 s of 1,100,000), and it knows who is few only as well as its statistics do.
+ * Reads a page of each state, and takes the first of all of them. Each is a range of an index that begins with the filter and
+ * the state. For a list by id PostgreSQL may walk the primary key, which is the whole table if few orders match (0.3 to
+ * 0.6 s of 1,100,000); whether few match it knows only as well as its statistics do.
  */
 function textOf(direction: OrderPage['direction'], filters: readonly string[]): string {
   const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']

@@ -1,7 +1,7 @@
 import type { Order } from '../../domain/orders/order.ts'
 import { ORDER_COLUMNS, prepare, type Queryable } from '../statement.ts'
 
-/** The orders that exist among `ids`, in no order. */
+/** Reads the orders that exist among `ids`, in no particular order. */
 export function findOrders(on: Queryable, ids: readonly string[]): Promise<Order[]> {
   return find(on, [ids])
 }
@@ -11,13 +11,12 @@ const find = prepare<Order>(
   `select ${ORDER_COLUMNS} from orders join (select distinct unnest($1::uuid[]) as id) as wanted on wanted.id = orders.id`,
 )
 
-/** Locks the orders that exist among `ids`, and gives them oldest first. */
+/** Locks the orders that exist among `ids`. @returns them, oldest first */
 export function lockOrders(on: Queryable, ids: readonly string[]): Promise<Order[]> {
   return lock(on, [ids])
 }
 
-// locked in the order of their ids: two batches that share orders wait for each other in turn, never in a circle. Joined as
-// in lock-stock
+// locked by id: two batches that share orders queue up and never deadlock. A join and not `any`, for the reason in lock-stock
 const lock = prepare<Order>(
   'lock-orders',
   `select ${ORDER_COLUMNS}
@@ -25,7 +24,7 @@ const lock = prepare<Order>(
   order by orders.id for update of orders`,
 )
 
-/** The order that a caller has under an idempotency key. @returns null when the key is free */
+/** Reads the order that a caller has under an idempotency key. @returns null if the key is free */
 export async function findOrderByKey(on: Queryable, caller: string, key: string): Promise<Order | null> {
   return (await findByKey(on, [caller, key]))[0] ?? null
 }

@@ -2,14 +2,14 @@ import type { Order } from '../../domain/orders/order.ts'
 import type { OrderEventType } from '../../domain/orders/order-status.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
-/** A transition to be written: the order before it, after it, and its event. */
+/** A transition to write: the order before it, the order after it, and its event. */
 export type OrderMove = { before: Order; after: Order; event: OrderEventType }
 
 /**
- * Writes transitions, each with its event. The update carries the guard itself: an order that is no longer where the
- * move starts from is left alone.
+ * Writes transitions, each with its event. The update carries the guard: an order whose state or version is no longer that
+ * of `before` stays as it is.
  *
- * @returns how many orders moved
+ * @returns how many orders were changed
  */
 export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at: Date): Promise<number> {
   const [row] = await move(on, [

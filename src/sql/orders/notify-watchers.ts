@@ -2,19 +2,19 @@ import type { Order } from '../../domain/orders/order.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** The channel on which every server hears which orders changed. */
+/** The channel on which every process hears which orders changed. */
 export const ORDER_CHANNEL = 'holdfast_orders'
 
 /**
- * What PostgreSQL takes. An order is 22 characters of id, two of punctuation and at most two of version (to 1,295, in base
- * 36), and with a span 36 more: 307 orders, or 129 that have spans.
+ * PostgreSQL's limit. An order takes 22 characters of id, two of punctuation and at most two of version (to 1,295, in base
+ * 36), and 36 more with a span: 307 orders, or 129 with spans.
  */
 const NOTIFICATION_MAX_BYTES = 7_999
 
-/** That an order has reached a version, and the span that this goes back to, where that is known. */
+/** An order and the version it has reached, with the span of the request that caused it, if known. */
 export type OrderNotice = Pick<Order, 'id' | 'version'> & Pick<RequestOrigin, 'traceparent'>
 
-/** Tells every server, once the transaction commits, that these orders changed: as many as fit in one notification. */
+/** Notifies every process, once the transaction commits, that these orders changed. Sends as few notifications as they fit in. */
 export async function notifyWatchers(on: Queryable, orders: readonly OrderNotice[]): Promise<void> {
   let payload = ''
   for (const order of orders) {
@@ -29,13 +29,13 @@ export async function notifyWatchers(on: Queryable, orders: readonly OrderNotice
 
 const notify = prepare('notify-watchers', 'select pg_notify($1, $2)')
 
-/** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` where there is one. */
+/** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` if there is one. */
 function encodeNotice({ id, version, traceparent }: OrderNotice): string {
   const notice = `${encodeHex(id)}:${version.toString(36)}`
   return traceparent === undefined ? notice : `${notice}:${encodeHex(traceparent)}`
 }
 
-/** What `notifyWatchers` sent. */
+/** Decodes what `notifyWatchers` sent. */
 export function decodeNotices(payload: string): OrderNotice[] {
   return payload.split(',').map((notice) => {
     const [id = '', version = '', span] = notice.split(':')

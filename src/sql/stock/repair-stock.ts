@@ -2,13 +2,13 @@ import type { StockWitnesses } from '../../domain/stock/stock-drift.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
 /**
- * Locks a SKU's row until the transaction ends, and reads what counters, ledger and orders say of it.
+ * Locks a SKU's stock until the transaction ends, and reads what counters, ledger and orders say about it.
  *
- * @returns null when there is no such item
+ * @returns null if there is no such item
  */
 export async function lockWitnesses(on: Queryable, sku: string): Promise<StockWitnesses | null> {
   await lock(on, [sku])
-  // a statement of its own: it sees what whoever had the lock has committed
+  // a statement of its own, so that it sees what the last holder of the lock has committed
   const [row] = await read(on, [sku])
   return row ?? null
 }
@@ -43,10 +43,10 @@ const read = prepare<StockWitnesses>(
   from inventory_items where sku = $1`,
 )
 
-/** A movement that makes the ledger add up: it alone leaves the counter as it is. */
+/** A movement that makes the ledger add up. It is the only one that leaves the counter as it is. */
 export type Correction = { sku: string; delta: number; availableAfter: bigint; reason: string; at: Date }
 
-/** Writes a correction of the ledger. */
+/** Writes a correction to the ledger. */
 export async function insertCorrection(on: Queryable, correction: Correction): Promise<void> {
   const { sku, delta, availableAfter, reason, at } = correction
   await correct(on, [sku, delta, availableAfter, reason, at])
@@ -58,7 +58,7 @@ const correct = prepare(
   values ($1, 'ADJUSTMENT', $2, $3, $4, 'reconcile', $5)`,
 )
 
-/** A counter of an item that is set to what ledger and orders say. */
+/** A counter that is set to what ledger and orders say. */
 export type CounterRepair = {
   sku: string
   field: 'available' | 'reserved'
@@ -68,7 +68,7 @@ export type CounterRepair = {
   at: Date
 }
 
-/** Sets a counter, and writes into `repairs` that it was. */
+/** Sets a counter, and records it in `repairs`. */
 export async function setCounter(on: Queryable, repair: CounterRepair): Promise<void> {
   const { sku, field, before, after, reason, at } = repair
   await set(on, [sku, field, before, after, reason, at])
