@@ -148,7 +148,7 @@ function openPool(databaseUrl: string, logger: Logger) {
   // a connection that breaks is replaced at the next query; an error that nobody listens to would end the process
   pool.on('error', () => {})
   pool.on('connect', (client) => {
-    client.on('error', (error) => logger.warn({ err: error }, 'lost a connection to the database'))
+    client.on('error', (error) => logger.warn({ err: error }, 'database connection lost'))
   })
   return pool
 }

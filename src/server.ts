@@ -48,7 +48,7 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
   await assertPortFree(config)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger, undos))
   const applied = await migrate(databaseUrl, (line) => logger.warn(line))
-  if (applied.length > 0) logger.info({ applied }, 'migrated the database')
+  if (applied.length > 0) logger.info({ applied }, 'database migrated')
 
   const { orderRateLimit: ordersPerSecond, redisUrl, supplierPolicy } = config
   const orderLimiter =
@@ -163,7 +163,7 @@ async function stop(
 ): Promise<void> {
   for (const undo of undos.toReversed()) {
     await Promise.race([undo(), drained]).catch((error) => {
-      logger.error({ err: error }, 'could not stop in good order')
+      logger.error({ err: error }, 'stop failed, going on')
     })
   }
 }

@@ -13,7 +13,7 @@ export type GroupTracing = {
   commit<Result>(contexts: readonly unknown[], run: () => Promise<Result>): Promise<Result>
 }
 
-/** What is told how a group commit does. */
+/** Observes a group commit. */
 export type GroupObserver = {
   /** Hears of each batch, once it is over. */
   onBatch?: (run: BatchRun) => void
@@ -21,42 +21,42 @@ export type GroupObserver = {
   tracing?: GroupTracing | undefined
 }
 
-/** How a group commit is bounded, and who is told how it does. */
+/** Limits and observers of a group commit. */
 export type GroupCommitOptions<Item> = GroupObserver & {
-  /** Items of one commit, by their sizes. */
+  /** The largest sum of item sizes in one commit. */
   batchSizeMax: number
-  /** How much of a batch an item is: 1 without it. An item larger than a batch is one of its own. */
+  /** The size of an item, 1 by default. An item larger than a batch is a batch of its own. */
   sizeOf?: (item: Item) => number
-  /** Items that may wait for theirs. */
+  /** Items that may wait for a commit. */
   waitingMax: number
-  /** How long an item may have to wait for the commits of those before it, as it looks when the item comes. */
+  /** The longest expected wait for the commits ahead, estimated when an item arrives. */
   waitMaxMs?: number
-  /** How long a commit may take until it is taken to hang: nobody is sent to wait behind it. */
+  /** A commit that takes longer counts as hanging: new items are refused. */
   commitMaxMs?: number
-  /** Hears of every item that is refused. */
+  /** Called for each refused item. */
   onRefusal?: () => void
 }
 
-/** A batch whose commit is over. An item that is tried again by itself is a batch of one. */
+/** A batch whose commit is over. An item that is retried by itself is a batch of one. */
 export type BatchRun = { size: number; outcome: 'committed' | 'failed'; durationMs: number }
 
-/** The share of the latest commit in what one is taken to last: some five commits tell. */
+/** Weight of the latest commit in the moving average of commit durations: about the last five count. */
 const LATEST_COMMIT_WEIGHT = 0.2
 
 type Waiting<Item, Result> = {
   item: Item
-  /** What stands for it in traces. */
+  /** Its span, in traces. */
   traceContext: unknown
   resolve: (result: Result) => void
   reject: (error: unknown) => void
 }
 
 /**
- * Lets items that arrive while a commit is under way share the next one. When nothing is under way, an item goes at
- * once, with those that arrive in the same turn of the event loop: at rest, sharing costs nothing.
+ * Commits items in batches: items that arrive during a commit share the next one. Without a commit in flight an item goes at
+ * once, with those of the same turn of the event loop, so at rest nothing waits.
  *
- * A batch that the database refused is tried again item by item, so that an item fails only for a reason of its own.
- * One that gets no connection or no answer in time fails, and with it all that wait behind it.
+ * A batch that the database refused is retried item by item, so that an item fails only for a reason of its own. A batch
+ * without a connection or an answer in time fails, and so do the items waiting behind it.
  */
 export class GroupCommit<Item, Result> {
   readonly #commit: (items: Item[]) => Promise<Result[]>
@@ -66,17 +66,17 @@ export class GroupCommit<Item, Result> {
   #commitStartedAtMs: number | undefined
   #commitMs = 0
 
-  /** @param commit commits all items or none, and gives a result for each, in their order */
+  /** @param commit commits all items or none, and returns a result for each, in their order */
   constructor(commit: (items: Item[]) => Promise<Result[]>, options: GroupCommitOptions<Item>) {
     this.#commit = commit
     this.#options = options
   }
 
   /**
-   * Commits an item, with its neighbours.
+   * Commits an item in the next batch.
    *
-   * @returns its result, once it is committed
-   * @throws {QueueFullError} at once, when too many wait or it would wait for too long; else what `commit` threw for
+   * @returns its result, after the commit
+   * @throws {QueueFullError} at once, if too many items wait or the wait would be too long; else what `commit` threw for
    *   this item
    */
   submit(item: Item): Promise<Result> {
@@ -90,19 +90,19 @@ export class GroupCommit<Item, Result> {
     return tracing ? tracing.item(() => this.#wait(item)) : this.#wait(item)
   }
 
-  /** Items that wait for their commit, without those of one under way. */
+  /** Items waiting for a commit, without the batch in flight. */
   get waitingCount(): number {
     return this.#waiting.length
   }
 
-  /** Resolves when nothing waits and nothing is under way. */
+  /** Resolves when nothing waits and no commit is in flight. */
   async drain(): Promise<void> {
     await this.#running
   }
 
   /**
-   * Whether an item that comes now would wait for too long. With less than a batch before it, it does only while a
-   * commit hangs: however slow commits have become, each makes room for a batch.
+   * Whether a new item would wait for too long. With less than a batch ahead that is only so while a commit hangs: however
+   * slow commits are, each makes room for a batch.
    */
   #isTooSlow(): boolean {
     const { batchSizeMax, waitMaxMs = Infinity, commitMaxMs = Infinity } = this.#options
@@ -130,7 +130,7 @@ export class GroupCommit<Item, Result> {
           if (batch.length > 1 && isWorthSplitting(error)) await this.#commitBatch([one]).catch(one.reject)
           else one.reject(error)
         }
-        // those that came meanwhile have waited for the same host: not once more as long
+        // the waiting items have waited for the same host: they do not wait for it once more
         const hasHung = isUnavailable(error) && performance.now() - startedAtMs > HUNG_MS
         if (isConnectTimeout(error) || hasHung) for (const one of this.#waiting.splice(0)) one.reject(error)
       }
@@ -138,7 +138,7 @@ export class GroupCommit<Item, Result> {
     this.#running = undefined
   }
 
-  /** How many of those that wait fit the next batch. */
+  /** How many of the waiting items fit the next batch. */
   #nextBatchLength(): number {
     const { batchSizeMax, sizeOf } = this.#options
     if (!sizeOf) return batchSizeMax
@@ -181,10 +181,10 @@ export class GroupCommit<Item, Result> {
   }
 }
 
-/** A commit that finds the database away after so long has waited for a host that does not answer. */
+/** A commit that took longer to find the database away has waited for a silent host. */
 const HUNG_MS = 1_000
 
-/** What pg says when it got no connection in time. */
+/** pg's messages for a connection that could not be made in time. */
 const CONNECT_TIMEOUTS = [
   'timeout exceeded when trying to connect',
   'Connection terminated due to connection timeout',
@@ -195,8 +195,8 @@ function isConnectTimeout(error: unknown): boolean {
 }
 
 /**
- * Whether a failed commit certainly left nothing, so that its items can be tried one by one. Where it may have come
- * through there is no second try, nor where the database is away: what is not to be had for all is not for each.
+ * Whether to retry the items of a failed commit one by one: only if it certainly left nothing. Never after a commit that may
+ * have succeeded, nor while the database is away: each item would fail as the batch did.
  */
 function isWorthSplitting(error: unknown): boolean {
   return (error instanceof pg.DatabaseError || isUndone(error)) && !isUnavailable(error)

@@ -69,10 +69,7 @@ export async function inTransaction<Result>(
   const { result, events } = await retryCollisions(
     () => timed(context, name, () => once(context, work)),
     (error, tries) =>
-      context.logger.debug(
-        { err: error, transaction: name, tries },
-        'transaction met another, will try again',
-      ),
+      context.logger.debug({ err: error, transaction: name, tries }, 'transaction collided, retrying'),
   )
   if (events.length > 0) context.onEvents(events)
   return result

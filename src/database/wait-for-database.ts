@@ -24,10 +24,10 @@ export async function waitForDatabase(
       if (isRefusal(error)) throw error
       if (performance.now() - remindedAtMs < REMIND_INTERVAL_MS) return
       remindedAtMs = performance.now()
-      logger.warn({ err: error }, 'the database is away: the start waits for it')
+      logger.warn({ err: error }, 'database away, start waits for it')
     },
   })
-  logger.info('the database is there')
+  logger.info('database reached')
 }
 
 /** As far as a statement: PgBouncer takes connections also while its server is away. */

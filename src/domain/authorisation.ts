@@ -56,7 +56,7 @@ export function canSee(caller: Caller, { customerId }: Pick<Order, 'customerId'>
 export function customerOf(caller: Caller, asked: string | null): string | null {
   if (caller.role === 'customer') {
     if (asked !== null && asked !== caller.id) {
-      throw new CallError('FORBIDDEN', 'A customer orders for nobody else')
+      throw new CallError('FORBIDDEN', 'A customer can order only for itself')
     }
     return caller.id
   }

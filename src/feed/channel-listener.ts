@@ -61,7 +61,7 @@ export class ChannelListener {
     const client = await connect(
       databaseUrl,
       { application_name: 'holdfast-listen', connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
-      (error) => this.#options.logger.warn({ err: error }, 'lost the connection that listens'),
+      (error) => this.#options.logger.warn({ err: error }, 'listening connection lost'),
     )
     client.on('notification', (notification) => {
       if (notification.channel === channel) onNotification(notification.payload ?? '')
@@ -90,7 +90,7 @@ export class ChannelListener {
         await within(LISTEN_BEAT_TIMEOUT_MS, this.#beat(client))
       } catch (error) {
         if (this.#client !== client) return
-        this.#options.logger.warn({ err: error }, 'the connection that listens is given up')
+        this.#options.logger.warn({ err: error }, 'listening connection given up')
         this.#options.onServerLost(error)
         return this.#lose(client)
       }
@@ -126,7 +126,7 @@ export class ChannelListener {
         this.#options.onGap()
         return
       } catch (error) {
-        this.#options.logger.warn({ err: error, delayMs }, 'cannot listen, will try again')
+        this.#options.logger.warn({ err: error, delayMs }, 'listening failed, retrying')
         await sleep(delayMs, undefined, { ref: false })
       }
     }

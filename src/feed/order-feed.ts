@@ -180,7 +180,7 @@ export class OrderFeed {
             }
             return
           } catch (error) {
-            this.#logger.warn({ err: error, orderId: id }, 'cannot read a watched order, will try again')
+            this.#logger.warn({ err: error, orderId: id }, 'watched order not read, retrying')
             await sleep(REREAD_DELAY_MS, undefined, { ref: false })
           }
         }

@@ -72,7 +72,7 @@ function lookAtDatabase(
       .then(() => true)
       .catch((error) => {
         pool.leaveServer()
-        logger.warn({ err: error }, 'the database is not ready')
+        logger.warn({ err: error }, 'database not ready')
         return false
       })
       .finally(() => {

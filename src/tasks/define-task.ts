@@ -22,21 +22,21 @@ export type TaskApp = WriteContext &
     }
   }
 
-/** What tasks work with. They alone have the supplier: no use-case waits for the network. */
+/** What tasks use. Only tasks have the supplier: no use-case waits for the network. */
 export type TaskContext = { app: TaskApp; supplier: Supplier }
 
-/** A task of graphile-worker, once it has something to work with. */
+/** Makes graphile-worker's task from a context. */
 export type TaskOf = (context: TaskContext) => Task
 
-/** A run of a job, and whether another try follows if it throws. */
+/** A run of a job: whether it is the last try, and how many workers have died with the job. */
 export type TaskRun = JobTry & { isLastTry: boolean; workerDeaths: number }
 
 /**
- * Makes a task: its payload meets its schema, and an order whose job fails for the last time is ended.
+ * Makes a task that parses its payload, and fails the order of a job that has used up its tries.
  *
- * A job that finds the database away is not to blame for it. It keeps its attempt, waits and runs again.
+ * A job that finds the database away keeps its attempt, waits and runs again.
  *
- * @param run must be harmless when it runs again: a job runs at least once
+ * @param run must be idempotent: a job runs at least once
  */
 export function defineTask<Payload extends Job['payload']>(
   task: Job['task'],
@@ -55,7 +55,7 @@ export function defineTask<Payload extends Job['payload']>(
       const runOnce = async () => {
         const payload = schema.parse(rawPayload)
         orders = ordersOf(payload)
-        // both in the job's span, which is that of a job that failed
+        // both in the job's span, so that it shows the failure
         const work = async () => {
           try {
             await run(context, payload, taskRun)
@@ -73,12 +73,12 @@ export function defineTask<Payload extends Job['payload']>(
           signal: abortSignal,
           isAwaited: isAway,
           onUnavailable: (error) =>
-            app.logger.debug({ err: error, task, job: job.id }, 'job waits for the database'),
+            app.logger.debug({ err: error, task, job: job.id }, 'database away, job waits'),
         })
         report({ outcome: 'done', orders })
       } catch (error) {
         if (isBuried) return report({ outcome: 'given-up', orders, error })
-        // graphile-worker would count an attempt: whoever retires this worker gives the job back, with its attempt
+        // throwing would count an attempt: retiring this worker gives the job back with its attempt
         if (isAway(error)) return new Promise(() => {})
         report({ outcome: 'failed', orders, error })
         throw error
@@ -91,7 +91,7 @@ export function isAway(error: unknown): boolean {
   return isUnavailable(error) && !isContention(error)
 }
 
-/** How many workers have died while they had the job: the rescue counts them in its flags. */
+/** How many workers have died with the job: the rescue counts them in its flags. */
 function workerDeathsOf({ flags }: JobHelpers['job']): number {
   return Number((flags as Record<string, unknown> | null)?.deaths ?? 0)
 }

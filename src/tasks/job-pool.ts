@@ -19,8 +19,8 @@ export type JobPoolOptions = TaskContext & {
 }
 
 /**
- * Jobs to reserve orders that are under way at once, and that may be fetched meanwhile: what the next two transactions
- * reserve, and little enough that several workers share a backlog.
+ * Reservation jobs in flight, and as many more fetched ahead: enough for the next two transactions, and few enough that
+ * several workers share a backlog.
  */
 const RESERVATION_CONCURRENCY = 30
 /**
@@ -32,19 +32,19 @@ const REFETCH_DELAY_MS = 5
 const REFETCH_DELAY_AFTER_HEAD_START_MS = 25
 /** Nearly all that is notified is for the other runner. A call to the supplier takes longer. */
 const SUPPLIER_REFETCH_DELAY_MS = 50
-/** Fetching, completing, failing and listening, for each of two runners, and beating: none waits for another. */
+/** Each of two runners fetches, completes, fails and listens; the heartbeat needs one too. None waits for another. */
 const WORKER_POOL_SIZE = 8
 /**
- * The one cost setting that is left: the statement is graphile-worker's, and no form of it leaves the planner no choice.
- * With a sort at hand, PostgreSQL reads and sorts every ready job at each fetch; without one it reads the first few by
- * their index: 3 ms instead of 7 with 20,000 jobs waiting.
+ * The only cost setting left: the statement is graphile-worker's, so we cannot rewrite it. If it may sort, PostgreSQL reads
+ * and sorts every ready job at each fetch. Without, it reads the first few by their index: 3 ms instead of 7 with 20,000
+ * ready jobs.
  */
 const FETCH_BY_INDEX = { enable_sort: 'off' }
-/** A job has four times that nobody looks at, and would keep them for as long as it runs. With a crontab somebody would. */
+/** A job row has four timestamps that nothing here reads (a crontab would). Parsed, they stay in memory while the job runs. */
 const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: () => null })
-/** graphile-worker waits for what is under way; after a lost connection it may wait for ever. */
+/** graphile-worker waits for jobs in flight; after a lost connection it may wait for ever. */
 const STOP_TIMEOUT_MS = 6_000
-/** What a broken pool still holds is to be free again soon, though a call to the supplier be made twice for it. */
+/** The jobs of a broken pool are to be free soon, even if a call to the supplier is made twice. */
 const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
@@ -77,7 +77,7 @@ export class JobPool implements WorkerId {
     this.ended = Promise.race([broken.promise, ...runners.map((runner) => runner.ended)])
   }
 
-  /** Starts to take jobs. @throws when the database cannot be reached */
+  /** Starts to take jobs. @throws if the database cannot be reached */
   static async start({
     app,
     supplier,
@@ -85,7 +85,7 @@ export class JobPool implements WorkerId {
     concurrency,
     hasHeadStart,
   }: JobPoolOptions): Promise<JobPool> {
-    // graphile-worker makes its schema where it finds none: in a database that is being restored it would be in the way
+    // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
     if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
     const { logger } = app
     const broken = Promise.withResolvers<void>()
@@ -98,11 +98,11 @@ export class JobPool implements WorkerId {
       types: TYPES,
       settings: FETCH_BY_INDEX,
     })
-    // an error that nobody listens to would end the process
+    // an error without a listener would end the process
     connections.on('error', () => {})
     connections.on('connect', (client) =>
       client.on('error', (error) => {
-        logger.warn({ err: error }, 'the worker lost a connection')
+        logger.warn({ err: error }, 'worker lost a database connection')
         broken.resolve()
       }),
     )
@@ -144,25 +144,25 @@ export class JobPool implements WorkerId {
     return this.#runners.map(({ id }) => id)
   }
 
-  /** Whether orders wait in the queue for those before them. */
+  /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
   get isBehind(): boolean {
     return this.#runners[0]!.isBehind
   }
 
-  /** The ids of the jobs that have reached it and that it has not finished with. */
+  /** The ids of the jobs it has received and not finished. */
   get heldIds(): string[] {
     return this.#runners.flatMap(({ held }) => [...held.keys()])
   }
 
-  /** Ends this life where graphile-worker no longer looks for jobs. */
+  /** Ends this life if graphile-worker has stopped fetching jobs. */
   endIfStuck(): void {
     if (this.#runners.some((runner) => runner.isStuck())) this.#broken.resolve()
   }
 
   /**
-   * Says that it is alive: one that is silent has its jobs taken from it. Waits for nothing but the database.
+   * Writes a heartbeat: other workers take the jobs of a silent one. Waits for nothing but the database.
    *
-   * @param circuit to the supplier; null where there is none
+   * @param circuit to the supplier; null without one
    */
   async beat(circuit: CircuitState | null): Promise<void> {
     const jobsHeld: Record<string, number> = {}
@@ -172,7 +172,7 @@ export class JobPool implements WorkerId {
     await beat(this.#connections, this, { circuit, jobsHeld })
   }
 
-  /** Takes no more jobs, finishes those under way and gives back those that wait, as far as that ends. */
+  /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
   async stop(): Promise<void> {
     const timeoutMs = this.#isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS
     const timeout = new AbortController()
@@ -181,7 +181,7 @@ export class JobPool implements WorkerId {
       sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
     ])
     timeout.abort()
-    // what hangs is not waited for
+    // not awaited: it may hang
     void this.#connections.end().catch(() => {})
   }
 }

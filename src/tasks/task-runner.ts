@@ -5,28 +5,28 @@ import type { Logger } from 'pino'
 
 export type TaskRunnerOptions = {
   tasks: TaskList
-  /** Jobs under way at once. As many more may be fetched meanwhile. */
+  /** Jobs in flight. As many more are fetched ahead. */
   concurrency: number
   connections: pg.Pool
   logger: Logger
   /** After a fetch that was not full the next waits for about so long, whatever is notified meanwhile. */
   refetchDelayMs: number
-  /** How long graphile-worker waits for what is under way when it stops. */
+  /** How long graphile-worker waits for jobs in flight when it stops. */
   stopTimeoutMs: number
 }
 
-/** Jobs that are due later are found by polling alone. An idle worker polls for about 1 % of a core. */
+/** Scheduled jobs are found by polling alone. An idle worker's polling costs about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
-/** A job that is completed a moment late may run again after a crash, which is harmless; a commit a job is not. */
+/** Completing a job late may run it again after a crash, which is harmless; a commit for each job would be costly. */
 const COMPLETE_BATCH_DELAY_MS = 5
-/** A fetch takes milliseconds, and one follows each poll: after so long without one, none follows. */
+/** Each poll fetches, within milliseconds: without a fetch for this long the runner is stuck. */
 const FETCH_SILENCE_MAX_MS = 5_000
 
-/** graphile-worker's runner of some tasks. */
+/** A runner of graphile-worker, for some of the tasks. */
 export class TaskRunner {
-  /** The pool's: its jobs carry it in `locked_by`. */
+  /** The id of its pool, in `locked_by` of its jobs. */
   readonly id: string
-  /** The jobs that have reached it and that it has not finished with: the task of each, by its id. */
+  /** The task of each job it has received and not finished, by job id. */
   readonly held: ReadonlyMap<string, string>
   /** Resolves when it takes no more jobs. */
   readonly ended: Promise<void>
@@ -56,7 +56,7 @@ export class TaskRunner {
     events.on('pool:create', ({ workerPool }) => {
       id = workerPool.id
     })
-    // not only by the runner's promise: after a batch that failed on a lost connection it never settles
+    // not by the runner's promise alone: it never settles after a batch failed on a lost connection
     events.on('pool:gracefulShutdown', () => ended.resolve())
     events.on('pool:fatalError', () => ended.resolve())
     // undefined while all that was fetched waits for a free slot: then nothing more is fetched
@@ -81,13 +81,13 @@ export class TaskRunner {
       taskList: tasks,
       events,
       logger: new GraphileLogger(() => (level, message, meta) => {
-        // it tells of every failed job at its length; define-task.ts has said so in one line
+        // it logs each failed job at length; define-task.ts has logged it in one line
         const isNews = level === 'error' && meta?.failure !== true
         logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
       }),
       preset: {
         worker: {
-          // a job that waits for the database may wait for as long as a stop does
+          // a job that waits for the database may wait until the stop's time limit
           gracefulShutdownAbortTimeout: stopTimeoutMs,
           localQueue: {
             size: concurrency,
@@ -111,13 +111,13 @@ export class TaskRunner {
     return this.#silentSinceMs() === undefined
   }
 
-  /** Whether it has stopped to fetch jobs, as it does when its first look at the names of tasks fails. */
+  /** Whether it has stopped fetching jobs, as it does if its first look at the names of tasks fails. */
   isStuck(): boolean {
     const since = this.#silentSinceMs()
     return since !== undefined && performance.now() - since > FETCH_SILENCE_MAX_MS
   }
 
-  /** Takes no more jobs, finishes those under way and gives back those that wait, as far as that ends. */
+  /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
   async stop(): Promise<void> {
     await this.#runner.stop().catch(() => {})
   }

@@ -21,7 +21,7 @@ export type WorkerOptions = {
   hasHeadStart?: boolean
   /** How often each invariant is checked. */
   reconcileIntervalMs: number
-  /** What the supplier's circuit is at this moment, where it has one. */
+  /** Returns the current state of the supplier's circuit, if it has one. */
   circuit?: () => CircuitState
 }
 
@@ -53,7 +53,7 @@ export class Worker {
     })
   }
 
-  /** Resolves once jobs are taken. @throws when the database cannot be reached this first time */
+  /** Starts, and resolves once it takes jobs. @throws if the database cannot be reached the first time */
   async start(): Promise<void> {
     const { signal } = this.#stopping
     await this.#pools.start()
@@ -61,18 +61,18 @@ export class Worker {
     const isKeepingUp = () => this.#pools.current?.isBehind === false && this.isAlive()
     this.#app.headStart = createHeadStart(this.#app, isKeepingUp)
     this.#supervising = this.#pools.supervise()
-    // a stop does not wait for these: they may wait for others' locks
+    // a stop does not wait for these loops: they may wait for locks
     void this.#heartbeat.keepBeating(() => this.#pools.current, this.#app.logger, signal)
     void this.#lostWork.keepLooking(signal)
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
 
-  /** Whether jobs are taken: it runs, and has reached the database within the last three beats. */
+  /** Whether it takes jobs: it has a pool, and wrote a heartbeat within the last three intervals. */
   isAlive(): boolean {
     return this.#pools.current !== undefined && this.#heartbeat.isRecent()
   }
 
-  /** Takes no more jobs, finishes those under way and gives back those that wait. */
+  /** Takes no more jobs, finishes those in flight and gives back the others. */
   async stop(): Promise<void> {
     this.#app.headStart = undefined
     this.#stopping.abort()

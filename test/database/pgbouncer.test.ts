@@ -95,7 +95,7 @@ describe.skipIf(isSkipped)('PgBouncer', () => {
     // PgBouncer takes the connection each time: that is not the database
     await sleep(4_000)
     expect(waiting.stdout().match(/the start waits for it/g)).toHaveLength(1)
-    expect(waiting.stdout()).not.toContain('the database is there')
+    expect(waiting.stdout()).not.toContain('database reached')
     expect(await waiting.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })
   })
 })

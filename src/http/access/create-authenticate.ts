@@ -101,7 +101,7 @@ function refusalFor(error: unknown, logger: Logger): CallError {
   if (error instanceof errors.JWTExpired) return tokenExpired()
   if (error instanceof errors.JWTClaimValidationFailed) return invalid(error.message)
   // a key of the set that is no good, for one
-  if (!(error instanceof errors.JOSEError)) logger.warn({ err: error }, 'cannot check a token')
+  if (!(error instanceof errors.JOSEError)) logger.warn({ err: error }, 'token check failed')
   return new CallError('UNAUTHENTICATED', 'The token is not valid')
 }
 

@@ -51,7 +51,7 @@ export function createRemoteVerifier(url: string, logger: Logger): VerifyToken {
       isAway = false
     } catch (error) {
       isAway = true
-      logger.warn({ err: error, url }, 'cannot get the keys that tokens are checked by')
+      logger.warn({ err: error, url }, 'token keys not fetched')
     }
   }
 

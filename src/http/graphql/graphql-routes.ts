@@ -56,7 +56,7 @@ export function graphqlRoutes(
       if (error instanceof CallError) return refuse(error, reply)
       const { statusCode = 500 } = error
       const isOurs = statusCode >= 500
-      if (isOurs) request.log.error({ err: error }, 'a GraphQL call failed')
+      if (isOurs) request.log.error({ err: error }, 'GraphQL call failed')
       const code = isOurs ? 'INTERNAL_SERVER_ERROR' : requestCodeOf(statusCode)
       const message = isOurs ? 'Unexpected error' : error.message
       return reply.status(statusCode).send(failure(message, code))
@@ -147,7 +147,7 @@ async function answerByYoga(
   reply.hijack()
   // not waited for: all that waits is kept while the stream lasts
   if (results)
-    sendEvents(response, results, position).catch((error) => log.error({ err: error }, 'a stream failed'))
+    sendEvents(response, results, position).catch((error) => log.error({ err: error }, 'stream failed'))
   else sendText(response, answer, text)
   return reply
 }

@@ -25,7 +25,7 @@ export function maskError(error: unknown, message: string, logger: Logger): Erro
   if (isUnavailable(thrown)) {
     // refusals are counted, and logged together
     if (thrown instanceof QueueFullError) return codedError(OVERLOADED, 'UNAVAILABLE', where)
-    logger.warn({ err: thrown }, 'the database is away')
+    logger.warn({ err: thrown }, 'database away')
     return codedError('The database is away. Try again in a moment', 'UNAVAILABLE', where)
   }
   // what graphql-js and its plugins say of the request itself: syntax, validation, variables, cursors

@@ -6,7 +6,7 @@ const REFUSAL_LOG_INTERVAL_MS = 1_000
 export function logRefusals(logger: Logger): () => void {
   let refused = 0
   const log = () => {
-    logger.warn({ refused }, 'overloaded: refused calls')
+    logger.warn({ refused }, 'overloaded, calls shed')
     refused = 0
   }
   return () => {

@@ -12,35 +12,35 @@ export function logUpkeep(logger: Logger): (news: UpkeepNews) => void {
     switch (news.kind) {
       case 'workers-died': {
         const { workers, released, givenUp } = news
-        logger.warn({ workers, released, givenUp }, 'released the jobs of dead workers')
+        logger.warn({ workers, released, givenUp }, 'jobs of dead workers released')
         break
       }
       case 'fetch-lost': {
         const { worker, released } = news
-        logger.warn({ worker, released }, 'released jobs whose fetch was lost')
+        logger.warn({ worker, released }, 'jobs released whose fetch was lost')
         break
       }
       case 'swept': {
         const { requeued, buried } = news
-        logger.warn({ requeued, buried }, 'swept up after a crash')
+        logger.warn({ requeued, buried }, 'orders without a job and dead jobs swept')
         break
       }
       case 'jobs-put-aside': {
         const jobs = news.jobs.map(({ id, task, payload }) => {
           return { id, task, payload: JSON.stringify(payload).slice(0, PAYLOAD_LENGTH_MAX) }
         })
-        logger.error({ jobs }, 'put aside dead jobs that no order can be told from: see graphile_worker.jobs')
+        logger.error({ jobs }, 'dead jobs put aside: their payloads name no order, see graphile_worker.jobs')
         break
       }
       case 'sweep-failed':
-        logger.error({ err: news.error, step: news.step }, 'a part of the sweep failed')
+        logger.error({ err: news.error, step: news.step }, 'sweep step failed')
         break
       case 'invariant-broken': {
         const { invariant, breaches } = news
         const examples = breaches
           .slice(0, BREACHES_MAX)
           .map(({ subject, detail, cause }) => ({ subject, detail, cause }))
-        logger.error({ invariant, breaches: breaches.length, examples }, 'an invariant does not hold')
+        logger.error({ invariant, breaches: breaches.length, examples }, 'invariant broken')
         break
       }
     }

@@ -28,7 +28,7 @@ export class DatabaseFigures {
     const groups = this.#groups
     new Gauge({
       name: 'holdfast_figures_last_read_timestamp_seconds',
-      help: 'When figures of the database were last read; 0 before the first time. After a minute they are shown no more',
+      help: 'Time of the last reading of the database figures. 0 before the first. Figures older than a minute are not served',
       labelNames: ['figures'],
       registers: this.#registers,
       async collect() {
@@ -69,10 +69,10 @@ export class DatabaseFigures {
         show(read)
         group.readAt = Date.now()
         group.readAtMs = performance.now()
-        if (isAway) this.#logger.info({ figures: name }, 'figures of the database are read again')
+        if (isAway) this.#logger.info({ figures: name }, 'database figures read again')
         isAway = false
       } catch (error) {
-        if (!isAway) this.#logger.warn({ err: error, figures: name }, 'cannot read figures of the database')
+        if (!isAway) this.#logger.warn({ err: error, figures: name }, 'database figures not read')
         isAway = true
       }
     }

@@ -33,21 +33,21 @@ export function measureBatches(
   const registers = [registry]
   const size = new Histogram({
     name: 'holdfast_batch_size',
-    help: 'Items that shared a transaction or a read, whether or not it came through',
+    help: 'Items that shared a transaction or a read, committed or failed',
     labelNames: ['batch'],
     buckets: SIZE_BUCKETS,
     registers,
   })
   const duration = new Histogram({
     name: 'holdfast_batch_duration_seconds',
-    help: 'Batches from their start to their commit or failure, without the wait of their items before',
+    help: 'Time from the start of a batch to its commit or failure, without the time its items waited',
     labelNames: ['batch', 'outcome'],
     buckets: WORK_BUCKETS_S,
     registers,
   })
   new Gauge({
     name: 'holdfast_batch_waiting',
-    help: 'Items that wait for their turn, without those of the batch under way',
+    help: 'Items waiting for a batch, without the batch in flight',
     labelNames: ['batch'],
     registers,
     collect() {

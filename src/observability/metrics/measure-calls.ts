@@ -10,7 +10,7 @@ export function measureCalls(
 ): (by: RefusedBy) => void {
   const refused = new Counter({
     name: 'holdfast_refused_calls_total',
-    help: 'Calls refused for want of time: by how many were under way, or by the wait for the commit of an order',
+    help: 'Calls shed under overload. by=calls: too many in flight; by=intake: an order would have waited too long for its commit',
     labelNames: ['by'],
     registers: [registry],
   })
@@ -18,7 +18,7 @@ export function measureCalls(
   for (const by of ['calls', 'intake'] satisfies RefusedBy[]) refused.inc({ by }, 0)
   new Gauge({
     name: 'holdfast_calls_under_way',
-    help: 'Calls that this process is working on',
+    help: 'Calls in flight',
     registers: [registry],
     collect() {
       this.set(calls.count)
@@ -26,7 +26,7 @@ export function measureCalls(
   })
   new Gauge({
     name: 'holdfast_calls_under_way_limit',
-    help: 'Calls from which on others are refused; less while an overload lasts',
+    help: 'Limit of calls in flight; lower during an overload',
     registers: [registry],
     collect() {
       this.set(calls.limit)

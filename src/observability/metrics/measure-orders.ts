@@ -27,7 +27,7 @@ export function measureOrders(
   const registers = [registry]
   const transitions = new Counter({
     name: 'holdfast_order_transitions_total',
-    help: 'Transitions of orders that this process has committed; from is empty for a new order, reason for all but a failure',
+    help: 'Order transitions committed by this process. from is empty for a new order, reason is empty unless it failed',
     labelNames: ['from', 'to', 'reason'],
     registers,
   })
@@ -40,14 +40,14 @@ export function measureOrders(
   })
   const supplierSettling = new Histogram({
     name: 'holdfast_supplier_settling_seconds',
-    help: 'Time from when an order began to wait for its supplier to the final answer',
+    help: 'Time from the start of waiting for the supplier to its final answer',
     labelNames: ['to'],
     buckets: SETTLING_BUCKETS_S,
     registers,
   })
   const deadLetters = new Counter({
     name: 'holdfast_dead_letters_total',
-    help: 'Jobs that were given up and ended their order',
+    help: 'Jobs given up: their orders failed, each with a dead letter',
     labelNames: ['task'],
     registers,
   })
@@ -75,7 +75,7 @@ export function measureOrders(
         if (since) supplierSettling.observe({ to }, secondsBetween(since, at))
       }
     } catch (error) {
-      logger.debug({ err: error }, 'cannot tell how long orders waited for their supplier')
+      logger.debug({ err: error }, 'waiting time for the supplier not read')
     }
   })
 

@@ -3,24 +3,24 @@ import { eventOf } from '../../domain/orders/order-status.ts'
 import type { Origin } from '../../domain/origin.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** An order to be written, with its idempotency key, or null for none, and where it comes from. */
+/** An order to write, with its idempotency key (null for none) and its origin. */
 export type NewOrder = Pick<Order, 'id' | 'customerId' | 'sku' | 'qty'> & {
   key: string | null
   origin: Origin
 }
 
-/** What became of a new order. Its caller's key may have been taken by another order before. */
+/** The result for a new order. `key-taken`: its caller has another order under this key. */
 export type Insertion =
   | { outcome: 'created'; order: Order }
   | { outcome: 'unknown-sku' | 'key-taken'; order: null }
 
 /**
- * Writes orders with their keys, events and one job for all of them, all or none of it: one statement is one transaction.
+ * Writes orders with their keys, events and one job for all of them, all or nothing: one statement is one transaction.
  *
- * No row of `inventory_items` is locked, so orders come in while their SKU is being reserved.
+ * Locks no row of `inventory_items`, so orders come in while their SKU is being reserved.
  *
- * @param task the task that the job runs, once `delayMs` have passed
- * @returns what became of each order, in the place it had in the input, and the job's id: null where none was written
+ * @param task the task of the job, which is due after `delayMs`
+ * @returns a result for each order, in the order of the input, and the job's id: null if no order was written
  */
 export async function insertOrders(
   on: Queryable,
@@ -58,7 +58,7 @@ export async function insertOrders(
 
 type Exception = { ordinal: number; outcome: 'unknown-sku' | 'key-taken' }
 
-// only exceptions come back: most batches have none, and reading rows costs more than writing them here
+// only exceptions come back: most batches have none, and reading rows would cost more than writing them
 const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
@@ -102,7 +102,7 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 
-/** The order as the statement writes it. */
+/** Makes the order as the statement writes it. */
 function asCreated({ id, customerId, sku, qty }: NewOrder, createdAt: Date): Order {
   return {
     id,

@@ -1,12 +1,12 @@
 import type { InventoryMovement } from '../../domain/stock/stock.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** A page of a SKU's ledger: at most `sizeMax` movements next to `cursor`, or at the ledger's end where there is none. */
+/** A page of a SKU's ledger: at most `sizeMax` movements next to `cursor`, or at the end of the ledger if there is no cursor. */
 export type MovementPage = {
   sku: string
-  /** The id of a movement that the page stops short of, null for none. */
+  /** The id of a movement next to the page, which is not in it; null for none. */
   cursor: bigint | null
-  /** Older movements than the cursor, from the newest on; else newer ones, from the oldest on. */
+  /** `older`: movements before the cursor, newest first. `newer`: movements after it, oldest first. */
   direction: 'older' | 'newer'
   sizeMax: number
 }
@@ -31,8 +31,8 @@ export async function findMovements(
   return found
 }
 
-// lateral, so that each ledger is read by its index and only as far as its page goes: a popular SKU has millions. In the order
-// of that index: by id alone PostgreSQL may walk the primary key, which is all of the table for a SKU of few movements
+// lateral: each ledger is read by its index, and no further than its page; a popular SKU has millions of movements. Sorted like
+// that index: by id alone PostgreSQL may walk the primary key, which is the whole table for a SKU with few movements
 const find = prepare<InventoryMovement & { ordinal: bigint }>(
   'find-movements',
   `select

@@ -6,13 +6,13 @@ import type {
 } from '../../domain/stock/stock.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
-/** Locks the stock rows of the SKUs that exist among `skus`. */
+/** Locks the stock of the SKUs that exist among `skus`, by SKU. */
 export function lockStock(on: Queryable, skus: readonly string[]): Promise<InventoryItem[]> {
   return lock(on, [skus])
 }
 
-// locked in the order of their SKUs: two batches that share SKUs wait for each other in turn, never in a circle. Joined: after
-// a wait PostgreSQL looks again whether a row is wanted, and would go through all of an array for each
+// locked by SKU: two batches that share SKUs queue up and never deadlock. A join and not `any`: after a lock wait PostgreSQL
+// checks again whether a row matches, and would search the whole array for each row
 const lock = prepare<InventoryItem>(
   'lock-stock',
   `select sku, name, available, reserved
@@ -21,10 +21,10 @@ const lock = prepare<InventoryItem>(
 )
 
 /**
- * Writes movements to the ledger in the order given, and what follows from them to the stock rows. The caller holds
- * the SKUs' locks: an id of the ledger is drawn under them, so that per SKU the ids run in the order of the changes.
+ * Writes movements to the ledger in the given order, and applies them to the stock rows. The caller holds the locks of the
+ * SKUs: ids of the ledger are drawn under them, so for one SKU the ids run in the order of the changes.
  *
- * A movement of type RESERVATION makes what it takes `reserved`.
+ * A RESERVATION adds to `reserved` what it takes from `available`.
  */
 export async function moveStock(
   on: Queryable,
@@ -34,7 +34,7 @@ export async function moveStock(
   if (changes.length > 0) await move(on, valuesOf(changes, note))
 }
 
-/** The same for one movement. @returns it as the ledger has it */
+/** Writes one movement. @returns it as the ledger has it */
 export async function moveStockOnce(
   on: Queryable,
   change: StockChange,
@@ -86,9 +86,9 @@ const moveReturning = prepare<InventoryMovement>(
 )
 
 /**
- * Writes a new item with nothing in stock.
+ * Writes a new item with an empty stock.
  *
- * @returns whether it was written: false when the SKU is taken
+ * @returns false if the SKU is taken
  */
 export async function insertInventoryItem(on: Queryable, sku: string, name: string): Promise<boolean> {
   return (await insertItem(on, [sku, name])).length === 1

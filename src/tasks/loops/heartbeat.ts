@@ -42,7 +42,7 @@ export class Heartbeat {
         if (pool) await this.beat(pool)
         currentPool()?.endIfStuck()
       } catch (error) {
-        logger.warn({ err: error }, 'the worker cannot reach the database')
+        logger.warn({ err: error }, 'heartbeat failed: database not reached')
       }
     }
   }

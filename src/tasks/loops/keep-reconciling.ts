@@ -12,14 +12,14 @@ export async function keepReconciling(
   intervalMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  // the load of a round is spread over the interval; twice as often as one is due, so that none is late by much
+  // spreads a round over the interval, and looks twice as often as a check is due, so that none is much too late
   const lookIntervalMs = intervalMs / (2 * INVARIANTS.length)
   while (!signal.aborted) {
     await pause(lookIntervalMs, signal)
     try {
       if (!signal.aborted) await checkNextInvariant(context, intervalMs, signal)
     } catch (error) {
-      if (!signal.aborted) context.logger.error({ err: error }, 'an invariant could not be checked')
+      if (!signal.aborted) context.logger.error({ err: error }, 'invariant check failed')
     }
   }
 }

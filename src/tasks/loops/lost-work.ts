@@ -4,16 +4,16 @@ import { sweep } from '../../use-cases/upkeep/sweep.ts'
 import type { JobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** Every fourth round, 8 s, and as often after a loss: looking for lost jobs and unknown workers reads every job. */
+/** A full rescue reads every job, so it comes every fourth round (8 s), and in the four rounds after a lost pool. */
 const ROUNDS_PER_FULL_RESCUE = 4
-/** Every 15th round, 30 s: what a sweep looks for is rare, and it reads the queue whole. */
+/** A sweep reads the whole queue for what is rare, so it comes every 15th round (30 s). */
 const ROUNDS_PER_SWEEP = 15
 
 /** Looks for work that dead workers, lost connections and crashes have left, and has it go on. */
 export class LostWork {
   readonly #context: UpkeepContext
   readonly #currentPool: () => JobPool | undefined
-  /** Rounds that look for all that a lost connection can leave, whichever their turn. */
+  /** Rounds left that do a full rescue out of turn, after a lost pool. */
   #fullRescuesDue = 0
 
   /** @param currentPool this worker's own, which knows what it holds */
@@ -34,7 +34,7 @@ export class LostWork {
       try {
         if (!signal.aborted) await this.look(round)
       } catch (error) {
-        this.#context.logger.warn({ err: error }, 'could not look for lost work, will try again')
+        this.#context.logger.warn({ err: error }, 'search for lost work failed, retrying')
       }
     }
   }

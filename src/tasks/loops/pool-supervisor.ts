@@ -3,7 +3,7 @@ import { retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
 import { JobPool, type JobPoolOptions } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** Between the end of a pool that the database broke and the next. */
+/** Pause between a pool that ended and the next. */
 const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
@@ -44,15 +44,15 @@ export class PoolSupervisor {
       const broken = this.#current
       this.#current = undefined
       onLoss()
-      app.logger.warn('the worker ended by itself and is started again')
+      app.logger.warn('worker ended by itself, restarting')
       await pause(RESTART_DELAY_MS, signal)
-      // beside the next: what it waits for may never come
+      // not awaited: what it waits for may never come
       void this.#end(broken)
       while (!this.#current && !signal.aborted) {
         try {
           this.#current = await this.#startPool()
         } catch (error) {
-          app.logger.warn({ err: error }, 'the worker cannot start, will try again')
+          app.logger.warn({ err: error }, 'worker start failed, retrying')
           await pause(RESTART_DELAY_MS, signal)
         }
       }
@@ -68,7 +68,7 @@ export class PoolSupervisor {
   async #startPool(): Promise<JobPool> {
     const pool = await JobPool.start(this.#options)
     try {
-      // at once: whoever holds jobs and never said a word is taken for dead
+      // at once: a worker that holds jobs without a heartbeat counts as dead
       await this.#options.beat(pool)
       return pool
     } catch (error) {
@@ -77,13 +77,13 @@ export class PoolSupervisor {
     }
   }
 
-  /** Stops a pool, and releases what jobs it still holds: those of a pool that broke nobody else would take. */
+  /** Stops a pool and releases the jobs it still holds: nobody else would take the jobs of a broken pool. */
   async #end(pool: JobPool | undefined): Promise<void> {
     if (!pool) return
     const { app, signal } = this.#options
     await pool.stop()
     await retryWhileUnavailable(() => retireWorker(app, pool), { signal }).catch((error) => {
-      app.logger.warn({ err: error }, 'a worker that ended is left to its silence')
+      app.logger.warn({ err: error }, 'worker row not removed: its silence will tell')
     })
   }
 }

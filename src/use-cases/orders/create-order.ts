@@ -10,9 +10,9 @@ import { refuse, refuseUnknownSku } from '../user-errors.ts'
 import type { OrderIntake } from './order-intake.ts'
 
 /**
- * `customerId` is whom the caller orders for, null for nobody in particular; a customer's order is its own. `budget` is
- * what the rate limit counts it against, where that is not the caller's own; null where it was counted before, with all
- * orders of its call.
+ * An order as a caller asks for it. `customerId`: whom the caller orders for, null for nobody in particular; a customer orders
+ * for itself. `budget`: the rate limit's counter, the caller's own by default; null if the order was already counted, with
+ * all orders of its call.
  */
 export type CreateOrderRequest = RequestOrigin & {
   sku: string
@@ -24,28 +24,28 @@ export type CreateOrderRequest = RequestOrigin & {
 
 export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
 
-/** What `createOrder` is handed. */
+/** What `createOrder` uses. */
 export type CreateOrderContext = ReadContext & {
   groups: { createOrder: OrderIntake }
-  /** How often each caller may order; undefined where any number of times. */
+  /** Limits the orders of each caller; undefined without a limit. */
   orderLimiter: OrderBudgets | undefined
 }
 
-/** Takes orders out of what a budget may place. @throws {RateLimitedError} when it is used up */
+/** Counts orders against a budget. @throws {RateLimitedError} if it is used up */
 export type OrderBudgets = { take: (budget: string, orders?: number) => Promise<void> }
 
-/** Keys are UUIDs or the like: room for any of them, and none fills the index. */
+/** Keys are UUIDs or the like: any of them fits, and none bloats the index. */
 const KEY_LENGTH_MAX = 255
-/** A key is forgotten once in two days: it cannot happen twice within one call. */
+/** A key is deleted after two days: that cannot happen twice within one call. */
 const KEY_TRIES_MAX = 2
 const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
 
 /**
- * Takes an order: once this answers, the order exists and will reach a final state.
+ * Creates an order. Once this returns, the order is committed and will reach a final state.
  *
- * @returns the order as PENDING, or in its current state where the caller had sent it under this key before
- * @throws {RateLimitedError} when the caller has ordered too often: each call counts, whatever becomes of it
- * @throws {CallError} BAD_USER_INPUT for a key or a customer that cannot be one, FORBIDDEN for a customer that names another
+ * @returns the PENDING order, or the order that the caller created earlier under this key, in its current state
+ * @throws {RateLimitedError} if the caller has ordered too often: each call counts, whatever its result
+ * @throws {CallError} BAD_USER_INPUT for a malformed key or customer, FORBIDDEN for a customer that names another
  */
 export async function createOrder(
   { pool, groups, orderLimiter }: CreateOrderContext,
@@ -53,7 +53,7 @@ export async function createOrder(
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
   const { idempotencyKey: key, customerId, budget = caller.id } = asked
-  // here and not in a transport: an order that nobody has counted counts, whatever way it came in
+  // here and not in a transport: an order counts, whichever way it came in
   if (budget !== null) await orderLimiter?.take(budget)
   const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
   if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
@@ -72,7 +72,7 @@ export async function createOrder(
     if (outcome === 'unknown-sku') return { order: null, ...refuseUnknownSku(request.sku) }
     const earlier = await findOrderByKey(pool, caller.id, key!)
     if (earlier) return repeat(request, earlier)
-    // the key was forgotten for its age between the two: it is free
+    // the key expired between the two statements: it is free
   }
   throw new Error('An idempotency key is taken by an order that does not exist')
 }

@@ -16,44 +16,43 @@ export type RequestedOrder = Origin & {
   customerId: string | null
 }
 
-/** Where orders of many callers come together to share a transaction. */
+/** Group commit in which orders of many callers share a transaction. */
 export type OrderIntake = GroupCommit<RequestedOrder, Insertion>
 
-/** What `createOrders` is handed. */
+/** What `createOrders` uses. */
 export type IntakeContext = WriteContext & {
-  /** Reserves what this process creates, where a worker runs in it. */
+  /** Reserves the orders that this process creates, if a worker runs in it. */
   headStart?: HeadStart | undefined
 }
 
 /** Reserves new orders in the process that created them. */
 export type HeadStart = {
   isPossible: () => boolean
-  /** Begins to reserve the orders of a delayed job. What fails is left to that job: this never throws. */
+  /** Starts to reserve the orders of a delayed job. Never throws: a failure is left to that job. */
   run: (jobId: string, orders: readonly OrderRef[]) => Promise<void>
 }
 
-/** Orders that come in by one statement: one of each of CALLS_UNDER_WAY_MAX, so all that wait share the next commit. */
+/** Orders of one statement: one for each of CALLS_UNDER_WAY_MAX, so all waiting orders share the next commit. */
 export const INTAKE_BATCH_MAX = 300
-/** A commit that takes longer hangs: a lock that is held, a disk that stalls. In good order it takes 5 to 20 ms. */
+/** A commit that takes longer hangs, on a lock or a disk that stalls. A healthy one takes 5 to 20 ms. */
 const INTAKE_COMMIT_MAX_MS = 1_000
 /**
- * What an order may have to wait for the commits of those before it, some five of full batches. A second line: a call
- * has one order under way, for mutations of one call run one after the other, so all that wait fit the next batch. It is
- * reached where more calls are let in than a batch holds.
+ * The longest wait for the commits ahead: about five full batches. A second line of defence, only reached if more calls are in
+ * flight than a batch holds: a call has one order in flight, since mutations of one call run one after the other.
  */
 const INTAKE_WAIT_MAX_MS = 100
-/** Orders that may wait for their commit, however fast it is: some 5 MB. A second line as well. */
+/** Orders that may wait for their commit, however fast it is: about 5 MB. A second line of defence too. */
 const INTAKE_WAITING_MAX = 10_000
 /**
- * How long a process that takes an order and is a worker has to reserve it before its job is due to any worker: a hundred
- * times what it takes. After a crash the orders under way wait for as long.
+ * How long a process with a worker has to reserve its new orders before any worker may fetch their job: a hundred times what
+ * it takes. After a crash, orders in flight wait that long.
  */
 const HEAD_START_MS = 2_000
 
 /**
- * Makes the intake of orders: those that arrive while a commit is under way share the next one, by `createOrders`.
+ * Makes the intake: orders that arrive during a commit share the next one, by `createOrders`.
  *
- * @param onRefusal hears of every order that is refused since too many wait
+ * @param onRefusal called for each order that is refused because too many wait
  */
 export function createOrderIntake(
   context: IntakeContext,
@@ -70,14 +69,14 @@ export function createOrderIntake(
 }
 
 /**
- * Takes orders that are well-formed, all in one transaction. Nothing that can fail follows its commit: a group commit
- * may try again what has failed.
+ * Writes well-formed orders and one job for all of them, in one transaction. Nothing that can fail may follow the commit: the
+ * group commit retries what has failed.
  *
- * @returns what became of each request, in their order
+ * @returns a result for each request, in their order
  */
 export async function createOrders(context: IntakeContext, requests: RequestedOrder[]): Promise<Insertion[]> {
   const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller, requestId, traceparent }) => ({
-    // with no time given, ids rise even within a millisecond: orders take their turn in the order of their ids
+    // without a given time ids rise even within a millisecond: the order of ids is the order of turns
     id: uuidv7(),
     customerId,
     sku,

@@ -11,21 +11,21 @@ import { lockStock, moveStock } from '../../sql/stock/move-stock.ts'
 import type { WriteContext } from '../context.ts'
 import { transitionOrders } from './transition-orders.ts'
 
-/** An order to reserve, the run of the job that it is reserved by, and the id of that job where nobody has fetched it. */
+/** An order to reserve, the job run that asks for it, and the job's id if the job was not fetched (head start). */
 export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
 
-/** Where jobs come together to share a reservation. An item is a job's orders. */
+/** Group commit in which jobs share a reservation. An item is the orders of one job. */
 export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefined>
 
 /**
- * Orders of one reservation: a transaction of some 30 ms. With 200 an order cost a third more, as every batch pays for
- * its commit, its round trips and its fetch of jobs.
+ * Orders of one reservation: a transaction of about 30 ms. With 200 an order cost a third more, since each batch pays for its
+ * commit, its round trips and its fetch of jobs.
  */
 export const RESERVE_BATCH_MAX = 1_000
 /** A worker has no more jobs under way than twice its concurrency and what comes in at once: never reached. */
 const JOBS_WAITING_MAX = 10_000
 
-/** Makes the group of reservations: the orders of all jobs that are under way at once are reserved together. */
+/** Makes the group of reservations: the orders of all jobs in flight are reserved together. */
 export function createReservationGroup(context: WriteContext, observer: GroupObserver): ReservationGroup {
   const reserve = async (jobs: (readonly ReservationRequest[])[]) => {
     await reserveInventory(context, jobs.flat())
@@ -40,9 +40,8 @@ export function createReservationGroup(context: WriteContext, observer: GroupObs
 }
 
 /**
- * Reserves stock for those of the orders that are PENDING, oldest first, in one transaction. Those that want
- * more than there is when their turn comes go to the supplier. Any other order is left as it is, so that a repeat
- * does nothing.
+ * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order that finds too little
+ * stock at its turn becomes AWAITING_RESTOCK. Other orders stay as they are, so a repeat does nothing.
  */
 export async function reserveInventory(
   context: WriteContext,
@@ -50,7 +49,7 @@ export async function reserveInventory(
 ): Promise<void> {
   const sourceOf = new Map(requests.map(({ orderId, origin, job }) => [orderId, { origin, job }]))
   await inTransaction(context, 'reserve-inventory', async (tx) => {
-    // jobs are locked before orders, and these before stock: two transactions wait for each other in turn, never in a circle
+    // jobs are locked before orders, and orders before stock: transactions queue up and never deadlock
     const jobIds = new Set(requests.flatMap(({ jobId }) => jobId ?? []))
     const [, locked] = await Promise.all([
       completeJobs(tx, [...jobIds]),
@@ -78,7 +77,7 @@ export async function reserveInventory(
   })
 }
 
-/** Gives orders whose job is about several a job each. */
+/** Writes a job for each of the orders of one job. */
 export async function splitReservation(
   context: TransactionContext,
   orders: readonly OrderRef[],
@@ -92,7 +91,7 @@ export async function splitReservation(
   )
 }
 
-/** The movement by which an order takes its quantity. */
+/** Returns the movement by which an order takes its quantity. */
 export function reservation({ id, sku, qty }: Order, availableAfter: bigint): StockChange {
   return { sku, type: 'RESERVATION', delta: -qty, availableAfter, orderId: id }
 }

@@ -16,8 +16,8 @@ import { insertDeadLetters } from '../../sql/upkeep/dead-letters.ts'
 import type { WriteContext } from '../context.ts'
 
 /**
- * Where an order that this transaction has locked is to go, the dead letter that it leaves where it was given up, where
- * the work comes from, and the run of a job that does it.
+ * A transition of an order that this transaction has locked: its new state; the dead letter, if it is given up; the origin of
+ * the work; and the job run that does it.
  */
 export type Transition = {
   order: Order
@@ -29,10 +29,10 @@ export type Transition = {
 }
 
 /**
- * Moves locked orders to their next state: writes the state, one event each, dead letters, the jobs that bring
- * them on and one notification, all in the caller's transaction. Called once in a transaction, with all that it moves.
+ * Moves locked orders to their next state, in the caller's transaction: writes states, events, dead letters, the orders' next
+ * jobs and one notification. Call it once in a transaction, with all transitions.
  *
- * @throws {Error} when the table has no such transition, or an order is not where its lock showed it: bugs
+ * @throws {Error} if the table has no such transition, or an order is no longer as its lock showed it: bugs
  */
 export async function transitionOrders(
   { now }: Pick<WriteContext, 'now'>,
@@ -67,7 +67,7 @@ export async function transitionOrders(
     const payload = { ...deadLetter.payload, origin }
     return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
   })
-  // sent together: where the first finds that an order had moved, nothing of the others is committed
+  // sent together: if the first finds that an order has moved, nothing is committed
   const [count] = await Promise.all([
     moveOrders(tx, moves, at),
     addJobs(

@@ -20,7 +20,7 @@ export async function readServiceStatus(context: TransactionContext, caller: Cal
     return await observeService(context)
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.code !== QUERY_CANCELED) throw error
-    throw new CallError('UNAVAILABLE', 'The database took too long to tell', { cause: error })
+    throw new CallError('UNAVAILABLE', 'The database took too long to read the status', { cause: error })
   }
 }
 

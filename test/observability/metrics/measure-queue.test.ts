@@ -99,11 +99,11 @@ test('a reading that fails leaves what was last read for a minute, and then noth
   expect(await scrape()).toEqual([])
   expect(await scrape()).toEqual([])
   expect(await lastReadS()).toBe(readAtS)
-  expect(lines).toEqual(['warn: cannot read figures of the database'])
+  expect(lines).toEqual(['warn: database figures not read'])
   fails = false
   expect(await scrape()).toEqual(SAMPLES)
   expect(await lastReadS()).toBeGreaterThan(readAtS)
-  expect(lines.slice(1)).toEqual(['info: figures of the database are read again'])
+  expect(lines.slice(1)).toEqual(['info: database figures read again'])
 })
 
 test('before the first reading there is nothing: no worker that is alive would be a false alarm', async () => {

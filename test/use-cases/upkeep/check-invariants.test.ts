@@ -60,7 +60,7 @@ describe('the check that runs by itself', () => {
             },
           ],
         },
-        'an invariant does not hold',
+        'invariant broken',
       ],
     ])
     const text = await other.app.metrics.metrics()

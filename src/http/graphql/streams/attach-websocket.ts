@@ -39,7 +39,7 @@ export function attachWebSocket(
   const { pingIntervalMs, logger } = options
   const about = (error: unknown) => ({ err: error, requestId: readRequestId(request) })
   const fail = (error: unknown) => {
-    logger.error(about(error), 'a WebSocket failed')
+    logger.error(about(error), 'WebSocket failed')
     cutOff.abort('error')
     socket.close(CloseCode.InternalServerError, 'Internal server error')
   }
@@ -75,10 +75,10 @@ export function attachWebSocket(
     socket.ping()
   }, pingIntervalMs)
   // a frame too large, or none at all: ws closes the connection with the code that fits
-  socket.on('error', (error) => logger.info(about(error), 'a WebSocket broke'))
+  socket.on('error', (error) => logger.info(about(error), 'WebSocket broke'))
   socket.once('close', (code, reason) => {
     clearInterval(pinging)
-    closed(code, String(reason)).catch((error) => logger.error(about(error), 'a WebSocket did not end well'))
+    closed(code, String(reason)).catch((error) => logger.error(about(error), 'WebSocket end failed'))
   })
 }
 
@@ -95,7 +95,7 @@ export function refuseSocket(
 ): void {
   // a close of one that is closing already says nothing to anybody
   if (socket.readyState !== socket.OPEN) return
-  if (code !== NORMAL) logger.info({ code, reason, requestId: readRequestId(request) }, 'refused a WebSocket')
+  if (code !== NORMAL) logger.info({ code, reason, requestId: readRequestId(request) }, 'WebSocket refused')
   socket.close(code, reason.slice(0, CLOSE_REASON_MAX_BYTES))
 }
 

@@ -78,7 +78,7 @@ export function serveGraphqlWebSocket(
     const { status, message } = refusal
     // those of an overload are counted, and logged together
     if (status !== 503)
-      logger.info({ status, reason: message, requestId: readRequestId(request) }, 'refused a WebSocket')
+      logger.info({ status, reason: message, requestId: readRequestId(request) }, 'WebSocket refused')
     endAndDrop(socket, answerOf(request, refusal))
   }
   sockets.on('wsClientError', ({ message }, socket, request) =>

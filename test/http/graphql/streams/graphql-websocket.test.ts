@@ -213,7 +213,7 @@ describe('who connects', () => {
         code: 4403,
         reason: 'The token is not valid',
         requestId: expect.stringMatching(/./),
-        msg: 'refused a WebSocket',
+        msg: 'WebSocket refused',
       },
     ])
   })
