@@ -17,8 +17,8 @@ export function typeParsers(own: Record<number, (value: string) => unknown>): pg
 }
 
 /**
- * Prepares a statement: each connection parses it once, under `name`. Each execution is planned anew, for the tables as they
- * are (`plan_cache_mode` in connections.ts).
+ * Prepares a statement: each connection parses it once, under `name`, and keeps its plan for a while (PLANS_KEPT_USES in
+ * connections.ts).
  *
  * @returns a function that runs it with `values` and returns the rows
  */

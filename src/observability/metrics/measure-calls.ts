@@ -18,7 +18,7 @@ export function measureCalls(
   for (const by of ['calls', 'intake'] satisfies RefusedBy[]) refused.inc({ by }, 0)
   new Gauge({
     name: 'holdfast_calls_under_way',
-    help: 'Calls in flight',
+    help: 'Calls in flight, streams excluded',
     registers: [registry],
     collect() {
       this.set(calls.count)
