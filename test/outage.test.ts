@@ -66,7 +66,7 @@ test('a start waits for the database, says so, and goes on when it comes', async
     .split('\n')
     .filter((line) => line.includes('"level":40'))
   expect(warnings).toHaveLength(1)
-  expect(warnings[0]).toContain('the start waits for it')
+  expect(warnings[0]).toContain('start waits for it')
   expect(await get(url, '/health/ready')).toMatchObject({ status: 200 })
   await callGraphql(
     url,
@@ -87,7 +87,7 @@ test.each(['refuses', 'does not resolve', 'starts up'])(
     }
     const DATABASE_URL = `postgres://user@${host[kind as keyof typeof host]}/holdfast`
     const waiting = processes.run('src/server.ts', { DATABASE_URL, PORT: '0' })
-    await eventually(() => waiting.stdout().includes('the start waits for it'))
+    await eventually(() => waiting.stdout().includes('start waits for it'))
     const sentAtMs = performance.now()
     expect(await waiting.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })
     expect(performance.now() - sentAtMs).toBeLessThan(5_000)

@@ -216,7 +216,7 @@ test('a start ends at once, with one line, where it is refused from the first', 
 test('a start waits while the database is read-only', async () => {
   await admin(`alter role ${ROLE} set default_transaction_read_only = on`)
   const waiting = processes.run('src/server.ts', { DATABASE_URL: proxiedUrl, PORT: '0' })
-  await eventually(() => waiting.stdout().includes('the start waits for it'))
+  await eventually(() => waiting.stdout().includes('start waits for it'))
   await admin(`alter role ${ROLE} reset default_transaction_read_only`)
   await eventually(() => waiting.stdout().includes('/health/ready'))
   expect(await waiting.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })

@@ -91,10 +91,10 @@ describe.skipIf(isSkipped)('PgBouncer', () => {
     away.port = '1'
     const pooled = await startPgBouncer(away.href, ['server_login_retry = 1'])
     const waiting = processes.run('src/server.ts', { DATABASE_URL: pooled, PORT: '0' })
-    await eventually(() => waiting.stdout().includes('the start waits for it'))
+    await eventually(() => waiting.stdout().includes('start waits for it'))
     // PgBouncer takes the connection each time: that is not the database
     await sleep(4_000)
-    expect(waiting.stdout().match(/the start waits for it/g)).toHaveLength(1)
+    expect(waiting.stdout().match(/start waits for it/g)).toHaveLength(1)
     expect(waiting.stdout()).not.toContain('database reached')
     expect(await waiting.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })
   })

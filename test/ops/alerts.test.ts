@@ -178,10 +178,10 @@ const TRIALS: Record<string, Trial> = {
         `create trigger refuse before insert on inventory_movements for each row execute function refuse()`,
       )
       // one after the other: orders of one commit would share their job and its tries
-      for (let count = 0; count < 5; count++) await order(server, 'PLENTY', 1)
+      for (let count = 0; count < 20; count++) await order(server, 'PLENTY', 1)
       const after = await until(
         server,
-        (shown) => sumOf(shown, 'holdfast_job_duration_seconds_count', { outcome: 'failed' }) >= 5,
+        (shown) => sumOf(shown, 'holdfast_job_duration_seconds_count', { outcome: 'failed' }) >= 20,
       )
       return courseOf(before, after)
     },
