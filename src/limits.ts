@@ -105,8 +105,8 @@ export const RETRY_AFTER_S = '1'
 // the database
 
 /**
- * Connections for calls and tasks together: with 5 of the worker, the listener's and that of readiness, five servers fit
- * PostgreSQL's 100.
+ * Connections for calls and tasks together. With 8 of the worker, one that listens and one for readiness a process has 22:
+ * four fit PostgreSQL's 100.
  */
 export const MAIN_POOL_SIZE = 12
 /** A call that gets no connection in this time is answered that the database is away; who listens tries again. */

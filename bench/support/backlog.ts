@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
-import { JOB_ATTEMPTS_MAX } from '../../src/domain/upkeep/jobs.ts'
 import { insertOrders } from '../../src/sql/orders/insert-orders.ts'
 
 /** Orders of one statement, and so of one job: as many as 50 connections share a commit at. */
@@ -38,7 +37,7 @@ export async function storeBacklog(client: pg.ClientBase, skus: readonly string[
     key: null,
     origin: { caller: 'bench' },
   }))
-  const job = { createdAt: new Date(), task: 'reserve-inventory', attemptsMax: JOB_ATTEMPTS_MAX }
+  const job = { createdAt: new Date() }
   await client.query('begin')
   for (let start = 0; start < orders.length; start += CHUNK_SIZE) {
     await insertOrders(client, orders.slice(start, start + CHUNK_SIZE), job)

@@ -1,9 +1,10 @@
 import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { IDLE_TRANSACTION_MAX_MS, SERVER_TIMEOUT_MARGIN_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
 import { readDatabaseUrl } from './database-url.ts'
 import { retryCollisions } from './retry-collisions.ts'
-import { isServerUnfit, ReadOnlyServerError } from './unavailable.ts'
+import { isReadOnly, isServerUnfit, ReadOnlyServerError } from './unavailable.ts'
 
 /**
  * What Holdfast relies on, whatever the server, the database, the role or the URL say. Set by a statement and not by
@@ -64,6 +65,9 @@ const BEGIN_SESSION = `
 // pg would send what a shell has there for psql, and for another database
 delete process.env.PGOPTIONS
 
+/** What reading the answers takes that have come. */
+const READ_FIRST_MS = 50
+
 /**
  * Uses of a connection after which its plans are made anew. A plan that is kept was made for a table as small as it was
  * then, and reads it whole once it has grown; planning at each use costs an order of a small batch 40 µs of PostgreSQL's
@@ -109,7 +113,7 @@ class ServerPool extends pg.Pool {
       if (!error) {
         this.#heardAtMs = performance.now()
         this.#renewPlans(client)
-      } else if (isServerUnfit(error)) this.leaveServer()
+      } else if (isServerUnfit(error)) void this.#leaveUnlessHeard(error)
     })
     this.query = this.#withRetries(this.query.bind(this))
     this.connect = withHarmlessRelease(this.connect.bind(this))
@@ -121,6 +125,18 @@ class ServerPool extends pg.Pool {
    */
   leaveServer(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /**
+   * A process that was stopped for a while finds its time-outs over before it reads the answers that came meanwhile: another
+   * connection is given back in good order then.
+   */
+  async #leaveUnlessHeard(error: unknown): Promise<void> {
+    if (!isReadOnly(error)) {
+      await sleep(READ_FIRST_MS)
+      if (this.silenceMs < STATEMENT_TIMEOUT_MS) return
+    }
+    this.leaveServer()
   }
 
   #renewPlans(client: pg.PoolClient): void {

@@ -29,8 +29,6 @@ export type GroupCommitOptions<Item> = GroupObserver & {
   sizeOf?: (item: Item) => number
   /** Items that may wait for a commit. */
   waitingMax: number
-  /** The longest expected wait for the commits ahead, estimated when an item arrives. */
-  waitMaxMs?: number
   /** A commit that takes longer counts as hanging: new items are refused. */
   commitMaxMs?: number
   /** Called for each refused item. */
@@ -39,9 +37,6 @@ export type GroupCommitOptions<Item> = GroupObserver & {
 
 /** A batch whose commit is over. An item that is retried by itself is a batch of one. */
 export type BatchRun = { size: number; outcome: 'committed' | 'failed'; durationMs: number }
-
-/** Weight of the latest commit in the moving average of commit durations: about the last five count. */
-const LATEST_COMMIT_WEIGHT = 0.2
 
 type Waiting<Item, Result> = {
   item: Item
@@ -64,7 +59,6 @@ export class GroupCommit<Item, Result> {
   #waiting: Waiting<Item, Result>[] = []
   #running: Promise<void> | undefined
   #commitStartedAtMs: number | undefined
-  #commitMs = 0
 
   /** @param commit commits all items or none, and returns a result for each, in their order */
   constructor(commit: (items: Item[]) => Promise<Result[]>, options: GroupCommitOptions<Item>) {
@@ -80,7 +74,7 @@ export class GroupCommit<Item, Result> {
    *   this item
    */
   submit(item: Item): Promise<Result> {
-    if (this.#waiting.length >= this.#options.waitingMax || this.#isTooSlow()) {
+    if (this.#waiting.length >= this.#options.waitingMax || this.#isHanging()) {
       this.#options.onRefusal?.()
       return Promise.reject(
         new QueueFullError(`${this.#waiting.length} are waiting for the database already`),
@@ -100,15 +94,10 @@ export class GroupCommit<Item, Result> {
     await this.#running
   }
 
-  /**
-   * Whether a new item would wait for too long. With less than a batch ahead that is only so while a commit hangs: however
-   * slow commits are, each makes room for a batch.
-   */
-  #isTooSlow(): boolean {
-    const { batchSizeMax, waitMaxMs = Infinity, commitMaxMs = Infinity } = this.#options
-    const elapsedMs = this.#commitStartedAtMs === undefined ? 0 : performance.now() - this.#commitStartedAtMs
-    const batchesBefore = Math.floor(this.#waiting.length / batchSizeMax)
-    return elapsedMs > commitMaxMs || batchesBefore * Math.max(this.#commitMs, elapsedMs) > waitMaxMs
+  /** Whether a commit hangs: however slow commits are, each makes room for a batch. */
+  #isHanging(): boolean {
+    const { commitMaxMs = Infinity } = this.#options
+    return this.#commitStartedAtMs !== undefined && performance.now() - this.#commitStartedAtMs > commitMaxMs
   }
 
   #wait(item: Item): Promise<Result> {
@@ -163,7 +152,6 @@ export class GroupCommit<Item, Result> {
       })
     } finally {
       const durationMs = performance.now() - startedAtMs
-      this.#commitMs += LATEST_COMMIT_WEIGHT * (durationMs - this.#commitMs)
       this.#commitStartedAtMs = undefined
       const { sizeOf, onBatch } = this.#options
       const size = sizeOf ? batch.reduce((sum, { item }) => sum + sizeOf(item), 0) : batch.length

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { OrderEvent } from '../domain/orders/order-event.ts'
 import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
 import { retryCollisions } from './retry-collisions.ts'
-import { isServerUnfit } from './unavailable.ts'
+import { isConnectionStale, isServerUnfit } from './unavailable.ts'
 
 /** A transaction under way. */
 export type Tx = Pick<pg.PoolClient, 'query'> & {
@@ -133,8 +133,8 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
   } catch (error) {
     if (!isCommitSent && error instanceof Error) undone.add(error)
     // a client that cannot even roll back is thrown away, and its transaction with it; so is one that hangs, or whose
-    // server is of no more use
-    if (error instanceof pg.DatabaseError && !isServerUnfit(error)) {
+    // server or prepared statements are of no more use
+    if (error instanceof pg.DatabaseError && !isServerUnfit(error) && !isConnectionStale(error)) {
       await client.query('rollback').catch((cause: Error) => {
         broken = cause
       })

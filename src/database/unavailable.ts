@@ -146,7 +146,17 @@ export function isRefusal(error: unknown): boolean {
 
 /** Whether an error says that no connection to the same server is of use: it is read-only, or has fallen silent. */
 export function isServerUnfit(error: unknown): boolean {
-  return error instanceof Error && (codesOf(error).includes('25006') || error.message === READ_TIMEOUT)
+  return isReadOnly(error) || (error instanceof Error && error.message === READ_TIMEOUT)
+}
+
+/** Whether an error says that the server takes no writes. */
+export function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && codesOf(error).includes('25006')
+}
+
+/** Whether an error says that the statements that a connection has prepared are of no more use. */
+export function isConnectionStale(error: unknown): boolean {
+  return error instanceof Error && codesOf(error).some((code) => code === '0A000' || code === '26000')
 }
 
 function isOwnRefusal(error: Error): boolean {

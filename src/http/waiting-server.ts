@@ -5,10 +5,9 @@ import { RETRY_AFTER_S } from '../limits.ts'
 import { frontDoor, type WebOptions } from './front-door.ts'
 import { codedError } from './graphql/graphql-errors.ts'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
+import { DATABASE_AWAY } from './graphql/unavailable-result.ts'
 import { refuseBrokenRequest } from './requests/refuse-broken-request.ts'
 import { answerWithProblem } from './rest/problem.ts'
-
-const UNAVAILABLE = 'The database is away. Try again in a moment'
 
 /**
  * Serves what can be served without a database: that the process lives, and that it is not ready. Every call is answered
@@ -36,14 +35,14 @@ export async function serveWhileWaiting(
     reply
       .status(503)
       .header('retry-after', RETRY_AFTER_S)
-      .send({ errors: [codedError(UNAVAILABLE, 'UNAVAILABLE')] }),
+      .send({ errors: [codedError(DATABASE_AWAY, 'UNAVAILABLE')] }),
   )
   // no call is looked at closely enough to be told anything else
   http.setErrorHandler((_error, request, reply) =>
-    answerWithProblem(new CallError('UNAVAILABLE', UNAVAILABLE), request, reply),
+    answerWithProblem(new CallError('UNAVAILABLE', DATABASE_AWAY), request, reply),
   )
   http.setNotFoundHandler(() => {
-    throw new CallError('UNAVAILABLE', UNAVAILABLE)
+    throw new CallError('UNAVAILABLE', DATABASE_AWAY)
   })
   await http.listen(at)
   return () => http.close()

@@ -32,18 +32,24 @@ export class TaskRunner {
   readonly ended: Promise<void>
   readonly #runner: Runner
   readonly #silentSinceMs: () => number | undefined
+  readonly #isLastFetchFull: () => boolean
 
   private constructor(
     id: string,
     held: ReadonlyMap<string, string>,
     ended: Promise<void>,
-    { runner, silentSinceMs }: { runner: Runner; silentSinceMs: () => number | undefined },
+    {
+      runner,
+      silentSinceMs,
+      isLastFetchFull,
+    }: { runner: Runner; silentSinceMs: () => number | undefined; isLastFetchFull: () => boolean },
   ) {
     this.id = id
     this.held = held
     this.ended = ended
     this.#runner = runner
     this.#silentSinceMs = silentSinceMs
+    this.#isLastFetchFull = isLastFetchFull
   }
 
   /** Starts to take jobs. @throws when the database cannot be reached */
@@ -61,11 +67,14 @@ export class TaskRunner {
     events.on('pool:fatalError', () => ended.resolve())
     // undefined while all that was fetched waits for a free slot: then nothing more is fetched
     let silentSinceMs: number | undefined = performance.now()
+    // nothing is known before the first fetch
+    let isLastFetchFull = true
     events.on('localQueue:setMode', ({ newMode }) => {
       silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
     })
     events.on('localQueue:getJobs:complete', ({ jobs }) => {
       if (silentSinceMs !== undefined) silentSinceMs = performance.now()
+      isLastFetchFull = jobs.length >= concurrency
       for (const job of jobs) held.set(job.id, job.task_identifier)
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
@@ -103,12 +112,16 @@ export class TaskRunner {
       },
     })
     runner.promise.catch(() => {}).finally(() => ended.resolve())
-    return new TaskRunner(id, held, ended.promise, { runner, silentSinceMs: () => silentSinceMs })
+    return new TaskRunner(id, held, ended.promise, {
+      runner,
+      silentSinceMs: () => silentSinceMs,
+      isLastFetchFull: () => isLastFetchFull,
+    })
   }
 
-  /** Whether fetched jobs wait for a free slot: more may be due than it has fetched. */
+  /** Whether more jobs may be due than it has fetched: the last fetch was full, or its jobs wait for a free slot. */
   get isBehind(): boolean {
-    return this.#silentSinceMs() === undefined
+    return this.#isLastFetchFull() || this.#silentSinceMs() === undefined
   }
 
   /** Whether it has stopped fetching jobs, as it does if its first look at the names of tasks fails. */

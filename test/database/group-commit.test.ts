@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type BatchRun, GroupCommit } from '../../src/database/group-commit.ts'
 import { QueueFullError } from '../../src/database/queue-full-error.ts'
 
@@ -106,26 +106,6 @@ describe('a group commit', () => {
     const next = group.submit(7)
     await letGo()
     expect(await next).toBe(70)
-  })
-
-  test('refuses what has too many slow commits before it, and never what has less than one', async () => {
-    const { commit, letGo } = heldCommit()
-    const group = new GroupCommit(commit, { batchSizeMax: 1, waitingMax: 1_000_000, waitMaxMs: 100 })
-    const clock = vi.spyOn(performance, 'now').mockReturnValue(0)
-    onTestFinished(() => void clock.mockRestore())
-    const slow = group.submit(1)
-    await new Promise(setImmediate)
-    clock.mockReturnValue(400)
-    await letGo()
-    await slow
-    // a commit is taken to last 80 ms from now on
-    const taken = [1, 2].map((item) => group.submit(item))
-    await expect(group.submit(3)).rejects.toBeInstanceOf(QueueFullError)
-    for (const _ of taken) await letGo()
-    expect(await Promise.all(taken)).toEqual([10, 20])
-    const next = group.submit(5)
-    await letGo()
-    expect(await next).toBe(50)
   })
 
   test('a bad item fails alone: its neighbours are committed one by one', async () => {

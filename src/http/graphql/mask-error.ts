@@ -4,7 +4,7 @@ import { QueueFullError } from '../../database/queue-full-error.ts'
 import { isUnavailable } from '../../database/unavailable.ts'
 import { CallError, RateLimitedError } from '../../domain/errors.ts'
 import { codedError } from './graphql-errors.ts'
-import { OVERLOADED } from './unavailable-result.ts'
+import { DATABASE_AWAY, OVERLOADED } from './unavailable-result.ts'
 
 /**
  * What a caller sees of an error: those that they caused or can act on, with a code; of all others only that there was
@@ -26,7 +26,7 @@ export function maskError(error: unknown, message: string, logger: Logger): Erro
     // refusals are counted, and logged together
     if (thrown instanceof QueueFullError) return codedError(OVERLOADED, 'UNAVAILABLE', where)
     logger.warn({ err: thrown }, 'database away')
-    return codedError('The database is away. Try again in a moment', 'UNAVAILABLE', where)
+    return codedError(DATABASE_AWAY, 'UNAVAILABLE', where)
   }
   // what graphql-js and its plugins say of the request itself: syntax, validation, variables, cursors
   if (thrown instanceof GraphQLError)

@@ -1,6 +1,7 @@
 import type { Order } from '../../domain/orders/order.ts'
 import { eventOf } from '../../domain/orders/order-status.ts'
 import type { Origin } from '../../domain/origin.ts'
+import { JOB_ATTEMPTS_MAX, type Job } from '../../domain/upkeep/jobs.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
 /** An order to write, with its idempotency key (null for none) and its origin. */
@@ -19,18 +20,13 @@ export type Insertion =
  *
  * Locks no row of `inventory_items`, so orders come in while their SKU is being reserved.
  *
- * @param task the task of the job, which is due after `delayMs`
+ * @param delayMs after which the job is due
  * @returns a result for each order, in the order of the input, and the job's id: null if no order was written
  */
 export async function insertOrders(
   on: Queryable,
   orders: readonly NewOrder[],
-  {
-    createdAt,
-    task,
-    attemptsMax,
-    delayMs = 0,
-  }: { createdAt: Date; task: string; attemptsMax: number; delayMs?: number },
+  { createdAt, delayMs = 0 }: { createdAt: Date; delayMs?: number },
 ): Promise<{ insertions: Insertion[]; jobId: string | null }> {
   const [row] = await run(on, [
     orders.map((order) => order.id),
@@ -41,8 +37,8 @@ export async function insertOrders(
     createdAt,
     'PENDING',
     eventOf(null, 'PENDING', null),
-    task,
-    attemptsMax,
+    'reserve-inventory' satisfies Job['task'],
+    JOB_ATTEMPTS_MAX,
     orders.map((order) => order.customerId),
     orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
     delayMs,

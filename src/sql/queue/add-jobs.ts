@@ -1,14 +1,14 @@
-import type { Job } from '../../domain/upkeep/jobs.ts'
+import { JOB_ATTEMPTS_MAX, type Job } from '../../domain/upkeep/jobs.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
 /** Enqueues jobs. They exist once the transaction commits, and not before. */
-export async function addJobs(on: Queryable, jobs: readonly Job[], attemptsMax: number): Promise<void> {
+export async function addJobs(on: Queryable, jobs: readonly Job[]): Promise<void> {
   if (jobs.length === 0) return
   await add(on, [
     jobs.map((job) => job.task),
     jobs.map((job) => JSON.stringify(job.payload)),
     jobs.map((job) => job.delayMs ?? 0),
-    attemptsMax,
+    JOB_ATTEMPTS_MAX,
   ])
 }
 

@@ -4,7 +4,7 @@ import { inOneStatement } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import type { Origin } from '../../domain/origin.ts'
-import { JOB_ATTEMPTS_MAX, type OrderRef } from '../../domain/upkeep/jobs.ts'
+import type { OrderRef } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders } from '../../sql/orders/insert-orders.ts'
 import type { WriteContext } from '../context.ts'
 
@@ -37,11 +37,9 @@ export const INTAKE_BATCH_MAX = 300
 /** A commit that takes longer hangs, on a lock or a disk that stalls. A healthy one takes 5 to 20 ms. */
 const INTAKE_COMMIT_MAX_MS = 1_000
 /**
- * The longest wait for the commits ahead: about five full batches. A second line of defence, only reached if more calls are in
- * flight than a batch holds: a call has one order in flight, since mutations of one call run one after the other.
+ * Orders that may wait for their commit: about 5 MB. A second line of defence: a call has one order in flight, since mutations
+ * of one call run one after the other, and no more calls are in flight than a batch holds.
  */
-const INTAKE_WAIT_MAX_MS = 100
-/** Orders that may wait for their commit, however fast it is: about 5 MB. A second line of defence too. */
 const INTAKE_WAITING_MAX = 10_000
 /**
  * How long a process with a worker has to reserve its new orders before any worker may fetch their job: a hundred times what
@@ -52,7 +50,7 @@ const HEAD_START_MS = 2_000
 /**
  * Makes the intake: orders that arrive during a commit share the next one, by `createOrders`.
  *
- * @param onRefusal called for each order that is refused because too many wait
+ * @param onRefusal called for each order that is refused because a commit hangs, or too many wait
  */
 export function createOrderIntake(
   context: IntakeContext,
@@ -61,7 +59,6 @@ export function createOrderIntake(
   return new GroupCommit((requests) => createOrders(context, requests), {
     batchSizeMax: INTAKE_BATCH_MAX,
     waitingMax: INTAKE_WAITING_MAX,
-    waitMaxMs: INTAKE_WAIT_MAX_MS,
     commitMaxMs: INTAKE_COMMIT_MAX_MS,
     onRefusal,
     ...observer,
@@ -88,8 +85,6 @@ export async function createOrders(context: IntakeContext, requests: RequestedOr
   const { insertions, jobId } = await inOneStatement(context, 'create-orders', (on) =>
     insertOrders(on, orders, {
       createdAt: context.now(),
-      task: 'reserve-inventory',
-      attemptsMax: JOB_ATTEMPTS_MAX,
       delayMs: headStart ? HEAD_START_MS : 0,
     }),
   )

@@ -1,9 +1,9 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
-import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
+import { inTransaction, type TransactionContext, type Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { allocate } from '../../domain/stock/allocation.ts'
 import type { StockChange } from '../../domain/stock/stock.ts'
-import { JOB_ATTEMPTS_MAX, type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
+import { type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { completeJobs } from '../../sql/queue/complete-jobs.ts'
@@ -22,7 +22,7 @@ export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefi
  * commit, its round trips and its fetch of jobs.
  */
 export const RESERVE_BATCH_MAX = 1_000
-/** A worker has no more jobs under way than twice its concurrency and what comes in at once: never reached. */
+/** At most 40 jobs wait, 30 in flight and 10 head starts: never reached. */
 const JOBS_WAITING_MAX = 10_000
 
 /** Makes the group of reservations: the orders of all jobs in flight are reserved together. */
@@ -82,12 +82,14 @@ export async function splitReservation(
   context: TransactionContext,
   orders: readonly OrderRef[],
 ): Promise<void> {
-  await inTransaction(context, 'split-reservation', (tx) =>
-    addJobs(
-      tx,
-      orders.map((order) => reservationJob([order])),
-      JOB_ATTEMPTS_MAX,
-    ),
+  await inTransaction(context, 'split-reservation', (tx) => splitReservationIn(tx, orders))
+}
+
+/** The same within a transaction of the caller. */
+export async function splitReservationIn(tx: Tx, orders: readonly OrderRef[]): Promise<void> {
+  await addJobs(
+    tx,
+    orders.map((order) => reservationJob([order])),
   )
 }
 

@@ -7,7 +7,7 @@ import { eventOf, type FailureReason, type OrderStatus } from '../../domain/orde
 import type { Origin } from '../../domain/origin.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
-import { JOB_ATTEMPTS_MAX, type JobTry } from '../../domain/upkeep/jobs.ts'
+import type { JobTry } from '../../domain/upkeep/jobs.ts'
 import { nextJob } from '../../domain/upkeep/next-job.ts'
 import { moveOrders } from '../../sql/orders/move-orders.ts'
 import { notifyWatchers } from '../../sql/orders/notify-watchers.ts'
@@ -73,7 +73,6 @@ export async function transitionOrders(
     addJobs(
       tx,
       events.flatMap(({ order, origin }) => nextJob(order, origin) ?? []),
-      JOB_ATTEMPTS_MAX,
     ),
     insertDeadLetters(tx, letters),
     notifyWatchers(

@@ -9,7 +9,7 @@ import {
   type SupplierOutcome,
   type SupplierPolicy,
 } from '../../domain/supplier/supplier-policy.ts'
-import { JOB_ATTEMPTS_MAX, type JobTry, type OrderRef } from '../../domain/upkeep/jobs.ts'
+import type { JobTry, OrderRef } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
@@ -135,5 +135,5 @@ async function askAgain({ now }: WriteContext, tx: Tx, decided: readonly Decided
     const { delayMs, origin } = nextOf.get(order.id)!
     return { ...supplierJob(order, origin), delayMs }
   })
-  await addJobs(tx, jobs, JOB_ATTEMPTS_MAX)
+  await addJobs(tx, jobs)
 }

@@ -15,7 +15,7 @@ export const HEARTBEAT_INTERVAL_MS = 2_000
 /** Four beats missed: a busy event loop is late by less. With the next look at it, jobs are free within 10 s. */
 export const SILENCE_MAX_MS = 8_000
 /** A worker's first beat follows its first job within milliseconds. */
-const UNKNOWN_MAX_MS = 4_000
+const UNKNOWN_MAX_MS = 6_000
 
 /**
  * A job that kills its process each time is ended, and those that were under way beside it are not. Its neighbours share

@@ -3,7 +3,7 @@ import { inTransaction, type TransactionName, type Tx } from '../../database/tra
 import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
-import { JOB_ATTEMPTS_MAX, type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
+import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { completeJobs } from '../../sql/queue/complete-jobs.ts'
@@ -19,6 +19,7 @@ import { limitStatements } from '../../sql/statement.ts'
 import type { UpkeepContext } from '../context.ts'
 import { reservationPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
+import { splitReservationIn } from '../orders/reserve-inventory.ts'
 
 /** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
 const KEY_AGE_MS = 48 * 3_600_000
@@ -35,7 +36,7 @@ export type SweepResult = {
   requeued: string[]
   /** Orders of dead jobs that were taken out of the queue: each has ended, unless it no longer waited for its job. */
   buried: string[]
-  /** Dead jobs that no order can be told from. */
+  /** Dead jobs whose payload names no order. */
   setAside: string[]
   keysDeleted: number
   /** Another process sweeps at this moment: what it has mended is not among these. */
@@ -114,14 +115,10 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
   const orphans = await findOrphanedOrders(tx, SWEEP_BATCH_MAX)
   const isPending = ({ status }: Order) => status === 'PENDING'
   const pending = orphans.filter(isPending).map(({ id }) => ({ orderId: id }))
-  await addJobs(
-    tx,
-    [
-      ...(pending.length > 0 ? [reservationJob(pending)] : []),
-      ...orphans.filter((order) => !isPending(order)).map((order) => supplierJob(order)),
-    ],
-    JOB_ATTEMPTS_MAX,
-  )
+  await addJobs(tx, [
+    ...(pending.length > 0 ? [reservationJob(pending)] : []),
+    ...orphans.filter((order) => !isPending(order)).map((order) => supplierJob(order)),
+  ])
   return orphans.map(({ id }) => id)
 }
 
@@ -141,11 +138,9 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
     letters.map((deadLetter) => ({ orderId: deadLetter.payload.orderId, deadLetter })),
   )
   const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
-  const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
-  await addJobs(
+  await splitReservationIn(
     tx,
-    split.map((order) => reservationJob([order])),
-    JOB_ATTEMPTS_MAX,
+    buried.flatMap(({ orders }) => (orders.length > 1 ? orders : [])),
   )
   const isReadable = ({ orders }: BuriedJob) => orders.length > 0
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)

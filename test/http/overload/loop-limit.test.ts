@@ -135,7 +135,7 @@ describe('twice what the loop can take', () => {
     expect(overload.refusedMs).toBeLessThan(2 * before.acceptedMs)
   })
 
-  test('is nothing refused for, once it is bearable again', async () => {
+  test('is followed by accepting everything once load drops', async () => {
     const { calls, load } = simulate()
     await load(2 * CAPACITY, 2_000)
     expect(calls.limit).toBeLessThan(CALLS_UNDER_WAY_MAX)

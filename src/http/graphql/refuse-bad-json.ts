@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { codedError } from '../graphql/graphql-errors.ts'
+import { codedError } from './graphql-errors.ts'
 
 /**
  * Answers JSON that cannot be read as the caller's own mistake. Of a GET whose `variables` or `extensions` are none Yoga
