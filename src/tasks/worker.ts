@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CircuitState } from '../domain/upkeep/service-status.ts'
 import type { Supplier } from '../supplier/contract.ts'
 import type { UpkeepContext } from '../use-cases/context.ts'
@@ -25,6 +26,9 @@ export type WorkerOptions = {
   circuit?: () => CircuitState
 }
 
+/** A heartbeat takes milliseconds; a database that is away may not hold up a stop. */
+const LAST_BEAT_LIMIT_MS = 1_000
+
 /** Runs the tasks and looks after the service, each in a loop of its own, until it is stopped. */
 export class Worker {
   readonly #app: WorkerApp
@@ -34,6 +38,7 @@ export class Worker {
   readonly #pools: PoolSupervisor
   readonly #lostWork: LostWork
   #supervising: Promise<void> | undefined
+  #beating: Promise<void> | undefined
 
   constructor(
     app: WorkerApp,
@@ -62,7 +67,7 @@ export class Worker {
     this.#app.headStart = createHeadStart(this.#app, isKeepingUp)
     this.#supervising = this.#pools.supervise()
     // a stop does not wait for these loops: they may wait for locks
-    void this.#heartbeat.keepBeating(() => this.#pools.current, this.#app.logger, signal)
+    this.#beating = this.#heartbeat.keepBeating(() => this.#pools.current, this.#app.logger, signal)
     void this.#lostWork.keepLooking(signal)
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
@@ -77,6 +82,8 @@ export class Worker {
     this.#app.headStart = undefined
     this.#stopping.abort()
     await this.#supervising
+    // a heartbeat that came after the row of this worker was removed would write it again
+    await Promise.race([this.#beating, sleep(LAST_BEAT_LIMIT_MS, undefined, { ref: false })])
     await this.#pools.stop()
   }
 }
