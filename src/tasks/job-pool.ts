@@ -88,6 +88,7 @@ export class JobPool implements WorkerId {
     // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
     if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
     const { logger } = app
+    let isBroken = false
     const broken = Promise.withResolvers<void>()
     const connections = createPool(databaseUrl, {
       application_name: 'holdfast-worker',
@@ -103,11 +104,12 @@ export class JobPool implements WorkerId {
     connections.on('connect', (client) =>
       client.on('error', (error) => {
         logger.warn({ err: error }, 'worker lost a database connection')
+        isBroken = true
         broken.resolve()
       }),
     )
     const context = { app, supplier }
-    const common = { connections, logger, stopTimeoutMs: STOP_TIMEOUT_MS }
+    const common = { connections, isBroken: () => isBroken, logger, stopTimeoutMs: STOP_TIMEOUT_MS }
     const runners: TaskRunner[] = []
     try {
       const reservations = createTaskList(RESERVATION_TASKS, context)

@@ -8,6 +8,8 @@ export type TaskRunnerOptions = {
   /** Jobs in flight. As many more are fetched ahead. */
   concurrency: number
   connections: pg.Pool
+  /** Whether a connection was lost. */
+  isBroken: () => boolean
   logger: Logger
   /** After a fetch that was not full the next waits for about so long, whatever is notified meanwhile. */
   refetchDelayMs: number
@@ -54,7 +56,7 @@ export class TaskRunner {
 
   /** Starts to take jobs. @throws when the database cannot be reached */
   static async start(options: TaskRunnerOptions): Promise<TaskRunner> {
-    const { tasks, concurrency, connections, logger, refetchDelayMs, stopTimeoutMs } = options
+    const { tasks, concurrency, connections, isBroken, logger, refetchDelayMs, stopTimeoutMs } = options
     const events: WorkerEvents = new EventEmitter()
     const held = new Map<string, string>()
     const ended = Promise.withResolvers<void>()
@@ -79,6 +81,8 @@ export class TaskRunner {
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) held.delete(job.id)
+      // a return that fails may be heard by nobody, and end the process: whoever retires this worker gives the jobs back
+      if (isBroken()) jobs.length = 0
     })
     events.on('job:complete', ({ job }) => held.delete(job.id))
     const runner = await run({
