@@ -1,6 +1,6 @@
 /**
- * The documented way, one order at a time: a worker whose task reserves one order in one transaction. It writes and logs
- * what Holdfast does. The statements are prepared, which favours it.
+ * The documented way, one order at a time: a job an order, and a worker whose task reserves it in one transaction. It writes
+ * and logs what Holdfast does. The statements are prepared, which favours it.
  */
 import { run } from 'graphile-worker'
 import pg from 'pg'
@@ -82,7 +82,10 @@ const runner = await run({
   concurrency: CONCURRENCY,
   noHandleSignals: true,
   taskList: {
-    'reserve-inventory': (payload) => reserveInventory((payload as { orderId: string }).orderId),
+    'reserve-inventory': async (payload) => {
+      const { orders } = payload as { orders: { orderId: string }[] }
+      for (const { orderId } of orders) await reserveInventory(orderId)
+    },
   },
 })
 process.once('SIGTERM', async () => {

@@ -81,7 +81,7 @@ async function drainPerOrder(context: BenchContext, skus: string[]): Promise<num
   await storeItems(database.client, ITEMS)
   await using _worker = await startPerOrderWorker(database.url)
   // awaited here: what is disposed at the end is in use until then
-  return await measureDrain(database, skus)
+  return await measureDrain(database, skus, 1)
 }
 
 async function reserveAtOnce(context: BenchContext, skus: string[]): Promise<number> {

@@ -2,8 +2,8 @@ import type pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
 import { insertOrders } from '../../src/sql/orders/insert-orders.ts'
 
-/** Orders of one statement, and so of one job: as many as 50 connections share a commit at. */
-const CHUNK_SIZE = 25
+/** Orders that share a commit, and so a job, at 50 connections. */
+const ORDERS_PER_COMMIT = 25
 /** What each SKU has: more than any backlog wants, and within a movement's 32 bits. */
 const AVAILABLE = 1_000_000_000
 
@@ -26,9 +26,14 @@ export async function storeItems(client: pg.ClientBase, skus: readonly string[],
  * them all at once.
  *
  * @param skus the SKU of each order
+ * @param ordersPerJob orders of one statement, and so of one job
  * @returns the orders' ids
  */
-export async function storeBacklog(client: pg.ClientBase, skus: readonly string[]): Promise<string[]> {
+export async function storeBacklog(
+  client: pg.ClientBase,
+  skus: readonly string[],
+  ordersPerJob = ORDERS_PER_COMMIT,
+): Promise<string[]> {
   const orders = skus.map((sku) => ({
     id: uuidv7(),
     sku,
@@ -39,8 +44,8 @@ export async function storeBacklog(client: pg.ClientBase, skus: readonly string[
   }))
   const job = { createdAt: new Date() }
   await client.query('begin')
-  for (let start = 0; start < orders.length; start += CHUNK_SIZE) {
-    await insertOrders(client, orders.slice(start, start + CHUNK_SIZE), job)
+  for (let start = 0; start < orders.length; start += ordersPerJob) {
+    await insertOrders(client, orders.slice(start, start + ordersPerJob), job)
   }
   await client.query('commit')
   return orders.map((order) => order.id)

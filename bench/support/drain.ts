@@ -9,18 +9,23 @@ import type { BenchDatabase } from './database.ts'
 const WARM_UP_ORDERS = 2_000
 const POLL_INTERVAL_MS = 20
 /** Far above what the slowest baseline takes. */
-const DRAIN_LIMIT_MS = 600_000
+const DRAIN_LIMIT_MS = 180_000
 
 /**
  * Commits a backlog under a worker that waits for it, and waits until it is reserved.
  *
  * @param skus the SKU of each order
+ * @param ordersPerJob as `storeBacklog` takes it
  * @returns orders reserved per second, from the commit of the last order to that of the last reservation
  */
-export async function measureDrain(database: BenchDatabase, skus: readonly string[]): Promise<number> {
-  await storeBacklog(database.client, skus.slice(0, WARM_UP_ORDERS))
+export async function measureDrain(
+  database: BenchDatabase,
+  skus: readonly string[],
+  ordersPerJob?: number,
+): Promise<number> {
+  await storeBacklog(database.client, skus.slice(0, WARM_UP_ORDERS), ordersPerJob)
   await untilNonePending(database)
-  await storeBacklog(database.client, skus)
+  await storeBacklog(database.client, skus, ordersPerJob)
   const startedAt = performance.now()
   await untilNonePending(database)
   return (skus.length / (performance.now() - startedAt)) * 1000
