@@ -151,8 +151,11 @@ export class HoldfastProcess {
       for (const stream of [child.stdout!, child.stderr!]) {
         createInterface({ input: stream }).on('line', (line) => this.#hear(line))
       }
-      const [code, signal] = await once(child, 'exit')
-      this.#child = undefined
+      child.once('exit', () => {
+        this.#child = undefined
+      })
+      // only with it has everything been read that the process said last
+      const [code, signal] = await once(child, 'close')
       this.#judgeEnd(code ?? signal)
       if (!this.#isStopping) await sleep(RESTART_DELAY_MS)
     }

@@ -182,12 +182,6 @@ async function main(): Promise<void> {
   const logger = createLogger(config.logLevel, { ...config, onClosed })
   const traces = config.traces && (await startTraces(logger, config.traces))
   const watching = { logger, tracing: traces?.tracing }
-  // a lost connection that nobody waits for any more, as of graphile-worker's pools that end, must not end the process
-  for (const event of ['unhandledRejection', 'uncaughtException'] as const)
-    process.on(event, (error: unknown) => {
-      if (!isUnavailable(error)) throw error
-      logger.error({ err: error }, 'lost connection heard by nobody')
-    })
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {

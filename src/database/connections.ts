@@ -173,10 +173,12 @@ function withHarmlessRelease(connect: pg.Pool['connect']): pg.Pool['connect'] {
     if (!onConnection) return connect()
     connect((error, client, release) => {
       let isReleased = false
-      onConnection(error, client, (reason) => {
-        if (!isReleased) release(reason)
+      const releaseOnce: typeof release = (reason) => {
+        // a pool that has ended, or is too late, comes with nothing to release
+        if (!isReleased) (release as typeof release | undefined)?.(reason)
         isReleased = true
-      })
+      }
+      onConnection(error, client, releaseOnce)
     })
   }) as pg.Pool['connect']
 }

@@ -45,6 +45,19 @@ test('a connection may be released twice by whoever got it by a callback', async
   expect(pool.idleCount).toBe(1)
 })
 
+test('a connection that a pool has ended before it was made may be released all the same', async () => {
+  const ended = createPool(databaseUrl, OPTIONS)
+  await ended.end()
+  await new Promise<void>((resolve) => {
+    ended.connect((error, client, release) => {
+      expect(error).toBeInstanceOf(Error)
+      expect(client).toBeUndefined()
+      expect(() => release()).not.toThrow()
+      resolve()
+    })
+  })
+})
+
 test('leaving a server breaks what is under way, in a transaction too, and what is idle; the next connections are new', async () => {
   const client = await pool.connect()
   const before = await pidOf(client)
