@@ -50,7 +50,8 @@ const app = {
   logger,
   groups: { createOrder: { submit } },
   feed: { failViews: () => {} },
-  pool: { options: {} },
+  // readiness alone would connect, and nobody asks for it
+  databaseUrl: 'postgres://localhost/unused',
   calls: new CallsUnderWay(() => {}),
 } as unknown as App
 
