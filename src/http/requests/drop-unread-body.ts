@@ -15,28 +15,36 @@ export function dropUnreadBody(request: IncomingMessage, response: ServerRespons
   // first: Node's own listener is the one that closes
   response.prependOnceListener('finish', () => {
     if (request.complete) return
-    const { socket } = request
-    const cutOff = () => socket.destroy()
-    const timer = setTimeout(cutOff, UNREAD_BODY_TIMEOUT_MS)
-    // what Node calls after an answer that says `Connection: close`
-    let isToClose = false
-    socket.destroySoon = () => {
-      isToClose = true
-    }
-    let leftBytes = UNREAD_BODY_MAX_BYTES
-    request.on('data', ({ length }: Buffer) => {
-      leftBytes -= length
-      if (leftBytes < 0) cutOff()
-    })
-    finished(request, () => {
-      clearTimeout(timer)
-      Reflect.deleteProperty(socket, 'destroySoon')
-      if (isToClose) socket.destroySoon()
-    })
-    request.resume()
+    if (!response.shouldKeepAlive) return dropRest(request)
     // at once: a body that nobody has begun to read Node drops itself, uncounted
     request.read(0)
+    // a small body came with its headers, and is there before the loop goes on: it needs no watching, which would double
+    // what a refusal costs
+    setImmediate(() => (request.complete ? request.resume() : dropRest(request)))
   })
+}
+
+function dropRest(request: IncomingMessage): void {
+  const { socket } = request
+  const cutOff = () => socket.destroy()
+  const timer = setTimeout(cutOff, UNREAD_BODY_TIMEOUT_MS)
+  // what Node calls after an answer that says `Connection: close`
+  let isToClose = false
+  socket.destroySoon = () => {
+    isToClose = true
+  }
+  let leftBytes = UNREAD_BODY_MAX_BYTES
+  request.on('data', ({ length }: Buffer) => {
+    leftBytes -= length
+    if (leftBytes < 0) cutOff()
+  })
+  finished(request, () => {
+    clearTimeout(timer)
+    Reflect.deleteProperty(socket, 'destroySoon')
+    if (isToClose) socket.destroySoon()
+  })
+  request.resume()
+  request.read(0)
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
