@@ -1,15 +1,30 @@
 /** What a caller may get wrong, as `userErrors` and REST problems name it. */
 export type UserErrorCode =
-  | 'INVALID_QTY'
-  | 'INVALID_SKU'
-  | 'SKU_TAKEN'
-  | 'UNKNOWN_SKU'
+  | 'DUPLICATE_SKU'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'INSUFFICIENT_STOCK'
+  | 'INVALID_LINES'
+  | 'INVALID_QTY'
+  | 'INVALID_SKU'
+  | 'LOCATION_IN_USE'
+  | 'QTY_EXCEEDED'
+  | 'SKU_TAKEN'
   | 'STALE_EXPECTATION'
+  | 'UNKNOWN_LOCATION'
+  | 'UNKNOWN_ORDER'
+  | 'UNKNOWN_SHIPMENT'
+  | 'UNKNOWN_SKU'
+  | 'WRONG_STATE'
 
-/** A request that was understood and refused. `field` is the path to the culprit in the input. */
-export type UserError = { code: UserErrorCode; message: string; field: string[] | null }
+/** A request that was understood and refused. */
+export type UserError = {
+  code: UserErrorCode
+  message: string
+  /** The path to the culprit in the arguments, as `['input', 'lines', '0', 'qty']`; null for none. */
+  field: string[] | null
+  /** Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the most that would have gone. */
+  limit?: bigint
+}
 
 /** Errors that a caller sees by their code, on every transport. Any other error is a bug: masked, and logged whole. */
 export type CallErrorCode =

@@ -4,15 +4,29 @@ import type { JobTry } from '../upkeep/jobs.ts'
 import type { Order } from './order.ts'
 import type { FailureReason, OrderEventType, OrderStatus } from './order-status.ts'
 
-/** One transition of one order, with the order as it stands after it. */
+/** A quantity that an event was about. */
+export type EventLine = {
+  sku: string
+  qty: number
+  /** What it lacked, where it was short. */
+  missing?: number
+  location?: string
+}
+
+/** One change of one order, with the order as it stands after it. */
 export type OrderEvent = {
   type: OrderEventType
   from: OrderStatus | null
   to: OrderStatus
   reason: FailureReason | null
+  /** What it was about; null where that is the whole order. */
+  lines: readonly EventLine[] | null
   version: number
   at: Date
   order: Order
+  /** The caller who asked for it, where one did. */
+  actor: string | null
+  note: string | null
   /** Where the work comes from that moved it, where that is known. */
   origin: Origin | undefined
   /** The run of a job that moved it; undefined where a caller did. */

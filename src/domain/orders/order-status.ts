@@ -1,73 +1,131 @@
+import { type OrderLine, openOf } from './order.ts'
+
 /**
- * The life of an order: the one place that lists its states and what may follow what.
+ * The life of an order: the one place that lists its events, each with the states it leads from and to. States, failure
+ * reasons, checks and the diagram in the documents come from here.
  *
- *     PENDING ──────────────► RESERVED              stock sufficed
- *        └──► AWAITING_RESTOCK ──► RESERVED         the supplier delivered
- *                              └─► FAILED
- *     PENDING ─► FAILED                             reserving itself used up its attempts
- *     FAILED ──► PENDING                            an operator replays it
- *
- * A new state is a row here, its event, and what `nextJob` brings it on by.
+ * A new event is a row here and a verb; a new state also a line of `statusOf`, and what `nextJob` brings it on by.
  */
-export const TRANSITIONS = [
-  { from: null, to: 'PENDING', event: 'OrderCreated', reasons: [] },
-  { from: 'PENDING', to: 'RESERVED', event: 'OrderReserved', reasons: [] },
-  { from: 'PENDING', to: 'AWAITING_RESTOCK', event: 'OrderAwaitingRestock', reasons: [] },
-  { from: 'PENDING', to: 'FAILED', event: 'OrderFailed', reasons: ['INTERNAL_ERROR'] },
-  { from: 'AWAITING_RESTOCK', to: 'RESERVED', event: 'OrderReserved', reasons: [] },
-  {
-    from: 'AWAITING_RESTOCK',
-    to: 'FAILED',
-    event: 'OrderFailed',
-    reasons: [
-      'SUPPLIER_REFUSED',
-      'SUPPLIER_FAILED',
-      'SUPPLIER_DELAYED',
-      'SUPPLIER_UNREACHABLE',
-      'INTERNAL_ERROR',
-    ],
-  },
-  { from: 'FAILED', to: 'PENDING', event: 'OrderReopened', reasons: [] },
-] as const
+export const ORDER_EVENTS = {
+  OrderCreated: [{ from: null, to: ['PENDING'] }],
+  OrderReserved: [
+    { from: 'PENDING', to: ['RESERVED'] },
+    // the same state while other lines are short
+    { from: 'AWAITING_RESTOCK', to: ['RESERVED', 'AWAITING_RESTOCK'] },
+  ],
+  OrderAwaitingRestock: [{ from: 'PENDING', to: ['AWAITING_RESTOCK'] }],
+  OrderFailed: [
+    { from: 'PENDING', to: ['FAILED'], reasons: ['INTERNAL_ERROR'] },
+    {
+      from: 'AWAITING_RESTOCK',
+      to: ['FAILED'],
+      reasons: [
+        'SUPPLIER_REFUSED',
+        'SUPPLIER_FAILED',
+        'SUPPLIER_DELAYED',
+        'SUPPLIER_UNREACHABLE',
+        'INTERNAL_ERROR',
+      ],
+    },
+  ],
+  OrderReopened: [{ from: 'FAILED', to: ['PENDING'] }],
+  OrderCancelled: [
+    // the same state where only a part is cancelled
+    { from: 'PENDING', to: ['CANCELLED', 'PENDING'] },
+    { from: 'AWAITING_RESTOCK', to: ['CANCELLED', 'RESERVED', 'AWAITING_RESTOCK'] },
+    { from: 'RESERVED', to: ['CANCELLED', 'RESERVED'] },
+    { from: 'PARTIALLY_SHIPPED', to: ['SHIPPED', 'PARTIALLY_SHIPPED'] },
+  ],
+  OrderShipped: [
+    { from: 'RESERVED', to: ['PARTIALLY_SHIPPED', 'SHIPPED'] },
+    { from: 'PARTIALLY_SHIPPED', to: ['PARTIALLY_SHIPPED', 'SHIPPED'] },
+  ],
+  ShipmentUndone: [
+    { from: 'PARTIALLY_SHIPPED', to: ['RESERVED', 'PARTIALLY_SHIPPED'] },
+    { from: 'SHIPPED', to: ['RESERVED', 'PARTIALLY_SHIPPED'] },
+  ],
+  OrderReturned: [
+    { from: 'PARTIALLY_SHIPPED', to: ['PARTIALLY_SHIPPED'] },
+    { from: 'SHIPPED', to: ['SHIPPED'] },
+  ],
+} as const
 
-type Transition = (typeof TRANSITIONS)[number]
+type Move = (typeof ORDER_EVENTS)[OrderEventType][number]
 
-export type OrderStatus = Transition['to']
-export type OrderEventType = Transition['event']
-export type FailureReason = Transition['reasons'][number]
+export type OrderEventType = keyof typeof ORDER_EVENTS
+export type OrderStatus = Move['to'][number]
+export type FailureReason = Extract<Move, { reasons: unknown }>['reasons'][number]
 
-export const ORDER_STATUSES = unique(TRANSITIONS.map((row) => row.to))
-export const ORDER_EVENT_TYPES = unique(TRANSITIONS.map((row) => row.event))
-export const FAILURE_REASONS = unique(TRANSITIONS.flatMap((row): readonly FailureReason[] => row.reasons))
+/** How an order can end with nothing shipped. */
+export type Ending = Extract<OrderStatus, 'CANCELLED' | 'FAILED'>
 
-/** Whether an order in this state goes no further by itself. */
-export function isFinal(status: OrderStatus): boolean {
-  return status === 'RESERVED' || status === 'FAILED'
+/** An event's moves, as loosely typed as a search wants them. */
+type AnyMove = {
+  from: OrderStatus | null
+  to: readonly OrderStatus[]
+  reasons?: readonly FailureReason[]
 }
 
-/** Whether a watcher has nothing more to wait for. A reserved order stays open: later states may follow. */
+const EVENTS: readonly (readonly [OrderEventType, readonly AnyMove[]])[] = Object.entries(
+  ORDER_EVENTS,
+) as never
+const MOVES = EVENTS.flatMap(([, moves]) => moves)
+
+export const ORDER_EVENT_TYPES = unique(EVENTS.map(([type]) => type))
+export const ORDER_STATUSES = unique(MOVES.flatMap(({ to }) => to))
+export const FAILURE_REASONS = unique(MOVES.flatMap(({ reasons = [] }) => reasons))
+
+/** What the status of an order follows from, beside its lines. */
+export type StatusFacts = { lines: readonly OrderLine[]; lookedAt: boolean; ending: Ending | null }
+
+/** The status of an order. It is never set in any other way. */
+export function statusOf({ lines, lookedAt, ending }: StatusFacts): OrderStatus {
+  let open = 0
+  let reserved = 0
+  let shipped = 0
+  for (const line of lines) {
+    open += openOf(line)
+    reserved += line.reserved
+    shipped += line.shipped
+  }
+  if (open === 0) {
+    if (shipped > 0) return 'SHIPPED'
+    if (ending === null) throw new Error('Nothing of an order is open or shipped, and it has not ended')
+    return ending
+  }
+  if (shipped > 0) return 'PARTIALLY_SHIPPED'
+  if (reserved === open) return 'RESERVED'
+  return lookedAt ? 'AWAITING_RESTOCK' : 'PENDING'
+}
+
+/** Whether no job brings an order in this state any further. Callers may: they ship, cancel and return. */
+export function isFinal(status: OrderStatus): boolean {
+  return status !== 'PENDING' && status !== 'AWAITING_RESTOCK'
+}
+
+/** Whether a watcher has nothing more to wait for. A shipped order stays open: what comes back is told. */
 export function endsWatching(status: OrderStatus): boolean {
-  return status === 'FAILED'
+  return status === 'FAILED' || status === 'CANCELLED'
 }
 
 /**
- * The event of a transition that the table allows.
+ * Checks a move against the table.
  *
  * @param from the state the order is in, `null` before it exists
- * @param reason why it failed, on the way to FAILED only
- * @throws {Error} for a pair, or a reason, that the table does not have: a bug in the caller
+ * @param reason why it failed, of OrderFailed only
+ * @throws {Error} for a move, or a reason, that the table does not have: a bug in the caller
  */
-export function eventOf(
+export function assertMove(
+  type: OrderEventType,
   from: OrderStatus | null,
   to: OrderStatus,
   reason: FailureReason | null,
-): OrderEventType {
-  const row = TRANSITIONS.find((row) => row.from === from && row.to === to)
-  if (!row) throw new Error(`No transition leads from ${from ?? 'nothing'} to ${to}`)
-  const reasons: readonly string[] = row.reasons
-  const isReasonAllowed = reason === null ? reasons.length === 0 : reasons.includes(reason)
-  if (!isReasonAllowed) throw new Error(`${from ?? 'nothing'} to ${to} cannot have the reason ${reason}`)
-  return row.event
+): void {
+  const moves: readonly AnyMove[] = ORDER_EVENTS[type]
+  const move = moves.find((move) => move.from === from && move.to.includes(to))
+  if (!move) throw new Error(`${type} does not lead from ${from ?? 'nothing'} to ${to}`)
+  const isReasonAllowed = reason === null ? !move.reasons : move.reasons?.includes(reason)
+  if (!isReasonAllowed) throw new Error(`${type} from ${from ?? 'nothing'} cannot have the reason ${reason}`)
 }
 
 function unique<Value>(values: readonly Value[]): [Value, ...Value[]] {

@@ -1,33 +1,63 @@
-import type { FailureReason, OrderStatus } from './order-status.ts'
+import type { Ending, FailureReason, OrderStatus } from './order-status.ts'
 
-/** One order of a quantity of one SKU, as every layer above the database passes it on. */
+/**
+ * A quantity of one SKU in an order. Of every piece one of four things is true at any time:
+ * qty = reserved + waiting + shipped + cancelled. `waitingOf` gives what is left of the others.
+ */
+export type OrderLine = {
+  sku: string
+  /** As ordered. */
+  qty: number
+  reserved: number
+  shipped: number
+  /** Given up, by a cancellation or because the order failed. */
+  cancelled: number
+  /** Of those shipped. */
+  returned: number
+}
+
+/** One order, as every layer above the database passes it on. */
 export type Order = {
   /** UUID v7: sorts by the time of creation. */
   id: string
   /** Whose it is; null where it was placed for nobody in particular. */
   customerId: string | null
-  sku: string
-  qty: number
+  /** The shop's own number. */
+  reference: string | null
+  /** Where alone it may take from, in the order in which they were named; null for anywhere. */
+  locations: readonly string[] | null
+  /** One at least, in the order of the input; no SKU twice. */
+  lines: readonly OrderLine[]
+  /** What `statusOf` gives. */
   status: OrderStatus
   failureReason: FailureReason | null
-  /** The supplier's name for what it will deliver. */
-  supplierRef: string | null
-  /** Number of the supplier call that is scheduled: a call with another number does nothing. */
-  supplierStep: number
-  /** Errors of transport in a row. */
-  supplierAttempts: number
-  /** Answers of "delayed". */
-  supplierRechecks: number
+  /** Whether its stock was looked at and found short. */
+  lookedAt: boolean
+  /** How it ended with nothing shipped; null while it is open, and once it is shipped. */
+  ending: Ending | null
   version: number
   createdAt: Date
   updatedAt: Date
 }
 
+/** Lines of one order: more are a catalogue, not an order. */
+export const ORDER_LINES_MAX = 100
+
 export const QTY_MIN = 1
-/** Keeps a million orders of one SKU within the 2^53 that JSON carries exactly. */
+/** Keeps a million lines of one SKU within the 2^53 that JSON carries exactly. */
 export const QTY_MAX = 1_000_000
 
-/** Whether an order may ask for this many pieces. */
+/** Whether a line may ask for this many pieces. */
 export function isQty(value: number): boolean {
   return Number.isInteger(value) && value >= QTY_MIN && value <= QTY_MAX
+}
+
+/** Pieces that are not reserved yet. */
+export function waitingOf({ qty, reserved, shipped, cancelled }: OrderLine): number {
+  return qty - reserved - shipped - cancelled
+}
+
+/** Pieces that may still be shipped or cancelled. */
+export function openOf({ qty, shipped, cancelled }: OrderLine): number {
+  return qty - shipped - cancelled
 }

@@ -1,39 +1,9 @@
-/** An order's claim on stock. */
-export type Claim = { id: string; sku: string; qty: number }
+/** A quantity of a SKU at a location: what an order takes there, or holds there. */
+export type Allocation = { sku: string; location: string; qty: number }
 
-/** What of a SKU can still be promised. */
-export type StockLevel = { sku: string; available: bigint }
+/** A line that wants more than can be promised when its turn comes. It takes nothing. */
+export type ShortLine = { sku: string; qty: number; missing: number }
 
-export type Allocation<C extends Claim> = {
-  /** Claims that got their whole quantity, each with what was left of its SKU right after it. */
-  reserved: { claim: C; availableAfter: bigint }[]
-  /** Claims that wanted more than there was when their turn came. They take nothing. */
-  short: C[]
-}
-
-/**
- * Gives stock to claims, one after the other, all or nothing.
- *
- * A claim is short only if it wants more than is left at its turn; one behind it that fits still gets its own: stock
- * that is there is never refused.
- *
- * @param claims in the order of their turn
- * @param stock a level for each SKU that is claimed
- * @throws {Error} when a claimed SKU has no level: a bug in the caller
- */
-export function allocate<C extends Claim>(claims: readonly C[], stock: readonly StockLevel[]): Allocation<C> {
-  const remaining = new Map(stock.map((level) => [level.sku, level.available]))
-  const allocation: Allocation<C> = { reserved: [], short: [] }
-  for (const claim of claims) {
-    const available = remaining.get(claim.sku)
-    if (available === undefined) throw new Error(`No stock level for SKU ${claim.sku}`)
-    const availableAfter = available - BigInt(claim.qty)
-    if (availableAfter < 0n) {
-      allocation.short.push(claim)
-    } else {
-      remaining.set(claim.sku, availableAfter)
-      allocation.reserved.push({ claim, availableAfter })
-    }
-  }
-  return allocation
-}
+/** How an order's lines are spread over locations. */
+export const ALLOCATION_STRATEGIES = ['fewest-locations', 'priority', 'most-stock'] as const
+export type AllocationStrategy = (typeof ALLOCATION_STRATEGIES)[number]

@@ -1,4 +1,4 @@
-/** What there is of one SKU: `available` to promise, `reserved` for orders. On hand are both together. */
+/** What there is of one SKU over all locations: `available` to promise, `reserved` for orders. On hand are both together. */
 export type InventoryItem = {
   sku: string
   name: string
@@ -6,28 +6,62 @@ export type InventoryItem = {
   reserved: bigint
 }
 
-export const MOVEMENT_TYPES = ['RECEIPT', 'ADJUSTMENT', 'RESERVATION', 'SUPPLIER_RECEIPT'] as const
-type MovementType = (typeof MOVEMENT_TYPES)[number]
-
-/** One change of what is available, as the ledger keeps it. */
-export type InventoryMovement = {
-  id: bigint
+/** What there is of one SKU at one location. */
+export type StockLevel = {
   sku: string
-  type: MovementType
-  delta: number
-  availableAfter: bigint
-  orderId: string | null
+  location: string
+  available: bigint
+  reserved: bigint
+  /** Part of `available` that is never promised. */
+  safetyStock: bigint
+}
+
+/** What a movement of one piece does to `available` and to `reserved`: the one list of the types of movements. */
+const EFFECTS = {
+  RECEIPT: [1, 0],
+  SUPPLIER_RECEIPT: [1, 0],
+  ADJUSTMENT: [1, 0],
+  RESERVATION: [-1, 1],
+  RELEASE: [1, -1],
+  SHIPMENT: [0, -1],
+  SHIPMENT_UNDONE: [0, 1],
+  RETURN: [1, 0],
+} as const
+
+export type MovementType = keyof typeof EFFECTS
+
+export const MOVEMENT_TYPES = Object.keys(EFFECTS) as [MovementType, ...MovementType[]]
+
+/** One change of a level, as the ledger keeps it. */
+export type InventoryMovement = StockChange & {
+  id: bigint
   reason: string | null
+  /** A document of the caller's. */
+  reference: string | null
   actor: string | null
   createdAt: Date
 }
 
-/** What is to be written as a movement. */
-export type StockChange = Pick<InventoryMovement, 'sku' | 'type' | 'delta' | 'availableAfter' | 'orderId'>
+/** A change of a level, with what it leaves there: what is to be written as a movement. */
+export type StockChange = StockMove & { availableAfter: bigint; reservedAfter: bigint }
+
+/** What is to be done to a level, whatever is there. */
+export type StockMove = {
+  sku: string
+  location: string
+  type: MovementType
+  /** What it adds to `available`. */
+  delta: number
+  reservedDelta: number
+  /** The order that it is for, and the version of the order that it made; null where it made none. */
+  orderId: string | null
+  orderVersion: number | null
+  shipmentId: string | null
+}
 
 /** What movements that are written together have in common: when, and of an operator's also who and why. */
 export type StockChangeNote = Pick<InventoryMovement, 'createdAt'> &
-  Partial<Pick<InventoryMovement, 'reason' | 'actor'>>
+  Partial<Pick<InventoryMovement, 'reason' | 'reference' | 'actor'>>
 
 /** Room for many such receipts in a 32-bit delta and a 53-bit total. */
 export const INITIAL_AVAILABLE_MAX = 2_000_000_000
