@@ -2,13 +2,7 @@ import type { UserError } from '../errors.ts'
 import type { StockMove } from '../stock/stock.ts'
 import type { Order, OrderLine } from './order.ts'
 import type { EventLine } from './order-event.ts'
-import {
-  assertMove,
-  type FailureReason,
-  type OrderEventType,
-  type StatusFacts,
-  statusOf,
-} from './order-status.ts'
+import { assertMove, type Ending, type FailureReason, type OrderEventType, statusOf } from './order-status.ts'
 
 /** What a verb makes of an order. */
 export type OrderChange = {
@@ -25,21 +19,56 @@ export type OrderChange = {
 export type Refusal = { refusal: UserError }
 
 /** What changes of an order. What is left out stays as it is. */
-type Changed = Partial<Pick<StatusFacts, 'lookedAt' | 'ending'>> & {
+type Changed = {
   lines: readonly OrderLine[]
+  lookedAt?: boolean
+  ending?: Ending
   failureReason?: FailureReason
 }
 
 /**
  * Makes the next version of an order, whose status follows from what changed.
  *
- * @param at when it happens
+ * @param changed `ending`: how the order ends, if nothing of it is open any more or was shipped
  * @throws {Error} if the event does not lead there, by the table: a bug in the caller
  */
 export function nextVersion(order: Order, type: OrderEventType, changed: Changed, at: Date): Order {
   const { lines, lookedAt = order.lookedAt, ending = null, failureReason = null } = changed
   const status = statusOf({ lines, lookedAt, ending })
   assertMove(type, order.status, status, failureReason)
-  const version = order.version + 1
-  return { ...order, lines, status, failureReason, lookedAt, ending, version, updatedAt: at }
+  return {
+    ...order,
+    lines,
+    status,
+    failureReason,
+    lookedAt,
+    ending: status === ending ? ending : null,
+    version: order.version + 1,
+    updatedAt: at,
+  }
+}
+
+/** Changes those lines that quantities are of, each once with all of it. The others stay the same objects. */
+export function changeLines(
+  lines: readonly OrderLine[],
+  quantities: readonly Quantity[],
+  change: (line: OrderLine, qty: number) => OrderLine,
+): OrderLine[] {
+  const qtyOf = new Map<string, number>()
+  for (const { sku, qty } of quantities) qtyOf.set(sku, (qtyOf.get(sku) ?? 0) + qty)
+  return lines.map((line) => {
+    const qty = qtyOf.get(line.sku)
+    return qty === undefined ? line : change(line, qty)
+  })
+}
+
+/** What an event says that it was about: null if that is every piece of the order. */
+export function wholeOrPart(order: Order, part: readonly EventLine[]): readonly EventLine[] | null {
+  return sumOf(part) === sumOf(order.lines) ? null : part
+}
+
+type Quantity = { sku: string; qty: number }
+
+function sumOf(quantities: readonly Quantity[]): number {
+  return quantities.reduce((sum, { qty }) => sum + qty, 0)
 }

@@ -63,10 +63,63 @@ export type StockMove = {
 export type StockChangeNote = Pick<InventoryMovement, 'createdAt'> &
   Partial<Pick<InventoryMovement, 'reason' | 'reference' | 'actor'>>
 
+/** What of a level a new order can get. */
+export function promisableAt({ available, safetyStock }: StockLevel): bigint {
+  return available > safetyStock ? available - safetyStock : 0n
+}
+
+/** Makes the move of a quantity at a level. `version`: that of the order that it makes; null if it makes none. */
+export function stockMove(
+  type: MovementType,
+  { sku, location, qty }: { sku: string; location: string; qty: number },
+  { orderId = null, version = null, shipmentId = null }: StockMoveCause = {},
+): StockMove {
+  const [available, reserved] = EFFECTS[type]
+  return {
+    sku,
+    location,
+    type,
+    delta: available * qty,
+    reservedDelta: reserved * qty,
+    orderId,
+    orderVersion: version,
+    shipmentId,
+  }
+}
+
+type StockMoveCause = { orderId?: string | null; version?: number | null; shipmentId?: string | null }
+
+/**
+ * Follows moves, one after the other, from the levels as they are before.
+ *
+ * @param levels one at least for each SKU and location that is moved
+ * @returns each move with what it leaves, in their order
+ * @throws {Error} for a move at a level that was not given: a bug in the caller
+ */
+export function followMoves(levels: readonly StockLevel[], moves: readonly StockMove[]): StockChange[] {
+  const levelsOf = Map.groupBy(
+    levels.map(({ sku, location, available, reserved }) => ({ sku, location, available, reserved })),
+    ({ sku }) => sku,
+  )
+  return moves.map((move) => {
+    const level = levelsOf.get(move.sku)?.find(({ location }) => location === move.location)
+    if (!level) throw new Error(`No stock level for SKU ${move.sku} at ${move.location}`)
+    level.available += BigInt(move.delta)
+    level.reserved += BigInt(move.reservedDelta)
+    return { ...move, availableAfter: level.available, reservedAfter: level.reserved }
+  })
+}
+
 /** Room for many such receipts in a 32-bit delta and a 53-bit total. */
 export const INITIAL_AVAILABLE_MAX = 2_000_000_000
 /** The largest whole number that JSON carries exactly. */
 export const AVAILABLE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
+
+/** Whether a level can take so many pieces more: what is on hand must be able to become available. */
+export function hasRoomFor({ available, reserved }: StockLevel, qty: number): boolean {
+  return available + reserved + BigInt(qty) <= AVAILABLE_MAX
+}
+
 /** A name fits a line of a packing list. */
 export const NAME_LENGTH_MAX = 200
 /** A reason is a sentence, not a document. */

@@ -1,0 +1,35 @@
+import { stockMove } from '../../stock/stock.ts'
+import type { Order } from '../order.ts'
+import { changeLines, nextVersion, type OrderChange, type Refusal } from '../order-change.ts'
+import type { Shipment } from '../shipment.ts'
+import { type Expectation, refuse, refuseExcess, refuseStale } from './refusals.ts'
+
+/** Undoes a shipment: its goods are on hand again where they left, and promised to the order again. */
+export function unship(
+  order: Order,
+  { id, location, lines: goods, undoneAt }: Shipment,
+  asked: Expectation,
+  at: Date,
+): OrderChange | Refusal {
+  const stale = refuseStale(order, asked)
+  if (stale) return stale
+  if (undoneAt !== null) return refuse('WRONG_STATE', 'The shipment is undone already', ['id'])
+  const lines = changeLines(order.lines, goods, (line, qty) => {
+    return { ...line, reserved: line.reserved + qty, shipped: line.shipped - qty }
+  })
+  const over = lines.find(({ shipped, returned }) => returned > shipped)
+  if (over) {
+    const message = `${over.returned} of ${over.sku} came back: only ${over.shipped} would have been shipped`
+    const qty = goods.find(({ sku }) => sku === over.sku)!.qty
+    return refuseExcess('QTY_EXCEEDED', message, ['id'], over.shipped + qty - over.returned)
+  }
+  const after = nextVersion(order, 'ShipmentUndone', { lines }, at)
+  const back = goods.map(({ sku, qty }) => ({ sku, location, qty }))
+  const cause = { orderId: order.id, version: after.version, shipmentId: id }
+  return {
+    before: order,
+    after,
+    event: { type: 'ShipmentUndone', lines: back },
+    moves: back.map((allocation) => stockMove('SHIPMENT_UNDONE', allocation, cause)),
+  }
+}
