@@ -48,6 +48,9 @@ const RECORD = `insert into _prisma_migrations (id, checksum, migration_name, fi
 /** What a script fails with that makes what is there: column, schema, function, type or constraint, table or index. */
 const DUPLICATE_SQLSTATES = ['42701', '42P06', '42723', '42710', '42P07']
 
+/** What a script refuses to run with, by `raise exception`: it says itself what is to be done. */
+const REFUSED_SQLSTATE = 'P0001'
+
 type Migration = { name: string; script: string; checksums: string[] }
 
 /**
@@ -56,7 +59,8 @@ type Migration = { name: string; script: string; checksums: string[] }
  *
  * @param warn hears when it has to wait for a lock
  * @returns the names of Holdfast's migrations that were applied now, oldest first
- * @throws {UnfitDatabaseError} when the database is not one to work with, or is of a later version than this program
+ * @throws {UnfitDatabaseError} when the database is not one to work with, is of a later version than this program, or is in
+ * use by an earlier one that a script cannot run beside
  */
 export async function migrate(
   databaseUrl: string,
@@ -127,7 +131,10 @@ async function apply(client: pg.Client, { name, script, checksums }: Migration):
     await client.query('commit')
   } catch (cause) {
     await client.query('rollback').catch(() => {})
-    throw isLocked(cause) ? cause : failure(name, checksums[0]!, cause as pg.DatabaseError)
+    if (isLocked(cause)) throw cause
+    const { code, message } = cause as pg.DatabaseError
+    if (code === REFUSED_SQLSTATE) throw new UnfitDatabaseError(message, { cause })
+    throw failure(name, checksums[0]!, cause as pg.DatabaseError)
   }
 }
 
