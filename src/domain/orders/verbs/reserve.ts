@@ -1,10 +1,10 @@
 import type { Allocated } from '../../stock/allocation.ts'
 import { stockMove } from '../../stock/stock.ts'
 import { type Order, waitingOf } from '../order.ts'
-import { nextVersion, type OrderChange } from '../order-change.ts'
+import { nextVersion, type OrderChange, wholeOrPart } from '../order-change.ts'
 
 /**
- * Gives a PENDING order what was allocated to it: RESERVED, or AWAITING_RESTOCK if a line is short. Lines that are there are
+ * Gives an order what was allocated to it: RESERVED, or AWAITING_RESTOCK if a line is short. Lines that are there are
  * held while suppliers are asked for the others.
  */
 export function reserve({ order, taken, short }: Allocated<Order>, at: Date): OrderChange {
@@ -19,7 +19,7 @@ export function reserve({ order, taken, short }: Allocated<Order>, at: Date): Or
   return {
     before: order,
     after,
-    event: { type, lines: isShort ? short : null },
+    event: { type, lines: isShort ? short : wholeOrPart(order, taken) },
     moves: taken.map((allocation) => stockMove('RESERVATION', allocation, cause)),
   }
 }

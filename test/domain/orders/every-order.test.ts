@@ -1,0 +1,223 @@
+import { expect, test } from 'vitest'
+import { type Order, waitingOf } from '../../../src/domain/orders/order.ts'
+import type { OrderChange, Refusal } from '../../../src/domain/orders/order-change.ts'
+import type { EventLine } from '../../../src/domain/orders/order-event.ts'
+import {
+  FAILURE_REASONS,
+  ORDER_EVENTS,
+  ORDER_STATUSES,
+  statusOf,
+} from '../../../src/domain/orders/order-status.ts'
+import type { Shipment } from '../../../src/domain/orders/shipment.ts'
+import { cancel } from '../../../src/domain/orders/verbs/cancel.ts'
+import { deliver } from '../../../src/domain/orders/verbs/deliver.ts'
+import { fail } from '../../../src/domain/orders/verbs/fail.ts'
+import { reopen } from '../../../src/domain/orders/verbs/reopen.ts'
+import { reserve } from '../../../src/domain/orders/verbs/reserve.ts'
+import { type Shipped, ship } from '../../../src/domain/orders/verbs/ship.ts'
+import { takeBack } from '../../../src/domain/orders/verbs/take-back.ts'
+import { unship } from '../../../src/domain/orders/verbs/unship.ts'
+import { type Allocation, allocate, mergeAllocations } from '../../../src/domain/stock/allocation.ts'
+import { aLevel, aLocation, anOrder, NOW } from '../../support/orders.ts'
+
+// Every order of two lines, of 2 and 1 pieces, under every verb with everything that can be asked of it, from its creation
+// on: what they come to is compared with the table of events.
+
+const LOCATIONS = [aLocation('EAST'), aLocation('MAIN')]
+const QTYS = { A: [0, 1, 2], B: [0, 1] }
+
+/** All that is known of an order: with its stock, with what it shipped, and with what it gave up when it failed. */
+type Life = { order: Order; held: Allocation[]; shipments: Shipment[]; gaveUp: readonly EventLine[] }
+
+const BIRTH: Life = { order: anOrder({ A: 2, B: 1 }), held: [], shipments: [], gaveUp: [] }
+
+/** Levels with so many available of each SKU, at each location. */
+function levels(a: number, b: number, c: number, d: number) {
+  const figures = { 'A EAST': a, 'A MAIN': b, 'B EAST': c, 'B MAIN': d }
+  return Object.entries(figures).map(([key, available]) => {
+    const [sku = '', location = ''] = key.split(' ')
+    return aLevel(sku, location, available)
+  })
+}
+
+/** Lines of a request: every quantity of A with every one of B, none left out but nothing at all. */
+const SOME_OF_EACH = QTYS.A.flatMap((a) => QTYS.B.map((b) => linesOf({ A: a, B: b }))).filter(
+  (lines) => lines.length > 0,
+)
+
+function linesOf(qtys: Record<string, number>) {
+  return Object.entries(qtys).flatMap(([sku, qty]) => (qty > 0 ? [{ sku, qty }] : []))
+}
+
+type Outcome = OrderChange | Shipped | Refusal
+
+/** What every verb makes of an order: undefined where it is a bug to call it. */
+function* everyVerb({ order, held, shipments, gaveUp }: Life): Generator<[string, Outcome | undefined]> {
+  const asked = { expectedVersion: null }
+  for (const a of QTYS.A) {
+    for (const b of QTYS.A) {
+      for (const c of QTYS.B) {
+        const [allocated] = allocate([order], levels(a, b, c, 0), LOCATIONS, 'priority')
+        yield ['reserve', unlessBug(() => reserve(allocated!, NOW))]
+      }
+    }
+  }
+  for (const goods of SOME_OF_EACH) yield ['deliver', deliver(order, goods, NOW)]
+  for (const reason of FAILURE_REASONS) yield ['fail', unlessBug(() => fail(order, held, reason, NOW))]
+  yield ['reopen', unlessBug(() => reopen(order, gaveUp, NOW))]
+  for (const lines of [null, ...SOME_OF_EACH]) yield ['cancel', cancel(order, held, { ...asked, lines }, NOW)]
+  for (const lines of [
+    null,
+    ...SOME_OF_EACH.map((lines) => lines.map((line) => ({ ...line, location: null }))),
+  ]) {
+    for (const location of [null, 'EAST', 'MAIN']) {
+      for (const stock of [levels(0, 0, 0, 0), levels(9, 9, 9, 9)]) {
+        const request = { ...asked, lines, location, reference: null }
+        const shipped = ship(order, { held, levels: stock, locations: LOCATIONS }, request, () => 'new', NOW)
+        yield ['ship', shipped]
+      }
+    }
+  }
+  for (const shipment of shipments) yield ['unship', unship(order, shipment, asked, NOW)]
+  for (const lines of SOME_OF_EACH) {
+    for (const disposition of ['RESTOCK', 'DISCARD'] as const) {
+      const request = { ...asked, lines: lines.map((line) => ({ ...line, disposition })), location: null }
+      yield ['takeBack', takeBack(order, { shipments, levels: [], locations: LOCATIONS }, request, NOW)]
+    }
+  }
+}
+
+function unlessBug(verb: () => OrderChange): OrderChange | undefined {
+  try {
+    return verb()
+  } catch (error) {
+    expect(String(error)).toMatch(/does not lead from|cannot have the reason|has not ended/)
+    return undefined
+  }
+}
+
+/** An order's life after a change of it. */
+function liveOn({ order, held, shipments, gaveUp }: Life, change: OrderChange | Shipped): Life {
+  const moved = change.moves.map(({ sku, location, reservedDelta }) => ({
+    sku,
+    location,
+    qty: reservedDelta,
+  }))
+  const undone = change.event?.type === 'ShipmentUndone' ? change.moves[0]!.shipmentId : null
+  const made = 'shipments' in change ? change.shipments : []
+  const numbered = made.map((shipment, index) => ({ ...shipment, id: `${shipment.orderVersion}-${index}` }))
+  return {
+    order: change.after,
+    held: mergeAllocations([...held, ...moved]).filter(({ qty }) => qty !== 0),
+    shipments: [...shipments.filter(({ id }) => id !== undone), ...numbered],
+    gaveUp: change.after.status === 'FAILED' && order.status !== 'FAILED' ? change.event!.lines! : gaveUp,
+  }
+}
+
+/** What tells one life from another: two that are alike go on alike. */
+function keyOf({ order, held, shipments, gaveUp }: Life): string {
+  const { lines, status, lookedAt, ending } = order
+  const places = held.map(({ sku, location, qty }) => `${sku} ${location} ${qty}`).sort()
+  const left = shipments.map(({ location, lines }) => [location, lines])
+  return JSON.stringify([lines, status, lookedAt, ending, places, left, status === 'FAILED' ? gaveUp : null])
+}
+
+/** What no change may break. @returns what it breaks */
+function* faultsOf(before: Life, after: Life, { moves, event }: OrderChange): Generator<string> {
+  const { order } = after
+  if (order.status !== statusOf(order)) yield 'the status is not that of the lines'
+  if (order.ending !== null && order.ending !== order.status) yield 'an ending that is not the status'
+  if (order.version !== before.order.version + (event ? 1 : 0)) yield 'the version does not count the events'
+  if (!event && JSON.stringify(order) !== JSON.stringify(before.order)) yield 'a change without an event'
+  for (const [index, line] of order.lines.entries()) {
+    const { sku, qty, reserved, shipped, cancelled, returned } = line
+    const parts = [reserved, waitingOf(line), shipped, cancelled, returned]
+    if (qty !== before.order.lines[index]!.qty || !parts.every(isCount)) yield `${sku}: a part is no quantity`
+    if (returned > shipped) yield `${sku}: more came back than was shipped`
+    if (qtyOf(after.held, sku) !== reserved) yield `${sku}: what is held is not what is reserved`
+    if (
+      qtyOf(
+        after.shipments.flatMap(({ lines }) => lines),
+        sku,
+      ) !== shipped
+    )
+      yield `${sku}: not what was shipped`
+  }
+  if (!after.held.every(({ qty }) => isCount(qty))) yield 'less than nothing is held'
+  const keys = moves.map(({ sku, location, type }) => `${sku} ${location} ${type}`)
+  if (new Set(keys).size !== keys.length) yield 'a transition moves stock twice'
+  if (moves.some(({ delta, reservedDelta }) => delta === 0 && reservedDelta === 0)) yield 'a move of nothing'
+  const version = event ? order.version : null
+  if (moves.some(({ orderVersion }) => orderVersion !== version)) yield 'a move of another version'
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0
+}
+
+function qtyOf(quantities: readonly { sku: string; qty: number }[], sku: string): number {
+  return quantities.filter((each) => each.sku === sku).reduce((sum, { qty }) => sum + qty, 0)
+}
+
+/** Lives every life there is. @returns the moves that were made, as `event: from → to (reason)`, and the lives */
+function liveAll(): { moves: Set<string>; refusals: Map<string, Set<string>>; lives: Map<string, Life> } {
+  const moves = new Set(['OrderCreated: null → PENDING (null)'])
+  const refusals = new Map<string, Set<string>>()
+  const lives = new Map([[keyOf(BIRTH), BIRTH]])
+  // a map goes on with what is added to it
+  for (const life of lives.values()) {
+    for (const [verb, outcome] of everyVerb(life)) {
+      if (!outcome) continue
+      const { status } = life.order
+      if ('refusal' in outcome) {
+        const key = `${verb} ${status}`
+        refusals.set(key, (refusals.get(key) ?? new Set()).add(outcome.refusal.code))
+        continue
+      }
+      const next = liveOn(life, outcome)
+      const faults = [...faultsOf(life, next, outcome)]
+      if (faults.length > 0)
+        throw new Error(`${verb} of ${keyOf(life)} to ${keyOf(next)}: ${faults.join(', ')}`)
+      const { event, after } = outcome
+      if (event) moves.add(`${event.type}: ${status} → ${after.status} (${after.failureReason})`)
+      const key = keyOf(next)
+      if (!lives.has(key)) lives.set(key, next)
+    }
+  }
+  return { moves, refusals, lives }
+}
+
+const { moves, refusals, lives } = liveAll()
+
+test('every order of two lines comes to exactly what the table of events says', () => {
+  type Row = { from: string | null; to: readonly string[]; reasons?: readonly string[] }
+  const table = Object.entries<readonly Row[]>(ORDER_EVENTS).flatMap(([type, rows]) =>
+    rows.flatMap(({ from, to, reasons = [null] }) =>
+      to.flatMap((status) => reasons.map((reason) => `${type}: ${from} → ${status} (${reason})`)),
+    ),
+  )
+  expect([...moves].sort()).toEqual(table.sort())
+  expect(lives.size).toBeGreaterThan(1_000)
+})
+
+test.each([
+  ['ship', 'OrderShipped'],
+  ['takeBack', 'OrderReturned'],
+] as const)(
+  '%s is refused as WRONG_STATE in the states that %s does not lead from, and in no other',
+  (verb, event) => {
+    const from: readonly string[] = ORDER_EVENTS[event].map(({ from }) => from)
+    for (const status of ORDER_STATUSES) {
+      const codes = [...(refusals.get(`${verb} ${status}`) ?? [])]
+      expect(codes.includes('WRONG_STATE'), status).toBe(!from.includes(status))
+      if (codes.includes('WRONG_STATE')) expect(codes).toEqual(['WRONG_STATE'])
+    }
+  },
+)
+
+test('a shipped order cannot be cancelled, and of no order more than is open', () => {
+  const codesOf = (status: string) => [...(refusals.get(`cancel ${status}`) ?? [])].sort()
+  for (const status of ORDER_STATUSES) {
+    expect(codesOf(status)).toEqual(status === 'SHIPPED' ? ['QTY_EXCEEDED', 'WRONG_STATE'] : ['QTY_EXCEEDED'])
+  }
+})
