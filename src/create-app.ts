@@ -6,6 +6,7 @@ import { createPool } from './database/connections.ts'
 import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
 import type { OrderEvent } from './domain/orders/order-event.ts'
+import type { AllocationStrategy } from './domain/stock/allocation.ts'
 import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
@@ -25,6 +26,8 @@ import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import { createOrderReader } from './use-cases/orders/find-order.ts'
 import { createOrderIntake } from './use-cases/orders/order-intake.ts'
 import { createReservationGroup } from './use-cases/orders/reserve-inventory.ts'
+import { createChangeGroup } from './use-cases/orders/verbs/change-orders.ts'
+import { createCallReader } from './use-cases/supplier/find-supplier-call.ts'
 import { createOutcomeGroup } from './use-cases/supplier/settle-supplier-outcomes.ts'
 import { observeService } from './use-cases/upkeep/read-service-status.ts'
 
@@ -32,6 +35,7 @@ export type AppOptions = {
   databaseUrl: string
   logger: Logger
   supplierPolicy: SupplierPolicy
+  allocationStrategy?: AllocationStrategy
   orderLimiter?: OrderLimiter | undefined
   /** Undefined where nothing is traced. */
   tracing?: Tracing | undefined
@@ -42,7 +46,8 @@ const KEEP_ALIVE_DELAY_MS = 10_000
 
 /** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
-  const { databaseUrl, logger, supplierPolicy, orderLimiter, tracing } = options
+  const { databaseUrl, logger, supplierPolicy, allocationStrategy = 'fewest-locations' } = options
+  const { orderLimiter, tracing } = options
   const pool = openPool(databaseUrl, logger)
   const schema = await readSchema(pool).catch(async (error) => {
     await pool.end()
@@ -52,7 +57,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const observe = (group: GroupName) => ({
     onBatch: (run: BatchRun) => metrics.onBatch(group, run),
     // reads are in the span of who reads
-    tracing: tracing?.group(group === 'findOrder' ? undefined : group),
+    tracing: tracing?.group(group === 'findOrder' || group === 'findSupplierCall' ? undefined : group),
   })
   const findOrder = createOrderReader(pool, observe('findOrder'))
   const feed = new OrderFeed({
@@ -87,6 +92,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     prisma,
     logger,
     supplierPolicy,
+    allocationStrategy,
     orderLimiter: measureRateLimit(metrics.registry, orderLimiter),
     feed,
     metrics: metrics.registry,
@@ -111,6 +117,8 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const app: App = Object.assign(context, {
     groups: {
       findOrder,
+      findSupplierCall: createCallReader(pool, observe('findSupplierCall')),
+      changeOrder: createChangeGroup(context, observe('changeOrder')),
       createOrder: createOrderIntake(context, intake),
       reserveInventory: createReservationGroup(context, observe('reserveInventory')),
       settleSupplierOutcome: createOutcomeGroup(context, observe('settleSupplierOutcome')),

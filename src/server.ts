@@ -50,13 +50,20 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
   const applied = await migrate(databaseUrl, (line) => logger.warn(line))
   if (applied.length > 0) logger.info({ applied }, 'database migrated')
 
-  const { orderRateLimit: ordersPerSecond, redisUrl, supplierPolicy } = config
+  const { orderRateLimit: ordersPerSecond, redisUrl, supplierPolicy, allocationStrategy } = config
   const orderLimiter =
     config.runsApi && ordersPerSecond !== undefined
       ? createOrderLimiter({ ordersPerSecond, redisUrl, logger })
       : undefined
   undos.push(async () => orderLimiter?.close())
-  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
+  const { app, close } = await createApp({
+    databaseUrl,
+    logger,
+    supplierPolicy,
+    allocationStrategy,
+    orderLimiter,
+    tracing,
+  })
   undos.push(close)
   // here, where there is one application in the process
   measureProcess(app.metrics)

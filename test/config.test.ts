@@ -31,6 +31,7 @@ describe('the configuration', () => {
       runsApi: true,
       runsWorker: true,
       supplierUrl: 'simulated',
+      allocationStrategy: 'fewest-locations',
       supplierTimeoutMs: 5_000,
       supplierPolicy: {
         recheckDelayMs: 15_000,

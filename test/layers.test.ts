@@ -14,7 +14,7 @@ const ROOMS: Record<string, readonly string[]> = {
   sql: ['domain', 'node', 'pg'],
   database: ['limits.ts', 'domain', 'sql', 'node', 'pg', 'pino', 'graphile-worker'],
   feed: ['limits.ts', 'call-at.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino'],
-  'use-cases': ['limits.ts', 'generated', 'domain', 'sql', 'database', 'feed', 'pg', 'uuid', 'zod'],
+  'use-cases': ['limits.ts', 'domain', 'sql', 'database', 'feed', 'pg', 'uuid', 'zod'],
   'rate-limit': ['limits.ts', 'domain', 'ioredis', 'pino', 'rate-limiter-flexible'],
   supplier: ['domain', 'node', 'cockatiel', 'fastify', 'undici', 'zod'],
   tasks: `limits.ts domain sql database use-cases supplier node graphile-worker pg pino zod`.split(' '),
@@ -30,7 +30,7 @@ const ROOMS: Record<string, readonly string[]> = {
     prom-client @opentelemetry/api @opentelemetry/context-async-hooks @opentelemetry/core
     @opentelemetry/exporter-trace-otlp-proto @opentelemetry/instrumentation-http @opentelemetry/instrumentation-pg
     @opentelemetry/instrumentation-undici @opentelemetry/resources @opentelemetry/sdk-trace`.split(/\s+/),
-  config: ['database', 'observability', 'node', 'zod'],
+  config: ['domain', 'database', 'observability', 'node', 'zod'],
   start: ['config', 'node'],
   'embedded-postgres': ['database', 'start', 'node', 'pg'],
   demo: ['domain', 'use-cases', 'graphql', 'graphql-ws', 'node'],

@@ -46,6 +46,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     runsApi: data.ROLE !== 'worker',
     runsWorker: data.ROLE !== 'api',
     workerConcurrency: data.WORKER_CONCURRENCY,
+    allocationStrategy: data.ALLOCATION_STRATEGY,
     /** `simulated`: the server plays its own supplier. */
     supplierUrl: data.SUPPLIER_URL ?? 'simulated',
     /** Whether the supplier may be at a private or loopback address. */

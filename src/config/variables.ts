@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type DatabaseUrlError, readDatabaseUrl } from '../database/database-url.ts'
+import { ALLOCATION_STRATEGIES } from '../domain/stock/allocation.ts'
 
 /** As many bytes as the digest of HS256: a shorter secret is easier to guess than the signature (RFC 7518, 3.2). */
 const SECRET_LENGTH_MIN_BYTES = 32
@@ -39,6 +40,9 @@ export const variables = z.object({
   PORT: port.default(4000),
   ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
   WORKER_CONCURRENCY: whole(1, 1_000).default(1_000),
+  ALLOCATION_STRATEGY: z
+    .enum(ALLOCATION_STRATEGIES, ALLOCATION_STRATEGIES.join(', '))
+    .default('fewest-locations'),
   SUPPLIER_URL: z.string().refine(isSupplierUrl, SUPPLIER_URL_FORM).optional(),
   SUPPLIER_PRIVATE_ADDRESSES: z.enum(['allow', 'refuse'], 'allow or refuse').optional(),
   SUPPLIER_TIMEOUT_MS: whole(1, 600_000).default(5_000),

@@ -27,6 +27,8 @@ export type GroupCommitOptions<Item> = GroupObserver & {
   batchSizeMax: number
   /** The size of an item, 1 by default. An item larger than a batch is a batch of its own. */
   sizeOf?: (item: Item) => number
+  /** What two items of one commit never have in common. */
+  keyOf?: (item: Item) => string
   /** Items that may wait for a commit. */
   waitingMax: number
   /** A commit that takes longer counts as hanging: new items are refused. */
@@ -129,14 +131,16 @@ export class GroupCommit<Item, Result> {
 
   /** How many of the waiting items fit the next batch. */
   #nextBatchLength(): number {
-    const { batchSizeMax, sizeOf } = this.#options
-    if (!sizeOf) return batchSizeMax
+    const { batchSizeMax, sizeOf, keyOf } = this.#options
+    if (!sizeOf && !keyOf) return batchSizeMax
     let size = 0
-    const isFull = ({ item }: Waiting<Item, Result>) => {
-      size += sizeOf(item)
-      return size > batchSizeMax
+    const keys = new Set<string>()
+    const isApart = ({ item }: Waiting<Item, Result>, index: number) => {
+      size += sizeOf?.(item) ?? 1
+      if (keyOf) keys.add(keyOf(item))
+      return size > batchSizeMax || (keyOf && keys.size <= index)
     }
-    const end = this.#waiting.findIndex(isFull)
+    const end = this.#waiting.findIndex(isApart)
     return end === -1 ? this.#waiting.length : Math.max(end, 1)
   }
 

@@ -31,6 +31,7 @@ export type TransactionContext = {
 /** By which logs, metrics and traces know transactions. */
 export const TRANSACTIONS = [
   'adjust-inventory',
+  'change-orders',
   'check-invariants',
   'create-inventory-item',
   'create-orders',

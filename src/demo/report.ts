@@ -9,7 +9,15 @@ const STORY_WIDTH = widthOf(SCENARIOS.map(({ story }) => story))
 const STATUS_WIDTH = widthOf(ORDER_STATUSES)
 const OUTCOME_WIDTH = widthOf([...ORDER_STATUSES, ...FAILURE_REASONS])
 
-const COLOURS = { PENDING: 'gray', AWAITING_RESTOCK: 'yellow', RESERVED: 'green', FAILED: 'red' } as const
+const COLOURS = {
+  PENDING: 'gray',
+  AWAITING_RESTOCK: 'yellow',
+  RESERVED: 'green',
+  PARTIALLY_SHIPPED: 'blue',
+  SHIPPED: 'blue',
+  CANCELLED: 'gray',
+  FAILED: 'red',
+} as const satisfies Record<OrderStatus, unknown>
 
 /** What each order is there to show. */
 export function formatScenarios(): string {

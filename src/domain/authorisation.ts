@@ -6,8 +6,13 @@ import type { Order } from './orders/order.ts'
 /** What not every role may do, and who may. All else everyone may who has a token; of orders `canSee` decides. */
 const ALLOWED = {
   readLedger: ['operator', 'service'],
+  readLevels: ['operator', 'service'],
+  shipOrder: ['operator', 'service'],
+  undoShipment: ['operator', 'service'],
+  returnOrder: ['operator', 'service'],
   createInventoryItem: ['operator'],
   adjustInventory: ['operator'],
+  saveLocation: ['operator'],
   readStatus: ['operator'],
   readDeadLetters: ['operator'],
   retryDeadLetters: ['operator'],

@@ -16,7 +16,11 @@ const MovementType = builder.enumType('MovementType', {
   values: {
     ADJUSTMENT: { description: 'An operator added or took some.' },
     RECEIPT: { description: 'What the item started with came in.' },
+    RELEASE: { description: 'An order gave it back: it was cancelled or failed.' },
     RESERVATION: { description: 'An order got it.' },
+    RETURN: { description: 'It came back after it was shipped.' },
+    SHIPMENT: { description: 'It left.' },
+    SHIPMENT_UNDONE: { description: 'Its shipment was undone.' },
     SUPPLIER_RECEIPT: { description: 'A supplier delivered it for an order.' },
   } as const satisfies Record<Movement['type'], object>,
 })
@@ -57,39 +61,60 @@ const MovementConnection = builder.connectionObject(
   { name: 'InventoryMovementEdge', description: 'A movement of a page.' },
 )
 
+function sum(quantities: readonly bigint[]): bigint {
+  return quantities.reduce((total, quantity) => total + quantity, 0n)
+}
+
+/** A movement as the table has it. */
+function rowOf({ location: locationCode, ...movement }: Movement) {
+  return { ...movement, locationCode }
+}
+
 /** The page of a SKU's ledger that a connection's arguments ask for; of an unknown SKU an empty one. */
 function listMovements(
   sku: string,
   args: PothosSchemaTypes.DefaultConnectionArguments,
   { movementPages }: GraphQLContext,
 ) {
-  const ledger = { name: ledgerOf(sku), keyOf: ({ id }: Movement) => String(id), isKey: isMovementId }
-  return readPage<Movement>(ledger, args, ({ key, isBackwards, sizeMax }) =>
-    movementPages.submit({
+  const ledger = { name: ledgerOf(sku), keyOf: ({ id }: { id: bigint }) => String(id), isKey: isMovementId }
+  return readPage(ledger, args, async ({ key, isBackwards, sizeMax }) => {
+    const page = await movementPages.submit({
       sku,
+      location: null,
       cursor: key === undefined ? null : BigInt(key),
       direction: isBackwards ? 'newer' : 'older',
       sizeMax,
-    }),
-  )
+    })
+    return page.map(rowOf)
+  })
 }
 
 const items: List<{ sku: string }> = { name: 'inventoryItems', keyOf: ({ sku }) => sku, isKey: isSku }
 
-const InventoryItem = builder.prismaObject('InventoryItem', {
+export const InventoryItem = builder.prismaObject('InventoryItem', {
   description: 'What there is of one SKU.',
   interfaces: [Node],
   fields: (t) => ({
     id: t.id({ description: '`item:<SKU>`', select: { sku: true }, resolve: itemIdOf }),
     sku: t.exposeString('sku', { description: 'Its key: no two items have the same.' }),
     name: t.exposeString('name', { description: 'For people.' }),
-    available: t.expose('available', { type: 'Quantity', description: 'What can still be promised.' }),
-    reserved: t.expose('reserved', { type: 'Quantity', description: 'What is promised to orders.' }),
+    available: t.field({
+      type: 'Quantity',
+      description: 'What can still be promised.',
+      select: { levels: true },
+      resolve: ({ levels }) => sum(levels.map(({ available }) => available)),
+    }),
+    reserved: t.field({
+      type: 'Quantity',
+      description: 'What is promised to orders.',
+      select: { levels: true },
+      resolve: ({ levels }) => sum(levels.map(({ reserved }) => reserved)),
+    }),
     onHand: t.field({
       type: 'Quantity',
       description: 'Available and reserved together.',
-      select: { available: true, reserved: true },
-      resolve: ({ available, reserved }) => available + reserved,
+      select: { levels: true },
+      resolve: ({ levels }) => sum(levels.map(({ available, reserved }) => available + reserved)),
     }),
     // not a relatedConnection: for several items at once Prisma reads their ledgers whole, and cuts them in memory
     movements: t.connection(
@@ -227,7 +252,7 @@ const AdjustInventoryPayload = builder.objectRef<AdjustInventoryResult>('AdjustI
       type: InventoryMovement,
       nullable: true,
       description: 'The change, as the ledger keeps it. Null where it was refused.',
-      resolve: ({ movement }) => movement,
+      resolve: ({ movement }) => movement && rowOf(movement),
     }),
     userErrors: t.field({
       type: [UserErrorType],

@@ -1,10 +1,12 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
+import type { Order as OrderOf } from '../domain/orders/order.ts'
 import type * as domain from '../domain/orders/order-status.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-order.ts'
 import { listOrders } from '../use-cases/orders/list-orders.ts'
 import { watchOrder } from '../use-cases/orders/watch-order.ts'
 import { builder } from './builder.ts'
+import { InventoryItem } from './inventory.ts'
 import { Node, visibleTo } from './node.ts'
 import { type List, pageCost, readPage } from './page.ts'
 import { UserErrorType } from './user-error.ts'
@@ -12,13 +14,18 @@ import { UserErrorType } from './user-error.ts'
 export const OrderStatus = builder.enumType('OrderStatus', {
   description: 'Where an order stands.',
   values: {
-    AWAITING_RESTOCK: { description: 'Stock was short: nothing is taken, and the supplier is asked.' },
+    AWAITING_RESTOCK: {
+      description: 'Stock was short: what is there is held, and the supplier is asked for the rest.',
+    },
+    CANCELLED: { description: 'All of it was cancelled.' },
     FAILED: { description: '`failureReason` says why. It stays so, unless an operator opens it again.' },
+    PARTIALLY_SHIPPED: { description: 'A part was shipped, and the rest is open.' },
     PENDING: { description: 'Accepted, and not looked at yet.' },
     RESERVED: {
       description:
         'Its quantity is held for it. Nothing more happens by itself; a subscription stays open for what may follow.',
     },
+    SHIPPED: { description: 'All that was not cancelled was shipped.' },
   } as const satisfies Record<domain.OrderStatus, object>,
 })
 
@@ -37,10 +44,14 @@ const OrderEventType = builder.enumType('OrderEventType', {
   description: 'What happened to an order.',
   values: {
     OrderAwaitingRestock: { description: 'Stock was short, and the supplier is asked.' },
+    OrderCancelled: { description: 'It was cancelled, or a part of it.' },
     OrderCreated: { description: 'It was placed.' },
     OrderFailed: { description: 'It failed; `reason` says why.' },
     OrderReopened: { description: 'An operator retried its dead letter.' },
     OrderReserved: { description: 'Its quantity was taken from stock.' },
+    OrderReturned: { description: 'Goods that were shipped came back.' },
+    OrderShipped: { description: 'It was shipped, or a part of it.' },
+    ShipmentUndone: { description: 'A shipment was undone.' },
   } as const satisfies Record<domain.OrderEventType, object>,
 })
 
@@ -64,6 +75,9 @@ const OrderEvent = builder.prismaObject('OrderEvent', {
   }),
 })
 
+/** Lines are asked for by the order's fields that tell of the first alone. */
+const FIRST_LINE = { orderBy: { position: 'asc' }, take: 1, include: { supplierRequest: true } } as const
+
 const Order = builder.prismaObject('Order', {
   description: 'An order of a quantity of one SKU.',
   interfaces: [Node],
@@ -73,24 +87,41 @@ const Order = builder.prismaObject('Order', {
       nullable: true,
       description: 'Whose order it is; null where it was placed for nobody in particular.',
     }),
-    sku: t.exposeString('sku', { description: 'What is ordered.' }),
-    qty: t.exposeInt('qty', { description: 'How many are ordered.' }),
+    sku: t.string({
+      description: 'What is ordered: of the first line.',
+      select: { lines: FIRST_LINE },
+      resolve: ({ lines }) => lines[0]!.sku,
+    }),
+    qty: t.int({
+      description: 'How many are ordered: of the first line.',
+      select: { lines: FIRST_LINE },
+      resolve: ({ lines }) => lines[0]!.qty,
+    }),
     status: t.expose('status', { type: OrderStatus, description: 'Where it stands.' }),
     failureReason: t.expose('failureReason', {
       type: FailureReason,
       nullable: true,
       description: 'Why it is FAILED; else null.',
     }),
-    supplierRef: t.exposeString('supplierRef', {
+    supplierRef: t.string({
       nullable: true,
-      description: "The supplier's name for what it will deliver.",
+      description: "The supplier's name for what it will deliver: of the first line.",
+      select: { lines: FIRST_LINE },
+      resolve: ({ lines }) => lines[0]!.supplierRequest?.ref,
     }),
     version: t.exposeInt('version', {
       description: 'The number of transitions so far, the creation included.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was placed.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
-    inventoryItem: t.relation('inventoryItem', { description: 'The item of its SKU.' }),
+    inventoryItem: t.field({
+      type: InventoryItem,
+      description: 'The item of its SKU: of the first line.',
+      select: (_args, _context, nestedSelection) => ({
+        lines: { ...FIRST_LINE, select: { inventoryItem: nestedSelection() } },
+      }),
+      resolve: ({ lines }) => lines[0]!.inventoryItem,
+    }),
     events: t.relation('events', {
       type: OrderEvent,
       description: 'Every transition, oldest first.',
@@ -102,6 +133,11 @@ const Order = builder.prismaObject('Order', {
     }),
   }),
 })
+
+/** An order as the table has it. */
+function rowOf(order: OrderOf) {
+  return { ...order, locations: [...(order.locations ?? [])] }
+}
 
 builder.queryField('order', (t) =>
   t.prismaField({
@@ -174,7 +210,7 @@ const CreateOrderPayload = builder.objectRef<CreateOrderResult>('CreateOrderPayl
       type: Order,
       nullable: true,
       description: 'Null where it was refused.',
-      resolve: ({ order }) => order,
+      resolve: ({ order }) => order && rowOf(order),
     }),
     userErrors: t.field({
       type: [UserErrorType],
@@ -222,7 +258,7 @@ builder.subscriptionField('orderStatusChanged', (t) =>
     },
     resolve: (order, _args, { position }) => {
       if (position) position.version = order.version
-      return order
+      return rowOf(order)
     },
   }),
 )

@@ -4,13 +4,21 @@ import { builder } from './builder.ts'
 const UserErrorCode = builder.enumType('UserErrorCode', {
   description: 'What a caller got wrong.',
   values: {
+    DUPLICATE_SKU: { description: 'A SKU is in two lines.' },
     IDEMPOTENCY_KEY_REUSED: { description: 'The key was used before with another input.' },
     INSUFFICIENT_STOCK: { description: 'Less is available than would be taken.' },
+    INVALID_LINES: { description: 'There are no lines, or too many.' },
     INVALID_QTY: { description: 'A quantity is out of its range.' },
     INVALID_SKU: { description: 'No item can have this SKU.' },
+    LOCATION_IN_USE: { description: 'The default location stays active.' },
+    QTY_EXCEEDED: { description: 'More is asked for than would go: `limit` is the most.' },
     SKU_TAKEN: { description: 'Another item has this SKU.' },
     STALE_EXPECTATION: { description: 'What the caller expected is no longer so.' },
-    UNKNOWN_SKU: { description: 'No item has this SKU.' },
+    UNKNOWN_LOCATION: { description: 'No location has this code, or none that orders take from.' },
+    UNKNOWN_ORDER: { description: 'There is no such order, or none that you may see.' },
+    UNKNOWN_SHIPMENT: { description: 'There is no such shipment.' },
+    UNKNOWN_SKU: { description: 'No item has this SKU, or no line of the order.' },
+    WRONG_STATE: { description: 'The order is not in a state for this.' },
   } as const satisfies Record<Code, object>,
 })
 

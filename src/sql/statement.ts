@@ -43,22 +43,20 @@ export async function limitStatements(tx: Queryable, timeoutMs: number): Promise
  * Writes an array in PostgreSQL's syntax, of values that need no quotes: numbers, UUIDs that were checked, names of enums. pg
  * would search each value for characters to quote.
  */
-export function plainArray(values: readonly (string | number | bigint | null)[]): string {
+export function plainArray(values: readonly (string | number | bigint | boolean | null)[]): string {
   return `{${values.map((value) => value ?? 'NULL').join(',')}}`
 }
 
-/** The columns of `orders` as `Order` names them. */
-export const ORDER_COLUMNS = `
-  orders.id,
-  orders.customer_id as "customerId",
-  orders.sku,
-  orders.qty,
-  orders.status,
-  orders.failure_reason as "failureReason",
-  orders.supplier_ref as "supplierRef",
-  orders.supplier_step as "supplierStep",
-  orders.supplier_attempts as "supplierAttempts",
-  orders.supplier_rechecks as "supplierRechecks",
-  orders.version,
-  orders.created_at as "createdAt",
-  orders.updated_at as "updatedAt"`
+/** The same of SKUs and codes of locations, which need no escaping: in quotes, as one may be called `NULL`. */
+export function quotedArray(values: readonly string[]): string {
+  return values.length === 0 ? '{}' : `{"${values.join('","')}"}`
+}
+
+/**
+ * An array of values that few rows have. Where none has any it is null, which `unnest` beside other arrays takes as nulls.
+ */
+export function sparseArray<Value>(
+  values: readonly (Value | null | undefined)[],
+): readonly (Value | null | undefined)[] | null {
+  return values.some((value) => value !== null && value !== undefined) ? values : null
+}

@@ -70,12 +70,12 @@ export function createSupplierClient(options: {
   }
 
   return {
-    reserve: ({ id, sku, qty }, about) =>
+    reserve: ({ id, sku, qty, key }, about) =>
       call(
         '/supplier/reserve',
         {
           method: 'POST',
-          headers: { ...headersOf(about), 'content-type': 'application/json', 'idempotency-key': id },
+          headers: { ...headersOf(about), 'content-type': 'application/json', 'idempotency-key': key },
           body: JSON.stringify({ order_id: id, sku, qty } satisfies ReserveRequest),
         },
         reserveAnswerSchema,

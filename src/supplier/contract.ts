@@ -5,9 +5,9 @@ const refLengthMax = 200
 
 /** What asking a supplier comes to. Neither method ever throws; `close` is for the end of the process. */
 export type Supplier = {
-  /** Asks for `qty` pieces of `sku`. The order's id is the idempotency key: the same order may be sent again. */
+  /** Asks for `qty` pieces of `sku`. `key` is the idempotency key: the same may be asked for again. */
   reserve(
-    order: { id: string; sku: string; qty: number },
+    order: { id: string; sku: string; qty: number; key: string },
     call: SupplierCall,
   ): Promise<ReserveAnswer | TransportError>
   /** Asks how far the reservation is that `reserve` answered with `ref`. */

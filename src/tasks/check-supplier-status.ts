@@ -1,18 +1,20 @@
 import { supplierCallPayload } from '../use-cases/job-payloads.ts'
-import { findOrderForSupplierCall } from '../use-cases/supplier/settle-supplier-outcomes.ts'
+import { findSupplierCall } from '../use-cases/supplier/find-supplier-call.ts'
 import { callFor } from './call-for.ts'
 import { defineTask } from './define-task.ts'
 
-/** Asks the supplier for the status of an order that it has accepted. */
+/** Asks the supplier for the status of what it has accepted. */
 export const checkSupplierStatusTask = defineTask(
   'check-supplier-status',
   supplierCallPayload,
-  async ({ app, supplier }, { orderId, step, origin }, job) => {
-    const order = await findOrderForSupplierCall(app, orderId, step)
-    if (!order) return
-    if (order.supplierRef === null)
+  async ({ app, supplier }, payload, job) => {
+    const request = await findSupplierCall(app, payload)
+    if (!request) return
+    if (request.ref === null)
       throw new Error('A status check was scheduled before the supplier gave a reference')
-    const outcome = await supplier.checkStatus(order.supplierRef, callFor(order, origin, job))
-    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome, origin, job })
+    const { orderId, sku, step } = request
+    const { origin } = payload
+    const outcome = await supplier.checkStatus(request.ref, callFor(request, origin, job))
+    await app.groups.settleSupplierOutcome.submit({ orderId, sku, step, outcome, origin, job })
   },
 )

@@ -7,8 +7,8 @@ import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/upkeep/j
 import type { Supplier } from '../supplier/contract.ts'
 import type { WriteContext } from '../use-cases/context.ts'
 import { failOrders } from '../use-cases/orders/fail-orders.ts'
-import type { OrderReader } from '../use-cases/orders/find-order.ts'
 import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
+import type { CallReader } from '../use-cases/supplier/find-supplier-call.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 
@@ -16,7 +16,7 @@ import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 export type TaskApp = WriteContext &
   JobObserver & {
     groups: {
-      findOrder: OrderReader
+      findSupplierCall: CallReader
       reserveInventory: ReservationGroup
       settleSupplierOutcome: OutcomeGroup
     }

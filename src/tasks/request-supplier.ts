@@ -1,16 +1,20 @@
+import { supplierKeyOf } from '../domain/supplier/supplier-request.ts'
 import { supplierCallPayload } from '../use-cases/job-payloads.ts'
-import { findOrderForSupplierCall } from '../use-cases/supplier/settle-supplier-outcomes.ts'
+import { findSupplierCall } from '../use-cases/supplier/find-supplier-call.ts'
 import { callFor } from './call-for.ts'
 import { defineTask } from './define-task.ts'
 
-/** Asks the supplier to deliver what an order wants. Asked again under the order's id, it delivers once all the same. */
+/** Asks the supplier to deliver what a line of an order wants. Asked again under the same key, it delivers once all the same. */
 export const requestSupplierTask = defineTask(
   'request-supplier',
   supplierCallPayload,
-  async ({ app, supplier }, { orderId, step, origin }, job) => {
-    const order = await findOrderForSupplierCall(app, orderId, step)
-    if (!order) return
-    const outcome = await supplier.reserve(order, callFor(order, origin, job))
-    await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome, origin, job })
+  async ({ app, supplier }, payload, job) => {
+    const request = await findSupplierCall(app, payload)
+    if (!request) return
+    const { orderId, sku, qty, step, lines } = request
+    const { origin } = payload
+    const order = { id: orderId, sku, qty, key: supplierKeyOf(request, lines) }
+    const outcome = await supplier.reserve(order, callFor(request, origin, job))
+    await app.groups.settleSupplierOutcome.submit({ orderId, sku, step, outcome, origin, job })
   },
 )

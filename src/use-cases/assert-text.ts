@@ -14,3 +14,11 @@ export function assertText(field: string, text: string, lengthMax: number): void
     )
   }
 }
+
+/** A shop's own number of something, or a few of them. */
+const REFERENCE_LENGTH_MAX = 200
+
+/** Checks a caller's own number of something; null for none. @throws {CallError} BAD_USER_INPUT as `assertText` */
+export function assertReference(reference: string | null): void {
+  if (reference !== null) assertText('reference', reference, REFERENCE_LENGTH_MAX)
+}

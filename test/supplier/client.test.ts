@@ -17,7 +17,7 @@ const answerReserve = (answer: () => Response | Promise<Response>) =>
 const answerStatus = (answer: () => Response | Promise<Response>) =>
   network.use(http.get('http://supplier.test/supplier/status/:ref', answer))
 
-it('sends the order with its id as the idempotency key', async () => {
+it('sends what is wanted under its idempotency key', async () => {
   let sent: unknown
   network.use(
     http.post('http://supplier.test/supplier/reserve', async ({ request }) => {
@@ -31,7 +31,7 @@ it('sends the order with its id as the idempotency key', async () => {
     ref: '1234',
     httpStatus: 200,
   })
-  expect(sent).toEqual([ORDER.id, 'application/json', { order_id: ORDER.id, sku: 'GIZMO', qty: 3 }])
+  expect(sent).toEqual([ORDER.key, 'application/json', { order_id: ORDER.id, sku: 'GIZMO', qty: 3 }])
 })
 
 it('says refused when the supplier does not accept', async () => {

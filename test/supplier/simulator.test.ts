@@ -134,7 +134,7 @@ describe('by the client over HTTP', () => {
     while (seen.length < expected.length) {
       const answer =
         ref === undefined
-          ? await supplier.reserve({ id: orderId, sku, qty: 2 }, CALL)
+          ? await supplier.reserve({ id: orderId, sku, qty: 2, key: orderId }, CALL)
           : await supplier.checkStatus(ref, CALL)
       if (answer.kind === 'accepted') ref = answer.ref
       seen.push(answer.kind === 'transport-error' ? answer.httpStatus : answer.kind)

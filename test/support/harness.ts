@@ -6,6 +6,7 @@ import type { App } from '../../src/app.ts'
 import { createApp } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/orders/order.ts'
+import type { Location } from '../../src/domain/stock/location.ts'
 import type { InventoryItem } from '../../src/domain/stock/stock.ts'
 import type { SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
 import { createHttpServer, type HttpServerOptions } from '../../src/http/http-server.ts'
@@ -18,7 +19,9 @@ import { INVARIANTS } from '../../src/sql/upkeep/find-breaches.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { Worker, type WorkerOptions } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
+import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
+import { type SaveLocationRequest, saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { assertInvariants } from './assert-invariants.ts'
 import { administer, withDatabase } from './database-server.ts'
 
@@ -147,19 +150,43 @@ export async function listen(
 /** Puts things into the database by the use-cases. */
 export function seed(app: App) {
   return {
-    async item({ sku = 'GIZMO', available = 0 } = {}): Promise<InventoryItem> {
+    async item({ sku = 'GIZMO', available = 0, location = 'MAIN' } = {}): Promise<InventoryItem> {
       const { inventoryItem, userErrors } = await createInventoryItem(app, LOCAL_OPERATOR, {
         sku,
         name: sku,
         available,
+        location,
       })
       if (!inventoryItem) throw new Error(`cannot seed: ${userErrors[0].code}`)
       return inventoryItem
     },
-    async order({ sku = 'GIZMO', qty = 1, customerId = null as string | null } = {}): Promise<Order> {
-      const { order, userErrors } = await createOrder(app, LOCAL_OPERATOR, {
+    /** What is available of an item at another location, or more of it. */
+    async stock({ sku = 'GIZMO', location = 'MAIN', qty = 1 } = {}): Promise<void> {
+      const { userErrors } = await adjustInventory(app, LOCAL_OPERATOR, {
         sku,
-        qty,
+        location,
+        delta: qty,
+        reason: 'seed',
+        expectedAvailable: null,
+      })
+      if (userErrors[0]) throw new Error(`cannot seed: ${userErrors[0].code}`)
+    },
+    async location(code: string, request: Omit<SaveLocationRequest, 'code'> = {}): Promise<Location> {
+      const { location, userErrors } = await saveLocation(app, LOCAL_OPERATOR, { code, ...request })
+      if (!location) throw new Error(`cannot seed: ${userErrors[0].code}`)
+      return location
+    },
+    /** Of one line, or of `lines`, each `[SKU, quantity]`. */
+    async order({
+      sku = 'GIZMO',
+      qty = 1,
+      lines = [[sku, qty]] as [sku: string, qty: number][],
+      locations = null as string[] | null,
+      customerId = null as string | null,
+    } = {}): Promise<Order> {
+      const { order, userErrors } = await createOrder(app, LOCAL_OPERATOR, {
+        lines: lines.map(([sku, qty]) => ({ sku, qty })),
+        locations,
         idempotencyKey: null,
         customerId,
       })

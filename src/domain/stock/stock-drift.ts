@@ -1,30 +1,30 @@
-/** What there is to say of a SKU's stock, by each who says it, at one moment. */
+/** What there is to say of a level, by each who says it, at one moment. */
 export type StockWitnesses = {
-  /** The counters of the item. */
+  /** Its counters. */
   available: bigint
   reserved: bigint
   /** The sum of its movements, and what the last of them says is available: 0 where there are none. */
   ledger: bigint
   lastAfter: bigint
-  /** The sum of its RESERVED orders. */
+  /** What its movements have promised to orders. */
   promised: bigint
-  /** Whether some order and its RESERVATION do not go together. */
+  /** Whether of some order of the SKU the line and its movements do not go together. */
   isMismatched: boolean
 }
 
-/** What makes a SKU's books true again: a counter that is set, or movements that are added to the ledger. */
+/** What makes the books of a level true again: a counter that is set, or movements that are added to the ledger. */
 export type StockRepair = { field: 'available' | 'reserved'; to: bigint } | { movements: number[] }
 
 /** The most that a movement's 32-bit delta holds. */
 const DELTA_MAX = 2n ** 31n - 1n
 
 /**
- * Decides what is to be corrected of a SKU.
+ * Decides what is to be corrected of a level.
  *
  * - The ledger is the truth: a counter that its sum and its last movement both contradict is set to it.
  * - Where counter and last movement agree, a movement before was altered or is lost. The stock is what it is, and the
  *   ledger gets the difference.
- * - Where all three differ, or an order and its RESERVATION do not go together, it is for people to decide.
+ * - Where all three differ, or an order and its movements do not go together, it is for people to decide.
  */
 export function decideRepairs(stock: StockWitnesses): StockRepair[] {
   const { available, reserved, ledger, lastAfter, promised, isMismatched } = stock

@@ -22,7 +22,7 @@ export const RETRY_AFTER_MAX_MS = 3_600_000
 /** A supplier that is asked less than once a day is not being waited for. */
 const RECHECK_DELAY_MAX_MS = 86_400_000
 
-/** How often a supplier was asked about an order so far. */
+/** How often a supplier was asked about a line so far. */
 export type SupplierProgress = {
   /** Errors of transport in a row. */
   attempts: number
@@ -41,13 +41,13 @@ export type SupplierOutcome =
 
 /** What follows from an outcome. */
 export type SupplierDecision =
-  | { kind: 'reserve' }
-  | { kind: 'fail'; reason: FailureReason }
+  | { kind: 'deliver' }
+  | { kind: 'fail'; reason: Exclude<FailureReason, 'INTERNAL_ERROR'> }
   /** Ask for the status of `ref`, or the same question again where there is no new `ref`, `delayMs` from now. */
   | { kind: 'ask-again'; delayMs: number; progress: SupplierProgress; ref?: string }
 
 /**
- * Decides what an outcome means for an order that waits for its supplier.
+ * Decides what an outcome means for what a supplier was asked for.
  *
  * @param random a number in [0, 1), for jitter: a supplier that comes back is not met by everyone at once
  */
@@ -68,7 +68,7 @@ export function decide(
     case 'refused':
       return { kind: 'fail', reason: 'SUPPLIER_REFUSED' }
     case 'ok':
-      return { kind: 'reserve' }
+      return { kind: 'deliver' }
     case 'fail':
       return { kind: 'fail', reason: 'SUPPLIER_FAILED' }
     case 'delayed':

@@ -3,8 +3,8 @@ import { type Job, type OrderRef, ordersOf } from './jobs.ts'
 /** Work for one order that was given up: what was to be done, how often it was tried, and what went wrong the last time. */
 export type DeadLetter = {
   task: Job['task']
-  /** `step` of a supplier's call. */
-  payload: OrderRef & { step?: number }
+  /** `sku` and `step` of a supplier's call. */
+  payload: OrderRef & { sku?: string | undefined; step?: number }
   error: string
   /** Tries, the last included. */
   attempts: number
@@ -20,5 +20,7 @@ export function deadLetterOf(
 ): DeadLetter | null {
   const [order, ...others] = ordersOf(payload)
   if (!order || others.length > 0) return null
-  return { task, payload: 'step' in payload ? { ...order, step: payload.step } : order, error, attempts }
+  if (!('step' in payload)) return { task, payload: order, error, attempts }
+  const { sku, step } = payload
+  return { task, payload: { ...order, sku, step }, error, attempts }
 }

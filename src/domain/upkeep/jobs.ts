@@ -1,12 +1,19 @@
+import type { Order } from '../orders/order.ts'
 import type { Origin } from '../origin.ts'
 
-/** An order that a job is about, and where the work for it comes from, where that is known. */
-export type OrderRef = { orderId: string; origin?: Origin | undefined }
+/**
+ * An order that a job is about, and where the work for it comes from, where that is known. `lines`: how many it has, where
+ * those are more than one; batches are measured by them.
+ */
+export type OrderRef = { orderId: string; lines?: number | undefined; origin?: Origin | undefined }
 
-/** A job about one call to the supplier: `step` is the number that the order gave the call. */
+/**
+ * A job about one call to the supplier: `step` is the number that its request gave the call. Jobs that versions before 0.3
+ * wrote have no `sku`: their orders have one line.
+ */
 export type SupplierJob = {
   task: 'request-supplier' | 'check-supplier-status'
-  payload: OrderRef & { step: number }
+  payload: OrderRef & { sku?: string | undefined; step: number }
   delayMs?: number
 }
 
@@ -24,6 +31,14 @@ export const JOB_TASKS = [
   'request-supplier',
   'check-supplier-status',
 ] as const satisfies readonly Job['task'][]
+
+/** Names an order in a job. */
+export function orderRefOf(
+  { id, lines }: Pick<Order, 'id'> & { lines: readonly unknown[] },
+  origin?: Origin,
+): OrderRef {
+  return lines.length === 1 ? { orderId: id, origin } : { orderId: id, lines: lines.length, origin }
+}
 
 /** A job that reserves these orders. */
 export function reservationJob(orders: readonly OrderRef[]): Job {

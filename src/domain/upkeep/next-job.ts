@@ -1,28 +1,30 @@
-import type { Order } from '../orders/order.ts'
-import { isFinal } from '../orders/order-status.ts'
+import { type Order, waitingOf } from '../orders/order.ts'
 import type { Origin } from '../origin.ts'
+import { isOpen, type SupplierRequest } from '../supplier/supplier-request.ts'
 import type { DeadLetter } from './dead-letter.ts'
-import { type Job, reservationJob, type SupplierJob } from './jobs.ts'
+import type { SupplierJob } from './jobs.ts'
 
-type Waiting = Pick<Order, 'id' | 'status' | 'supplierRef' | 'supplierStep'>
-
-/** The job that brings an order on from where it is; null for one that is final. */
-export function nextJob(order: Waiting, origin?: Origin): Job | null {
-  if (isFinal(order.status)) return null
-  if (order.status === 'PENDING') return reservationJob([{ orderId: order.id, origin }])
-  return supplierJob(order, origin)
-}
-
-/** The next call to the supplier for an order that waits for it. */
-export function supplierJob(order: Waiting, origin?: Origin): SupplierJob {
+/** The next call to the supplier for what it was asked for. */
+export function supplierJob(request: SupplierRequest, origin?: Origin): SupplierJob {
+  const { orderId, sku, step, ref } = request
   // nothing can be checked before the supplier has given a reference
-  const task = order.supplierRef === null ? 'request-supplier' : 'check-supplier-status'
-  return { task, payload: { orderId: order.id, origin, step: order.supplierStep } }
+  const task = ref === null ? 'request-supplier' : 'check-supplier-status'
+  return { task, payload: { orderId, sku, origin, step } }
 }
 
-/** Whether an order still waits for the job that a dead letter is of: a late job's end is no end of the order. */
-export function isAwaited({ task, payload }: DeadLetter, order: Waiting): boolean {
-  if (isFinal(order.status)) return false
-  if (order.status === 'PENDING') return task === 'reserve-inventory'
-  return task !== 'reserve-inventory' && payload.step === order.supplierStep
+/** Whether an order still waits for the reservation that a dead letter is of: a late job's end is no end of the order. */
+export function isReservationAwaited({ task }: DeadLetter, { status }: Pick<Order, 'status'>): boolean {
+  return task === 'reserve-inventory' && status === 'PENDING'
+}
+
+/** Whether a request still waits for the call that a dead letter is of. */
+export function isCallAwaited({ task, payload }: DeadLetter, request: SupplierRequest): boolean {
+  const { sku, step } = payload
+  if (task === 'reserve-inventory' || !isOpen(request)) return false
+  return (sku === undefined || sku === request.sku) && step === request.step
+}
+
+/** Whether an order waits for what its supplier was asked for. */
+export function isRestockAwaited({ status, lines }: Pick<Order, 'status' | 'lines'>, sku: string): boolean {
+  return status === 'AWAITING_RESTOCK' && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
 }

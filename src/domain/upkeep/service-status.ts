@@ -61,10 +61,9 @@ export type StatusReading = {
   scheduled: { task: string; count: number }[]
   workers: (WorkerReport & { id: string; startedAt: Date; lastBeatAt: Date; silentMs: number })[]
   deadLetters: { count: number; estimate: number }
-  /** Without those that are RESERVED: no index lists them. */
   orders: { status: OrderStatus; count: number; oldestAgeS: number }[]
-  /** Of all orders, and how many of those counted are in the state that no index lists. An estimate below zero is none. */
-  orderCount: { count: number; reserved: number; estimate: number }
+  /** Of all orders. Below zero it is none. */
+  ordersEstimate: number
   /** The share of each state among all orders, as far as statistics know it. */
   orderShares: Partial<Record<OrderStatus, number>>
 }
@@ -103,23 +102,15 @@ function countJobs(rows: readonly { task: string; count: number }[], task: strin
   return { count: rows.find((row) => row.task === task)?.count ?? 0, isEstimate: counted > COUNTED_MAX }
 }
 
-function countOrders({ orders, orderCount, orderShares }: StatusReading): OrderCount[] {
-  const total = countOrEstimate(orderCount.count, orderCount.estimate)
-  const listed = new Map(
-    orders.map(({ status, count, oldestAgeS }) => {
-      const estimate = total.count * (orderShares[status] ?? 0)
-      // the clock of the process that created it may be ahead of the database's
-      const oldestOpenAgeS = count > 0 && !isFinal(status) ? Math.max(oldestAgeS, 0) : null
-      return [status, { count: countOrEstimate(count, estimate), oldestOpenAgeS }]
-    }),
-  )
-  // the state that no index lists has the rest, and what was met of it where estimates leave none
-  const rest = total.count - sum([...listed.values()].map(({ count }) => count.count))
-  const reserved = { count: Math.max(rest, orderCount.reserved), isEstimate: total.isEstimate }
-  return ORDER_STATUSES.map((status) => ({
-    status,
-    ...(listed.get(status) ?? { count: reserved, oldestOpenAgeS: null }),
-  }))
+function countOrders({ orders, ordersEstimate, orderShares }: StatusReading): OrderCount[] {
+  const listed = new Map(orders.map((order) => [order.status, order]))
+  return ORDER_STATUSES.map((status) => {
+    const { count, oldestAgeS } = listed.get(status)!
+    const estimate = ordersEstimate * (orderShares[status] ?? 0)
+    // the clock of the process that created it may be ahead of the database's
+    const oldestOpenAgeS = count > 0 && !isFinal(status) ? Math.max(oldestAgeS, 0) : null
+    return { status, count: countOrEstimate(count, estimate), oldestOpenAgeS }
+  })
 }
 
 /** @param counted up to COUNTED_MAX + 1: there are more */

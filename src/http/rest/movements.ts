@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '../../cursor.ts'
 import { type InventoryMovement, isMovementId, ledgerOf, MOVEMENT_TYPES } from '../../domain/stock/stock.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../../limits.ts'
-import { type ListMovementsContext, listMovements } from '../../use-cases/stock/list-movements.ts'
+import type { ReadContext } from '../../use-cases/context.ts'
+import { listMovements } from '../../use-cases/stock/list-movements.ts'
 import { ProblemError, problemResponses } from './problem.ts'
 
 const movementSchema = z
@@ -57,7 +58,7 @@ const querySchema = z.strictObject({
 })
 
 /** `GET /inventory/:sku/movements`: a SKU's ledger, a page at a time. */
-export function movements(context: ListMovementsContext): FastifyPluginAsyncZod {
+export function movements(context: ReadContext): FastifyPluginAsyncZod {
   return async (fastify) => {
     fastify.get(
       '/inventory/:sku/movements',

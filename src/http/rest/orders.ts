@@ -9,6 +9,7 @@ import { readTraceparent } from '../../domain/origin.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
 import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-order.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
+import { findSupplierRef } from '../../use-cases/supplier/find-supplier-ref.ts'
 import { takeJsonType } from '../requests/read-body.ts'
 import type { RequestTracing } from '../requests/request-tracing.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
@@ -117,7 +118,10 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const order = await takeOrder(context, request, request.body)
-        return reply.code(201).header('location', `/api/orders/${order.id}`).send(toBody(order))
+        return reply
+          .code(201)
+          .header('location', `/api/orders/${order.id}`)
+          .send(await toBody(context, order))
       },
     )
 
@@ -150,7 +154,7 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
       async (request) => {
         const order = await findOrder(context, request.caller, request.params.id)
         if (!order) throw new ProblemError('NOT_FOUND', 'There is no such order')
-        return toBody(order)
+        return toBody(context, order)
       },
     )
   }
@@ -197,14 +201,15 @@ async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): P
   throw new ProblemError('UNSUPPORTED_MEDIA_TYPE', wrong)
 }
 
-function toBody(order: Order): z.infer<typeof orderSchema> {
+async function toBody(context: ReadContext, order: Order): Promise<z.infer<typeof orderSchema>> {
+  const { sku, qty } = order.lines[0]!
   return {
     id: order.id,
-    sku: order.sku,
-    qty: order.qty,
+    sku,
+    qty,
     status: inLowerCase(order.status),
     failure_reason: order.failureReason,
-    supplier_ref: order.supplierRef,
+    supplier_ref: await findSupplierRef(context, order),
     version: order.version,
     created_at: order.createdAt.toISOString(),
     updated_at: order.updatedAt.toISOString(),

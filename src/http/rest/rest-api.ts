@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Authenticate } from '../../domain/caller.ts'
-import type { ListMovementsContext } from '../../use-cases/stock/list-movements.ts'
 import { authenticateCalls } from '../access/authenticate-calls.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
@@ -13,7 +12,7 @@ import { answerNotFound, answerWithProblem, ProblemError } from './problem.ts'
 export const REST_PATH = '/api'
 
 /** What the REST API is handed. */
-export type RestContext = OrdersContext & ListMovementsContext
+export type RestContext = OrdersContext
 
 export type RestOptions = {
   authenticate: Authenticate

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 
-/** One line for each transition of an order, with the job that it happened in and the request that it goes back to. */
+/** One line for each change of an order, with the job that it happened in and the request that it goes back to. */
 export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => void {
   return (events) => {
     if (!logger.isLevelEnabled('info')) return
@@ -11,14 +11,17 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
       logger.info(
         {
           orderId: order.id,
-          sku: order.sku,
-          qty: order.qty,
+          sku: order.lines[0]!.sku,
+          qty: order.lines[0]!.qty,
+          // one is the rule
+          lines: order.lines.length > 1 ? order.lines.length : undefined,
           from,
           to,
           reason,
           version,
           task: job?.task ?? deadLetter?.task,
-          attempt: attemptOf(event),
+          // where no job is under way, as when the sweeper ends an order, what is left of one tells
+          attempt: job?.attempt ?? deadLetter?.attempts,
           caller: origin?.caller,
           requestId: origin?.requestId,
           traceId: traceIdOf(order, origin),
@@ -27,13 +30,4 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
       )
     }
   }
-}
-
-/**
- * The try that brought it: tasks of the supplier re-schedule themselves, and the order counts their tries. Where no job is
- * under way, as when the sweeper ends an order, what is left of one tells.
- */
-function attemptOf({ job, deadLetter, from, order }: OrderEvent): number | undefined {
-  if (!job) return deadLetter?.attempts
-  return from === 'AWAITING_RESTOCK' ? order.supplierAttempts + job.attempt : job.attempt
 }

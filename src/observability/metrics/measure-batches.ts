@@ -9,7 +9,9 @@ const BATCHES = {
   createOrder: 'create-order',
   reserveInventory: 'reserve-inventory',
   settleSupplierOutcome: 'settle-supplier-outcome',
+  changeOrder: 'change-order',
   findOrder: 'find-order',
+  findSupplierCall: 'find-supplier-call',
 }
 
 /** The groups of the application. */

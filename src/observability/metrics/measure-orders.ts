@@ -3,9 +3,14 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
-import { type FailureReason, isFinal, TRANSITIONS } from '../../domain/orders/order-status.ts'
+import {
+  type FailureReason,
+  isFinal,
+  ORDER_EVENTS,
+  type OrderStatus,
+} from '../../domain/orders/order-status.ts'
 import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
-import { findArrivals } from '../../sql/orders/find-arrivals.ts'
+import { findWaitStarts } from '../../sql/orders/find-events.ts'
 
 /**
  * From a reservation out of stock, in milliseconds, to a supplier's last re-check and the last try of a job. The bounds 20,
@@ -17,6 +22,16 @@ const SETTLING_BUCKETS_S = [
 
 /** How orders end that the supplier gave no final answer for. */
 const UNANSWERED: readonly (FailureReason | null)[] = ['SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR']
+
+type Way = { from: OrderStatus | null; to: OrderStatus; reason: FailureReason | null }
+type Move = { from: OrderStatus | null; to: readonly OrderStatus[]; reasons?: readonly FailureReason[] }
+
+/** Every way that an order can go. */
+const WAYS = Object.values(ORDER_EVENTS).flatMap((moves: readonly Move[]) =>
+  moves.flatMap(({ from, to, reasons = [null] }) =>
+    to.flatMap((to) => reasons.map((reason): Way => ({ from, to, reason }))),
+  ),
+)
 
 /** Counts what becomes of orders. */
 export function measureOrders(
@@ -53,12 +68,12 @@ export function measureOrders(
   })
 
   // where nothing has failed yet, a share of failures is 0 and not unknown, and an alert on a rise sees the first
-  for (const { from, to, reasons } of TRANSITIONS) {
-    for (const reason of reasons.length > 0 ? reasons : [null]) {
-      transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, 0)
-    }
-    if (isFinal(to)) settling.zero({ to })
-    if (isFinal(to) && from === 'AWAITING_RESTOCK') supplierSettling.zero({ to })
+  for (const { from, to, reason } of WAYS) {
+    transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, 0)
+  }
+  for (const to of ['RESERVED', 'FAILED'] satisfies OrderStatus[]) {
+    settling.zero({ to })
+    supplierSettling.zero({ to })
   }
   for (const task of JOB_TASKS) deadLetters.inc({ task }, 0)
 
@@ -68,10 +83,12 @@ export function measureOrders(
   // beside the work, not of it: in no trace, and an error costs no more than the figure
   const timeAnswers = AsyncLocalStorage.bind(async (answered: OrderEvent[]) => {
     try {
-      const states = answered.map(({ order, version }) => ({ orderId: order.id, version: version - 1 }))
-      const arrivals = await findArrivals(pool, states)
+      const starts = await findWaitStarts(
+        pool,
+        answered.map(({ order }) => order.id),
+      )
       for (const { order, to, at } of answered) {
-        const since = arrivals.get(order.id)
+        const since = starts.get(order.id)
         if (since) supplierSettling.observe({ to }, secondsBetween(since, at))
       }
     } catch (error) {
@@ -93,7 +110,7 @@ export function measureOrders(
         times = 1
       }
       const { to, at, order, deadLetter } = event
-      if (isFinal(to)) settling.observe({ to }, secondsBetween(order.createdAt, at))
+      if (isSettled(event)) settling.observe({ to }, secondsBetween(order.createdAt, at))
       if (deadLetter) deadLetters.inc({ task: deadLetter.task })
     }
     if (first) count(first, times)
@@ -105,8 +122,13 @@ function secondsBetween(from: Date, to: Date): number {
   return Math.max(0, to.getTime() - from.getTime()) / 1_000
 }
 
-function isAnswered({ from, reason }: OrderEvent): boolean {
-  return from === 'AWAITING_RESTOCK' && !UNANSWERED.includes(reason)
+/** Whether Holdfast has brought an order as far as it does by itself. What callers do is no part of it. */
+function isSettled({ type, to }: OrderEvent): boolean {
+  return (type === 'OrderReserved' || type === 'OrderFailed') && isFinal(to)
+}
+
+function isAnswered(event: OrderEvent): boolean {
+  return event.from === 'AWAITING_RESTOCK' && isSettled(event) && !UNANSWERED.includes(event.reason)
 }
 
 function isSameWay(one: OrderEvent, other: OrderEvent): boolean {

@@ -5,6 +5,7 @@ import { prepare, type Queryable } from '../statement.ts'
 export type OrderPage = {
   /** Filters: null matches every order. */
   customerId: string | null
+  /** Of any line. */
   sku: string | null
   status: OrderStatus | null
   /** The id of an order next to the page, which is not in it; null for none. */
@@ -17,6 +18,9 @@ export type OrderPage = {
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 const NEWEST = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
+/** Of these there are few at any time. */
+const PASSING: readonly (OrderStatus | null)[] = ['PENDING', 'AWAITING_RESTOCK', 'PARTIALLY_SHIPPED']
+
 /** Reads a page of orders. @returns their ids, newest first */
 export async function findOrderPage(on: Queryable, page: OrderPage): Promise<string[]> {
   const { customerId, sku, status, direction, sizeMax } = page
@@ -24,7 +28,8 @@ export async function findOrderPage(on: Queryable, page: OrderPage): Promise<str
   const filters = [customerId === null ? '' : 'customer', sku === null ? '' : 'sku'].filter(
     (name) => name !== '',
   )
-  const list = lists.get([direction, ...filters].join('-'))!
+  const isByLine = sku !== null && customerId === null && !PASSING.includes(status)
+  const list = lists.get([direction, ...filters, ...(isByLine ? ['line'] : [])].join('-'))!
   const rows = await list(on, [
     status === null ? ORDER_STATUSES : [status],
     page.cursor ?? (isOlder ? NEWEST : OLDEST),
@@ -35,34 +40,66 @@ export async function findOrderPage(on: Queryable, page: OrderPage): Promise<str
   return isOlder ? ids : ids.reverse()
 }
 
+type Direction = OrderPage['direction']
+
 const lists = new Map(
-  [[], ['customer'], ['sku'], ['customer', 'sku']].flatMap((filters) =>
-    (['older', 'newer'] as const).map((direction) => {
-      const name = [direction, ...filters].join('-')
-      return [name, prepare<{ id: string }>(`list-${name}-orders`, textOf(direction, filters))]
-    }),
-  ),
+  (['older', 'newer'] as const).flatMap((direction) => [
+    named([direction], byState(direction, [])),
+    named([direction, 'customer'], byState(direction, ['customer'])),
+    named([direction, 'sku'], byState(direction, ['sku'])),
+    named([direction, 'customer', 'sku'], byState(direction, ['customer', 'sku'])),
+    named([direction, 'sku', 'line'], byLine(direction)),
+  ]),
 )
+
+function named(parts: readonly string[], text: string) {
+  const name = parts.join('-')
+  return [name, prepare<{ id: string }>(`list-${name}-orders`, text)] as const
+}
 
 /**
  * Reads a page of each state, and takes the first of all of them. Each is a range of an index that begins with the filter and
  * the state. For a list by id PostgreSQL may walk the primary key, which is the whole table if few orders match (0.3 to
  * 0.6 s of 1,100,000); whether few match it knows only as well as its statistics do.
  */
-function textOf(direction: OrderPage['direction'], filters: readonly string[]): string {
+function byState(direction: Direction, filters: readonly string[]): string {
   const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']
   const conditions = filters.map((filter, index) =>
-    filter === 'customer' ? `and orders.customer_id = $${4 + index}` : `and orders.sku = $${4 + index}`,
+    filter === 'customer'
+      ? `and orders.customer_id = $${4 + index}`
+      : `and exists (select from order_lines where order_lines.order_id = orders.id and order_lines.sku = $${4 + index})`,
   )
+  const range = (condition: string) => `(
+      select orders.id from orders
+      where (orders.status, orders.id) ${beyond} (listed.status, $2::uuid) and orders.status ${within} listed.status
+        ${condition} ${conditions.join(' ')}
+      order by orders.status ${sort}, orders.id ${sort}
+      limit $3::int
+    )`
+  // the customers' index has every state; else open orders and those that are over have an index each
+  const ranges = filters.includes('customer')
+    ? range('')
+    : `${range("and orders.status < 'FAILED'")} union all ${range("and orders.status >= 'FAILED'")}`
   return `select page.id
   from unnest($1::order_status[]) as listed (status)
-  cross join lateral (
-    select orders.id from orders
-    where (orders.status, orders.id) ${beyond} (listed.status, $2::uuid) and orders.status ${within} listed.status
-      ${conditions.join(' ')}
-    order by orders.status ${sort}, orders.id ${sort}
-    limit $3::int
-  ) as page
+  cross join lateral (${ranges}) as page
   order by page.id ${sort}
+  limit $3::int`
+}
+
+/**
+ * Reads along the lines of a SKU, for states in which most orders are. No index has SKU and state, which would make each
+ * change of a state write to it: where nearly all orders of a popular SKU are in another state, it reads them all.
+ */
+function byLine(direction: Direction): string {
+  const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']
+  return `select order_lines.order_id as id
+  from order_lines
+  where (order_lines.sku, order_lines.order_id) ${beyond} ($4, $2::uuid) and order_lines.sku ${within} $4
+    and (
+      cardinality($1::order_status[]) = ${ORDER_STATUSES.length}
+      or exists (select from orders where orders.id = order_lines.order_id and orders.status = any ($1))
+    )
+  order by order_lines.sku ${sort}, order_lines.order_id ${sort}
   limit $3::int`
 }

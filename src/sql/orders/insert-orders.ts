@@ -1,24 +1,31 @@
-import type { Order } from '../../domain/orders/order.ts'
-import { eventOf } from '../../domain/orders/order-status.ts'
+import type { Order, OrderLine } from '../../domain/orders/order.ts'
 import type { Origin } from '../../domain/origin.ts'
-import { JOB_ATTEMPTS_MAX, type Job } from '../../domain/upkeep/jobs.ts'
-import { prepare, type Queryable } from '../statement.ts'
+import { JOB_ATTEMPTS_MAX, type Job, orderRefOf } from '../../domain/upkeep/jobs.ts'
+import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
+
+/** An idempotency key, and the fingerprint of the input that is asked for under it. */
+export type NewKey = { key: string; fingerprint: string }
 
 /** An order to write, with its idempotency key (null for none) and its origin. */
-export type NewOrder = Pick<Order, 'id' | 'customerId' | 'sku' | 'qty'> & {
-  key: string | null
+export type NewOrder = Pick<Order, 'id' | 'customerId' | 'reference' | 'locations'> & {
+  lines: readonly Pick<OrderLine, 'sku' | 'qty'>[]
+  key: NewKey | null
   origin: Origin
 }
 
-/** The result for a new order. `key-taken`: its caller has another order under this key. */
+/**
+ * The result for a new order. `unknown-skus`: lines whose SKU no item has; `unknown-locations`: locations that do not exist,
+ * or that no order may take from; both by their index. `key-taken`: its caller has something else under this key.
+ */
 export type Insertion =
   | { outcome: 'created'; order: Order }
-  | { outcome: 'unknown-sku' | 'key-taken'; order: null }
+  | { outcome: 'unknown-skus' | 'unknown-locations'; indexes: readonly number[]; order: null }
+  | { outcome: 'key-taken'; order: null }
 
 /**
- * Writes orders with their keys, events and one job for all of them, all or nothing: one statement is one transaction.
+ * Writes orders with their lines, keys, events and one job for all of them, all or nothing: one statement is one transaction.
  *
- * Locks no row of `inventory_items`, so orders come in while their SKU is being reserved.
+ * Locks no stock, so orders come in while their SKUs are being reserved.
  *
  * @param delayMs after which the job is due
  * @returns a result for each order, in the order of the input, and the job's id: null if no order was written
@@ -28,69 +35,96 @@ export async function insertOrders(
   orders: readonly NewOrder[],
   { createdAt, delayMs = 0 }: { createdAt: Date; delayMs?: number },
 ): Promise<{ insertions: Insertion[]; jobId: string | null }> {
+  const lines = orders.flatMap((order, index) =>
+    order.lines.map(({ sku, qty }, position) => ({ ordinal: index + 1, position, sku, qty })),
+  )
   const [row] = await run(on, [
-    orders.map((order) => order.id),
-    orders.map((order) => order.sku),
-    orders.map((order) => order.qty),
+    plainArray(orders.map((order) => order.id)),
     orders.map((order) => order.origin.caller),
-    orders.map((order) => order.key),
+    sparseArray(orders.map(({ key }) => key?.key)),
+    sparseArray(orders.map(({ key }) => key?.fingerprint)),
+    sparseArray(orders.map((order) => order.customerId)),
+    sparseArray(orders.map((order) => order.reference)),
+    sparseArray(orders.map(({ locations }) => locations?.join(LOCATION_SEPARATOR))),
+    orders.map((order) => JSON.stringify(orderRefOf(order, order.origin))),
+    plainArray(lines.map(({ ordinal }) => ordinal)),
+    plainArray(lines.map(({ position }) => position)),
+    quotedArray(lines.map(({ sku }) => sku)),
+    plainArray(lines.map(({ qty }) => qty)),
     createdAt,
-    'PENDING',
-    eventOf(null, 'PENDING', null),
     'reserve-inventory' satisfies Job['task'],
     JOB_ATTEMPTS_MAX,
-    orders.map((order) => order.customerId),
-    orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
     delayMs,
   ])
-  const outcomes = new Map(row!.exceptions?.map(({ ordinal, outcome }) => [ordinal - 1, outcome]))
+  const exceptionOf = new Map(row!.exceptions?.map((exception) => [exception.ordinal - 1, exception]))
   const insertions = orders.map((order, index): Insertion => {
-    const outcome = outcomes.get(index)
-    if (outcome) return { outcome, order: null }
-    return { outcome: 'created', order: asCreated(order, createdAt) }
+    const exception = exceptionOf.get(index)
+    if (!exception) return { outcome: 'created', order: asCreated(order, createdAt) }
+    const { skus, locations } = exception
+    if (skus) return { outcome: 'unknown-skus', indexes: skus, order: null }
+    if (locations) return { outcome: 'unknown-locations', indexes: locations, order: null }
+    return { outcome: 'key-taken', order: null }
   })
   return { insertions, jobId: row!.jobId }
 }
 
-type Exception = { ordinal: number; outcome: 'unknown-sku' | 'key-taken' }
+/** Codes of locations have none. An array of arrays of different lengths is nothing that PostgreSQL has. */
+const LOCATION_SEPARATOR = ','
+
+/** An order that was not written: by its place in the input from 1, with the indexes of what is unknown of it. */
+type Exception = { ordinal: number; skus: number[] | null; locations: number[] | null }
 
 // only exceptions come back: most batches have none, and reading rows would cost more than writing them
 const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
-    select *
-    from unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::text[], $11::text[], $12::json[])
-      with ordinality as input (id, sku, qty, caller, key, customer_id, ref, ordinal)
+    select id, caller, key, fingerprint, customer_id, reference, string_to_array(locations, '${LOCATION_SEPARATOR}') as locations, ref, ordinal
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[])
+      with ordinality as input (id, caller, key, fingerprint, customer_id, reference, locations, ref, ordinal)
+  ), line as (
+    select * from unnest($9::int[], $10::smallint[], $11::text[], $12::int[]) as line (ordinal, position, sku, qty)
+  ), unknown_sku as (
+    select ordinal, json_agg(position order by position) as positions
+    from line where not exists (select from items where items.sku = line.sku)
+    group by ordinal
+  ), unknown_location as (
+    select ordinal, json_agg(position - 1 order by position) as positions
+    from input cross join lateral unnest(input.locations) with ordinality as named (code, position)
+    where input.locations is not null
+      and not exists (select from locations where locations.code = named.code and locations.is_active)
+    group by ordinal
   ), known as (
-    select input.* from input join inventory_items using (sku)
+    select * from input
+    where ordinal not in (select ordinal from unknown_sku union all select ordinal from unknown_location)
   ), claimed as (
     -- in the keys' order: two statements that claim the same keys wait for each other in turn, never in a circle
-    insert into idempotency_keys (caller, key, order_id, created_at)
-    select caller, key, id, $6::timestamptz from known where key is not null order by caller, key
+    insert into idempotency_keys (caller, key, verb, fingerprint, order_id, created_at)
+    select caller, key, 'createOrder', fingerprint, id, $13::timestamptz from known where key is not null order by caller, key
     on conflict do nothing
     returning order_id
   ), fresh as (
     select * from known where key is null or id in (select order_id from claimed)
   ), created as (
-    insert into orders (id, customer_id, sku, qty, status, version, created_at, updated_at)
-    select id, customer_id, sku, qty, $7::order_status, 1, $6, $6 from fresh
+    insert into orders (id, customer_id, reference, locations, status, version, created_at, updated_at)
+    select id, customer_id, reference, locations, 'PENDING', 1, $13, $13 from fresh
+  ), listed as (
+    insert into order_lines (order_id, sku, position, qty)
+    select fresh.id, line.sku, line.position, line.qty from fresh join line using (ordinal)
   ), recorded as (
-    insert into order_events (order_id, version, type, to_status, at)
-    select id, 1, $8::order_event_type, $7, $6 from fresh
+    insert into order_events (order_id, version, type, to_status, at, actor)
+    select id, 1, 'OrderCreated', 'PENDING', $13, caller from fresh
   ), enqueued as (
     -- one job for all: what a queue costs an order is its share of a job
     select id from graphile_worker.add_jobs(array(
       select (
-        $9::text, json_build_object('orders', json_agg(ref order by ordinal)), null,
-        now() + $13::float8 * interval '1 ms', $10::smallint, null, null, null
+        $14::text, json_build_object('orders', json_agg(ref order by ordinal)), null,
+        now() + $16::float8 * interval '1 ms', $15::smallint, null, null, null
       )::graphile_worker.job_spec
       from fresh having count(*) > 0
     ))
   ), exceptions as (
-    select
-      input.ordinal,
-      case when exists (select from known where known.ordinal = input.ordinal) then 'key-taken' else 'unknown-sku' end as outcome
-    from input
+    select input.ordinal, unknown_sku.positions as skus, unknown_location.positions as locations
+    from input left join unknown_sku using (ordinal) left join unknown_location using (ordinal)
     where input.ordinal not in (select ordinal from fresh)
   )
   select
@@ -99,18 +133,17 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
 )
 
 /** Makes the order as the statement writes it. */
-function asCreated({ id, customerId, sku, qty }: NewOrder, createdAt: Date): Order {
+function asCreated({ id, customerId, reference, locations, lines }: NewOrder, createdAt: Date): Order {
   return {
     id,
     customerId,
-    sku,
-    qty,
+    reference,
+    locations,
+    lines: lines.map(({ sku, qty }) => ({ sku, qty, reserved: 0, shipped: 0, cancelled: 0, returned: 0 })),
     status: 'PENDING',
     failureReason: null,
-    supplierRef: null,
-    supplierStep: 0,
-    supplierAttempts: 0,
-    supplierRechecks: 0,
+    lookedAt: false,
+    ending: null,
     version: 1,
     createdAt,
     updatedAt: createdAt,

@@ -1,61 +1,79 @@
-import type { Order } from '../../domain/orders/order.ts'
-import type { OrderEventType } from '../../domain/orders/order-status.ts'
-import { plainArray, prepare, type Queryable } from '../statement.ts'
+import type { OrderLine } from '../../domain/orders/order.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
 
-/** A transition to write: the order before it, the order after it, and its event. */
-export type OrderMove = { before: Order; after: Order; event: OrderEventType }
+/** A change of an order to write: its event, and the lines that it changed. */
+export type OrderMove = { event: OrderEvent; changedLines: readonly OrderLine[] }
 
 /**
- * Writes transitions, each with its event. The update carries the guard: an order whose state or version is no longer that
- * of `before` stays as it is.
+ * Writes changes of orders, each with its event. The update carries the guard: an order whose state or version is no longer
+ * that of `before` stays as it is.
  *
- * @returns how many orders were changed
+ * @returns how many orders and lines were changed
  */
-export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at: Date): Promise<number> {
+export async function moveOrders(
+  on: Queryable,
+  moves: readonly OrderMove[],
+  at: Date,
+): Promise<{ orders: number; lines: number }> {
+  if (moves.length === 0) return { orders: 0, lines: 0 }
+  const lines = moves.flatMap(({ event: { order }, changedLines }) =>
+    changedLines.map((line) => ({ orderId: order.id, line })),
+  )
+  const events = moves.map(({ event }) => event)
   const [row] = await move(on, [
-    plainArray(moves.map(({ before }) => before.id)),
-    plainArray(moves.map(({ before }) => before.status)),
-    plainArray(moves.map(({ after }) => after.status)),
-    plainArray(moves.map(({ after }) => after.failureReason)),
-    plainArray(moves.map(({ after }) => after.version)),
-    moves.map(({ after }) => after.supplierRef),
-    plainArray(moves.map(({ after }) => after.supplierStep)),
-    plainArray(moves.map(({ after }) => after.supplierAttempts)),
-    plainArray(moves.map(({ after }) => after.supplierRechecks)),
-    plainArray(moves.map(({ event }) => event)),
+    plainArray(events.map(({ order }) => order.id)),
+    plainArray(events.map(({ from }) => from)),
+    plainArray(events.map(({ to }) => to)),
+    plainArray(events.map(({ reason }) => reason)),
+    plainArray(events.map(({ version }) => version)),
+    plainArray(events.map(({ order }) => order.lookedAt)),
+    plainArray(events.map(({ order }) => order.ending)),
+    plainArray(events.map(({ type }) => type)),
+    sparseArray(events.map((event) => event.lines && JSON.stringify(event.lines))),
+    sparseArray(events.map(({ actor }) => actor)),
+    sparseArray(events.map(({ note }) => note)),
+    plainArray(lines.map(({ orderId }) => orderId)),
+    quotedArray(lines.map(({ line }) => line.sku)),
+    plainArray(lines.map(({ line }) => line.reserved)),
+    plainArray(lines.map(({ line }) => line.shipped)),
+    plainArray(lines.map(({ line }) => line.cancelled)),
+    plainArray(lines.map(({ line }) => line.returned)),
     at,
   ])
-  return row!.moved
+  return row!
 }
 
-const move = prepare<{ moved: number }>(
+const move = prepare<{ orders: number; lines: number }>(
   'move-orders',
   `with input as (
     select *
     from unnest(
-      $1::uuid[], $2::order_status[], $3::order_status[], $4::failure_reason[], $5::int[],
-      $6::text[], $7::int[], $8::int[], $9::int[], $10::order_event_type[]
-    ) as input (
-      id, from_status, to_status, reason, version,
-      supplier_ref, supplier_step, supplier_attempts, supplier_rechecks, event
-    )
+      $1::uuid[], $2::order_status[], $3::order_status[], $4::failure_reason[], $5::int[], $6::boolean[],
+      $7::order_status[], $8::order_event_type[], $9::jsonb[], $10::text[], $11::text[]
+    ) as input (id, from_status, to_status, reason, version, looked_at, ending, event, lines, actor, note)
   ), moved as (
     update orders
     set
       status = input.to_status,
       failure_reason = input.reason,
+      looked_at = input.looked_at,
+      ending = input.ending,
       version = input.version,
-      supplier_ref = input.supplier_ref,
-      supplier_step = input.supplier_step,
-      supplier_attempts = input.supplier_attempts,
-      supplier_rechecks = input.supplier_rechecks,
-      updated_at = $11
+      updated_at = $18
     from input
     where orders.id = input.id and orders.status = input.from_status and orders.version = input.version - 1
     returning input.*
+  ), changed as (
+    update order_lines
+    set reserved = line.reserved, shipped = line.shipped, cancelled = line.cancelled, returned = line.returned
+    from unnest($12::uuid[], $13::text[], $14::int[], $15::int[], $16::int[], $17::int[])
+      as line (order_id, sku, reserved, shipped, cancelled, returned)
+    where order_lines.order_id = line.order_id and order_lines.sku = line.sku
+    returning 1
   ), recorded as (
-    insert into order_events (order_id, version, type, from_status, to_status, reason, at)
-    select id, version, event, from_status, to_status, reason, $11 from moved
+    insert into order_events (order_id, version, type, from_status, to_status, reason, at, lines, actor, note)
+    select id, version, event, from_status, to_status, reason, $18, lines, actor, note from moved
   )
-  select count(*)::int as moved from moved`,
+  select (select count(*)::int from moved) as orders, (select count(*)::int from changed) as lines`,
 )

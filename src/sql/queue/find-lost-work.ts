@@ -1,7 +1,8 @@
-import type { Order } from '../../domain/orders/order.ts'
-import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
-import { ORDER_COLUMNS, prepare, type Queryable } from '../statement.ts'
-import { neededStepOf, OPEN_STATUSES, ORDERS_OF_JOBS } from './orders-of-jobs.ts'
+import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
+import { JOB_TASKS, type OrderRef } from '../../domain/upkeep/jobs.ts'
+import { prepare, type Queryable } from '../statement.ts'
+import { REQUEST_COLUMNS } from '../supplier/supplier-requests.ts'
+import { NEEDED_JOBS, ORDERS_OF_JOBS } from './orders-of-jobs.ts'
 
 // These read graphile-worker's private table: its public view has no payload. The version is pinned, and a test runs each.
 
@@ -19,38 +20,44 @@ const tryLock = prepare<{ locked: boolean }>(
   'select pg_try_advisory_xact_lock($1::bigint) as locked',
 )
 
+/** What lost its job: a PENDING order, or what a supplier was asked for. */
+export type Orphan = { order: OrderRef; request: null } | { order: null; request: SupplierRequest }
+
 /**
- * Orders that are not final and whose next job does not exist; oldest first. A job for an earlier step of theirs counts
- * for nothing: it will find that it is out of date, and end.
+ * PENDING orders, and what suppliers were asked for and have not answered, whose next job does not exist; by order. A job for
+ * an earlier call counts for nothing: it will find that it is out of date, and end.
  *
  * A healthy order is never among them: whatever brings it on enqueues its next job in the same transaction, a job ends
  * after that was committed, and one statement sees one moment.
  */
-export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[]> {
-  return findOrphaned(on, [limit, OPEN_STATUSES])
+export async function findOrphans(on: Queryable, limit: number): Promise<Orphan[]> {
+  const rows = await findOrphaned(on, [limit])
+  return rows.map(({ pendingId, lines, ...request }) => {
+    if (pendingId === null) return { order: null, request }
+    return { order: lines === 1 ? { orderId: pendingId } : { orderId: pendingId, lines }, request: null }
+  })
 }
 
 // `except` sorts or hashes both sides, whatever the planner takes their sizes for: `not exists` became a loop over every job
-// for each order, 40 s with 20,000 of either. The open orders are read by a range of each state, behind `offset 0`: no
-// statistics of the past make the planner read all that are done
-const findOrphaned = prepare<Order>(
-  'find-orphaned-orders',
+// for each order, 40 s with 20,000 of either
+const findOrphaned = prepare<SupplierRequest & { pendingId: string | null; lines: number }>(
+  'find-orphans',
   `with orphaned as materialized (
-    select id from (
-      select open.id::text collate "C" as id, ${neededStepOf('open')} as step
-      from unnest($2::order_status[]) as listed (status)
-      cross join lateral (
-        select orders.id, orders.status, orders.supplier_step from orders
-        where orders.status between listed.status and listed.status
-        offset 0
-      ) as open
+    select order_id::uuid as order_id, sku from (
+      select needed.order_id, needed.sku, needed.step from (${NEEDED_JOBS}) as needed
       except
-      select jobs.order_id collate "C", jobs.step from (${ORDERS_OF_JOBS}) as jobs
+      select jobs.order_id, jobs.sku, jobs.step from (${ORDERS_OF_JOBS}) as jobs
     ) as lost
-    order by id
+    order by order_id
     limit $1
   )
-  select ${ORDER_COLUMNS} from orphaned join orders on orders.id = orphaned.id::uuid order by orders.id`,
+  select
+    case orphaned.sku when '' then orphaned.order_id end as "pendingId",
+    (select count(*)::int from order_lines where order_lines.order_id = orphaned.order_id) as lines,
+    ${REQUEST_COLUMNS}
+  from orphaned
+  left join supplier_requests as requests on requests.order_id = orphaned.order_id and requests.sku = orphaned.sku
+  order by orphaned.order_id`,
 )
 
 /** A job that will not run again by itself: it has used up its attempts, and nobody holds it. */

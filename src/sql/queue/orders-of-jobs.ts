@@ -1,32 +1,48 @@
-import { isFinal, ORDER_STATUSES } from '../../domain/orders/order-status.ts'
 import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 
-// Which job an order needs, as `nextJob` has it, for statements that look for what is lost. It reads graphile-worker's
-// private tables: the public view has no payload.
-
-/** The states in which an order needs a job. */
-export const OPEN_STATUSES = ORDER_STATUSES.filter((status) => !isFinal(status))
+// Which jobs there have to be, and which there are, for statements that look for what is lost. They read graphile-worker's
+// private tables: the public view has no payload. All columns are text, for a hand may have written anything into a payload.
 
 /**
- * What the payload of the job that an order needs has under `step`: the number of the supplier's call that is scheduled, and
- * nothing for a PENDING order. Text, for a hand may have written anything into a payload.
+ * Which jobs have to be there: `order_id`, and of what a supplier was asked for `sku` and `step`; empty of a PENDING order.
+ *
+ * Open orders are a range of an index, behind `offset 0`: no statistics of the past make the planner read all that are done.
  */
-export function neededStepOf(order: string): string {
-  return `case ${order}.status when 'PENDING' then '' else ${order}.supplier_step::text end`
-}
+export const NEEDED_JOBS = `
+  select pending.id::text collate "C" as order_id, '' collate "C" as sku, '' collate "C" as step
+  from unnest(array['PENDING']::order_status[]) as listed (status)
+  cross join lateral (
+    select orders.id from orders
+    where orders.status between listed.status and listed.status and orders.status < 'FAILED'
+    offset 0
+  ) as pending
+  union all
+  select order_id::text collate "C", sku collate "C", step::text collate "C" from supplier_requests where ended_at is null`
+
+const UUID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 
 /**
- * Every order that a job is about, with the job's step: `order_id` and `step`, both text. Of our own tasks, for jobs of
- * others in the same schema bring no order on, and without jobs that were put aside.
+ * Every order that a job is about, as NEEDED_JOBS has it. Of our own tasks, for jobs of others in the same schema bring no
+ * order on, and without jobs that were put aside. Jobs that versions before 0.3 wrote have no SKU: their orders have one line.
  */
 export const ORDERS_OF_JOBS = `
-  select named.order_id, coalesce(named.step, '') as step
+  select
+    named.order_id collate "C" as order_id,
+    case
+      when named.step is null then ''
+      when named.sku is null then coalesce((
+        select order_lines.sku from order_lines
+        where order_lines.order_id = case when named.order_id ~ '${UUID}' then named.order_id::uuid end limit 1
+      ), '')
+      else named.sku
+    end collate "C" as sku,
+    coalesce(named.step, '') collate "C" as step
   from graphile_worker._private_jobs as jobs
   join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
   cross join lateral (
-    select jobs.payload ->> 'orderId' as order_id, jobs.payload ->> 'step' as step
+    select jobs.payload ->> 'orderId' as order_id, jobs.payload ->> 'sku' as sku, jobs.payload ->> 'step' as step
     union all
-    select each ->> 'orderId', each ->> 'step'
+    select each ->> 'orderId', null, null
     from json_array_elements(
       case json_typeof(jobs.payload -> 'orders') when 'array' then jobs.payload -> 'orders' end
     ) as each

@@ -1,13 +1,9 @@
-import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-status.ts'
+import { ORDER_STATUSES } from '../../domain/orders/order-status.ts'
 import { COUNTED_MAX, type StatusReading } from '../../domain/upkeep/service-status.ts'
 import { limitStatements, prepare, type Queryable } from '../statement.ts'
 
 // This reads graphile-worker's private table, for what its index jobs_main_index has of it: priority (ours is 0), time and
 // task of the jobs that nobody holds. The version is pinned, and a test looks at the plan.
-
-/** Nearly all orders end there: they are told from all and those of the other states, and not counted. */
-const UNLISTED: OrderStatus = 'RESERVED'
-const LISTED = ORDER_STATUSES.filter((status) => status !== UNLISTED)
 
 /**
  * Reads how the service does, in one statement: 6 ms on a million orders and as many jobs, for each part is read by its
@@ -16,7 +12,10 @@ const LISTED = ORDER_STATUSES.filter((status) => status !== UNLISTED)
  * @throws {pg.DatabaseError} 57014 after `timeoutMs`
  */
 export async function readStatus(tx: Queryable, timeoutMs: number): Promise<StatusReading> {
-  const [, [row]] = await Promise.all([limitStatements(tx, timeoutMs), read(tx, [COUNTED_MAX + 1, LISTED])])
+  const [, [row]] = await Promise.all([
+    limitStatements(tx, timeoutMs),
+    read(tx, [COUNTED_MAX + 1, ORDER_STATUSES]),
+  ])
   return {
     ...row!,
     workers: row!.workers.map(({ startedAt, lastBeatAt, ...worker }) => {
@@ -31,6 +30,17 @@ type Row = Omit<StatusReading, 'workers'> & {
     startedAt: string
     lastBeatAt: string
   })[]
+}
+
+/** The first orders of a state, from the index of those that are open or from that of the others. */
+function inEitherIndex(columns: string, limit: string): string {
+  const range = (condition: string) => `(
+        select ${columns} from orders
+        where (orders.status, id) >= (listed.status, '00000000-0000-0000-0000-000000000000') and orders.status <= listed.status
+          and orders.status ${condition}
+        order by orders.status, id limit ${limit}
+      )`
+  return `${range("< 'FAILED'")} union all ${range(">= 'FAILED'")}`
 }
 
 const read = prepare<Row>(
@@ -48,23 +58,14 @@ const read = prepare<Row>(
       order by priority, run_at limit $1
     ) as first group by task_id
   ), listed as (
-    -- a range of one state, for an order that orders_status_id_idx alone has: for the first few of a state PostgreSQL may
-    -- else walk the primary key, which is all of the table where there are none (330 ms on a million orders). By rows: it
-    -- takes a range of the state alone for few, and sorts them
+    -- for the first few of a state PostgreSQL may else walk the primary key, which is all of the table where there are none
+    -- (330 ms on a million orders). By rows: it takes a range of the state alone for few, and sorts them
     select status, counted.count, oldest.created_at as since
     from unnest($2::order_status[]) as listed (status)
     cross join lateral (
-      select count(*) as count from (
-        select from orders
-        where (orders.status, id) >= (listed.status, '00000000-0000-0000-0000-000000000000') and orders.status <= listed.status
-        order by orders.status, id limit $1
-      ) as first
+      select count(*) as count from (${inEitherIndex('', '$1')}) as first
     ) as counted
-    left join lateral (
-      select created_at from orders
-      where (orders.status, id) >= (listed.status, '00000000-0000-0000-0000-000000000000') and orders.status <= listed.status
-      order by orders.status, id limit 1
-    ) as oldest on true
+    left join lateral (${inEitherIndex('created_at', '1')}) as oldest on true
   )
   select
     (
@@ -91,13 +92,7 @@ const read = prepare<Row>(
         'status', status, 'count', count, 'oldestAgeS', extract(epoch from now() - since)
       )) from listed
     ) as orders,
-    (
-      select json_build_object(
-        'count', count(*),
-        'reserved', count(*) filter (where status = 'RESERVED'),
-        'estimate', (select reltuples from pg_class where oid = 'orders'::regclass)
-      ) from (select status from orders order by id limit $1) as first
-    ) as "orderCount",
+    (select reltuples from pg_class where oid = 'orders'::regclass) as "ordersEstimate",
     (
       select coalesce(json_object_agg(status, share), '{}')
       from pg_stats, unnest(most_common_vals::text::text[], most_common_freqs) as common (status, share)

@@ -4,12 +4,20 @@ import { prepare, type Queryable } from '../statement.ts'
 /** A page of a SKU's ledger: at most `sizeMax` movements next to `cursor`, or at the end of the ledger if there is no cursor. */
 export type MovementPage = {
   sku: string
+  /** Only movements at this location; null for all. */
+  location: string | null
   /** The id of a movement next to the page, which is not in it; null for none. */
   cursor: bigint | null
   /** `older`: movements before the cursor, newest first. `newer`: movements after it, oldest first. */
   direction: 'older' | 'newer'
   sizeMax: number
 }
+
+/** The columns of `inventory_movements` as `InventoryMovement` names them. */
+export const MOVEMENT_COLUMNS = `
+  id, sku, location, type, delta, reserved_delta as "reservedDelta", available_after as "availableAfter",
+  reserved_after as "reservedAfter", order_id as "orderId", order_version as "orderVersion", shipment_id as "shipmentId",
+  reason, actor, reference, created_at as "createdAt"`
 
 /**
  * Reads pages of ledgers, all in one statement.
@@ -22,6 +30,7 @@ export async function findMovements(
 ): Promise<InventoryMovement[][]> {
   const rows = await find(on, [
     pages.map((page) => page.sku),
+    pages.map((page) => page.location),
     pages.map((page) => page.cursor),
     pages.map((page) => (page.direction === 'older' ? page.sizeMax : 0)),
     pages.map((page) => (page.direction === 'newer' ? page.sizeMax : 0)),
@@ -35,21 +44,21 @@ export async function findMovements(
 // that index: by id alone PostgreSQL may walk the primary key, which is the whole table for a SKU with few movements
 const find = prepare<InventoryMovement & { ordinal: bigint }>(
   'find-movements',
-  `select
-    wanted.ordinal, page.id, page.sku, page.type, page.delta, page.available_after as "availableAfter",
-    page.order_id as "orderId", page.reason, page.actor, page.created_at as "createdAt"
-  from unnest($1::text[], $2::bigint[], $3::int[], $4::int[])
-    with ordinality as wanted (sku, cursor, older, newer, ordinal)
+  `select wanted.ordinal, ${MOVEMENT_COLUMNS.replaceAll(/\b(id|sku|location)\b(?=,)/g, 'page.$1')}
+  from unnest($1::text[], $2::text[], $3::bigint[], $4::int[], $5::int[])
+    with ordinality as wanted (sku, location, cursor, older, newer, ordinal)
   cross join lateral (
     (
       select * from inventory_movements
       where (sku, id) < (wanted.sku, coalesce(wanted.cursor, 9223372036854775807)) and sku >= wanted.sku
+        and (wanted.location is null or location = wanted.location)
       order by sku desc, id desc limit wanted.older
     )
     union all
     (
       select * from inventory_movements
       where (sku, id) > (wanted.sku, coalesce(wanted.cursor, 0)) and sku <= wanted.sku
+        and (wanted.location is null or location = wanted.location)
       order by sku, id limit wanted.newer
     )
   ) as page

@@ -1,30 +1,10 @@
-import type {
-  InventoryItem,
-  InventoryMovement,
-  StockChange,
-  StockChangeNote,
-} from '../../domain/stock/stock.ts'
-import { plainArray, prepare, type Queryable } from '../statement.ts'
-
-/** Locks the stock of the SKUs that exist among `skus`, by SKU. */
-export function lockStock(on: Queryable, skus: readonly string[]): Promise<InventoryItem[]> {
-  return lock(on, [skus])
-}
-
-// locked by SKU: two batches that share SKUs queue up and never deadlock. A join and not `any`: after a lock wait PostgreSQL
-// checks again whether a row matches, and would search the whole array for each row
-const lock = prepare<InventoryItem>(
-  'lock-stock',
-  `select sku, name, available, reserved
-  from inventory_items join (select distinct unnest($1::text[]) as sku) as wanted using (sku)
-  order by sku for update of inventory_items`,
-)
+import type { InventoryMovement, StockChange, StockChangeNote } from '../../domain/stock/stock.ts'
+import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
+import { MOVEMENT_COLUMNS } from './find-movements.ts'
 
 /**
- * Writes movements to the ledger in the given order, and applies them to the stock rows. The caller holds the locks of the
- * SKUs: ids of the ledger are drawn under them, so for one SKU the ids run in the order of the changes.
- *
- * A RESERVATION adds to `reserved` what it takes from `available`.
+ * Writes movements to the ledger in the given order, and applies them to the levels. The caller holds the locks of the
+ * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes.
  */
 export async function moveStock(
   on: Queryable,
@@ -46,55 +26,55 @@ export async function moveStockOnce(
 
 function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unknown[] {
   return [
-    changes.map((change) => change.sku),
+    quotedArray(changes.map((change) => change.sku)),
+    quotedArray(changes.map((change) => change.location)),
     plainArray(changes.map((change) => change.type)),
     plainArray(changes.map((change) => change.delta)),
+    plainArray(changes.map((change) => change.reservedDelta)),
     plainArray(changes.map((change) => change.availableAfter)),
+    plainArray(changes.map((change) => change.reservedAfter)),
     plainArray(changes.map((change) => change.orderId)),
+    plainArray(changes.map((change) => change.orderVersion)),
+    sparseArray(changes.map((change) => change.shipmentId ?? null)),
     note.reason ?? null,
     note.actor ?? null,
+    note.reference ?? null,
     note.createdAt,
   ]
 }
 
 const MOVE_STOCK = `with input as (
     select *
-    from unnest($1::text[], $2::movement_type[], $3::int[], $4::bigint[], $5::uuid[]) with ordinality
-      as input (sku, type, delta, available_after, order_id, ordinal)
+    from unnest(
+      $1::text[], $2::text[], $3::movement_type[], $4::int[], $5::int[], $6::bigint[], $7::bigint[],
+      $8::uuid[], $9::int[], $10::uuid[]
+    ) with ordinality as input (
+      sku, location, type, delta, reserved_delta, available_after, reserved_after,
+      order_id, order_version, shipment_id, ordinal
+    )
   ), stock as (
-    update inventory_items
+    update stock_levels
     set
-      available = inventory_items.available + change.delta,
-      reserved = inventory_items.reserved + change.reserved
+      available = stock_levels.available + change.delta,
+      reserved = stock_levels.reserved + change.reserved_delta
     from (
-      select sku, sum(delta) as delta, coalesce(-sum(delta) filter (where type = 'RESERVATION'), 0) as reserved
-      from input group by sku
+      select sku, location, sum(delta) as delta, sum(reserved_delta) as reserved_delta
+      from input group by sku, location
     ) as change
-    where inventory_items.sku = change.sku
+    where stock_levels.sku = change.sku and stock_levels.location = change.location
   )
-  insert into inventory_movements (sku, type, delta, available_after, order_id, reason, actor, created_at)
-  select sku, type, delta, available_after, order_id, $6, $7, $8 from input order by ordinal`
+  insert into inventory_movements (
+    sku, location, type, delta, reserved_delta, available_after, reserved_after,
+    order_id, order_version, shipment_id, reason, actor, reference, created_at
+  )
+  select
+    sku, location, type, delta, reserved_delta, available_after, reserved_after,
+    order_id, order_version, shipment_id, $11, $12, $13, $14
+  from input order by ordinal`
 
 const move = prepare('move-stock', MOVE_STOCK)
 
 const moveReturning = prepare<InventoryMovement>(
   'move-stock-once',
-  `${MOVE_STOCK}
-  returning
-    id, sku, type, delta, available_after as "availableAfter", order_id as "orderId", reason, actor,
-    created_at as "createdAt"`,
-)
-
-/**
- * Writes a new item with an empty stock.
- *
- * @returns false if the SKU is taken
- */
-export async function insertInventoryItem(on: Queryable, sku: string, name: string): Promise<boolean> {
-  return (await insertItem(on, [sku, name])).length === 1
-}
-
-const insertItem = prepare<{ sku: string }>(
-  'insert-inventory-item',
-  'insert into inventory_items (sku, name, available, reserved) values ($1, $2, 0, 0) on conflict do nothing returning sku',
+  `${MOVE_STOCK} returning ${MOVEMENT_COLUMNS}`,
 )

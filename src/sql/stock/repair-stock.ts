@@ -1,66 +1,74 @@
 import type { StockWitnesses } from '../../domain/stock/stock-drift.ts'
 import { prepare, type Queryable } from '../statement.ts'
+import type { LevelKey } from './lock-stock.ts'
 
 /**
- * Locks a SKU's stock until the transaction ends, and reads what counters, ledger and orders say about it.
+ * Locks a level until the transaction ends, and reads what counters, ledger and orders say about it.
  *
- * @returns null if there is no such item
+ * @returns null if there is no such level
  */
-export async function lockWitnesses(on: Queryable, sku: string): Promise<StockWitnesses | null> {
-  await lock(on, [sku])
+export async function lockWitnesses(
+  on: Queryable,
+  { sku, location }: LevelKey,
+): Promise<StockWitnesses | null> {
+  await lock(on, [sku, location])
   // a statement of its own, so that it sees what the last holder of the lock has committed
-  const [row] = await read(on, [sku])
+  const [row] = await read(on, [sku, location])
   return row ?? null
 }
 
-const lock = prepare('lock-drifted-stock', 'select from inventory_items where sku = $1 for update')
+const lock = prepare(
+  'lock-drifted-level',
+  'select from stock_levels where sku = $1 and location = $2 for update',
+)
 
 const read = prepare<StockWitnesses>(
   'read-stock-witnesses',
-  `select
+  `with ledger as (
+    select id, delta, reserved_delta, available_after from inventory_movements where sku = $1 and location = $2
+  ), held as (
+    select order_id, sum(reserved_delta) as reserved from inventory_movements
+    where sku = $1 and order_id is not null group by order_id
+  )
+  select
     available,
     reserved,
-    coalesce((select sum(delta)::bigint from inventory_movements where sku = $1), 0) as ledger,
-    coalesce(
-      (
-        -- by (sku, id), not along the primary key
-        select available_after from inventory_movements
-        where (sku, id) <= ($1, 9223372036854775807) and sku >= $1 order by sku desc, id desc limit 1
-      ), 0
-    ) as "lastAfter",
-    coalesce((select sum(qty)::bigint from orders where sku = $1 and status = 'RESERVED'), 0) as promised,
+    coalesce((select sum(delta)::bigint from ledger), 0) as ledger,
+    coalesce((select available_after from ledger order by id desc limit 1), 0) as "lastAfter",
+    coalesce((select sum(reserved_delta)::bigint from ledger), 0) as promised,
     exists (
-      select from orders where sku = $1 and status = 'RESERVED' and not exists (
-        select from inventory_movements as taken
-        where taken.order_id = orders.id and taken.type = 'RESERVATION' and taken.delta = -orders.qty and taken.sku = $1
-      )
-    ) or exists (
-      select from inventory_movements as taken where sku = $1 and type = 'RESERVATION' and not exists (
-        select from orders
-        where orders.id = taken.order_id and orders.status = 'RESERVED' and orders.qty = -taken.delta and orders.sku = $1
-      )
+      select from (select order_id, reserved from order_lines where sku = $1) as lines
+      full join held on held.order_id = lines.order_id
+      where coalesce(lines.reserved, 0) <> coalesce(held.reserved, 0) or lines.order_id is null
     ) as "isMismatched"
-  from inventory_items where sku = $1`,
+  from stock_levels where sku = $1 and location = $2`,
 )
 
 /** A movement that makes the ledger add up. It is the only one that leaves the counter as it is. */
-export type Correction = { sku: string; delta: number; availableAfter: bigint; reason: string; at: Date }
+export type Correction = LevelKey & {
+  delta: number
+  availableAfter: bigint
+  reservedAfter: bigint
+  reason: string
+  at: Date
+}
 
 /** Writes a correction to the ledger. */
 export async function insertCorrection(on: Queryable, correction: Correction): Promise<void> {
-  const { sku, delta, availableAfter, reason, at } = correction
-  await correct(on, [sku, delta, availableAfter, reason, at])
+  const { sku, location, delta, availableAfter, reservedAfter, reason, at } = correction
+  await correct(on, [sku, location, delta, availableAfter, reservedAfter, reason, at])
 }
 
 const correct = prepare(
   'insert-correction',
-  `insert into inventory_movements (sku, type, delta, available_after, reason, actor, created_at)
-  values ($1, 'ADJUSTMENT', $2, $3, $4, 'reconcile', $5)`,
+  `insert into inventory_movements (
+    sku, location, type, delta, reserved_delta, available_after, reserved_after, reason, actor, created_at
+  )
+  values ($1, $2, 'ADJUSTMENT', $3, 0, $4, $5, $6, 'reconcile', $7)`,
 )
 
 /** A counter that is set to what ledger and orders say. */
-export type CounterRepair = {
-  sku: string
+export type CounterRepair = LevelKey & {
   field: 'available' | 'reserved'
   before: bigint
   after: bigint
@@ -70,19 +78,19 @@ export type CounterRepair = {
 
 /** Sets a counter, and records it in `repairs`. */
 export async function setCounter(on: Queryable, repair: CounterRepair): Promise<void> {
-  const { sku, field, before, after, reason, at } = repair
-  await set(on, [sku, field, before, after, reason, at])
+  const { sku, location, field, before, after, reason, at } = repair
+  await set(on, [sku, location, field, before, after, reason, at])
 }
 
 const set = prepare(
   'set-counter',
   `with noted as (
-    insert into repairs (sku, field, before, after, reason, actor, at)
-    values ($1, $2, $3::bigint, $4::bigint, $5, 'reconcile', $6)
+    insert into repairs (sku, location, field, before, after, reason, actor, at)
+    values ($1, $2, $3, $4::bigint, $5::bigint, $6, 'reconcile', $7)
   )
-  update inventory_items
+  update stock_levels
   set
-    available = case $2 when 'available' then $4::bigint else available end,
-    reserved = case $2 when 'reserved' then $4::bigint else reserved end
-  where sku = $1`,
+    available = case $3 when 'available' then $5::bigint else available end,
+    reserved = case $3 when 'reserved' then $5::bigint else reserved end
+  where sku = $1 and location = $2`,
 )

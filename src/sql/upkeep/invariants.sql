@@ -2,12 +2,19 @@
 -- One row for each breach, with the name of the invariant, what breaks it, and the cause where it can be told.
 -- No row: all hold. Causes are subqueries of breaches, and cost nothing while there are none.
 -- docs/reliability.md says which test tries to break what.
--- `jobs` and `awaiting` come before it, from find-breaches.ts: which job an order needs is said in sql/queue.
+-- `jobs` and `needed` come before it, from find-breaches.ts: which jobs there have to be is said in sql/queue.
+-- A level is called by its SKU, and elsewhere than at the default location by both: `WIDGET at WEST`.
 
 with ledger as (
-  select sku, sum(delta) as available, count(*) as movements from inventory_movements group by sku
-), promised as (
-  select sku, sum(qty) as reserved from orders where status = 'RESERVED' group by sku
+  select sku, location, sum(delta) as available, sum(reserved_delta) as reserved
+  from inventory_movements group by sku, location
+), levels as (
+  select
+    sku, location,
+    case location when 'MAIN' then sku else sku || ' at ' || location end as name,
+    stock_levels.available, stock_levels.reserved, stock_levels.available is not null as has_level,
+    coalesce(ledger.available, 0) as available_sum, coalesce(ledger.reserved, 0) as reserved_sum
+  from stock_levels full join ledger using (sku, location)
 ), history as (
   select
     order_id,
@@ -20,153 +27,206 @@ with ledger as (
   select order_id, version, from_status, lag(to_status) over per_order as previous_status, lag(version) over per_order as previous_version
   from order_events window per_order as (partition by order_id order by version)
 ), running as (
-  select sku, available_after, sum(delta) over (partition by sku order by id) as sum_so_far
-  from inventory_movements
+  select
+    sku, location,
+    available_after <> sum(delta) over per_level or reserved_after <> sum(reserved_delta) over per_level as has_gap
+  from inventory_movements window per_level as (partition by sku, location order by id)
 ), gaps as (
   -- of SKUs with a gap alone: with the windows below on every movement the check took twice as long
   select
-    id, sku, actor, available_after,
-    sum(delta) over (partition by sku order by id) as sum_so_far,
-    available_after - sum(delta) over (partition by sku order by id) as gap
-  from inventory_movements
-  where sku = any (array(select distinct sku from running where available_after <> sum_so_far))
+    movements.id, sku, location, actor, counter, counted.after,
+    sum(counted.delta) over per_counter as sum_so_far,
+    counted.after - sum(counted.delta) over per_counter as gap
+  from inventory_movements as movements
+  cross join lateral (
+    values ('available', delta, available_after), ('reserved', reserved_delta, reserved_after)
+  ) as counted (counter, delta, after)
+  where sku = any (array(select distinct sku from running where has_gap))
+  window per_counter as (partition by sku, location, counter order by movements.id)
 ), steps as (
   -- a gap is reported where it opens. What reconcile closed it by tells nothing of how it came about
   select
-    *, lag(gap, 1, 0::bigint) over per_sku as gap_before,
-    case when lead(actor) over per_sku = 'reconcile' then gap else lead(gap) over per_sku end as gap_behind
-  from gaps window per_sku as (partition by sku order by id)
+    *, lag(gap, 1, 0::numeric) over per_counter as gap_before,
+    case when lead(actor) over per_counter = 'reconcile' then gap else lead(gap) over per_counter end as gap_behind
+  from gaps window per_counter as (partition by sku, location, counter order by id)
+), moved as (
+  -- what movements say of lines
+  select
+    order_id, sku,
+    sum(reserved_delta) as reserved,
+    coalesce(sum(-reserved_delta) filter (where type in ('SHIPMENT', 'SHIPMENT_UNDONE')), 0) as shipped
+  from inventory_movements where order_id is not null group by order_id, sku
 ), mismatched as (
-  -- per SKU: orders and reservations that do not go together, so that it is not the counters that are to be mended
+  select
+    order_id, sku, order_lines.qty is not null as has_line,
+    order_lines.reserved, order_lines.shipped,
+    coalesce(moved.reserved, 0) as reserved_moved, coalesce(moved.shipped, 0) as shipped_moved
+  from order_lines full join moved using (order_id, sku)
+  where order_lines.reserved is distinct from coalesce(moved.reserved, 0)
+    or order_lines.shipped is distinct from coalesce(moved.shipped, 0)
+), problems as (
+  -- per SKU: lines and movements that do not go together, so that it is not the counters that are to be mended
   select
     sku,
     array_to_string((array_agg(problem order by problem))[1:10], ', ')
       || case when count(*) > 10 then format(' and %s more', count(*) - 10) else '' end as problems
   from (
-    select
-      orders.sku as ordered_sku, taken.sku as taken_sku,
-      case
-        when orders.id is null then format('movement %s reserves for order %s, which does not exist', taken.id, taken.order_id)
-        when taken.id is null then format('order %s is RESERVED without a RESERVATION', orders.id)
-        when orders.status <> 'RESERVED' then format('order %s is %s with a RESERVATION', orders.id, orders.status)
-        else format('order %s and its RESERVATION differ', orders.id)
-      end as problem
-    from orders full join (select * from inventory_movements where type = 'RESERVATION') as taken on taken.order_id = orders.id
-    where orders.id is null or (orders.status = 'RESERVED') <> (taken.id is not null)
-      or taken.delta <> -orders.qty or taken.sku <> orders.sku
-  ) as problems
-  cross join lateral (select ordered_sku union select taken_sku) as skus (sku)
-  where sku is not null
-  group by sku
+    select sku, case
+      when not has_line then format('movements are for order %s, which has no line of it', order_id)
+      else format('order %s has reserved %s, its movements %s', order_id, reserved, reserved_moved)
+    end as problem
+    from mismatched where not has_line or reserved <> reserved_moved
+  ) as each group by sku
+), parts as (
+  select
+    order_id, sum(qty - shipped - cancelled) as open, sum(reserved) as reserved, sum(shipped) as shipped
+  from order_lines group by order_id
 )
 
-select 'available is never below zero' as invariant, sku as subject, available::text as detail,
+select 'available is never below zero' as invariant,
+  case location when 'MAIN' then sku else sku || ' at ' || location end as subject, available::text as detail,
   'the CHECK that refuses it is gone' as cause
-from inventory_items where available < 0
+from stock_levels where available < 0
 
 union all
-select 'available is the sum of the movements', coalesce(inventory_items.sku, ledger.sku),
-  format('available %s, ledger %s', inventory_items.available, coalesce(ledger.available, 0)),
+select 'available is the sum of the movements', name, format('available %s, ledger %s', available, available_sum),
   case
-    when inventory_items.sku is null then 'there are movements of it, and no item'
-    else coalesce((select problems from mismatched where mismatched.sku = inventory_items.sku), (
+    when not has_level then 'there are movements of it, and no level'
+    else coalesce((select problems from problems where problems.sku = levels.sku), (
       select case
-        when last.available_after = coalesce(ledger.available, 0) then format(
-          'the counter was changed by %s without a movement',
-          to_char(inventory_items.available - last.available_after, 'FMSG9999999999999999990')
+        when last.after = available_sum then format(
+          'the counter was changed by %s without a movement', to_char(available - last.after, 'FMSG9999999999999999990')
         )
-        when last.available_after = inventory_items.available then format(
+        when last.after = available then format(
           'the ledger was changed: a movement was altered or is missing at movement %s or before it; the counter is what the last says',
-          (
-            select min(id) from (
-              select id, available_after - sum(delta) over (order by id) as gap
-              from inventory_movements where sku = inventory_items.sku
-            ) as own where gap <> 0
-          )
+          (select min(id) from gaps where gaps.sku = levels.sku and gaps.location = levels.location and counter = 'available' and gap <> 0)
         )
       end
       from coalesce((
-        select available_after from inventory_movements where sku = inventory_items.sku order by id desc limit 1
-      ), 0) as last (available_after)
+        select available_after from inventory_movements as movements
+        where movements.sku = levels.sku and movements.location = levels.location order by id desc limit 1
+      ), 0) as last (after)
     ))
   end
-from inventory_items full join ledger using (sku)
-where inventory_items.available is distinct from coalesce(ledger.available, 0)
+from levels where available is distinct from available_sum
 
 union all
-select 'reserved is the sum of the reserved orders', coalesce(inventory_items.sku, promised.sku),
-  format('reserved %s, orders %s', inventory_items.reserved, coalesce(promised.reserved, 0)),
+select 'reserved is the sum of the movements', name, format('reserved %s, ledger %s', reserved, reserved_sum),
   case
-    when inventory_items.sku is null then 'there are orders of it, and no item'
-    else coalesce((select problems from mismatched where mismatched.sku = inventory_items.sku), format(
-      'the counter alone was changed, by %s',
-      to_char(inventory_items.reserved - coalesce(promised.reserved, 0), 'FMSG9999999999999999990')
+    when not has_level then 'there are movements of it, and no level'
+    else coalesce((select problems from problems where problems.sku = levels.sku), format(
+      'the counter alone was changed, by %s', to_char(reserved - reserved_sum, 'FMSG9999999999999999990')
     ))
   end
-from inventory_items full join promised using (sku)
-where inventory_items.reserved is distinct from coalesce(promised.reserved, 0)
+from levels where reserved is distinct from reserved_sum
 
 union all
-select 'each movement follows from the one before', sku, format('movement %s: after it %s, summed up %s', id, available_after, sum_so_far),
+select 'each movement follows from the one before', case location when 'MAIN' then sku else sku || ' at ' || location end,
+  format('movement %s: %s after it %s, summed up %s', id, counter, after, sum_so_far),
   format(
     case
       -- what comes behind, or the counter, does not have the gap
-      when gap_before = coalesce(gap_behind, (select available from inventory_items where sku = steps.sku) - sum_so_far)
-        then 'its available_after was altered by %s'
-      else 'a movement of %s before it is missing, or its delta was altered'
+      when gap_before = coalesce(gap_behind, (
+        select case counter when 'available' then available else reserved end from stock_levels
+        where stock_levels.sku = steps.sku and stock_levels.location = steps.location
+      ) - sum_so_far) then 'its %s was altered by %s'
+      else 'a movement of %2$s before it is missing, or its delta was altered'
     end,
-    to_char(gap - gap_before, 'FMSG9999999999999999990')
+    counter || '_after', to_char(gap - gap_before, 'FMSG9999999999999999990')
   )
 from steps where gap <> 0 and gap <> gap_before
 
 union all
-select 'a reserved order has its one reservation, and no other has any', orders.id::text,
-  format('%s with %s reservations', orders.status, count(taken.id)),
+select 'a line has reserved what its movements hold', order_id::text,
+  case when has_line then format('%s: reserved %s, movements %s', sku, reserved, reserved_moved)
+    else format('%s: movements %s, and no line', sku, reserved_moved) end,
   case
+    when not exists (select from orders where orders.id = mismatched.order_id) then 'there is no such order'
+    when reserved > reserved_moved then 'a movement was deleted or altered, or the line was changed'
+    else 'a movement was written or altered, or the line was changed'
+  end
+from mismatched where not has_line or reserved <> reserved_moved
+
+union all
+select 'a line has shipped what its shipments took', order_id::text, format('%s: shipped %s, movements %s', sku, shipped, shipped_moved),
+  'the line was changed, or a movement of a shipment was deleted or altered'
+from mismatched where shipped <> shipped_moved
+
+union all
+select 'a line''s parts are what was ordered', order_id::text,
+  format('%s: %s ordered, %s reserved, %s shipped, %s cancelled, %s returned', sku, qty, reserved, shipped, cancelled, returned),
+  'the CHECK that refuses it is gone'
+from order_lines
+where reserved < 0 or shipped < 0 or cancelled < 0 or reserved + shipped + cancelled > qty or returned not between 0 and shipped
+
+union all
+select 'the status of an order follows from its lines', orders.id::text,
+  format('%s, its lines say %s', orders.status, coalesce(implied.status, 'nothing')),
+  case
+    when parts.order_id is null then 'it has no lines'
     when (select to_status from order_events where order_id = orders.id order by version desc limit 1) <> orders.status
       then 'its status was changed without an event'
-    when orders.status = 'RESERVED' then 'its reservation was deleted'
-    else 'a reservation was written without an event'
   end
-from orders left join inventory_movements as taken on taken.order_id = orders.id and taken.type = 'RESERVATION'
-group by orders.id
-having count(taken.id) <> case when orders.status = 'RESERVED' then 1 else 0 end
+from orders left join parts on parts.order_id = orders.id
+cross join lateral (
+  select case
+    when open = 0 then case when shipped > 0 then 'SHIPPED' else ending::text end
+    when shipped > 0 then 'PARTIALLY_SHIPPED'
+    when reserved = open then 'RESERVED'
+    when looked_at then 'AWAITING_RESTOCK'
+    when not looked_at then 'PENDING'
+  end
+) as implied (status)
+where parts.order_id is null or orders.status::text is distinct from implied.status
 
 union all
-select 'a reservation takes what its order wants, of its SKU', taken.order_id::text, format('%s of %s', taken.delta, taken.sku),
-  case
-    when orders.id is null then 'there is no such order'
-    when taken.available_after = taken.delta + coalesce((
-      select available_after from inventory_movements as past where past.sku = taken.sku and past.id < taken.id order by id desc limit 1
-    ), 0) then format('the ledger follows at movement %s: the order was changed', taken.id)
-    else format('movement %s was altered', taken.id)
-  end
-from inventory_movements as taken left join orders on orders.id = taken.order_id
-where taken.type = 'RESERVATION' and (orders.id is null or taken.delta <> -orders.qty or taken.sku <> orders.sku)
+select 'a shipment''s goods left with the version that it made', shipments.id::text, format('order %s, version %s', order_id, order_version),
+  case when not exists (select from orders where orders.id = shipments.order_id) then 'there is no such order' end
+from shipments
+where not exists (
+  select from inventory_movements as movements
+  where movements.shipment_id = shipments.id and movements.type = 'SHIPMENT'
+    and movements.order_id = shipments.order_id and movements.order_version = shipments.order_version
+    and movements.location = shipments.location
+) or (undone_at is not null) <> exists (
+  select from inventory_movements as movements where movements.shipment_id = shipments.id and movements.type = 'SHIPMENT_UNDONE'
+)
 
 union all
-select 'a supplier''s receipt brings what its order wants, of its SKU', brought.order_id::text, format('%s of %s', brought.delta, brought.sku),
-  case
-    when orders.id is null then 'there is no such order'
-    when brought.available_after = brought.delta + coalesce((
-      select available_after from inventory_movements as past where past.sku = brought.sku and past.id < brought.id order by id desc limit 1
-    ), 0) then format('the ledger follows at movement %s: the order was changed', brought.id)
-    else format('movement %s was altered', brought.id)
-  end
-from inventory_movements as brought left join orders on orders.id = brought.order_id
-where brought.type = 'SUPPLIER_RECEIPT'
-  and (orders.id is null or brought.delta <> orders.qty or brought.sku <> orders.sku or orders.status <> 'RESERVED')
+select 'a supplier''s receipt brings what was asked for, once', coalesce(asked.order_id, brought.order_id)::text,
+  format('%s: asked for %s, %s; received %s', coalesce(asked.sku, brought.sku), coalesce(asked.qty, 0), coalesce(asked.state::text, 'never'), coalesce(brought.qty, 0)),
+  case when asked.order_id is null then 'there is no such request' end
+from supplier_requests as asked
+full join (
+  select order_id, sku, sum(delta) as qty from inventory_movements where type = 'SUPPLIER_RECEIPT' group by order_id, sku
+) as brought on brought.order_id = asked.order_id and brought.sku = asked.sku
+where coalesce(brought.qty, 0) is distinct from case when asked.state = 'DELIVERED' then asked.qty else 0 end
 
 union all
-select 'an order that is not final has the job that brings it on', awaiting.id::text, awaiting.status::text,
+select 'an order that waits for restock asks for each line that waits', orders.id::text, order_lines.sku,
+  case when asked.order_id is null then 'nobody was asked' else format('the supplier''s last answer has come: %s', asked.state) end
+from orders
+join order_lines on order_lines.order_id = orders.id
+left join supplier_requests as asked on asked.order_id = orders.id and asked.sku = order_lines.sku
+where orders.status = 'AWAITING_RESTOCK'
+  and order_lines.qty > order_lines.reserved + order_lines.shipped + order_lines.cancelled
+  and (asked.order_id is null or asked.ended_at is not null)
+
+union all
+select 'an order that is not final has the job that brings it on', needed.order_id,
+  case needed.sku when '' then 'PENDING' else format('%s is asked for', needed.sku) end,
   case
-    when (select to_status from order_events where order_id = awaiting.id order by version desc limit 1) <> awaiting.status
-      then 'its status was changed without an event'
-    when exists (select from jobs where jobs.order_id = awaiting.id::text) then 'its job is lost; there is one of another step'
+    when needed.sku = '' and (
+      select to_status from order_events where order_events.order_id = needed.order_id::uuid order by version desc limit 1
+    ) <> 'PENDING' then 'its status was changed without an event'
+    when exists (select from jobs where jobs.order_id = needed.order_id and jobs.sku = needed.sku)
+      then 'its job is lost; there is one of another step'
     else 'its job is lost'
   end
-from awaiting
-where not exists (select from jobs where jobs.order_id = awaiting.id::text and jobs.step = awaiting.step)
+from needed
+where not exists (
+  select from jobs where jobs.order_id = needed.order_id and jobs.sku = needed.sku and jobs.step = needed.step
+)
 
 union all
 select 'an idempotency key has its order', caller || ' ' || key, order_id::text,
@@ -201,12 +261,12 @@ from chained
 where from_status is distinct from previous_status or version <> coalesce(previous_version, 0) + 1
 
 union all
-select 'an order''s SKU exists', orders.id::text, orders.sku,
+select 'an order''s SKU exists', order_id::text, sku,
   case
-    when exists (select from inventory_movements where inventory_movements.sku = orders.sku) then 'the item was deleted'
-    when exists (select from inventory_movements where inventory_movements.order_id = orders.id and inventory_movements.sku <> orders.sku)
+    when exists (select from inventory_movements where inventory_movements.sku = order_lines.sku) then 'the item was deleted'
+    when exists (select from inventory_movements where inventory_movements.order_id = order_lines.order_id)
       then 'the order was changed: its movements are of another SKU'
   end
-from orders where not exists (select from inventory_items where inventory_items.sku = orders.sku)
+from order_lines where not exists (select from items where items.sku = order_lines.sku)
 
 order by invariant, subject;

@@ -1,28 +1,43 @@
+import type pg from 'pg'
 import { customerOf } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
-import { CallError, type UserError } from '../../domain/errors.ts'
-import { isQty, type Order, QTY_MAX, QTY_MIN } from '../../domain/orders/order.ts'
+import type { UserError } from '../../domain/errors.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { refuseLines } from '../../domain/orders/verbs/refusals.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
+import { isLocationCode } from '../../domain/stock/location.ts'
 import { isSku } from '../../domain/stock/stock.ts'
-import { findOrderByKey } from '../../sql/orders/find-orders.ts'
+import { findOrders } from '../../sql/orders/find-orders.ts'
+import { findKeys, type KeyedResult } from '../../sql/orders/idempotency-keys.ts'
+import type { Insertion, NewKey, NewOrder } from '../../sql/orders/insert-orders.ts'
+import { assertKey } from '../assert-key.ts'
+import { assertReference } from '../assert-text.ts'
 import type { ReadContext } from '../context.ts'
-import { refuse, refuseUnknownSku } from '../user-errors.ts'
+import { fingerprintOf } from '../fingerprint.ts'
+import { refuse, refuseReusedKey, refuseUnknownLocation, refuseUnknownSku } from '../user-errors.ts'
 import type { OrderIntake } from './order-intake.ts'
 
 /**
- * An order as a caller asks for it. `customerId`: whom the caller orders for, null for nobody in particular; a customer orders
- * for itself. `budget`: the rate limit's counter, the caller's own by default; null if the order was already counted, with
- * all orders of its call.
+ * An order as a caller asks for it: `lines`, or `sku` and `qty` for one line. `customerId`: whom the caller orders for, null
+ * for nobody in particular; a customer orders for itself. `budget`: the rate limit's counter, the caller's own by default; null
+ * if the order was already counted, with all orders of its call.
  */
 export type CreateOrderRequest = RequestOrigin & {
-  sku: string
-  qty: number
+  sku?: string | null
+  qty?: number | null
+  lines?: readonly { sku: string; qty: number }[] | null
+  /** Where alone it may take from; null for anywhere. */
+  locations?: readonly string[] | null
+  /** The shop's own number. */
+  reference?: string | null
   idempotencyKey: string | null
   customerId: string | null
   budget?: string | null
 }
 
-export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
+export type CreateOrderResult =
+  | { order: Order; userErrors: [] }
+  | { order: null; userErrors: [UserError, ...UserError[]] }
 
 /** What `createOrder` uses. */
 export type CreateOrderContext = ReadContext & {
@@ -34,53 +49,117 @@ export type CreateOrderContext = ReadContext & {
 /** Counts orders against a budget. @throws {RateLimitedError} if it is used up */
 export type OrderBudgets = { take: (budget: string, orders?: number) => Promise<void> }
 
-/** Keys are UUIDs or the like: any of them fits, and none bloats the index. */
-const KEY_LENGTH_MAX = 255
+const VERB = 'createOrder'
 /** A key is deleted after two days: that cannot happen twice within one call. */
 const KEY_TRIES_MAX = 2
-const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
 
 /**
  * Creates an order. Once this returns, the order is committed and will reach a final state.
  *
  * @returns the PENDING order, or the order that the caller created earlier under this key, in its current state
  * @throws {RateLimitedError} if the caller has ordered too often: each call counts, whatever its result
- * @throws {CallError} BAD_USER_INPUT for a malformed key or customer, FORBIDDEN for a customer that names another
+ * @throws {CallError} BAD_USER_INPUT for a malformed key, reference or customer, FORBIDDEN for a customer that names another
  */
 export async function createOrder(
   { pool, groups, orderLimiter }: CreateOrderContext,
   caller: Caller,
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
-  const { idempotencyKey: key, customerId, budget = caller.id } = asked
+  const { idempotencyKey, reference = null, requestId, traceparent, budget = caller.id } = asked
   // here and not in a transport: an order counts, whichever way it came in
   if (budget !== null) await orderLimiter?.take(budget)
-  const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
-  if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
-    throw new CallError(
-      'BAD_USER_INPUT',
-      `An idempotency key is 1 to ${KEY_LENGTH_MAX} printable ASCII characters, with no space at its ends`,
-    )
-  }
-  if (!isQty(request.qty)) {
-    return { order: null, ...refuse('INVALID_QTY', `qty must be ${QTY_MIN} to ${QTY_MAX}`, 'qty') }
-  }
-  if (!isSku(request.sku)) return { order: null, ...refuseUnknownSku(request.sku) }
+  const customerId = customerOf(caller, asked.customerId)
+  assertKey(idempotencyKey)
+  assertReference(reference)
+  const form = refuseForm(asked)
+  if (form) return { order: null, ...form }
+  const lines = (asked.lines ?? [{ sku: asked.sku!, qty: asked.qty! }]).map(({ sku, qty }) => ({ sku, qty }))
+  const locations = asked.locations ? [...new Set(asked.locations)] : null
+  const input = { customerId, reference, lines, locations }
+  const refusal = refuseInput(asked, input)
+  if (refusal) return { order: null, ...refusal }
+  const key =
+    idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprintOf(VERB, input) }
+  const request = { ...input, key, caller: caller.id, requestId, traceparent }
   for (let tries = 1; tries <= KEY_TRIES_MAX; tries++) {
-    const { outcome, order } = await groups.createOrder.submit(request)
-    if (outcome === 'created') return { order, userErrors: [] }
-    if (outcome === 'unknown-sku') return { order: null, ...refuseUnknownSku(request.sku) }
-    const earlier = await findOrderByKey(pool, caller.id, key!)
-    if (earlier) return repeat(request, earlier)
+    const insertion = await groups.createOrder.submit(request)
+    if (insertion.outcome === 'created') return { order: insertion.order, userErrors: [] }
+    // also where a location takes no more orders: what the key made stays
+    const [earlier] = key ? await findKeys(pool, [{ caller: caller.id, key: key.key }]) : []
+    if (earlier) return repeat(pool, key!, earlier)
+    if (insertion.outcome !== 'key-taken')
+      return { order: null, userErrors: unknownOf(asked, input, insertion) }
     // the key expired between the two statements: it is free
   }
   throw new Error('An idempotency key is taken by an order that does not exist')
 }
 
-function repeat({ sku, qty, customerId }: CreateOrderRequest, earlier: Order): CreateOrderResult {
-  if (earlier.sku !== sku || earlier.qty !== qty || earlier.customerId !== customerId) {
-    const message = 'This idempotency key was used for an order of another SKU, quantity or customer'
-    return { order: null, ...refuse('IDEMPOTENCY_KEY_REUSED', message, 'idempotencyKey') }
+type Input = Pick<NewOrder, 'lines' | 'locations'>
+type Errors = [UserError, ...UserError[]]
+
+/** Refuses an order that is neither of the form with lines nor of that without. */
+function refuseForm({ sku, qty, lines }: CreateOrderRequest): { userErrors: Errors } | undefined {
+  const isShort = typeof sku === 'string' && typeof qty === 'number'
+  const isEither = lines ? (sku ?? qty ?? null) === null : isShort
+  return isEither ? undefined : refuse('INVALID_LINES', 'An order has either lines, or sku and qty', 'lines')
+}
+
+/** Refuses what no order can be of, before the database is asked. */
+function refuseInput(
+  asked: CreateOrderRequest,
+  { lines, locations }: Input,
+): { userErrors: Errors } | undefined {
+  const invalid = refuseLines(lines)
+  if (invalid) return { userErrors: [asked.lines ? invalid.refusal : withoutLine(invalid.refusal)] }
+  const skus = lines.flatMap(({ sku }, index) => (isSku(sku) ? [] : [index]))
+  if (skus.length > 0) return { userErrors: unknownSkus(asked, lines, skus) }
+  if (locations?.length === 0) {
+    return refuse('UNKNOWN_LOCATION', 'locations must name one at least, or be left out', 'locations')
   }
-  return { order: earlier, userErrors: [] }
+  const unknown = locations?.findIndex((code) => !isLocationCode(code)) ?? -1
+  return unknown === -1 ? undefined : { userErrors: unknownLocations(asked, locations!, [unknown]) }
+}
+
+/** The path without its line, for an order in the form without lines. */
+function withoutLine({ field, ...error }: UserError): UserError {
+  return { ...error, field: ['input', field!.at(-1)!] }
+}
+
+function unknownOf(
+  asked: CreateOrderRequest,
+  { lines, locations }: Input,
+  insertion: Extract<Insertion, { indexes: unknown }>,
+): Errors {
+  const { outcome, indexes } = insertion
+  if (outcome === 'unknown-skus') return unknownSkus(asked, lines, indexes)
+  return unknownLocations(asked, locations!, indexes)
+}
+
+function unknownSkus(asked: CreateOrderRequest, lines: Input['lines'], indexes: readonly number[]): Errors {
+  return indexes.map((index) => {
+    const path = asked.lines ? ['lines', index, 'sku'] : ['sku']
+    return refuseUnknownSku(lines[index]!.sku, ...path).userErrors[0]
+  }) as Errors
+}
+
+function unknownLocations(
+  asked: CreateOrderRequest,
+  locations: readonly string[],
+  indexes: readonly number[],
+): Errors {
+  return indexes.map((index) => {
+    const code = locations[index]!
+    return refuseUnknownLocation(code, 'locations', asked.locations!.indexOf(code)).userErrors[0]
+  }) as Errors
+}
+
+async function repeat(
+  pool: pg.Pool,
+  { fingerprint }: NewKey,
+  earlier: KeyedResult,
+): Promise<CreateOrderResult> {
+  if (earlier.verb !== VERB || earlier.fingerprint !== fingerprint)
+    return { order: null, ...refuseReusedKey() }
+  const [order] = await findOrders(pool, [earlier.orderId])
+  return { order: order!, userErrors: [] }
 }

@@ -1,16 +1,23 @@
 import { inTransaction, type Tx } from '../../database/transaction.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { fail } from '../../domain/orders/verbs/fail.ts'
+import { giveUp, type SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import { type DeadLetter, ERROR_LENGTH_MAX } from '../../domain/upkeep/dead-letter.ts'
-import { isAwaited } from '../../domain/upkeep/next-job.ts'
+import { isCallAwaited, isReservationAwaited, isRestockAwaited } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
+import { findHoldings } from '../../sql/stock/find-holdings.ts'
+import { lockLevels } from '../../sql/stock/lock-stock.ts'
+import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
-import { type Transition, transitionOrders } from './transition-orders.ts'
+import { writeChanges } from './write-changes.ts'
 
 /** An order whose job is given up. */
 export type Failure = { orderId: string; deadLetter: DeadLetter }
 
 /**
- * Ends orders whose job has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. An order that no
- * longer waits for that job stays as it is, and leaves none.
+ * Ends orders whose job has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. What their lines hold is
+ * released. An order that no longer waits for that job stays as it is, and leaves none; a supplier's request that still did is
+ * over all the same.
  */
 export async function failOrders(context: WriteContext, failures: readonly Failure[]): Promise<void> {
   await inTransaction(context, 'fail-orders', (tx) => failOrdersIn(context, tx, failures))
@@ -18,19 +25,50 @@ export async function failOrders(context: WriteContext, failures: readonly Failu
 
 /** The same within a transaction of the caller. */
 export async function failOrdersIn(
-  context: Pick<WriteContext, 'now'>,
+  { now }: Pick<WriteContext, 'now'>,
   tx: Tx,
   failures: readonly Failure[],
 ): Promise<void> {
-  const orders = await lockOrders(tx, [...new Set(failures.map(({ orderId }) => orderId))])
-  const transitions = orders.flatMap((order): Transition[] => {
-    // of several failures of one order, that of the job it waits for
-    const current = failures.findLast(
-      ({ orderId, deadLetter }) => orderId === order.id && isAwaited(deadLetter, order),
-    )
-    if (!current) return []
-    const error = current.deadLetter.error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '')
-    return [{ order, to: 'FAILED', reason: 'INTERNAL_ERROR', deadLetter: { ...current.deadLetter, error } }]
+  const ids = [...new Set(failures.map(({ orderId }) => orderId))]
+  if (ids.length === 0) return
+  const [orders, requests, holdings] = await Promise.all([
+    lockOrders(tx, ids),
+    findRequestsOf(tx, ids),
+    findHoldings(tx, ids),
+  ])
+  const { levels } = await lockLevels(tx, holdings)
+  const at = now()
+  const requestsOf = Map.groupBy(requests, ({ orderId }) => orderId)
+  const heldBy = Map.groupBy(holdings, ({ orderId }) => orderId)
+  const judged = orders.map((order) => {
+    const letters = failures.filter(({ orderId }) => orderId === order.id).map(({ deadLetter }) => deadLetter)
+    return judge(order, letters, requestsOf.get(order.id) ?? [])
   })
-  await transitionOrders(context, tx, transitions)
+  const changes = judged.flatMap(({ order, deadLetter }) => {
+    if (!deadLetter) return []
+    const held = heldBy.get(order.id) ?? []
+    return [{ change: fail(order, held, 'INTERNAL_ERROR', at), deadLetter: readable(deadLetter) }]
+  })
+  const over = judged.flatMap(({ requests }) => requests.map((request) => giveUp(request, at)))
+  await writeChanges(tx, changes, { levels, requests: over }, at)
+}
+
+/** What the jobs of an order that were given up end: its requests that waited for one, and itself if it waits for those. */
+function judge(
+  order: Order,
+  letters: readonly DeadLetter[],
+  requests: readonly SupplierRequest[],
+): { order: Order; requests: SupplierRequest[]; deadLetter: DeadLetter | undefined } {
+  const isOver = (request: SupplierRequest) => letters.some((letter) => isCallAwaited(letter, request))
+  const over = requests.filter(isOver)
+  const awaited = over.filter(({ sku }) => isRestockAwaited(order, sku))
+  const deadLetter = letters.findLast(
+    (letter) =>
+      isReservationAwaited(letter, order) || awaited.some((request) => isCallAwaited(letter, request)),
+  )
+  return { order, requests: over, deadLetter }
+}
+
+function readable({ error, ...letter }: DeadLetter): DeadLetter {
+  return { ...letter, error: error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '') }
 }

@@ -1,15 +1,24 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inTransaction, type TransactionContext, type Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
-import { allocate } from '../../domain/stock/allocation.ts'
-import type { StockChange } from '../../domain/stock/stock.ts'
+import { fail } from '../../domain/orders/verbs/fail.ts'
+import { reserve } from '../../domain/orders/verbs/reserve.ts'
+import { type Allocated, type AllocationStrategy, allocate } from '../../domain/stock/allocation.ts'
+import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import { type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
+import { supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { completeJobs } from '../../sql/queue/complete-jobs.ts'
-import { lockStock, moveStock } from '../../sql/stock/move-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
-import { transitionOrders } from './transition-orders.ts'
+import {
+  askSuppliers,
+  type EarlierRequests,
+  findDelivered,
+  findEarlierRequests,
+} from '../supplier/ask-suppliers.ts'
+import { type SourcedChange, writeChanges } from './write-changes.ts'
 
 /** An order to reserve, the job run that asks for it, and the job's id if the job was not fetched (head start). */
 export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
@@ -17,8 +26,11 @@ export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
 /** Group commit in which jobs share a reservation. An item is the orders of one job. */
 export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefined>
 
+/** What `reserveInventory` is handed. */
+export type ReserveContext = WriteContext & { allocationStrategy: AllocationStrategy }
+
 /**
- * Orders of one reservation: a transaction of about 30 ms. With 200 an order cost a third more, since each batch pays for its
+ * Lines of one reservation: a transaction of about 30 ms. With 200 a line cost a third more, since each batch pays for its
  * commit, its round trips and its fetch of jobs.
  */
 export const RESERVE_BATCH_MAX = 1_000
@@ -26,25 +38,26 @@ export const RESERVE_BATCH_MAX = 1_000
 const JOBS_WAITING_MAX = 10_000
 
 /** Makes the group of reservations: the orders of all jobs in flight are reserved together. */
-export function createReservationGroup(context: WriteContext, observer: GroupObserver): ReservationGroup {
-  const reserve = async (jobs: (readonly ReservationRequest[])[]) => {
+export function createReservationGroup(context: ReserveContext, observer: GroupObserver): ReservationGroup {
+  const reserveJobs = async (jobs: (readonly ReservationRequest[])[]) => {
     await reserveInventory(context, jobs.flat())
     return jobs.map(() => undefined)
   }
-  return new GroupCommit(reserve, {
+  return new GroupCommit(reserveJobs, {
     batchSizeMax: RESERVE_BATCH_MAX,
-    sizeOf: (orders) => orders.length,
+    sizeOf: (orders) => orders.reduce((size, { lines = 1 }) => size + lines, 0),
     waitingMax: JOBS_WAITING_MAX,
     ...observer,
   })
 }
 
 /**
- * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order that finds too little
- * stock at its turn becomes AWAITING_RESTOCK. Other orders stay as they are, so a repeat does nothing.
+ * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order of which a line finds too
+ * little stock at its turn becomes AWAITING_RESTOCK: what is there is held for it, and suppliers are asked for the rest. Other
+ * orders stay as they are, so a repeat does nothing.
  */
 export async function reserveInventory(
-  context: WriteContext,
+  context: ReserveContext,
   requests: readonly ReservationRequest[],
 ): Promise<void> {
   const sourceOf = new Map(requests.map(({ orderId, origin, job }) => [orderId, { origin, job }]))
@@ -57,24 +70,44 @@ export async function reserveInventory(
     ])
     const orders = locked.filter(({ status }) => status === 'PENDING')
     if (orders.length === 0) return
-    const stock = await lockStock(tx, [...new Set(orders.map(({ sku }) => sku))])
-    const { reserved, short } = allocate(orders, stock)
-    await Promise.all([
-      moveStock(
-        tx,
-        reserved.map(({ claim, availableAfter }) => reservation(claim, availableAfter)),
-        { createdAt: context.now() },
-      ),
-      transitionOrders(context, tx, [
-        ...reserved.map(({ claim: order }) => ({
-          order,
-          to: 'RESERVED' as const,
-          ...sourceOf.get(order.id),
-        })),
-        ...short.map((order) => ({ order, to: 'AWAITING_RESTOCK' as const, ...sourceOf.get(order.id) })),
-      ]),
+    const skus = new Set(orders.flatMap(({ lines }) => lines.map(({ sku }) => sku)))
+    const [{ levels, locations }, earlier] = await Promise.all([
+      lockStock(tx, [...skus]),
+      findEarlierRequests(tx, orders),
     ])
+    const at = context.now()
+    const allocateTo = (claims: readonly Order[]) =>
+      allocate(claims, levels, locations, context.allocationStrategy)
+    const tried = allocateTo(orders)
+    const givenUp = tried.flatMap((one) => giveUp(one, earlier, sourceOf.get(one.order.id)!, at))
+    const over = new Set(givenUp.map(({ change }) => change.before.id))
+    const allocated = over.size === 0 ? tried : allocateTo(orders.filter(({ id }) => !over.has(id)))
+    const asked = allocated.flatMap((one) => askSuppliers(one, earlier, at))
+    const jobs = asked.map((request) => supplierJob(request, sourceOf.get(request.orderId)!.origin))
+    const reserved = allocated.map((one) => ({ change: reserve(one, at), ...sourceOf.get(one.order.id) }))
+    await writeChanges(tx, [...reserved, ...givenUp], { levels, requests: asked, jobs }, at)
   })
+}
+
+type Source = Pick<ReservationRequest, 'origin' | 'job'>
+
+/** Ends an order that was opened again and is short of what its supplier has delivered already. */
+function giveUp(
+  allocated: Allocated<Order>,
+  earlier: EarlierRequests,
+  { origin, job }: Source,
+  at: Date,
+): SourcedChange[] {
+  const sku = findDelivered(allocated, earlier)
+  if (sku === undefined) return []
+  const { order } = allocated
+  const deadLetter: DeadLetter = {
+    task: 'reserve-inventory',
+    payload: { orderId: order.id, origin },
+    error: `The supplier delivered ${sku} for this order while it had failed, and other orders took it`,
+    attempts: job?.attempt ?? 1,
+  }
+  return [{ change: fail(order, [], 'INTERNAL_ERROR', at), deadLetter, origin, job }]
 }
 
 /** Writes a job for each of the orders of one job. */
@@ -91,9 +124,4 @@ export async function splitReservationIn(tx: Tx, orders: readonly OrderRef[]): P
     tx,
     orders.map((order) => reservationJob([order])),
   )
-}
-
-/** Returns the movement by which an order takes its quantity. */
-export function reservation({ id, sku, qty }: Order, availableAfter: bigint): StockChange {
-  return { sku, type: 'RESERVATION', delta: -qty, availableAfter, orderId: id }
 }

@@ -1,18 +1,26 @@
-import { inTransaction } from '../../database/transaction.ts'
+import { inTransaction, type Tx } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
+import { DEFAULT_LOCATION, isLocationCode } from '../../domain/stock/location.ts'
 import {
   AVAILABLE_MAX,
+  followMoves,
+  hasRoomFor,
   type InventoryItem,
   type InventoryMovement,
   isSku,
   REASON_LENGTH_MAX,
+  type StockLevel,
+  stockMove,
 } from '../../domain/stock/stock.ts'
-import { lockStock, moveStockOnce } from '../../sql/stock/move-stock.ts'
-import { assertText } from '../assert-text.ts'
+import { findItem } from '../../sql/stock/items.ts'
+import { findLocations } from '../../sql/stock/locations.ts'
+import { ensureLevels, type LevelKey, lockLevels } from '../../sql/stock/lock-stock.ts'
+import { moveStockOnce } from '../../sql/stock/move-stock.ts'
+import { assertReference, assertText } from '../assert-text.ts'
 import type { WriteContext } from '../context.ts'
-import { refuse, refuseUnknownSku } from '../user-errors.ts'
+import { refuse, refuseUnknownLocation, refuseUnknownSku } from '../user-errors.ts'
 
 /** What comes back beside a refusal. */
 const NOTHING = { inventoryItem: null, movement: null }
@@ -22,7 +30,11 @@ export type AdjustInventoryRequest = {
   /** What to add to what is available; below zero to take from it. */
   delta: number
   reason: string
-  /** What the caller believes to be available: when that is not so, nothing changes. Null to adjust all the same. */
+  /** Where; null for the default location. */
+  location?: string | null
+  /** A document of the caller's. */
+  reference?: string | null
+  /** What the caller believes to be available there: when that is not so, nothing changes. Null to adjust all the same. */
   expectedAvailable: bigint | null
 }
 
@@ -31,41 +43,73 @@ export type AdjustInventoryResult =
   | { inventoryItem: null; movement: null; userErrors: [UserError] }
 
 /**
- * Changes what is available of a SKU by a delta, with an ADJUSTMENT movement. There is no way to set an absolute
+ * Changes what is available of a SKU at a location by a delta, with an ADJUSTMENT movement. There is no way to set an absolute
  * quantity: one that was read earlier would undo what happened since.
  *
  * @param caller an operator, whose id the ledger keeps
- * @throws {CallError} BAD_USER_INPUT for a reason that is empty, too long or not text, FORBIDDEN for other roles
+ * @returns the item, over all locations, and the movement
+ * @throws {CallError} BAD_USER_INPUT for a reason or reference that is empty, too long or not text, FORBIDDEN for other roles
  */
 export async function adjustInventory(
   context: WriteContext,
   caller: Caller,
-  { sku, delta, reason, expectedAvailable }: AdjustInventoryRequest,
+  { sku, delta, reason, location, reference = null, expectedAvailable }: AdjustInventoryRequest,
 ): Promise<AdjustInventoryResult> {
   assertAllowed(caller, 'adjustInventory')
   assertText('reason', reason, REASON_LENGTH_MAX)
+  assertReference(reference)
   if (delta === 0) return { ...NOTHING, ...refuse('INVALID_QTY', 'delta must not be 0', 'delta') }
-  const unknown = { ...NOTHING, ...refuseUnknownSku(sku) }
-  if (!isSku(sku)) return unknown
+  const at = { sku, location: location ?? DEFAULT_LOCATION }
+  if (!isSku(sku)) return { ...NOTHING, ...refuseUnknownSku(sku, 'sku') }
+  if (!isLocationCode(at.location)) return { ...NOTHING, ...refuseUnknownLocation(at.location, 'location') }
   return inTransaction(context, 'adjust-inventory', async (tx) => {
-    const [item] = await lockStock(tx, [sku])
-    if (!item) return unknown
-    if (expectedAvailable !== null && expectedAvailable !== item.available) {
-      const message = `${item.available} are available, not ${expectedAvailable}`
-      return { ...NOTHING, ...refuse('STALE_EXPECTATION', message, 'expectedAvailable') }
+    const [item, [known], locked] = await Promise.all([
+      findItem(tx, sku),
+      findLocations(tx, [at.location]),
+      lockLevels(tx, [at]),
+    ])
+    if (!item) return { ...NOTHING, ...refuseUnknownSku(sku, 'sku') }
+    if (!known) return { ...NOTHING, ...refuseUnknownLocation(at.location, 'location') }
+    let { levels } = locked
+    if (levels.length === 0) {
+      const refusal = refuseAdjustment({ ...NO_STOCK, ...at }, delta, expectedAvailable)
+      if (refusal) return { ...NOTHING, ...refusal }
+      levels = await makeLevel(tx, at)
     }
-    const availableAfter = item.available + BigInt(delta)
-    if (availableAfter < 0n) {
-      const message = `Only ${item.available} are available`
-      return { ...NOTHING, ...refuse('INSUFFICIENT_STOCK', message, 'delta') }
-    }
-    if (availableAfter > AVAILABLE_MAX) {
-      const message = `No more than ${AVAILABLE_MAX} can be available`
-      return { ...NOTHING, ...refuse('INVALID_QTY', message, 'delta') }
-    }
-    const adjustment = { sku, type: 'ADJUSTMENT' as const, delta, availableAfter, orderId: null }
-    const note = { reason, actor: caller.id, createdAt: context.now() }
-    const movement = await moveStockOnce(tx, adjustment, note)
-    return { inventoryItem: { ...item, available: availableAfter }, movement, userErrors: [] }
+    const refusal = refuseAdjustment(levels[0]!, delta, expectedAvailable)
+    if (refusal) return { ...NOTHING, ...refusal }
+    const [change] = followMoves(levels, [stockMove('ADJUSTMENT', { ...at, qty: delta })])
+    const note = { reason, reference, actor: caller.id, createdAt: context.now() }
+    const movement = await moveStockOnce(tx, change!, note)
+    return { inventoryItem: (await findItem(tx, sku))!, movement, userErrors: [] }
   })
+}
+
+/** What there is where nothing of a SKU has ever been. */
+const NO_STOCK = { available: 0n, reserved: 0n, safetyStock: 0n }
+
+/** Makes the level, and locks it: somebody else may have made it, and moved it, meanwhile. */
+async function makeLevel(tx: Tx, at: LevelKey): Promise<StockLevel[]> {
+  const [, { levels }] = await Promise.all([ensureLevels(tx, [at]), lockLevels(tx, [at])])
+  return levels
+}
+
+function refuseAdjustment(
+  level: StockLevel,
+  delta: number,
+  expected: bigint | null,
+): { userErrors: [UserError] } | undefined {
+  const { available } = level
+  if (expected !== null && expected !== available) {
+    const message = `${available} are available, not ${expected}`
+    return refuse('STALE_EXPECTATION', message, 'expectedAvailable')
+  }
+  if (available + BigInt(delta) < 0n) {
+    const { userErrors } = refuse('INSUFFICIENT_STOCK', `Only ${available} are available`, 'delta')
+    return { userErrors: [{ ...userErrors[0], limit: available }] }
+  }
+  if (delta > 0 && !hasRoomFor(level, delta)) {
+    return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be on hand`, 'delta')
+  }
+  return undefined
 }

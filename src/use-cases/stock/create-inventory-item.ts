@@ -2,18 +2,30 @@ import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
+import { DEFAULT_LOCATION, isLocationCode } from '../../domain/stock/location.ts'
 import {
+  followMoves,
   INITIAL_AVAILABLE_MAX,
   type InventoryItem,
   isSku,
   NAME_LENGTH_MAX,
+  stockMove,
 } from '../../domain/stock/stock.ts'
-import { insertInventoryItem, lockStock, moveStock } from '../../sql/stock/move-stock.ts'
+import { insertItem } from '../../sql/stock/items.ts'
+import { findLocations } from '../../sql/stock/locations.ts'
+import { ensureLevels, lockLevels } from '../../sql/stock/lock-stock.ts'
+import { moveStock } from '../../sql/stock/move-stock.ts'
 import { assertText } from '../assert-text.ts'
 import type { WriteContext } from '../context.ts'
-import { refuse } from '../user-errors.ts'
+import { refuse, refuseUnknownLocation } from '../user-errors.ts'
 
-export type CreateInventoryItemRequest = { sku: string; name: string; available: number }
+/** `available`: what it starts with, at `location`; null for the default one. */
+export type CreateInventoryItemRequest = {
+  sku: string
+  name: string
+  available: number
+  location?: string | null
+}
 
 export type CreateInventoryItemResult =
   | { inventoryItem: InventoryItem; userErrors: [] }
@@ -28,7 +40,7 @@ export type CreateInventoryItemResult =
 export async function createInventoryItem(
   context: WriteContext,
   caller: Caller,
-  { sku, name, available }: CreateInventoryItemRequest,
+  { sku, name, available, location }: CreateInventoryItemRequest,
 ): Promise<CreateInventoryItemResult> {
   assertAllowed(caller, 'createInventoryItem')
   assertText('name', name, NAME_LENGTH_MAX)
@@ -40,17 +52,19 @@ export async function createInventoryItem(
     const message = `available must be 0 to ${INITIAL_AVAILABLE_MAX}`
     return { inventoryItem: null, ...refuse('INVALID_QTY', message, 'available') }
   }
+  const at = { sku, location: location ?? DEFAULT_LOCATION }
+  const unknown = { inventoryItem: null, ...refuseUnknownLocation(at.location, 'location') }
+  if (!isLocationCode(at.location)) return unknown
   return inTransaction(context, 'create-inventory-item', async (tx) => {
-    if (!(await insertInventoryItem(tx, sku, name))) {
+    const [known] = await findLocations(tx, [at.location])
+    if (!known) return unknown
+    if (!(await insertItem(tx, sku, name))) {
       const message = `There is an item with the SKU ${sku} already`
       return { inventoryItem: null, ...refuse('SKU_TAKEN', message, 'sku') }
     }
-    if (available > 0) {
-      const availableAfter = BigInt(available)
-      const receipt = { sku, type: 'RECEIPT' as const, delta: available, availableAfter, orderId: null }
-      await moveStock(tx, [receipt], { actor: caller.id, createdAt: context.now() })
-    }
-    const [inventoryItem] = await lockStock(tx, [sku])
-    return { inventoryItem: inventoryItem!, userErrors: [] }
+    const [, { levels }] = await Promise.all([ensureLevels(tx, [at]), lockLevels(tx, [at])])
+    const receipts = available > 0 ? [stockMove('RECEIPT', { ...at, qty: available })] : []
+    await moveStock(tx, followMoves(levels, receipts), { actor: caller.id, createdAt: context.now() })
+    return { inventoryItem: { sku, name, available: BigInt(available), reserved: 0n }, userErrors: [] }
   })
 }

@@ -1,6 +1,7 @@
 import { GroupCommit } from '../../database/group-commit.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
+import { isLocationCode } from '../../domain/stock/location.ts'
 import { type InventoryMovement, isSku } from '../../domain/stock/stock.ts'
 import { findMovements, type MovementPage } from '../../sql/stock/find-movements.ts'
 import type { ReadContext } from '../context.ts'
@@ -33,7 +34,9 @@ export async function listMovementPages(
   pages: readonly MovementPage[],
 ): Promise<InventoryMovement[][]> {
   assertAllowed(caller, 'readLedger')
-  const known = pages.filter((page) => isSku(page.sku))
+  const known = pages.filter(
+    ({ sku, location }) => isSku(sku) && (location === null || isLocationCode(location)),
+  )
   const found = await findMovements(pool, known)
   const movementsOf = new Map(known.map((page, index) => [page, found[index]!]))
   return pages.map((page) => movementsOf.get(page) ?? [])

@@ -1,6 +1,8 @@
 import { inTransaction, type Tx } from '../../database/transaction.ts'
 import { isUnavailable } from '../../database/unavailable.ts'
+import { DEFAULT_LOCATION } from '../../domain/stock/location.ts'
 import { decideRepairs, type StockRepair, type StockWitnesses } from '../../domain/stock/stock-drift.ts'
+import type { LevelKey } from '../../sql/stock/lock-stock.ts'
 import { insertCorrection, lockWitnesses, setCounter } from '../../sql/stock/repair-stock.ts'
 import { type Breach, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { noteChecks } from '../../sql/upkeep/invariant-checks.ts'
@@ -8,17 +10,14 @@ import type { ReadContext, UpkeepContext, WriteContext } from '../context.ts'
 import { checkInvariants } from '../upkeep/check-invariants.ts'
 import { sweep } from '../upkeep/sweep.ts'
 
-/** The invariants whose subject is a SKU with a counter that is off. */
-const OF_COUNTERS = new Set([
-  'available is the sum of the movements',
-  'reserved is the sum of the reserved orders',
-])
+/** The invariants whose subject is a level with a counter that is off. */
+const OF_COUNTERS = new Set(['available is the sum of the movements', 'reserved is the sum of the movements'])
 
 /** What a correction says of itself. */
 const REASONS = {
   ledger: 'reconcile: the ledger did not add up to what is available',
   available: 'changed without a movement: set to the sum of the ledger',
-  reserved: 'not what its orders add up to: set to the sum of the reserved orders',
+  reserved: 'changed without a movement: set to what its movements promise',
 }
 
 /** What reconciling found, what it mended where it was asked to, what it could not mend for now, and what is left. */
@@ -33,8 +32,8 @@ export type Reconciliation = {
  * Compares ledger, counters, orders, events and jobs: every invariant, at one moment. It reads every table whole, and
  * notes what it found for the metrics.
  *
- * With `repair`: a counter that ledger and orders contradict is set to what they say, with a row in `repairs`; a ledger
- * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each SKU is a
+ * With `repair`: a counter that the ledger contradicts is set to what that says, with a row in `repairs`; a ledger
+ * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each level is a
  * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
  */
 export async function reconcile(
@@ -48,13 +47,13 @@ export async function reconcile(
   }
   const repairs: string[] = []
   const failures: string[] = []
-  const skus = breaches.filter(({ invariant }) => OF_COUNTERS.has(invariant)).map(({ subject }) => subject)
-  for (const sku of new Set(skus)) {
+  const levels = breaches.filter(({ invariant }) => OF_COUNTERS.has(invariant)).map(({ subject }) => subject)
+  for (const level of new Set(levels)) {
     try {
-      repairs.push(...(await repairStock(context, sku)))
+      repairs.push(...(await repairLevel(context, level)))
     } catch (error) {
       if (isUnavailable(error)) throw error
-      failures.push(`${sku}: ${error instanceof Error ? error.message : error}`)
+      failures.push(`${level}: ${error instanceof Error ? error.message : error}`)
     }
   }
   const swept = await sweep(context, { timeMaxMs: Number.POSITIVE_INFINITY })
@@ -76,21 +75,25 @@ export async function reconcile(
   return { breaches, repairs, failures, remaining }
 }
 
-/** Mends what can be mended of a SKU. @returns what it did, a line each */
-async function repairStock(context: WriteContext, sku: string): Promise<string[]> {
+/** Mends what can be mended of a level, as invariants name it. @returns what it did, a line each */
+async function repairLevel(context: WriteContext, subject: string): Promise<string[]> {
+  const [sku = '', location = DEFAULT_LOCATION] = subject.split(' at ')
   return inTransaction(context, 'repair-stock', async (tx) => {
     // compared again under the lock: an order may have been at work during the first look
-    const stock = await lockWitnesses(tx, sku)
+    const stock = await lockWitnesses(tx, { sku, location })
     if (stock === null) return []
     const done: string[] = []
-    for (const repair of decideRepairs(stock)) done.push(await apply(tx, sku, stock, repair, context.now()))
+    for (const repair of decideRepairs(stock)) {
+      const what = await apply(tx, { sku, location }, stock, repair, context.now())
+      done.push(`${subject}: ${what}`)
+    }
     return done
   })
 }
 
 async function apply(
   tx: Tx,
-  sku: string,
+  level: LevelKey,
   stock: StockWitnesses,
   repair: StockRepair,
   at: Date,
@@ -98,16 +101,17 @@ async function apply(
   if ('field' in repair) {
     const { field, to: after } = repair
     const before = stock[field]
-    await setCounter(tx, { sku, field, before, after, reason: REASONS[field], at })
-    return `${sku}: ${field} ${before} set to ${after}: ${REASONS[field]}`
+    await setCounter(tx, { ...level, field, before, after, reason: REASONS[field], at })
+    return `${field} ${before} set to ${after}: ${REASONS[field]}`
   }
+  const reservedAfter = stock.promised
   let availableAfter = stock.ledger
   for (const delta of repair.movements) {
     availableAfter += BigInt(delta)
-    await insertCorrection(tx, { sku, delta, availableAfter, reason: REASONS.ledger, at })
+    await insertCorrection(tx, { ...level, delta, availableAfter, reservedAfter, reason: REASONS.ledger, at })
   }
   const deltas = repair.movements.join(', ')
-  return `${sku}: ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
+  return `ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
 }
 
 async function note({ pool }: ReadContext, breaches: readonly Breach[]): Promise<void> {

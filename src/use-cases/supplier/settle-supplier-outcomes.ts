@@ -1,27 +1,28 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inTransaction, type Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
-import type { Origin } from '../../domain/origin.ts'
-import type { StockChange } from '../../domain/stock/stock.ts'
-import {
-  decide,
-  type SupplierDecision,
-  type SupplierOutcome,
-  type SupplierPolicy,
+import { deliver } from '../../domain/orders/verbs/deliver.ts'
+import { fail } from '../../domain/orders/verbs/fail.ts'
+import type { StockLevel } from '../../domain/stock/stock.ts'
+import type {
+  SupplierDecision,
+  SupplierOutcome,
+  SupplierPolicy,
 } from '../../domain/supplier/supplier-policy.ts'
-import type { JobTry, OrderRef } from '../../domain/upkeep/jobs.ts'
-import { supplierJob } from '../../domain/upkeep/next-job.ts'
+import { isOpen, type SupplierRequest, settleRequest } from '../../domain/supplier/supplier-request.ts'
+import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
+import type { JobTry, OrderRef, SupplierJob } from '../../domain/upkeep/jobs.ts'
+import { isRestockAwaited, supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { lockStock, moveStock } from '../../sql/stock/move-stock.ts'
-import { noteSupplierProgress } from '../../sql/supplier/note-supplier-progress.ts'
+import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
+import { ensureLevels, lockLevels } from '../../sql/stock/lock-stock.ts'
+import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
-import type { OrderReader } from '../orders/find-order.ts'
-import { RESERVE_BATCH_MAX, reservation } from '../orders/reserve-inventory.ts'
-import { type Transition, transitionOrders } from '../orders/transition-orders.ts'
+import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
+import { type SourcedChange, writeChanges } from '../orders/write-changes.ts'
 
-/** A call to the supplier that has ended, for the order's step that it was made for, and the run of a job that made it. */
-export type SettledCall = OrderRef & { step: number; outcome: SupplierOutcome; job?: JobTry }
+/** A call to the supplier that has ended, for the request's step that it was made for, and the run of a job that made it. */
+export type SettledCall = OrderRef & { sku: string; step: number; outcome: SupplierOutcome; job?: JobTry }
 
 /** What `settleSupplierOutcomes` is handed. */
 export type SettleContext = WriteContext & {
@@ -50,90 +51,109 @@ export function createOutcomeGroup(context: SettleContext, observer: GroupObserv
 }
 
 /**
- * The order that a scheduled call to the supplier is for.
- *
- * @returns null when the call is out of date: its order waits no longer, or for a later call
- */
-export async function findOrderForSupplierCall(
-  { groups }: { groups: { findOrder: OrderReader } },
-  orderId: string,
-  step: number,
-): Promise<Order | null> {
-  const order = await groups.findOrder.submit(orderId)
-  return order?.status === 'AWAITING_RESTOCK' && order.supplierStep === step ? order : null
-}
-
-/**
- * Draws the consequences of calls to the supplier, in one transaction: delivered goods are received and reserved,
- * refusals and failures end the order, and where there is no answer yet the next call is scheduled. The outcome of a
- * call that is out of date changes nothing, so that a repeat does nothing.
+ * Draws the consequences of calls to the supplier, in one transaction: delivered goods are received, and reserved for the line
+ * that still waits for them; a refusal or failure ends the order whose line waits; and where there is no answer yet the next
+ * call is scheduled. The outcome of a call that is out of date changes nothing, so that a repeat does nothing.
  */
 export async function settleSupplierOutcomes(
   context: SettleContext,
   calls: readonly SettledCall[],
 ): Promise<void> {
-  const { supplierPolicy, random } = context
   await inTransaction(context, 'settle-supplier-outcomes', async (tx) => {
-    const orders = await lockOrders(tx, [...new Set(calls.map((call) => call.orderId))])
-    const stepOf = new Map(orders.map((order) => [order.id, order.supplierStep]))
-    // of several calls for one order, the one that is not out of date
-    const current = calls.filter(({ orderId, step }) => stepOf.get(orderId) === step)
-    const callOf = new Map(current.map((call) => [call.orderId, call]))
-    const decided = orders.flatMap((order): Decided[] => {
-      const call = callOf.get(order.id)
-      if (!call || order.status !== 'AWAITING_RESTOCK') return []
-      const progress = { attempts: order.supplierAttempts, rechecks: order.supplierRechecks }
-      return [{ order, call, decision: decide(call.outcome, progress, supplierPolicy, random()) }]
+    const ids = [...new Set(calls.map((call) => call.orderId))]
+    // behind the locks of their orders, under which alone requests are written
+    const [orders, requests] = await Promise.all([lockOrders(tx, ids), findRequestsOf(tx, ids)])
+    const at = context.now()
+    const settled = settle(context, requests, calls, at)
+    const settledOf = Map.groupBy(settled, ({ before }) => before.orderId)
+    const concerned = orders.flatMap((order): Concerned[] => {
+      const own = settledOf.get(order.id)
+      if (!own) return []
+      return [{ order, settled: own, failure: own.find((one) => isFailureOf(order, one)) }]
     })
-
-    await receiveAndReserve(context, tx, ordersTo('reserve', decided))
-    await askAgain(context, tx, decided)
-    await transitionOrders(context, tx, decided.flatMap(transitionOf))
+    const failing = concerned.filter(({ failure }) => failure).map(({ order }) => order.id)
+    const holdings = failing.length > 0 ? await findHoldings(tx, failing) : []
+    const changes = concerned.flatMap((one) => changeOf(one, holdings, at))
+    const levels = await lockMoved(tx, changes)
+    const jobs = settled.flatMap(nextCallOf)
+    await writeChanges(tx, changes, { levels, requests: settled.map(({ after }) => after), jobs }, at)
   })
 }
 
-type Decided = { order: Order; call: SettledCall; decision: SupplierDecision }
-
-function ordersTo(kind: SupplierDecision['kind'], decided: readonly Decided[]): Order[] {
-  return decided.filter(({ decision }) => decision.kind === kind).map(({ order }) => order)
+/** A call that was not out of date, and its request before and after it. */
+type Settled = {
+  call: SettledCall
+  decision: SupplierDecision
+  before: SupplierRequest
+  after: SupplierRequest
 }
 
-function transitionOf({ order, call: { outcome, origin, job }, decision }: Decided): Transition[] {
-  if (decision.kind === 'reserve') return [{ order, to: 'RESERVED', origin, job }]
-  if (decision.kind === 'ask-again') return []
-  const failure = { order, to: 'FAILED', reason: decision.reason, origin, job } as const
-  // an answer is the supplier's word; none at all is for an operator to look into
-  if (outcome.kind !== 'transport-error') return [failure]
-  const attempts = order.supplierAttempts + 1
-  return [{ ...failure, deadLetter: { ...supplierJob(order, origin), error: outcome.detail, attempts } }]
+type Failing = Settled & { decision: Extract<SupplierDecision, { kind: 'fail' }> }
+
+/** An order that calls were about, and the one that fails it. */
+type Concerned = { order: Order; settled: readonly Settled[]; failure: Failing | undefined }
+
+function settle(
+  { supplierPolicy, random }: SettleContext,
+  requests: readonly SupplierRequest[],
+  calls: readonly SettledCall[],
+  at: Date,
+): Settled[] {
+  const callsOf = Map.groupBy(calls, ({ orderId }) => orderId)
+  return requests.flatMap((before) => {
+    if (!isOpen(before)) return []
+    const { orderId, sku, step } = before
+    // of several calls for one request, one that is not out of date
+    const call = callsOf.get(orderId)?.find((call) => call.sku === sku && call.step === step)
+    if (!call) return []
+    return [{ call, before, ...settleRequest(before, call.outcome, supplierPolicy, random(), at) }]
+  })
 }
 
-/** The supplier's goods come in and go to the order they were asked for: stock that others can take is as before. */
-async function receiveAndReserve({ now }: WriteContext, tx: Tx, orders: readonly Order[]): Promise<void> {
-  if (orders.length === 0) return
-  const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])
-  const availableOf = new Map(stock.map((item) => [item.sku, item.available]))
-  const changes = orders.flatMap((order): StockChange[] => {
-    const available = availableOf.get(order.sku)!
-    const taken = reservation(order, available)
-    const received = { delta: order.qty, availableAfter: available + BigInt(order.qty) }
-    return [{ ...taken, ...received, type: 'SUPPLIER_RECEIPT' }, taken]
-  })
-  await moveStock(tx, changes, { createdAt: now() })
+/** Whether an order fails by this: a supplier that does not deliver what nobody waits for fails nothing. */
+function isFailureOf(order: Order, one: Settled): one is Failing {
+  return one.decision.kind === 'fail' && isRestockAwaited(order, one.before.sku)
 }
 
-async function askAgain({ now }: WriteContext, tx: Tx, decided: readonly Decided[]): Promise<void> {
-  const nextOf = new Map<string, { delayMs: number; origin: Origin | undefined }>()
-  const notes = decided.flatMap(({ order, call: { origin }, decision }) => {
-    if (decision.kind !== 'ask-again') return []
-    nextOf.set(order.id, { delayMs: decision.delayMs, origin })
-    return [{ id: order.id, step: order.supplierStep, ref: decision.ref ?? null, ...decision.progress }]
-  })
-  if (notes.length === 0) return
-  const noted = await noteSupplierProgress(tx, notes, now())
-  const jobs = noted.map((order) => {
-    const { delayMs, origin } = nextOf.get(order.id)!
-    return { ...supplierJob(order, origin), delayMs }
-  })
-  await addJobs(tx, jobs)
+function changeOf(
+  { order, settled, failure }: Concerned,
+  holdings: readonly Holding[],
+  at: Date,
+): SourcedChange[] {
+  const delivered = settled.filter(({ decision }) => decision.kind === 'deliver')
+  const goods = delivered.map(({ before: { sku, qty } }) => ({ sku, qty }))
+  if (!failure) {
+    const [first] = delivered
+    return first ? [{ change: deliver(order, goods, at), ...sourceOf(first) }] : []
+  }
+  const held = holdings.filter(({ orderId }) => orderId === order.id)
+  const failed = fail(order, held, failure.decision.reason, at)
+  // what comes at the same moment is free stock
+  const change = { ...failed, moves: [...deliver(failed.after, goods, at).moves, ...failed.moves] }
+  return [{ change, deadLetter: letterOf(failure), ...sourceOf(failure) }]
+}
+
+/** The try is that of the question: jobs of the supplier re-schedule themselves. */
+function sourceOf({ call: { origin, job }, before }: Settled): Pick<SourcedChange, 'origin' | 'job'> {
+  return { origin, job: job && { ...job, attempt: before.attempts + job.attempt } }
+}
+
+/** An answer is the supplier's word; none at all is for an operator to look into. */
+function letterOf({ call: { outcome, origin }, before }: Settled): DeadLetter | undefined {
+  if (outcome.kind !== 'transport-error') return undefined
+  return { ...supplierJob(before, origin), error: outcome.detail, attempts: before.attempts + 1 }
+}
+
+function nextCallOf({ call: { origin }, decision, after }: Settled): SupplierJob[] {
+  if (decision.kind !== 'ask-again') return []
+  return [{ ...supplierJob(after, origin), delayMs: decision.delayMs }]
+}
+
+/** Locks the levels that are moved. A supplier's goods may be the first of their SKU where they come to. */
+async function lockMoved(tx: Tx, changes: readonly SourcedChange[]): Promise<StockLevel[]> {
+  const moves = changes.flatMap(({ change }) => change.moves)
+  if (moves.length === 0) return []
+  const received = moves.filter(({ type }) => type === 'SUPPLIER_RECEIPT')
+  const [, { levels }] = await Promise.all([ensureLevels(tx, received), lockLevels(tx, moves)])
+  return levels
 }

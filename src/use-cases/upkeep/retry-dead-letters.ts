@@ -3,11 +3,14 @@ import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
+import { reopen } from '../../domain/orders/verbs/reopen.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
+import { orderRefOf, reservationJob } from '../../domain/upkeep/jobs.ts'
+import { findFailures } from '../../sql/orders/find-events.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { closeDeadLetters, lockOpenDeadLetters } from '../../sql/upkeep/dead-letters.ts'
 import type { WriteContext } from '../context.ts'
-import { transitionOrders } from '../orders/transition-orders.ts'
+import { writeChanges } from '../orders/write-changes.ts'
 
 /** A page of dead letters at a time: one transaction. */
 const RETRIED_LETTERS_MAX = 100
@@ -39,19 +42,21 @@ export async function retryDeadLetters(
       tx,
       ids.filter((id) => isUuid(id)),
     )
-    const orders = await lockOrders(tx, [...new Set(letters.map((letter) => letter.orderId))])
-    const failed = orders.filter((order) => order.status === 'FAILED')
-    await transitionOrders(
-      context,
-      tx,
-      failed.map((order) => {
-        const traceparent = letters.findLast((letter) => letter.orderId === order.id)?.traceparent
-        return { order, to: 'PENDING', origin: { caller: caller.id, requestId, traceparent } }
-      }),
-    )
-    const reopened = new Set(failed.map((order) => order.id))
-    const retried = letters.filter((letter) => reopened.has(letter.orderId)).map((letter) => letter.id)
-    await closeDeadLetters(tx, retried, context.now())
+    const orderIds = [...new Set(letters.map((letter) => letter.orderId))]
+    const [orders, gaveUp] = await Promise.all([lockOrders(tx, orderIds), findFailures(tx, orderIds)])
+    const at = context.now()
+    const reopened = orders.flatMap((order) => {
+      if (order.status !== 'FAILED') return []
+      const traceparent = letters.findLast((letter) => letter.orderId === order.id)?.traceparent
+      const origin = { caller: caller.id, requestId, traceparent }
+      const change = reopen(order, gaveUp.get(order.id)!, at)
+      return [{ change, actor: caller.id, origin }]
+    })
+    const jobs = reopened.map(({ change: { after }, origin }) => reservationJob([orderRefOf(after, origin)]))
+    await writeChanges(tx, reopened, { levels: [], jobs }, at)
+    const isReopened = new Set(reopened.map(({ change }) => change.before.id))
+    const retried = letters.filter((letter) => isReopened.has(letter.orderId)).map((letter) => letter.id)
+    await closeDeadLetters(tx, retried, at)
     return retried
   })
 }

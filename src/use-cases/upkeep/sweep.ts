@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { inTransaction, type TransactionName, type Tx } from '../../database/transaction.ts'
 import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.ts'
-import type { Order } from '../../domain/orders/order.ts'
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
@@ -10,7 +9,7 @@ import { completeJobs } from '../../sql/queue/complete-jobs.ts'
 import {
   type DeadJob,
   deleteOldKeys,
-  findOrphanedOrders,
+  findOrphans,
   lockDeadJobs,
   putDeadJobsAside,
   tryLockSweep,
@@ -112,14 +111,14 @@ export async function sweep(
 }
 
 async function requeueOrphans(tx: Tx): Promise<string[]> {
-  const orphans = await findOrphanedOrders(tx, SWEEP_BATCH_MAX)
-  const isPending = ({ status }: Order) => status === 'PENDING'
-  const pending = orphans.filter(isPending).map(({ id }) => ({ orderId: id }))
+  const orphans = await findOrphans(tx, SWEEP_BATCH_MAX)
+  const pending = orphans.flatMap(({ order }) => order ?? [])
+  const requests = orphans.flatMap(({ request }) => request ?? [])
   await addJobs(tx, [
     ...(pending.length > 0 ? [reservationJob(pending)] : []),
-    ...orphans.filter((order) => !isPending(order)).map((order) => supplierJob(order)),
+    ...requests.map((request) => supplierJob(request)),
   ])
-  return orphans.map(({ id }) => id)
+  return orphans.map(({ order, request }) => order?.orderId ?? request!.orderId)
 }
 
 /** Ends the order of each dead job. A job of several orders is split instead: only one of them may be to blame. */

@@ -27,7 +27,7 @@ describe('an answer', () => {
   })
 
   test('"ok" reserves; "refused" and "fail" end the order', () => {
-    expect(decide({ kind: 'ok' }, start, policy, 0)).toEqual({ kind: 'reserve' })
+    expect(decide({ kind: 'ok' }, start, policy, 0)).toEqual({ kind: 'deliver' })
     expect(decide({ kind: 'refused' }, start, policy, 0)).toEqual({
       kind: 'fail',
       reason: 'SUPPLIER_REFUSED',

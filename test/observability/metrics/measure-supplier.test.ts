@@ -11,7 +11,7 @@ import { readNonZero, readSamples } from '../../support/metrics.ts'
 import { playSupplier } from '../../support/supplier.ts'
 import { CALL } from '../../support/supplier-call.ts'
 
-const ORDER = { id: '01890a5d-ac96-774b-bcce-b302099a8057', sku: 'BOLT', qty: 1 }
+const ORDER = { id: '01890a5d-ac96-774b-bcce-b302099a8057', sku: 'BOLT', qty: 1, key: 'bolt' }
 /** Enough without an answer to open the circuit: it takes 5 a second, over 10 s. */
 const MANY = 60
 

@@ -1,0 +1,49 @@
+import { DEFAULT_PRIORITY, type Location } from '../../domain/stock/location.ts'
+import { prepare, type Queryable, quotedArray } from '../statement.ts'
+
+const LOCATION_COLUMNS = 'code, name, priority, is_active as "isActive"'
+
+/** Reads the locations that exist among `codes`. */
+export function findLocations(on: Queryable, codes: readonly string[]): Promise<Location[]> {
+  return find(on, [quotedArray(codes)])
+}
+
+const find = prepare<Location>(
+  'find-locations',
+  `select ${LOCATION_COLUMNS} from locations where code = any ($1::text[]) order by code`,
+)
+
+/** Reads all locations, those that orders take from first, and those sooner that are taken from sooner. */
+export function findAllLocations(on: Queryable): Promise<Location[]> {
+  return findAll(on, [])
+}
+
+const findAll = prepare<Location>(
+  'find-all-locations',
+  `select ${LOCATION_COLUMNS} from locations order by is_active desc, priority, code`,
+)
+
+/** Writes a location, or changes one; what is null stays as it is, or as it is by default. @returns it as it is then */
+export async function upsertLocation(
+  on: Queryable,
+  {
+    code,
+    name,
+    priority,
+    isActive,
+  }: Pick<Location, 'code'> & { [Key in 'name' | 'priority' | 'isActive']: Location[Key] | null },
+): Promise<Location> {
+  const [location] = await upsert(on, [code, name, priority, isActive, DEFAULT_PRIORITY])
+  return location!
+}
+
+const upsert = prepare<Location>(
+  'upsert-location',
+  `insert into locations (code, name, priority, is_active)
+  values ($1, coalesce($2::text, $1), coalesce($3::int, $5), coalesce($4::boolean, true))
+  on conflict (code) do update set
+    name = coalesce($2, locations.name),
+    priority = coalesce($3, locations.priority),
+    is_active = coalesce($4, locations.is_active)
+  returning ${LOCATION_COLUMNS}`,
+)

@@ -1,0 +1,116 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { Tx } from '../../database/transaction.ts'
+import type { OrderLine } from '../../domain/orders/order.ts'
+import type { OrderChange } from '../../domain/orders/order-change.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { Origin } from '../../domain/origin.ts'
+import { followMoves, type StockChangeNote, type StockLevel } from '../../domain/stock/stock.ts'
+import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
+import { traceIdOf } from '../../domain/trace.ts'
+import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
+import type { Job, JobTry } from '../../domain/upkeep/jobs.ts'
+import { moveOrders } from '../../sql/orders/move-orders.ts'
+import { notifyWatchers } from '../../sql/orders/notify-watchers.ts'
+import { addJobs } from '../../sql/queue/add-jobs.ts'
+import { moveStock } from '../../sql/stock/move-stock.ts'
+import { saveRequests } from '../../sql/supplier/supplier-requests.ts'
+import { insertDeadLetters, type NewDeadLetter } from '../../sql/upkeep/dead-letters.ts'
+
+/** A change of a locked order: who made it and why, or the job run that did, and what an order that was given up leaves. */
+export type SourcedChange = {
+  change: OrderChange
+  actor?: string
+  note?: string | null
+  deadLetter?: DeadLetter | undefined
+  origin?: Origin | undefined
+  job?: JobTry | undefined
+}
+
+/** What is written with changes of orders. */
+export type Beside = {
+  /** One at least for each SKU and location that is moved, locked. */
+  levels: readonly StockLevel[]
+  requests?: readonly SupplierRequest[]
+  jobs?: readonly Job[]
+  /** Of the movements. */
+  note?: Omit<StockChangeNote, 'createdAt'>
+}
+
+/**
+ * Writes changes of locked orders, in the caller's transaction: orders, lines, events, stock, dead letters, requests, jobs and
+ * one notification. Each table is written once: call it once in a transaction, with one change of an order at the most.
+ *
+ * @throws {Error} if an order is no longer as its lock showed it: a bug
+ */
+export async function writeChanges(
+  tx: Tx,
+  changes: readonly SourcedChange[],
+  { levels, requests = [], jobs = [], note = {} }: Beside,
+  at: Date,
+): Promise<void> {
+  const moves = changes.flatMap((sourced) => {
+    const event = eventOf(sourced)
+    return event ? [{ event, changedLines: changedLinesOf(sourced.change) }] : []
+  })
+  const events = moves.map(({ event }) => event)
+  const stockMoves = changes.flatMap(({ change }) => change.moves)
+  // sent together: if the first finds that an order has moved, nothing is committed
+  const [written] = await Promise.all([
+    moveOrders(tx, moves, at),
+    moveStock(tx, followMoves(levels, stockMoves), { ...note, createdAt: at }),
+    saveRequests(tx, requests),
+    addJobs(tx, jobs),
+    insertDeadLetters(tx, events.flatMap(letterOf)),
+    notifyWatchers(
+      tx,
+      events.map(({ order: { id, version }, origin }) => ({ id, version, traceparent: origin?.traceparent })),
+    ),
+  ])
+  const lines = moves.reduce((sum, { changedLines }) => sum + changedLines.length, 0)
+  if (written.orders !== moves.length || written.lines !== lines) {
+    throw new Error(
+      `Of ${moves.length} locked orders with ${lines} changed lines ${written.orders} with ${written.lines} were as they had been`,
+    )
+  }
+  tx.record(events)
+}
+
+/** @returns null where nothing of the order changed */
+function eventOf({ change, actor, note, deadLetter, origin, job }: SourcedChange): OrderEvent | null {
+  const { before, after, event } = change
+  if (!event) return null
+  return {
+    type: event.type,
+    from: before.status,
+    to: after.status,
+    reason: after.failureReason,
+    lines: event.lines,
+    version: after.version,
+    at: after.updatedAt,
+    order: after,
+    actor: actor ?? null,
+    note: note ?? null,
+    origin: origin ?? deadLetter?.payload.origin,
+    job,
+    deadLetter,
+  }
+}
+
+function changedLinesOf({ before, after }: OrderChange): OrderLine[] {
+  return after.lines.filter((line, index) => {
+    const { reserved, shipped, cancelled, returned } = before.lines[index]!
+    return (
+      line.reserved !== reserved ||
+      line.shipped !== shipped ||
+      line.cancelled !== cancelled ||
+      line.returned !== returned
+    )
+  })
+}
+
+function letterOf({ order, origin, deadLetter, at }: OrderEvent): NewDeadLetter[] {
+  if (!deadLetter) return []
+  const traceId = traceIdOf(order, origin)
+  const payload = { ...deadLetter.payload, origin }
+  return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
+}

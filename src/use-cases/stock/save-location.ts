@@ -1,0 +1,50 @@
+import { assertAllowed } from '../../domain/authorisation.ts'
+import type { Caller } from '../../domain/caller.ts'
+import { CallError, type UserError } from '../../domain/errors.ts'
+import { DEFAULT_LOCATION, isLocationCode, type Location } from '../../domain/stock/location.ts'
+import { NAME_LENGTH_MAX } from '../../domain/stock/stock.ts'
+import { upsertLocation } from '../../sql/stock/locations.ts'
+import { assertText } from '../assert-text.ts'
+import type { ReadContext } from '../context.ts'
+import { refuse } from '../user-errors.ts'
+
+/** A location; what is null stays as it is, or as it is by default. */
+export type SaveLocationRequest = {
+  code: string
+  name?: string | null
+  priority?: number | null
+  isActive?: boolean | null
+}
+
+export type SaveLocationResult =
+  | { location: Location; userErrors: [] }
+  | { location: null; userErrors: [UserError] }
+
+/** Room for many ranks between the default, 100, and the last. */
+const PRIORITY_MAX = 1_000_000
+
+/**
+ * Creates a location, or changes one. Orders take nothing from one that is not active; what they hold there they keep.
+ *
+ * @param caller an operator
+ * @throws {CallError} BAD_USER_INPUT for a code, name or priority that no location can have, FORBIDDEN for other roles
+ */
+export async function saveLocation(
+  { pool }: ReadContext,
+  caller: Caller,
+  { code, name = null, priority = null, isActive = null }: SaveLocationRequest,
+): Promise<SaveLocationResult> {
+  assertAllowed(caller, 'saveLocation')
+  if (!isLocationCode(code)) {
+    throw new CallError('BAD_USER_INPUT', 'code must be 1 to 64 of letters, digits, ".", "_" and "-"')
+  }
+  if (name !== null) assertText('name', name, NAME_LENGTH_MAX)
+  if (priority !== null && !(Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX)) {
+    throw new CallError('BAD_USER_INPUT', `priority must be 0 to ${PRIORITY_MAX}`)
+  }
+  if (code === DEFAULT_LOCATION && isActive === false) {
+    const message = `${DEFAULT_LOCATION} is where stock is if no location is named: it stays active`
+    return { location: null, ...refuse('LOCATION_IN_USE', message, 'isActive') }
+  }
+  return { location: await upsertLocation(pool, { code, name, priority, isActive }), userErrors: [] }
+}
