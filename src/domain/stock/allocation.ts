@@ -136,9 +136,9 @@ function takeFromFewest(lines: readonly Coverable[]): Allocation[] {
 
 /** The location that has all of most lines, by priority among those. @returns undefined if none has all of any */
 function locationOfMost(lines: readonly Coverable[]): string | undefined {
-  const [line, ...others] = lines
+  const [first] = lines
   // the usual order needs no count
-  if (line && others.length === 0) return line.sources.find(({ left }) => left >= line.qty)?.location
+  if (first && lines.length === 1) return first.sources.find(({ left }) => left >= first.qty)?.location
   const counts = new Map<string, number>()
   let best: Source | undefined
   for (const { qty, sources } of lines) {

@@ -9,9 +9,8 @@ import { nextVersion, type OrderChange, wholeOrPart } from '../order-change.ts'
  */
 export function reserve({ order, taken, short }: Allocated<Order>, at: Date): OrderChange {
   const isShort = short.length > 0
-  const shortSkus = new Set(short.map(({ sku }) => sku))
   const lines = order.lines.map((line) =>
-    shortSkus.has(line.sku) ? line : { ...line, reserved: line.reserved + waitingOf(line) },
+    short.some(({ sku }) => sku === line.sku) ? line : { ...line, reserved: line.reserved + waitingOf(line) },
   )
   const type = isShort ? 'OrderAwaitingRestock' : 'OrderReserved'
   const after = nextVersion(order, type, { lines, lookedAt: isShort }, at)
