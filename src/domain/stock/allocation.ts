@@ -16,7 +16,7 @@ export function mergeAllocations(allocations: readonly Allocation[]): Allocation
 }
 
 /** A line that wants more than can be promised when its turn comes. It takes nothing. */
-export type ShortLine = { sku: string; qty: number; missing: number }
+type ShortLine = { sku: string; qty: number; missing: number }
 
 /** What an order wants: what waits of its lines. */
 export type Claim = Pick<Order, 'lines' | 'locations'>

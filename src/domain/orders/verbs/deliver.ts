@@ -4,11 +4,6 @@ import { stockMove } from '../../stock/stock.ts'
 import { type Order, waitingOf } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, wholeOrPart } from '../order-change.ts'
 
-/** Where a supplier's goods for an order come to. */
-export function deliveredTo({ locations }: Pick<Order, 'locations'>): string {
-  return locations?.[0] ?? DEFAULT_LOCATION
-}
-
 /**
  * Receives what a supplier delivered for lines of an order, and reserves what still waits of them, whatever the safety stock.
  * The rest, and all of it if the order waits no more, is free stock.
@@ -37,6 +32,11 @@ export function deliver(order: Order, goods: readonly { sku: string; qty: number
       ...reserved.map((allocation) => stockMove('RESERVATION', allocation, cause)),
     ],
   }
+}
+
+/** Where a supplier's goods for an order come to. */
+function deliveredTo({ locations }: Pick<Order, 'locations'>): string {
+  return locations?.[0] ?? DEFAULT_LOCATION
 }
 
 /** What an order takes of goods: a line all that waits of it, or nothing. */
