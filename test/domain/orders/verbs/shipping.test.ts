@@ -187,6 +187,9 @@ describe('ship', () => {
     const short = [{ sku: 'B', qty: 1, missing: 1 }]
     const waiting = reserve({ order: anOrder({ A: 1, B: 1 }), taken: [at('MAIN', 'A', 1)], short }, NOW).after
     expect(shipIt(waiting, [at('MAIN', 'A', 1)])).toMatchObject({ refusal: { code: 'WRONG_STATE' } })
+    const lines = [{ sku: 'A', qty: 3, reserved: 1, shipped: 1, cancelled: 0, returned: 0 }]
+    const part = anOrder({}, { lines, status: 'PARTIALLY_SHIPPED' })
+    expect(shipIt(part, [at('MAIN', 'A', 1)])).toMatchObject({ refusal: { code: 'WRONG_STATE' } })
   })
 
   test('a cancellation after a part was shipped releases the rest only', () => {
@@ -255,6 +258,14 @@ describe('takeBack', () => {
     const second = made(takeIt(first.after, restock(2)))
     expect(movesOf(second)).toEqual(['RETURN A EAST 1/0', 'RETURN A MAIN 1/0'])
     expect(second.event).toEqual({ type: 'OrderReturned', lines: [at('EAST', 'A', 1), at('MAIN', 'A', 1)] })
+  })
+
+  test('brings nothing back to where a shipment was undone', () => {
+    const [first, second] = shipped.shipments as [Shipment, Shipment]
+    const { after } = made(unship(shipped.after, first, { expectedVersion: null }, NOW))
+    const stock = { shipments: [{ ...first, undoneAt: NOW }, second], levels: [], locations: [] }
+    const asked = { lines: restock(1), location: null, expectedVersion: null }
+    expect(movesOf(made(takeBack(after, stock, asked, NOW)))).toEqual(['RETURN A MAIN 1/0'])
   })
 
   test('brings nothing into stock of what is discarded', () => {
