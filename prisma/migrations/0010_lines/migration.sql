@@ -123,8 +123,7 @@ create table supplier_requests (
   order_id uuid not null,
   sku text not null,
   qty integer not null,
-  -- which: so far there is one
-  supplier text not null default 'default',
+  supplier text not null,
   state supplier_request_state not null,
   ref text,
   step integer not null,
@@ -145,9 +144,9 @@ with waits as (
     max(version) filter (where from_status = 'AWAITING_RESTOCK') as ending
   from order_events where 'AWAITING_RESTOCK' in (from_status, to_status) group by order_id
 )
-insert into supplier_requests (order_id, sku, qty, state, ref, step, attempts, rechecks, asked_at, ended_at)
+insert into supplier_requests (order_id, sku, qty, supplier, state, ref, step, attempts, rechecks, asked_at, ended_at)
 select
-  orders.id, orders.sku, orders.qty,
+  orders.id, orders.sku, orders.qty, 'default',
   case
     when orders.status = 'AWAITING_RESTOCK' then case when supplier_ref is null then 'ASKED' else 'ACCEPTED' end
     when ended.to_status = 'RESERVED' then 'DELIVERED'
