@@ -133,7 +133,7 @@ async function apply(client: pg.Client, { name, script, checksums }: Migration):
     await client.query('rollback').catch(() => {})
     if (isLocked(cause)) throw cause
     const { code, message } = cause as pg.DatabaseError
-    if (code === REFUSED_SQLSTATE) throw new UnfitDatabaseError(message, { cause })
+    if (code === REFUSED_SQLSTATE) throw new UnfitDatabaseError(message)
     throw failure(name, checksums[0]!, cause as pg.DatabaseError)
   }
 }
