@@ -14,11 +14,14 @@ export type Order = {
 /** Parameters: id, SKU, quantity, time. No row comes back where the SKU is unknown. */
 export const insertOrder = prepare<Order>(
   'insert-order',
-  `insert into orders (id, sku, qty, status, version, created_at, updated_at)
-  select $1::uuid, sku, $3::int, 'PENDING', 1, $4::timestamptz, $4::timestamptz
-  from inventory_items
-  where sku = $2::text
-  returning id, sku, qty, status, version, created_at as "createdAt", updated_at as "updatedAt"`,
+  `with item as (
+    select sku from items where sku = $2::text
+  ), line as (
+    insert into order_lines (order_id, sku, position, qty) select $1::uuid, sku, 0, $3::int from item
+  )
+  insert into orders (id, status, version, created_at, updated_at)
+  select $1, 'PENDING', 1, $4::timestamptz, $4 from item
+  returning id, $2 as sku, $3 as qty, status, version, created_at as "createdAt", updated_at as "updatedAt"`,
 )
 
 /** Parameters: order's id, time. */

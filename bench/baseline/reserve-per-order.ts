@@ -17,27 +17,36 @@ const pool = new pg.Pool({ connectionString, max: CONCURRENCY })
 async function reserve(tx: pg.PoolClient, orderId: string): Promise<object | null> {
   const order = await one<{ sku: string; qty: number; status: string; version: number }>(tx, {
     name: 'lock-order',
-    text: 'select sku, qty, status, version from orders where id = $1 for update',
+    text: `select sku, qty, status, version from orders join order_lines on order_id = id where id = $1
+      for update of orders, order_lines`,
     values: [orderId],
   })
   if (order?.status !== 'PENDING') return null
-  const stock = await one<{ available: string }>(tx, {
+  const stock = await one<{ available: string; reserved: string }>(tx, {
     name: 'lock-stock',
-    text: 'select available from inventory_items where sku = $1 for update',
+    text: `select available, reserved from stock_levels where sku = $1 and location = 'MAIN' for update`,
     values: [order.sku],
   })
   const availableAfter = BigInt(stock!.available) - BigInt(order.qty)
+  const reservedAfter = BigInt(stock!.reserved) + BigInt(order.qty)
   if (availableAfter < 0n) throw new Error('The benchmark has ample stock')
   await tx.query({
     name: 'take-stock',
-    text: 'update inventory_items set available = available - $2, reserved = reserved + $2 where sku = $1',
+    text: `update stock_levels set available = available - $2, reserved = reserved + $2
+      where sku = $1 and location = 'MAIN'`,
     values: [order.sku, order.qty],
   })
   await tx.query({
     name: 'insert-movement',
-    text: `insert into inventory_movements (sku, type, delta, available_after, order_id, created_at)
-      values ($1, 'RESERVATION', $2, $3, $4, now())`,
-    values: [order.sku, -order.qty, availableAfter, orderId],
+    text: `insert into inventory_movements (
+        sku, location, type, delta, reserved_delta, available_after, reserved_after, order_id, order_version, created_at
+      ) values ($1, 'MAIN', 'RESERVATION', -$2::int, $2, $3, $4, $5, $6, now())`,
+    values: [order.sku, order.qty, availableAfter, reservedAfter, orderId, order.version + 1],
+  })
+  await tx.query({
+    name: 'reserve-line',
+    text: 'update order_lines set reserved = qty where order_id = $1 and sku = $2',
+    values: [orderId, order.sku],
   })
   await tx.query({
     name: 'move-order',

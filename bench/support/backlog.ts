@@ -13,10 +13,12 @@ export async function storeItems(client: pg.ClientBase, skus: readonly string[],
     `with input as (
       select sku, $2::int as available from unnest($1::text[]) as input (sku)
     ), item as (
-      insert into inventory_items (sku, name, available, reserved) select sku, sku, available, 0 from input
+      insert into items (sku, name) select sku, sku from input
+    ), level as (
+      insert into stock_levels (sku, location, available, reserved) select sku, 'MAIN', available, 0 from input
     )
-    insert into inventory_movements (sku, type, delta, available_after, created_at)
-    select sku, 'RECEIPT', available, available, now() from input where available > 0`,
+    insert into inventory_movements (sku, location, type, delta, reserved_delta, available_after, reserved_after, created_at)
+    select sku, 'MAIN', 'RECEIPT', available, 0, available, 0, now() from input where available > 0`,
     [skus, available],
   )
 }
@@ -36,8 +38,9 @@ export async function storeBacklog(
 ): Promise<string[]> {
   const orders = skus.map((sku) => ({
     id: uuidv7(),
-    sku,
-    qty: 1,
+    lines: [{ sku, qty: 1 }],
+    locations: null,
+    reference: null,
     customerId: null,
     key: null,
     origin: { caller: 'bench' },

@@ -8,10 +8,8 @@ import { watchOrder } from '../../src/use-cases/orders/watch-order.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
 import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
-import {
-  findOrderForSupplierCall,
-  settleSupplierOutcomes,
-} from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
+import { findSupplierCall } from '../../src/use-cases/supplier/find-supplier-call.ts'
+import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { rescueJobs } from '../../src/use-cases/upkeep/rescue-jobs.ts'
 import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
 import { QUERIES } from './queries.ts'
@@ -48,7 +46,7 @@ async function goToTheSupplier(app: App): Promise<void> {
     const { order } = await createOrder(app, LOCAL_OPERATOR, request)
     const orderId = order!.id
     await app.groups.reserveInventory.submit([{ orderId }])
-    await findOrderForSupplierCall(app, orderId, 1)
+    await findSupplierCall(app, { orderId, step: 1 })
     await settleSupplierOutcomes(app, [{ orderId, step: 1, outcome: { kind: 'accepted', ref: 'ref' } }])
     if (end === 'ok') await settleSupplierOutcomes(app, [{ orderId, step: 2, outcome: { kind: 'ok' } }])
     else await giveUp(app, orderId)
