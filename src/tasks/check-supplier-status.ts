@@ -12,9 +12,7 @@ export const checkSupplierStatusTask = defineTask(
     if (!request) return
     if (request.ref === null)
       throw new Error('A status check was scheduled before the supplier gave a reference')
-    const { orderId, sku, step } = request
-    const { origin } = payload
-    const outcome = await supplier.checkStatus(request.ref, callFor(request, origin, job))
-    await app.groups.settleSupplierOutcome.submit({ orderId, sku, step, outcome, origin, job })
+    const outcome = await supplier.checkStatus(request.ref, callFor(request, payload.origin, job))
+    await app.groups.settleSupplierOutcome.submit({ ...payload, outcome, job })
   },
 )

@@ -11,10 +11,9 @@ export const requestSupplierTask = defineTask(
   async ({ app, supplier }, payload, job) => {
     const request = await findSupplierCall(app, payload)
     if (!request) return
-    const { orderId, sku, qty, step, lines } = request
-    const { origin } = payload
+    const { orderId, sku, qty, lines } = request
     const order = { id: orderId, sku, qty, key: supplierKeyOf(request, lines) }
-    const outcome = await supplier.reserve(order, callFor(request, origin, job))
-    await app.groups.settleSupplierOutcome.submit({ orderId, sku, step, outcome, origin, job })
+    const outcome = await supplier.reserve(order, callFor(request, payload.origin, job))
+    await app.groups.settleSupplierOutcome.submit({ ...payload, outcome, job })
   },
 )

@@ -24,7 +24,7 @@ function play(probeAfterMs = PROBE_AFTER_MS) {
   return { state, guarded: withCircuitBreaker(supplier, { probeAfterMs }) }
 }
 
-const order = { id: 'o', sku: 'A', qty: 1 }
+const order = { id: 'o', sku: 'A', qty: 1, key: 'o' }
 
 async function callMany(guarded: Supplier, times = MANY): Promise<void> {
   for (let i = 0; i < times; i++)

@@ -2,25 +2,22 @@ import type { OrderLine } from '../../domain/orders/order.ts'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
 
-/** A change of an order to write: its event, and the lines that it changed. */
-export type OrderMove = { event: OrderEvent; changedLines: readonly OrderLine[] }
+/** A line of an order as it is after a change. */
+export type ChangedLine = { orderId: string; line: OrderLine }
 
 /**
- * Writes changes of orders, each with its event. The update carries the guard: an order whose state or version is no longer
- * that of `before` stays as it is.
+ * Writes changes of orders: the orders as they are after their events, the events, and the lines that they changed. The update
+ * carries the guard: an order whose state or version is no longer what its event starts from stays as it is.
  *
  * @returns how many orders and lines were changed
  */
 export async function moveOrders(
   on: Queryable,
-  moves: readonly OrderMove[],
+  events: readonly OrderEvent[],
+  lines: readonly ChangedLine[],
   at: Date,
 ): Promise<{ orders: number; lines: number }> {
-  if (moves.length === 0) return { orders: 0, lines: 0 }
-  const lines = moves.flatMap(({ event: { order }, changedLines }) =>
-    changedLines.map((line) => ({ orderId: order.id, line })),
-  )
-  const events = moves.map(({ event }) => event)
+  if (events.length === 0) return { orders: 0, lines: 0 }
   const [row] = await move(on, [
     plainArray(events.map(({ order }) => order.id)),
     plainArray(events.map(({ from }) => from)),

@@ -79,14 +79,23 @@ export async function reserveInventory(
     const allocateTo = (claims: readonly Order[]) =>
       allocate(claims, levels, locations, context.allocationStrategy)
     const tried = allocateTo(orders)
-    const givenUp = tried.flatMap((one) => giveUp(one, earlier, sourceOf.get(one.order.id)!, at))
+    const givenUp = tried
+      .filter(isShort)
+      .flatMap((one) => giveUp(one, earlier, sourceOf.get(one.order.id)!, at))
     const over = new Set(givenUp.map(({ change }) => change.before.id))
     const allocated = over.size === 0 ? tried : allocateTo(orders.filter(({ id }) => !over.has(id)))
-    const asked = allocated.flatMap((one) => askSuppliers(one, earlier, at))
+    const asked = allocated.filter(isShort).flatMap((one) => askSuppliers(one, earlier, at))
     const jobs = asked.map((request) => supplierJob(request, sourceOf.get(request.orderId)!.origin))
-    const reserved = allocated.map((one) => ({ change: reserve(one, at), ...sourceOf.get(one.order.id) }))
+    const reserved = allocated.map((one) => {
+      const { origin, job } = sourceOf.get(one.order.id)!
+      return { change: reserve(one, at), origin, job }
+    })
     await writeChanges(tx, [...reserved, ...givenUp], { levels, requests: asked, jobs }, at)
   })
+}
+
+function isShort({ short }: Allocated<Order>): boolean {
+  return short.length > 0
 }
 
 type Source = Pick<ReservationRequest, 'origin' | 'job'>

@@ -1,6 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Tx } from '../../database/transaction.ts'
-import type { OrderLine } from '../../domain/orders/order.ts'
 import type { OrderChange } from '../../domain/orders/order-change.ts'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import type { Origin } from '../../domain/origin.ts'
@@ -9,7 +8,7 @@ import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import type { Job, JobTry } from '../../domain/upkeep/jobs.ts'
-import { moveOrders } from '../../sql/orders/move-orders.ts'
+import { type ChangedLine, moveOrders } from '../../sql/orders/move-orders.ts'
 import { notifyWatchers } from '../../sql/orders/notify-watchers.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { moveStock } from '../../sql/stock/move-stock.ts'
@@ -48,16 +47,19 @@ export async function writeChanges(
   { levels, requests = [], jobs = [], note = {} }: Beside,
   at: Date,
 ): Promise<void> {
-  const moves = changes.flatMap((sourced) => {
+  const events: OrderEvent[] = []
+  const lines: ChangedLine[] = []
+  for (const sourced of changes) {
     const event = eventOf(sourced)
-    return event ? [{ event, changedLines: changedLinesOf(sourced.change) }] : []
-  })
-  const events = moves.map(({ event }) => event)
-  const stockMoves = changes.flatMap(({ change }) => change.moves)
+    if (!event) continue
+    events.push(event)
+    addChangedLines(lines, sourced.change)
+  }
+  const moves = changes.flatMap(({ change }) => change.moves)
   // sent together: if the first finds that an order has moved, nothing is committed
   const [written] = await Promise.all([
-    moveOrders(tx, moves, at),
-    moveStock(tx, followMoves(levels, stockMoves), { ...note, createdAt: at }),
+    moveOrders(tx, events, lines, at),
+    moveStock(tx, followMoves(levels, moves), { ...note, createdAt: at }),
     saveRequests(tx, requests),
     addJobs(tx, jobs),
     insertDeadLetters(tx, events.flatMap(letterOf)),
@@ -66,10 +68,9 @@ export async function writeChanges(
       events.map(({ order: { id, version }, origin }) => ({ id, version, traceparent: origin?.traceparent })),
     ),
   ])
-  const lines = moves.reduce((sum, { changedLines }) => sum + changedLines.length, 0)
-  if (written.orders !== moves.length || written.lines !== lines) {
+  if (written.orders !== events.length || written.lines !== lines.length) {
     throw new Error(
-      `Of ${moves.length} locked orders with ${lines} changed lines ${written.orders} with ${written.lines} were as they had been`,
+      `Of ${events.length} locked orders ${events.length - written.orders} had moved, and of ${lines.length} lines ${lines.length - written.lines}`,
     )
   }
   tx.record(events)
@@ -96,16 +97,16 @@ function eventOf({ change, actor, note, deadLetter, origin, job }: SourcedChange
   }
 }
 
-function changedLinesOf({ before, after }: OrderChange): OrderLine[] {
-  return after.lines.filter((line, index) => {
+function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange): void {
+  for (const [index, line] of after.lines.entries()) {
     const { reserved, shipped, cancelled, returned } = before.lines[index]!
-    return (
-      line.reserved !== reserved ||
-      line.shipped !== shipped ||
-      line.cancelled !== cancelled ||
-      line.returned !== returned
-    )
-  })
+    const isAsBefore =
+      line.reserved === reserved &&
+      line.shipped === shipped &&
+      line.cancelled === cancelled &&
+      line.returned === returned
+    if (!isAsBefore) lines.push({ orderId: after.id, line })
+  }
 }
 
 function letterOf({ order, origin, deadLetter, at }: OrderEvent): NewDeadLetter[] {

@@ -11,7 +11,7 @@ import type {
 } from '../../domain/supplier/supplier-policy.ts'
 import { isOpen, type SupplierRequest, settleRequest } from '../../domain/supplier/supplier-request.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
-import type { JobTry, OrderRef, SupplierJob } from '../../domain/upkeep/jobs.ts'
+import type { JobTry, SupplierJob } from '../../domain/upkeep/jobs.ts'
 import { isRestockAwaited, supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
@@ -21,8 +21,8 @@ import type { WriteContext } from '../context.ts'
 import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
 import { type SourcedChange, writeChanges } from '../orders/write-changes.ts'
 
-/** A call to the supplier that has ended, for the request's step that it was made for, and the run of a job that made it. */
-export type SettledCall = OrderRef & { sku: string; step: number; outcome: SupplierOutcome; job?: JobTry }
+/** A call to the supplier that has ended, as its job names it, and the run of that job. */
+export type SettledCall = SupplierJob['payload'] & { outcome: SupplierOutcome; job?: JobTry }
 
 /** What `settleSupplierOutcomes` is handed. */
 export type SettleContext = WriteContext & {
@@ -104,7 +104,8 @@ function settle(
     if (!isOpen(before)) return []
     const { orderId, sku, step } = before
     // of several calls for one request, one that is not out of date
-    const call = callsOf.get(orderId)?.find((call) => call.sku === sku && call.step === step)
+    const isAbout = (call: SettledCall) => (call.sku ?? sku) === sku && call.step === step
+    const call = callsOf.get(orderId)?.find(isAbout)
     if (!call) return []
     return [{ call, before, ...settleRequest(before, call.outcome, supplierPolicy, random(), at) }]
   })
