@@ -104,7 +104,7 @@ export class OrderFeed {
 
   /**
    * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, newest version last.
-   * Ends once the order is FAILED, and with an error once the caller's token expires.
+   * Ends once the order is FAILED or CANCELLED, and with an error once the caller's token expires.
    *
    * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
    * @param disconnected ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason

@@ -50,7 +50,7 @@ beforeAll(async () => {
     server,
     'mutation { createInventoryItem(input: { sku: "PLENTY", name: "Plenty" }) { userErrors { code } } }',
   )
-  await database.query(`update inventory_items set name = repeat('x', $1)`, [NAME_LENGTH_CHARS])
+  await database.query(`update items set name = repeat('x', $1)`, [NAME_LENGTH_CHARS])
   ids = await Promise.all(
     Array.from({ length: ORDERS }, async () => {
       const { data } = await execute(

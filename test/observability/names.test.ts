@@ -31,7 +31,10 @@ const LABEL_VALUES: Record<string, readonly string[] | RegExp> = {
   reason: ['', ...FAILURE_REASONS, ...DROP_REASONS],
   task: JOB_TASKS,
   transaction: TRANSACTIONS,
-  batch: ['create-order', 'reserve-inventory', 'settle-supplier-outcome', 'find-order'],
+  batch: [
+    ...['create-order', 'change-order', 'reserve-inventory', 'settle-supplier-outcome'],
+    ...['find-order', 'find-supplier-call'],
+  ],
   operation: ['reserve', 'status'],
   outcome: [
     ...['done', 'failed', 'given-up', 'committed'],

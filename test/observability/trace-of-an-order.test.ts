@@ -27,13 +27,13 @@ const supplierCall = (operation: string, method: string, path: string): Tree => 
 ]
 const checking = (...rest: Tree[]): Tree => [
   'task check-supplier-status',
-  ...sql('find-orders'),
+  ...sql('find-call-targets'),
   supplierCall('status', 'GET', '/supplier/status/:ref'),
   ...rest,
 ]
 const askingAgain: Tree = [
   'settleSupplierOutcome',
-  inTransaction('settle-supplier-outcomes', 'lock-orders', 'note-supplier-progress', 'add-jobs'),
+  inTransaction('settle-supplier-outcomes', 'lock-orders', 'find-requests-of', 'save-requests', 'add-jobs'),
 ]
 const CREATING: Tree = ['createOrder', ['transaction create-orders', ...sql('insert-orders')]]
 const TASKS_OF_A_LATE_ORDER: Tree[] = [
@@ -46,6 +46,7 @@ const TASKS_OF_A_LATE_ORDER: Tree[] = [
         'lock-orders',
         'lock-stock',
         'move-orders',
+        'save-requests',
         'add-jobs',
         'notify-watchers',
       ),
@@ -53,7 +54,7 @@ const TASKS_OF_A_LATE_ORDER: Tree[] = [
   ],
   [
     'task request-supplier',
-    ...sql('find-orders'),
+    ...sql('find-call-targets'),
     supplierCall('reserve', 'POST', '/supplier/reserve'),
     askingAgain,
   ],
@@ -63,9 +64,12 @@ const TASKS_OF_A_LATE_ORDER: Tree[] = [
     inTransaction(
       'settle-supplier-outcomes',
       'lock-orders',
-      'lock-stock',
-      'move-stock',
+      'find-requests-of',
+      'ensure-levels',
+      'lock-levels',
       'move-orders',
+      'move-stock',
+      'save-requests',
       'notify-watchers',
     ),
   ]),

@@ -7,7 +7,7 @@ const AVAILABLE = 'available is the sum of the movements'
 async function breakStock() {
   const testApp = await createTestApp()
   await seed(testApp.app).item({ sku: 'A', available: 1 })
-  await testApp.app.pool.query('update inventory_items set available = 2')
+  await testApp.app.pool.query('update stock_levels set available = 2')
   return testApp
 }
 

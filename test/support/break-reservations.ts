@@ -4,7 +4,7 @@ import type { App } from '../../src/app.ts'
 export async function breakReservations({ pool }: App, sku: string): Promise<() => Promise<unknown>> {
   await pool.query(`
     create function refuse() returns trigger language plpgsql as $$ begin raise 'broken'; end $$;
-    create trigger refuse before update on inventory_items
+    create trigger refuse before update on stock_levels
       for each row when (new.sku = '${sku}') execute function refuse()`)
-  return () => pool.query('drop trigger refuse on inventory_items')
+  return () => pool.query('drop trigger refuse on stock_levels')
 }

@@ -3,6 +3,7 @@ import type { App } from '../../src/app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { createTestApp, eventually, joinTestApp, seed, startTestWorker } from '../support/harness.ts'
+import { readItem } from '../support/read-stock.ts'
 import { playSupplier } from '../support/supplier.ts'
 
 const RUNS = 20
@@ -66,20 +67,20 @@ test(`${ORDERS} orders of 1 for a stock of ${STOCK}, by two workers: ${STOCK} re
     expect(results.filter(({ order }) => order)).toHaveLength(ORDERS)
     await eventually(async () => {
       const open = await prisma.order.count({
-        where: { sku, status: { in: ['PENDING', 'AWAITING_RESTOCK'] } },
+        where: { lines: { some: { sku } }, status: { in: ['PENDING', 'AWAITING_RESTOCK'] } },
       })
       return open === 0
     })
     const byStatus = await prisma.order.groupBy({
       by: ['status', 'failureReason'],
-      where: { sku },
+      where: { lines: { some: { sku } } },
       _count: true,
     })
     expect(byStatus.toSorted((a, b) => a.status.localeCompare(b.status))).toEqual([
       { status: 'FAILED', failureReason: 'SUPPLIER_REFUSED', _count: ORDERS - STOCK },
       { status: 'RESERVED', failureReason: null, _count: STOCK },
     ])
-    expect(await prisma.inventoryItem.findUnique({ where: { sku } })).toMatchObject({
+    expect(await readItem(first.app, sku)).toMatchObject({
       available: 0n,
       reserved: BigInt(STOCK),
     })

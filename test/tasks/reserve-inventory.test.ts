@@ -40,7 +40,7 @@ const idsOf = (orders: readonly Order[]) => orders.map(({ id }) => id)
 const find = (ids: readonly string[]) =>
   test_.app.prisma.order.findMany({
     where: { id: { in: [...ids] } },
-    include: { movements: true, events: true, deadLetters: true },
+    include: { lines: true, movements: true, events: true, deadLetters: true },
     orderBy: { id: 'asc' },
   })
 
@@ -98,7 +98,7 @@ describe('the orders of a commit', () => {
     const onTransaction = vi.spyOn(test_.app, 'onTransaction')
     await Promise.all(jobs.toReversed().map((job) => run(test_, job)))
     expect(onTransaction.mock.calls.map(([{ name }]) => name)).toEqual(['reserve-inventory'])
-    const scarce = (await find(ids)).filter(({ sku }) => sku === 'SCARCE')
+    const scarce = (await find(ids)).filter(({ lines }) => lines[0]!.sku === 'SCARCE')
     expect(scarce.map(({ status }) => status)).toEqual([
       ...Array(7).fill('RESERVED'),
       ...Array(5).fill('AWAITING_RESTOCK'),
@@ -351,7 +351,7 @@ test('a job of several orders that two workers run many times at once, and again
   await run(other, job!)
   const orders = await find(ids)
   for (const order of orders) {
-    const isShort = order.sku === 'SCARCE'
+    const isShort = order.lines[0]!.sku === 'SCARCE'
     expect(order).toMatchObject({ status: isShort ? 'AWAITING_RESTOCK' : 'RESERVED', version: 2 })
     expect(order.events).toHaveLength(2)
     expect(order.movements).toHaveLength(isShort ? 0 : 1)
@@ -359,7 +359,7 @@ test('a job of several orders that two workers run many times at once, and again
   await dropJobs(test_.app.pool, { ids: [job!.id] })
   // one next job for each that needs one
   expect((await readJobs(test_.app.pool)).map(({ orderIds }) => orderIds).sort()).toEqual(
-    orders.filter(({ sku }) => sku === 'SCARCE').map(({ id }) => [id]),
+    orders.filter(({ lines }) => lines[0]!.sku === 'SCARCE').map(({ id }) => [id]),
   )
   await other.close()
 })

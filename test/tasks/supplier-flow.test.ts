@@ -26,7 +26,11 @@ async function orderFrom(script: SupplierScript) {
   const { prisma, pool } = test_.app
   const { id } = await seed(test_.app).order({ sku: 'SCARCE', qty: 3 })
   await untilNoJobs(pool)
-  const include = { events: { orderBy: { version: 'asc' } }, movements: { orderBy: { id: 'asc' } } } as const
+  const include = {
+    events: { orderBy: { version: 'asc' } },
+    movements: { orderBy: { id: 'asc' } },
+    supplierRequests: true,
+  } as const
   return prisma.order.findUniqueOrThrow({ where: { id }, include })
 }
 
@@ -38,7 +42,7 @@ describe('the supplier', () => {
     expect(order).toMatchObject({
       status: 'RESERVED',
       version: 3,
-      supplierRef: `ref-${order.id}`,
+      supplierRequests: [{ state: 'DELIVERED', ref: `ref-${order.id}` }],
       failureReason: null,
     })
     expect(order.movements.map(({ type, delta }) => [type, delta])).toEqual([
@@ -109,7 +113,7 @@ describe('the supplier', () => {
       expect(order).toMatchObject({
         status: 'FAILED',
         failureReason: 'SUPPLIER_UNREACHABLE',
-        supplierRef: null,
+        supplierRequests: [{ state: 'UNREACHABLE', ref: null }],
       })
       expect(callKinds()).toEqual(['reserve', 'reserve', 'reserve'])
       expect(new Set(supplier.calls.map((call) => call.kind === 'reserve' && call.key))).toEqual(

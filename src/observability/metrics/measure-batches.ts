@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { BatchRun } from '../../database/group-commit.ts'
-import { INTAKE_BATCH_MAX } from '../../use-cases/orders/order-intake.ts'
+import { CALLS_UNDER_WAY_MAX } from '../../limits.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
 import { WORK_BUCKETS_S } from './buckets.ts'
 
@@ -18,7 +18,7 @@ const BATCHES = {
 export type GroupName = keyof typeof BATCHES
 
 /** From an item alone, as at rest, over the largest batch of new orders to that of reservations and reads. */
-const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, INTAKE_BATCH_MAX, 500, RESERVE_BATCH_MAX]
+const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, CALLS_UNDER_WAY_MAX, 500, RESERVE_BATCH_MAX]
 
 /** What tells how many wait for each batch. */
 export type Groups = Record<GroupName, { waitingCount: number }>

@@ -219,7 +219,7 @@ select 'an order that is not final has the job that brings it on', needed.order_
     when needed.sku = '' and (
       select to_status from order_events where order_events.order_id = needed.order_id::uuid order by version desc limit 1
     ) <> 'PENDING' then 'its status was changed without an event'
-    when exists (select from jobs where jobs.order_id = needed.order_id and jobs.sku = needed.sku)
+    when exists (select from jobs where jobs.order_id = needed.order_id and needed.sku in ('', jobs.sku))
       then 'its job is lost; there is one of another step'
     else 'its job is lost'
   end

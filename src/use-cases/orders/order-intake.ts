@@ -7,6 +7,7 @@ import type { Origin } from '../../domain/origin.ts'
 import { type OrderRef, orderRefOf } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders, type NewOrder } from '../../sql/orders/insert-orders.ts'
 import type { WriteContext } from '../context.ts'
+import { RESERVE_BATCH_MAX } from './reserve-inventory.ts'
 
 /** A well-formed order, and where it comes from: an idempotency key is its caller's own. */
 export type RequestedOrder = Origin & Omit<NewOrder, 'id' | 'origin'>
@@ -27,10 +28,11 @@ export type HeadStart = {
   run: (jobId: string, orders: readonly OrderRef[]) => Promise<void>
 }
 
-/** Orders of one statement: one for each of CALLS_UNDER_WAY_MAX, so all waiting orders share the next commit. */
-export const INTAKE_BATCH_MAX = 300
-/** A line beyond an order's first counts as a part of an order: a commit of 3,000 lines takes some 50 ms. */
-const LINE_WEIGHT = 0.1
+/**
+ * Lines of one statement, and so of one job: as many as are reserved together. Orders of one line, of which no more are in
+ * flight than CALLS_UNDER_WAY_MAX, all share the next commit.
+ */
+const INTAKE_BATCH_MAX = RESERVE_BATCH_MAX
 /** A commit that takes longer hangs, on a lock or a disk that stalls. A healthy one takes 5 to 20 ms. */
 const INTAKE_COMMIT_MAX_MS = 1_000
 /**
@@ -55,7 +57,7 @@ export function createOrderIntake(
 ): OrderIntake {
   return new GroupCommit((requests) => createOrders(context, requests), {
     batchSizeMax: INTAKE_BATCH_MAX,
-    sizeOf: ({ lines }) => 1 + (lines.length - 1) * LINE_WEIGHT,
+    sizeOf: ({ lines }) => lines.length,
     waitingMax: INTAKE_WAITING_MAX,
     commitMaxMs: INTAKE_COMMIT_MAX_MS,
     onRefusal,

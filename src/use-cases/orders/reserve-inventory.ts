@@ -70,7 +70,8 @@ export async function reserveInventory(
     ])
     const orders = locked.filter(({ status }) => status === 'PENDING')
     if (orders.length === 0) return
-    const skus = new Set(orders.flatMap(({ lines }) => lines.map(({ sku }) => sku)))
+    const skus = new Set<string>()
+    for (const { lines } of orders) for (const { sku } of lines) skus.add(sku)
     const [{ levels, locations }, earlier] = await Promise.all([
       lockStock(tx, [...skus]),
       findEarlierRequests(tx, orders),

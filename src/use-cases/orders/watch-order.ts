@@ -9,7 +9,7 @@ import type { WatchTransport } from '../../feed/watch-tally.ts'
 export type WatchOrderContext = { feed: Pick<OrderFeed, 'watch'> }
 
 /**
- * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, ending with FAILED
+ * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, ending with FAILED or CANCELLED,
  * or with the caller's token.
  *
  * @param afterVersion the version that the caller has seen, 0 for none

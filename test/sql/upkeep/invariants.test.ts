@@ -1,6 +1,11 @@
 import { describe, expect } from 'vitest'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Queryable } from '../../../src/sql/statement.ts'
 import { findBreaches, INVARIANTS } from '../../../src/sql/upkeep/find-breaches.ts'
+import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
+import { returnOrder } from '../../../src/use-cases/orders/verbs/return-order.ts'
+import { shipOrder } from '../../../src/use-cases/orders/verbs/ship-order.ts'
+import { undoShipment } from '../../../src/use-cases/orders/verbs/undo-shipment.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
@@ -9,16 +14,27 @@ import { reserveOrders } from '../../support/reserve-orders.ts'
 
 let reservedId = ''
 let openId = ''
+let waitingId = ''
+let shippedId = ''
 test.beforeAll(async ({ app }) => {
   await seed(app).item({ sku: 'A', available: 5 })
+  await seed(app).item({ sku: 'B', available: 5 })
   reservedId = (await seed(app).order({ sku: 'A', qty: 2 })).id
   const fromSupplier = (await seed(app).order({ sku: 'A', qty: 9 })).id
   const failed = (await seed(app).order({ sku: 'A', qty: 9 })).id
-  await reserveOrders(app, [reservedId, fromSupplier, failed])
+  waitingId = (await seed(app).order({ sku: 'A', qty: 9 })).id
+  shippedId = (await seed(app).order({ sku: 'B', qty: 3 })).id
+  const cancelled = (await seed(app).order({ sku: 'B', qty: 1 })).id
+  await reserveOrders(app, [reservedId, fromSupplier, failed, waitingId, shippedId, cancelled])
   await settleSupplierOutcomes(app, [
     { orderId: fromSupplier, step: 1, outcome: { kind: 'ok' } },
     { orderId: failed, step: 1, outcome: { kind: 'refused' } },
   ])
+  await shipOrder(app, LOCAL_OPERATOR, { id: shippedId, lines: [{ sku: 'B', qty: 1 }] })
+  const { shipments } = await shipOrder(app, LOCAL_OPERATOR, { id: shippedId, lines: [{ sku: 'B', qty: 1 }] })
+  await undoShipment(app, LOCAL_OPERATOR, { id: shipments[0]!.id })
+  await returnOrder(app, LOCAL_OPERATOR, { id: shippedId, lines: [{ sku: 'B', qty: 1 }] })
+  await cancelOrder(app, LOCAL_OPERATOR, { id: cancelled })
   openId = (await seed(app).order({ sku: 'A', qty: 1 })).id
 })
 
@@ -31,51 +47,139 @@ type Corruption = (on: Queryable) => string | Promise<unknown>
 const corruptions: [string, Corruption, string, string | null][] = [
   [
     'stock without a movement',
-    () => `update inventory_items set available = available + 1`,
+    () => `update stock_levels set available = available + 1 where sku = 'A'`,
     'available is the sum of the movements',
     'the counter was changed by +1 without a movement',
   ],
   [
     'a movement without its stock',
-    () => `delete from inventory_movements where type = 'RECEIPT'`,
+    () => `delete from inventory_movements where type = 'RECEIPT' and sku = 'A'`,
     'available is the sum of the movements',
-    'the ledger was changed: a movement was altered or is missing at movement 2 or before it; the counter is what the last says',
+    'the ledger was changed: a movement was altered or is missing at movement 3 or before it; the counter is what the last says',
   ],
   [
     'a reserved count that is off',
-    () => `update inventory_items set reserved = reserved + 1`,
-    'reserved is the sum of the reserved orders',
+    () => `update stock_levels set reserved = reserved + 1 where sku = 'A'`,
+    'reserved is the sum of the movements',
     'the counter alone was changed, by +1',
   ],
   [
+    'movements of no level',
+    () => `delete from stock_levels where sku = 'A'`,
+    'reserved is the sum of the movements',
+    'there are movements of it, and no level',
+  ],
+  [
     'a quantity after that is off',
-    () => `update inventory_movements set available_after = available_after + 1 where type = 'RECEIPT'`,
+    () =>
+      `update inventory_movements set available_after = available_after + 1 where type = 'RECEIPT' and sku = 'A'`,
     'each movement follows from the one before',
     'its available_after was altered by +1',
   ],
   [
-    'a reserved order without its reservation',
-    () => `delete from inventory_movements where order_id = '${reservedId}'`,
-    'a reserved order has its one reservation, and no other has any',
-    'its reservation was deleted',
+    'a reserved quantity after that is off',
+    () =>
+      `update inventory_movements set reserved_after = reserved_after + 1 where type = 'RECEIPT' and sku = 'A'`,
+    'each movement follows from the one before',
+    'its reserved_after was altered by +1',
   ],
   [
-    'a reservation of an order that is not reserved',
+    'a reserved line without its reservation',
+    () => `delete from inventory_movements where order_id = '${reservedId}'`,
+    'a line has reserved what its movements hold',
+    'a movement was deleted or altered, or the line was changed',
+  ],
+  [
+    'a reservation of a line that is not reserved',
+    () => `update order_lines set reserved = 0 where order_id = '${reservedId}'`,
+    'a line has reserved what its movements hold',
+    'a movement was written or altered, or the line was changed',
+  ],
+  [
+    'movements for another SKU than was ordered',
+    () => `update order_lines set sku = 'B' where order_id = '${openId}';
+      update inventory_movements set order_id = '${openId}' where order_id = '${reservedId}';
+      delete from order_lines where order_id = '${reservedId}'`,
+    'a line has reserved what its movements hold',
+    'a movement was written or altered, or the line was changed',
+  ],
+  [
+    'a line that shipped less than left',
+    () => `update order_lines set reserved = 3, shipped = 0, returned = 0 where order_id = '${shippedId}'`,
+    'a line has shipped what its shipments took',
+    'the line was changed, or a movement of a shipment was deleted or altered',
+  ],
+  [
+    'a line that has more than was ordered',
+    () => `alter table order_lines drop constraint order_lines_parts_check;
+      update order_lines set qty = 1 where order_id = '${shippedId}'`,
+    "a line's parts are what was ordered",
+    'the CHECK that refuses it is gone',
+  ],
+  [
+    'a state that the lines do not say',
     () => `update orders set status = 'PENDING' where id = '${reservedId}'`,
-    'a reserved order has its one reservation, and no other has any',
+    'the status of an order follows from its lines',
     'its status was changed without an event',
   ],
   [
-    'a reservation of another quantity',
-    () => `update orders set qty = 3 where id = '${reservedId}'`,
-    'a reservation takes what its order wants, of its SKU',
-    'the ledger follows at movement 2: the order was changed',
+    'an order without lines',
+    () => `delete from order_lines where order_id = '${openId}'`,
+    'the status of an order follows from its lines',
+    'it has no lines',
+  ],
+  [
+    'a shipment of another version',
+    () => `update shipments set order_version = 99 where undone_at is null`,
+    "a shipment's goods left with the version that it made",
+    null,
+  ],
+  [
+    'a shipment that is said to be undone',
+    () => `update shipments set undone_at = now() where undone_at is null`,
+    "a shipment's goods left with the version that it made",
+    null,
   ],
   [
     'a receipt of another quantity',
     () => `update inventory_movements set delta = delta + 1 where type = 'SUPPLIER_RECEIPT'`,
-    "a supplier's receipt brings what its order wants, of its SKU",
-    'movement 3 was altered',
+    "a supplier's receipt brings what was asked for, once",
+    null,
+  ],
+  [
+    'a receipt that nobody asked for',
+    () => `delete from supplier_requests where state = 'DELIVERED'`,
+    "a supplier's receipt brings what was asked for, once",
+    'there is no such request',
+  ],
+  [
+    'an order that waits, and nobody was asked',
+    () => `delete from supplier_requests where order_id = '${waitingId}'`,
+    'an order that waits for restock asks for each line that waits',
+    'nobody was asked',
+  ],
+  [
+    'an order that waits after the last answer',
+    () => `update supplier_requests set state = 'FAILED', ended_at = now() where order_id = '${waitingId}'`,
+    'an order that waits for restock asks for each line that waits',
+    "the supplier's last answer has come: FAILED",
+  ],
+  [
+    'an order that waits for a call that no job makes',
+    (on) => loseJobsOf(on, [waitingId]),
+    'an order that is not final has the job that brings it on',
+    'its job is lost',
+  ],
+  [
+    'an order that waits for another call than its job makes',
+    (on) =>
+      changeJobs(
+        on,
+        { payload: { orderId: waitingId, sku: 'A', step: 7 } },
+        { orderIds: [waitingId], task: 'request-supplier' },
+      ),
+    'an order that is not final has the job that brings it on',
+    'its job is lost; there is one of another step',
   ],
   [
     'an open order without a job',
@@ -97,7 +201,7 @@ const corruptions: [string, Corruption, string, string | null][] = [
   ],
   [
     'a key without its order',
-    () => `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), now())`,
+    () => `insert into idempotency_keys values ('c', 'k', 'v', 'f', gen_random_uuid(), null, now())`,
     'an idempotency key has its order',
     null,
   ],
@@ -128,7 +232,7 @@ const corruptions: [string, Corruption, string, string | null][] = [
   ],
   [
     'an order of no item',
-    () => `update orders set sku = 'B' where id = '${openId}'`,
+    () => `update order_lines set sku = 'C' where order_id = '${openId}'`,
     "an order's SKU exists",
     null,
   ],
@@ -153,28 +257,42 @@ describe('finds', () => {
 
 // what the database itself refuses, whoever asks
 const refusals: [string, () => string, string][] = [
-  ['stock below zero', () => `update inventory_items set available = -1`, 'inventory_items_available_check'],
-  ['reserved below zero', () => `update inventory_items set reserved = -1`, 'inventory_items_reserved_check'],
+  ['stock below zero', () => `update stock_levels set available = -1`, 'stock_levels_available_check'],
+  ['reserved below zero', () => `update stock_levels set reserved = -1`, 'stock_levels_reserved_check'],
+  ['an item with an odd SKU', () => `insert into items values ('a b', 'x')`, 'items_sku_check'],
+  ['a location with an odd code', () => `insert into locations values ('a b', 'x')`, 'locations_code_check'],
   [
-    'an item with an odd SKU',
-    () => `insert into inventory_items values ('a b', 'x', 0, 0)`,
-    'inventory_items_sku_check',
+    'a default location that orders do not take from',
+    () => `update locations set is_active = false`,
+    'locations_default_check',
   ],
-  ['an order of nothing', () => `update orders set qty = 0`, 'orders_qty_check'],
+  ['a line of nothing', () => `update order_lines set qty = 0`, 'order_lines_qty_check'],
+  [
+    'a line of more than was ordered',
+    () => `update order_lines set cancelled = qty + 1`,
+    'order_lines_parts_check',
+  ],
+  [
+    'more back than was shipped',
+    () => `update order_lines set returned = shipped + 1`,
+    'order_lines_returned_check',
+  ],
   [
     'a failure without a reason',
     () => `update orders set status = 'FAILED', failure_reason = null where id = '${openId}'`,
     'orders_failure_reason_check',
   ],
   [
-    'a second reservation',
+    'a second movement of one kind by one version',
     () =>
-      `insert into inventory_movements (sku, type, delta, available_after, order_id, created_at) values ('A', 'RESERVATION', -1, 1, '${reservedId}', now())`,
-    'inventory_movements_order_id_type_key',
+      `insert into inventory_movements (
+        sku, location, type, delta, reserved_delta, available_after, reserved_after, order_id, order_version, created_at
+      ) values ('A', 'MAIN', 'RESERVATION', -1, 1, 1, 1, '${reservedId}', 2, now())`,
+    'inventory_movements_transition_key',
   ],
   [
     'a movement of nothing',
-    () => `update inventory_movements set delta = 0`,
+    () => `update inventory_movements set delta = 0, reserved_delta = 0`,
     'inventory_movements_delta_check',
   ],
   [
@@ -195,7 +313,8 @@ const refusals: [string, () => string, string][] = [
   [
     'one key for two orders',
     () =>
-      `insert into idempotency_keys values ('c', 'k', gen_random_uuid(), now()), ('c', 'k', gen_random_uuid(), now())`,
+      `insert into idempotency_keys
+        select 'c', 'k', 'v', 'f', gen_random_uuid(), null, now() from generate_series(1, 2)`,
     'idempotency_keys_pkey',
   ],
 ]

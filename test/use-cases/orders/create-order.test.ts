@@ -57,7 +57,7 @@ test('a look-up that fails after the commit fails its own caller, and doubles no
   const original = app.pool.query.bind(app.pool)
   const failing = Object.assign(app.pool, {
     query: (config: { name?: string }, ...rest: unknown[]) =>
-      config.name === 'find-order-by-key'
+      config.name === 'find-keys'
         ? Promise.reject(Object.assign(new Error('canceling statement'), { code: '57014' }))
         : (original as (...args: unknown[]) => unknown)(config, ...rest),
   })
@@ -85,12 +85,12 @@ test('one key, sent many times at once to two processes, makes one order', async
 })
 
 test('a statement that one order spoils is tried again order by order', async ({ app }) => {
-  await app.pool.query('alter table orders add constraint no_thirteen check (qty <> 13)')
+  await app.pool.query('alter table order_lines add constraint no_thirteen check (qty <> 13)')
   const before = await countOrders(app)
   const results = await Promise.allSettled(
     [1, 13, 2, 3].map((qty) => createOrder(app, alice, request({ qty }))),
   )
-  await app.pool.query('alter table orders drop constraint no_thirteen')
+  await app.pool.query('alter table order_lines drop constraint no_thirteen')
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
   expect(await countOrders(app)).toBe(before + 3)
 })

@@ -1,8 +1,10 @@
 import { beforeEach, expect } from 'vitest'
 import type { App } from '../../../src/app.ts'
 import { lockOrders } from '../../../src/sql/orders/find-orders.ts'
+import { breakReservations } from '../../support/break-reservations.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { eventually, seed } from '../../support/harness.ts'
+import { readItem } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 
 let sku = ''
@@ -21,7 +23,7 @@ async function place(app: App, qtys: number[], available: number) {
 async function look(app: App, ids: string[]) {
   const { prisma } = app
   const orders = await prisma.order.findMany({ where: { id: { in: ids } }, orderBy: { id: 'asc' } })
-  const item = await prisma.inventoryItem.findUniqueOrThrow({ where: { sku } })
+  const item = await readItem(app, sku)
   const movements = await prisma.inventoryMovement.findMany({ where: { sku }, orderBy: { id: 'asc' } })
   return { orders, item, movements }
 }
@@ -74,7 +76,9 @@ test('batches that share orders and SKUs in any order never deadlock and never o
   for (let i = 0; i < 120; i++) ids.push((await seed(app).order({ sku: skus[i % 4]!, qty: 1 })).id)
   const shuffled = () => ids.toSorted(() => Math.random() - 0.5)
   await Promise.all(Array.from({ length: 10 }, () => reserveOrders(app, shuffled())))
-  const reserved = await app.prisma.order.count({ where: { sku: { in: skus }, status: 'RESERVED' } })
+  const reserved = await app.prisma.order.count({
+    where: { lines: { some: { sku: { in: skus } } }, status: 'RESERVED' },
+  })
   expect(reserved).toBe(60)
 })
 
@@ -121,16 +125,15 @@ test('an order that cannot be reserved fails alone: those that share its batch a
 }) => {
   const ids = await place(app, [1, 1], 10)
   const doomedSku = `${sku}-doomed`
-  await seed(app).item({ sku: doomedSku })
+  await seed(app).item({ sku: doomedSku, available: 1 })
   const doomed = await seed(app).order({ sku: doomedSku, qty: 1 })
-  await app.pool.query('delete from inventory_items where sku = $1', [doomedSku])
+  const mend = await breakReservations(app, doomedSku)
   const results = await Promise.allSettled(
     [ids[0]!, doomed.id, ids[1]!].map((id) => app.groups.reserveInventory.submit([{ orderId: id }])),
   )
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
   expect((await look(app, ids)).orders.map((order) => order.status)).toEqual(['RESERVED', 'RESERVED'])
-  await app.pool.query('delete from order_events where order_id = $1', [doomed.id])
-  await app.pool.query('delete from orders where id = $1', [doomed.id])
+  await mend()
 })
 
 test('a process that is frozen in the middle of a transaction holds up nobody for longer than its limit', async ({
@@ -140,7 +143,7 @@ test('a process that is frozen in the middle of a transaction holds up nobody fo
   // as a stopped process would: it has the lock, and sends nothing more
   const frozen = await app.pool.connect()
   await frozen.query('begin')
-  await frozen.query('select from inventory_items where sku = $1 for update', [sku])
+  await frozen.query('select from stock_levels where sku = $1 for update', [sku])
   // refused or not as long as the lock is held, it is reserved in the end
   await eventually(() =>
     app.groups.reserveInventory.submit([{ orderId: ids[0]! }]).then(

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { adjustInventory } from '../../../src/use-cases/stock/adjust-inventory.ts'
+import { findSupplierCall } from '../../../src/use-cases/supplier/find-supplier-call.ts'
 import {
-  findOrderForSupplierCall,
   type SettledCall,
   settleSupplierOutcomes,
 } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../../support/harness.ts'
 import { readJobs } from '../../support/queue.ts'
+import { readItem, readRequest } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 
 const RECHECK_DELAY_MS = 15_000
@@ -53,12 +54,8 @@ test('"accepted" keeps the reference, leaves state and version, and schedules th
   await settleSupplierOutcomes(test_.app, [
     { orderId: id!, step: 1, outcome: { kind: 'accepted', ref: 'ref-9' } },
   ])
-  expect(await find(id!)).toMatchObject({
-    status: 'AWAITING_RESTOCK',
-    version: 2,
-    supplierRef: 'ref-9',
-    supplierStep: 2,
-  })
+  expect(await find(id!)).toMatchObject({ status: 'AWAITING_RESTOCK', version: 2 })
+  expect(await readRequest(test_.app, id!)).toMatchObject({ state: 'ACCEPTED', ref: 'ref-9', step: 2 })
   const [, check] = await jobsOf(id!)
   expect(check).toEqual({ task: 'check-supplier-status', step: 2, dueInS: RECHECK_DELAY_MS / 1_000 })
 })
@@ -69,7 +66,8 @@ test('"delayed" leaves state and version, and schedules the next check in 15 s',
     { orderId: id!, step: 1, outcome: { kind: 'accepted', ref: 'ref-9' } },
   ])
   await settleSupplierOutcomes(test_.app, [{ orderId: id!, step: 2, outcome: { kind: 'delayed' } }])
-  expect(await find(id!)).toMatchObject({ status: 'AWAITING_RESTOCK', version: 2, supplierRechecks: 1 })
+  expect(await find(id!)).toMatchObject({ status: 'AWAITING_RESTOCK', version: 2 })
+  expect(await readRequest(test_.app, id!)).toMatchObject({ state: 'ACCEPTED', rechecks: 1 })
   expect((await jobsOf(id!)).at(-1)).toEqual({
     task: 'check-supplier-status',
     step: 3,
@@ -81,13 +79,17 @@ test('the outcome of a call that is out of date changes nothing and schedules no
   const [id] = await awaiting()
   const accepted = { orderId: id!, step: 1, outcome: { kind: 'accepted', ref: 'ref-1' } } as const
   await settleSupplierOutcomes(test_.app, [accepted])
-  const before = [await find(id!), await jobsOf(id!)]
+  const read = async () => [await find(id!), await readRequest(test_.app, id!), await jobsOf(id!)]
+  const before = await read()
   await settleSupplierOutcomes(test_.app, [{ ...accepted, outcome: { kind: 'accepted', ref: 'ref-2' } }])
   await settleSupplierOutcomes(test_.app, [{ ...accepted, outcome: { kind: 'refused' } }])
   await settleSupplierOutcomes(test_.app, [{ ...accepted, step: 7, outcome: { kind: 'ok' } }])
-  expect([await find(id!), await jobsOf(id!)]).toEqual(before)
-  expect(await findOrderForSupplierCall(test_.app, id!, 1)).toBeNull()
-  expect(await findOrderForSupplierCall(test_.app, id!, 2)).toMatchObject({ id })
+  expect(await read()).toEqual(before)
+  expect(await findSupplierCall(test_.app, { orderId: id!, step: 1 })).toBeNull()
+  expect(await findSupplierCall(test_.app, { orderId: id!, sku, step: 2 })).toMatchObject({
+    ref: 'ref-1',
+    lines: 1,
+  })
 })
 
 test('of several calls for one order in one transaction, the one that is not out of date counts, in any order', async () => {
@@ -152,8 +154,7 @@ test('outcomes of every kind for many orders share one transaction', async () =>
     ['RESERVED', null],
     ['AWAITING_RESTOCK', null],
   ])
-  const item = await test_.app.prisma.inventoryItem.findUniqueOrThrow({ where: { sku } })
-  expect(item).toMatchObject({ available: 0n, reserved: 8n })
+  expect(await readItem(test_.app, sku)).toMatchObject({ available: 0n, reserved: 8n })
 })
 
 test('goods that arrive go to their order, and stock that came meanwhile is left to others', async () => {

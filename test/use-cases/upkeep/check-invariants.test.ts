@@ -13,7 +13,7 @@ test.beforeEach(async ({ app }) => {
 
 function putOff(testApp: TestApp) {
   testApp.allowBreaches('the check is there to find one', AVAILABLE)
-  return testApp.app.pool.query(`update inventory_items set available = available + 3`)
+  return testApp.app.pool.query(`update stock_levels set available = available + 3`)
 }
 
 describe('the check that runs by itself', () => {
@@ -65,9 +65,7 @@ describe('the check that runs by itself', () => {
     ])
     const text = await other.app.metrics.metrics()
     expect(text).toContain(`holdfast_reconcile_drift{invariant="${AVAILABLE}"} 1`)
-    expect(text).toContain(
-      `holdfast_reconcile_drift{invariant="reserved is the sum of the reserved orders"} 0`,
-    )
+    expect(text).toContain(`holdfast_reconcile_drift{invariant="reserved is the sum of the movements"} 0`)
     const [, seconds] = /^holdfast_reconcile_last_success_timestamp_seconds ([\d.]+)$/m.exec(text)!
     expect(Math.abs(Number(seconds) - Date.now() / 1_000)).toBeLessThan(60)
     expect(await findBreaches(app.pool)).toHaveLength(1)
@@ -101,7 +99,7 @@ describe('the check that runs by itself', () => {
     const client = await app.pool.connect()
     const worker = await startTestWorker(testApp, { reconcileIntervalMs: 100 })
     // every look at stock waits from now on
-    await client.query('begin; lock table inventory_items in access exclusive mode')
+    await client.query('begin; lock table stock_levels in access exclusive mode')
     await eventually(async () => {
       const { rowCount } = await client.query(
         `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,

@@ -7,6 +7,7 @@ import { retryDeadLetters } from '../../../src/use-cases/upkeep/retry-dead-lette
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
 import { loseJobsOf } from '../../support/queue.ts'
+import { readRequest } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 
 test.beforeAll(async ({ app }) => {
@@ -129,18 +130,14 @@ describe('a dead letter', () => {
     const [letter] = (await find(app, id)).deadLetters
     await retryDeadLetters(app, LOCAL_OPERATOR, [letter!.id])
     await reserveOrders(app, [id])
-    const order = await find(app, id)
-    expect(order).toMatchObject({
-      status: 'AWAITING_RESTOCK',
-      supplierRef: null,
-      supplierAttempts: 0,
-      supplierRechecks: 0,
-    })
-    for (let step = 1; step < order.supplierStep; step++) {
+    expect(await find(app, id)).toMatchObject({ status: 'AWAITING_RESTOCK' })
+    const request = await readRequest(app, id)
+    expect(request).toMatchObject({ state: 'ASKED', ref: null, attempts: 0, rechecks: 0, endedAt: null })
+    for (let step = 1; step < request.step; step++) {
       await settleSupplierOutcomes(app, [{ orderId: id, step, outcome: { kind: 'ok' } }])
     }
     expect(await find(app, id)).toMatchObject({ status: 'AWAITING_RESTOCK' })
-    await settleSupplierOutcomes(app, [{ orderId: id, step: order.supplierStep, outcome: { kind: 'ok' } }])
+    await settleSupplierOutcomes(app, [{ orderId: id, step: request.step, outcome: { kind: 'ok' } }])
     expect(await find(app, id)).toMatchObject({ status: 'RESERVED' })
   })
 })

@@ -64,6 +64,9 @@ describe('the status', () => {
       PENDING: { count: exactly(1), oldestOpenAgeS: expect.closeTo(90, -1) },
       RESERVED: { count: exactly(3), oldestOpenAgeS: null },
       AWAITING_RESTOCK: { count: exactly(1), oldestOpenAgeS: expect.closeTo(0, -1) },
+      PARTIALLY_SHIPPED: { count: exactly(0), oldestOpenAgeS: null },
+      SHIPPED: { count: exactly(0), oldestOpenAgeS: null },
+      CANCELLED: { count: exactly(0), oldestOpenAgeS: null },
       FAILED: { count: exactly(1), oldestOpenAgeS: null },
     })
   })
@@ -168,14 +171,16 @@ describe('the status', () => {
 
 describe('of more than is counted', () => {
   const OF_EACH = 15_000
-  /** Most orders that there are come to be RESERVED: no index lists them, and none may read them all. */
+  /** Most orders that there are: none may read them all. */
   const RESERVED = 8 * OF_EACH
 
   beforeEach(async () => {
     test_.allowBreaches('the orders are made up')
     await query(
-      `insert into orders (id, sku, qty, status, failure_reason, version, created_at, updated_at)
-      select gen_random_uuid(), 'A', 1, status, case status when 'FAILED' then 'SUPPLIER_FAILED'::failure_reason end, 1, now(), now()
+      `insert into orders (id, status, failure_reason, ending, version, created_at, updated_at)
+      select
+        gen_random_uuid(), status, case status when 'FAILED' then 'SUPPLIER_FAILED'::failure_reason end,
+        case when status in ('FAILED', 'CANCELLED') then status end, 1, now(), now()
       from unnest(enum_range(null::order_status)) as status,
         generate_series(1, case status when 'RESERVED' then $2::int else $1::int end)`,
       [OF_EACH, RESERVED],
@@ -192,9 +197,6 @@ describe('of more than is counted', () => {
     const before = await read()
     for (const { count } of before.orders) expect(count.isEstimate).toBe(true)
     expect(before.orders[0]).toMatchObject({ status: 'PENDING', count: { count: COUNTED_MAX + 1 } })
-    // of the first that were counted more than half are
-    const reserved = before.orders.find(({ status }) => status === 'RESERVED')!.count
-    expect(reserved.count).toBeGreaterThan(COUNTED_MAX / 2)
     expect(before.openDeadLetters).toEqual({ count: COUNTED_MAX + 1, isEstimate: true })
 
     await query('analyze orders, dead_letters')
@@ -230,8 +232,8 @@ test.each(['custom', 'generic'])(
     test_.allowBreaches('the orders are made up')
     // older ones reserved and newer ones not, with ids that rise as they do: by those PostgreSQL would look for the first
     await query(
-      `insert into orders (id, sku, qty, status, version, created_at, updated_at)
-    select lpad(to_hex(n), 32, '0')::uuid, 'A', 1, case when n > $1::int then 'PENDING' else 'RESERVED' end::order_status, 1, now(), now()
+      `insert into orders (id, status, version, created_at, updated_at)
+    select lpad(to_hex(n), 32, '0')::uuid, case when n > $1::int then 'PENDING' else 'RESERVED' end::order_status, 1, now(), now()
     from generate_series(1, 2 * $1::int) as n`,
       [50_000],
     )

@@ -33,5 +33,5 @@ export function cancelOrder(
     needsShipments: false,
     decide: (order, { held }, at) => cancel(order, held, { lines, expectedVersion }, at),
   }
-  return callOrder(context, caller, id, request, verb, { id, lines })
+  return callOrder(context, caller, id, request, verb, { lines })
 }

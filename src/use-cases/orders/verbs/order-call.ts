@@ -76,29 +76,26 @@ export type ChangeContext = { groups: { changeOrder: ChangeGroup } }
 /**
  * Calls a verb, with others of the moment.
  *
- * @param input what tells the call from another under the same idempotency key
+ * @param id the order's, as the caller sent it
+ * @param input what tells the call from another of the order under the same idempotency key
  * @throws {CallError} BAD_USER_INPUT for a malformed key or note
  */
 export async function callOrder(
   { groups }: ChangeContext,
   caller: Caller,
-  orderId: string,
+  id: string,
   { idempotencyKey = null, note = null, expectedVersion, requestId, traceparent }: ChangeRequest,
   verb: OrderVerb,
   input: object,
 ): Promise<ChangeOrderResult> {
   assertKey(idempotencyKey)
   if (note !== null) assertText('note', note, REASON_LENGTH_MAX)
-  if (!isUuid(orderId)) return refuseUnknownOrder(orderId)
-  const key =
-    idempotencyKey === null
-      ? null
-      : {
-          key: idempotencyKey,
-          fingerprint: fingerprintOf(verb.name, { ...input, note, expectedVersion }),
-        }
+  if (!isUuid(id)) return refuseUnknownOrder(id)
+  const orderId = id.toLowerCase()
+  const fingerprint = () => fingerprintOf(verb.name, { ...input, orderId, note, expectedVersion })
+  const key = idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint() }
   const origin = { requestId, traceparent }
-  return groups.changeOrder.submit({ caller, orderId: orderId.toLowerCase(), verb, key, note, origin })
+  return groups.changeOrder.submit({ caller, orderId, verb, key, note, origin })
 }
 
 /** Answers a call that is refused: no order, and why. */

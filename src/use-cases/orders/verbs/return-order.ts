@@ -46,5 +46,5 @@ export async function returnOrder(
     },
     decide: (order, facts, at) => takeBack(order, facts, asked, at),
   }
-  return callOrder(context, caller, id, request, verb, { id, lines, location })
+  return callOrder(context, caller, id, request, verb, { lines, location })
 }

@@ -47,5 +47,5 @@ export async function shipOrder(
     needsShipments: false,
     decide: (order, stock, at) => ship(order, stock, asked, () => uuidv7(), at),
   }
-  return callOrder(context, caller, id, request, verb, { id, ...asked })
+  return callOrder(context, caller, id, request, verb, asked)
 }

@@ -46,5 +46,5 @@ export async function undoShipment(
       return 'refusal' in change ? change : { ...change, undone: shipment.id }
     },
   }
-  return callOrder(context, caller, known.orderId, request, verb, { id: known.id })
+  return callOrder(context, caller, known.orderId, request, verb, { shipmentId: known.id })
 }

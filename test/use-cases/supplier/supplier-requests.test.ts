@@ -1,0 +1,214 @@
+import { expect } from 'vitest'
+import type { App } from '../../../src/app.ts'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { failOrders } from '../../../src/use-cases/orders/fail-orders.ts'
+import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
+import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
+import { listLevels } from '../../../src/use-cases/stock/list-levels.ts'
+import { findSupplierCall } from '../../../src/use-cases/supplier/find-supplier-call.ts'
+import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
+import { retryDeadLetters } from '../../../src/use-cases/upkeep/retry-dead-letters.ts'
+import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
+import { sharedTest as test } from '../../support/fixtures.ts'
+import { seed } from '../../support/harness.ts'
+import { dropJobs, readJobs } from '../../support/queue.ts'
+import { readItem, readRequest } from '../../support/read-stock.ts'
+import { reserveOrders } from '../../support/reserve-orders.ts'
+
+let orderCount = 0
+const read = async (app: App, id: string) => (await findOrder(app, LOCAL_OPERATOR, id))!
+
+/** An order of a line that is there and two that are short, each of a SKU of its own. */
+async function short(app: App, { locations = null as string[] | null } = {}) {
+  const skus = ['THERE', 'ONE', 'TWO'].map((name) => `${name}-${++orderCount}`) as [string, string, string]
+  for (const sku of skus) await seed(app).item({ sku })
+  await seed(app).stock({ sku: skus[0], location: locations?.at(-1) ?? 'MAIN', qty: 2 })
+  const { id } = await seed(app).order({ lines: skus.map((sku) => [sku, 2] as [string, number]), locations })
+  await reserveOrders(app, [id])
+  return { id, there: skus[0], one: skus[1], two: skus[2] }
+}
+
+const settle = async (app: App, orderId: string, sku: string, kind: 'ok' | 'refused' | 'fail') => {
+  const { step } = await readRequest(app, orderId, sku)
+  await settleSupplierOutcomes(app, [{ orderId, sku, step, outcome: { kind } }])
+}
+
+test('each short line is asked for, under a key of its own, and a line that is there is not', async ({
+  app,
+}) => {
+  const { id, one, two } = await short(app)
+  const jobs = await readJobs(app.pool, { orderIds: [id], task: 'request-supplier' })
+  expect(jobs.map(({ payload }) => payload)).toMatchObject([
+    { orderId: id, sku: one, step: 1 },
+    { orderId: id, sku: two, step: 1 },
+  ])
+  expect(await findSupplierCall(app, { orderId: id, sku: two, step: 1 })).toMatchObject({ qty: 2, lines: 3 })
+  expect(await app.prisma.orderEvent.findFirst({ where: { orderId: id, version: 2 } })).toMatchObject({
+    type: 'OrderAwaitingRestock',
+    lines: [
+      { sku: one, qty: 2, missing: 2 },
+      { sku: two, qty: 2, missing: 2 },
+    ],
+  })
+})
+
+test('what is delivered comes to the first location that the order names', async ({ app }) => {
+  await seed(app).location('DOCK')
+  const { id, one, two } = await short(app, { locations: ['DOCK', 'MAIN'] })
+  await settleSupplierOutcomes(
+    app,
+    [one, two].map((sku) => ({ orderId: id, sku, step: 1, outcome: { kind: 'ok' } as const })),
+  )
+  // in one transaction it is one change
+  expect(await read(app, id)).toMatchObject({ status: 'RESERVED', version: 3 })
+  expect(await listLevels(app, LOCAL_OPERATOR, [one])).toMatchObject([
+    { location: 'DOCK', available: 0n, reserved: 2n },
+    { location: 'MAIN', available: 0n, reserved: 0n },
+  ])
+})
+
+test('goods that come at the same moment as another line fails are free stock', async ({ app }) => {
+  const { id, there, one, two } = await short(app)
+  await settleSupplierOutcomes(app, [
+    { orderId: id, sku: one, step: 1, outcome: { kind: 'ok' } },
+    { orderId: id, sku: two, step: 1, outcome: { kind: 'fail' } },
+  ])
+  expect(await read(app, id)).toMatchObject({
+    status: 'FAILED',
+    failureReason: 'SUPPLIER_FAILED',
+    version: 3,
+  })
+  expect(await readItem(app, one)).toMatchObject({ available: 2n, reserved: 0n })
+  expect(await readItem(app, there)).toMatchObject({ available: 2n, reserved: 0n })
+})
+
+test('a supplier that refuses what was cancelled meanwhile fails nothing', async ({ app }) => {
+  const { id, one, two } = await short(app)
+  await cancelOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku: one, qty: 2 }] })
+  await settle(app, id, one, 'refused')
+  expect(await read(app, id)).toMatchObject({ status: 'AWAITING_RESTOCK', version: 3 })
+  expect(await readRequest(app, id, one)).toMatchObject({ state: 'REFUSED', endedAt: expect.any(Date) })
+  // more comes than still waits
+  await cancelOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku: two, qty: 1 }] })
+  await settle(app, id, two, 'ok')
+  expect(await read(app, id)).toMatchObject({
+    status: 'RESERVED',
+    lines: [{ reserved: 2 }, { cancelled: 2 }, { reserved: 1 }],
+  })
+  expect(await readItem(app, two)).toMatchObject({ available: 1n, reserved: 1n })
+})
+
+test('a call that is given up ends its request, and its order only while that waits for it', async ({
+  app,
+}) => {
+  const { id, one, two } = await short(app)
+  const failure = (sku: string) => ({
+    orderId: id,
+    deadLetter: {
+      task: 'request-supplier' as const,
+      payload: { orderId: id, sku, step: 1 },
+      error: 'x',
+      attempts: 8,
+    },
+  })
+  await failOrders(app, [failure(one)])
+  expect(await read(app, id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
+  expect(await readRequest(app, id, one)).toMatchObject({ state: 'UNREACHABLE' })
+  expect(await readRequest(app, id, two)).toMatchObject({ state: 'ASKED', step: 1 })
+  await failOrders(app, [failure(one), failure(two)])
+  expect(await readRequest(app, id, two)).toMatchObject({ state: 'UNREACHABLE' })
+  expect(await app.prisma.deadLetter.count({ where: { orderId: id } })).toBe(1)
+})
+
+test('an order that is opened again asks anew for what failed, and waits for what is under way', async ({
+  app,
+}) => {
+  const { id, there, one, two } = await short(app)
+  await failOrders(app, [
+    {
+      orderId: id,
+      deadLetter: {
+        task: 'request-supplier',
+        payload: { orderId: id, sku: one, step: 1 },
+        error: 'x',
+        attempts: 8,
+      },
+    },
+  ])
+  const [letter] = await app.prisma.deadLetter.findMany({ where: { orderId: id } })
+  expect(await retryDeadLetters(app, LOCAL_OPERATOR, [letter!.id])).toEqual([letter!.id])
+  expect(await read(app, id)).toMatchObject({
+    status: 'PENDING',
+    lines: [{ cancelled: 0 }, { cancelled: 0 }, { cancelled: 0 }],
+  })
+  await reserveOrders(app, [id])
+  expect(await readRequest(app, id, one)).toMatchObject({ state: 'ASKED', step: 3 })
+  expect(await readRequest(app, id, two)).toMatchObject({ state: 'ASKED', step: 1 })
+  await settle(app, id, one, 'ok')
+  await settle(app, id, two, 'ok')
+  expect(await read(app, id)).toMatchObject({ status: 'RESERVED' })
+  expect(await readItem(app, there)).toMatchObject({ available: 0n, reserved: 2n })
+})
+
+test('an order whose goods came while it had failed, and that others took, is for an operator to look at', async ({
+  app,
+}) => {
+  const { id, one, two } = await short(app)
+  await settleSupplierOutcomes(app, [
+    { orderId: id, sku: two, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
+  ])
+  await failOrders(app, [
+    {
+      orderId: id,
+      deadLetter: {
+        task: 'request-supplier',
+        payload: { orderId: id, sku: one, step: 1 },
+        error: 'x',
+        attempts: 8,
+      },
+    },
+  ])
+  await settle(app, id, two, 'ok')
+  const taker = await seed(app).order({ sku: two, qty: 2 })
+  await reserveOrders(app, [taker.id])
+  const open = async () =>
+    (await app.prisma.deadLetter.findMany({ where: { orderId: id, retriedAt: null } }))[0]!
+  await retryDeadLetters(app, LOCAL_OPERATOR, [(await open()).id])
+  await reserveOrders(app, [id])
+  expect(await read(app, id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
+  expect((await open()).error).toContain(`The supplier delivered ${two}`)
+  // asked again it would confirm what came, and nothing more would
+  expect(await readRequest(app, id, two)).toMatchObject({ state: 'DELIVERED' })
+  await cancelOrder(app, LOCAL_OPERATOR, { id: taker.id })
+  await retryDeadLetters(app, LOCAL_OPERATOR, [(await open()).id])
+  await reserveOrders(app, [id])
+  expect(await read(app, id)).toMatchObject({
+    status: 'AWAITING_RESTOCK',
+    lines: [{ reserved: 2 }, { reserved: 0 }, { reserved: 2 }],
+  })
+})
+
+test('a request that lost its job gets one, also where its order has ended', async ({ app }) => {
+  const { id: open, one, two } = await short(app)
+  const { id: over } = await short(app)
+  await cancelOrder(app, LOCAL_OPERATOR, { id: over })
+  await sweep(app)
+  await dropJobs(app.pool, { orderIds: [open, over] })
+  const { requeued } = await sweep(app)
+  expect(requeued.filter((id) => id === open || id === over).toSorted()).toEqual(
+    [open, open, over, over].toSorted(),
+  )
+  const jobs = await readJobs(app.pool, { orderIds: [open] })
+  expect(jobs.map(({ payload }) => payload.sku).toSorted()).toEqual([one, two].toSorted())
+  expect((await sweep(app)).requeued).toEqual([])
+})
+
+test('a job of the version before, which names no SKU, is that of the one line', async ({ app }) => {
+  const sku = `OLD-${++orderCount}`
+  await seed(app).item({ sku })
+  const { id } = await seed(app).order({ sku, qty: 2 })
+  await reserveOrders(app, [id])
+  expect(await findSupplierCall(app, { orderId: id, step: 1 })).toMatchObject({ sku, lines: 1 })
+  await settleSupplierOutcomes(app, [{ orderId: id, step: 1, outcome: { kind: 'ok' } }])
+  expect(await read(app, id)).toMatchObject({ status: 'RESERVED' })
+})
