@@ -31,5 +31,5 @@ export const insertEvent = prepare(
 /** Parameter: order's id. */
 export const insertJob = prepare(
   'insert-job',
-  `select graphile_worker.add_job('reserve-inventory', json_build_object('orderId', $1::uuid), max_attempts := 8)`,
+  `select graphile_worker.add_job('reserve-inventory', json_build_object('orders', json_build_array(json_build_object('orderId', $1::uuid))), max_attempts := 8)`,
 )
