@@ -202,5 +202,5 @@ export class OrderFeed {
 }
 
 function goingAway(): CallError {
-  return new CallError('UNAVAILABLE', 'The server is going away. Subscribe again, with the version you have as afterVersion')
+  return new CallError('UNAVAILABLE', 'The server is stopping. Subscribe again, with afterVersion')
 }

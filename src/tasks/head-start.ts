@@ -24,7 +24,7 @@ export function createHeadStart(app: TaskApp, isWorking: () => boolean): HeadSta
         await inJobSpan(app, JOB, orders, reserve)
         report({ outcome: 'done', orders })
       } catch (error) {
-        app.logger.debug({ err: error, orders: orders.length }, 'head start failed, job will reserve the orders')
+        app.logger.debug({ err: error, orders: orders.length }, 'head start failed, job will reserve them')
       } finally {
         underWay--
       }
