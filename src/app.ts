@@ -5,7 +5,7 @@ import type { WorkerApp } from './tasks/worker.ts'
 import type { SettleContext } from './use-cases/supplier/settle-supplier-outcomes.ts'
 
 /**
- * All that the composition root puts together, one per process. Nothing below knows it: each room declares the part that
- * it is handed.
+ * The whole application, one in a process, made by `createApp`. No room imports it: each room declares the part that it is
+ * handed.
  */
 export type App = HttpApp & WorkerApp & SettleContext & { feed: OrderFeed; tracing?: Tracing | undefined }

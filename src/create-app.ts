@@ -33,14 +33,14 @@ export type AppOptions = {
   logger: Logger
   supplierPolicy: SupplierPolicy
   orderLimiter?: OrderLimiter | undefined
-  /** Undefined where nothing is traced. */
+  /** Undefined if nothing is traced. */
   tracing?: Tracing | undefined
 }
 
-/** A peer that vanished without a word is noticed. */
+/** Detects a peer that vanished without closing its connection. */
 const KEEP_ALIVE_DELAY_MS = 10_000
 
-/** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
+/** Makes the application. Resolves once the database is reached and notifications are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
   const { databaseUrl, logger, supplierPolicy, orderLimiter, tracing } = options
   const pool = openPool(databaseUrl, logger)
@@ -51,7 +51,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
   const observe = (group: GroupName) => ({
     onBatch: (run: BatchRun) => metrics.onBatch(group, run),
-    // reads are in the span of who reads
+    // a read belongs to the span of its reader
     tracing: tracing?.group(group === 'findOrder' ? undefined : group),
   })
   const findOrder = createOrderReader(pool, observe('findOrder'))
@@ -61,7 +61,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     logger,
     tracing,
     onServerLost: (error) => {
-      // one that is only slow to notify still answers others
+      // a server that only notifies slowly still answers other connections
       if (isServerUnfit(error) || pool.silenceMs > LISTEN_BEAT_TIMEOUT_MS / 2) pool.leaveServer()
     },
   })
@@ -124,7 +124,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   }
   try {
     await feed.start()
-    // now, and not with the first query: it reads packages, which an `npm ci` in this folder takes away meanwhile
+    // now and not with the first query: Prisma loads files then, which an `npm ci` in this folder may have deleted
     await prisma.$connect()
   } catch (error) {
     await close()
@@ -133,7 +133,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   return { app, close }
 }
 
-/** The connections of calls and tasks. */
+/** Opens the connections for calls and tasks. */
 function openPool(databaseUrl: string, logger: Logger) {
   const pool = createPool(databaseUrl, {
     application_name: 'holdfast',
@@ -145,7 +145,7 @@ function openPool(databaseUrl: string, logger: Logger) {
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
   })
-  // a connection that breaks is replaced at the next query; an error that nobody listens to would end the process
+  // a broken connection is replaced at the next query; an error without a listener would end the process
   pool.on('error', () => {})
   pool.on('connect', (client) => {
     client.on('error', (error) => logger.warn({ err: error }, 'database connection lost'))
@@ -153,7 +153,7 @@ function openPool(databaseUrl: string, logger: Logger) {
   return pool
 }
 
-/** The schema that the connection names: Prisma writes it before the name of each table. */
+/** Returns the connection's schema, which Prisma writes before the name of each table. */
 async function readSchema(pool: pg.Pool): Promise<string> {
   const { rows } = await pool.query<{ schema: string | null }>('select current_schema() as schema')
   return rows[0]!.schema ?? 'public'

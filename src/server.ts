@@ -29,22 +29,22 @@ import { createSupplierClient, loadHttpClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
 
-/** What tells of what happens. */
-type Watching = { logger: Logger; tracing: Tracing | undefined }
+/** Log and traces. */
+type Telemetry = { logger: Logger; tracing: Tracing | undefined }
 
-/** Within it a `head` that has had its lines has closed the pipe. */
+/** Long enough for `npm start | head` to close the pipe. */
 const READER_LEAVES_MS = 1_000
 
-/** Undoes one step of the start, and waits for what is under way until `drained`. */
+/** Stops what one step of the start began. */
 type Undo = () => Promise<unknown>
 
 /**
  * Starts what the configuration asks for: database, migrations, HTTP, supplier, worker.
  *
- * @param undos gets what stops each step that was taken, also when a later one fails
- * @returns where it listens
+ * @param undos collects what stops each step, also if a later step fails
+ * @returns the URL of the server
  */
-async function start(config: Config, { logger, tracing }: Watching, undos: Undo[]): Promise<string> {
+async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo[]): Promise<string> {
   await assertPortFree(config)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger, undos))
   const applied = await migrate(databaseUrl, (line) => logger.warn(line))
@@ -58,7 +58,7 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
   undos.push(async () => orderLimiter?.close())
   const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
   undos.push(close)
-  // here, where there is one application in the process
+  // once in a process
   measureProcess(app.metrics)
   if (!config.databaseUrl) await seedDemoCatalogue(app)
 
@@ -77,16 +77,16 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
       ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),
     },
   })
-  // both at once: a slow client of the one must not take from the time of the other's jobs
+  // both at once: slow HTTP clients must not use up the time of the worker's jobs
   undos.push(() => Promise.all([http.close(), worker?.stop()]).then(() => supplier?.close()))
   const url = await http.listen({ host: config.host, port: config.port }).catch((error) => {
     throw explainListen(error, config)
   })
 
   if (config.runsWorker) {
-    // only now: the simulated supplier is this server
+    // after `listen`: the simulated supplier is this server
     const isSimulated = config.supplierUrl === 'simulated'
-    // nobody is at [::], which is every address
+    // [::] means every address, so one cannot call it
     const ownUrl = url.replace('[::]', '[::1]')
     await loadHttpClient(`${ownUrl}/health/live`)
     const client = createSupplierClient({
@@ -117,27 +117,27 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
 }
 
 /**
- * Starts, and starts anew each time that it finds the database at DATABASE_URL away, once that is back.
+ * Starts the server. If the database at DATABASE_URL is unavailable, waits for it and starts again.
  *
  * @param signal ends the waiting
  */
 async function startWithDatabase(
   config: Config,
-  watching: Watching,
+  telemetry: Telemetry,
   undos: Undo[],
   signal: AbortSignal,
 ): Promise<string> {
-  const { logger } = watching
+  const { logger } = telemetry
   for (;;) {
     try {
-      return await start(config, watching, undos)
+      return await start(config, telemetry, undos)
     } catch (error) {
       const { databaseUrl, host, port } = config
-      // the embedded one has had its time; it does not come by itself, nor does a database that refuses us from the first
+      // waiting helps neither an embedded database that did not start, nor one that refuses us from the first
       if (!databaseUrl || signal.aborted || !isUnavailable(error) || isRefusal(error)) throw error
       await stop(undos.splice(0), logger)
       const endWaiting = await serveWhileWaiting({ host, port }, config)
-      // what takes connections and fails all the same is not tried again and again at once
+      // a pause, because the database may accept connections and still fail
       await sleep(START_RETRY_DELAY_MS, undefined, { signal }).catch(() => {})
       await waitForDatabase(databaseUrl, { logger, signal }).finally(endWaiting)
     }
@@ -155,7 +155,7 @@ async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Pro
   return database.url
 }
 
-/** Stops what was started, last first. What is still under way after its time is left: jobs are taken up elsewhere. */
+/** Stops what was started, last first. Does not wait beyond `drained`: other workers take over unfinished jobs. */
 async function stop(
   undos: readonly Undo[],
   logger: Logger,
@@ -163,12 +163,12 @@ async function stop(
 ): Promise<void> {
   for (const undo of undos.toReversed()) {
     await Promise.race([undo(), drained]).catch((error) => {
-      logger.error({ err: error }, 'stop failed, going on')
+      logger.error({ err: error }, 'stop step failed, continuing')
     })
   }
 }
 
-/** Loads what traces need only where they are asked for: without it nothing of it is in the process. */
+/** Loads OpenTelemetry only if traces are on. */
 async function startTraces(logger: Logger, sampling: Sampling) {
   const { startTracing } = await import('./observability/traces/start-tracing.ts')
   return startTracing({ logger, sampling })
@@ -181,20 +181,20 @@ async function main(): Promise<void> {
   const config = readConfigOrExit()
   const logger = createLogger(config.logLevel, { ...config, onClosed })
   const traces = config.traces && (await startTraces(logger, config.traces))
-  const watching = { logger, tracing: traces?.tracing }
+  const telemetry = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {
     // SIGHUP: the terminal was closed. A second signal while it stops changes nothing
     for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(name, () => resolve(name))
-    // `npm start | head` is over when head is
+    // `npm start | head` ends when head ends
     void closed.promise.then(resolve)
     void untilNpmEnded().then(() => resolve('npm ended'))
   })
   void signal.then(() => stopping.abort())
-  const starting = startWithDatabase(config, watching, undos, stopping.signal).then((url) => {
+  const starting = startWithDatabase(config, telemetry, undos, stopping.signal).then((url) => {
     announce(url, config)
-    // a reader that left with the last line is noticed by the next
+    // a closed pipe is noticed by the next line
     setTimeout(() => logger.info({ url }, 'ready'), READER_LEAVES_MS).unref()
   })
   try {
@@ -202,13 +202,13 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!(error instanceof StartError)) logger.fatal({ err: error }, 'cannot start')
     await stop(undos, logger)
-    // last, and whatever the log level: the one line to read
+    // last, and at any log level: the line to read
     process.stderr.write(`Holdfast cannot start: ${redact((error as Error).message)}\n`)
     process.exit(1)
   }
   logger.info({ signal: await signal }, 'stopping')
   const drained = sleep(DRAIN_TIMEOUT_MS)
-  // a start that is all but done is stopped in good order; one that hangs is left where it is
+  // waits for a start that is nearly done, but not for one that hangs
   await Promise.race([starting, sleep(START_TIMEOUT_MS)]).catch(() => {})
   await stop(undos, logger, drained)
   await traces?.stop()

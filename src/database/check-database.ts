@@ -13,7 +13,7 @@ const NOTIFICATION_LIMIT_MS = 3_000
 /** Others use the same pooler meanwhile, and may happen to take the connection that would have told. */
 const ROUNDS = 5
 
-const OPTIONS: ConnectionOptions = {
+const CHECK_CONNECTION: ConnectionOptions = {
   application_name: 'holdfast-start',
   connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   query_timeout: CONNECT_TIMEOUT_MS,
@@ -27,7 +27,7 @@ const OPTIONS: ConnectionOptions = {
 export async function checkDatabase(databaseUrl: string): Promise<void> {
   const clients: pg.Client[] = []
   try {
-    for (const _ of ['one', 'other']) clients.push(await connect(databaseUrl, OPTIONS, () => {}))
+    for (const _ of ['one', 'other']) clients.push(await connect(databaseUrl, CHECK_CONNECTION, () => {}))
     const [client, other] = clients as [pg.Client, pg.Client]
     checkServer(await readKind(client))
     await checkSessions(client, other)

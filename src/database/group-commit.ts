@@ -5,19 +5,19 @@ import { isUnavailable } from './unavailable.ts'
 
 /** Follows the items of a group commit through the commit that they share. */
 export type GroupTracing = {
-  /** The whole way of an item: its wait, and its commit. */
+  /** Traces an item: its wait and its commit. */
   item<Result>(run: () => Promise<Result>): Promise<Result>
-  /** What stands for the item whose way is being run. */
+  /** Returns the trace context of the current item. */
   activeContext(): unknown
-  /** A commit, for the items that share it. */
+  /** Traces a commit for the items that share it. */
   commit<Result>(contexts: readonly unknown[], run: () => Promise<Result>): Promise<Result>
 }
 
 /** Observes a group commit. */
 export type GroupObserver = {
-  /** Hears of each batch, once it is over. */
+  /** Called after each batch. */
   onBatch?: (run: BatchRun) => void
-  /** Undefined where nothing is traced. */
+  /** Undefined if nothing is traced. */
   tracing?: GroupTracing | undefined
 }
 
@@ -77,7 +77,7 @@ export class GroupCommit<Item, Result> {
     if (this.#waiting.length >= this.#options.waitingMax || this.#isHanging()) {
       this.#options.onRefusal?.()
       return Promise.reject(
-        new QueueFullError(`${this.#waiting.length} are waiting for the database already`),
+        new QueueFullError(`Queue full: ${this.#waiting.length} items wait for the database`),
       )
     }
     const { tracing } = this.#options
@@ -119,7 +119,7 @@ export class GroupCommit<Item, Result> {
           if (batch.length > 1 && isWorthSplitting(error)) await this.#commitBatch([one]).catch(one.reject)
           else one.reject(error)
         }
-        // the waiting items have waited for the same host: they do not wait for it once more
+        // the waiting items have waited for the same host, so they fail now instead of waiting again
         const hasHung = isUnavailable(error) && performance.now() - startedAtMs > HUNG_MS
         if (isConnectTimeout(error) || hasHung) for (const one of this.#waiting.splice(0)) one.reject(error)
       }
@@ -169,7 +169,7 @@ export class GroupCommit<Item, Result> {
   }
 }
 
-/** A commit that took longer to find the database away has waited for a silent host. */
+/** A commit that took longer to find the database unavailable has waited for a silent host. */
 const HUNG_MS = 1_000
 
 /** pg's messages for a connection that could not be made in time. */
@@ -183,8 +183,8 @@ function isConnectTimeout(error: unknown): boolean {
 }
 
 /**
- * Whether to retry the items of a failed commit one by one: only if it certainly left nothing. Never after a commit that may
- * have succeeded, nor while the database is away: each item would fail as the batch did.
+ * Whether to retry the items of a failed commit one by one: only if it certainly had no effect. Never after a commit that may
+ * have succeeded, nor while the database is unavailable: each item would fail as the batch did.
  */
 function isWorthSplitting(error: unknown): boolean {
   return (error instanceof pg.DatabaseError || isUndone(error)) && !isUnavailable(error)

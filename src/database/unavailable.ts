@@ -1,7 +1,7 @@
 import { QueueFullError } from './queue-full-error.ts'
 import { UnfitDatabaseError } from './unfit-database-error.ts'
 
-/** What a socket to the database fails with when nobody answers or somebody hangs up. */
+/** Errors of a socket whose server does not answer or closes the connection. */
 const SOCKET_CODES = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',
@@ -17,12 +17,11 @@ const SOCKET_CODES = new Set([
 ])
 
 /**
- * What PostgreSQL and PgBouncer say when they cannot do now what they can do at other times, and why that passes. By
- * SQLSTATE, or by its first two characters for a whole class:
- * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * Transient errors of PostgreSQL and PgBouncer, with the reason why they pass. By SQLSTATE, or by its first two characters for
+ * a whole class: https://www.postgresql.org/docs/current/errcodes-appendix.html
  *
- * Not among them: 25P02, which follows from an error that was told already; class XX, a bug or damaged files, which
- * somebody has to look at; classes 22, 23 and 42 as far as a caller or our code is to blame.
+ * Not listed: 25P02, which only follows an earlier error; class XX, a bug or damaged files, which need an operator; and in
+ * classes 22, 23 and 42 the errors of a caller or of our code.
  */
 const NOT_NOW: Readonly<Record<string, string>> = {
   '08': 'the connection was lost or not made; 08P01 is what PgBouncer says of a server that it cannot reach',
@@ -46,10 +45,10 @@ const NOT_NOW: Readonly<Record<string, string>> = {
 }
 
 /**
- * What PostgreSQL refuses us with. Somebody does that to a running Holdfast, and ends it: a password is rotated, a
- * database is renamed or restored. To one that has never been ready it says that its configuration is wrong.
+ * Refusals by PostgreSQL. They pass for a process that was ready before: somebody rotates a password, or renames or restores a
+ * database. For a process that was never ready they mean a wrong configuration.
  */
-const REFUSALS: Readonly<Record<string, string>> = {
+const REFUSAL_STATES: Readonly<Record<string, string>> = {
   '28': 'the role may not log in, pg_hba.conf does not let it in, or its password is another one',
   '3D000': 'the database is not there: renamed, dropped, or not yet restored',
   '3F000': 'a schema is not there: the database is being restored',
@@ -65,17 +64,17 @@ const REFUSALS: Readonly<Record<string, string>> = {
  * connection free, a write conflict, too many connections.
  */
 const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2034', 'P2037'])
-/** The same of refusals: password, database, access; a table or a column that is not there. */
+/** The same for refusals: password, database, access; a missing table or column. */
 const PRISMA_REFUSALS = new Set(['P1000', 'P1003', 'P1010', 'P2021', 'P2022'])
 
-/** No answer for as long as a statement may take: the host is gone, or a lock is held for ever. */
+/** No answer within a statement's time limit: the host is gone, or a lock is held for ever. */
 const READ_TIMEOUT = 'Query read timeout'
 
-/** What pg and its pool only say in words. */
+/** Errors of pg and its pool that have no code. */
 const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
-  // no greeting in time, as a client by itself says it: the host is gone, or PgBouncer has no server for it
+  // a client outside a pool got no greeting in time: the host is gone, or PgBouncer has no server for it
   'timeout expired',
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
@@ -83,7 +82,7 @@ const MESSAGES = [
   READ_TIMEOUT,
 ]
 
-/** What we say of a server that takes connections and no orders, with the SQLSTATE that a write would meet there. */
+/** Our error for a read-only server, with the SQLSTATE that a write would get there. */
 export class ReadOnlyServerError extends Error {
   override readonly name = 'ReadOnlyServerError'
   readonly code = '25006'
@@ -160,7 +159,7 @@ export function isConnectionStale(error: unknown): boolean {
 }
 
 function isOwnRefusal(error: Error): boolean {
-  return codesOf(error).some((code) => PRISMA_REFUSALS.has(code) || isListed(REFUSALS, code))
+  return codesOf(error).some((code) => PRISMA_REFUSALS.has(code) || isListed(REFUSAL_STATES, code))
 }
 
 /** The parts of pg's, Node's and Prisma's errors that tell. */

@@ -1,4 +1,4 @@
-/** What a caller may get wrong, as `userErrors` and REST problems name it. */
+/** Mistakes of a caller, as `userErrors` and REST problems name them. */
 export type UserErrorCode =
   | 'INVALID_QTY'
   | 'INVALID_SKU'
@@ -8,7 +8,7 @@ export type UserErrorCode =
   | 'INSUFFICIENT_STOCK'
   | 'STALE_EXPECTATION'
 
-/** A request that was understood and refused. `field` is the path to the culprit in the input. */
+/** Why a well-formed request was refused. `field` is the path to the wrong field of the input. */
 export type UserError = { code: UserErrorCode; message: string; field: string[] | null }
 
 /** Errors that a caller sees by their code, on every transport. Any other error is a bug: masked, and logged whole. */
@@ -20,7 +20,7 @@ export type CallErrorCode =
   | 'RATE_LIMITED'
   | 'UNAVAILABLE'
 
-/** A call that cannot be answered, for a reason that the caller may know. */
+/** A failed call, for a reason that the caller may know. */
 export class CallError extends Error {
   override readonly name = 'CallError'
   readonly code: CallErrorCode
@@ -31,14 +31,14 @@ export class CallError extends Error {
   }
 }
 
-/** A caller has used up what it may order for now. It used up no idempotency key: the same call may come again. */
+/** A caller exceeded its rate limit. The call consumed no idempotency key, so the caller can repeat it. */
 export class RateLimitedError extends CallError {
   /** Orders a second. */
   readonly limit: number
-  /** Whole seconds after which there is room again. */
+  /** Whole seconds until the caller may order again. */
   readonly retryAfterS: number
 
-  /** @param orders how many the call had: none of them was placed */
+  /** @param orders the orders of the call, none of which was placed */
   constructor(limit: number, retryAfterS: number, orders: number) {
     const advice = orders > limit ? `Send fewer in one call than ${orders}` : `Try again in ${retryAfterS} s`
     super('RATE_LIMITED', `You may place ${limit} orders a second. ${advice}`)

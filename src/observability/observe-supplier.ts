@@ -6,19 +6,19 @@ import type {
   TransportError,
 } from '../supplier/contract.ts'
 
-/** A call to the supplier that is over. */
+/** A supplier call that has ended. */
 export type SupplierCallRun = {
   operation: 'reserve' | 'status'
   call: SupplierCall
   answer: ReserveAnswer | StatusAnswer | TransportError
-  /** What it says, or why there is none. */
+  /** The answer, or why there was none. */
   outcome: Exclude<SupplierCallRun['answer']['kind'], 'transport-error'> | TransportError['cause']
   durationMs: number
 }
 
 /**
- * A supplier each call of which is told of, once it is over. It stands around the circuit breaker: a call that was spared
- * is a try of an order's, which has to be seen.
+ * Calls a hook after each supplier call. It wraps the circuit breaker, so that skipped calls, which count as tries, are seen
+ * too.
  */
 export function observeSupplier<S extends Supplier>(supplier: S, onCall: (run: SupplierCallRun) => void): S {
   async function observe<Answer extends SupplierCallRun['answer']>(

@@ -25,11 +25,11 @@ export const OrderStatus = builder.enumType('OrderStatus', {
 const FailureReason = builder.enumType('FailureReason', {
   description: 'Why an order failed.',
   values: {
-    INTERNAL_ERROR: { description: "Holdfast's own work failed too often. It left a dead letter." },
+    INTERNAL_ERROR: { description: "Holdfast's own work failed too often. A dead letter records it." },
     SUPPLIER_DELAYED: { description: 'The supplier said "delayed" too often.' },
     SUPPLIER_FAILED: { description: 'The supplier accepted the order and failed.' },
     SUPPLIER_REFUSED: { description: 'The supplier did not accept the order.' },
-    SUPPLIER_UNREACHABLE: { description: 'No call to the supplier succeeded. It left a dead letter.' },
+    SUPPLIER_UNREACHABLE: { description: 'No call to the supplier succeeded. A dead letter records it.' },
   } as const satisfies Record<domain.FailureReason, object>,
 })
 

@@ -13,7 +13,7 @@ const SupplierCircuit = builder.enumType('SupplierCircuit', {
   values: {
     CLOSED: { value: 'closed', description: 'The supplier is called.' },
     HALF_OPEN: { value: 'half-open', description: 'The next call tries whether the supplier answers again.' },
-    OPEN: { value: 'open', description: 'The supplier answered hardly any call, and is left alone for now.' },
+    OPEN: { value: 'open', description: 'The supplier answered almost no call: calls fail at once.' },
   } as const satisfies Record<string, { value: domain.CircuitState; description: string }>,
 })
 

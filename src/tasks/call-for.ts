@@ -6,8 +6,8 @@ import type { JobTry } from '../domain/upkeep/jobs.ts'
 import type { SupplierCall } from '../supplier/contract.ts'
 
 /**
- * Describes the order and request that a supplier call is made for. Without a trace from the caller it is the order's own,
- * with a parent span that nobody recorded, marked as not sampled.
+ * Returns the headers' content for a supplier call: order, try, request and trace. If the caller sent no trace, it is the
+ * order's own trace, with a made-up parent span that is marked as not sampled.
  */
 export function callFor(order: Order, origin: Origin | undefined, { attempt }: JobTry): SupplierCall {
   return {

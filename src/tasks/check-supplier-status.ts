@@ -3,7 +3,7 @@ import { findOrderForSupplierCall } from '../use-cases/supplier/settle-supplier-
 import { callFor } from './call-for.ts'
 import { defineTask } from './define-task.ts'
 
-/** Asks the supplier for the status of an order that it has accepted. */
+/** Asks the supplier for the status of an order that it accepted. */
 export const checkSupplierStatusTask = defineTask(
   'check-supplier-status',
   supplierCallPayload,
@@ -11,7 +11,7 @@ export const checkSupplierStatusTask = defineTask(
     const order = await findOrderForSupplierCall(app, orderId, step)
     if (!order) return
     if (order.supplierRef === null)
-      throw new Error('A status check was scheduled before the supplier gave a reference')
+      throw new Error(`Order ${orderId} has no supplier reference, so its status cannot be checked`)
     const outcome = await supplier.checkStatus(order.supplierRef, callFor(order, origin, job))
     await app.groups.settleSupplierOutcome.submit({ orderId, step, outcome, origin, job })
   },

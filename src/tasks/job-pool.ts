@@ -12,9 +12,9 @@ import { TaskRunner } from './task-runner.ts'
 
 export type JobPoolOptions = TaskContext & {
   databaseUrl: string
-  /** Calls to the supplier under way at once. */
+  /** Calls to the supplier in flight at once. */
   concurrency: number
-  /** Whether this process takes orders, which it reserves without fetching their jobs. */
+  /** Whether this process also creates orders, and reserves them without fetching their jobs. */
   hasHeadStart: boolean
 }
 
@@ -24,39 +24,38 @@ export type JobPoolOptions = TaskContext & {
  */
 const RESERVATION_CONCURRENCY = 30
 /**
- * Each commit of orders notifies, some 300 a second under load, and a fetch takes PostgreSQL about a millisecond. At rest the
- * next order comes later than that.
+ * Every commit of orders sends a notification, some 300 a second under load, and a fetch costs PostgreSQL about 1 ms. At rest
+ * the next order comes later than this delay.
  */
 const REFETCH_DELAY_MS = 5
-/** Where nearly all of what is notified is being reserved already. */
+/** With a head start nearly all notified orders are being reserved already. */
 const REFETCH_DELAY_AFTER_HEAD_START_MS = 25
-/** Nearly all that is notified is for the other runner. A call to the supplier takes longer. */
+/** Nearly all notifications are for the other runner, and a supplier call takes longer than this. */
 const SUPPLIER_REFETCH_DELAY_MS = 50
-/** Each of two runners fetches, completes, fails and listens; the heartbeat needs one too. None waits for another. */
+/** Enough that none waits for another: two runners fetch, complete, fail and listen, and there is the heartbeat. */
 const WORKER_POOL_SIZE = 8
 /**
- * The statement is graphile-worker's, so we cannot rewrite it. If it may sort, PostgreSQL reads
- * and sorts every ready job at each fetch. Without, it reads the first few by their index: 3 ms instead of 7 with 20,000
- * ready jobs.
+ * The fetch is graphile-worker's statement, so we cannot rewrite it. If PostgreSQL may sort, it reads and sorts every ready
+ * job at each fetch (7 ms with 20,000 ready jobs). Otherwise it reads the first few by their index (3 ms).
  */
 const FETCH_BY_INDEX = { enable_sort: 'off' }
-/** A job row has four timestamps that nothing here reads (a crontab would). Parsed, they stay in memory while the job runs. */
+/** A job row has four timestamps that we never read. Parsed, they would stay in memory while the job runs. */
 const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: () => null })
 /** graphile-worker waits for jobs in flight; after a lost connection it may wait for ever. */
 const STOP_TIMEOUT_MS = 6_000
-/** The jobs of a broken pool are to be free soon, even if a call to the supplier is made twice. */
+/** Shorter, so that the jobs of a broken pool are free soon, even if a supplier call is made twice. */
 const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
- * One life of graphile-worker in this process: one runner reserves, another calls the supplier, so that neither takes the
- * other's capacity. It ends when it is stopped, or with the first connection that it loses: then a new one is needed, and
- * this one's jobs have to be released.
+ * Two runners of graphile-worker and their connections: one runner reserves, the other calls the supplier, so that neither
+ * uses up the other's capacity. A pool ends when it is stopped, or with the first connection that it loses. The supervisor
+ * then releases its jobs and starts the next pool.
  *
- * graphile-worker would go on after some of the losses, but not soon or not ever: it waits from 3 s up after 57P03,
- * EHOSTUNREACH and ETIMEDOUT, and never tries a failed completion again.
+ * graphile-worker itself recovers late or never: after 57P03, EHOSTUNREACH and ETIMEDOUT it waits for 3 s or more, and it
+ * never retries a failed completion.
  */
 export class JobPool implements WorkerId {
-  /** Resolves when it takes no more jobs. */
+  /** Resolves when the pool fetches no more jobs. */
   readonly ended: Promise<void>
   readonly #runners: readonly TaskRunner[]
   readonly #connections: pg.Pool
@@ -77,7 +76,7 @@ export class JobPool implements WorkerId {
     this.ended = Promise.race([broken.promise, ...runners.map((runner) => runner.ended)])
   }
 
-  /** Starts to take jobs. @throws if the database cannot be reached */
+  /** Starts to fetch jobs. @throws if the database cannot be reached */
   static async start({
     app,
     supplier,
@@ -85,8 +84,8 @@ export class JobPool implements WorkerId {
     concurrency,
     hasHeadStart,
   }: JobPoolOptions): Promise<JobPool> {
-    // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
-    if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
+    // graphile-worker would create a missing schema, in the way of a restore that is still running
+    if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are missing')
     const { logger } = app
     let isBroken = false
     const broken = Promise.withResolvers<void>()
@@ -145,25 +144,25 @@ export class JobPool implements WorkerId {
     return this.#runners.map(({ id }) => id)
   }
 
-  /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
+  /** Whether the queue may hold more reservations than this worker has fetched. */
   get isBehind(): boolean {
     return this.#runners[0]!.isBehind
   }
 
-  /** The ids of the jobs it has received and not finished. */
+  /** The ids of the jobs that this process has received and not finished. */
   get heldIds(): string[] {
     return this.#runners.flatMap(({ held }) => [...held.keys()])
   }
 
-  /** Ends this life if graphile-worker has stopped fetching jobs. */
+  /** Ends the pool if graphile-worker has stopped fetching jobs. */
   endIfStuck(): void {
     if (this.#runners.some((runner) => runner.isStuck())) this.#broken.resolve()
   }
 
   /**
-   * Writes a heartbeat: other workers take the jobs of a silent one. Waits for nothing but the database.
+   * Writes a heartbeat: other workers take over the jobs of a worker without one. Waits for nothing but the database.
    *
-   * @param circuit to the supplier; null without one
+   * @param circuit state of the supplier's circuit; null without a supplier
    */
   async beat(circuit: CircuitState | null): Promise<void> {
     const jobsHeld: Record<string, number> = {}
@@ -173,7 +172,7 @@ export class JobPool implements WorkerId {
     await beat(this.#connections, this, { circuit, jobsHeld })
   }
 
-  /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
+  /** Stops fetching, finishes the jobs in flight and gives back the others, within the time limit. */
   stop(): Promise<void> {
     return stopWithin(
       this.#isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS,

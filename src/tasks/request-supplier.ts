@@ -3,7 +3,7 @@ import { findOrderForSupplierCall } from '../use-cases/supplier/settle-supplier-
 import { callFor } from './call-for.ts'
 import { defineTask } from './define-task.ts'
 
-/** Asks the supplier to deliver what an order wants. Asked again under the order's id, it delivers once all the same. */
+/** Asks the supplier to deliver an order's quantity. The order's id is the key: a repeat delivers nothing more. */
 export const requestSupplierTask = defineTask(
   'request-supplier',
   supplierCallPayload,

@@ -5,7 +5,7 @@ import type { TaskContext, TaskOf } from './define-task.ts'
 import { requestSupplierTask } from './request-supplier.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
 
-/** The task that needs the database alone. */
+/** The task that needs only the database. */
 export const RESERVATION_TASKS = {
   'reserve-inventory': reserveInventoryTask,
 } satisfies Partial<Record<Job['task'], TaskOf>>

@@ -5,19 +5,19 @@ import type { Logger } from 'pino'
 
 export type TaskRunnerOptions = {
   tasks: TaskList
-  /** Jobs in flight. As many more are fetched ahead. */
+  /** Jobs in flight at once. As many more are fetched ahead. */
   concurrency: number
   connections: pg.Pool
   /** Whether a connection was lost. */
   isBroken: () => boolean
   logger: Logger
-  /** After a fetch that was not full the next waits for about so long, whatever is notified meanwhile. */
+  /** After a fetch that was not full, the next one waits for about this long, whatever notifications arrive. */
   refetchDelayMs: number
   /** How long graphile-worker waits for jobs in flight when it stops. */
   stopTimeoutMs: number
 }
 
-/** Scheduled jobs are found by polling alone. An idle worker's polling costs about 1 % of a core. */
+/** Only polling finds scheduled jobs. It costs an idle worker about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
 /** Completing a job late may run it again after a crash, which is harmless; a commit for each job would be costly. */
 const COMPLETE_BATCH_DELAY_MS = 5
@@ -26,11 +26,11 @@ const FETCH_SILENCE_MAX_MS = 5_000
 
 /** A runner of graphile-worker, for some of the tasks. */
 export class TaskRunner {
-  /** The id of its pool, in `locked_by` of its jobs. */
+  /** The id of graphile-worker's pool, which `locked_by` of its jobs names. */
   readonly id: string
-  /** The task of each job it has received and not finished, by job id. */
+  /** The task of each job that was received and is not finished, by job id. */
   readonly held: ReadonlyMap<string, string>
-  /** Resolves when it takes no more jobs. */
+  /** Resolves when the runner fetches no more jobs. */
   readonly ended: Promise<void>
   readonly #runner: Runner
   readonly #silentSinceMs: () => number | undefined
@@ -54,7 +54,7 @@ export class TaskRunner {
     this.#isLastFetchFull = isLastFetchFull
   }
 
-  /** Starts to take jobs. @throws when the database cannot be reached */
+  /** Starts to fetch jobs. @throws if the database cannot be reached */
   static async start(options: TaskRunnerOptions): Promise<TaskRunner> {
     const { tasks, concurrency, connections, isBroken, logger, refetchDelayMs, stopTimeoutMs } = options
     const events: WorkerEvents = new EventEmitter()
@@ -64,12 +64,12 @@ export class TaskRunner {
     events.on('pool:create', ({ workerPool }) => {
       id = workerPool.id
     })
-    // not by the runner's promise alone: it never settles after a batch failed on a lost connection
+    // the runner's promise is not enough: it never resolves if a batch failed on a lost connection
     events.on('pool:gracefulShutdown', () => ended.resolve())
     events.on('pool:fatalError', () => ended.resolve())
-    // undefined while all that was fetched waits for a free slot: then nothing more is fetched
+    // undefined while fetched jobs wait for a free slot: graphile-worker does not fetch then
     let silentSinceMs: number | undefined = performance.now()
-    // nothing is known before the first fetch
+    // until the first fetch the queue may hold any number of jobs
     let isLastFetchFull = true
     events.on('localQueue:setMode', ({ newMode }) => {
       silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
@@ -81,7 +81,7 @@ export class TaskRunner {
     })
     events.on('localQueue:returnJobs', ({ jobs }) => {
       for (const job of jobs) held.delete(job.id)
-      // a return that fails may be heard by nobody, and end the process: whoever retires this worker gives the jobs back
+      // a failed return may throw where nobody catches it, and end the process: `retireWorker` returns these jobs instead
       if (isBroken()) jobs.length = 0
     })
     events.on('job:complete', ({ job }) => held.delete(job.id))
@@ -94,13 +94,13 @@ export class TaskRunner {
       taskList: tasks,
       events,
       logger: new GraphileLogger(() => (level, message, meta) => {
-        // it logs each failed job at length; define-task.ts has logged it in one line
+        // graphile-worker logs each failed job at length; define-task.ts has logged it in one line
         const isNews = level === 'error' && meta?.failure !== true
         logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
       }),
       preset: {
         worker: {
-          // a job that waits for the database may wait until the stop's time limit
+          // a job may wait for the database until the stop's time limit
           gracefulShutdownAbortTimeout: stopTimeoutMs,
           localQueue: {
             size: concurrency,
@@ -123,18 +123,18 @@ export class TaskRunner {
     })
   }
 
-  /** Whether more jobs may be due than it has fetched: the last fetch was full, or its jobs wait for a free slot. */
+  /** Whether the queue may hold more jobs than we fetched: the last fetch was full, or its jobs wait for a free slot. */
   get isBehind(): boolean {
     return this.#isLastFetchFull() || this.#silentSinceMs() === undefined
   }
 
-  /** Whether it has stopped fetching jobs, as it does if its first look at the names of tasks fails. */
+  /** Whether graphile-worker has stopped fetching, as it does if its first query for the names of tasks fails. */
   isStuck(): boolean {
     const since = this.#silentSinceMs()
     return since !== undefined && performance.now() - since > FETCH_SILENCE_MAX_MS
   }
 
-  /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
+  /** Stops fetching, finishes the jobs in flight and gives back the others, within the time limit. */
   async stop(): Promise<void> {
     await this.#runner.stop().catch(() => {})
   }

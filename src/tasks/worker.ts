@@ -10,15 +10,15 @@ import { keepReconciling } from './loops/keep-reconciling.ts'
 import { LostWork } from './loops/lost-work.ts'
 import { PoolSupervisor } from './loops/pool-supervisor.ts'
 
-/** What a worker is handed of the application. It gives the intake its head start while it runs. */
+/** What a worker is handed of the application. While it runs, it sets the intake's `headStart`. */
 export type WorkerApp = TaskApp & UpkeepContext & IntakeContext
 
 export type WorkerOptions = {
   supplier: Supplier
   databaseUrl: string
-  /** Calls to the supplier under way at once. */
+  /** Calls to the supplier in flight at once. */
   concurrency: number
-  /** Whether this process takes orders as well. */
+  /** Whether this process also creates orders. */
   hasHeadStart?: boolean
   /** How often each invariant is checked. */
   reconcileIntervalMs: number
@@ -26,10 +26,10 @@ export type WorkerOptions = {
   circuit?: () => CircuitState
 }
 
-/** A heartbeat takes milliseconds; a database that is away may not hold up a stop. */
+/** A heartbeat takes milliseconds; an unavailable database must not hold up a stop. */
 const LAST_BEAT_LIMIT_MS = 1_000
 
-/** Runs the tasks and looks after the service, each in a loop of its own, until it is stopped. */
+/** Runs jobs and looks after the service, each in a loop of its own, until it is stopped. */
 export class Worker {
   readonly #app: WorkerApp
   readonly #reconcileIntervalMs: number
@@ -58,7 +58,7 @@ export class Worker {
     })
   }
 
-  /** Starts, and resolves once it takes jobs. @throws if the database cannot be reached the first time */
+  /** Starts the worker. Resolves once it fetches jobs. @throws if the database cannot be reached the first time */
   async start(): Promise<void> {
     const { signal } = this.#stopping
     await this.#pools.start()
@@ -72,17 +72,17 @@ export class Worker {
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
 
-  /** Whether it takes jobs: it has a pool, and wrote a heartbeat within the last three intervals. */
+  /** Whether it fetches jobs: it has a pool, and wrote a heartbeat within the last three intervals. */
   isAlive(): boolean {
     return this.#pools.current !== undefined && this.#heartbeat.isRecent()
   }
 
-  /** Takes no more jobs, finishes those in flight and gives back the others. */
+  /** Stops fetching, finishes the jobs in flight and gives back the others. */
   async stop(): Promise<void> {
     this.#app.headStart = undefined
     this.#stopping.abort()
     await this.#supervising
-    // a heartbeat that came after the row of this worker was removed would write it again
+    // a heartbeat after the removal of this worker's row would write the row again
     await Promise.race([this.#beating, sleep(LAST_BEAT_LIMIT_MS, undefined, { ref: false })])
     await this.#pools.stop()
   }

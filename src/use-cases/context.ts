@@ -1,14 +1,14 @@
 import type { TransactionContext } from '../database/transaction.ts'
 import type { UpkeepNews } from '../domain/upkeep/upkeep.ts'
 
-/** What a use-case is handed that only reads. */
+/** What use-cases that only read are handed. */
 export type ReadContext = Pick<TransactionContext, 'pool'>
 
-/** What a use-case is handed that writes. */
+/** What use-cases that write are handed. */
 export type WriteContext = TransactionContext & { now: () => Date }
 
-/** What a use-case is handed that looks after the service. */
+/** What use-cases that look after the service are handed. */
 export type UpkeepContext = WriteContext & {
-  /** Hears what the service had to mend, and what it cannot. */
+  /** Hears of each repair, and of what needs an operator. */
   onUpkeep: (news: UpkeepNews) => void
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { App } from '../../src/app.ts'
@@ -129,8 +128,8 @@ describe('a change', () => {
       const before = await query(config)
       await change(id!)
       await hearAll()
-      // the application has heard it too by now
-      await sleep(50)
+      // the application has heard it, and its second read waits for this one
+      await eventually(() => app.groups.findOrder.waitingCount === 1)
       return before
     }) as never)
     const watcher = await watchOrder(app, LOCAL_OPERATOR, id!, 0)

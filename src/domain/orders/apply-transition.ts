@@ -2,10 +2,10 @@ import type { Order } from './order.ts'
 import type { FailureReason, OrderStatus } from './order-status.ts'
 
 /**
- * An order after a transition.
+ * Returns the order after a transition.
  *
- * One that starts to wait for its supplier does so on a step of its own and with nothing known: calls that were scheduled
- * before do nothing any more.
+ * An order that begins to wait for its supplier gets a new step and no reference, so calls that were scheduled before do
+ * nothing.
  */
 export function applyTransition(
   order: Order,

@@ -13,10 +13,10 @@ export type OrderEvent = {
   version: number
   at: Date
   order: Order
-  /** Where the work comes from that moved it, where that is known. */
+  /** The origin of the work that caused it, if known. */
   origin: Origin | undefined
-  /** The run of a job that moved it; undefined where a caller did. */
+  /** The run of the job that caused it; undefined if a caller did. */
   job?: JobTry | undefined
-  /** What an order that was given up leaves for an operator. */
+  /** The dead letter, if the order was given up. */
   deadLetter?: DeadLetter | undefined
 }

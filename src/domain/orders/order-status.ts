@@ -4,10 +4,10 @@
  *     PENDING ──────────────► RESERVED              stock sufficed
  *        └──► AWAITING_RESTOCK ──► RESERVED         the supplier delivered
  *                              └─► FAILED
- *     PENDING ─► FAILED                             reserving itself used up its attempts
- *     FAILED ──► PENDING                            an operator replays it
+ *     PENDING ─► FAILED                             the reservation used up its tries
+ *     FAILED ──► PENDING                            an operator retries its dead letter
  *
- * A new state is a row here, its event, and what `nextJob` brings it on by.
+ * A new state is a row here with its event, and a job in `nextJob`.
  */
 export const TRANSITIONS = [
   { from: null, to: 'PENDING', event: 'OrderCreated', reasons: [] },
@@ -30,32 +30,32 @@ export const TRANSITIONS = [
   { from: 'FAILED', to: 'PENDING', event: 'OrderReopened', reasons: [] },
 ] as const
 
-type Transition = (typeof TRANSITIONS)[number]
+type TransitionRow = (typeof TRANSITIONS)[number]
 
-export type OrderStatus = Transition['to']
-export type OrderEventType = Transition['event']
-export type FailureReason = Transition['reasons'][number]
+export type OrderStatus = TransitionRow['to']
+export type OrderEventType = TransitionRow['event']
+export type FailureReason = TransitionRow['reasons'][number]
 
 export const ORDER_STATUSES = unique(TRANSITIONS.map((row) => row.to))
 export const ORDER_EVENT_TYPES = unique(TRANSITIONS.map((row) => row.event))
 export const FAILURE_REASONS = unique(TRANSITIONS.flatMap((row): readonly FailureReason[] => row.reasons))
 
-/** Whether an order in this state goes no further by itself. */
+/** Whether no job changes an order in this state. */
 export function isFinal(status: OrderStatus): boolean {
   return status === 'RESERVED' || status === 'FAILED'
 }
 
-/** Whether a watcher has nothing more to wait for. A reserved order stays open: later states may follow. */
+/** Whether views end in this state. A view of a RESERVED order stays open, because later states may follow. */
 export function endsWatching(status: OrderStatus): boolean {
   return status === 'FAILED'
 }
 
 /**
- * The event of a transition that the table allows.
+ * Returns the event of an allowed transition.
  *
- * @param from the state the order is in, `null` before it exists
- * @param reason why it failed, on the way to FAILED only
- * @throws {Error} for a pair, or a reason, that the table does not have: a bug in the caller
+ * @param from the order's state, `null` before it exists
+ * @param reason why it failed, for a transition to FAILED only
+ * @throws {Error} if the table has no such transition, or not with this reason: a bug in the caller
  */
 export function eventOf(
   from: OrderStatus | null,

@@ -1,20 +1,20 @@
 import type { FailureReason, OrderStatus } from './order-status.ts'
 
-/** One order of a quantity of one SKU, as every layer above the database passes it on. */
+/** One order of a quantity of one SKU, as all code above the database sees it. */
 export type Order = {
   /** UUID v7: sorts by the time of creation. */
   id: string
-  /** Whose it is; null where it was placed for nobody in particular. */
+  /** The customer it belongs to; null for nobody in particular. */
   customerId: string | null
   sku: string
   qty: number
   status: OrderStatus
   failureReason: FailureReason | null
-  /** The supplier's name for what it will deliver. */
+  /** The supplier's reference for what it will deliver. */
   supplierRef: string | null
-  /** Number of the supplier call that is scheduled: a call with another number does nothing. */
+  /** Number of the scheduled supplier call: a call with another number does nothing. */
   supplierStep: number
-  /** Errors of transport in a row. */
+  /** Transport errors in a row. */
   supplierAttempts: number
   /** Answers of "delayed". */
   supplierRechecks: number

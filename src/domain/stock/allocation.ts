@@ -1,25 +1,25 @@
 /** An order's claim on stock. */
 export type Claim = { id: string; sku: string; qty: number }
 
-/** What of a SKU can still be promised. */
+/** The quantity of a SKU that can still be promised. */
 export type StockLevel = { sku: string; available: bigint }
 
 export type Allocation<C extends Claim> = {
-  /** Claims that got their whole quantity, each with what was left of its SKU right after it. */
+  /** Claims that got their whole quantity, each with what is available of its SKU after it. */
   reserved: { claim: C; availableAfter: bigint }[]
-  /** Claims that wanted more than there was when their turn came. They take nothing. */
+  /** Claims that wanted more than was available. They take nothing. */
   short: C[]
 }
 
 /**
- * Gives stock to claims, one after the other, all or nothing.
+ * Gives stock to claims, one after the other, each all or nothing.
  *
- * A claim is short only if it wants more than is left at its turn; one behind it that fits still gets its own: stock
- * that is there is never refused.
+ * A claim is short only if it wants more than the claims before it have left. A smaller claim behind a short one still gets its
+ * quantity, so available stock is never refused.
  *
- * @param claims in the order of their turn
- * @param stock a level for each SKU that is claimed
- * @throws {Error} when a claimed SKU has no level: a bug in the caller
+ * @param claims in the order in which they get stock
+ * @param stock a level for each claimed SKU
+ * @throws {Error} if a claimed SKU has no level: a bug in the caller
  */
 export function allocate<C extends Claim>(claims: readonly C[], stock: readonly StockLevel[]): Allocation<C> {
   const remaining = new Map(stock.map((level) => [level.sku, level.available]))

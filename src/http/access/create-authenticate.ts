@@ -38,7 +38,7 @@ const CLOCK_TOLERANCE_S = 5
 /** A token is looked at anew once in this time: its key may have been withdrawn. */
 const KNOWN_FOR_MS = 60_000
 
-const BEARER = /^Bearer ([\w.~+/-]+=*)$/i
+const BEARER_HEADER = /^Bearer ([\w.~+/-]+=*)$/i
 
 /**
  * Makes what tells who calls, by the JSON Web Token that the call carries. A token that was verified is known for a
@@ -66,7 +66,7 @@ export function createAuthenticate(settings: AuthSettings, logger: Logger): Auth
   }
 
   return (authorization = '') => {
-    const token = authorization.length <= TOKEN_LENGTH_MAX_CHARS && BEARER.exec(authorization)?.[1]
+    const token = authorization.length <= TOKEN_LENGTH_MAX_CHARS && BEARER_HEADER.exec(authorization)?.[1]
     if (!token)
       throw new CallError('UNAUTHENTICATED', 'This call needs the header "Authorization: Bearer <token>"')
     return known.find(token) ?? verify(token)

@@ -82,7 +82,7 @@ async function parseWithText(request: Request<IncomingMessage, Caller>): Promise
     return await parseRequestParams(request)
   } catch (error) {
     const params = readBody(request)
-    if (Array.isArray(params)) throw new Error('Batches are not served: send one operation a request')
+    if (Array.isArray(params)) throw new Error('Batches are not supported: send one operation per request')
     if (params) {
       try {
         refusePersisted(params)

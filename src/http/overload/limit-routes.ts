@@ -4,7 +4,7 @@ import { PROBLEM_TYPE, UNAVAILABLE_PROBLEM } from '../rest/problem.ts'
 import { REST_PATH } from '../rest/rest-api.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 
-/** Counts REST calls while their handlers run, those of all routes that are added after. Their bodies are there by then. */
+/** Counts REST calls while their handlers run, after their bodies have arrived. For all routes that are added later. */
 export function limitRoutes(fastify: FastifyInstance, calls: CallsUnderWay): void {
   fastify.addHook('onRoute', (route) => {
     if (!route.url.startsWith(REST_PATH)) return

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import { traceIdOf } from '../../domain/trace.ts'
 
-/** One line for each transition of an order, with the job that it happened in and the request that it goes back to. */
+/** Logs each transition of an order, with its job and the request it goes back to. */
 export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => void {
   return (events) => {
     if (!logger.isLevelEnabled('info')) return
@@ -30,8 +30,8 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
 }
 
 /**
- * The try that brought it: tasks of the supplier re-schedule themselves, and the order counts their tries. Where no job is
- * under way, as when the sweeper ends an order, what is left of one tells.
+ * Returns the number of the try. The supplier's tasks schedule themselves again, so the order counts their tries. If the sweep
+ * ends an order, no job runs, and the dead letter has the number.
  */
 function attemptOf({ job, deadLetter, from, order }: OrderEvent): number | undefined {
   if (!job) return deadLetter?.attempts

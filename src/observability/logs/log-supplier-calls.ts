@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { SupplierCallRun } from '../observe-supplier.ts'
 
-/** One line for each call to the supplier: what was asked, what came of it, and how long it took. */
+/** Logs each supplier call with its operation, outcome and duration. */
 export function logSupplierCalls(logger: Logger): (run: SupplierCallRun) => void {
   return ({ operation, call: { orderId, attempt, requestId, traceId }, answer, outcome, durationMs }) => {
     const about = {

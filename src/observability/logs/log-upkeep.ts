@@ -6,7 +6,7 @@ const BREACHES_MAX = 10
 /** Enough of a payload to see whose it is. */
 const PAYLOAD_LENGTH_MAX = 200
 
-/** One line for whatever the service had to mend, and for what it leaves to people. */
+/** Logs each repair of the service, and what needs an operator. */
 export function logUpkeep(logger: Logger): (news: UpkeepNews) => void {
   return (news) => {
     switch (news.kind) {
@@ -17,7 +17,7 @@ export function logUpkeep(logger: Logger): (news: UpkeepNews) => void {
       }
       case 'fetch-lost': {
         const { worker, released } = news
-        logger.warn({ worker, released }, 'jobs released whose fetch was lost')
+        logger.warn({ worker, released }, 'jobs of a lost fetch released')
         break
       }
       case 'swept': {

@@ -4,7 +4,7 @@ import { INTAKE_BATCH_MAX } from '../../use-cases/orders/order-intake.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
 import { WORK_BUCKETS_S } from './buckets.ts'
 
-/** Batches as they are called in the metrics. */
+/** Names of the batches in the metrics. */
 const BATCHES = {
   createOrder: 'create-order',
   reserveInventory: 'reserve-inventory',
@@ -15,16 +15,16 @@ const BATCHES = {
 /** The groups of the application. */
 export type GroupName = keyof typeof BATCHES
 
-/** From an item alone, as at rest, over the largest batch of new orders to that of reservations and reads. */
+/** From one item, as at rest, to the largest batch of reservations and reads. */
 const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, INTAKE_BATCH_MAX, 500, RESERVE_BATCH_MAX]
 
-/** What tells how many wait for each batch. */
+/** The groups, with the number of items that wait in each. */
 export type Groups = Record<GroupName, { waitingCount: number }>
 
 /**
- * Shows how far work of many callers comes together, and how long it takes then.
+ * Measures the size and duration of batches, and how many items wait.
  *
- * @returns for each group the hook that hears of its batches
+ * @returns the hook to call after each batch
  */
 export function measureBatches(
   registry: Registry,

@@ -2,9 +2,9 @@ import { Histogram, type Registry } from 'prom-client'
 import { JOB_TASKS, type JobRun } from '../../domain/upkeep/jobs.ts'
 import { WORK_BUCKETS_S } from './buckets.ts'
 
-const OUTCOMES = ['done', 'failed', 'given-up'] satisfies JobRun['outcome'][]
+const JOB_OUTCOMES = ['done', 'failed', 'given-up'] satisfies JobRun['outcome'][]
 
-/** Times runs of jobs: how many there were, and how many failed, is in its count. */
+/** Measures the duration of job runs by outcome. Its count is the number of runs. */
 export function measureJobs(registry: Registry): (run: JobRun) => void {
   const duration = new Histogram({
     name: 'holdfast_job_duration_seconds',
@@ -13,7 +13,7 @@ export function measureJobs(registry: Registry): (run: JobRun) => void {
     buckets: WORK_BUCKETS_S,
     registers: [registry],
   })
-  // a rate of failures is to be 0 before the first, and not unknown
-  for (const task of JOB_TASKS) for (const outcome of OUTCOMES) duration.zero({ task, outcome })
+  // before the first failure its rate is 0, not unknown
+  for (const task of JOB_TASKS) for (const outcome of JOB_OUTCOMES) duration.zero({ task, outcome })
   return ({ task, outcome, durationMs }) => duration.observe({ task, outcome }, durationMs / 1_000)
 }

@@ -8,17 +8,17 @@ import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import { findArrivals } from '../../sql/orders/find-arrivals.ts'
 
 /**
- * From a reservation out of stock, in milliseconds, to a supplier's last re-check and the last try of a job. The bounds 20,
- * 40 and 60 stand between the answers of a supplier that is asked after 15, 30 and 45 s.
+ * From a reservation from stock (milliseconds) to a supplier's last re-check and the last try of a job. The bounds 20, 40 and
+ * 60 separate the answers of a supplier that is asked after 15, 30 and 45 s.
  */
 const SETTLING_BUCKETS_S = [
   0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 900, 1_800, 3_600,
 ]
 
-/** How orders end that the supplier gave no final answer for. */
+/** Failures of orders without a final answer from the supplier. */
 const UNANSWERED: readonly (FailureReason | null)[] = ['SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR']
 
-/** Counts what becomes of orders. */
+/** Counts transitions and dead letters, and measures how long orders take. */
 export function measureOrders(
   registry: Registry,
   pool: pg.Pool,
@@ -52,7 +52,7 @@ export function measureOrders(
     registers,
   })
 
-  // where nothing has failed yet, a share of failures is 0 and not unknown, and an alert on a rise sees the first
+  // before the first failure a share of failures is 0, not unknown, and an alert on an increase sees the first
   for (const { from, to, reasons } of TRANSITIONS) {
     for (const reason of reasons.length > 0 ? reasons : [null]) {
       transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, 0)
@@ -65,7 +65,7 @@ export function measureOrders(
   const count = ({ from, to, reason }: OrderEvent, times: number) =>
     transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, times)
 
-  // beside the work, not of it: in no trace, and an error costs no more than the figure
+  // apart from the work: in no trace, and an error costs only this figure
   const timeAnswers = AsyncLocalStorage.bind(async (answered: OrderEvent[]) => {
     try {
       const states = answered.map(({ order, version }) => ({ orderId: order.id, version: version - 1 }))
@@ -82,7 +82,7 @@ export function measureOrders(
   return (events) => {
     const answered = events.filter(isAnswered)
     if (answered.length > 0) void timeAnswers(answered)
-    // hundreds come together, those that go the same way one after the other: one increment for each way
+    // hundreds of events come together, equal transitions in a row: one increment for each transition
     let first: OrderEvent | undefined
     let times = 0
     for (const event of events) {
@@ -100,7 +100,7 @@ export function measureOrders(
   }
 }
 
-/** Two processes may have written them, whose clocks differ: a sum that falls would be taken for a restart. */
+/** Never negative: two processes with different clocks may have written the times, and a falling sum looks like a restart. */
 function secondsBetween(from: Date, to: Date): number {
   return Math.max(0, to.getTime() - from.getTime()) / 1_000
 }

@@ -2,7 +2,7 @@ import { Histogram, type Registry } from 'prom-client'
 import { TRANSACTIONS, type TransactionRun } from '../../database/transaction.ts'
 import { WORK_BUCKETS_S } from './buckets.ts'
 
-/** Times transactions by their name. One that is tried again counts each time. */
+/** Measures the duration of transactions by name. Each try counts. */
 export function measureTransactions(registry: Registry): (run: TransactionRun) => void {
   const duration = new Histogram({
     name: 'holdfast_transaction_duration_seconds',

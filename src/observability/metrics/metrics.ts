@@ -17,7 +17,7 @@ import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
 import { measureTransactions } from './measure-transactions.ts'
 
-/** Where figures are kept, and what has to hear of events, transactions, jobs, refusals and batches to keep them. */
+/** The registry, and the hooks to call with events, transactions, jobs, refusals and batches. */
 export type Metrics = Pick<TransactionContext, 'onEvents' | 'onTransaction'> &
   Pick<JobObserver, 'onJobRun'> & {
     registry: Registry
@@ -25,22 +25,22 @@ export type Metrics = Pick<TransactionContext, 'onEvents' | 'onTransaction'> &
     onBatch: (group: GroupName, run: BatchRun) => void
   }
 
-/** What figures are read from. */
+/** What the metrics read. */
 export type MetricsSources = {
   pool: pg.Pool
   feed: OrderFeed
   calls: { count: number; limit: number }
-  /** Asked when figures are read: they come after the metrics. */
+  /** Called at a scrape, because the groups are made after the metrics. */
   groups: () => Groups
   logger: Logger
   readStatus: () => Promise<ServiceStatus>
 }
 
 /**
- * Sets up the metrics of one application: one file a subject. Each takes the registry and, where it counts what passes,
- * gives the hook that hears of it; where it can read a figure, it does so when it is asked.
+ * Sets up the metrics of one application, a file for each subject. Each file takes the registry, and returns the hook to call if
+ * it counts events. Figures that can be read are read at a scrape.
  *
- * No label holds a SKU, an order, a caller or any other value that is not one of a few.
+ * Labels have few values: no SKU, order or caller.
  */
 export function createMetrics({ pool, feed, calls, groups, logger, readStatus }: MetricsSources): Metrics {
   const registry = new Registry()

@@ -1,7 +1,7 @@
 import { prepare, type Queryable } from '../statement.ts'
 
 /**
- * Reads when orders entered a state, by order id: a version belongs to one state, and its event has the time. One index
+ * Reads when orders entered a state, by order id. A version belongs to one state, and its event has the time: one index
  * look-up for each.
  */
 export async function findArrivals(

@@ -78,7 +78,7 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     insert into order_events (order_id, version, type, to_status, at)
     select id, 1, $8::order_event_type, $7, $6 from fresh
   ), enqueued as (
-    -- one job for all: what a queue costs an order is its share of a job
+    -- one job for all: each order pays only its share of the queue's cost
     select id from graphile_worker.add_jobs(array(
       select (
         $9::text, json_build_object('orders', json_agg(ref order by ordinal)), null,
@@ -98,7 +98,7 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 
-/** Makes the order as the statement writes it. */
+/** Returns the order as the statement writes it. */
 function asCreated({ id, customerId, sku, qty }: NewOrder, createdAt: Date): Order {
   return {
     id,

@@ -6,10 +6,10 @@ import { plainArray, prepare, type Queryable } from '../statement.ts'
 export type OrderMove = { before: Order; after: Order; event: OrderEventType }
 
 /**
- * Writes transitions, each with its event. The update carries the guard: an order whose state or version is no longer that
- * of `before` stays as it is.
+ * Writes transitions, each with its event. The update carries the guard: it skips an order whose state or version is no longer
+ * that of `before`.
  *
- * @returns how many orders were changed
+ * @returns how many orders changed
  */
 export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at: Date): Promise<number> {
   const [row] = await move(on, [
@@ -25,10 +25,10 @@ export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at:
     plainArray(moves.map(({ event }) => event)),
     at,
   ])
-  return row!.moved
+  return row!.changed
 }
 
-const move = prepare<{ moved: number }>(
+const move = prepare<{ changed: number }>(
   'move-orders',
   `with input as (
     select *
@@ -39,7 +39,7 @@ const move = prepare<{ moved: number }>(
       id, from_status, to_status, reason, version,
       supplier_ref, supplier_step, supplier_attempts, supplier_rechecks, event
     )
-  ), moved as (
+  ), changed as (
     update orders
     set
       status = input.to_status,
@@ -55,7 +55,7 @@ const move = prepare<{ moved: number }>(
     returning input.*
   ), recorded as (
     insert into order_events (order_id, version, type, from_status, to_status, reason, at)
-    select id, version, event, from_status, to_status, reason, $11 from moved
+    select id, version, event, from_status, to_status, reason, $11 from changed
   )
-  select count(*)::int as moved from moved`,
+  select count(*)::int as changed from changed`,
 )

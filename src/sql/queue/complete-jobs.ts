@@ -1,6 +1,6 @@
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
-/** Deletes jobs that nobody has to run any more. One that a worker holds is left to it. */
+/** Deletes jobs whose work is done, except those that a worker holds. */
 export async function completeJobs(on: Queryable, ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await complete(on, [plainArray(ids)])
 }

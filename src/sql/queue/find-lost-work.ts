@@ -3,12 +3,12 @@ import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import { ORDER_COLUMNS, prepare, type Queryable } from '../statement.ts'
 import { neededStepOf, OPEN_STATUSES, ORDERS_OF_JOBS } from './orders-of-jobs.ts'
 
-// These read graphile-worker's private table: its public view has no payload. The version is pinned, and a test runs each.
+// These statements use graphile-worker's private tables, because its public view has no payload. A test pins their columns.
 
-/** A number of our own among advisory locks. */
+/** The key of an advisory lock: any number that nothing else uses. */
 const SWEEP_LOCK = 4_716_253_909
 
-/** Takes the sweeper's lock until the transaction ends. @returns false when another process has it */
+/** Takes the sweep's lock until the transaction ends. @returns false if another process holds it */
 export async function tryLockSweep(on: Queryable): Promise<boolean> {
   const [row] = await tryLock(on, [SWEEP_LOCK])
   return row!.locked
@@ -20,19 +20,19 @@ const tryLock = prepare<{ locked: boolean }>(
 )
 
 /**
- * Orders that are not final and whose next job does not exist; oldest first. A job for an earlier step of theirs counts
- * for nothing: it will find that it is out of date, and end.
+ * Finds orders that are not final and whose next job does not exist, oldest first. A job for an earlier step does not count,
+ * because it will do nothing.
  *
- * A healthy order is never among them: whatever brings it on enqueues its next job in the same transaction, a job ends
- * after that was committed, and one statement sees one moment.
+ * A healthy order is never found: each transition enqueues the next job in its own transaction, a job is deleted only after
+ * that commit, and one statement sees one snapshot.
  */
 export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[]> {
   return findOrphaned(on, [limit, OPEN_STATUSES])
 }
 
-// `except` sorts or hashes both sides, whatever the planner takes their sizes for: `not exists` became a loop over every job
-// for each order, 40 s with 20,000 of either. The open orders are read by a range of each state, behind `offset 0`: no
-// statistics of the past make the planner read all that are done
+// `except` sorts or hashes both sides, whatever sizes the planner assumes. `not exists` became a loop over every job for each
+// order: 40 s with 20,000 of either. Open orders are read by a range of each state, behind `offset 0`, so that old statistics
+// cannot make the planner read all final orders
 const findOrphaned = prepare<Order>(
   'find-orphaned-orders',
   `with orphaned as materialized (
@@ -53,10 +53,10 @@ const findOrphaned = prepare<Order>(
   select ${ORDER_COLUMNS} from orphaned join orders on orders.id = orphaned.id::uuid order by orders.id`,
 )
 
-/** A job that will not run again by itself: it has used up its attempts, and nobody holds it. */
+/** A job that has used up its tries and that nobody holds. */
 export type DeadJob = { id: string; task: string; payload: unknown; attempts: number; error: string | null }
 
-/** Dead jobs of our tasks that are not put aside, oldest first, locked until the transaction ends. */
+/** Locks dead jobs of our tasks that are not put aside, oldest first. */
 export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
   return lockDead(on, [limit, JOB_TASKS])
 }
@@ -74,7 +74,7 @@ const lockDead = prepare<DeadJob>(
   for update of jobs skip locked`,
 )
 
-/** Marks dead jobs that nobody can make sense of: they stay to be looked at, and are not found again. */
+/** Marks dead jobs whose payload names no order: they stay for an operator, and the sweep does not find them again. */
 export async function putDeadJobsAside(on: Queryable, jobIds: readonly string[]): Promise<void> {
   if (jobIds.length > 0) await putAside(on, [jobIds])
 }
@@ -85,7 +85,7 @@ const putAside = prepare(
   where id = any ($1::bigint[])`,
 )
 
-/** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns those */
+/** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns the deleted keys */
 export function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Promise<{ key: string }[]> {
   return deleteKeys(on, [ageMs, limit])
 }

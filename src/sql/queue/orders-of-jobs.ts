@@ -1,23 +1,23 @@
 import { isFinal, ORDER_STATUSES } from '../../domain/orders/order-status.ts'
 import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 
-// Which job an order needs, as `nextJob` has it, for statements that look for what is lost. It reads graphile-worker's
-// private tables: the public view has no payload.
+// Which job an order needs, as in `nextJob`, for statements that look for lost jobs. It reads graphile-worker's private
+// tables, because the public view has no payload.
 
 /** The states in which an order needs a job. */
 export const OPEN_STATUSES = ORDER_STATUSES.filter((status) => !isFinal(status))
 
 /**
- * What the payload of the job that an order needs has under `step`: the number of the supplier's call that is scheduled, and
- * nothing for a PENDING order. Text, for a hand may have written anything into a payload.
+ * The `step` in the payload of the job that an order needs: the number of the scheduled supplier call, or '' for a PENDING
+ * order. It is text, because a payload may have been written by hand.
  */
 export function neededStepOf(order: string): string {
   return `case ${order}.status when 'PENDING' then '' else ${order}.supplier_step::text end`
 }
 
 /**
- * Every order that a job is about, with the job's step: `order_id` and `step`, both text. Of our own tasks, for jobs of
- * others in the same schema bring no order on, and without jobs that were put aside.
+ * Every order that a job is about, with the job's step: `order_id` and `step`, both text. Only jobs of our tasks that are not
+ * put aside.
  */
 export const ORDERS_OF_JOBS = `
   select named.order_id, coalesce(named.step, '') as step

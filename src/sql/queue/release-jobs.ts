@@ -2,13 +2,13 @@ import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import type { WorkerReport } from '../../domain/upkeep/service-status.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-// These write graphile-worker's private table: its public functions release no single job, and set no flag. The version is
-// pinned, and a test runs each.
+// These write graphile-worker's private table, because its public functions cannot release single jobs or set flags. A test
+// pins the columns.
 
 /** A process that runs jobs, and the ids that jobs of its pools carry in `locked_by`. */
 export type WorkerId = { id: string; poolIds: readonly string[] }
 
-/** Says that a worker is alive, now by the database's clock, and how it does. */
+/** Writes a worker's heartbeat, by the database's clock, with its report. */
 export async function beat(
   on: Queryable,
   { id, poolIds }: WorkerId,
@@ -24,14 +24,14 @@ const upsertWorker = prepare(
   set seen_at = excluded.seen_at, circuit = excluded.circuit, jobs_held = excluded.jobs_held`,
 )
 
-/** Forgets workers that have ended in good order and hold no job. */
+/** Deletes the rows of workers that hold no jobs. */
 export async function forgetWorkers(on: Queryable, workerIds: readonly string[]): Promise<void> {
   await deleteWorkers(on, [workerIds])
 }
 
 const deleteWorkers = prepare('forget-workers', 'delete from workers where id = any ($1::text[])')
 
-/** Workers that have said nothing for this long. Locked against a second rescuer until the transaction ends. */
+/** Finds workers without a heartbeat for `silenceMs`, and locks them against another rescue. */
 export function lockSilentWorkers(on: Queryable, silenceMs: number): Promise<WorkerId[]> {
   return lockSilent(on, [silenceMs])
 }
@@ -43,8 +43,8 @@ const lockSilent = prepare<WorkerId>(
 )
 
 /**
- * Pools that hold jobs of our tasks and never said they were alive: killed between their first job and their first beat.
- * Workers of other programs on the same schema say nothing here, and are none of our business.
+ * Finds pools that hold jobs of our tasks without a row in `workers`: they died between their first job and their first
+ * heartbeat. Other programs' workers in the same schema hold jobs of other tasks.
  */
 export async function findUnknownHolders(on: Queryable, heldForMs: number): Promise<string[]> {
   return (await findUnknown(on, [heldForMs, JOB_TASKS])).map((row) => row.id)
@@ -58,23 +58,23 @@ const findUnknown = prepare<{ id: string }>(
     and not exists (select from workers where locked_by = workers.id or locked_by = any (workers.pool_ids))`,
 )
 
-/** How a job that was under way while its workers died is treated. */
+/** How the rescue treats a job whose workers died. */
 export type RescueLimits = {
-  /** Deaths of its workers after which a job is not tried again. */
+  /** Worker deaths after which a job is given up. */
   deathsMax: number
-  /** Deaths after which a job still goes on at once: a few crashes in a row are no sign of guilt. */
+  /** Worker deaths after which a job still runs again at once: a few crashes prove nothing. */
   unspreadMax: number
-  /** After more of them it waits for a random time up to this, which doubles with each. */
+  /** After more deaths it waits for a random time up to this, which doubles with each. */
   spreadBaseMs: number
   spreadMaxMs: number
 }
 
 /**
- * Gives the jobs of our tasks that pools of dead workers hold back to the queue, with the attempt that each was on, and counts the death in
- * the job's flags, which graphile-worker leaves to us. A job with one too many is left as one that has used up its
- * attempts: the sweeper ends its order.
+ * Releases the jobs of our tasks that pools of dead workers hold, each with the attempt it was on. Counts the death in the
+ * job's flags, which graphile-worker does not use. A job with too many deaths is marked as having used up its tries, and the
+ * sweep ends its order.
  *
- * @returns how many jobs were held, and how many of them are given up
+ * @returns how many jobs were released, and how many of them are given up
  */
 export async function rescueJobsOf(
   on: Queryable,
@@ -116,11 +116,11 @@ const rescue = prepare<{ released: number; givenUp: number }>(
 )
 
 /**
- * Gives back jobs that a worker holds in the database, with the attempt that each was on, but for those in `heldIds`:
- * what the database gave it and it never got, or all that one leaves that has ended.
+ * Releases the jobs that a worker holds in the database, each with the attempt it was on, except those in `heldIds`. These are
+ * jobs whose fetch never reached the worker, or all jobs of a worker that has ended.
  *
- * @param lockedForMs for this long at the least
- * @returns how many jobs are free again
+ * @param lockedForMs only jobs that have been held for at least this long
+ * @returns how many jobs were released
  */
 export async function releaseUnheldJobs(
   on: Queryable,

@@ -1,21 +1,21 @@
 import type { Order } from '../../domain/orders/order.ts'
 import { ORDER_COLUMNS, prepare, type Queryable } from '../statement.ts'
 
-/** What to note of an order that waits for its supplier, before its next call is enqueued. */
+/** The progress of an order that waits for its supplier. */
 export type SupplierNote = {
   id: string
-  /** The step that the call which ended was on: a note of another finds nothing to change. */
+  /** The step of the call that ended. The update skips an order on another step. */
   step: number
-  /** A newly learnt reference, or null to keep what there is. */
+  /** A new reference; null keeps the old one. */
   ref: string | null
   attempts: number
   rechecks: number
 }
 
 /**
- * Notes where the talk with the supplier stands and opens the next step. No transition: the version stays.
+ * Writes the progress with the supplier, and raises the step. This is no transition: the version stays.
  *
- * @returns the orders that were on the step the note is of, now on their next
+ * @returns the orders that were on the given step, as they are now
  */
 export function noteSupplierProgress(
   on: Queryable,

@@ -4,17 +4,17 @@ import { HEARTBEAT_INTERVAL_MS } from '../../use-cases/upkeep/rescue-jobs.ts'
 import type { JobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** Says in the database that a worker is alive: one that is silent has its jobs taken from it. */
+/** Writes a worker's heartbeat. Other workers take over the jobs of a worker without one. */
 export class Heartbeat {
   readonly #circuit: (() => CircuitState) | undefined
   #lastBeatAtMs = 0
 
-  /** @param circuit what the supplier's circuit is at this moment, where it has one */
+  /** @param circuit returns the current state of the supplier's circuit; undefined without one */
   constructor(circuit: (() => CircuitState) | undefined) {
     this.#circuit = circuit
   }
 
-  /** Whether the database was reached within the last three beats. */
+  /** Whether a heartbeat was written within the last three intervals. */
   isRecent(): boolean {
     return performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
   }
@@ -25,10 +25,10 @@ export class Heartbeat {
   }
 
   /**
-   * Beats until the signal, and once more then. In a loop and on a connection of its own: what else there is to do may wait
-   * for locks that others hold.
+   * Writes heartbeats until the signal, and one more then. It has a loop and connections of its own, because the other loops
+   * may wait for locks.
    *
-   * @param currentPool the pool that takes jobs at this moment
+   * @param currentPool returns the pool that fetches jobs at this moment
    */
   async keepBeating(
     currentPool: () => JobPool | undefined,

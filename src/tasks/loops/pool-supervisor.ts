@@ -3,19 +3,19 @@ import { retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
 import { JobPool, type JobPoolOptions } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** Pause between a pool that ended and the next. */
+/** Pause between the end of a pool and the start of the next. */
 const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
-  /** Says that a pool is alive. */
+  /** Writes a pool's heartbeat. */
   beat: (pool: JobPool) => Promise<void>
-  /** Hears that a pool has ended by itself, and may have left jobs behind. */
+  /** Called when a pool has ended by itself: it may still hold jobs. */
   onLoss: () => void
   /** Ends the supervision. */
   signal: AbortSignal
 }
 
-/** Has a pool of jobs run, and another when the database breaks it. */
+/** Keeps one job pool running: starts the next when the database breaks one. */
 export class PoolSupervisor {
   readonly #options: PoolSupervisorOptions
   #current: JobPool | undefined
@@ -24,17 +24,17 @@ export class PoolSupervisor {
     this.#options = options
   }
 
-  /** The pool that takes jobs at this moment; undefined between two. */
+  /** The pool that fetches jobs at this moment; undefined between two pools. */
   get current(): JobPool | undefined {
     return this.#current
   }
 
-  /** Starts the first pool. @throws when the database cannot be reached */
+  /** Starts the first pool. @throws if the database cannot be reached */
   async start(): Promise<void> {
     this.#current = await this.#startPool()
   }
 
-  /** Starts the next pool each time that one has ended by itself, until the signal. */
+  /** Starts the next pool whenever one has ended by itself, until the signal. */
   async supervise(): Promise<void> {
     const { app, onLoss, signal } = this.#options
     const stopping = new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -46,7 +46,7 @@ export class PoolSupervisor {
       onLoss()
       app.logger.warn('worker ended by itself, restarting')
       await pause(RESTART_DELAY_MS, signal)
-      // not awaited: what it waits for may never come
+      // not awaited: a broken pool may never stop
       void this.#end(broken)
       while (!this.#current && !signal.aborted) {
         try {
@@ -59,7 +59,7 @@ export class PoolSupervisor {
     }
   }
 
-  /** Ends the current pool: it takes no more jobs, finishes those under way and gives back those that wait. */
+  /** Ends the current pool: it stops fetching, finishes the jobs in flight and gives back the others. */
   async stop(): Promise<void> {
     await this.#end(this.#current)
     this.#current = undefined
@@ -68,7 +68,7 @@ export class PoolSupervisor {
   async #startPool(): Promise<JobPool> {
     const pool = await JobPool.start(this.#options)
     try {
-      // at once: a worker that holds jobs without a heartbeat counts as dead
+      // at once, because a worker that holds jobs without a heartbeat counts as dead
       await this.#options.beat(pool)
       return pool
     } catch (error) {
@@ -77,13 +77,13 @@ export class PoolSupervisor {
     }
   }
 
-  /** Stops a pool and releases the jobs it still holds: nobody else would take the jobs of a broken pool. */
+  /** Stops a pool and releases the jobs that it still holds in the database. */
   async #end(pool: JobPool | undefined): Promise<void> {
     if (!pool) return
     const { app, signal } = this.#options
     await pool.stop()
     await retryWhileUnavailable(() => retireWorker(app, pool), { signal }).catch((error) => {
-      app.logger.warn({ err: error }, 'worker row not removed: its silence will tell')
+      app.logger.warn({ err: error }, 'worker row not removed, its heartbeat expires')
     })
   }
 }

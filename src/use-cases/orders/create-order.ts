@@ -53,7 +53,7 @@ export async function createOrder(
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
   const { idempotencyKey: key, customerId, budget = caller.id } = asked
-  // here and not in a transport: an order counts, whichever way it came in
+  // here and not in a transport: an order counts, whichever API it came by
   if (budget !== null) await orderLimiter?.take(budget)
   const request = { ...asked, customerId: customerOf(caller, customerId), caller: caller.id }
   if (key !== null && (key.length > KEY_LENGTH_MAX || !PRINTABLE.test(key))) {
@@ -74,7 +74,7 @@ export async function createOrder(
     if (earlier) return repeat(request, earlier)
     // the key expired between the two statements: it is free
   }
-  throw new Error('An idempotency key is taken by an order that does not exist')
+  throw new Error('The idempotency key belongs to an order that does not exist')
 }
 
 function repeat({ sku, qty, customerId }: CreateOrderRequest, earlier: Order): CreateOrderResult {

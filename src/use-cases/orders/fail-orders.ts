@@ -5,7 +5,7 @@ import { lockOrders } from '../../sql/orders/find-orders.ts'
 import type { WriteContext } from '../context.ts'
 import { type Transition, transitionOrders } from './transition-orders.ts'
 
-/** An order whose job is given up. */
+/** An order whose job is given up, with the dead letter to write. */
 export type Failure = { orderId: string; deadLetter: DeadLetter }
 
 /**
@@ -24,7 +24,7 @@ export async function failOrdersIn(
 ): Promise<void> {
   const orders = await lockOrders(tx, [...new Set(failures.map(({ orderId }) => orderId))])
   const transitions = orders.flatMap((order): Transition[] => {
-    // of several failures of one order, that of the job it waits for
+    // an order may have several failures: only that of the job it waits for counts
     const current = failures.findLast(
       ({ orderId, deadLetter }) => orderId === order.id && isAwaited(deadLetter, order),
     )

@@ -4,7 +4,7 @@ import { isSku } from '../../domain/stock/stock.ts'
 import { findOrderPage, type OrderPage } from '../../sql/orders/find-order-page.ts'
 import type { ReadContext } from '../context.ts'
 
-/** The ids of a page of the orders that a caller may see, newest first; of what is no SKU an empty one. */
+/** Reads a page of the orders that a caller may see. @returns their ids, newest first; none for a malformed SKU */
 export async function listOrders(
   { pool }: ReadContext,
   caller: Caller,

@@ -8,7 +8,7 @@ import type { OrderRef } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders } from '../../sql/orders/insert-orders.ts'
 import type { WriteContext } from '../context.ts'
 
-/** A well-formed order, and where it comes from: an idempotency key is its caller's own. */
+/** A well-formed order and its origin. An idempotency key belongs to its caller. */
 export type RequestedOrder = Origin & {
   sku: string
   qty: number
@@ -25,10 +25,10 @@ export type IntakeContext = WriteContext & {
   headStart?: HeadStart | undefined
 }
 
-/** Reserves new orders in the process that created them. */
+/** Reserves new orders in the process that created them: `createHeadStart` in src/tasks/head-start.ts. */
 export type HeadStart = {
   isPossible: () => boolean
-  /** Starts to reserve the orders of a delayed job. Never throws: a failure is left to that job. */
+  /** Starts to reserve the orders of a delayed job. Never throws: if it fails, that job reserves them. */
   run: (jobId: string, orders: readonly OrderRef[]) => Promise<void>
 }
 
@@ -73,7 +73,7 @@ export function createOrderIntake(
  */
 export async function createOrders(context: IntakeContext, requests: RequestedOrder[]): Promise<Insertion[]> {
   const orders = requests.map(({ sku, qty, idempotencyKey, customerId, caller, requestId, traceparent }) => ({
-    // without a given time ids rise even within a millisecond: the order of ids is the order of turns
+    // without a time argument ids rise even within a millisecond: stock goes to orders by their ids
     id: uuidv7(),
     customerId,
     sku,

@@ -40,8 +40,8 @@ export function createReservationGroup(context: WriteContext, observer: GroupObs
 }
 
 /**
- * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order that finds too little
- * stock at its turn becomes AWAITING_RESTOCK. Other orders stay as they are, so a repeat does nothing.
+ * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order that wants more than is
+ * then available becomes AWAITING_RESTOCK. Orders in another state do not change, so a repeat does nothing.
  */
 export async function reserveInventory(
   context: WriteContext,

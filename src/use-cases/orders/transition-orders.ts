@@ -16,8 +16,8 @@ import { insertDeadLetters } from '../../sql/upkeep/dead-letters.ts'
 import type { WriteContext } from '../context.ts'
 
 /**
- * A transition of an order that this transaction has locked: its new state; the dead letter, if it is given up; the origin of
- * the work; and the job run that does it.
+ * A transition of an order that this transaction has locked: the new state, the dead letter if the order is given up, the
+ * origin of the work, and the job run that does it.
  */
 export type Transition = {
   order: Order
@@ -32,7 +32,7 @@ export type Transition = {
  * Moves locked orders to their next state, in the caller's transaction: writes states, events, dead letters, the orders' next
  * jobs and one notification. Call it once in a transaction, with all transitions.
  *
- * @throws {Error} if the table has no such transition, or an order is no longer as its lock showed it: bugs
+ * @throws {Error} if the transition is not allowed, or an order has changed since its lock: both are bugs
  */
 export async function transitionOrders(
   { now }: Pick<WriteContext, 'now'>,
@@ -67,7 +67,7 @@ export async function transitionOrders(
     const payload = { ...deadLetter.payload, origin }
     return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
   })
-  // sent together: if the first finds that an order has moved, nothing is committed
+  // sent together: if the first statement finds that an order has changed, nothing is committed
   const [count] = await Promise.all([
     moveOrders(tx, moves, at),
     addJobs(
@@ -80,6 +80,6 @@ export async function transitionOrders(
       events.map(({ order: { id, version }, origin }) => ({ id, version, traceparent: origin?.traceparent })),
     ),
   ])
-  if (count !== moves.length) throw new Error(`${moves.length - count} locked orders had moved`)
+  if (count !== moves.length) throw new Error(`${moves.length - count} orders changed under their lock`)
   tx.record(events)
 }

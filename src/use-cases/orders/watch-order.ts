@@ -9,13 +9,13 @@ import type { WatchTransport } from '../../feed/watch-tally.ts'
 export type WatchOrderContext = { feed: Pick<OrderFeed, 'watch'> }
 
 /**
- * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, ending with FAILED
- * or with the caller's token.
+ * Watches an order: first its current state, unless that is `afterVersion` or older, then every change. Ends with FAILED,
+ * or when the caller's token expires.
  *
  * @param afterVersion the version that the caller has seen, 0 for none
- * @param transport what carries the view to a client; undefined for one that stays in this process
- * @param disconnected ends the view once the caller has hung up
- * @throws {CallError} NOT_FOUND when there is no such order for the caller to see
+ * @param transport by which a client receives the view; undefined for a view within this process
+ * @param disconnected ends the view: the client disconnected
+ * @throws {CallError} NOT_FOUND if there is no such order, or the caller may not see it
  */
 export async function watchOrder(
   { feed }: WatchOrderContext,

@@ -14,14 +14,14 @@ const OF_COUNTERS = new Set([
   'reserved is the sum of the reserved orders',
 ])
 
-/** What a correction says of itself. */
-const REASONS = {
+/** What a correction gives as its reason. */
+const REPAIR_REASONS = {
   ledger: 'reconcile: the ledger did not add up to what is available',
   available: 'changed without a movement: set to the sum of the ledger',
   reserved: 'not what its orders add up to: set to the sum of the reserved orders',
 }
 
-/** What reconciling found, what it mended where it was asked to, what it could not mend for now, and what is left. */
+/** The breaches found, the repairs made, the repairs that failed, and the breaches that remain. */
 export type Reconciliation = {
   breaches: Breach[]
   repairs: string[]
@@ -30,12 +30,12 @@ export type Reconciliation = {
 }
 
 /**
- * Compares ledger, counters, orders, events and jobs: every invariant, at one moment. It reads every table whole, and
- * notes what it found for the metrics.
+ * Checks every invariant at one moment: ledger, counters, orders, events and jobs. Reads whole tables, and writes the result for
+ * the metrics.
  *
- * With `repair`: a counter that ledger and orders contradict is set to what they say, with a row in `repairs`; a ledger
- * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each SKU is a
- * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
+ * With `repair`: sets a counter that ledger or orders contradict, with a row in `repairs`; adds an ADJUSTMENT movement if the
+ * ledger's sum is off but its last movement confirms the counter; gives a job to orders without one. Each SKU is a transaction.
+ * It changes no order and no event: people decide about everything else.
  */
 export async function reconcile(
   context: UpkeepContext,
@@ -61,25 +61,24 @@ export async function reconcile(
   repairs.push(
     ...swept.requeued.map((id) => `order ${id}: it had no job and got one`),
     ...swept.buried.map(
-      (id) => `order ${id}: its job was dead; if it waited for it, it failed, with a dead letter`,
+      (id) =>
+        `order ${id}: its job was dead; the order failed with a dead letter, if it still waited for the job`,
     ),
-    ...swept.setAside.map((id) => `job ${id}: dead, and of no order; put aside`),
+    ...swept.setAside.map((id) => `job ${id}: dead, and its payload names no order; put aside`),
   )
   failures.push(...swept.failures)
   if (swept.isElsewhere) {
-    failures.push(
-      'another process looks for orders without a job at this moment: see what is left, and try again',
-    )
+    failures.push('another process is looking for orders without a job: run this again to see what remains')
   }
   const remaining = await checkInvariants(context)
   await note(context, remaining)
   return { breaches, repairs, failures, remaining }
 }
 
-/** Mends what can be mended of a SKU. @returns what it did, a line each */
+/** Repairs a SKU. @returns what it did, a line each */
 async function repairStock(context: WriteContext, sku: string): Promise<string[]> {
   return inTransaction(context, 'repair-stock', async (tx) => {
-    // compared again under the lock: an order may have been at work during the first look
+    // compared again under the lock: an order may have changed the stock during the check
     const stock = await lockWitnesses(tx, sku)
     if (stock === null) return []
     const done: string[] = []
@@ -98,13 +97,13 @@ async function apply(
   if ('field' in repair) {
     const { field, to: after } = repair
     const before = stock[field]
-    await setCounter(tx, { sku, field, before, after, reason: REASONS[field], at })
-    return `${sku}: ${field} ${before} set to ${after}: ${REASONS[field]}`
+    await setCounter(tx, { sku, field, before, after, reason: REPAIR_REASONS[field], at })
+    return `${sku}: ${field} ${before} set to ${after}: ${REPAIR_REASONS[field]}`
   }
   let availableAfter = stock.ledger
   for (const delta of repair.movements) {
     availableAfter += BigInt(delta)
-    await insertCorrection(tx, { sku, delta, availableAfter, reason: REASONS.ledger, at })
+    await insertCorrection(tx, { sku, delta, availableAfter, reason: REPAIR_REASONS.ledger, at })
   }
   const deltas = repair.movements.join(', ')
   return `${sku}: ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`

@@ -20,7 +20,7 @@ import type { OrderReader } from '../orders/find-order.ts'
 import { RESERVE_BATCH_MAX, reservation } from '../orders/reserve-inventory.ts'
 import { type Transition, transitionOrders } from '../orders/transition-orders.ts'
 
-/** A call to the supplier that has ended, for the order's step that it was made for, and the run of a job that made it. */
+/** A supplier call that has ended: the order and its step, the outcome, and the job run that made the call. */
 export type SettledCall = OrderRef & { step: number; outcome: SupplierOutcome; job?: JobTry }
 
 /** What `settleSupplierOutcomes` is handed. */
@@ -30,13 +30,13 @@ export type SettleContext = WriteContext & {
   random: () => number
 }
 
-/** Where calls that have ended come together to share a transaction. */
+/** Group commit in which outcomes of supplier calls share a transaction. */
 export type OutcomeGroup = GroupCommit<SettledCall, undefined>
 
-/** A worker has no more calls under way than its concurrency: never reached. */
+/** A worker has at most WORKER_CONCURRENCY (1,000) calls in flight: never reached. */
 const OUTCOMES_WAITING_MAX = 10_000
 
-/** Makes the group of outcomes: calls that end while a commit is under way share the next one. */
+/** Makes the group of outcomes: calls that end during a commit share the next one. */
 export function createOutcomeGroup(context: SettleContext, observer: GroupObserver): OutcomeGroup {
   const settle = async (calls: SettledCall[]) => {
     await settleSupplierOutcomes(context, calls)
@@ -50,9 +50,9 @@ export function createOutcomeGroup(context: SettleContext, observer: GroupObserv
 }
 
 /**
- * The order that a scheduled call to the supplier is for.
+ * Reads the order of a scheduled supplier call.
  *
- * @returns null when the call is out of date: its order waits no longer, or for a later call
+ * @returns null if the call is outdated: its order no longer waits, or waits for a later call
  */
 export async function findOrderForSupplierCall(
   { groups }: { groups: { findOrder: OrderReader } },
@@ -64,9 +64,9 @@ export async function findOrderForSupplierCall(
 }
 
 /**
- * Draws the consequences of calls to the supplier, in one transaction: delivered goods are received and reserved,
- * refusals and failures end the order, and where there is no answer yet the next call is scheduled. The outcome of a
- * call that is out of date changes nothing, so that a repeat does nothing.
+ * Applies outcomes of supplier calls to their orders, in one transaction: receives and reserves what was delivered, fails the
+ * order after a refusal or failure, and otherwise schedules the next call. The outcome of an outdated call changes nothing, so
+ * a repeat does nothing.
  */
 export async function settleSupplierOutcomes(
   context: SettleContext,
@@ -76,7 +76,7 @@ export async function settleSupplierOutcomes(
   await inTransaction(context, 'settle-supplier-outcomes', async (tx) => {
     const orders = await lockOrders(tx, [...new Set(calls.map((call) => call.orderId))])
     const stepOf = new Map(orders.map((order) => [order.id, order.supplierStep]))
-    // of several calls for one order, the one that is not out of date
+    // of several calls for one order, the one on its current step
     const current = calls.filter(({ orderId, step }) => stepOf.get(orderId) === step)
     const callOf = new Map(current.map((call) => [call.orderId, call]))
     const decided = orders.flatMap((order): Decided[] => {
@@ -102,13 +102,13 @@ function transitionOf({ order, call: { outcome, origin, job }, decision }: Decid
   if (decision.kind === 'reserve') return [{ order, to: 'RESERVED', origin, job }]
   if (decision.kind === 'ask-again') return []
   const failure = { order, to: 'FAILED', reason: decision.reason, origin, job } as const
-  // an answer is the supplier's word; none at all is for an operator to look into
+  // an answer ends the order; a missing answer also leaves a dead letter for an operator
   if (outcome.kind !== 'transport-error') return [failure]
   const attempts = order.supplierAttempts + 1
   return [{ ...failure, deadLetter: { ...supplierJob(order, origin), error: outcome.detail, attempts } }]
 }
 
-/** The supplier's goods come in and go to the order they were asked for: stock that others can take is as before. */
+/** Receives the supplier's delivery and reserves it for its order, so `available` is as before. */
 async function receiveAndReserve({ now }: WriteContext, tx: Tx, orders: readonly Order[]): Promise<void> {
   if (orders.length === 0) return
   const stock = await lockStock(tx, [...new Set(orders.map((order) => order.sku))])

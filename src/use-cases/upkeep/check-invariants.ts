@@ -4,7 +4,7 @@ import { cancelBackend, claimDueCheck, findBackend, noteCheck } from '../../sql/
 import type { UpkeepContext } from '../context.ts'
 
 /**
- * Checks invariants, and changes nothing.
+ * Checks invariants. Changes nothing.
  *
  * @param invariant the one to check; null for all, at one moment
  * @param signal cancels the check
@@ -29,11 +29,11 @@ export async function checkInvariants(
 }
 
 /**
- * Checks the invariant that nobody has looked at for the longest time, if that is `intervalMs` or more: one of several
- * processes does, and one invariant at a time, so that no statement holds up the vacuum for long. Notes what it found in
- * the table that metrics are read from, and mends nothing: that is for people to decide.
+ * Checks the invariant whose last check is the oldest, if that was `intervalMs` ago or longer. Only one of several processes
+ * does so, and it checks one invariant at a time, so that no statement holds up the vacuum for long. Writes the result to the
+ * table that metrics read, and repairs nothing: people decide.
  *
- * @returns the invariant and its breaches; null when none is due
+ * @returns the invariant and its breaches; null if no check is due
  */
 export async function checkNextInvariant(
   context: UpkeepContext,

@@ -6,9 +6,9 @@ import type { OrderBudgets } from '../../../use-cases/orders/create-order.ts'
 import { countOrders } from './count-orders.ts'
 
 /**
- * Takes the orders of a mutation out of what its caller may place, before anything of it is run: what stands before them in
- * the mutation is not done either where they are refused, so it can be repeated as it is. Fields of a mutation run one after
- * the other, and the first that fails leaves no answer to any.
+ * Counts all orders of a mutation against its caller's rate limit before any field runs. A refused mutation so has no effect,
+ * and can be repeated as it is. Counted one by one, an order over the limit would null `data`, and hide the results of the
+ * fields before it.
  */
 export function limitOrders(limiter: OrderBudgets): Plugin {
   return {
@@ -33,6 +33,6 @@ async function findExcess(
     await limiter.take(budgetOf(caller, address), orders)
     return undefined
   } catch (error) {
-    return new GraphQLError('Orders are not counted', { originalError: error as Error })
+    return new GraphQLError('Orders could not be counted', { originalError: error as Error })
   }
 }
