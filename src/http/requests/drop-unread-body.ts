@@ -15,7 +15,8 @@ export function dropUnreadBody(request: IncomingMessage, response: ServerRespons
   // first: Node's own listener is the one that closes
   response.prependOnceListener('finish', () => {
     if (request.complete) return
-    if (!response.shouldKeepAlive) return dropRest(request)
+    const isToClose = !response.shouldKeepAlive || response.getHeader('connection') === 'close'
+    if (isToClose) return dropRest(request)
     // at once: a body that nobody has begun to read Node drops itself, uncounted
     request.read(0)
     // a small body came with its headers, and is there before the loop goes on: it needs no watching, which would double
