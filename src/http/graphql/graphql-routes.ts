@@ -148,25 +148,36 @@ async function answerByYoga(
   // not awaited: everything that waits would stay in memory while the stream lasts
   if (results)
     sendEvents(response, results, position).catch((error) => log.error({ err: error }, 'stream failed'))
-  else sendText(response, answer, text)
+  else sendText(raw, response, answer, text)
   return reply
 }
 
-/** Sends an answer of Yoga that is one text. For event streams our headers replace Yoga's. */
-function sendText(response: ServerResponse, answer: globalThis.Response, text: string): void {
+/**
+ * Sends an answer of Yoga that is one text. For event streams our headers replace Yoga's, and an id at the end stops a
+ * browser from reconnecting. While the database is unavailable there is no end: the client is to come back. EventSource does
+ * so after a 200 alone.
+ */
+function sendText(
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  answer: globalThis.Response,
+  text: string,
+): void {
   const isEvents = answer.headers.get('content-type') === EVENT_STREAM
   const headers = isEvents ? EVENT_HEADERS : Object.fromEntries(answer.headers)
-  // with an end event that stops a browser from reconnecting
-  const body = isEvents ? text.replace(completeEvent(), completeEvent(END_ID)) : text
+  const isUnavailable = answer.status === 503
+  const end = isUnavailable ? '' : completeEvent(END_ID)
+  const body = isEvents ? text.replace(completeEvent(), end) : text
+  if (isUnavailable) response.setHeader('retry-after', RETRY_AFTER_S)
   for (const [name, value] of Object.entries(headers))
     if (!PER_CONNECTION.includes(name.toLowerCase())) response.setHeader(name, value)
   response.setHeader('content-length', Buffer.byteLength(body))
-  response.writeHead(answer.status).end(body)
+  response.writeHead(isEvents && isUnavailable && method === 'GET' ? 200 : answer.status).end(body)
 }
 
 /** Whether a client accepts server-sent events. */
 function takesEvents({ headers: { accept } }: IncomingMessage): boolean {
-  return accept?.includes(EVENT_STREAM) ?? false
+  return accept?.toLowerCase().includes(EVENT_STREAM) ?? false
 }
 
 /** Returns the version in a Last-Event-ID; undefined if it is not one of ours. */
@@ -215,7 +226,7 @@ function failure(message: string, code: GraphQLErrorCode) {
 function isForYoga({ method, headers }: IncomingMessage): boolean {
   if (method !== 'POST') return true
   const isJson = /^application\/json *(?:;|$)/.test(headers['content-type'] ?? '')
-  return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
+  return isJson && /text\/event-stream|multipart\/mixed/i.test(headers.accept ?? '')
 }
 
 /** Headers of one connection, which Yoga must not set. */
