@@ -55,7 +55,11 @@ const TLS_REFUSALS: [RegExp, string][] = [
   [/does not support SSL/, 'Set ssl = on there, or take sslmode out of DATABASE_URL.'],
   [/no encryption|SSL off|SSL required/, 'Add sslmode=require, or sslmode=verify-full, to DATABASE_URL.'],
   [
-    /self-signed certificate|unable to (verify|get)|altnames/i,
+    /altnames/i,
+    'Connect by a name that the certificate has; sslmode=verify-ca in DATABASE_URL looks at the issuer alone.',
+  ],
+  [
+    /self-signed certificate|unable to (verify|get)/i,
     'Name the certificate of its issuer by sslrootcert in DATABASE_URL; sslmode=require alone does not look at it.',
   ],
 ]
@@ -103,6 +107,7 @@ type Kind = {
   encoding: string
   role: string
   schema: string | null
+  searchPath: string
   mayCreateInSchema: boolean
   mayCreateSchema: boolean
   owner: string | null
@@ -115,6 +120,7 @@ const READ_KIND = `
     current_setting('server_encoding') as encoding,
     current_user as role,
     current_schema() as schema,
+    current_setting('search_path') as "searchPath",
     coalesce(has_schema_privilege(current_schema(), 'create'), true) as "mayCreateInSchema",
     -- graphile-worker has a schema of its own
     (has_database_privilege(current_database(), 'create') or (current_schema() is not null and exists (
@@ -144,7 +150,13 @@ function checkServer(kind: Kind): void {
     )
 }
 
-function checkRights({ database, role, schema, ...kind }: Kind): void {
+function checkRights({ database, role, schema, searchPath, ...kind }: Kind): void {
+  // Prisma writes the schema before each table, and cannot quote such a name
+  if (schema === null ? searchPath.includes('""') : schema.includes('"'))
+    throw new UnfitDatabaseError(
+      `search_path is ${searchPath}: one schema with a double quote in its name. ` +
+        'Several are set without quotes around them all: set search_path = "$user", public',
+    )
   if (kind.owner !== null)
     throw new UnfitDatabaseError(
       `The tables belong to "${kind.owner}", and "${role}" may not change them. Connect as that role, or: ` +
