@@ -4,12 +4,13 @@ import { prepare, type Queryable } from '../statement.ts'
 /** Enqueues jobs. They exist once the transaction commits, and not before. */
 export async function addJobs(on: Queryable, jobs: readonly Job[]): Promise<void> {
   if (jobs.length === 0) return
-  await add(on, [
+  await add(
+    on,
     jobs.map((job) => job.task),
     jobs.map((job) => JSON.stringify(job.payload)),
     jobs.map((job) => job.delayMs ?? 0),
     JOB_ATTEMPTS_MAX,
-  ])
+  )
 }
 
 const add = prepare(

@@ -8,7 +8,8 @@ export type NewDeadLetter = DeadLetter & { id: string; orderId: string; traceId:
 /** Writes dead letters, in the transaction that ends their orders. */
 export async function insertDeadLetters(on: Queryable, letters: readonly NewDeadLetter[]): Promise<void> {
   if (letters.length === 0) return
-  await insert(on, [
+  await insert(
+    on,
     letters.map((letter) => letter.id),
     letters.map((letter) => letter.orderId),
     letters.map((letter) => letter.task),
@@ -17,7 +18,7 @@ export async function insertDeadLetters(on: Queryable, letters: readonly NewDead
     letters.map((letter) => letter.attempts),
     letters.map((letter) => letter.traceId),
     letters.map((letter) => letter.createdAt),
-  ])
+  )
 }
 
 const insert = prepare(
@@ -31,11 +32,14 @@ export type OpenDeadLetter = { id: string; orderId: string; traceparent: string 
 
 /** Locks those among `ids` that nobody has retried yet, oldest first. */
 export async function lockOpenDeadLetters(on: Queryable, ids: readonly string[]): Promise<OpenDeadLetter[]> {
-  const rows = await lockOpen(on, [ids])
+  const rows = await lockOpen(on, ids)
   return rows.map((row) => ({ ...row, traceparent: readTraceparent(row.traceparent) }))
 }
 
-const lockOpen = prepare<{ id: string; orderId: string; traceparent: string | null }>(
+const lockOpen = prepare<
+  [ids: readonly string[]],
+  { id: string; orderId: string; traceparent: string | null }
+>(
   'lock-open-dead-letters',
   `select id, order_id as "orderId", payload #>> '{origin,traceparent}' as traceparent
   from dead_letters join (select distinct unnest($1::uuid[]) as id) as wanted using (id)
@@ -44,15 +48,7 @@ const lockOpen = prepare<{ id: string; orderId: string; traceparent: string | nu
 )
 
 /** Notes that dead letters were retried. */
-export async function closeDeadLetters(
-  on: Queryable,
-  ids: readonly string[],
-  retriedAt: Date,
-): Promise<void> {
-  await close(on, [ids, retriedAt])
-}
-
-const close = prepare(
+export const closeDeadLetters = prepare<[ids: readonly string[], retriedAt: Date]>(
   'close-dead-letters',
   'update dead_letters set retried_at = $2 where id = any ($1::uuid[])',
 )

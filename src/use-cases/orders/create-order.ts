@@ -70,7 +70,7 @@ export async function createOrder(
     const { outcome, order } = await groups.createOrder.submit(request)
     if (outcome === 'created') return { order, userErrors: [] }
     if (outcome === 'unknown-sku') return { order: null, ...refuseUnknownSku(request.sku) }
-    const earlier = await findOrderByKey(pool, caller.id, key!)
+    const [earlier] = await findOrderByKey(pool, caller.id, key!)
     if (earlier) return repeat(request, earlier)
     // the key expired between the two statements: it is free
   }

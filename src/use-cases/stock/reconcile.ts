@@ -98,13 +98,13 @@ async function apply(
   if ('field' in repair) {
     const { field, to: after } = repair
     const before = stock[field]
-    await setCounter(tx, { sku, field, before, after, reason: REASONS[field], at })
+    await setCounter(tx, sku, field, before, after, REASONS[field], at)
     return `${sku}: ${field} ${before} set to ${after}: ${REASONS[field]}`
   }
   let availableAfter = stock.ledger
   for (const delta of repair.movements) {
     availableAfter += BigInt(delta)
-    await insertCorrection(tx, { sku, delta, availableAfter, reason: REASONS.ledger, at })
+    await insertCorrection(tx, sku, delta, availableAfter, REASONS.ledger, at)
   }
   const deltas = repair.movements.join(', ')
   return `${sku}: ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
@@ -113,5 +113,5 @@ async function apply(
 async function note({ pool }: ReadContext, breaches: readonly Breach[]): Promise<void> {
   const counts = new Map(INVARIANTS.map((invariant) => [invariant, 0]))
   for (const { invariant } of breaches) counts.set(invariant, (counts.get(invariant) ?? 0) + 1)
-  await noteChecks(pool, counts)
+  await noteChecks(pool, [...counts.keys()], [...counts.values()])
 }
