@@ -63,7 +63,7 @@ export class Worker {
     const { signal } = this.#stopping
     await this.#pools.start()
     await this.#lostWork.look(0)
-    const isKeepingUp = () => this.#pools.current?.isBehind === false && this.isAlive()
+    const isKeepingUp = () => this.#pools.current?.isBehind() === false && this.isAlive()
     this.#app.headStart = createHeadStart(this.#app, isKeepingUp)
     this.#supervising = this.#pools.supervise()
     // a stop does not wait for these loops: they may wait for locks

@@ -1,6 +1,6 @@
 import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
 import { retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
-import { JobPool, type JobPoolOptions } from '../job-pool.ts'
+import { type JobPool, type JobPoolOptions, startJobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
 /** Pause between a pool that ended and the next. */
@@ -66,7 +66,7 @@ export class PoolSupervisor {
   }
 
   async #startPool(): Promise<JobPool> {
-    const pool = await JobPool.start(this.#options)
+    const pool = await startJobPool(this.#options)
     try {
       // at once: a worker that holds jobs without a heartbeat counts as dead
       await this.#options.beat(pool)
