@@ -15,7 +15,7 @@ export type JobPoolOptions = TaskContext & {
   /** Calls to the supplier under way at once. */
   concurrency: number
   /** Whether this process takes orders, which it reserves without fetching their jobs. */
-  hasHeadStart: boolean
+  hasHeadStart?: boolean
 }
 
 /**

@@ -1,5 +1,6 @@
 import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
-import { retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
+import type { CircuitState } from '../../domain/upkeep/service-status.ts'
+import { HEARTBEAT_INTERVAL_MS, retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
 import { type JobPool, type JobPoolOptions, startJobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
@@ -7,18 +8,22 @@ import { pause } from './pause.ts'
 const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
-  /** Says that a pool is alive. */
-  beat: (pool: JobPool) => Promise<void>
+  /** Returns the current state of the supplier's circuit, if it has one. */
+  circuit?: (() => CircuitState) | undefined
   /** Hears that a pool has ended by itself, and may have left jobs behind. */
   onLoss: () => void
   /** Ends the supervision. */
   signal: AbortSignal
 }
 
-/** Has a pool of jobs run, and another when the database breaks it. */
+/**
+ * Has a pool of jobs run, and another when the database breaks it. Says in the database that it is alive: a worker that is
+ * silent has its jobs taken from it.
+ */
 export class PoolSupervisor {
   readonly #options: PoolSupervisorOptions
   #current: JobPool | undefined
+  #lastBeatAtMs = 0
 
   constructor(options: PoolSupervisorOptions) {
     this.#options = options
@@ -27,6 +32,11 @@ export class PoolSupervisor {
   /** The pool that takes jobs at this moment; undefined between two. */
   get current(): JobPool | undefined {
     return this.#current
+  }
+
+  /** Whether a pool takes jobs, and wrote a heartbeat within the last three intervals. */
+  isAlive(): boolean {
+    return this.#current !== undefined && performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
   }
 
   /** Starts the first pool. @throws when the database cannot be reached */
@@ -59,6 +69,23 @@ export class PoolSupervisor {
     }
   }
 
+  /**
+   * Beats until the signal, and once more then. In a loop and on a connection of its own: what else there is to do may wait
+   * for locks that others hold.
+   */
+  async keepBeating(): Promise<void> {
+    const { app, signal } = this.#options
+    while (!signal.aborted) {
+      await pause(HEARTBEAT_INTERVAL_MS, signal)
+      try {
+        if (this.#current) await this.#beat(this.#current)
+        this.#current?.endIfStuck()
+      } catch (error) {
+        app.logger.warn({ err: error }, 'heartbeat failed: database not reached')
+      }
+    }
+  }
+
   /** Ends the current pool: it takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
     await this.#end(this.#current)
@@ -69,12 +96,17 @@ export class PoolSupervisor {
     const pool = await startJobPool(this.#options)
     try {
       // at once: a worker that holds jobs without a heartbeat counts as dead
-      await this.#options.beat(pool)
+      await this.#beat(pool)
       return pool
     } catch (error) {
       void this.#end(pool)
       throw error
     }
+  }
+
+  async #beat(pool: JobPool): Promise<void> {
+    await pool.beat(this.#options.circuit?.() ?? null)
+    this.#lastBeatAtMs = performance.now()
   }
 
   /** Stops a pool and releases the jobs it still holds: nobody else would take the jobs of a broken pool. */
