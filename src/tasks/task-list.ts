@@ -1,8 +1,7 @@
 import type { TaskList } from 'graphile-worker'
 import type { Job } from '../domain/upkeep/jobs.ts'
-import { checkSupplierStatusTask } from './check-supplier-status.ts'
+import { checkSupplierStatusTask, requestSupplierTask } from './call-supplier.ts'
 import type { TaskContext, TaskOf } from './define-task.ts'
-import { requestSupplierTask } from './request-supplier.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
 
 /** The task that needs the database alone. */
