@@ -1,7 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { App } from './app.ts'
 import { createPool } from './database/connections.ts'
 import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
@@ -10,6 +9,7 @@ import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
+import type { HttpApp } from './http/http-server.ts'
 import { CallsUnderWay } from './http/overload/calls-under-way.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_TIMEOUT_MS, MAIN_POOL_SIZE, QUERY_TIMEOUT_MS } from './limits.ts'
 import { logEvents } from './observability/logs/log-events.ts'
@@ -22,11 +22,18 @@ import { measureRateLimit } from './observability/metrics/measure-rate-limit.ts'
 import { createMetrics } from './observability/metrics/metrics.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
+import type { WorkerApp } from './tasks/worker.ts'
 import { createOrderReader } from './use-cases/orders/find-order.ts'
 import { createOrderIntake } from './use-cases/orders/order-intake.ts'
 import { createReservationGroup } from './use-cases/orders/reserve-inventory.ts'
-import { createOutcomeGroup } from './use-cases/supplier/settle-supplier-outcomes.ts'
+import { createOutcomeGroup, type SettleContext } from './use-cases/supplier/settle-supplier-outcomes.ts'
 import { observeService } from './use-cases/upkeep/read-service-status.ts'
+
+/**
+ * All that the composition root puts together, one per process. Nothing below knows it: each room declares the part that
+ * it is handed.
+ */
+export type App = HttpApp & WorkerApp & SettleContext & { feed: OrderFeed; tracing?: Tracing | undefined }
 
 export type AppOptions = {
   databaseUrl: string

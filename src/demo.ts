@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readConfig } from './config/read-config.ts'
-import { type DemoOrder, type DemoServer, outcomeOf } from './demo/demo-order.ts'
 import { placeOrder } from './demo/place-order.ts'
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
-import { SCENARIOS } from './demo/scenarios.ts'
+import { type DemoOrder, type DemoServer, outcomeOf, SCENARIOS } from './demo/scenarios.ts'
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
 import { outliveOutput } from './observability/logs/output.ts'
 

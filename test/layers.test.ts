@@ -34,8 +34,7 @@ const ROOMS: Record<string, readonly string[]> = {
   start: ['config', 'node'],
   'embedded-postgres': ['database', 'start', 'node', 'pg'],
   demo: ['domain', 'use-cases', 'graphql', 'graphql-ws', 'node'],
-  'app.ts': ['feed', 'use-cases', 'tasks', 'http', 'observability'],
-  'create-app.ts': `limits.ts generated domain database feed use-cases rate-limit http observability app.ts
+  'create-app.ts': `limits.ts generated domain database feed use-cases rate-limit tasks http observability
     @prisma/adapter-pg pg pino`.split(/\s+/),
   'token.ts': ['domain', 'observability', 'config', 'jose', 'node'],
   'demo.ts': ['observability', 'config', 'demo', 'node'],

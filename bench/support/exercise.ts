@@ -1,4 +1,4 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'

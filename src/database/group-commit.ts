@@ -1,7 +1,6 @@
 import pg from 'pg'
-import { QueueFullError } from './queue-full-error.ts'
 import { isUndone } from './transaction.ts'
-import { isUnavailable } from './unavailable.ts'
+import { isUnavailable, QueueFullError } from './unavailable.ts'
 
 /** Follows the items of a group commit through the commit that they share. */
 export type GroupTracing = {

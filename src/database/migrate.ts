@@ -8,7 +8,7 @@ import { CONNECT_TIMEOUT_MS } from '../limits.ts'
 import { tuneQueue } from '../sql/queue/tune-queue.ts'
 import { checkDatabase } from './check-database.ts'
 import { type ConnectionOptions, connect, createPool } from './connections.ts'
-import { UnfitDatabaseError } from './unfit-database-error.ts'
+import { UnfitDatabaseError } from './unavailable.ts'
 
 const migrationsDir = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 

@@ -1,4 +1,4 @@
-import type { FailureReason } from '../domain/orders/order-status.ts'
+import { type FailureReason, isFinal, type OrderStatus } from '../domain/orders/order-status.ts'
 
 /** What became of an order: reserved, or why it failed. */
 export type Outcome = 'RESERVED' | FailureReason
@@ -33,3 +33,27 @@ export const SCENARIOS: readonly Scenario[] = [
     mayOutlastOthers: true,
   },
 ]
+
+/** One change of an order, as GraphQL tells it. */
+export type Change = {
+  from: OrderStatus | null
+  to: OrderStatus
+  reason: FailureReason | null
+  version: number
+  /** By the server's clock. */
+  at: string
+}
+
+/** Where the server listens, and the Authorization header that calls send; '' for none. */
+export type DemoServer = { url: string; authorization: string }
+
+/** An order that the demo has placed, with the changes that it has heard of, oldest first: at least its creation. */
+export type DemoOrder = { id: string; scenario: Scenario; changes: Change[] }
+
+export const CHANGES_FIELD = 'events { from to reason version at }'
+
+/** What became of an order; undefined while it is under way. */
+export function outcomeOf({ changes }: DemoOrder): Outcome | undefined {
+  const { to, reason } = changes.at(-1)!
+  return isFinal(to) ? (reason ?? 'RESERVED') : undefined
+}

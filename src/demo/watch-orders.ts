@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FormattedExecutionResult } from 'graphql'
 import { createClient } from 'graphql-ws'
-import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer, outcomeOf } from './demo-order.ts'
+import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer, outcomeOf } from './scenarios.ts'
 
 const SUBSCRIPTION = `subscription ($id: ID!, $afterVersion: Int) {
   orderStatusChanged(id: $id, afterVersion: $afterVersion) { ${CHANGES_FIELD} }

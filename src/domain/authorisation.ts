@@ -1,5 +1,4 @@
-import type { Caller, Role } from './caller.ts'
-import { isCallerId } from './caller.ts'
+import { type Caller, isCallerId, type Role } from './caller.ts'
 import { CallError } from './errors.ts'
 import type { Order } from './orders/order.ts'
 

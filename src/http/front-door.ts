@@ -1,9 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
-import { canonicalOrigin } from './requests/canonical-origin.ts'
 import { takeCanonicalUrl } from './requests/canonical-url.ts'
 import { dropUnreadBody } from './requests/drop-unread-body.ts'
-import { isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
+import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
 import { REQUEST_ID_HEADER, takeRequestId } from './requests/request-id.ts'
 import { PROBLEM_TYPE } from './rest/problem.ts'
 

@@ -6,7 +6,7 @@ import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { WriteContext } from '../use-cases/context.ts'
 import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
 import type { WatchOrderContext } from '../use-cases/orders/watch-order.ts'
-import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movement-pages.ts'
+import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movements.ts'
 
 /** Traces root fields. */
 export type FieldTracing = {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/orders/order.ts'
 import { decodeNotices, notifyWatchers, ORDER_CHANNEL } from '../../src/sql/orders/notify-watchers.ts'

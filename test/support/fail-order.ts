@@ -1,4 +1,4 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 
 /** Ends an order as its job does that has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. */

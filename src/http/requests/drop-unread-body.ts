@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
-import { finished } from 'node:stream'
+import { type Duplex, finished } from 'node:stream'
 import { UNREAD_BODY_MAX_BYTES, UNREAD_BODY_TIMEOUT_MS } from '../../limits.ts'
 
 /**

@@ -10,7 +10,7 @@ import type { ReadContext } from '../../use-cases/context.ts'
 import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-order.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
 import { takeJsonType } from '../requests/read-body.ts'
-import type { RequestTracing } from '../requests/request-tracing.ts'
+import type { RequestTracing } from '../requests/request-id.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
 
 const orderSchema = z

@@ -2,8 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { QueueFullError } from '../../database/queue-full-error.ts'
-import { isUnavailable } from '../../database/unavailable.ts'
+import { isUnavailable, QueueFullError } from '../../database/unavailable.ts'
 import {
   CallError,
   type CallErrorCode,

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
-import { traceIdOf } from '../../domain/trace.ts'
+import { traceIdOf } from '../../domain/origin.ts'
 
 /** One line for each transition of an order, with the job that it happened in and the request that it goes back to. */
 export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => void {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { traceIdOf } from '../../domain/trace.ts'
+import { traceIdOf } from '../../domain/origin.ts'
 import type { JobRun } from '../../domain/upkeep/jobs.ts'
 
 /** One line for each run of a job that failed. One that was left since the database is away has not. */

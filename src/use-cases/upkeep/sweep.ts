@@ -5,8 +5,7 @@ import type { Order } from '../../domain/orders/order.ts'
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { completeJobs } from '../../sql/queue/complete-jobs.ts'
+import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
   deleteOldKeys,

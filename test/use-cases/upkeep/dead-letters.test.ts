@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { failOrders } from '../../../src/use-cases/orders/fail-orders.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'

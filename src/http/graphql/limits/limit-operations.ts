@@ -1,6 +1,6 @@
 import type { Plugin } from 'graphql-yoga'
 import type { CallsUnderWay } from '../../overload/calls-under-way.ts'
-import { UNAVAILABLE_RESULT } from '../unavailable-result.ts'
+import { UNAVAILABLE_RESULT } from '../graphql-errors.ts'
 
 /**
  * Counts queries and mutations where they are executed, which is the same place for every transport. Subscriptions do not

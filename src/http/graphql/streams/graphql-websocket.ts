@@ -21,16 +21,20 @@ import {
 import { FOREIGN_PAGE } from '../../front-door.ts'
 import type { CallsUnderWay } from '../../overload/calls-under-way.ts'
 import { CountByKey, connectionKeyOf } from '../../overload/count-by-key.ts'
-import { canonicalOrigin } from '../../requests/canonical-origin.ts'
 import { takeCanonicalUrl } from '../../requests/canonical-url.ts'
 import { endAndDrop } from '../../requests/drop-unread-body.ts'
-import { isForeignPage } from '../../requests/is-foreign-page.ts'
+import { canonicalOrigin, isForeignPage } from '../../requests/is-foreign-page.ts'
 import { isLoopbackHost, LOCAL_NAMES_ONLY } from '../../requests/is-loopback-host.ts'
 import { readRequestId, takeRequestId } from '../../requests/request-id.ts'
-import { asSeen, codedError, type GraphQLErrorCode } from '../graphql-errors.ts'
+import {
+  asSeen,
+  codedError,
+  type GraphQLErrorCode,
+  OVERLOADED,
+  UNAVAILABLE_RESULT,
+} from '../graphql-errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from '../graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments, refusePersisted } from '../persisted-documents.ts'
-import { OVERLOADED, UNAVAILABLE_RESULT } from '../unavailable-result.ts'
 import { attachWebSocket, type Connection, refuseSocket } from './attach-websocket.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
