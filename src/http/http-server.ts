@@ -21,9 +21,7 @@ import { createGraphQLServer, GRAPHQL_PATH, type GraphQLServerContext } from './
 import type { PersistedDocuments } from './graphql/persisted-documents.ts'
 import { serveGraphqlWebSocket } from './graphql/streams/graphql-websocket.ts'
 import { type HealthContext, healthRoutes, type ReadinessCheck } from './health.ts'
-import { metricsRoute } from './metrics-route.ts'
 import { guardCalls } from './overload/guard-calls.ts'
-import { limitRoutes } from './overload/limit-routes.ts'
 import { isLoopbackHost, LOCAL_NAMES_ONLY } from './requests/is-loopback-host.ts'
 import { refuseBrokenRequest } from './requests/refuse-broken-request.ts'
 import { collectMethods } from './requests/refuse-other-methods.ts'
@@ -120,16 +118,16 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
     isClosing = true
   })
   await http.register(healthRoutes(app, readinessChecks))
-  await http.register(metricsRoute(app.metrics))
+  http.get('/metrics', async (_request, reply) => {
+    reply.type(app.metrics.contentType)
+    return app.metrics.metrics()
+  })
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
     const graphql = createGraphQLServer(app, { isAuthenticated, explorer, persistedDocuments })
     if (explorer) http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
     await http.register(graphqlRoutes(graphql, { authenticate, explorer, persistedDocuments }))
-    await http.register(async (rest) => {
-      limitRoutes(rest, app.calls)
-      await rest.register(restApi(app, { authenticate, explorer }))
-    })
+    await http.register(restApi(app, { authenticate, explorer }))
     // before views fail: the close of a WebSocket says it all
     http.addHook(
       'preClose',

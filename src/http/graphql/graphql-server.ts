@@ -20,9 +20,9 @@ import { limitStreams } from '../overload/limit-streams.ts'
 import { readRequestId, readRequestOrigin } from '../requests/request-id.ts'
 import { graphiqlPage } from './explorer/graphiql-page.ts'
 import { graphiqlSetup } from './explorer/graphiql-setup.ts'
+import { UNAVAILABLE_RESULT } from './graphql-errors.ts'
 import { hideSchema } from './limits/hide-schema.ts'
 import { limitExecutionTime } from './limits/limit-execution-time.ts'
-import { limitOperations } from './limits/limit-operations.ts'
 import { limitOrders } from './limits/limit-orders.ts'
 import { limitQueries } from './limits/limit-queries.ts'
 import { maskError } from './mask-error.ts'
@@ -66,6 +66,19 @@ function maskOperation(logger: Logger): Plugin {
   return {
     onExecute: () => ({ onExecuteDone: mask }),
     onSubscribe: () => ({ onSubscribeResult: mask }),
+  }
+}
+
+/**
+ * Counts queries and mutations where they are executed, which is the same place for every transport. Subscriptions do not
+ * count: those that begin together share a read, and after a restart thousands of watchers come back at once.
+ */
+function limitOperations(calls: CallsUnderWay): Plugin {
+  const refuse = () => ({ ...UNAVAILABLE_RESULT })
+  return {
+    onExecute({ executeFn, setExecuteFn }) {
+      setExecuteFn((args) => calls.run(() => executeFn(args), refuse))
+    },
   }
 }
 

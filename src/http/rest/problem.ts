@@ -11,7 +11,7 @@ import {
   type UserErrorCode,
 } from '../../domain/errors.ts'
 import { RETRY_AFTER_S } from '../../limits.ts'
-import { challenge } from '../access/authenticate-calls.ts'
+import { challenge } from '../access/create-authenticate.ts'
 
 /** Every way in which a REST call can fail: its status, and what it says where there is nothing more particular to say. */
 const PROBLEMS = {
