@@ -4,7 +4,6 @@ import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { splitReservation } from '../../src/use-cases/orders/reserve-inventory.ts'
-import { watchOrder } from '../../src/use-cases/orders/watch-order.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
 import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
@@ -22,7 +21,7 @@ const SCARCE = 'SCARCE'
 export async function exercise(app: App, { orderId, sku }: { orderId: string; sku: string }): Promise<void> {
   await reserve(app, sku)
   await goToTheSupplier(app)
-  const watch = await watchOrder(app, LOCAL_OPERATOR, orderId, 0)
+  const watch = await app.feed.watch(LOCAL_OPERATOR, orderId, 0)
   await watch.next()
   await watch.return?.()
   await adjustInventory(app, LOCAL_OPERATOR, { sku, delta: 1, reason: 'counted', expectedAvailable: null })

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { validate as isUuid } from 'uuid'
 import { callAt } from '../call-at.ts'
 import { assertMayWatch, noSuchOrder, tokenExpired } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
@@ -106,6 +107,8 @@ export class OrderFeed {
    * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, newest version last.
    * Ends once the order is FAILED, and with an error once the caller's token expires.
    *
+   * @param id as the caller sent it, not necessarily a UUID
+   * @param afterVersion the version that the caller has seen, 0 for none
    * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
    * @param disconnected ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
    * where the client was cut off
@@ -113,11 +116,13 @@ export class OrderFeed {
    */
   async watch(
     caller: Caller,
-    orderId: string,
+    id: string,
     afterVersion: number,
     transport?: WatchTransport,
     disconnected?: AbortSignal,
   ): Promise<OrderWatcher> {
+    if (!isUuid(id)) throw new CallError('NOT_FOUND', 'There is no order with this id')
+    const orderId = id.toLowerCase()
     if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(
       orderId,

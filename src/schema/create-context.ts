@@ -1,11 +1,11 @@
 import type { GraphQLFieldResolver } from 'graphql'
 import type { Caller } from '../domain/caller.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
+import type { OrderFeed } from '../feed/order-feed.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { WriteContext } from '../use-cases/context.ts'
 import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
-import type { WatchOrderContext } from '../use-cases/orders/watch-order.ts'
 import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movements.ts'
 
 /** Traces root fields. */
@@ -20,8 +20,8 @@ export type FieldTracing = {
 
 /** What resolvers are handed of the application: what their use-cases need, and what reads rows. */
 export type ResolverApp = WriteContext &
-  CreateOrderContext &
-  WatchOrderContext & {
+  CreateOrderContext & {
+    feed: Pick<OrderFeed, 'watch'>
     prisma: PrismaClient
     tracing?: FieldTracing | undefined
   }

@@ -3,7 +3,6 @@ import { validate as isUuid } from 'uuid'
 import type * as domain from '../domain/orders/order-status.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-order.ts'
 import { listOrders } from '../use-cases/orders/find-order.ts'
-import { watchOrder } from '../use-cases/orders/watch-order.ts'
 import { builder } from './builder.ts'
 import { Node, visibleTo } from './node.ts'
 import { type List, pageCost, readPage } from './page.ts'
@@ -216,7 +215,7 @@ builder.subscriptionField('orderStatusChanged', (t) =>
     subscribe: async (_root, { id, afterVersion }, { app, caller, disconnected, transport, position }) => {
       // who comes back by Last-Event-ID repeats the afterVersion that it began with
       const seen = Math.max(afterVersion ?? 0, position?.seen ?? 0)
-      const watcher = await watchOrder(app, caller, id, seen, transport, disconnected)
+      const watcher = await app.feed.watch(caller, id, seen, transport, disconnected)
       if (position) position.isOver = watcher.isOver
       return watcher
     },
