@@ -2,16 +2,12 @@ import type { Origin } from '../origin.ts'
 import type { DeadLetter } from '../upkeep/dead-letter.ts'
 import type { JobTry } from '../upkeep/jobs.ts'
 import type { Order } from './order.ts'
-import type { FailureReason, OrderEventType, OrderStatus } from './order-status.ts'
+import type { OrderEventType, OrderStatus } from './order-status.ts'
 
-/** One transition of one order, with the order as it stands after it. */
+/** One transition of one order: the state that it left, and the order as it stands after it. */
 export type OrderEvent = {
   type: OrderEventType
   from: OrderStatus | null
-  to: OrderStatus
-  reason: FailureReason | null
-  version: number
-  at: Date
   order: Order
   /** Where the work comes from that moved it, where that is known. */
   origin: Origin | undefined

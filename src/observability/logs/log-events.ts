@@ -7,16 +7,16 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
   return (events) => {
     if (!logger.isLevelEnabled('info')) return
     for (const event of events) {
-      const { type, from, to, reason, version, order, origin, job, deadLetter } = event
+      const { type, from, order, origin, job, deadLetter } = event
       logger.info(
         {
           orderId: order.id,
           sku: order.sku,
           qty: order.qty,
           from,
-          to,
-          reason,
-          version,
+          to: order.status,
+          reason: order.failureReason,
+          version: order.version,
           task: job?.task ?? deadLetter?.task,
           attempt: attemptOf(event),
           caller: origin?.caller,

@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inOneStatement } from '../../database/transaction.ts'
-import type { Order } from '../../domain/orders/order.ts'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import type { Origin } from '../../domain/origin.ts'
 import type { OrderRef } from '../../domain/upkeep/jobs.ts'
@@ -89,7 +88,9 @@ export async function createOrders(context: IntakeContext, requests: RequestedOr
     }),
   )
   context.onEvents(
-    insertions.flatMap(({ order }, index) => (order ? [creationOf(order, orders[index]!.origin)] : [])),
+    insertions.flatMap(({ order }, index): OrderEvent[] =>
+      order ? [{ type: 'OrderCreated', from: null, order, origin: orders[index]!.origin }] : [],
+    ),
   )
   if (headStart && jobId !== null) {
     const created = orders.filter((_, index) => insertions[index]!.order)
@@ -99,17 +100,4 @@ export async function createOrders(context: IntakeContext, requests: RequestedOr
     )
   }
   return insertions
-}
-
-function creationOf(order: Order, origin: Origin): OrderEvent {
-  return {
-    type: 'OrderCreated',
-    from: null,
-    to: order.status,
-    reason: null,
-    version: order.version,
-    at: order.createdAt,
-    order,
-    origin,
-  }
 }

@@ -46,18 +46,7 @@ export async function transitionOrders(
   }))
   const events: OrderEvent[] = moves.map(({ before, after, event }, index) => {
     const { deadLetter, origin = deadLetter?.payload.origin, job } = transitions[index]!
-    return {
-      type: event,
-      from: before.status,
-      to: after.status,
-      reason: after.failureReason,
-      version: after.version,
-      at,
-      order: after,
-      origin,
-      job,
-      deadLetter,
-    }
+    return { type: event, from: before.status, order: after, origin, job, deadLetter }
   })
   const letters = events.flatMap(({ order, origin, deadLetter }) => {
     if (!deadLetter) return []
