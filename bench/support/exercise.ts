@@ -57,7 +57,7 @@ async function goToTheSupplier(app: App): Promise<void> {
 async function giveUp(app: App, orderId: string): Promise<void> {
   const payload = { orderId, step: 2 }
   const deadLetter = { task: 'check-supplier-status' as const, payload, error: 'bench', attempts: 8 }
-  await failOrders(app, [{ orderId, deadLetter }])
+  await failOrders(app, [deadLetter])
 }
 
 async function query(app: App, variables: object): Promise<void> {

@@ -105,6 +105,6 @@ async function failForGood(app: TaskApp, job: Job, attempts: number, error: unkn
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const deadLetter = deadLetterOf(job, { error: text, attempts })
   if (!deadLetter) return false
-  await failOrders(app, [{ orderId: deadLetter.payload.orderId, deadLetter }])
+  await failOrders(app, [deadLetter])
   return true
 }

@@ -193,7 +193,7 @@ const fail = command(
     })
     const given = failures.map(({ orderId, task, step, error, attempts }) => {
       const payload = step === null ? { orderId } : { orderId, step }
-      return { orderId, deadLetter: { task, payload, error, attempts } as DeadLetter }
+      return { task, payload, error, attempts } as DeadLetter
     })
     await run(real, how, (app) => failOrders(app, given))
     times(how, () => model.fail(failures))

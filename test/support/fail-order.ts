@@ -9,5 +9,5 @@ export function failOrder(app: App, orderId: string): Promise<unknown> {
     error: 'no disk',
     attempts: 8,
   }
-  return failOrders(app, [{ orderId, deadLetter }])
+  return failOrders(app, [deadLetter])
 }

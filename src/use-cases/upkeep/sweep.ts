@@ -131,11 +131,7 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
     const reason = error ?? 'The process ended during the last attempt'
     return (known && deadLetterOf(known, { error: reason, attempts })) ?? []
   })
-  await failOrdersIn(
-    context,
-    tx,
-    letters.map((deadLetter) => ({ orderId: deadLetter.payload.orderId, deadLetter })),
-  )
+  await failOrdersIn(context, tx, letters)
   const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
   await splitReservationIn(
     tx,
