@@ -1,7 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { createPool } from './database/connections.ts'
+import { ServerPool } from './database/connections.ts'
 import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
 import type { OrderEvent } from './domain/orders/order-event.ts'
@@ -142,7 +142,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
 
 /** The connections of calls and tasks. */
 function openPool(databaseUrl: string, logger: Logger) {
-  const pool = createPool(databaseUrl, {
+  const options = {
     application_name: 'holdfast',
     max: MAIN_POOL_SIZE,
     // statements of a transaction that do not wait for each other's results share a round trip
@@ -151,13 +151,10 @@ function openPool(databaseUrl: string, logger: Logger) {
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-  })
-  // a connection that breaks is replaced at the next query; an error that nobody listens to would end the process
-  pool.on('error', () => {})
-  pool.on('connect', (client) => {
-    client.on('error', (error) => logger.warn({ err: error }, 'database connection lost'))
-  })
-  return pool
+  }
+  return new ServerPool(databaseUrl, options, (error) =>
+    logger.warn({ err: error }, 'database connection lost'),
+  )
 }
 
 /** The schema that the connection names: Prisma writes it before the name of each table. */

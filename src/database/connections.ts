@@ -88,14 +88,19 @@ export type ConnectionOptions = Omit<
 }
 
 /** Connections to a server that takes writes, with the settings that Holdfast relies on. What the URL says beside stands. */
-class ServerPool extends pg.Pool {
+export class ServerPool extends pg.Pool {
   /** Of all connections, those being made too. */
   readonly #sockets: Set<Socket>
   #heardAtMs = performance.now()
   /** Of each connection, since its plans were made. */
   readonly #uses = new WeakMap<pg.PoolClient, number>()
 
-  constructor(databaseUrl: string, { settings, ...options }: ConnectionOptions) {
+  /** @param onLoss hears of each connection that breaks; it is replaced at the next query */
+  constructor(
+    databaseUrl: string,
+    { settings, ...options }: ConnectionOptions,
+    onLoss: (error: Error) => void = () => {},
+  ) {
     const { schema, ...target } = readDatabaseUrl(databaseUrl)
     const sockets = new Set<Socket>()
     super({
@@ -109,6 +114,9 @@ class ServerPool extends pg.Pool {
       },
     } as pg.PoolConfig)
     this.#sockets = sockets
+    // an error that nobody listens to would end the process; of a connection at rest its own listener hears as well
+    this.on('error', () => {})
+    this.on('connect', (client) => client.on('error', onLoss))
     this.on('release', (error: Error | boolean | undefined, client: pg.PoolClient) => {
       if (!error) {
         this.#heardAtMs = performance.now()
@@ -181,11 +189,6 @@ function withHarmlessRelease(connect: pg.Pool['connect']): pg.Pool['connect'] {
       onConnection(error, client, releaseOnce)
     })
   }) as pg.Pool['connect']
-}
-
-/** A pool whose connections have the settings that Holdfast relies on. The caller listens to its errors. */
-export function createPool(databaseUrl: string, options: ConnectionOptions): ServerPool {
-  return new ServerPool(databaseUrl, options)
 }
 
 /** A connection of its own, connected, with the same settings. @throws when the database cannot be reached */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Logger } from 'pino'
-import { createPool } from '../database/connections.ts'
+import { ServerPool } from '../database/connections.ts'
 import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
 
@@ -38,15 +38,12 @@ export function healthRoutes(
 
 /** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
 function connectOnce({ databaseUrl }: HealthContext) {
-  const pool = createPool(databaseUrl, {
+  return new ServerPool(databaseUrl, {
     application_name: 'holdfast-health',
     max: 1,
     connectionTimeoutMillis: READINESS_TIMEOUT_MS,
     query_timeout: READINESS_TIMEOUT_MS,
   })
-  // the next look tells
-  pool.on('error', () => {})
-  return pool
 }
 
 /** The tables are there, and take writes. */
@@ -54,10 +51,7 @@ const LOOK = `select current_setting('transaction_read_only') = 'on' as "isReadO
   from (select from orders, graphile_worker.jobs limit 0) as tables right join (values (1)) as one on true`
 
 /** Reachable, migrated and not read-only. Askers share one look, for there is one connection. */
-function lookAtDatabase(
-  { logger }: HealthContext,
-  pool: ReturnType<typeof connectOnce>,
-): () => Promise<boolean> {
+function lookAtDatabase({ logger }: HealthContext, pool: ServerPool): () => Promise<boolean> {
   let look: Promise<boolean> | undefined
   return () => {
     look ??= Promise.race([

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { createPool } from '../database/connections.ts'
+import { ServerPool } from '../database/connections.ts'
 import type { CircuitState } from '../domain/upkeep/service-status.ts'
 import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
 import { beat, type WorkerId } from '../sql/queue/release-jobs.ts'
@@ -66,7 +66,7 @@ export async function startJobPool(options: JobPoolOptions) {
   let hasLostConnection = false
   let isBroken = false
   const broken = Promise.withResolvers<void>()
-  const connections = createPool(databaseUrl, {
+  const connectionOptions = {
     application_name: 'holdfast-worker',
     max: WORKER_POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -74,20 +74,16 @@ export async function startJobPool(options: JobPoolOptions) {
     keepAlive: true,
     types: TYPES,
     settings: FETCH_BY_INDEX,
-  })
+  }
   const leave = () => {
     isBroken = true
     broken.resolve()
   }
-  // an error without a listener would end the process
-  connections.on('error', () => {})
-  connections.on('connect', (client) =>
-    client.on('error', (error) => {
-      logger.warn({ err: error }, 'worker lost a database connection')
-      hasLostConnection = true
-      leave()
-    }),
-  )
+  const connections = new ServerPool(databaseUrl, connectionOptions, (error) => {
+    logger.warn({ err: error }, 'worker lost a database connection')
+    hasLostConnection = true
+    leave()
+  })
   const startRunner = (
     tasks: Record<string, TaskOf>,
     limits: Pick<TaskRunnerOptions, 'concurrency' | 'refetchDelayMs'>,
