@@ -169,16 +169,14 @@ const CreateInventoryItemPayload = builder
   .implement({
     description: 'The answer to createInventoryItem.',
     fields: (t) => ({
-      inventoryItem: t.field({
+      inventoryItem: t.expose('inventoryItem', {
         type: InventoryItem,
         nullable: true,
         description: 'Null where it was refused.',
-        resolve: ({ inventoryItem }) => inventoryItem,
       }),
-      userErrors: t.field({
+      userErrors: t.expose('userErrors', {
         type: [UserErrorType],
         description: 'Why it was refused; empty where it was not.',
-        resolve: ({ userErrors }) => userErrors,
       }),
     }),
   })
@@ -217,22 +215,19 @@ const AdjustInventoryInput = builder.inputType('AdjustInventoryInput', {
 const AdjustInventoryPayload = builder.objectRef<AdjustInventoryResult>('AdjustInventoryPayload').implement({
   description: 'The answer to adjustInventory.',
   fields: (t) => ({
-    inventoryItem: t.field({
+    inventoryItem: t.expose('inventoryItem', {
       type: InventoryItem,
       nullable: true,
       description: 'As it is now. Null where the change was refused.',
-      resolve: ({ inventoryItem }) => inventoryItem,
     }),
-    movement: t.field({
+    movement: t.expose('movement', {
       type: InventoryMovement,
       nullable: true,
       description: 'The change, as the ledger keeps it. Null where it was refused.',
-      resolve: ({ movement }) => movement,
     }),
-    userErrors: t.field({
+    userErrors: t.expose('userErrors', {
       type: [UserErrorType],
       description: 'Why it was refused; empty where it was not.',
-      resolve: ({ userErrors }) => userErrors,
     }),
   }),
 })

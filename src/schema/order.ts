@@ -169,16 +169,10 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
 const CreateOrderPayload = builder.objectRef<CreateOrderResult>('CreateOrderPayload').implement({
   description: 'The answer to createOrder.',
   fields: (t) => ({
-    order: t.field({
-      type: Order,
-      nullable: true,
-      description: 'Null where it was refused.',
-      resolve: ({ order }) => order,
-    }),
-    userErrors: t.field({
+    order: t.expose('order', { type: Order, nullable: true, description: 'Null where it was refused.' }),
+    userErrors: t.expose('userErrors', {
       type: [UserErrorType],
       description: 'Why it was refused; empty where it was not.',
-      resolve: ({ userErrors }) => userErrors,
     }),
   }),
 })
