@@ -38,32 +38,26 @@ export type StreamPosition = {
   isOver: boolean
 }
 
-/** What every resolver has at hand. */
-export type GraphQLContext = {
-  app: ResolverApp
-  /** Who asks. */
-  caller: Caller
-  /** Where the call came from. */
-  address: string | undefined
-  /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
-  disconnected: AbortSignal | undefined
-  /** What carries its stream, where it asks for one. */
-  transport: WatchTransport | undefined
-  /** Of a stream of server-sent events. */
-  position: StreamPosition | undefined
-  /** The request, and the span, in which the call came. */
-  requestOrigin: RequestOrigin
-  /** Reads the pages of ledgers that one operation asks for together. */
-  movementPages: MovementPageReader
-}
-
 /** What a transport says of a call beside who makes it. */
 export type CallSource = {
+  /** The request, and the span, in which the call came. */
   requestOrigin: RequestOrigin
+  /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
   disconnected?: AbortSignal | undefined
+  /** Where the call came from. */
   address?: string | undefined
+  /** What carries its stream, where it asks for one. */
   transport?: WatchTransport | undefined
+  /** Of a stream of server-sent events. */
   position?: StreamPosition | undefined
+}
+
+/** What every resolver has at hand. */
+export type GraphQLContext = CallSource & {
+  app: ResolverApp
+  caller: Caller
+  /** Reads the pages of ledgers that one operation asks for together. */
+  movementPages: MovementPageReader
 }
 
 /** The context of one operation. */
