@@ -4,7 +4,7 @@ import { takeCanonicalUrl } from './requests/canonical-url.ts'
 import { dropUnreadBody } from './requests/drop-unread-body.ts'
 import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
 import { REQUEST_ID_HEADER, takeRequestId } from './requests/request-id.ts'
-import { PROBLEM_TYPE } from './rest/problem.ts'
+import { PROBLEM_TYPE, toProblem } from './rest/problem.ts'
 
 /** What browsers are let do here. */
 export type WebOptions = {
@@ -65,13 +65,6 @@ const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$
 
 export const FOREIGN_PAGE = 'Pages of this site may not call'
 const FORBIDDEN_RESULT = { errors: [{ message: FOREIGN_PAGE, extensions: { code: 'FORBIDDEN' } }] }
-const FORBIDDEN_PROBLEM = {
-  type: 'about:blank',
-  title: 'Forbidden',
-  status: 403,
-  detail: FOREIGN_PAGE,
-  code: 'FORBIDDEN',
-}
 
 /**
  * What every request meets first, whoever answers it then: it gets its id and its answer the headers by which browsers
@@ -138,7 +131,7 @@ function answerPreflight({ headers }: IncomingMessage, response: ServerResponse)
 function refuse({ url = '' }: IncomingMessage, response: ServerResponse): void {
   const [type, body] = url.startsWith(GRAPHQL_PATH)
     ? ['application/json; charset=utf-8', FORBIDDEN_RESULT]
-    : [PROBLEM_TYPE, FORBIDDEN_PROBLEM]
+    : [PROBLEM_TYPE, toProblem('FORBIDDEN', FOREIGN_PAGE)]
   const text = JSON.stringify(body)
   const length = Buffer.byteLength(text)
   response.writeHead(403, { 'content-type': type, 'content-length': length, connection: 'close' }).end(text)

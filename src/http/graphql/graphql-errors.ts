@@ -20,24 +20,19 @@ export type GraphQLErrorCode =
   | 'TIMED_OUT'
   | 'INTERNAL_SERVER_ERROR'
 
-type RequestErrorCode =
-  | 'BAD_REQUEST'
-  | 'METHOD_NOT_ALLOWED'
-  | 'NOT_ACCEPTABLE'
-  // as Yoga has it
-  | 'REQUEST_ENTITY_TOO_LARGE'
-  | 'UNSUPPORTED_MEDIA_TYPE'
-
-const REQUEST_CODES: Record<number, RequestErrorCode> = {
+const REQUEST_CODES = {
   405: 'METHOD_NOT_ALLOWED',
   406: 'NOT_ACCEPTABLE',
+  // as Yoga has it
   413: 'REQUEST_ENTITY_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
-}
+} as const
+
+type RequestErrorCode = 'BAD_REQUEST' | (typeof REQUEST_CODES)[keyof typeof REQUEST_CODES]
 
 /** The code of a call that is refused for its form alone, by its status. */
 export function requestCodeOf(status: number): RequestErrorCode {
-  return REQUEST_CODES[status] ?? 'BAD_REQUEST'
+  return REQUEST_CODES[status as keyof typeof REQUEST_CODES] ?? 'BAD_REQUEST'
 }
 
 /** The code of an error of our own, of graphql-js or of Yoga, which calls a bad request what another method could do. */

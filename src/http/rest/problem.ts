@@ -195,25 +195,20 @@ const PARAMETER_CODES = new Map<string, ProblemCode>([
   ['cursor', 'INVALID_CURSOR'],
 ])
 
-/** What use-cases throw. A new code fails to compile until it has its problem here. */
-const CALL_ERROR_CODES = {
-  BAD_USER_INPUT: 'BAD_REQUEST',
-  NOT_FOUND: 'NOT_FOUND',
-  UNAUTHENTICATED: 'UNAUTHENTICATED',
-  FORBIDDEN: 'FORBIDDEN',
-  RATE_LIMITED: 'RATE_LIMITED',
-  UNAVAILABLE: 'UNAVAILABLE',
-} as const satisfies Record<CallErrorCode, ProblemCode>
+/** What use-cases throw. A new code fails to compile until it has its problem. */
+function problemCodeOf(code: CallErrorCode): ProblemCode {
+  return code === 'BAD_USER_INPUT' ? 'BAD_REQUEST' : code
+}
 
 /** The status of a call that is refused as a whole, by whatever API. */
 export function statusOfCallError(code: CallErrorCode): number {
-  return PROBLEMS[CALL_ERROR_CODES[code]].status
+  return PROBLEMS[problemCodeOf(code)].status
 }
 
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) return toProblem(error.code, error.message, error.culprits)
   if (error instanceof CallError && error.code !== 'UNAVAILABLE') {
-    return toProblem(CALL_ERROR_CODES[error.code], error.message)
+    return toProblem(problemCodeOf(error.code), error.message)
   }
   if (error instanceof CallError || isUnavailable(error)) return toProblem('UNAVAILABLE')
   if (hasZodFastifySchemaValidationErrors(error)) return shapeProblem(error)
@@ -256,7 +251,8 @@ function fastifyProblem(error: unknown): Problem | undefined {
   return undefined
 }
 
-function toProblem(
+/** A failed call as it is answered. */
+export function toProblem(
   code: ProblemCode,
   detail: string = PROBLEMS[code].detail,
   culprits: Culprit[] = [],
