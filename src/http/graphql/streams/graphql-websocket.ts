@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
 import { CloseCode, type Context, handleProtocols, makeServer } from 'graphql-ws'
@@ -79,11 +79,17 @@ export function serveGraphqlWebSocket(
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES, handleProtocols })
   sockets.on('headers', (headers, request) => headers.push(requestIdLine(request)))
   const refuseUpgrade = (request: IncomingMessage, socket: Duplex, refusal: UpgradeRefusal) => {
-    const { status, message } = refusal
+    const { status, code, message, headers = [] } = refusal
     // those of an overload are counted, and logged together
     if (status !== 503)
       logger.info({ status, reason: message, requestId: readRequestId(request) }, 'WebSocket refused')
-    endAndDrop(socket, answerOf(request, refusal))
+    // a browser shows none of it, all others do
+    endAndDrop(
+      socket,
+      status,
+      [requestIdLine(request), ...headers, 'Content-Type: application/json; charset=utf-8'],
+      { errors: [codedError(message, code)] },
+    )
   }
   sockets.on('wsClientError', ({ message }, socket, request) =>
     refuseUpgrade(request, socket, {
@@ -226,20 +232,6 @@ type UpgradeRefusal = {
   message: string
   /** Header lines. */
   headers?: readonly string[]
-}
-
-/** The answer to a handshake that is refused: a browser shows none of it, all others do. */
-function answerOf(request: IncomingMessage, { status, code, message, headers = [] }: UpgradeRefusal): string {
-  const body = JSON.stringify({ errors: [codedError(message, code)] })
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    requestIdLine(request),
-    ...headers,
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
 /** The document, or what is wrong with it: thrown, it would close the connection and every other operation on it. */
