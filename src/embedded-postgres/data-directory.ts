@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import {
   access,
   chown,
@@ -39,10 +40,8 @@ export type DataDirectory = {
 /** The superuser that owns everything in the cluster. */
 export const DATABASE_USER = 'holdfast'
 
-const SECOND = 1000
-
 // initdb takes 1 to 5 s, its fsync included; a slow disk may take ten times that
-const INITDB_LIMIT_MS = 120 * SECOND
+const INITDB_LIMIT_MS = 120_000
 
 const PASSWORD_BYTES = 24
 
@@ -68,7 +67,7 @@ export async function openDataDirectory(
   await removeUnfinished(path)
   const binaries = await keepPrograms(path, user, makeWhole)
   const passwordFile = join(path, 'password')
-  if (!(await exists(cluster))) {
+  if (!existsSync(cluster)) {
     await createPassword(passwordFile, user)
     await createCluster({ path, cluster, passwordFile, binaries, user, log })
     // once more: a killed start's initdb goes on until it next writes to its closed pipe, by now it has ended
@@ -205,11 +204,4 @@ export async function removeOtherPrograms({ path, binaries }: DataDirectory): Pr
 
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code))
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

