@@ -40,7 +40,6 @@ export type AppOptions = {
   logger: Logger
   supplierPolicy: SupplierPolicy
   orderLimiter?: OrderLimiter | undefined
-  /** Undefined where nothing is traced. */
   tracing?: Tracing | undefined
 }
 
@@ -140,7 +139,6 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   return { app, close }
 }
 
-/** The connections of calls and tasks. */
 function openPool(databaseUrl: string, logger: Logger) {
   const options = {
     application_name: 'holdfast',

@@ -52,7 +52,6 @@ export function findConflicts(set: Record<string, string | undefined>): string[]
   )
 }
 
-/** What is wrong, with which variable, and what it may be. */
 type Rule = [isBroken: boolean, name: string, expected: string]
 
 /** What is wrong with a variable, with its value, and what it may be. */

@@ -70,7 +70,6 @@ export function readConfig(env: Record<string, string | undefined>) {
     /** The only documents that GraphQL runs, by their ids; undefined where it runs any. */
     persistedDocuments: data.PERSISTED_DOCUMENTS,
     reconcileIntervalMs: data.RECONCILE_INTERVAL_MS,
-    /** Sites whose pages may call, besides this server's own. */
     corsOrigins: data.CORS_ORIGINS,
     /** Whether there are pages to try the APIs, and callers may ask for the schema. */
     explorer: (data.EXPLORER ?? (isProduction ? 'off' : 'on')) === 'on',

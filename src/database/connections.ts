@@ -83,7 +83,6 @@ export type ConnectionOptions = Omit<
   application_name: string
   /** Statements that share a round trip where none waits for the result of another. */
   pipeline?: boolean
-  /** Settings of the session beside those that every connection has. */
   settings?: Record<string, string>
 }
 

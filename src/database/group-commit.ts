@@ -12,25 +12,19 @@ export type GroupTracing = {
   commit<Result>(contexts: readonly unknown[], run: () => Promise<Result>): Promise<Result>
 }
 
-/** Observes a group commit. */
 export type GroupObserver = {
-  /** Hears of each batch, once it is over. */
   onBatch?: (run: BatchRun) => void
-  /** Undefined where nothing is traced. */
   tracing?: GroupTracing | undefined
 }
 
-/** Limits and observers of a group commit. */
 export type GroupCommitOptions<Item> = GroupObserver & {
   /** The largest sum of item sizes in one commit. */
   batchSizeMax: number
   /** The size of an item, 1 by default. An item larger than a batch is a batch of its own. */
   sizeOf?: (item: Item) => number
-  /** Items that may wait for a commit. */
   waitingMax: number
   /** A commit that takes longer counts as hanging: new items are refused. */
   commitMaxMs?: number
-  /** Called for each refused item. */
   onRefusal?: () => void
 }
 
@@ -39,7 +33,6 @@ export type BatchRun = { size: number; outcome: 'committed' | 'failed'; duration
 
 type Waiting<Item, Result> = {
   item: Item
-  /** Its span, in traces. */
   traceContext: unknown
   resolve: (result: Result) => void
   reject: (error: unknown) => void
@@ -126,7 +119,6 @@ export class GroupCommit<Item, Result> {
     this.#running = undefined
   }
 
-  /** How many of the waiting items fit the next batch. */
   #nextBatchLength(): number {
     const { batchSizeMax, sizeOf } = this.#options
     if (!sizeOf) return batchSizeMax

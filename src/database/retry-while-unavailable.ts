@@ -6,7 +6,6 @@ const OUTAGE_RETRY_DELAY_MIN_MS = 250
 const OUTAGE_RETRY_DELAY_MAX_MS = 750
 
 export type RetryOptions = {
-  /** Ends the waiting. */
   signal: AbortSignal | undefined
   /** Which errors are waited for: without it all that say that the database is away or does not keep up. */
   isAwaited?: (error: unknown) => boolean

@@ -5,26 +5,21 @@ import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
 import { retryCollisions } from './retry-collisions.ts'
 import { isConnectionStale, isServerUnfit } from './unavailable.ts'
 
-/** A transaction under way. */
 export type Tx = Pick<pg.PoolClient, 'query'> & {
   /** Adds events that its commit will make true. */
   record: (events: readonly OrderEvent[]) => void
 }
 
-/** Traces transactions. */
 export type TransactionTracing = {
   transaction<Result>(name: string, run: () => Promise<Result>): Promise<Result>
 }
 
-/** What a transaction needs of the application. */
 export type TransactionContext = {
   pool: pg.Pool
   logger: Logger
   /** Hears of events once they are committed, in the order in which they were recorded. */
   onEvents: (events: readonly OrderEvent[]) => void
-  /** Hears of each transaction, once it is over. */
   onTransaction: (run: TransactionRun) => void
-  /** Undefined where nothing is traced. */
   tracing?: TransactionTracing | undefined
 }
 

@@ -146,7 +146,6 @@ export function isServerUnfit(error: unknown): boolean {
   return isReadOnly(error) || (error instanceof Error && error.message === READ_TIMEOUT)
 }
 
-/** Whether an error says that the server takes no writes. */
 export function isReadOnly(error: unknown): boolean {
   return error instanceof Error && codesOf(error).includes('25006')
 }

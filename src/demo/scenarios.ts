@@ -6,7 +6,6 @@ export type Outcome = 'RESERVED' | FailureReason
 export type Scenario = {
   sku: string
   qty: number
-  /** What happens, for people to read. */
   story: string
   outcome: Outcome
   /** Takes as long as the server's SUPPLIER_RETRY_BASE_MS makes it, and not its SUPPLIER_RECHECK_DELAY_MS. */
@@ -34,7 +33,6 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ]
 
-/** One change of an order, as GraphQL tells it. */
 export type Change = {
   from: OrderStatus | null
   to: OrderStatus

@@ -14,7 +14,6 @@ const ALLOWED = {
 
 export type Action = keyof typeof ALLOWED
 
-/** Whether a caller may do this. */
 export function isAllowed({ role }: Caller, action: Action): boolean {
   return (ALLOWED[action] as readonly Role[]).includes(role)
 }

@@ -1,8 +1,6 @@
-/** What a caller may be. */
 export const ROLES = ['customer', 'operator', 'service'] as const
 export type Role = (typeof ROLES)[number]
 
-/** Who calls. */
 export type Caller = {
   /** The subject of its token. Idempotency keys, rate limits, customers' orders and movements' actors go by it. */
   id: string

@@ -5,7 +5,6 @@ import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { StartError } from '../start/start-error.ts'
 
-/** Absolute paths of PostgreSQL's programs. */
 export type PostgresBinaries = { initdb: string; pg_ctl: string; postgres: string }
 
 /** The system user PostgreSQL runs as; undefined is the user of this process. */

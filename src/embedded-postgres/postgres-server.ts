@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { type DataDirectory, hasCode, isAlive } from './data-directory.ts'
 import { runCommand } from './postgres-binaries.ts'
 
-/** PostgreSQL settings by name. */
 export type Settings = Record<string, string>
 type Postmaster = { pid: number; port: number }
 

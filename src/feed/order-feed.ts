@@ -36,7 +36,6 @@ export type OrderFeedOptions = {
   /** Hears that the server which it listens to is of no more use. */
   onServerLost: (error: unknown) => void
   logger: Logger
-  /** Undefined where nothing is traced. */
   tracing?: FeedTracing | undefined
 }
 
@@ -96,7 +95,6 @@ export class OrderFeed {
     return this.#listener.isListening()
   }
 
-  /** Views that are open. */
   get watcherCount(): number {
     let count = 0
     for (const set of this.#watchers.values()) count += set.size

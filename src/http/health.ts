@@ -5,7 +5,6 @@ import { ServerPool } from '../database/connections.ts'
 import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
 
-/** What `healthRoutes` is handed. */
 export type HealthContext = { databaseUrl: string; logger: Logger }
 
 /** What readiness looks at, by the name under which it reports it. */

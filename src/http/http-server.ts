@@ -32,7 +32,6 @@ import { REST_PATH, type RestContext, restApi } from './rest/rest-api.ts'
 /** How soon the last client's leaving is noticed. */
 const DISCONNECT_POLL_MS = 20
 
-/** What the HTTP server is handed of the application. */
 export type HttpApp = HealthContext &
   RestContext &
   GraphQLServerContext & {
@@ -46,10 +45,8 @@ export type HttpServerOptions = WebOptions & {
   servesApis: boolean
   /** Tells who calls. Without it everyone is the local operator, and nobody may call but from this machine. */
   authenticate?: Authenticate | undefined
-  /** Whether the supplier's two paths are played here. */
   simulatesSupplier: boolean
   readinessChecks: Record<string, ReadinessCheck>
-  /** The only documents that GraphQL runs; undefined where it runs any. */
   persistedDocuments?: PersistedDocuments | undefined
   /** How long it still answers, once it is to close, and tells callers to leave. */
   leaveTimeoutMs?: number

@@ -6,7 +6,6 @@ import type {
   TransportError,
 } from '../supplier/contract.ts'
 
-/** A call to the supplier that is over. */
 export type SupplierCallRun = {
   operation: 'reserve' | 'status'
   call: SupplierCall

@@ -8,7 +8,6 @@ import type { WriteContext } from '../use-cases/context.ts'
 import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
 import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movements.ts'
 
-/** Traces root fields. */
 export type FieldTracing = {
   /** The span that is under way, in the form of W3C Trace Context. */
   traceparent(): string | undefined
@@ -52,7 +51,6 @@ export type CallSource = {
   position?: StreamPosition | undefined
 }
 
-/** What every resolver has at hand. */
 export type GraphQLContext = CallSource & {
   app: ResolverApp
   caller: Caller

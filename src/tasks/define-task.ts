@@ -12,7 +12,6 @@ import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 
-/** What tasks are handed of the application. */
 export type TaskApp = WriteContext &
   JobObserver & {
     groups: {
@@ -25,7 +24,6 @@ export type TaskApp = WriteContext &
 /** What tasks use. Only tasks have the supplier: no use-case waits for the network. */
 export type TaskContext = { app: TaskApp; supplier: Supplier }
 
-/** Makes graphile-worker's task from a context. */
 export type TaskOf = (context: TaskContext) => Task
 
 /** A run of a job: whether it is the last try, and how many workers have died with the job. */

@@ -1,14 +1,11 @@
 import type { JobRun, JobTry, OrderRef } from '../domain/upkeep/jobs.ts'
 
-/** Traces runs of jobs. */
 export type JobTracing = {
   /** A run of a job: a span for each of its orders, below what that goes back to. */
   job<Result>(job: JobTry, orders: readonly OrderRef[], run: () => Promise<Result>): Promise<Result>
 }
 
-/** What is told of the runs of jobs. */
 export type JobObserver = {
-  /** Hears of each run of a job, once it is over. */
   onJobRun: (run: JobRun) => void
   tracing?: JobTracing | undefined
 }

@@ -123,11 +123,9 @@ export async function startJobPool(options: JobPoolOptions) {
   const worker: WorkerId = { id: reservations.id, poolIds: runners.map(({ id }) => id) }
   return {
     ...worker,
-    /** Resolves when it takes no more jobs. */
     ended: Promise.race([broken.promise, ...runners.map((runner) => runner.ended)]),
     /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
     isBehind: reservations.isBehind,
-    /** The ids of the jobs it has received and not finished. */
     heldIds: () => runners.flatMap(({ held }) => [...held.keys()]),
     /** Ends this life if graphile-worker has stopped fetching jobs. */
     endIfStuck: () => {

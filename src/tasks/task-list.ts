@@ -15,7 +15,6 @@ export const SUPPLIER_TASKS: Record<Exclude<Job['task'], keyof typeof RESERVATIO
   'check-supplier-status': checkSupplierStatusTask,
 }
 
-/** Returns the tasks by identifier, as graphile-worker takes them. */
 export function createTaskList(tasks: Record<string, TaskOf>, context: TaskContext): TaskList {
   return Object.fromEntries(
     Object.entries(tasks).map(([identifier, taskOf]) => [identifier, taskOf(context)]),

@@ -8,7 +8,6 @@ export type TaskRunnerOptions = {
   /** Jobs in flight. As many more are fetched ahead. */
   concurrency: number
   connections: pg.Pool
-  /** Whether a connection was lost. */
   isBroken: () => boolean
   logger: Logger
   /** After a fetch that was not full the next waits for about so long, whatever is notified meanwhile. */
@@ -94,7 +93,6 @@ export async function startTaskRunner(options: TaskRunnerOptions) {
     id,
     /** The task of each job it has received and not finished, by job id. */
     held,
-    /** Resolves when it takes no more jobs. */
     ended: ended.promise,
     /** Whether more jobs may be due than it has fetched: the last fetch was full, or its jobs wait for a free slot. */
     isBehind: () => isLastFetchFull || silentSinceMs === undefined,

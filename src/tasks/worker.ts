@@ -11,7 +11,6 @@ import { PoolSupervisor, type PoolSupervisorOptions } from './loops/pool-supervi
 export type WorkerApp = TaskApp & UpkeepContext & IntakeContext
 
 export type WorkerOptions = Omit<PoolSupervisorOptions, 'app' | 'onLoss' | 'signal'> & {
-  /** How often each invariant is checked. */
   reconcileIntervalMs: number
 }
 

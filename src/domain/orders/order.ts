@@ -27,7 +27,6 @@ export const QTY_MIN = 1
 /** Keeps a million orders of one SKU within the 2^53 that JSON carries exactly. */
 export const QTY_MAX = 1_000_000
 
-/** Whether an order may ask for this many pieces. */
 export function isQty(value: number): boolean {
   return Number.isInteger(value) && value >= QTY_MIN && value <= QTY_MAX
 }

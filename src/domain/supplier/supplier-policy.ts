@@ -39,7 +39,6 @@ export type SupplierOutcome =
   | { kind: 'delayed' }
   | { kind: 'transport-error'; detail: string; retryAfterMs?: number }
 
-/** What follows from an outcome. */
 export type SupplierDecision =
   | { kind: 'reserve' }
   | { kind: 'fail'; reason: FailureReason }

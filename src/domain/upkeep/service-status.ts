@@ -19,7 +19,6 @@ export const COUNTED_MAX = 10_000
 /** How many there are: exact, or more than are counted, and then as near as it can be told without counting. */
 export type Count = { count: number; isEstimate: boolean }
 
-/** The jobs of one task. */
 export type TaskQueue = {
   task: string
   /** Wait for a worker. */
@@ -47,7 +46,6 @@ export type OrderCount = {
   oldestOpenAgeS: number | null
 }
 
-/** How the service does, at one moment. */
 export type ServiceStatus = {
   queue: TaskQueue[]
   workers: WorkerStatus[]

@@ -19,7 +19,6 @@ export type GraphQLRoutesOptions = {
   authenticate: Authenticate
   /** Whether there is GraphiQL, which strangers may open. */
   explorer: boolean
-  /** The only documents that are run; undefined where any are. */
   persistedDocuments?: PersistedDocuments | undefined
 }
 

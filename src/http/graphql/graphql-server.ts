@@ -86,13 +86,10 @@ type MaskPayload = Parameters<typeof handleStreamOrSingleExecutionResult>[0]
 
 export type GraphQLServerOptions = {
   isAuthenticated: boolean
-  /** Whether there is GraphiQL, and the schema may be asked for. */
   explorer: boolean
-  /** The only documents that it runs; undefined where it runs any. */
   persistedDocuments?: PersistedDocuments | undefined
 }
 
-/** What the GraphQL server is handed. */
 export type GraphQLServerContext = ResolverApp & { calls: CallsUnderWay }
 
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */

@@ -41,7 +41,6 @@ function isWebHeaders(headers: Headers | IncomingHttpHeaders): headers is Header
   return typeof headers.get === 'function'
 }
 
-/** Traces requests. */
 export type RequestTracing = {
   /** The span that is under way, in the form of W3C Trace Context. */
   traceparent(): string | undefined

@@ -71,7 +71,6 @@ const newOrderHeadersSchema = z.looseObject({
   }),
 })
 
-/** What the routes of orders are handed. */
 export type OrdersContext = ReadContext & CreateOrderContext & { tracing?: RequestTracing | undefined }
 
 /** `POST /order` and `GET /orders/:id`: take an order, and say how it stands. */

@@ -141,7 +141,6 @@ export function answerFrameworkError(_error: unknown, _request: FastifyRequest, 
   reply.code(404).type(PROBLEM_TYPE).send(body)
 }
 
-/** Answers a path that no route has. */
 export const answerNotFound: RouteHandlerMethod = async () => {
   throw new ProblemError('NOT_FOUND')
 }

@@ -19,12 +19,10 @@ import {
 
 export const REST_PATH = '/api'
 
-/** What the REST API is handed. */
 export type RestContext = OrdersContext & ListMovementsContext & { calls: CallsUnderWay }
 
 export type RestOptions = {
   authenticate: Authenticate
-  /** Whether the API's description and its page are served. */
   explorer: boolean
 }
 

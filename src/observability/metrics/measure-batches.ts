@@ -4,7 +4,6 @@ import { INTAKE_BATCH_MAX } from '../../use-cases/orders/order-intake.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
 import { WORK_BUCKETS_S } from './buckets.ts'
 
-/** Batches as they are called in the metrics. */
 const BATCHES = {
   createOrder: 'create-order',
   reserveInventory: 'reserve-inventory',
@@ -12,7 +11,6 @@ const BATCHES = {
   findOrder: 'find-order',
 }
 
-/** The groups of the application. */
 export type GroupName = keyof typeof BATCHES
 
 /** From an item alone, as at rest, over the largest batch of new orders to that of reservations and reads. */

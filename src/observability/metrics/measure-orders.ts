@@ -18,7 +18,6 @@ const SETTLING_BUCKETS_S = [
 /** How orders end that the supplier gave no final answer for. */
 const UNANSWERED: readonly (FailureReason | null)[] = ['SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR']
 
-/** Counts what becomes of orders. */
 export function measureOrders(
   registry: Registry,
   pool: pg.Pool,

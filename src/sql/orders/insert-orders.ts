@@ -99,7 +99,6 @@ const run = prepare<unknown[], { jobId: string | null; exceptions: Exception[] |
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 
-/** Makes the order as the statement writes it. */
 function asCreated({ id, customerId, sku, qty }: NewOrder, createdAt: Date): Order {
   return {
     id,

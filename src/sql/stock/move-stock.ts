@@ -31,7 +31,6 @@ export async function moveStock(
   if (changes.length > 0) await move(on, ...valuesOf(changes, note))
 }
 
-/** Writes one movement. @returns it as the ledger has it */
 export async function moveStockOnce(
   on: Queryable,
   change: StockChange,

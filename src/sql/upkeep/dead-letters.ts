@@ -2,7 +2,6 @@ import { readTraceparent } from '../../domain/origin.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** A dead letter as it is written. */
 export type NewDeadLetter = DeadLetter & { id: string; orderId: string; traceId: string; createdAt: Date }
 
 /** Writes dead letters, in the transaction that ends their orders. */
@@ -47,7 +46,6 @@ const lockOpen = prepare<
   order by id for update of dead_letters`,
 )
 
-/** Notes that dead letters were retried. */
 export const closeDeadLetters = prepare<[ids: readonly string[], retriedAt: Date]>(
   'close-dead-letters',
   'update dead_letters set retried_at = $2 where id = any ($1::uuid[])',

@@ -28,7 +28,6 @@ export const claimDueCheck = prepare<
   returning invariant`,
 )
 
-/** Notes how many breaches of an invariant there are. */
 export const noteCheck = prepare<[invariant: string, breaches: number]>(
   'note-check',
   'update invariant_checks set finished_at = now(), breaches = $2 where invariant = $1',
@@ -57,5 +56,4 @@ export const findChecks = prepare<
 /** The number of the connection's process, by which it can be cancelled. */
 export const findBackend = prepare<[], { pid: number }>('find-backend', 'select pg_backend_pid() as pid')
 
-/** Cancels what a connection's process is at. */
 export const cancelBackend = prepare<[pid: number]>('cancel-backend', 'select pg_cancel_backend($1::int)')

@@ -27,7 +27,6 @@ export class LostWork {
     this.#fullRescuesDue = ROUNDS_PER_FULL_RESCUE
   }
 
-  /** Looks every two seconds, until the signal. */
   async keepLooking(signal: AbortSignal): Promise<void> {
     for (let round = 1; !signal.aborted; round++) {
       await pause(HEARTBEAT_INTERVAL_MS, signal)

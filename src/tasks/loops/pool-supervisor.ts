@@ -4,7 +4,6 @@ import { HEARTBEAT_INTERVAL_MS, retireWorker } from '../../use-cases/upkeep/resc
 import { type JobPool, type JobPoolOptions, startJobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** Pause between a pool that ended and the next. */
 const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
@@ -12,7 +11,6 @@ export type PoolSupervisorOptions = JobPoolOptions & {
   circuit?: (() => CircuitState) | undefined
   /** Hears that a pool has ended by itself, and may have left jobs behind. */
   onLoss: () => void
-  /** Ends the supervision. */
   signal: AbortSignal
 }
 

@@ -24,7 +24,6 @@ export type CreateOrderRequest = RequestOrigin & {
 
 export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
 
-/** What `createOrder` uses. */
 export type CreateOrderContext = ReadContext & {
   groups: { createOrder: OrderIntake }
   /** Limits the orders of each caller; undefined without a limit. */

@@ -18,7 +18,6 @@ export type RequestedOrder = Origin & {
 /** Group commit in which orders of many callers share a transaction. */
 export type OrderIntake = GroupCommit<RequestedOrder, Insertion>
 
-/** What `createOrders` uses. */
 export type IntakeContext = WriteContext & {
   /** Reserves the orders that this process creates, if a worker runs in it. */
   headStart?: HeadStart | undefined

@@ -76,7 +76,6 @@ export async function reserveInventory(
   })
 }
 
-/** Writes a job for each of the orders of one job. */
 export async function splitReservation(
   context: TransactionContext,
   orders: readonly OrderRef[],
@@ -92,7 +91,6 @@ export async function splitReservationIn(tx: Tx, orders: readonly OrderRef[]): P
   )
 }
 
-/** Returns the movement by which an order takes its quantity. */
 export function reservation({ id, sku, qty }: Order, availableAfter: bigint): StockChange {
   return { sku, type: 'RESERVATION', delta: -qty, availableAfter, orderId: id }
 }

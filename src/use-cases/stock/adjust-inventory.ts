@@ -13,7 +13,6 @@ import { lockStock, moveStockOnce } from '../../sql/stock/move-stock.ts'
 import type { WriteContext } from '../context.ts'
 import { assertText, refuse, refuseUnknownSku } from '../user-errors.ts'
 
-/** What comes back beside a refusal. */
 const NOTHING = { inventoryItem: null, movement: null }
 
 export type AdjustInventoryRequest = {

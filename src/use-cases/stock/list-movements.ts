@@ -6,7 +6,6 @@ import type { PrismaClient } from '../../generated/prisma/client.ts'
 import { findMovements, type MovementPage } from '../../sql/stock/find-movements.ts'
 import type { ReadContext } from '../context.ts'
 
-/** What `listMovements` is handed. */
 export type ListMovementsContext = ReadContext & { prisma: Pick<PrismaClient, 'inventoryItem'> }
 
 /** Which page of a SKU's ledger: `limit` movements at most, those older than the movement `before`, else the newest. */

@@ -23,7 +23,6 @@ import { type Transition, transitionOrders } from '../orders/transition-orders.t
 /** A call to the supplier that has ended, for the order's step that it was made for, and the run of a job that made it. */
 export type SettledCall = OrderRef & { step: number; outcome: SupplierOutcome; job?: JobTry }
 
-/** What `settleSupplierOutcomes` is handed. */
 export type SettleContext = WriteContext & {
   supplierPolicy: SupplierPolicy
   /** A number in [0, 1). */

@@ -29,9 +29,7 @@ const SWEEP_TIME_MAX_MS = 2_000
 /** Ten times what a statement of the sweep takes with 200,000 open orders; a sweep of its own is due before it is over. */
 const SWEEP_STATEMENT_MAX_MS = 10_000
 
-/** What a sweep mended. */
 export type SweepResult = {
-  /** Orders that got a job. */
   requeued: string[]
   /** Orders of dead jobs that were taken out of the queue: each has ended, unless it no longer waited for its job. */
   buried: string[]
@@ -40,7 +38,6 @@ export type SweepResult = {
   keysDeleted: number
   /** Another process sweeps at this moment: what it has mended is not among these. */
   isElsewhere: boolean
-  /** What could not be done, and why. */
   failures: string[]
 }
 

@@ -53,9 +53,7 @@ export type WebSocketOptions = {
   /** Asked once a connection, which is closed with 4403 where it refuses and once the token expires. */
   authenticate: Authenticate
   isAuthenticated: boolean
-  /** Sites, besides this server itself, whose pages may connect. */
   corsOrigins: readonly string[]
-  /** The only documents that are run; undefined where any are. */
   persistedDocuments?: PersistedDocuments | undefined
   logger: Logger
   pingIntervalMs?: number
