@@ -1,14 +1,11 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
-import type { BatchRun } from '../../database/group-commit.ts'
-import type { TransactionContext } from '../../database/transaction.ts'
 import type { ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { OrderFeed } from '../../feed/order-feed.ts'
-import type { JobObserver } from '../../tasks/job-observer.ts'
 import { DatabaseFigures } from './database-figures.ts'
-import { type GroupName, type Groups, measureBatches } from './measure-batches.ts'
-import { measureCalls, type RefusedBy } from './measure-calls.ts'
+import { type Groups, measureBatches } from './measure-batches.ts'
+import { measureCalls } from './measure-calls.ts'
 import { measureDrift } from './measure-drift.ts'
 import { measureFeed } from './measure-feed.ts'
 import { measureJobs } from './measure-jobs.ts'
@@ -16,14 +13,6 @@ import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
 import { measureTransactions } from './measure-transactions.ts'
-
-/** Where figures are kept, and what has to hear of events, transactions, jobs, refusals and batches to keep them. */
-export type Metrics = Pick<TransactionContext, 'onEvents' | 'onTransaction'> &
-  Pick<JobObserver, 'onJobRun'> & {
-    registry: Registry
-    onRefusal: (by: RefusedBy) => void
-    onBatch: (group: GroupName, run: BatchRun) => void
-  }
 
 /** What figures are read from. */
 export type MetricsSources = {
@@ -42,7 +31,7 @@ export type MetricsSources = {
  *
  * No label holds a SKU, an order, a caller or any other value that is not one of a few.
  */
-export function createMetrics({ pool, feed, calls, groups, logger, readStatus }: MetricsSources): Metrics {
+export function createMetrics({ pool, feed, calls, groups, logger, readStatus }: MetricsSources) {
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
