@@ -18,7 +18,6 @@ import { redact } from './observability/logs/redact.ts'
 import { measureProcess } from './observability/metrics/measure-process.ts'
 import { measureSupplier } from './observability/metrics/measure-supplier.ts'
 import { observeSupplier } from './observability/observe-supplier.ts'
-import type { Sampling } from './observability/traces/start-tracing.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
 import { announce } from './start/announce.ts'
@@ -168,19 +167,19 @@ async function stop(
   }
 }
 
-/** Loads what traces need only where they are asked for: without it nothing of it is in the process. */
-async function startTraces(logger: Logger, sampling: Sampling) {
-  const { startTracing } = await import('./observability/traces/start-tracing.ts')
-  return startTracing({ logger, sampling })
-}
-
 async function main(): Promise<void> {
   const closed = Promise.withResolvers<string>()
   const onClosed = () => closed.resolve('standard output closed')
   outliveOutput(onClosed)
   const config = readConfigOrExit()
   const logger = createLogger(config.logLevel, { ...config, onClosed })
-  const traces = config.traces && (await startTraces(logger, config.traces))
+  // loaded only where traces are asked for: without them nothing of it is in the process
+  const traces =
+    config.traces &&
+    (await import('./observability/traces/start-tracing.ts')).startTracing({
+      logger,
+      sampling: config.traces,
+    })
   const watching = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
   const stopping = new AbortController()

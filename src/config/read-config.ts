@@ -38,6 +38,7 @@ export function readConfig(env: Record<string, string | undefined>) {
   }
   const { data } = parsed
   const isProduction = data.NODE_ENV === 'production'
+  const auth = authOf(data)
   return {
     databaseUrl: data.DATABASE_URL,
     dataDir: data.DATA_DIR,
@@ -60,12 +61,13 @@ export function readConfig(env: Record<string, string | undefined>) {
       retryBaseMs: data.SUPPLIER_RETRY_BASE_MS,
     },
     /** How callers are told apart; undefined where everyone on this machine may do everything. */
-    auth: authOf(data),
+    auth,
     /** Orders a second for one caller; undefined where nobody is limited. */
     orderRateLimit:
       data.CREATE_ORDER_RATE_LIMIT === 'off'
         ? undefined
-        : (data.CREATE_ORDER_RATE_LIMIT ?? orderRateLimitDefault(authOf(data) !== undefined)),
+        : // without authentication all calls are one operator's, from this machine
+          (data.CREATE_ORDER_RATE_LIMIT ?? (auth && 50)),
     redisUrl: data.REDIS_URL,
     /** The only documents that GraphQL runs, by their ids; undefined where it runs any. */
     persistedDocuments: data.PERSISTED_DOCUMENTS,
@@ -120,11 +122,6 @@ function databasePasswords(url: string | undefined): string[] {
   return typeof password === 'string' && !passwordsOf(url!).includes(password)
     ? [password, encodeURIComponent(password)]
     : []
-}
-
-/** Without authentication all calls are one operator's, from this machine. */
-function orderRateLimitDefault(isAuthenticated: boolean): number | undefined {
-  return isAuthenticated ? 50 : undefined
 }
 
 function authOf(data: z.infer<typeof variables>) {

@@ -20,7 +20,13 @@ export function healthRoutes(
   checks: Record<string, ReadinessCheck>,
 ): FastifyPluginAsync {
   return async (fastify) => {
-    const pool = connectOnce(context)
+    // apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out
+    const pool = new ServerPool(context.databaseUrl, {
+      application_name: 'holdfast-health',
+      max: 1,
+      connectionTimeoutMillis: READINESS_TIMEOUT_MS,
+      query_timeout: READINESS_TIMEOUT_MS,
+    })
     fastify.addHook('onClose', () => pool.end())
     const all: Record<string, ReadinessCheck> = { database: lookAtDatabase(context, pool), ...checks }
     fastify.get('/health/live', async () => ({ status: 'ok' }))
@@ -33,16 +39,6 @@ export function healthRoutes(
       return { status: isReady ? 'ok' : 'failing', checks: Object.fromEntries(results) }
     })
   }
-}
-
-/** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
-function connectOnce({ databaseUrl }: HealthContext) {
-  return new ServerPool(databaseUrl, {
-    application_name: 'holdfast-health',
-    max: 1,
-    connectionTimeoutMillis: READINESS_TIMEOUT_MS,
-    query_timeout: READINESS_TIMEOUT_MS,
-  })
 }
 
 /** The tables are there, and take writes. */
