@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
 import { traceIdOf } from '../../domain/origin.ts'
 
 /** One line for each transition of an order, with the job that it happened in and the request that it goes back to. */

@@ -2,7 +2,7 @@ import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { BatchRun } from '../../database/group-commit.ts'
 import { INTAKE_BATCH_MAX } from '../../use-cases/orders/order-intake.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
-import { WORK_BUCKETS_S } from './buckets.ts'
+import { WORK_BUCKETS_S } from './measure-transactions.ts'
 
 const BATCHES = {
   createOrder: 'create-order',

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { OrderFeed } from '../../feed/order-feed.ts'
 import { DatabaseFigures } from './database-figures.ts'
@@ -8,11 +8,10 @@ import { type Groups, measureBatches } from './measure-batches.ts'
 import { measureCalls } from './measure-calls.ts'
 import { measureDrift } from './measure-drift.ts'
 import { measureFeed } from './measure-feed.ts'
-import { measureJobs } from './measure-jobs.ts'
 import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
-import { measureTransactions } from './measure-transactions.ts'
+import { measureJobs, measureTransactions } from './measure-transactions.ts'
 
 /** What figures are read from. */
 export type MetricsSources = {
@@ -46,4 +45,17 @@ export function createMetrics({ pool, feed, calls, groups, logger, readStatus }:
     onRefusal: measureCalls(registry, calls),
     onBatch: measureBatches(registry, groups),
   }
+}
+
+/** Gauges by their type, counters by their name; each is the sum of another over its labels. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
+/** Shows what the process takes: memory, CPU, event loop, garbage collection. Once a process, and not once an application. */
+export function measureProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
 }

@@ -1,7 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Tx } from '../../database/transaction.ts'
-import { applyTransition, type Order } from '../../domain/orders/order.ts'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import { applyTransition, type Order, type OrderEvent } from '../../domain/orders/order.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../../domain/orders/order-status.ts'
 import { type Origin, traceIdOf } from '../../domain/origin.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'

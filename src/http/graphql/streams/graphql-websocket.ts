@@ -23,8 +23,12 @@ import type { CallsUnderWay } from '../../overload/calls-under-way.ts'
 import { CountByKey, connectionKeyOf } from '../../overload/count-by-key.ts'
 import { takeCanonicalUrl } from '../../requests/canonical-url.ts'
 import { endAndDrop } from '../../requests/drop-unread-body.ts'
-import { canonicalOrigin, isForeignPage } from '../../requests/is-foreign-page.ts'
-import { isLoopbackHost, LOCAL_NAMES_ONLY } from '../../requests/is-loopback-host.ts'
+import {
+  canonicalOrigin,
+  isForeignPage,
+  isLoopbackHost,
+  LOCAL_NAMES_ONLY,
+} from '../../requests/is-foreign-page.ts'
 import { readRequestId, takeRequestId } from '../../requests/request-id.ts'
 import {
   asSeen,
