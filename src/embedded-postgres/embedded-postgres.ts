@@ -12,7 +12,6 @@ import {
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts'
 import { describe, findPostmaster, type Settings, startServer, stopServer } from './postgres-server.ts'
 
-/** A running PostgreSQL that this process owns. */
 export type EmbeddedPostgres = {
   /** For a superuser of the database `holdfast`. */
   url: string

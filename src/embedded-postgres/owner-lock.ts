@@ -4,7 +4,6 @@ import { connect } from '../database/connections.ts'
 import { StartError } from '../start/start-error.ts'
 import { DATABASE_USER, isAlive } from './data-directory.ts'
 
-/** The claim of this process to an embedded database. */
 export type OwnerLock = {
   /** Ends the claim after `work`, so that nobody else becomes the owner while it runs. */
   releaseAfter(work: () => Promise<void>): Promise<void>

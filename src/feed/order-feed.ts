@@ -15,7 +15,6 @@ import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } 
 /** A database that restarts takes about this long at the least. */
 const REREAD_DELAY_MS = 500
 
-/** Traces orders to those who watch them. */
 export type FeedTracing = {
   /**
    * Another process has moved an order, as it was asked to in this span: it is going to be delivered here.
@@ -84,13 +83,11 @@ export class OrderFeed {
     for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) watcher.fail(goingAway())
   }
 
-  /** Ends every watcher's view and stops listening. */
   async stop(): Promise<void> {
     this.failViews()
     await this.#listener.stop()
   }
 
-  /** Whether changes are heard at this moment. */
   isListening(): boolean {
     return this.#listener.isListening()
   }

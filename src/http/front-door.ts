@@ -6,7 +6,6 @@ import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-fo
 import { REQUEST_ID_HEADER, takeRequestId } from './requests/request-id.ts'
 import { PROBLEM_TYPE, toProblem } from './rest/problem.ts'
 
-/** What browsers are let do here. */
 export type WebOptions = {
   /** Sites, besides this server itself, whose pages may call. */
   corsOrigins: readonly string[]

@@ -10,7 +10,6 @@ export type JobObserver = {
   tracing?: JobTracing | undefined
 }
 
-/** Begins a run of a job. @returns what reports its end */
 export function beginJobRun(
   { onJobRun }: JobObserver,
   run: Pick<JobRun, 'task' | 'attempt' | 'attemptsMax'>,

@@ -1,6 +1,5 @@
 import type { FailureReason } from '../orders/order-status.ts'
 
-/** How patient Holdfast is with a supplier. */
 export type SupplierPolicy = {
   /** From "accepted" to the first check, and from "delayed" to the next. */
   recheckDelayMs: number
@@ -22,7 +21,6 @@ export const RETRY_AFTER_MAX_MS = 3_600_000
 /** A supplier that is asked less than once a day is not being waited for. */
 const RECHECK_DELAY_MAX_MS = 86_400_000
 
-/** How often a supplier was asked about an order so far. */
 export type SupplierProgress = {
   /** Errors of transport in a row. */
   attempts: number

@@ -1,7 +1,6 @@
 import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
 import type { CallErrorCode } from '../../domain/errors.ts'
 
-/** Every code by which GraphQL says why. */
 export type GraphQLErrorCode =
   | CallErrorCode
   // calls that are no request of GraphQL
@@ -67,7 +66,6 @@ export const OVERLOADED = 'There is too much to do. Try again in a moment'
 /** Message for calls that meet no database. */
 export const DATABASE_AWAY = 'The database is away. Try again in a moment'
 
-/** What GraphQL answers to a call that it does not run. */
 export const UNAVAILABLE_RESULT = {
   errors: [codedError(OVERLOADED, 'UNAVAILABLE')],
 }

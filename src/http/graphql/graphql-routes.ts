@@ -17,7 +17,6 @@ import { completeEvent, END_ID, EVENT_HEADERS, EVENT_STREAM, sendEvents } from '
 
 export type GraphQLRoutesOptions = {
   authenticate: Authenticate
-  /** Whether there is GraphiQL, which strangers may open. */
   explorer: boolean
   persistedDocuments?: PersistedDocuments | undefined
 }

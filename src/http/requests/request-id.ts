@@ -19,7 +19,6 @@ export function takeRequestId({ headers }: IncomingMessage): string {
 /** A request, as Node has them or as the web has them. */
 type AnyRequest = { headers: Headers | IncomingHttpHeaders }
 
-/** The id of a request that has one. */
 export function readRequestId(request: AnyRequest): string | undefined {
   return readHeader(request, REQUEST_ID_HEADER)
 }

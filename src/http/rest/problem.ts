@@ -129,7 +129,6 @@ function rateLimitHeaders({ limit, retryAfterS }: RateLimitedError) {
   }
 }
 
-/** What REST answers to a call that it does not run. */
 export const UNAVAILABLE_PROBLEM = toProblem('UNAVAILABLE')
 
 /**

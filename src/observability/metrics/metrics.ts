@@ -13,7 +13,6 @@ import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
 import { measureJobs, measureTransactions } from './measure-transactions.ts'
 
-/** What figures are read from. */
 export type MetricsSources = {
   pool: pg.Pool
   feed: OrderFeed
