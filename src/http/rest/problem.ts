@@ -144,15 +144,19 @@ export const answerNotFound: RouteHandlerMethod = async () => {
   throw new ProblemError('NOT_FOUND')
 }
 
-/** Responses to document for a route that can fail with these codes: one for each status that they have. */
-export function problemResponses<Code extends ProblemCode>(...codes: Code[]) {
+/** What every call below `/api` can fail with. */
+const ANY_CALL = ['BAD_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'INTERNAL_ERROR', 'UNAVAILABLE'] as const
+
+/** Responses to document for a route that can fail with these codes too: one for each status that they have. */
+export function problemResponses<Code extends ProblemCode>(...own: Code[]) {
+  const codes = [...own, ...ANY_CALL]
   const statuses = new Set(codes.map((code) => PROBLEMS[code].status))
   const responses = [...statuses].map((status) => [
     status,
     problemResponse(codes.filter((code) => PROBLEMS[code].status === status)),
   ])
   return Object.fromEntries(responses) as Record<
-    (typeof PROBLEMS)[Code]['status'],
+    (typeof PROBLEMS)[Code | (typeof ANY_CALL)[number]]['status'],
     ReturnType<typeof problemResponse>
   >
 }
