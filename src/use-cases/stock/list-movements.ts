@@ -8,14 +8,9 @@ import type { ReadContext } from '../context.ts'
 
 export type ListMovementsContext = ReadContext & { prisma: Pick<PrismaClient, 'inventoryItem'> }
 
-/** Which page of a SKU's ledger: `limit` movements at most, those older than the movement `before`, else the newest. */
-export type ListMovementsRequest = { sku: string; limit: number; before?: bigint }
-
-/** Movements, newest first, and whether there are older ones. */
-export type LedgerPage = { movements: InventoryMovement[]; hasOlder: boolean }
-
 /**
- * Reads a SKU's ledger, newest first.
+ * Reads a page of a SKU's ledger, newest first: `limit` movements at most, those older than the movement `before`, else the
+ * newest.
  *
  * @returns null for an unknown SKU
  * @throws {CallError} FORBIDDEN for customers
@@ -23,8 +18,8 @@ export type LedgerPage = { movements: InventoryMovement[]; hasOlder: boolean }
 export async function listMovements(
   context: ListMovementsContext,
   caller: Caller,
-  { sku, limit, before }: ListMovementsRequest,
-): Promise<LedgerPage | null> {
+  { sku, limit, before }: { sku: string; limit: number; before?: bigint },
+): Promise<{ movements: InventoryMovement[]; hasOlder: boolean } | null> {
   assertAllowed(caller, 'readLedger')
   if (!isSku(sku)) return null
   // one more than asked for tells whether another page follows

@@ -21,14 +21,6 @@ const REASONS = {
   reserved: 'not what its orders add up to: set to the sum of the reserved orders',
 }
 
-/** What reconciling found, what it mended where it was asked to, what it could not mend for now, and what is left. */
-export type Reconciliation = {
-  breaches: Breach[]
-  repairs: string[]
-  failures: string[]
-  remaining: Breach[]
-}
-
 /**
  * Compares ledger, counters, orders, events and jobs: every invariant, at one moment. It reads every table whole, and
  * notes what it found for the metrics.
@@ -36,11 +28,10 @@ export type Reconciliation = {
  * With `repair`: a counter that ledger and orders contradict is set to what they say, with a row in `repairs`; a ledger
  * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each SKU is a
  * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
+ *
+ * @returns what it found, what it mended where it was asked to, what it could not mend for now, and what is left
  */
-export async function reconcile(
-  context: UpkeepContext,
-  { repair }: { repair: boolean },
-): Promise<Reconciliation> {
+export async function reconcile(context: UpkeepContext, { repair }: { repair: boolean }) {
   const breaches = await checkInvariants(context)
   if (!repair || breaches.length === 0) {
     await note(context, breaches)
