@@ -1,5 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Authenticate } from '../domain/caller.ts'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
+import type { PersistedDocuments } from './graphql/persisted-documents.ts'
 import { takeCanonicalUrl } from './requests/canonical-url.ts'
 import { dropUnreadBody } from './requests/drop-unread-body.ts'
 import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
@@ -11,6 +13,14 @@ export type WebOptions = {
   corsOrigins: readonly string[]
   /** Whether there are pages to try the APIs, and the schema may be asked for. */
   explorer: boolean
+}
+
+/** How the APIs are served, by whichever transport. */
+export type ApiOptions = WebOptions & {
+  authenticate: Authenticate
+  /** Without it everyone is the local operator, and nobody may call but from this machine. */
+  isAuthenticated: boolean
+  persistedDocuments?: PersistedDocuments | undefined
 }
 
 /** For answers that are no page. Pages bring a policy of their own. */

@@ -15,10 +15,9 @@ import {
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
-import { frontDoor, type WebOptions } from './front-door.ts'
+import { type ApiOptions, frontDoor } from './front-door.ts'
 import { graphqlRoutes } from './graphql/graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH, type GraphQLServerContext } from './graphql/graphql-server.ts'
-import type { PersistedDocuments } from './graphql/persisted-documents.ts'
 import { serveGraphqlWebSocket } from './graphql/streams/graphql-websocket.ts'
 import { type HealthContext, healthRoutes, type ReadinessCheck } from './health.ts'
 import { guardCalls } from './overload/guard-calls.ts'
@@ -40,22 +39,20 @@ export type HttpApp = HealthContext &
     tracing?: RequestTracing | undefined
   }
 
-export type HttpServerOptions = WebOptions & {
+export type HttpServerOptions = Omit<ApiOptions, 'authenticate' | 'isAuthenticated'> & {
   /** Whether GraphQL and REST are served, and not health and metrics alone. */
   servesApis: boolean
   /** Tells who calls. Without it everyone is the local operator, and nobody may call but from this machine. */
   authenticate?: Authenticate | undefined
   simulatesSupplier: boolean
   readinessChecks: Record<string, ReadinessCheck>
-  persistedDocuments?: PersistedDocuments | undefined
   /** How long it still answers, once it is to close, and tells callers to leave. */
   leaveTimeoutMs?: number
 }
 
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
 export async function createHttpServer(app: HttpApp, options: HttpServerOptions): Promise<FastifyInstance> {
-  const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR, persistedDocuments } = options
-  const { corsOrigins, explorer } = options
+  const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR } = options
   const isAuthenticated = options.authenticate !== undefined
   const loggerInstance: FastifyBaseLogger = app.logger
   let isClosing = false
@@ -121,21 +118,16 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
   })
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
-    const graphql = createGraphQLServer(app, { isAuthenticated, explorer, persistedDocuments })
-    if (explorer) http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
-    await http.register(graphqlRoutes(graphql, { authenticate, explorer, persistedDocuments }))
-    await http.register(restApi(app, { authenticate, explorer }))
+    const api = { ...options, authenticate, isAuthenticated }
+    const graphql = createGraphQLServer(app, api)
+    if (options.explorer)
+      http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
+    await http.register(graphqlRoutes(graphql, api))
+    await http.register(restApi(app, api))
     // before views fail: the close of a WebSocket says it all
     http.addHook(
       'preClose',
-      serveGraphqlWebSocket(http.server, graphql, {
-        calls: app.calls,
-        authenticate,
-        isAuthenticated,
-        corsOrigins,
-        persistedDocuments,
-        logger: app.logger,
-      }),
+      serveGraphqlWebSocket(http.server, graphql, { ...api, calls: app.calls, logger: app.logger }),
     )
   }
   await http.register(refuseOtherMethods)

@@ -15,6 +15,7 @@ import {
   type ResolverApp,
 } from '../../schema/create-context.ts'
 import { schema } from '../../schema/index.ts'
+import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { limitStreams } from '../overload/limit-streams.ts'
 import { readRequestId, readRequestOrigin } from '../requests/request-id.ts'
@@ -27,7 +28,7 @@ import { limitOrders } from './limits/limit-orders.ts'
 import { limitQueries } from './limits/limit-queries.ts'
 import { maskError } from './mask-error.ts'
 import { nameRefusals, refuseBadJson } from './name-refusals.ts'
-import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
+import { runPersistedDocuments } from './persisted-documents.ts'
 import { statusOf } from './response-type.ts'
 import { handOverStreams, type TakeResults } from './streams/hand-over-streams.ts'
 
@@ -84,18 +85,12 @@ function limitOperations(calls: CallsUnderWay): Plugin {
 
 type MaskPayload = Parameters<typeof handleStreamOrSingleExecutionResult>[0]
 
-export type GraphQLServerOptions = {
-  isAuthenticated: boolean
-  explorer: boolean
-  persistedDocuments?: PersistedDocuments | undefined
-}
-
 export type GraphQLServerContext = ResolverApp & { calls: CallsUnderWay }
 
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(
   app: GraphQLServerContext,
-  { isAuthenticated, explorer, persistedDocuments }: GraphQLServerOptions,
+  { isAuthenticated, explorer, persistedDocuments }: Omit<ApiOptions, 'authenticate' | 'corsOrigins'>,
 ): GraphQLServer {
   const { logger } = app
   const page = graphiqlPage()

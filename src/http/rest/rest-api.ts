@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
-import type { Authenticate } from '../../domain/caller.ts'
 import { RETRY_AFTER_S } from '../../limits.ts'
 import type { ListMovementsContext } from '../../use-cases/stock/list-movements.ts'
+import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
@@ -21,11 +21,6 @@ export const REST_PATH = '/api'
 
 export type RestContext = OrdersContext & ListMovementsContext & { calls: CallsUnderWay }
 
-export type RestOptions = {
-  authenticate: Authenticate
-  explorer: boolean
-}
-
 /**
  * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
  *
@@ -34,7 +29,10 @@ export type RestOptions = {
  * Every failure below `/api` is answered as `application/problem+json`. What it sets up stays in its own scope: other
  * routes of the same server keep their error handlers, parsers and compilers.
  */
-export function restApi(context: RestContext, { authenticate, explorer }: RestOptions): FastifyPluginAsync {
+export function restApi(
+  context: RestContext,
+  { authenticate, explorer }: Pick<ApiOptions, 'authenticate' | 'explorer'>,
+): FastifyPluginAsync {
   return async (fastify) => {
     fastify.setValidatorCompiler(validatorCompiler)
     fastify.setSerializerCompiler(serializerCompiler)

@@ -18,7 +18,7 @@ import {
   WEBSOCKET_UNREAD_MAX_BYTES,
   WEBSOCKETS_PER_CALLER_MAX,
 } from '../../../limits.ts'
-import { FOREIGN_PAGE } from '../../front-door.ts'
+import { type ApiOptions, FOREIGN_PAGE } from '../../front-door.ts'
 import type { CallsUnderWay } from '../../overload/calls-under-way.ts'
 import { CountByKey, connectionKeyOf } from '../../overload/count-by-key.ts'
 import { takeCanonicalUrl } from '../../requests/canonical-url.ts'
@@ -38,7 +38,7 @@ import {
   UNAVAILABLE_RESULT,
 } from '../graphql-errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from '../graphql-server.ts'
-import { findPersistedDocument, type PersistedDocuments, refusePersisted } from '../persisted-documents.ts'
+import { findPersistedDocument, refusePersisted } from '../persisted-documents.ts'
 import { attachWebSocket, type Connection, refuseSocket } from './attach-websocket.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
@@ -51,20 +51,16 @@ const TRY_AGAIN_LATER = 1013
 type Params = Record<string, unknown>
 type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
 
-export type WebSocketOptions = {
+export type WebSocketOptions = Omit<ApiOptions, 'explorer'> & {
   /** While they are too many, connections are refused as well. */
   calls: CallsUnderWay
-  /** Asked once a connection, which is closed with 4403 where it refuses and once the token expires. */
-  authenticate: Authenticate
-  isAuthenticated: boolean
-  corsOrigins: readonly string[]
-  persistedDocuments?: PersistedDocuments | undefined
   logger: Logger
   pingIntervalMs?: number
 }
 
 /**
- * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
+ * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP. Who calls is asked once a
+ * connection, which is closed with 4403 where the caller is refused and once the token expires.
  *
  * @returns what closes every connection, and lets no other in
  */
