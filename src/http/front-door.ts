@@ -92,7 +92,8 @@ export function frontDoor(web: WebOptions, handle: RequestListener): RequestList
     if (corsOrigins.length > 0) response.setHeader('vary', 'origin')
     const { origin } = request.headers
     if (isListedOrigin(origin, corsOrigins)) {
-      allow(response, origin)
+      response.setHeader('access-control-allow-origin', origin)
+      response.setHeader('access-control-expose-headers', EXPOSED)
       if (isPreflight(request)) return answerPreflight(request, response)
     }
     if (isForeignPage(request, corsOrigins) && !(explorer && isVisit(request)))
@@ -113,11 +114,6 @@ function isVisit({ method, headers }: IncomingMessage): boolean {
 
 function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
-}
-
-function allow(response: ServerResponse, origin: string): void {
-  response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('access-control-expose-headers', EXPOSED)
 }
 
 /**

@@ -9,7 +9,7 @@ import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
 import { itemIdOf, Node } from './node.ts'
 import { byColumn, type List, pageCost, readPage } from './page.ts'
-import { UserErrorType } from './user-error.ts'
+import { USER_ERRORS } from './user-error.ts'
 
 const MovementType = builder.enumType('MovementType', {
   description: 'Why what is available changed.',
@@ -174,10 +174,7 @@ const CreateInventoryItemPayload = builder
         nullable: true,
         description: 'Null where it was refused.',
       }),
-      userErrors: t.expose('userErrors', {
-        type: [UserErrorType],
-        description: 'Why it was refused; empty where it was not.',
-      }),
+      userErrors: t.expose('userErrors', USER_ERRORS),
     }),
   })
 
@@ -225,10 +222,7 @@ const AdjustInventoryPayload = builder.objectRef<AdjustInventoryResult>('AdjustI
       nullable: true,
       description: 'The change, as the ledger keeps it. Null where it was refused.',
     }),
-    userErrors: t.expose('userErrors', {
-      type: [UserErrorType],
-      description: 'Why it was refused; empty where it was not.',
-    }),
+    userErrors: t.expose('userErrors', USER_ERRORS),
   }),
 })
 

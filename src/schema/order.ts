@@ -6,7 +6,7 @@ import { listOrders } from '../use-cases/orders/find-order.ts'
 import { builder } from './builder.ts'
 import { Node, visibleTo } from './node.ts'
 import { type List, pageCost, readPage } from './page.ts'
-import { UserErrorType } from './user-error.ts'
+import { USER_ERRORS } from './user-error.ts'
 
 export const OrderStatus = builder.enumType('OrderStatus', {
   description: 'Where an order stands.',
@@ -170,10 +170,7 @@ const CreateOrderPayload = builder.objectRef<CreateOrderResult>('CreateOrderPayl
   description: 'The answer to createOrder.',
   fields: (t) => ({
     order: t.expose('order', { type: Order, nullable: true, description: 'Null where it was refused.' }),
-    userErrors: t.expose('userErrors', {
-      type: [UserErrorType],
-      description: 'Why it was refused; empty where it was not.',
-    }),
+    userErrors: t.expose('userErrors', USER_ERRORS),
   }),
 })
 

@@ -1,5 +1,5 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
-import { inTransaction, type TransactionContext, type Tx } from '../../database/transaction.ts'
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { allocate } from '../../domain/stock/allocation.ts'
 import type { StockChange } from '../../domain/stock/stock.ts'
@@ -80,15 +80,8 @@ export async function splitReservation(
   context: TransactionContext,
   orders: readonly OrderRef[],
 ): Promise<void> {
-  await inTransaction(context, 'split-reservation', (tx) => splitReservationIn(tx, orders))
-}
-
-/** The same within a transaction of the caller. */
-export async function splitReservationIn(tx: Tx, orders: readonly OrderRef[]): Promise<void> {
-  await addJobs(
-    tx,
-    orders.map((order) => reservationJob([order])),
-  )
+  const jobs = orders.map((order) => reservationJob([order]))
+  await inTransaction(context, 'split-reservation', (tx) => addJobs(tx, jobs))
 }
 
 export function reservation({ id, sku, qty }: Order, availableAfter: bigint): StockChange {

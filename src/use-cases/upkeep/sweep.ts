@@ -18,7 +18,6 @@ import { limitStatements } from '../../sql/statement.ts'
 import type { UpkeepContext } from '../context.ts'
 import { reservationPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
-import { splitReservationIn } from '../orders/reserve-inventory.ts'
 
 /** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
 const KEY_AGE_MS = 48 * 3_600_000
@@ -130,9 +129,10 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
   })
   await failOrdersIn(context, tx, letters)
   const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
-  await splitReservationIn(
+  const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
+  await addJobs(
     tx,
-    buried.flatMap(({ orders }) => (orders.length > 1 ? orders : [])),
+    split.map((order) => reservationJob([order])),
   )
   const isReadable = ({ orders }: BuriedJob) => orders.length > 0
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
