@@ -4,10 +4,7 @@ import { connect } from '../database/connections.ts'
 import { StartError } from '../start/start-error.ts'
 import { DATABASE_USER, isAlive } from './data-directory.ts'
 
-export type OwnerLock = {
-  /** Ends the claim after `work`, so that nobody else becomes the owner while it runs. */
-  releaseAfter(work: () => Promise<void>): Promise<void>
-}
+export type OwnerLock = Awaited<ReturnType<typeof takeOwnerLock>>
 
 type OwnerLockOptions = {
   port: number
@@ -38,7 +35,7 @@ const RETAKE_DELAY_MS = 500
  * Makes this process the one owner of the database: a session-level advisory lock, held by a connection of its own
  * that is made again when it is lost. Throws an error with the owner's pid where there is another owner.
  */
-export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLock> {
+export async function takeOwnerLock(options: OwnerLockOptions) {
   const { warn, dataDir, onAway } = options
   let isReleased = false
   let retaking: Promise<void> | undefined
@@ -78,7 +75,8 @@ export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLoc
 
   let client: Client | undefined = hold(await lockOrRefuse(options))
   return {
-    async releaseAfter(work) {
+    /** Ends the claim after `work`, so that nobody else becomes the owner while it runs. */
+    async releaseAfter(work: () => Promise<void>): Promise<void> {
       isReleased = true
       timers.abort()
       await retaking

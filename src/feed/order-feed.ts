@@ -50,22 +50,16 @@ export class OrderFeed {
   }
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
   readonly #listener: ChannelListener
-  readonly #findOrder: OrderReader
-  readonly #logger: Logger
-  readonly #tracing: FeedTracing | undefined
+  readonly #options: OrderFeedOptions
   #isClosed = false
 
-  constructor({ databaseUrl, findOrder, onServerLost, logger, tracing }: OrderFeedOptions) {
-    this.#logger = logger
-    this.#tracing = tracing
-    this.#findOrder = findOrder
+  constructor(options: OrderFeedOptions) {
+    this.#options = options
     this.#listener = new ChannelListener({
-      databaseUrl,
+      ...options,
       channel: ORDER_CHANNEL,
       onNotification: (payload) => void this.#hear(payload),
-      onServerLost,
       onGap: () => void this.#refresh([...this.#watchers.keys()].map((id) => ({ id }))),
-      logger,
     })
   }
 
@@ -129,7 +123,7 @@ export class OrderFeed {
         this.#remove(watcher)
       },
       transport ? this.tallies[transport] : createWatchTally(),
-      this.#tracing?.onDelivery,
+      this.#options.tracing?.onDelivery,
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
     const leave = () =>
@@ -138,7 +132,7 @@ export class OrderFeed {
     // first listen, then read: a change between the two is heard, and its version tells which is newer
     this.#add(watcher)
     try {
-      const order = await this.#findOrder.submit(orderId)
+      const order = await this.#options.findOrder.submit(orderId)
       if (!order) throw noSuchOrder(orderId)
       assertMayWatch(caller, order, Date.now())
       watcher.offer(order)
@@ -168,19 +162,20 @@ export class OrderFeed {
 
   /** Reads orders until it succeeds: what was heard once is not heard again. */
   async #refresh(notices: readonly (Pick<Order, 'id'> & RequestOrigin)[]): Promise<void> {
+    const { findOrder, tracing, logger } = this.#options
     const heardAtMs = Date.now()
     await Promise.all(
       notices.map(async ({ id, traceparent }) => {
         while (this.#watchers.has(id)) {
           try {
-            const order = await this.#findOrder.submit(id)
+            const order = await findOrder.submit(id)
             if (order) {
-              this.#tracing?.onHeard(order, traceparent, heardAtMs)
+              tracing?.onHeard(order, traceparent, heardAtMs)
               this.tell([order])
             }
             return
           } catch (error) {
-            this.#logger.warn({ err: error, orderId: id }, 'watched order not read, retrying')
+            logger.warn({ err: error, orderId: id }, 'watched order not read, retrying')
             await sleep(REREAD_DELAY_MS, undefined, { ref: false })
           }
         }
