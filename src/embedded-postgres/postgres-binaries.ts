@@ -25,9 +25,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     const hint = 'Run npm ci without --omit=optional, or set DATABASE_URL to a PostgreSQL of your own.'
     throw new StartError(
       `There is no embedded PostgreSQL for this machine (${name} is not installed). ${hint}`,
-      {
-        cause,
-      },
+      { cause },
     )
   }
 }

@@ -185,11 +185,7 @@ builder.mutationField('createInventoryItem', (t) =>
     authScopes: { may: 'createInventoryItem' },
     args: { input: t.arg({ type: CreateInventoryItemInput, required: true, description: 'The item.' }) },
     resolve: (_root, { input }, { app, caller }) =>
-      createInventoryItem(app, caller, {
-        sku: input.sku,
-        name: input.name,
-        available: input.available ?? 0,
-      }),
+      createInventoryItem(app, caller, { ...input, available: input.available ?? 0 }),
   }),
 )
 
@@ -233,11 +229,6 @@ builder.mutationField('adjustInventory', (t) =>
     authScopes: { may: 'adjustInventory' },
     args: { input: t.arg({ type: AdjustInventoryInput, required: true, description: 'The change.' }) },
     resolve: (_root, { input }, { app, caller }) =>
-      adjustInventory(app, caller, {
-        sku: input.sku,
-        delta: input.delta,
-        reason: input.reason,
-        expectedAvailable: input.expectedAvailable ?? null,
-      }),
+      adjustInventory(app, caller, { ...input, expectedAvailable: input.expectedAvailable ?? null }),
   }),
 )
