@@ -40,7 +40,6 @@ type Undo = () => Promise<unknown>
  * Starts what the configuration asks for: database, migrations, HTTP, supplier, worker.
  *
  * @param undos gets what stops each step that was taken, also when a later one fails
- * @returns where it listens
  */
 async function start(config: Config, { logger, tracing }: Watching, undos: Undo[]): Promise<string> {
   await assertPortFree(config)
@@ -116,8 +115,6 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
 
 /**
  * Starts, and starts anew each time that it finds the database at DATABASE_URL away, once that is back.
- *
- * @param signal ends the waiting
  */
 async function startWithDatabase(
   config: Config,

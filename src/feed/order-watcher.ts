@@ -24,8 +24,6 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   /**
    * @param afterVersion the version that the client has seen, 0 for none
    * @param authorise asked at each delivery: what it throws ends the view in its place
-   * @param tally counts what becomes of the view
-   * @param onDelivery hears of each order that is handed out
    */
   constructor(
     orderId: string,

@@ -32,8 +32,6 @@ export function prepare<Values extends unknown[], Row extends pg.QueryResultRow 
 /**
  * Limits each statement of a transaction: the server cancels a longer one with 57014, so that it does not run on after its
  * caller gave up.
- *
- * @param tx in a transaction
  */
 export async function limitStatements(tx: Queryable, timeoutMs: number): Promise<void> {
   await tx.query(`set local statement_timeout = ${timeoutMs}`)

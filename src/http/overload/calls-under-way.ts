@@ -18,7 +18,6 @@ export class CallsUnderWay {
   #refusedAtMs = -Infinity
   #windowStartedAtMs = 0
 
-  /** @param onRefusal hears of every call that is refused */
   constructor(onRefusal: () => void, loop = new LoopLimit()) {
     this.#onRefusal = onRefusal
     this.#loop = loop
@@ -54,8 +53,6 @@ export class CallsUnderWay {
 
   /**
    * Does the work of a call, which counts until that is done, or refuses it where it is one too many.
-   *
-   * @param refuse gives what is answered then
    */
   run<Result>(work: () => Result, refuse: () => Result): Result {
     if (this.isFull()) {

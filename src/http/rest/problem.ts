@@ -78,10 +78,6 @@ export class ProblemError extends Error {
   readonly code: ProblemCode
   readonly culprits: Culprit[]
 
-  /**
-   * @param detail what is wrong, as the caller reads it
-   * @param culprits where in the request it is
-   */
   constructor(code: ProblemCode, detail: string = PROBLEMS[code].detail, culprits: Culprit[] = []) {
     super(detail)
     this.code = code

@@ -21,8 +21,6 @@ export type Groups = Record<GroupName, { waitingCount: number }>
 
 /**
  * Shows how far work of many callers comes together, and how long it takes then.
- *
- * @returns for each group the hook that hears of its batches
  */
 export function measureBatches(
   registry: Registry,

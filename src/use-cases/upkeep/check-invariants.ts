@@ -7,7 +7,6 @@ import type { UpkeepContext } from '../context.ts'
  * Checks invariants, and changes nothing.
  *
  * @param invariant the one to check; null for all, at one moment
- * @param signal cancels the check
  */
 export async function checkInvariants(
   context: TransactionContext,

@@ -40,7 +40,6 @@ const LOST_REPLY_MS = 2_000
  * what its jobs had to do is done. A job whose workers died too often is given up.
  *
  * @param alsoUnknown look too for workers that died before their first beat, which reads every job
- * @returns how many jobs they held
  */
 export async function rescueJobs(
   context: UpkeepContext,
