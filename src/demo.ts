@@ -28,7 +28,8 @@ async function main(): Promise<number> {
   const { host: localHost, port } = readConfig({ PORT: process.env.PORT })
   const host = process.env.HOST || localHost
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  const server = { url, authorization: authorizationBy(process.env.HOLDFAST_TOKEN) }
+  const { HOLDFAST_TOKEN: token = '' } = process.env
+  const server = { url, authorization: token && `Bearer ${token}` }
   await assertReady(url)
   say(introduction(url))
 
@@ -59,11 +60,6 @@ async function main(): Promise<number> {
   }
   for (const order of orders.filter((order) => !outcomeOf(order))) say(howToSeeTheEnd(server, order))
   return orders.every(isAsExpected) ? 0 : 1
-}
-
-/** What a server with authentication is to be shown; '' for one without. */
-function authorizationBy(token = ''): string {
-  return token && `Bearer ${token}`
 }
 
 /** Resolves when every order is final, or when only those are not that may outlast the others by too much. */

@@ -109,12 +109,12 @@ export function createGraphQLServer(
       maskError: (error, message) => maskError(error, message, logger),
     },
     plugins: [
-      refuseBadJson(),
+      refuseBadJson,
       runPersistedDocuments(persistedDocuments),
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
       limitStreams(),
-      limitQueries(),
+      limitQueries,
       maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done
       limitOperations(app.calls),
@@ -122,7 +122,7 @@ export function createGraphQLServer(
       answerWithStatus,
       handOverStreams,
       nameRefusals,
-      explorer ? page.plugin : hideSchema(),
+      explorer ? page.plugin : hideSchema,
     ],
     // Fastify's business: Yoga pipes bodies through a limit, and keeps the pipe while a stream lasts
     maxRequestBodySize: false,

@@ -26,11 +26,8 @@ const insert = prepare(
   select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::text[], $6::int[], $7::text[], $8::timestamptz[])`,
 )
 
-/** A dead letter, as far as it is needed to retry it: the span that its work goes back to, where it had one. */
-export type OpenDeadLetter = { id: string; orderId: string; traceparent: string | undefined }
-
-/** Locks those among `ids` that nobody has retried yet, oldest first. */
-export async function lockOpenDeadLetters(on: Queryable, ids: readonly string[]): Promise<OpenDeadLetter[]> {
+/** Locks those among `ids` that nobody has retried yet, oldest first. @returns the span too that the work goes back to, if any */
+export async function lockOpenDeadLetters(on: Queryable, ids: readonly string[]) {
   const rows = await lockOpen(on, ids)
   return rows.map((row) => ({ ...row, traceparent: readTraceparent(row.traceparent) }))
 }
