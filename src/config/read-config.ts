@@ -22,7 +22,7 @@ export function readConfig(env: Record<string, string | undefined>) {
   const set = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   )
-  const parsed = variables.safeParse(isTraced(set) ? set : withoutTraces(set))
+  const parsed = variables.safeParse(withoutIdleTraces(set))
   const problems = [
     ...(parsed.error?.issues ?? []).map(({ path: [name], message }) =>
       describeProblem(String(name), set[String(name)], message),
@@ -93,15 +93,10 @@ export function readConfig(env: Record<string, string | undefined>) {
   }
 }
 
-function isTraced({
-  OTEL_EXPORTER_OTLP_ENDPOINT,
-  OTEL_SDK_DISABLED,
-}: Record<string, string | undefined>): boolean {
-  return OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && OTEL_SDK_DISABLED?.toLowerCase() !== 'true'
-}
-
-/** Where nothing is traced these are of no concern: a machine may have them for other programs, in forms unknown here. */
-function withoutTraces(set: Record<string, string | undefined>): Record<string, string | undefined> {
+/** Where nothing is traced OTEL_… is of no concern: a machine may have them for other programs, in forms unknown here. */
+function withoutIdleTraces(set: Record<string, string | undefined>): Record<string, string | undefined> {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: disabled } = set
+  if (endpoint !== undefined && disabled?.toLowerCase() !== 'true') return set
   return Object.fromEntries(Object.entries(set).filter(([name]) => !name.startsWith('OTEL_')))
 }
 
