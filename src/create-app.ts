@@ -1,15 +1,15 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { App } from './app.ts'
-import { createPool } from './database/connections.ts'
+import { ServerPool } from './database/connections.ts'
 import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
-import type { OrderEvent } from './domain/orders/order-event.ts'
+import type { OrderEvent } from './domain/orders/order.ts'
 import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
+import type { HttpApp } from './http/http-server.ts'
 import { CallsUnderWay } from './http/overload/calls-under-way.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_TIMEOUT_MS, MAIN_POOL_SIZE, QUERY_TIMEOUT_MS } from './limits.ts'
 import { logEvents } from './observability/logs/log-events.ts'
@@ -22,18 +22,24 @@ import { measureRateLimit } from './observability/metrics/measure-rate-limit.ts'
 import { createMetrics } from './observability/metrics/metrics.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
+import type { WorkerApp } from './tasks/worker.ts'
 import { createOrderReader } from './use-cases/orders/find-order.ts'
 import { createOrderIntake } from './use-cases/orders/order-intake.ts'
 import { createReservationGroup } from './use-cases/orders/reserve-inventory.ts'
-import { createOutcomeGroup } from './use-cases/supplier/settle-supplier-outcomes.ts'
+import { createOutcomeGroup, type SettleContext } from './use-cases/supplier/settle-supplier-outcomes.ts'
 import { observeService } from './use-cases/upkeep/read-service-status.ts'
+
+/**
+ * All that the composition root puts together, one per process. Nothing below knows it: each room declares the part that
+ * it is handed.
+ */
+export type App = HttpApp & WorkerApp & SettleContext & { feed: OrderFeed; tracing?: Tracing | undefined }
 
 export type AppOptions = {
   databaseUrl: string
   logger: Logger
   supplierPolicy: SupplierPolicy
   orderLimiter?: OrderLimiter | undefined
-  /** Undefined if nothing is traced. */
   tracing?: Tracing | undefined
 }
 
@@ -133,9 +139,8 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   return { app, close }
 }
 
-/** Opens the connections for calls and tasks. */
 function openPool(databaseUrl: string, logger: Logger) {
-  const pool = createPool(databaseUrl, {
+  const options = {
     application_name: 'holdfast',
     max: MAIN_POOL_SIZE,
     // statements of a transaction that do not wait for each other's results share a round trip
@@ -144,13 +149,10 @@ function openPool(databaseUrl: string, logger: Logger) {
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-  })
-  // a broken connection is replaced at the next query; an error without a listener would end the process
-  pool.on('error', () => {})
-  pool.on('connect', (client) => {
-    client.on('error', (error) => logger.warn({ err: error }, 'database connection lost'))
-  })
-  return pool
+  }
+  return new ServerPool(databaseUrl, options, (error) =>
+    logger.warn({ err: error }, 'database connection lost'),
+  )
 }
 
 /** Returns the connection's schema, which Prisma writes before the name of each table. */

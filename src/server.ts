@@ -11,15 +11,13 @@ import { createAuthenticate } from './http/access/create-authenticate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_RETRY_DELAY_MS, START_TIMEOUT_MS } from './limits.ts'
-import { logSupplierCalls } from './observability/logs/log-supplier-calls.ts'
 import { createLogger } from './observability/logs/logger.ts'
 import { outliveOutput, untilNpmEnded } from './observability/logs/output.ts'
 import { redact } from './observability/logs/redact.ts'
-import { measureProcess } from './observability/metrics/measure-process.ts'
 import { measureSupplier } from './observability/metrics/measure-supplier.ts'
-import { observeSupplier } from './observability/observe-supplier.ts'
+import { measureProcess } from './observability/metrics/metrics.ts'
+import { logSupplierCalls, observeSupplier } from './observability/observe-supplier.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
-import type { Sampling } from './observability/traces/trace-sampler.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
 import { announce } from './start/announce.ts'
 import { assertPortFree, explainListen } from './start/assert-port-free.ts'
@@ -41,8 +39,7 @@ type Undo = () => Promise<unknown>
 /**
  * Starts what the configuration asks for: database, migrations, HTTP, supplier, worker.
  *
- * @param undos collects what stops each step, also if a later step fails
- * @returns the URL of the server
+ * @param undos gets what stops each step that was taken, also when a later one fails
  */
 async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo[]): Promise<string> {
   await assertPortFree(config)
@@ -117,9 +114,7 @@ async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo
 }
 
 /**
- * Starts the server. If the database at DATABASE_URL is unavailable, waits for it and starts again.
- *
- * @param signal ends the waiting
+ * Starts, and starts anew each time that it finds the database at DATABASE_URL away, once that is back.
  */
 async function startWithDatabase(
   config: Config,
@@ -168,20 +163,20 @@ async function stop(
   }
 }
 
-/** Loads OpenTelemetry only if traces are on. */
-async function startTraces(logger: Logger, sampling: Sampling) {
-  const { startTracing } = await import('./observability/traces/start-tracing.ts')
-  return startTracing({ logger, sampling })
-}
-
 async function main(): Promise<void> {
   const closed = Promise.withResolvers<string>()
   const onClosed = () => closed.resolve('standard output closed')
   outliveOutput(onClosed)
   const config = readConfigOrExit()
   const logger = createLogger(config.logLevel, { ...config, onClosed })
-  const traces = config.traces && (await startTraces(logger, config.traces))
-  const telemetry = { logger, tracing: traces?.tracing }
+  // loaded only where traces are asked for: without them nothing of it is in the process
+  const traces =
+    config.traces &&
+    (await import('./observability/traces/start-tracing.ts')).startTracing({
+      logger,
+      sampling: config.traces,
+    })
+  const watching = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {

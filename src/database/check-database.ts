@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { CONNECT_TIMEOUT_MS } from '../limits.ts'
 import { type ConnectionOptions, connect } from './connections.ts'
-import { UnfitDatabaseError } from './unfit-database-error.ts'
+import { UnfitDatabaseError } from './unavailable.ts'
 
 /** What `connections.ts` was tried with. */
 const VERSION_MIN = 140_000

@@ -82,19 +82,23 @@ export type ConnectionOptions = Omit<
   application_name: string
   /** Whether statements that do not wait for each other's results share a round trip. */
   pipeline?: boolean
-  /** Session settings besides those that every connection has. */
   settings?: Record<string, string>
 }
 
-/** A pool of connections to a server that accepts writes, with the settings that Holdfast relies on. */
-class ServerPool extends pg.Pool {
-  /** Sockets of all connections, including those that are being made. */
+/** Connections to a server that takes writes, with the settings that Holdfast relies on. What the URL says beside stands. */
+export class ServerPool extends pg.Pool {
+  /** Of all connections, those being made too. */
   readonly #sockets: Set<Socket>
   #heardAtMs = performance.now()
   /** Uses of each connection since it discarded its plans. */
   readonly #uses = new WeakMap<pg.PoolClient, number>()
 
-  constructor(databaseUrl: string, { settings, ...options }: ConnectionOptions) {
+  /** @param onLoss hears of each connection that breaks; it is replaced at the next query */
+  constructor(
+    databaseUrl: string,
+    { settings, ...options }: ConnectionOptions,
+    onLoss: (error: Error) => void = () => {},
+  ) {
     const { schema, ...target } = readDatabaseUrl(databaseUrl)
     const sockets = new Set<Socket>()
     super({
@@ -108,6 +112,9 @@ class ServerPool extends pg.Pool {
       },
     } as pg.PoolConfig)
     this.#sockets = sockets
+    // an error that nobody listens to would end the process; of a connection at rest its own listener hears as well
+    this.on('error', () => {})
+    this.on('connect', (client) => client.on('error', onLoss))
     this.on('release', (error: Error | boolean | undefined, client: pg.PoolClient) => {
       if (!error) {
         this.#heardAtMs = performance.now()
@@ -182,12 +189,7 @@ function withHarmlessRelease(connect: pg.Pool['connect']): pg.Pool['connect'] {
   }) as pg.Pool['connect']
 }
 
-/** Makes a pool whose connections have the settings that Holdfast relies on. The caller listens for its errors. */
-export function createPool(databaseUrl: string, options: ConnectionOptions): ServerPool {
-  return new ServerPool(databaseUrl, options)
-}
-
-/** Makes a single connection with the same settings. @throws if the database cannot be reached */
+/** A connection of its own, connected, with the same settings. @throws when the database cannot be reached */
 export async function connect(
   databaseUrl: string,
   { settings, ...options }: ConnectionOptions,

@@ -1,7 +1,6 @@
 import pg from 'pg'
-import { QueueFullError } from './queue-full-error.ts'
 import { isUndone } from './transaction.ts'
-import { isUnavailable } from './unavailable.ts'
+import { isUnavailable, QueueFullError } from './unavailable.ts'
 
 /** Follows the items of a group commit through the commit that they share. */
 export type GroupTracing = {
@@ -13,25 +12,19 @@ export type GroupTracing = {
   commit<Result>(contexts: readonly unknown[], run: () => Promise<Result>): Promise<Result>
 }
 
-/** Observes a group commit. */
 export type GroupObserver = {
-  /** Called after each batch. */
   onBatch?: (run: BatchRun) => void
-  /** Undefined if nothing is traced. */
   tracing?: GroupTracing | undefined
 }
 
-/** Limits and observers of a group commit. */
 export type GroupCommitOptions<Item> = GroupObserver & {
   /** The largest sum of item sizes in one commit. */
   batchSizeMax: number
   /** The size of an item, 1 by default. An item larger than a batch is a batch of its own. */
   sizeOf?: (item: Item) => number
-  /** Items that may wait for a commit. */
   waitingMax: number
   /** A commit that takes longer counts as hanging: new items are refused. */
   commitMaxMs?: number
-  /** Called for each refused item. */
   onRefusal?: () => void
 }
 
@@ -40,7 +33,6 @@ export type BatchRun = { size: number; outcome: 'committed' | 'failed'; duration
 
 type Waiting<Item, Result> = {
   item: Item
-  /** Its span, in traces. */
   traceContext: unknown
   resolve: (result: Result) => void
   reject: (error: unknown) => void
@@ -127,7 +119,6 @@ export class GroupCommit<Item, Result> {
     this.#running = undefined
   }
 
-  /** How many of the waiting items fit the next batch. */
   #nextBatchLength(): number {
     const { batchSizeMax, sizeOf } = this.#options
     if (!sizeOf) return batchSizeMax

@@ -7,8 +7,8 @@ import pg from 'pg'
 import { CONNECT_TIMEOUT_MS } from '../limits.ts'
 import { tuneQueue } from '../sql/queue/tune-queue.ts'
 import { checkDatabase } from './check-database.ts'
-import { type ConnectionOptions, connect, createPool } from './connections.ts'
-import { UnfitDatabaseError } from './unfit-database-error.ts'
+import { type ConnectionOptions, connect, ServerPool } from './connections.ts'
+import { UnfitDatabaseError } from './unavailable.ts'
 
 const migrationsDir = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 
@@ -142,10 +142,7 @@ function failure(name: string, checksum: string, cause: pg.DatabaseError): Error
 
 /** Before any worker: two that migrate graphile-worker's schema at once trip over each other. */
 async function migrateJobs(databaseUrl: string, warn: (line: string) => void): Promise<void> {
-  const pool = createPool(databaseUrl, { ...MIGRATION_CONNECTION, max: 2 })
-  // the statement under way fails all the same
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
+  const pool = new ServerPool(databaseUrl, { ...OPTIONS, max: 2 })
   try {
     await retryWhileLocked('the tables of jobs', warn, async () => {
       await runMigrations({ pgPool: pool })

@@ -6,7 +6,6 @@ const OUTAGE_RETRY_DELAY_MIN_MS = 250
 const OUTAGE_RETRY_DELAY_MAX_MS = 750
 
 export type RetryOptions = {
-  /** Ends the waiting. */
   signal: AbortSignal | undefined
   /** Which errors to wait for; by default those of `isUnavailable`. */
   isAwaited?: (error: unknown) => boolean

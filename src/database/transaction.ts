@@ -1,30 +1,25 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import type { OrderEvent } from '../domain/orders/order-event.ts'
+import type { OrderEvent } from '../domain/orders/order.ts'
 import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
 import { retryCollisions } from './retry-collisions.ts'
 import { isConnectionStale, isServerUnfit } from './unavailable.ts'
 
-/** An open transaction. */
 export type Tx = Pick<pg.PoolClient, 'query'> & {
   /** Adds events that `onEvents` gets after the commit. */
   record: (events: readonly OrderEvent[]) => void
 }
 
-/** Traces transactions. */
 export type TransactionTracing = {
   transaction<Result>(name: string, run: () => Promise<Result>): Promise<Result>
 }
 
-/** What transactions are handed. `create-app.ts` connects the hooks to logs, metrics, traces and watchers. */
 export type TransactionContext = {
   pool: pg.Pool
   logger: Logger
   /** Called with the events of a transaction after its commit, in the order in which they were recorded. */
   onEvents: (events: readonly OrderEvent[]) => void
-  /** Called after each transaction. */
   onTransaction: (run: TransactionRun) => void
-  /** Undefined if nothing is traced. */
   tracing?: TransactionTracing | undefined
 }
 

@@ -1,7 +1,4 @@
-import { QueueFullError } from './queue-full-error.ts'
-import { UnfitDatabaseError } from './unfit-database-error.ts'
-
-/** Errors of a socket whose server does not answer or closes the connection. */
+/** What a socket to the database fails with when nobody answers or somebody hangs up. */
 const SOCKET_CODES = new Set([
   'EAI_AGAIN',
   'ECONNABORTED',
@@ -148,7 +145,6 @@ export function isServerUnfit(error: unknown): boolean {
   return isReadOnly(error) || (error instanceof Error && error.message === READ_TIMEOUT)
 }
 
-/** Whether an error says that the server takes no writes. */
 export function isReadOnly(error: unknown): boolean {
   return error instanceof Error && codesOf(error).includes('25006')
 }
@@ -182,4 +178,17 @@ function isListed(table: Readonly<Record<string, string>>, code: string): boolea
 /** An error that PostgreSQL itself sent: its text may quote anything. */
 function isSqlstate(code: unknown): boolean {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('P')
+}
+
+/** The queue of a group commit is full, or too slow: the database does not keep up. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError'
+}
+
+/**
+ * The database answers, and Holdfast cannot work with it as it is: waiting changes nothing. The message says what is
+ * wrong, and what would be right.
+ */
+export class UnfitDatabaseError extends Error {
+  override readonly name = 'UnfitDatabaseError'
 }

@@ -1,5 +1,4 @@
-import type { Caller, Role } from './caller.ts'
-import { isCallerId } from './caller.ts'
+import { type Caller, isCallerId, type Role } from './caller.ts'
 import { CallError } from './errors.ts'
 import type { Order } from './orders/order.ts'
 
@@ -15,7 +14,6 @@ const ALLOWED = {
 
 export type Action = keyof typeof ALLOWED
 
-/** Whether a caller may do this. */
 export function isAllowed({ role }: Caller, action: Action): boolean {
   return (ALLOWED[action] as readonly Role[]).includes(role)
 }

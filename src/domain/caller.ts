@@ -1,8 +1,6 @@
-/** The roles of callers. */
 export const ROLES = ['customer', 'operator', 'service'] as const
 export type Role = (typeof ROLES)[number]
 
-/** Who calls. */
 export type Caller = {
   /** The subject of its token. Idempotency keys, rate limits, customers' orders and movements' actors use it. */
   id: string

@@ -39,12 +39,7 @@ export class ChannelListener {
     this.#options = options
   }
 
-  /** Resolves once it listens. @throws if the database cannot be reached the first time */
-  async start(): Promise<void> {
-    await this.#connect()
-  }
-
-  /** Whether notifications arrive, by the last beat. */
+  /** Whether notifications arrive, as far as the last beat tells. */
   isListening(): boolean {
     return this.#client !== undefined
   }
@@ -56,7 +51,8 @@ export class ChannelListener {
     await client?.end()
   }
 
-  async #connect(): Promise<void> {
+  /** Resolves once it listens. @throws when the database cannot be reached */
+  async start(): Promise<void> {
     const { databaseUrl, channel, onNotification } = this.#options
     const client = await connect(
       databaseUrl,
@@ -122,7 +118,7 @@ export class ChannelListener {
       delayMs = Math.min(2 * delayMs, RECONNECT_DELAY_MAX_MS)
     ) {
       try {
-        await this.#connect()
+        await this.start()
         this.#options.onGap()
         return
       } catch (error) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { validate as isUuid } from 'uuid'
 import { callAt } from '../call-at.ts'
 import { assertMayWatch, noSuchOrder, tokenExpired } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
@@ -14,7 +15,6 @@ import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } 
 /** A restarting database takes at least about this long. */
 const REREAD_DELAY_MS = 500
 
-/** Traces orders on their way to watchers. */
 export type FeedTracing = {
   /**
    * Another process, in the span `traceparent`, has changed an order that is watched here.
@@ -35,7 +35,6 @@ export type OrderFeedOptions = {
   /** Called when the database server is silent or read-only. */
   onServerLost: (error: unknown) => void
   logger: Logger
-  /** Undefined if nothing is traced. */
   tracing?: FeedTracing | undefined
 }
 
@@ -51,22 +50,16 @@ export class OrderFeed {
   }
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
   readonly #listener: ChannelListener
-  readonly #findOrder: OrderReader
-  readonly #logger: Logger
-  readonly #tracing: FeedTracing | undefined
+  readonly #options: OrderFeedOptions
   #isClosed = false
 
-  constructor({ databaseUrl, findOrder, onServerLost, logger, tracing }: OrderFeedOptions) {
-    this.#logger = logger
-    this.#tracing = tracing
-    this.#findOrder = findOrder
+  constructor(options: OrderFeedOptions) {
+    this.#options = options
     this.#listener = new ChannelListener({
-      databaseUrl,
+      ...options,
       channel: ORDER_CHANNEL,
       onNotification: (payload) => void this.#hear(payload),
-      onServerLost,
       onGap: () => void this.#refresh([...this.#watchers.keys()].map((id) => ({ id }))),
-      logger,
     })
   }
 
@@ -84,18 +77,15 @@ export class OrderFeed {
     for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) watcher.fail(goingAway())
   }
 
-  /** Ends every view and stops listening. */
   async stop(): Promise<void> {
     this.failViews()
     await this.#listener.stop()
   }
 
-  /** Whether changes are heard now. */
   isListening(): boolean {
     return this.#listener.isListening()
   }
 
-  /** The number of open views. */
   get watcherCount(): number {
     let count = 0
     for (const set of this.#watchers.values()) count += set.size
@@ -106,18 +96,22 @@ export class OrderFeed {
    * Watches an order: first its current state, unless that is `afterVersion` or older, then every change. Ends once the order is
    * FAILED, and with an error once the caller's token expires.
    *
-   * @param transport by which a client receives the view; undefined for a view within this process, which is not counted
-   * @param disconnected ends the view, also if the client disconnected before the view began. Its reason is a DropReason if the
-   * server cut the client off
-   * @throws {CallError} NOT_FOUND if the caller sees no such order, UNAVAILABLE after `failViews`
+   * @param id as the caller sent it, not necessarily a UUID
+   * @param afterVersion the version that the caller has seen, 0 for none
+   * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
+   * @param disconnected ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
+   * where the client was cut off
+   * @throws {CallError} NOT_FOUND when there is no such order for the caller, UNAVAILABLE once views have been ended
    */
   async watch(
     caller: Caller,
-    orderId: string,
+    id: string,
     afterVersion: number,
     transport?: WatchTransport,
     disconnected?: AbortSignal,
   ): Promise<OrderWatcher> {
+    if (!isUuid(id)) throw new CallError('NOT_FOUND', 'There is no order with this id')
+    const orderId = id.toLowerCase()
     if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(
       orderId,
@@ -129,7 +123,7 @@ export class OrderFeed {
         this.#remove(watcher)
       },
       transport ? this.tallies[transport] : createWatchTally(),
-      this.#tracing?.onDelivery,
+      this.#options.tracing?.onDelivery,
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
     const leave = () =>
@@ -138,7 +132,7 @@ export class OrderFeed {
     // listen first, then read: a change between the two is heard, and versions tell which is newer
     this.#add(watcher)
     try {
-      const order = await this.#findOrder.submit(orderId)
+      const order = await this.#options.findOrder.submit(orderId)
       if (!order) throw noSuchOrder(orderId)
       assertMayWatch(caller, order, Date.now())
       watcher.offer(order)
@@ -168,19 +162,20 @@ export class OrderFeed {
 
   /** Reads orders and delivers them. Retries until it succeeds, because a notification comes only once. */
   async #refresh(notices: readonly (Pick<Order, 'id'> & RequestOrigin)[]): Promise<void> {
+    const { findOrder, tracing, logger } = this.#options
     const heardAtMs = Date.now()
     await Promise.all(
       notices.map(async ({ id, traceparent }) => {
         while (this.#watchers.has(id)) {
           try {
-            const order = await this.#findOrder.submit(id)
+            const order = await findOrder.submit(id)
             if (order) {
-              this.#tracing?.onHeard(order, traceparent, heardAtMs)
+              tracing?.onHeard(order, traceparent, heardAtMs)
               this.tell([order])
             }
             return
           } catch (error) {
-            this.#logger.warn({ err: error, orderId: id }, 'watched order not read, retrying')
+            logger.warn({ err: error, orderId: id }, 'watched order not read, retrying')
             await sleep(REREAD_DELAY_MS, undefined, { ref: false })
           }
         }

@@ -23,9 +23,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
 
   /**
    * @param afterVersion the version that the client has seen, 0 for none
-   * @param authorise called at each delivery: if it throws, the view ends with that error
-   * @param tally counts views and deliveries
-   * @param onDelivery called with each delivered order
+   * @param authorise asked at each delivery: what it throws ends the view in its place
    */
   constructor(
     orderId: string,

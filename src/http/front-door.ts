@@ -1,13 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Authenticate } from '../domain/caller.ts'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
-import { canonicalOrigin } from './requests/canonical-origin.ts'
+import type { PersistedDocuments } from './graphql/persisted-documents.ts'
 import { takeCanonicalUrl } from './requests/canonical-url.ts'
 import { dropUnreadBody } from './requests/drop-unread-body.ts'
-import { isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
+import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
 import { REQUEST_ID_HEADER, takeRequestId } from './requests/request-id.ts'
-import { PROBLEM_TYPE } from './rest/problem.ts'
+import { PROBLEM_TYPE, toProblem } from './rest/problem.ts'
 
-/** What browsers may do here. */
 export type WebOptions = {
   /** Sites, besides this server itself, whose pages may call. */
   corsOrigins: readonly string[]
@@ -15,7 +15,15 @@ export type WebOptions = {
   explorer: boolean
 }
 
-/** Headers for answers. Pages set a policy of their own. */
+/** How the APIs are served, by whichever transport. */
+export type ApiOptions = WebOptions & {
+  authenticate: Authenticate
+  /** Without it everyone is the local operator, and nobody may call but from this machine. */
+  isAuthenticated: boolean
+  persistedDocuments?: PersistedDocuments | undefined
+}
+
+/** For answers that are no page. Pages bring a policy of their own. */
 const HEADERS = Object.entries({
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
@@ -66,13 +74,6 @@ const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$
 
 export const FOREIGN_PAGE = 'Pages of this site may not call'
 const FORBIDDEN_RESULT = { errors: [{ message: FOREIGN_PAGE, extensions: { code: 'FORBIDDEN' } }] }
-const FORBIDDEN_PROBLEM = {
-  type: 'about:blank',
-  title: 'Forbidden',
-  status: 403,
-  detail: FOREIGN_PAGE,
-  code: 'FORBIDDEN',
-}
 
 /**
  * Makes the listener that every request passes first. It gives the request its id, and the answer its security headers. It
@@ -91,7 +92,8 @@ export function frontDoor(web: WebOptions, handle: RequestListener): RequestList
     if (corsOrigins.length > 0) response.setHeader('vary', 'origin')
     const { origin } = request.headers
     if (isListedOrigin(origin, corsOrigins)) {
-      allow(response, origin)
+      response.setHeader('access-control-allow-origin', origin)
+      response.setHeader('access-control-expose-headers', EXPOSED)
       if (isPreflight(request)) return answerPreflight(request, response)
     }
     if (isForeignPage(request, corsOrigins) && !(explorer && isVisit(request)))
@@ -114,11 +116,6 @@ function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 }
 
-function allow(response: ServerResponse, origin: string): void {
-  response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('access-control-expose-headers', EXPOSED)
-}
-
 /**
  * Allows all headers that a listed site's page asks for. Tracing libraries add headers of their own to every call, so a fixed
  * list would break pages. No header gives its sender more rights.
@@ -139,7 +136,7 @@ function answerPreflight({ headers }: IncomingMessage, response: ServerResponse)
 function refuse({ url = '' }: IncomingMessage, response: ServerResponse): void {
   const [type, body] = url.startsWith(GRAPHQL_PATH)
     ? ['application/json; charset=utf-8', FORBIDDEN_RESULT]
-    : [PROBLEM_TYPE, FORBIDDEN_PROBLEM]
+    : [PROBLEM_TYPE, toProblem('FORBIDDEN', FOREIGN_PAGE)]
   const text = JSON.stringify(body)
   const length = Buffer.byteLength(text)
   response.writeHead(403, { 'content-type': type, 'content-length': length, connection: 'close' }).end(text)

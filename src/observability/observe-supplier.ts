@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type {
   ReserveAnswer,
   StatusAnswer,
@@ -6,7 +7,6 @@ import type {
   TransportError,
 } from '../supplier/contract.ts'
 
-/** A supplier call that has ended. */
 export type SupplierCallRun = {
   operation: 'reserve' | 'status'
   call: SupplierCall
@@ -38,5 +38,23 @@ export function observeSupplier<S extends Supplier>(supplier: S, onCall: (run: S
     ...supplier,
     reserve: (order, call) => observe('reserve', call, () => supplier.reserve(order, call)),
     checkStatus: (ref, call) => observe('status', call, () => supplier.checkStatus(ref, call)),
+  }
+}
+
+/** One line for each call to the supplier: what was asked, what came of it, and how long it took. */
+export function logSupplierCalls(logger: Logger): (run: SupplierCallRun) => void {
+  return ({ operation, call: { orderId, attempt, requestId, traceId }, answer, outcome, durationMs }) => {
+    const about = {
+      operation,
+      outcome,
+      status: answer.httpStatus,
+      ms: Math.round(durationMs),
+      attempt,
+      orderId,
+      requestId,
+      traceId,
+    }
+    if (answer.kind === 'transport-error') logger.warn({ ...about, detail: answer.detail }, 'supplier call')
+    else logger.info(about, 'supplier call')
   }
 }

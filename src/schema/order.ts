@@ -2,12 +2,11 @@ import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
 import type * as domain from '../domain/orders/order-status.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-order.ts'
-import { listOrders } from '../use-cases/orders/list-orders.ts'
-import { watchOrder } from '../use-cases/orders/watch-order.ts'
+import { listOrders } from '../use-cases/orders/find-order.ts'
 import { builder } from './builder.ts'
 import { Node, visibleTo } from './node.ts'
 import { type List, pageCost, readPage } from './page.ts'
-import { UserErrorType } from './user-error.ts'
+import { USER_ERRORS } from './user-error.ts'
 
 export const OrderStatus = builder.enumType('OrderStatus', {
   description: 'Where an order stands.',
@@ -170,17 +169,8 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
 const CreateOrderPayload = builder.objectRef<CreateOrderResult>('CreateOrderPayload').implement({
   description: 'The answer to createOrder.',
   fields: (t) => ({
-    order: t.field({
-      type: Order,
-      nullable: true,
-      description: 'Null where it was refused.',
-      resolve: ({ order }) => order,
-    }),
-    userErrors: t.field({
-      type: [UserErrorType],
-      description: 'Why it was refused; empty where it was not.',
-      resolve: ({ userErrors }) => userErrors,
-    }),
+    order: t.expose('order', { type: Order, nullable: true, description: 'Null where it was refused.' }),
+    userErrors: t.expose('userErrors', USER_ERRORS),
   }),
 })
 
@@ -216,7 +206,7 @@ builder.subscriptionField('orderStatusChanged', (t) =>
     subscribe: async (_root, { id, afterVersion }, { app, caller, disconnected, transport, position }) => {
       // who comes back by Last-Event-ID repeats the afterVersion that it began with
       const seen = Math.max(afterVersion ?? 0, position?.seen ?? 0)
-      const watcher = await watchOrder(app, caller, id, seen, transport, disconnected)
+      const watcher = await app.feed.watch(caller, id, seen, transport, disconnected)
       if (position) position.isOver = watcher.isOver
       return watcher
     },

@@ -12,7 +12,6 @@ import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 
-/** What tasks are handed of the application. */
 export type TaskApp = WriteContext &
   JobObserver & {
     groups: {
@@ -25,7 +24,6 @@ export type TaskApp = WriteContext &
 /** What tasks use. Only tasks get the supplier, because no use-case may wait for the network. */
 export type TaskContext = { app: TaskApp; supplier: Supplier }
 
-/** Makes graphile-worker's task from a context. */
 export type TaskOf = (context: TaskContext) => Task
 
 /** A run of a job: whether it is the last try, and how many workers have died with the job. */
@@ -105,6 +103,6 @@ async function failForGood(app: TaskApp, job: Job, attempts: number, error: unkn
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const deadLetter = deadLetterOf(job, { error: text, attempts })
   if (!deadLetter) return false
-  await failOrders(app, [{ orderId: deadLetter.payload.orderId, deadLetter }])
+  await failOrders(app, [deadLetter])
   return true
 }

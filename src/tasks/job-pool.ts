@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { createPool } from '../database/connections.ts'
+import { ServerPool } from '../database/connections.ts'
 import type { CircuitState } from '../domain/upkeep/service-status.ts'
 import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
-import { isQueueThere } from '../sql/queue/is-queue-there.ts'
 import { beat, type WorkerId } from '../sql/queue/release-jobs.ts'
+import { isQueueThere } from '../sql/queue/tune-queue.ts'
 import { typeParsers } from '../sql/statement.ts'
-import type { TaskContext } from './define-task.ts'
+import type { TaskContext, TaskOf } from './define-task.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from './task-list.ts'
-import { TaskRunner } from './task-runner.ts'
+import { startTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner.ts'
 
 export type JobPoolOptions = TaskContext & {
   databaseUrl: string
   /** Calls to the supplier in flight at once. */
   concurrency: number
-  /** Whether this process also creates orders, and reserves them without fetching their jobs. */
-  hasHeadStart: boolean
+  /** Whether this process takes orders, which it reserves without fetching their jobs. */
+  hasHeadStart?: boolean
 }
 
 /**
@@ -54,145 +54,95 @@ const BROKEN_STOP_TIMEOUT_MS = 2_000
  * graphile-worker itself recovers late or never: after 57P03, EHOSTUNREACH and ETIMEDOUT it waits for 3 s or more, and it
  * never retries a failed completion.
  */
-export class JobPool implements WorkerId {
-  /** Resolves when the pool fetches no more jobs. */
-  readonly ended: Promise<void>
-  readonly #runners: readonly TaskRunner[]
-  readonly #connections: pg.Pool
-  readonly #broken: PromiseWithResolvers<void>
-  #isBroken = false
+export type JobPool = Awaited<ReturnType<typeof startJobPool>>
 
-  private constructor(
-    runners: readonly TaskRunner[],
-    connections: pg.Pool,
-    broken: PromiseWithResolvers<void>,
-  ) {
-    this.#runners = runners
-    this.#connections = connections
-    this.#broken = broken
-    void broken.promise.then(() => {
-      this.#isBroken = true
+/** Starts to take jobs. @throws if the database cannot be reached */
+export async function startJobPool(options: JobPoolOptions) {
+  const { app, supplier, databaseUrl, concurrency, hasHeadStart } = options
+  // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
+  if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
+  const { logger } = app
+  let hasLostConnection = false
+  let isBroken = false
+  const broken = Promise.withResolvers<void>()
+  const connectionOptions = {
+    application_name: 'holdfast-worker',
+    max: WORKER_POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    types: TYPES,
+    settings: FETCH_BY_INDEX,
+  }
+  const leave = () => {
+    isBroken = true
+    broken.resolve()
+  }
+  const connections = new ServerPool(databaseUrl, connectionOptions, (error) => {
+    logger.warn({ err: error }, 'worker lost a database connection')
+    hasLostConnection = true
+    leave()
+  })
+  const startRunner = (
+    tasks: Record<string, TaskOf>,
+    limits: Pick<TaskRunnerOptions, 'concurrency' | 'refetchDelayMs'>,
+  ) =>
+    startTaskRunner({
+      ...limits,
+      tasks: createTaskList(tasks, { app, supplier }),
+      connections,
+      isBroken: () => hasLostConnection,
+      logger,
+      stopTimeoutMs: STOP_TIMEOUT_MS,
     })
-    this.ended = Promise.race([broken.promise, ...runners.map((runner) => runner.ended)])
+  const runners: TaskRunner[] = []
+  const stop = async (timeoutMs: number) => {
+    const timeout = new AbortController()
+    await Promise.race([
+      Promise.all(runners.map((runner) => runner.stop())),
+      sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
+    ])
+    timeout.abort()
+    // not awaited: it may hang
+    void connections.end().catch(() => {})
   }
-
-  /** Starts to fetch jobs. @throws if the database cannot be reached */
-  static async start({
-    app,
-    supplier,
-    databaseUrl,
-    concurrency,
-    hasHeadStart,
-  }: JobPoolOptions): Promise<JobPool> {
-    // graphile-worker would create a missing schema, in the way of a restore that is still running
-    if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are missing')
-    const { logger } = app
-    let isBroken = false
-    const broken = Promise.withResolvers<void>()
-    const connections = createPool(databaseUrl, {
-      application_name: 'holdfast-worker',
-      max: WORKER_POOL_SIZE,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: STATEMENT_TIMEOUT_MS,
-      keepAlive: true,
-      types: TYPES,
-      settings: FETCH_BY_INDEX,
-    })
-    // an error without a listener would end the process
-    connections.on('error', () => {})
-    connections.on('connect', (client) =>
-      client.on('error', (error) => {
-        logger.warn({ err: error }, 'worker lost a database connection')
-        isBroken = true
-        broken.resolve()
-      }),
+  try {
+    const refetchDelayMs = hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS
+    runners.push(
+      await startRunner(RESERVATION_TASKS, { concurrency: RESERVATION_CONCURRENCY, refetchDelayMs }),
     )
-    const context = { app, supplier }
-    const common = { connections, isBroken: () => isBroken, logger, stopTimeoutMs: STOP_TIMEOUT_MS }
-    const runners: TaskRunner[] = []
-    try {
-      const reservations = createTaskList(RESERVATION_TASKS, context)
-      runners.push(
-        await TaskRunner.start({
-          ...common,
-          tasks: reservations,
-          concurrency: RESERVATION_CONCURRENCY,
-          refetchDelayMs: hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS,
-        }),
-      )
-      const calls = createTaskList(SUPPLIER_TASKS, context)
-      runners.push(
-        await TaskRunner.start({
-          ...common,
-          tasks: calls,
-          concurrency,
-          refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
-        }),
-      )
-      return new JobPool(runners, connections, broken)
-    } catch (error) {
-      await stopWithin(BROKEN_STOP_TIMEOUT_MS, runners, connections)
-      throw error
-    }
-  }
-
-  get id(): string {
-    return this.#runners[0]!.id
-  }
-
-  get poolIds(): string[] {
-    return this.#runners.map(({ id }) => id)
-  }
-
-  /** Whether the queue may hold more reservations than this worker has fetched. */
-  get isBehind(): boolean {
-    return this.#runners[0]!.isBehind
-  }
-
-  /** The ids of the jobs that this process has received and not finished. */
-  get heldIds(): string[] {
-    return this.#runners.flatMap(({ held }) => [...held.keys()])
-  }
-
-  /** Ends the pool if graphile-worker has stopped fetching jobs. */
-  endIfStuck(): void {
-    if (this.#runners.some((runner) => runner.isStuck())) this.#broken.resolve()
-  }
-
-  /**
-   * Writes a heartbeat: other workers take over the jobs of a worker without one. Waits for nothing but the database.
-   *
-   * @param circuit state of the supplier's circuit; null without a supplier
-   */
-  async beat(circuit: CircuitState | null): Promise<void> {
-    const jobsHeld: Record<string, number> = {}
-    for (const { held } of this.#runners) {
-      for (const task of held.values()) jobsHeld[task] = (jobsHeld[task] ?? 0) + 1
-    }
-    await beat(this.#connections, this, { circuit, jobsHeld })
-  }
-
-  /** Stops fetching, finishes the jobs in flight and gives back the others, within the time limit. */
-  stop(): Promise<void> {
-    return stopWithin(
-      this.#isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS,
-      this.#runners,
-      this.#connections,
+    runners.push(
+      await startRunner(SUPPLIER_TASKS, { concurrency, refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS }),
     )
+  } catch (error) {
+    await stop(BROKEN_STOP_TIMEOUT_MS)
+    throw error
   }
-}
-
-async function stopWithin(
-  timeoutMs: number,
-  runners: readonly TaskRunner[],
-  connections: pg.Pool,
-): Promise<void> {
-  const timeout = new AbortController()
-  await Promise.race([
-    Promise.all(runners.map((runner) => runner.stop())),
-    sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
-  ])
-  timeout.abort()
-  // not awaited: it may hang
-  void connections.end().catch(() => {})
+  const [reservations] = runners as [TaskRunner, TaskRunner]
+  const worker: WorkerId = { id: reservations.id, poolIds: runners.map(({ id }) => id) }
+  return {
+    ...worker,
+    ended: Promise.race([broken.promise, ...runners.map((runner) => runner.ended)]),
+    /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
+    isBehind: reservations.isBehind,
+    heldIds: () => runners.flatMap(({ held }) => [...held.keys()]),
+    /** Ends this life if graphile-worker has stopped fetching jobs. */
+    endIfStuck: () => {
+      if (runners.some((runner) => runner.isStuck())) leave()
+    },
+    /**
+     * Writes a heartbeat: other workers take the jobs of a silent one. Waits for nothing but the database.
+     *
+     * @param circuit to the supplier; null without one
+     */
+    beat: async (circuit: CircuitState | null) => {
+      const jobsHeld: Record<string, number> = {}
+      for (const { held } of runners) {
+        for (const task of held.values()) jobsHeld[task] = (jobsHeld[task] ?? 0) + 1
+      }
+      await beat(connections, worker, { circuit, jobsHeld })
+    },
+    /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
+    stop: () => stop(isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS),
+  }
 }

@@ -1,29 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CircuitState } from '../domain/upkeep/service-status.ts'
-import type { Supplier } from '../supplier/contract.ts'
 import type { UpkeepContext } from '../use-cases/context.ts'
 import type { IntakeContext } from '../use-cases/orders/order-intake.ts'
 import type { TaskApp } from './define-task.ts'
 import { createHeadStart } from './head-start.ts'
-import { Heartbeat } from './loops/heartbeat.ts'
 import { keepReconciling } from './loops/keep-reconciling.ts'
 import { LostWork } from './loops/lost-work.ts'
-import { PoolSupervisor } from './loops/pool-supervisor.ts'
+import { PoolSupervisor, type PoolSupervisorOptions } from './loops/pool-supervisor.ts'
 
 /** What a worker is handed of the application. While it runs, it sets the intake's `headStart`. */
 export type WorkerApp = TaskApp & UpkeepContext & IntakeContext
 
-export type WorkerOptions = {
-  supplier: Supplier
-  databaseUrl: string
-  /** Calls to the supplier in flight at once. */
-  concurrency: number
-  /** Whether this process also creates orders. */
-  hasHeadStart?: boolean
-  /** How often each invariant is checked. */
+export type WorkerOptions = Omit<PoolSupervisorOptions, 'app' | 'onLoss' | 'signal'> & {
   reconcileIntervalMs: number
-  /** Returns the current state of the supplier's circuit, if it has one. */
-  circuit?: () => CircuitState
 }
 
 /** A heartbeat takes milliseconds; an unavailable database must not hold up a stop. */
@@ -34,25 +22,18 @@ export class Worker {
   readonly #app: WorkerApp
   readonly #reconcileIntervalMs: number
   readonly #stopping = new AbortController()
-  readonly #heartbeat: Heartbeat
   readonly #pools: PoolSupervisor
   readonly #lostWork: LostWork
   #supervising: Promise<void> | undefined
   #beating: Promise<void> | undefined
 
-  constructor(
-    app: WorkerApp,
-    { circuit, reconcileIntervalMs, hasHeadStart = false, ...options }: WorkerOptions,
-  ) {
+  constructor(app: WorkerApp, { reconcileIntervalMs, ...options }: WorkerOptions) {
     this.#app = app
     this.#reconcileIntervalMs = reconcileIntervalMs
-    this.#heartbeat = new Heartbeat(circuit)
     this.#lostWork = new LostWork(app, () => this.#pools.current)
     this.#pools = new PoolSupervisor({
       app,
       ...options,
-      hasHeadStart,
-      beat: (pool) => this.#heartbeat.beat(pool),
       onLoss: () => this.#lostWork.expectLoss(),
       signal: this.#stopping.signal,
     })
@@ -63,18 +44,18 @@ export class Worker {
     const { signal } = this.#stopping
     await this.#pools.start()
     await this.#lostWork.look(0)
-    const isKeepingUp = () => this.#pools.current?.isBehind === false && this.isAlive()
+    const isKeepingUp = () => this.#pools.current?.isBehind() === false && this.isAlive()
     this.#app.headStart = createHeadStart(this.#app, isKeepingUp)
     this.#supervising = this.#pools.supervise()
     // a stop does not wait for these loops: they may wait for locks
-    this.#beating = this.#heartbeat.keepBeating(() => this.#pools.current, this.#app.logger, signal)
+    this.#beating = this.#pools.keepBeating()
     void this.#lostWork.keepLooking(signal)
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
 
   /** Whether it fetches jobs: it has a pool, and wrote a heartbeat within the last three intervals. */
   isAlive(): boolean {
-    return this.#pools.current !== undefined && this.#heartbeat.isRecent()
+    return this.#pools.isAlive()
   }
 
   /** Stops fetching, finishes the jobs in flight and gives back the others. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect } from '../../src/database/connections.ts'
 import { migrate } from '../../src/database/migrate.ts'
-import { UnfitDatabaseError } from '../../src/database/unfit-database-error.ts'
+import { UnfitDatabaseError } from '../../src/database/unavailable.ts'
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,

@@ -1,8 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { describe, expect, test, vi } from 'vitest'
-import { QueueFullError } from '../../src/database/queue-full-error.ts'
-import { isRefusal, isUnavailable } from '../../src/database/unavailable.ts'
+import { isRefusal, isUnavailable, QueueFullError } from '../../src/database/unavailable.ts'
 import { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { createTestDatabase } from '../support/harness.ts'
 

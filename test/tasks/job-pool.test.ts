@@ -1,5 +1,5 @@
 import { describe, expect, vi } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
 import { test } from '../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'

@@ -1,7 +1,5 @@
-/** An order's claim on stock. */
 export type Claim = { id: string; sku: string; qty: number }
 
-/** The quantity of a SKU that can still be promised. */
 export type StockLevel = { sku: string; available: bigint }
 
 export type Allocation<C extends Claim> = {

@@ -22,7 +22,6 @@ export type InventoryMovement = {
   createdAt: Date
 }
 
-/** What is to be written as a movement. */
 export type StockChange = Pick<InventoryMovement, 'sku' | 'type' | 'delta' | 'availableAfter' | 'orderId'>
 
 /** What movements that are written together have in common: when, and of an operator's also who and why. */

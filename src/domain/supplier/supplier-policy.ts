@@ -1,6 +1,5 @@
 import type { FailureReason } from '../orders/order-status.ts'
 
-/** How patient Holdfast is with a supplier. */
 export type SupplierPolicy = {
   /** From "accepted" to the first check, and from "delayed" to the next. */
   recheckDelayMs: number
@@ -22,7 +21,6 @@ export const RETRY_AFTER_MAX_MS = 3_600_000
 /** A supplier that we ask less than once a day is one we no longer wait for. */
 const RECHECK_DELAY_MAX_MS = 86_400_000
 
-/** How often a supplier was asked about an order. */
 export type SupplierProgress = {
   /** Transport errors in a row. */
   attempts: number
@@ -39,7 +37,6 @@ export type SupplierOutcome =
   | { kind: 'delayed' }
   | { kind: 'transport-error'; detail: string; retryAfterMs?: number }
 
-/** What to do after an outcome. */
 export type SupplierDecision =
   | { kind: 'reserve' }
   | { kind: 'fail'; reason: FailureReason }

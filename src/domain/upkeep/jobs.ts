@@ -18,24 +18,20 @@ export type Job =
   | { task: 'reserve-inventory'; payload: { orders: readonly OrderRef[] }; delayMs?: number }
   | SupplierJob
 
-/** Every task, by its identifier. */
 export const JOB_TASKS = [
   'reserve-inventory',
   'request-supplier',
   'check-supplier-status',
 ] as const satisfies readonly Job['task'][]
 
-/** Returns a job that reserves these orders. */
 export function reservationJob(orders: readonly OrderRef[]): Job {
   return { task: 'reserve-inventory', payload: { orders } }
 }
 
-/** Returns the orders that a job is about. */
 export function ordersOf(payload: Job['payload']): readonly OrderRef[] {
   return 'orders' in payload ? payload.orders : [payload]
 }
 
-/** A run of a job: its task, and the number of the try, from 1. */
 export type JobTry = { task: Job['task']; attempt: number }
 
 /**
@@ -50,7 +46,6 @@ export type JobRun = {
   attemptsMax: number
   /** Empty if the payload cannot be read. */
   orders: readonly OrderRef[]
-  /** What it threw. */
   error?: unknown
 }
 

@@ -19,7 +19,6 @@ export const COUNTED_MAX = 10_000
 /** A number: exact up to COUNTED_MAX, an estimate beyond. */
 export type Count = { count: number; isEstimate: boolean }
 
-/** The jobs of one task. */
 export type TaskQueue = {
   task: string
   /** Jobs that wait for a worker. */
@@ -47,7 +46,6 @@ export type OrderCount = {
   oldestOpenAgeS: number | null
 }
 
-/** The state of the service at one moment. */
 export type ServiceStatus = {
   queue: TaskQueue[]
   workers: WorkerStatus[]

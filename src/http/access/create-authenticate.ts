@@ -1,4 +1,5 @@
 import { createSecretKey } from 'node:crypto'
+import type { FastifyReply } from 'fastify'
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { Logger } from 'pino'
 import { tokenExpired } from '../../domain/authorisation.ts'
@@ -6,6 +7,13 @@ import { type Authenticate, type Caller, isCallerId, ROLES, type Role } from '..
 import { CallError } from '../../domain/errors.ts'
 import { TOKEN_LENGTH_MAX_CHARS, TOKENS_KNOWN_MAX } from '../../limits.ts'
 import { createRemoteVerifier, type VerifyToken } from './remote-keys.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls. Set before any route of an API runs. */
+    caller: Caller
+  }
+}
 
 /** How tokens are checked: by a secret that their issuer shares, or by the public keys that it publishes. */
 export type AuthSettings = ({ secret: string } | { jwksUrl: string }) & {
@@ -107,6 +115,11 @@ function refusalFor(error: unknown, logger: Logger): CallError {
 
 function invalid(why: string): CallError {
   return new CallError('UNAUTHENTICATED', `The token is not valid: ${why}`)
+}
+
+/** What a 401 carries: how to authenticate, by RFC 9110 and 6750. */
+export function challenge(reply: FastifyReply): void {
+  reply.header('www-authenticate', 'Bearer')
 }
 
 /** Tokens that were verified, those used last. Only an issuer can fill it: whatever else is sent is never in it. */

@@ -1,27 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { ExecutionResult } from 'graphql'
-import type { Authenticate } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
 import type { DropReason } from '../../feed/watch-tally.ts'
 import { RETRY_AFTER_S } from '../../limits.ts'
-import { challenge } from '../access/authenticate-calls.ts'
+import { challenge } from '../access/create-authenticate.ts'
+import type { ApiOptions } from '../front-door.ts'
 import { decodeUtf8, NOT_UTF_8, takeJsonType } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { statusOfCallError } from '../rest/problem.ts'
 import { codedError, type GraphQLErrorCode, requestCodeOf } from './graphql-errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { createLeanHandler } from './lean-handler.ts'
-import type { PersistedDocuments } from './persisted-documents.ts'
 import { completeEvent, END_ID, EVENT_HEADERS, EVENT_STREAM, sendEvents } from './streams/send-events.ts'
-
-export type GraphQLRoutesOptions = {
-  authenticate: Authenticate
-  /** Whether GraphiQL is on, which callers without a token may open. */
-  explorer: boolean
-  /** The only documents that run; undefined if any may run. */
-  persistedDocuments?: PersistedDocuments | undefined
-}
 
 /**
  * Mounts GraphQL on Fastify. A plain POST of JSON takes a lean path through graphql-http; GET, server-sent events and
@@ -32,7 +23,7 @@ export type GraphQLRoutesOptions = {
  */
 export function graphqlRoutes(
   server: GraphQLServer,
-  { authenticate, explorer, persistedDocuments }: GraphQLRoutesOptions,
+  { authenticate, explorer, persistedDocuments }: ApiOptions,
 ): FastifyPluginAsync {
   return async (fastify) => {
     const handle = createLeanHandler(server, persistedDocuments)

@@ -20,8 +20,6 @@ type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
 /**
  * Makes what answers a plain POST of JSON, through graphql-http and without Yoga's way from Node's request to its Request
  * and back.
- *
- * @param documents the only ones that are run; undefined where any are
  */
 export function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments) {
   return createHandler<IncomingMessage, Caller>({

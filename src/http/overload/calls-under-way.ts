@@ -17,7 +17,6 @@ export class CallsUnderWay {
   #refusedAtMs = -Infinity
   #windowStartedAtMs = 0
 
-  /** @param onRefusal called for every shed call */
   constructor(onRefusal: () => void, loop = new LoopLimit()) {
     this.#onRefusal = onRefusal
     this.#loop = loop
@@ -52,9 +51,7 @@ export class CallsUnderWay {
   }
 
   /**
-   * Runs the work of a call, which counts until the work is done; sheds the call if the limit is reached.
-   *
-   * @param refuse returns the answer to a shed call
+   * Does the work of a call, which counts until that is done, or refuses it where it is one too many.
    */
   run<Result>(work: () => Result, refuse: () => Result): Result {
     if (this.isFull()) {

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { RETRY_AFTER_S } from '../../limits.ts'
+import { UNAVAILABLE_RESULT } from '../graphql/graphql-errors.ts'
 import { GRAPHQL_PATH } from '../graphql/graphql-server.ts'
-import { UNAVAILABLE_RESULT } from '../graphql/unavailable-result.ts'
 import { PROBLEM_TYPE, UNAVAILABLE_PROBLEM } from '../rest/problem.ts'
 import { REST_PATH } from '../rest/rest-api.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'

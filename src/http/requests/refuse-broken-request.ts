@@ -21,12 +21,6 @@ export function refuseBrokenRequest(error: Error & { code?: string }, socket: So
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const { status, detail } = PARSER_REFUSALS[error.code ?? ''] ?? MALFORMED
   const title = STATUS_CODES[status]!
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code: 'BAD_REQUEST' })
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    `Content-Type: ${PROBLEM_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  endAndDrop(socket, `${head.join('\r\n')}\r\n\r\n${body}`)
+  const problem = { type: 'about:blank', title, status, detail, code: 'BAD_REQUEST' }
+  endAndDrop(socket, status, [`Content-Type: ${PROBLEM_TYPE}`], problem)
 }

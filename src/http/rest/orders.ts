@@ -10,7 +10,7 @@ import type { ReadContext } from '../../use-cases/context.ts'
 import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-order.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
 import { takeJsonType } from '../requests/read-body.ts'
-import type { RequestTracing } from '../requests/request-tracing.ts'
+import type { RequestTracing } from '../requests/request-id.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
 
 const orderSchema = z
@@ -71,7 +71,6 @@ const newOrderHeadersSchema = z.looseObject({
   }),
 })
 
-/** What the routes of orders are handed. */
 export type OrdersContext = ReadContext & CreateOrderContext & { tracing?: RequestTracing | undefined }
 
 /** `POST /order` and `GET /orders/:id`: take an order, and say how it stands. */
@@ -97,9 +96,6 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
             },
             ...problemResponses(
               'MALFORMED_JSON',
-              'BAD_REQUEST',
-              'UNAUTHENTICATED',
-              'FORBIDDEN',
               'BODY_TOO_LARGE',
               'UNSUPPORTED_MEDIA_TYPE',
               'INVALID_QTY',
@@ -108,8 +104,6 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
               'INVALID_IDEMPOTENCY_KEY',
               'IDEMPOTENCY_KEY_REUSED',
               'RATE_LIMITED',
-              'INTERNAL_ERROR',
-              'UNAVAILABLE',
             ),
           },
         },
@@ -136,14 +130,7 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
               description: 'The order',
               content: { 'application/json': { schema: orderSchema } },
             },
-            ...problemResponses(
-              'BAD_REQUEST',
-              'UNAUTHENTICATED',
-              'FORBIDDEN',
-              'NOT_FOUND',
-              'INTERNAL_ERROR',
-              'UNAVAILABLE',
-            ),
+            ...problemResponses('NOT_FOUND'),
           },
         },
       },

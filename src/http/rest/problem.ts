@@ -2,8 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { QueueFullError } from '../../database/queue-full-error.ts'
-import { isUnavailable } from '../../database/unavailable.ts'
+import { isUnavailable, QueueFullError } from '../../database/unavailable.ts'
 import {
   CallError,
   type CallErrorCode,
@@ -12,7 +11,7 @@ import {
   type UserErrorCode,
 } from '../../domain/errors.ts'
 import { RETRY_AFTER_S } from '../../limits.ts'
-import { challenge } from '../access/authenticate-calls.ts'
+import { challenge } from '../access/create-authenticate.ts'
 
 /** Every way in which a REST call can fail: its status, and what it says where there is nothing more particular to say. */
 const PROBLEMS = {
@@ -79,10 +78,6 @@ export class ProblemError extends Error {
   readonly code: ProblemCode
   readonly culprits: Culprit[]
 
-  /**
-   * @param detail what is wrong, as the caller reads it
-   * @param culprits where in the request it is
-   */
   constructor(code: ProblemCode, detail: string = PROBLEMS[code].detail, culprits: Culprit[] = []) {
     super(detail)
     this.code = code
@@ -130,7 +125,6 @@ function rateLimitHeaders({ limit, retryAfterS }: RateLimitedError) {
   }
 }
 
-/** What REST answers to a call that it does not run. */
 export const UNAVAILABLE_PROBLEM = toProblem('UNAVAILABLE')
 
 /**
@@ -142,20 +136,23 @@ export function answerFrameworkError(_error: unknown, _request: FastifyRequest, 
   reply.code(404).type(PROBLEM_TYPE).send(body)
 }
 
-/** Answers a path that no route has. */
 export const answerNotFound: RouteHandlerMethod = async () => {
   throw new ProblemError('NOT_FOUND')
 }
 
-/** Responses to document for a route that can fail with these codes: one for each status that they have. */
-export function problemResponses<Code extends ProblemCode>(...codes: Code[]) {
+/** What every call below `/api` can fail with. */
+const ANY_CALL = ['BAD_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'INTERNAL_ERROR', 'UNAVAILABLE'] as const
+
+/** Responses to document for a route that can fail with these codes too: one for each status that they have. */
+export function problemResponses<Code extends ProblemCode>(...own: Code[]) {
+  const codes = [...own, ...ANY_CALL]
   const statuses = new Set(codes.map((code) => PROBLEMS[code].status))
   const responses = [...statuses].map((status) => [
     status,
     problemResponse(codes.filter((code) => PROBLEMS[code].status === status)),
   ])
   return Object.fromEntries(responses) as Record<
-    (typeof PROBLEMS)[Code]['status'],
+    (typeof PROBLEMS)[Code | (typeof ANY_CALL)[number]]['status'],
     ReturnType<typeof problemResponse>
   >
 }
@@ -196,25 +193,20 @@ const PARAMETER_CODES = new Map<string, ProblemCode>([
   ['cursor', 'INVALID_CURSOR'],
 ])
 
-/** What use-cases throw. A new code fails to compile until it has its problem here. */
-const CALL_ERROR_CODES = {
-  BAD_USER_INPUT: 'BAD_REQUEST',
-  NOT_FOUND: 'NOT_FOUND',
-  UNAUTHENTICATED: 'UNAUTHENTICATED',
-  FORBIDDEN: 'FORBIDDEN',
-  RATE_LIMITED: 'RATE_LIMITED',
-  UNAVAILABLE: 'UNAVAILABLE',
-} as const satisfies Record<CallErrorCode, ProblemCode>
+/** What use-cases throw. A new code fails to compile until it has its problem. */
+function problemCodeOf(code: CallErrorCode): ProblemCode {
+  return code === 'BAD_USER_INPUT' ? 'BAD_REQUEST' : code
+}
 
 /** The status of a call that is refused as a whole, by whatever API. */
 export function statusOfCallError(code: CallErrorCode): number {
-  return PROBLEMS[CALL_ERROR_CODES[code]].status
+  return PROBLEMS[problemCodeOf(code)].status
 }
 
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) return toProblem(error.code, error.message, error.culprits)
   if (error instanceof CallError && error.code !== 'UNAVAILABLE') {
-    return toProblem(CALL_ERROR_CODES[error.code], error.message)
+    return toProblem(problemCodeOf(error.code), error.message)
   }
   if (error instanceof CallError || isUnavailable(error)) return toProblem('UNAVAILABLE')
   if (hasZodFastifySchemaValidationErrors(error)) return shapeProblem(error)
@@ -257,7 +249,8 @@ function fastifyProblem(error: unknown): Problem | undefined {
   return undefined
 }
 
-function toProblem(
+/** A failed call as it is answered. */
+export function toProblem(
   code: ProblemCode,
   detail: string = PROBLEMS[code].detail,
   culprits: Culprit[] = [],

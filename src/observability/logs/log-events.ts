@@ -1,22 +1,22 @@
 import type { Logger } from 'pino'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
-import { traceIdOf } from '../../domain/trace.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
+import { traceIdOf } from '../../domain/origin.ts'
 
 /** Logs each transition of an order, with its job and the request it goes back to. */
 export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => void {
   return (events) => {
     if (!logger.isLevelEnabled('info')) return
     for (const event of events) {
-      const { type, from, to, reason, version, order, origin, job, deadLetter } = event
+      const { type, from, order, origin, job, deadLetter } = event
       logger.info(
         {
           orderId: order.id,
           sku: order.sku,
           qty: order.qty,
           from,
-          to,
-          reason,
-          version,
+          to: order.status,
+          reason: order.failureReason,
+          version: order.version,
           task: job?.task ?? deadLetter?.task,
           attempt: attemptOf(event),
           caller: origin?.caller,

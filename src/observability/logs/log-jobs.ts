@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { traceIdOf } from '../../domain/trace.ts'
+import { traceIdOf } from '../../domain/origin.ts'
 import type { JobRun } from '../../domain/upkeep/jobs.ts'
 
 /** Logs each failed run of a job. A wait for an unavailable database is not a failure. */

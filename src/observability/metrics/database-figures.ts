@@ -40,7 +40,6 @@ export class DatabaseFigures {
   /**
    * Adds gauges that are read together.
    *
-   * @param name for the log and the metric
    * @param show sets the gauges by what was read; one that it does not set has no value
    * @returns a function that makes one of them
    */

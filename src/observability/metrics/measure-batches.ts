@@ -2,9 +2,8 @@ import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { BatchRun } from '../../database/group-commit.ts'
 import { INTAKE_BATCH_MAX } from '../../use-cases/orders/order-intake.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
-import { WORK_BUCKETS_S } from './buckets.ts'
+import { WORK_BUCKETS_S } from './measure-transactions.ts'
 
-/** Names of the batches in the metrics. */
 const BATCHES = {
   createOrder: 'create-order',
   reserveInventory: 'reserve-inventory',
@@ -12,7 +11,6 @@ const BATCHES = {
   findOrder: 'find-order',
 }
 
-/** The groups of the application. */
 export type GroupName = keyof typeof BATCHES
 
 /** From one item, as at rest, to the largest batch of reservations and reads. */
@@ -22,9 +20,7 @@ const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, INTAKE_BATCH_MAX, 500, RESE
 export type Groups = Record<GroupName, { waitingCount: number }>
 
 /**
- * Measures the size and duration of batches, and how many items wait.
- *
- * @returns the hook to call after each batch
+ * Shows how far work of many callers comes together, and how long it takes then.
  */
 export function measureBatches(
   registry: Registry,

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
 import { type FailureReason, isFinal, TRANSITIONS } from '../../domain/orders/order-status.ts'
 import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import { findArrivals } from '../../sql/orders/find-arrivals.ts'
@@ -18,7 +18,6 @@ const SETTLING_BUCKETS_S = [
 /** Failures of orders without a final answer from the supplier. */
 const UNANSWERED: readonly (FailureReason | null)[] = ['SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR']
 
-/** Counts transitions and dead letters, and measures how long orders take. */
 export function measureOrders(
   registry: Registry,
   pool: pg.Pool,
@@ -62,17 +61,17 @@ export function measureOrders(
   }
   for (const task of JOB_TASKS) deadLetters.inc({ task }, 0)
 
-  const count = ({ from, to, reason }: OrderEvent, times: number) =>
-    transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, times)
+  const count = ({ from, order: { status, failureReason } }: OrderEvent, times: number) =>
+    transitions.inc({ from: from ?? '', to: status, reason: failureReason ?? '' }, times)
 
   // apart from the work: in no trace, and an error costs only this figure
   const timeAnswers = AsyncLocalStorage.bind(async (answered: OrderEvent[]) => {
     try {
-      const states = answered.map(({ order, version }) => ({ orderId: order.id, version: version - 1 }))
+      const states = answered.map(({ order: { id, version } }) => ({ orderId: id, version: version - 1 }))
       const arrivals = await findArrivals(pool, states)
-      for (const { order, to, at } of answered) {
+      for (const { order } of answered) {
         const since = arrivals.get(order.id)
-        if (since) supplierSettling.observe({ to }, secondsBetween(since, at))
+        if (since) supplierSettling.observe({ to: order.status }, secondsBetween(since, order.updatedAt))
       }
     } catch (error) {
       logger.debug({ err: error }, 'waiting time for the supplier not read')
@@ -92,8 +91,9 @@ export function measureOrders(
         first = event
         times = 1
       }
-      const { to, at, order, deadLetter } = event
-      if (isFinal(to)) settling.observe({ to }, secondsBetween(order.createdAt, at))
+      const { order, deadLetter } = event
+      const { status: to, createdAt, updatedAt } = order
+      if (isFinal(to)) settling.observe({ to }, secondsBetween(createdAt, updatedAt))
       if (deadLetter) deadLetters.inc({ task: deadLetter.task })
     }
     if (first) count(first, times)
@@ -105,10 +105,14 @@ function secondsBetween(from: Date, to: Date): number {
   return Math.max(0, to.getTime() - from.getTime()) / 1_000
 }
 
-function isAnswered({ from, reason }: OrderEvent): boolean {
-  return from === 'AWAITING_RESTOCK' && !UNANSWERED.includes(reason)
+function isAnswered({ from, order }: OrderEvent): boolean {
+  return from === 'AWAITING_RESTOCK' && !UNANSWERED.includes(order.failureReason)
 }
 
 function isSameWay(one: OrderEvent, other: OrderEvent): boolean {
-  return one.from === other.from && one.to === other.to && one.reason === other.reason
+  return (
+    one.from === other.from &&
+    one.order.status === other.order.status &&
+    one.order.failureReason === other.order.failureReason
+  )
 }

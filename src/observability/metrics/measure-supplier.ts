@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { GuardedSupplier } from '../../supplier/circuit-breaker.ts'
-import type { TransportError } from '../../supplier/contract.ts'
+import { TRANSPORT_CAUSES } from '../../supplier/contract.ts'
 import type { SupplierCallRun } from '../observe-supplier.ts'
 
 /** From a supplier in the same network to one that times out: after 5 s by default, later if configured. */
@@ -8,19 +8,9 @@ const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 const CIRCUITS = ['closed', 'open', 'half-open'] satisfies ReturnType<GuardedSupplier['circuit']>[]
 
-const CAUSES = Object.keys({
-  timeout: true,
-  connection: true,
-  'http-status': true,
-  malformed: true,
-  'too-large': true,
-  redirect: true,
-  'circuit-open': true,
-} satisfies Record<TransportError['cause'], true>)
-
-const OUTCOMES_OF = {
-  reserve: ['accepted', 'refused', ...CAUSES],
-  status: ['ok', 'fail', 'delayed', ...CAUSES],
+const OUTCOMES = {
+  reserve: ['accepted', 'refused', ...TRANSPORT_CAUSES],
+  status: ['ok', 'fail', 'delayed', ...TRANSPORT_CAUSES],
 }
 
 /**

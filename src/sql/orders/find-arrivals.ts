@@ -8,11 +8,15 @@ export async function findArrivals(
   on: Queryable,
   states: readonly { orderId: string; version: number }[],
 ): Promise<Map<string, Date>> {
-  const rows = await find(on, [states.map(({ orderId }) => orderId), states.map(({ version }) => version)])
+  const rows = await find(
+    on,
+    states.map(({ orderId }) => orderId),
+    states.map(({ version }) => version),
+  )
   return new Map(rows.map(({ id, at }) => [id, at]))
 }
 
-const find = prepare<{ id: string; at: Date }>(
+const find = prepare<[orderIds: string[], versions: number[]], { id: string; at: Date }>(
   'find-arrivals',
   `select order_events.order_id as id, order_events.at
   from unnest($1::uuid[], $2::int[]) as input (id, version)

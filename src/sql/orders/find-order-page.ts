@@ -25,12 +25,13 @@ export async function findOrderPage(on: Queryable, page: OrderPage): Promise<str
     (name) => name !== '',
   )
   const list = lists.get([direction, ...filters].join('-'))!
-  const rows = await list(on, [
+  const rows = await list(
+    on,
     status === null ? ORDER_STATUSES : [status],
     page.cursor ?? (isOlder ? NEWEST : OLDEST),
     sizeMax,
     ...[customerId, sku].filter((value) => value !== null),
-  ])
+  )
   const ids = rows.map(({ id }) => id)
   return isOlder ? ids : ids.reverse()
 }
@@ -39,7 +40,7 @@ const lists = new Map(
   [[], ['customer'], ['sku'], ['customer', 'sku']].flatMap((filters) =>
     (['older', 'newer'] as const).map((direction) => {
       const name = [direction, ...filters].join('-')
-      return [name, prepare<{ id: string }>(`list-${name}-orders`, textOf(direction, filters))]
+      return [name, prepare<unknown[], { id: string }>(`list-${name}-orders`, textOf(direction, filters))]
     }),
   ),
 )

@@ -28,7 +28,8 @@ export async function insertOrders(
   orders: readonly NewOrder[],
   { createdAt, delayMs = 0 }: { createdAt: Date; delayMs?: number },
 ): Promise<{ insertions: Insertion[]; jobId: string | null }> {
-  const [row] = await run(on, [
+  const [row] = await run(
+    on,
     orders.map((order) => order.id),
     orders.map((order) => order.sku),
     orders.map((order) => order.qty),
@@ -42,7 +43,7 @@ export async function insertOrders(
     orders.map((order) => order.customerId),
     orders.map(({ id, origin }) => JSON.stringify({ orderId: id, origin })),
     delayMs,
-  ])
+  )
   const outcomes = new Map(row!.exceptions?.map(({ ordinal, outcome }) => [ordinal - 1, outcome]))
   const insertions = orders.map((order, index): Insertion => {
     const outcome = outcomes.get(index)
@@ -55,7 +56,7 @@ export async function insertOrders(
 type Exception = { ordinal: number; outcome: 'unknown-sku' | 'key-taken' }
 
 // only exceptions come back: most batches have none, and reading rows would cost more than writing them
-const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
+const run = prepare<unknown[], { jobId: string | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
     select *
@@ -98,7 +99,6 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 
-/** Returns the order as the statement writes it. */
 function asCreated({ id, customerId, sku, qty }: NewOrder, createdAt: Date): Order {
   return {
     id,

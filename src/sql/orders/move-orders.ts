@@ -12,7 +12,8 @@ export type OrderMove = { before: Order; after: Order; event: OrderEventType }
  * @returns how many orders changed
  */
 export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at: Date): Promise<number> {
-  const [row] = await move(on, [
+  const [row] = await move(
+    on,
     plainArray(moves.map(({ before }) => before.id)),
     plainArray(moves.map(({ before }) => before.status)),
     plainArray(moves.map(({ after }) => after.status)),
@@ -24,11 +25,11 @@ export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at:
     plainArray(moves.map(({ after }) => after.supplierRechecks)),
     plainArray(moves.map(({ event }) => event)),
     at,
-  ])
-  return row!.changed
+  )
+  return row!.moved
 }
 
-const move = prepare<{ changed: number }>(
+const move = prepare<unknown[], { moved: number }>(
   'move-orders',
   `with input as (
     select *

@@ -20,14 +20,14 @@ export async function notifyWatchers(on: Queryable, orders: readonly OrderNotice
   for (const order of orders) {
     const notice = encodeNotice(order)
     if (payload.length + 1 + notice.length > NOTIFICATION_MAX_BYTES) {
-      await notify(on, [ORDER_CHANNEL, payload])
+      await notify(on, ORDER_CHANNEL, payload)
       payload = notice
     } else payload += payload === '' ? notice : `,${notice}`
   }
-  if (payload !== '') await notify(on, [ORDER_CHANNEL, payload])
+  if (payload !== '') await notify(on, ORDER_CHANNEL, payload)
 }
 
-const notify = prepare('notify-watchers', 'select pg_notify($1, $2)')
+const notify = prepare<[channel: string, payload: string]>('notify-watchers', 'select pg_notify($1, $2)')
 
 /** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` if there is one. */
 function encodeNotice({ id, version, traceparent }: OrderNotice): string {

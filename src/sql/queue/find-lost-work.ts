@@ -10,11 +10,11 @@ const SWEEP_LOCK = 4_716_253_909
 
 /** Takes the sweep's lock until the transaction ends. @returns false if another process holds it */
 export async function tryLockSweep(on: Queryable): Promise<boolean> {
-  const [row] = await tryLock(on, [SWEEP_LOCK])
+  const [row] = await tryLock(on, SWEEP_LOCK)
   return row!.locked
 }
 
-const tryLock = prepare<{ locked: boolean }>(
+const tryLock = prepare<[lock: number], { locked: boolean }>(
   'try-lock-sweep',
   'select pg_try_advisory_xact_lock($1::bigint) as locked',
 )
@@ -27,13 +27,13 @@ const tryLock = prepare<{ locked: boolean }>(
  * that commit, and one statement sees one snapshot.
  */
 export function findOrphanedOrders(on: Queryable, limit: number): Promise<Order[]> {
-  return findOrphaned(on, [limit, OPEN_STATUSES])
+  return findOrphaned(on, limit, OPEN_STATUSES)
 }
 
-// `except` sorts or hashes both sides, whatever sizes the planner assumes. `not exists` became a loop over every job for each
-// order: 40 s with 20,000 of either. Open orders are read by a range of each state, behind `offset 0`, so that old statistics
-// cannot make the planner read all final orders
-const findOrphaned = prepare<Order>(
+// `except` sorts or hashes both sides, whatever the planner takes their sizes for: `not exists` became a loop over every job
+// for each order, 40 s with 20,000 of either. The open orders are read by a range of each state, behind `offset 0`: no
+// statistics of the past make the planner read all that are done
+const findOrphaned = prepare<[limit: number, statuses: readonly string[]], Order>(
   'find-orphaned-orders',
   `with orphaned as materialized (
     select id from (
@@ -58,10 +58,10 @@ export type DeadJob = { id: string; task: string; payload: unknown; attempts: nu
 
 /** Locks dead jobs of our tasks that are not put aside, oldest first. */
 export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
-  return lockDead(on, [limit, JOB_TASKS])
+  return lockDead(on, limit, JOB_TASKS)
 }
 
-const lockDead = prepare<DeadJob>(
+const lockDead = prepare<[limit: number, tasks: readonly string[]], DeadJob>(
   'lock-dead-jobs',
   `select jobs.id::text, tasks.identifier as task, jobs.payload, jobs.attempts, jobs.last_error as error
   from graphile_worker._private_jobs as jobs
@@ -76,21 +76,17 @@ const lockDead = prepare<DeadJob>(
 
 /** Marks dead jobs whose payload names no order: they stay for an operator, and the sweep does not find them again. */
 export async function putDeadJobsAside(on: Queryable, jobIds: readonly string[]): Promise<void> {
-  if (jobIds.length > 0) await putAside(on, [jobIds])
+  if (jobIds.length > 0) await putAside(on, jobIds)
 }
 
-const putAside = prepare(
+const putAside = prepare<[ids: readonly string[]]>(
   'put-dead-jobs-aside',
   `update graphile_worker._private_jobs set flags = coalesce(flags, '{}') || '{"aside": true}'
   where id = any ($1::bigint[])`,
 )
 
-/** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns the deleted keys */
-export function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Promise<{ key: string }[]> {
-  return deleteKeys(on, [ageMs, limit])
-}
-
-const deleteKeys = prepare<{ key: string }>(
+/** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns those */
+export const deleteOldKeys = prepare<[ageMs: number, limit: number], { key: string }>(
   'delete-old-keys',
   `with old as materialized (
     select caller, key from idempotency_keys

@@ -16,7 +16,7 @@ const LISTED = ORDER_STATUSES.filter((status) => status !== UNLISTED)
  * @throws {pg.DatabaseError} 57014 after `timeoutMs`
  */
 export async function readStatus(tx: Queryable, timeoutMs: number): Promise<StatusReading> {
-  const [, [row]] = await Promise.all([limitStatements(tx, timeoutMs), read(tx, [COUNTED_MAX + 1, LISTED])])
+  const [, [row]] = await Promise.all([limitStatements(tx, timeoutMs), read(tx, COUNTED_MAX + 1, LISTED)])
   return {
     ...row!,
     workers: row!.workers.map(({ startedAt, lastBeatAt, ...worker }) => {
@@ -33,7 +33,7 @@ type Row = Omit<StatusReading, 'workers'> & {
   })[]
 }
 
-const read = prepare<Row>(
+const read = prepare<[countMax: number, statuses: readonly OrderStatus[]], Row>(
   'read-status',
   `with ready as (
     select task_id, count(*) as count, min(run_at) as since from (

@@ -14,7 +14,7 @@ export async function beat(
   { id, poolIds }: WorkerId,
   { circuit, jobsHeld }: WorkerReport,
 ): Promise<void> {
-  await upsertWorker(on, [id, circuit, JSON.stringify(jobsHeld), poolIds])
+  await upsertWorker(on, id, circuit, JSON.stringify(jobsHeld), poolIds)
 }
 
 const upsertWorker = prepare(
@@ -24,19 +24,14 @@ const upsertWorker = prepare(
   set seen_at = excluded.seen_at, circuit = excluded.circuit, jobs_held = excluded.jobs_held`,
 )
 
-/** Deletes the rows of workers that hold no jobs. */
-export async function forgetWorkers(on: Queryable, workerIds: readonly string[]): Promise<void> {
-  await deleteWorkers(on, [workerIds])
-}
+/** Forgets workers that have ended in good order and hold no job. */
+export const forgetWorkers = prepare<[ids: readonly string[]]>(
+  'forget-workers',
+  'delete from workers where id = any ($1::text[])',
+)
 
-const deleteWorkers = prepare('forget-workers', 'delete from workers where id = any ($1::text[])')
-
-/** Finds workers without a heartbeat for `silenceMs`, and locks them against another rescue. */
-export function lockSilentWorkers(on: Queryable, silenceMs: number): Promise<WorkerId[]> {
-  return lockSilent(on, [silenceMs])
-}
-
-const lockSilent = prepare<WorkerId>(
+/** Workers that have said nothing for this long. Locked against a second rescuer until the transaction ends. */
+export const lockSilentWorkers = prepare<[silenceMs: number], WorkerId>(
   'lock-silent-workers',
   // versions before 0.2 had one pool, whose id is the worker's
   `select id, case pool_ids when '{}' then array[id] else pool_ids end as "poolIds" from workers where seen_at < now() - $1::float8 * interval '1 ms' for update skip locked`,
@@ -47,10 +42,10 @@ const lockSilent = prepare<WorkerId>(
  * heartbeat. Other programs' workers in the same schema hold jobs of other tasks.
  */
 export async function findUnknownHolders(on: Queryable, heldForMs: number): Promise<string[]> {
-  return (await findUnknown(on, [heldForMs, JOB_TASKS])).map((row) => row.id)
+  return (await findUnknown(on, heldForMs, JOB_TASKS)).map((row) => row.id)
 }
 
-const findUnknown = prepare<{ id: string }>(
+const findUnknown = prepare<[heldForMs: number, tasks: readonly string[]], { id: string }>(
   'find-unknown-holders',
   `select distinct locked_by as id from graphile_worker.jobs
   where locked_at < now() - $1::float8 * interval '1 ms'
@@ -81,11 +76,11 @@ export async function rescueJobsOf(
   poolIds: readonly string[],
   { deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs }: RescueLimits,
 ): Promise<{ released: number; givenUp: number }> {
-  const [row] = await rescue(on, [poolIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs, JOB_TASKS])
+  const [row] = await rescue(on, poolIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs, JOB_TASKS)
   return row!
 }
 
-const rescue = prepare<{ released: number; givenUp: number }>(
+const rescue = prepare<unknown[], { released: number; givenUp: number }>(
   'rescue-jobs-of',
   `with held as (
     select jobs.id, coalesce((jobs.flags ->> 'deaths')::int, 0) + 1 as deaths, jobs.max_attempts
@@ -128,11 +123,11 @@ export async function releaseUnheldJobs(
   heldIds: readonly string[],
   lockedForMs: number,
 ): Promise<number> {
-  const [row] = await releaseUnheld(on, [poolIds, heldIds, lockedForMs])
+  const [row] = await releaseUnheld(on, poolIds, heldIds, lockedForMs)
   return row!.released
 }
 
-const releaseUnheld = prepare<{ released: number }>(
+const releaseUnheld = prepare<unknown[], { released: number }>(
   'release-unheld-jobs',
   `with released as (
     update graphile_worker._private_jobs

@@ -22,3 +22,9 @@ export async function tuneQueue(on: Queryable): Promise<void> {
   await on.query(KEEP_ADD_JOBS_ON_ITS_INDEX)
   await on.query(VACUUM_JOBS_AS_THEY_GO)
 }
+
+/** Whether graphile-worker's schema is there with all that it has. Its list of migrations is filled last by a restore. */
+export async function isQueueThere(on: Queryable): Promise<boolean> {
+  const { rowCount } = await on.query('select from graphile_worker.migrations limit 1')
+  return rowCount === 1
+}

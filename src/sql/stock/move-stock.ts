@@ -6,14 +6,11 @@ import type {
 } from '../../domain/stock/stock.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
-/** Locks the stock of the SKUs that exist among `skus`, by SKU. */
-export function lockStock(on: Queryable, skus: readonly string[]): Promise<InventoryItem[]> {
-  return lock(on, [skus])
-}
-
-// locked by SKU: two batches that share SKUs queue up and never deadlock. A join and not `any`: after a lock wait PostgreSQL
-// checks again whether a row matches, and would search the whole array for each row
-const lock = prepare<InventoryItem>(
+/**
+ * Locks the stock of the SKUs that exist among `skus`, by SKU: two batches that share SKUs queue up and never deadlock. A join
+ * and not `any`: after a lock wait PostgreSQL checks again whether a row matches, and would search the whole array for each row.
+ */
+export const lockStock = prepare<[skus: readonly string[]], InventoryItem>(
   'lock-stock',
   `select sku, name, available, reserved
   from inventory_items join (select distinct unnest($1::text[]) as sku) as wanted using (sku)
@@ -31,16 +28,15 @@ export async function moveStock(
   changes: readonly StockChange[],
   note: StockChangeNote,
 ): Promise<void> {
-  if (changes.length > 0) await move(on, valuesOf(changes, note))
+  if (changes.length > 0) await move(on, ...valuesOf(changes, note))
 }
 
-/** Writes one movement. @returns it as the ledger has it */
 export async function moveStockOnce(
   on: Queryable,
   change: StockChange,
   note: StockChangeNote,
 ): Promise<InventoryMovement> {
-  const [written] = await moveReturning(on, valuesOf([change], note))
+  const [written] = await moveReturning(on, ...valuesOf([change], note))
   return written!
 }
 
@@ -77,7 +73,7 @@ const MOVE_STOCK = `with input as (
 
 const move = prepare('move-stock', MOVE_STOCK)
 
-const moveReturning = prepare<InventoryMovement>(
+const moveReturning = prepare<unknown[], InventoryMovement>(
   'move-stock-once',
   `${MOVE_STOCK}
   returning
@@ -91,10 +87,10 @@ const moveReturning = prepare<InventoryMovement>(
  * @returns false if the SKU is taken
  */
 export async function insertInventoryItem(on: Queryable, sku: string, name: string): Promise<boolean> {
-  return (await insertItem(on, [sku, name])).length === 1
+  return (await insertItem(on, sku, name)).length === 1
 }
 
-const insertItem = prepare<{ sku: string }>(
+const insertItem = prepare<[sku: string, name: string], { sku: string }>(
   'insert-inventory-item',
   'insert into inventory_items (sku, name, available, reserved) values ($1, $2, 0, 0) on conflict do nothing returning sku',
 )

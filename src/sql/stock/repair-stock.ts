@@ -7,15 +7,18 @@ import { prepare, type Queryable } from '../statement.ts'
  * @returns null if there is no such item
  */
 export async function lockWitnesses(on: Queryable, sku: string): Promise<StockWitnesses | null> {
-  await lock(on, [sku])
+  await lock(on, sku)
   // a statement of its own, so that it sees what the last holder of the lock has committed
-  const [row] = await read(on, [sku])
+  const [row] = await read(on, sku)
   return row ?? null
 }
 
-const lock = prepare('lock-drifted-stock', 'select from inventory_items where sku = $1 for update')
+const lock = prepare<[sku: string]>(
+  'lock-drifted-stock',
+  'select from inventory_items where sku = $1 for update',
+)
 
-const read = prepare<StockWitnesses>(
+const read = prepare<[sku: string], StockWitnesses>(
   'read-stock-witnesses',
   `select
     available,
@@ -43,38 +46,19 @@ const read = prepare<StockWitnesses>(
   from inventory_items where sku = $1`,
 )
 
-/** A movement that makes the ledger add up. It is the only one that leaves the counter as it is. */
-export type Correction = { sku: string; delta: number; availableAfter: bigint; reason: string; at: Date }
-
-/** Writes a correction to the ledger. */
-export async function insertCorrection(on: Queryable, correction: Correction): Promise<void> {
-  const { sku, delta, availableAfter, reason, at } = correction
-  await correct(on, [sku, delta, availableAfter, reason, at])
-}
-
-const correct = prepare(
+/** Writes a movement that makes the ledger add up. It is the only one that leaves the counter as it is. */
+export const insertCorrection = prepare<
+  [sku: string, delta: number, availableAfter: bigint, reason: string, at: Date]
+>(
   'insert-correction',
   `insert into inventory_movements (sku, type, delta, available_after, reason, actor, created_at)
   values ($1, 'ADJUSTMENT', $2, $3, $4, 'reconcile', $5)`,
 )
 
-/** A counter that is set to what ledger and orders say. */
-export type CounterRepair = {
-  sku: string
-  field: 'available' | 'reserved'
-  before: bigint
-  after: bigint
-  reason: string
-  at: Date
-}
-
-/** Sets a counter, and records it in `repairs`. */
-export async function setCounter(on: Queryable, repair: CounterRepair): Promise<void> {
-  const { sku, field, before, after, reason, at } = repair
-  await set(on, [sku, field, before, after, reason, at])
-}
-
-const set = prepare(
+/** Sets a counter to what ledger and orders say, and records it in `repairs`. */
+export const setCounter = prepare<
+  [sku: string, field: 'available' | 'reserved', before: bigint, after: bigint, reason: string, at: Date]
+>(
   'set-counter',
   `with noted as (
     insert into repairs (sku, field, before, after, reason, actor, at)

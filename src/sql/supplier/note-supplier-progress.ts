@@ -22,17 +22,18 @@ export function noteSupplierProgress(
   notes: readonly SupplierNote[],
   at: Date,
 ): Promise<Order[]> {
-  return note(on, [
+  return note(
+    on,
     notes.map((note) => note.id),
     notes.map((note) => note.step),
     notes.map((note) => note.ref),
     notes.map((note) => note.attempts),
     notes.map((note) => note.rechecks),
     at,
-  ])
+  )
 }
 
-const note = prepare<Order>(
+const note = prepare<unknown[], Order>(
   'note-supplier-progress',
   `update orders
   set

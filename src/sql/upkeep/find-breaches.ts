@@ -25,8 +25,6 @@ const byName = `with jobs as (${ORDERS_OF_JOBS}), awaiting as (
 
 /**
  * Checks every invariant in one statement, and so at one moment, or only one of them. It reads whole tables.
- *
- * @param invariant one of `INVARIANTS`
  */
 export async function findBreaches(on: Queryable, invariant: string | null = null): Promise<Breach[]> {
   const config = { text: byName, values: [invariant], query_timeout: CHECK_TIMEOUT_MS } as QueryConfig

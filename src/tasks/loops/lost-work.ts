@@ -27,7 +27,6 @@ export class LostWork {
     this.#fullRescuesDue = ROUNDS_PER_FULL_RESCUE
   }
 
-  /** Looks every two seconds, until the signal. */
   async keepLooking(signal: AbortSignal): Promise<void> {
     for (let round = 1; !signal.aborted; round++) {
       await pause(HEARTBEAT_INTERVAL_MS, signal)
@@ -43,7 +42,7 @@ export class LostWork {
   async look(round: number): Promise<void> {
     const isFull = round % ROUNDS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
     const pool = this.#currentPool()
-    if (pool && isFull) await releaseLostJobs(this.#context, pool, pool.heldIds)
+    if (pool && isFull) await releaseLostJobs(this.#context, pool, pool.heldIds())
     await rescueJobs(this.#context, { alsoUnknown: isFull })
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
     if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1) await sweep(this.#context)

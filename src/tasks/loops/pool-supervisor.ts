@@ -1,24 +1,27 @@
 import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
-import { retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
-import { JobPool, type JobPoolOptions } from '../job-pool.ts'
+import type { CircuitState } from '../../domain/upkeep/service-status.ts'
+import { HEARTBEAT_INTERVAL_MS, retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
+import { type JobPool, type JobPoolOptions, startJobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** Pause between the end of a pool and the start of the next. */
 const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
-  /** Writes a pool's heartbeat. */
-  beat: (pool: JobPool) => Promise<void>
-  /** Called when a pool has ended by itself: it may still hold jobs. */
+  /** Returns the current state of the supplier's circuit, if it has one. */
+  circuit?: (() => CircuitState) | undefined
+  /** Hears that a pool has ended by itself, and may have left jobs behind. */
   onLoss: () => void
-  /** Ends the supervision. */
   signal: AbortSignal
 }
 
-/** Keeps one job pool running: starts the next when the database breaks one. */
+/**
+ * Has a pool of jobs run, and another when the database breaks it. Says in the database that it is alive: a worker that is
+ * silent has its jobs taken from it.
+ */
 export class PoolSupervisor {
   readonly #options: PoolSupervisorOptions
   #current: JobPool | undefined
+  #lastBeatAtMs = 0
 
   constructor(options: PoolSupervisorOptions) {
     this.#options = options
@@ -29,7 +32,12 @@ export class PoolSupervisor {
     return this.#current
   }
 
-  /** Starts the first pool. @throws if the database cannot be reached */
+  /** Whether a pool takes jobs, and wrote a heartbeat within the last three intervals. */
+  isAlive(): boolean {
+    return this.#current !== undefined && performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
+  }
+
+  /** Starts the first pool. @throws when the database cannot be reached */
   async start(): Promise<void> {
     this.#current = await this.#startPool()
   }
@@ -59,17 +67,34 @@ export class PoolSupervisor {
     }
   }
 
-  /** Ends the current pool: it stops fetching, finishes the jobs in flight and gives back the others. */
+  /**
+   * Beats until the signal, and once more then. In a loop and on a connection of its own: what else there is to do may wait
+   * for locks that others hold.
+   */
+  async keepBeating(): Promise<void> {
+    const { app, signal } = this.#options
+    while (!signal.aborted) {
+      await pause(HEARTBEAT_INTERVAL_MS, signal)
+      try {
+        if (this.#current) await this.#beat(this.#current)
+        this.#current?.endIfStuck()
+      } catch (error) {
+        app.logger.warn({ err: error }, 'heartbeat failed: database not reached')
+      }
+    }
+  }
+
+  /** Ends the current pool: it takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
     await this.#end(this.#current)
     this.#current = undefined
   }
 
   async #startPool(): Promise<JobPool> {
-    const pool = await JobPool.start(this.#options)
+    const pool = await startJobPool(this.#options)
     try {
-      // at once, because a worker that holds jobs without a heartbeat counts as dead
-      await this.#options.beat(pool)
+      // at once: a worker that holds jobs without a heartbeat counts as dead
+      await this.#beat(pool)
       return pool
     } catch (error) {
       void this.#end(pool)
@@ -77,7 +102,12 @@ export class PoolSupervisor {
     }
   }
 
-  /** Stops a pool and releases the jobs that it still holds in the database. */
+  async #beat(pool: JobPool): Promise<void> {
+    await pool.beat(this.#options.circuit?.() ?? null)
+    this.#lastBeatAtMs = performance.now()
+  }
+
+  /** Stops a pool and releases the jobs it still holds: nobody else would take the jobs of a broken pool. */
   async #end(pool: JobPool | undefined): Promise<void> {
     if (!pool) return
     const { app, signal } = this.#options

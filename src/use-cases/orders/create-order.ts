@@ -2,29 +2,21 @@ import { customerOf } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { CallError, type UserError } from '../../domain/errors.ts'
 import { isQty, type Order, QTY_MAX, QTY_MIN } from '../../domain/orders/order.ts'
-import type { RequestOrigin } from '../../domain/origin.ts'
 import { isSku } from '../../domain/stock/stock.ts'
 import { findOrderByKey } from '../../sql/orders/find-orders.ts'
 import type { ReadContext } from '../context.ts'
 import { refuse, refuseUnknownSku } from '../user-errors.ts'
-import type { OrderIntake } from './order-intake.ts'
+import type { OrderIntake, RequestedOrder } from './order-intake.ts'
 
 /**
  * An order as a caller asks for it. `customerId`: whom the caller orders for, null for nobody in particular; a customer orders
  * for itself. `budget`: the rate limit's counter, the caller's own by default; null if the order was already counted, with
  * all orders of its call.
  */
-export type CreateOrderRequest = RequestOrigin & {
-  sku: string
-  qty: number
-  idempotencyKey: string | null
-  customerId: string | null
-  budget?: string | null
-}
+export type CreateOrderRequest = Omit<RequestedOrder, 'caller'> & { budget?: string | null }
 
 export type CreateOrderResult = { order: Order; userErrors: [] } | { order: null; userErrors: [UserError] }
 
-/** What `createOrder` uses. */
 export type CreateOrderContext = ReadContext & {
   groups: { createOrder: OrderIntake }
   /** Limits the orders of each caller; undefined without a limit. */
@@ -70,7 +62,7 @@ export async function createOrder(
     const { outcome, order } = await groups.createOrder.submit(request)
     if (outcome === 'created') return { order, userErrors: [] }
     if (outcome === 'unknown-sku') return { order: null, ...refuseUnknownSku(request.sku) }
-    const earlier = await findOrderByKey(pool, caller.id, key!)
+    const [earlier] = await findOrderByKey(pool, caller.id, key!)
     if (earlier) return repeat(request, earlier)
     // the key expired between the two statements: it is free
   }

@@ -5,32 +5,29 @@ import { lockOrders } from '../../sql/orders/find-orders.ts'
 import type { WriteContext } from '../context.ts'
 import { type Transition, transitionOrders } from './transition-orders.ts'
 
-/** An order whose job is given up, with the dead letter to write. */
-export type Failure = { orderId: string; deadLetter: DeadLetter }
-
 /**
  * Ends orders whose job has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. An order that no
  * longer waits for that job stays as it is, and leaves none.
  */
-export async function failOrders(context: WriteContext, failures: readonly Failure[]): Promise<void> {
-  await inTransaction(context, 'fail-orders', (tx) => failOrdersIn(context, tx, failures))
+export async function failOrders(context: WriteContext, letters: readonly DeadLetter[]): Promise<void> {
+  await inTransaction(context, 'fail-orders', (tx) => failOrdersIn(context, tx, letters))
 }
 
 /** The same within a transaction of the caller. */
 export async function failOrdersIn(
   context: Pick<WriteContext, 'now'>,
   tx: Tx,
-  failures: readonly Failure[],
+  letters: readonly DeadLetter[],
 ): Promise<void> {
-  const orders = await lockOrders(tx, [...new Set(failures.map(({ orderId }) => orderId))])
+  const orders = await lockOrders(tx, [...new Set(letters.map(({ payload }) => payload.orderId))])
   const transitions = orders.flatMap((order): Transition[] => {
-    // an order may have several failures: only that of the job it waits for counts
-    const current = failures.findLast(
-      ({ orderId, deadLetter }) => orderId === order.id && isAwaited(deadLetter, order),
+    // of several letters of one order, that of the job it waits for
+    const current = letters.findLast(
+      (letter) => letter.payload.orderId === order.id && isAwaited(letter, order),
     )
     if (!current) return []
-    const error = current.deadLetter.error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '')
-    return [{ order, to: 'FAILED', reason: 'INTERNAL_ERROR', deadLetter: { ...current.deadLetter, error } }]
+    const error = current.error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '')
+    return [{ order, to: 'FAILED', reason: 'INTERNAL_ERROR', deadLetter: { ...current, error } }]
   })
   await transitionOrders(context, tx, transitions)
 }

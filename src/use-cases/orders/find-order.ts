@@ -1,9 +1,11 @@
 import type pg from 'pg'
 import { validate as isUuid } from 'uuid'
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
-import { canSee } from '../../domain/authorisation.ts'
+import { canSee, customerSeenBy } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { Order } from '../../domain/orders/order.ts'
+import { isSku } from '../../domain/stock/stock.ts'
+import { findOrderPage, type OrderPage } from '../../sql/orders/find-order-page.ts'
 import { findOrders } from '../../sql/orders/find-orders.ts'
 import type { ReadContext } from '../context.ts'
 
@@ -35,4 +37,14 @@ export function createOrderReader(pool: pg.Pool, observer: GroupObserver): Order
     return ids.map((id) => orders.get(id))
   }
   return new GroupCommit(read, { batchSizeMax: READ_BATCH_MAX, waitingMax: READS_WAITING_MAX, ...observer })
+}
+
+/** The ids of a page of the orders that a caller may see, newest first; of what is no SKU an empty one. */
+export async function listOrders(
+  { pool }: ReadContext,
+  caller: Caller,
+  page: Omit<OrderPage, 'customerId'>,
+): Promise<string[]> {
+  if (page.sku !== null && !isSku(page.sku)) return []
+  return findOrderPage(pool, { ...page, customerId: customerSeenBy(caller) })
 }

@@ -1,8 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inOneStatement } from '../../database/transaction.ts'
-import type { Order } from '../../domain/orders/order.ts'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
 import type { Origin } from '../../domain/origin.ts'
 import type { OrderRef } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders } from '../../sql/orders/insert-orders.ts'
@@ -19,7 +18,6 @@ export type RequestedOrder = Origin & {
 /** Group commit in which orders of many callers share a transaction. */
 export type OrderIntake = GroupCommit<RequestedOrder, Insertion>
 
-/** What `createOrders` uses. */
 export type IntakeContext = WriteContext & {
   /** Reserves the orders that this process creates, if a worker runs in it. */
   headStart?: HeadStart | undefined
@@ -89,7 +87,9 @@ export async function createOrders(context: IntakeContext, requests: RequestedOr
     }),
   )
   context.onEvents(
-    insertions.flatMap(({ order }, index) => (order ? [creationOf(order, orders[index]!.origin)] : [])),
+    insertions.flatMap(({ order }, index): OrderEvent[] =>
+      order ? [{ type: 'OrderCreated', from: null, order, origin: orders[index]!.origin }] : [],
+    ),
   )
   if (headStart && jobId !== null) {
     const created = orders.filter((_, index) => insertions[index]!.order)
@@ -99,17 +99,4 @@ export async function createOrders(context: IntakeContext, requests: RequestedOr
     )
   }
   return insertions
-}
-
-function creationOf(order: Order, origin: Origin): OrderEvent {
-  return {
-    type: 'OrderCreated',
-    from: null,
-    to: order.status,
-    reason: null,
-    version: order.version,
-    at: order.createdAt,
-    order,
-    origin,
-  }
 }

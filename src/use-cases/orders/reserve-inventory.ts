@@ -1,12 +1,11 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
-import { inTransaction, type TransactionContext, type Tx } from '../../database/transaction.ts'
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { allocate } from '../../domain/stock/allocation.ts'
 import type { StockChange } from '../../domain/stock/stock.ts'
 import { type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { completeJobs } from '../../sql/queue/complete-jobs.ts'
+import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import { lockStock, moveStock } from '../../sql/stock/move-stock.ts'
 import type { WriteContext } from '../context.ts'
 import { transitionOrders } from './transition-orders.ts'
@@ -77,23 +76,14 @@ export async function reserveInventory(
   })
 }
 
-/** Writes a job for each of the orders of one job. */
 export async function splitReservation(
   context: TransactionContext,
   orders: readonly OrderRef[],
 ): Promise<void> {
-  await inTransaction(context, 'split-reservation', (tx) => splitReservationIn(tx, orders))
+  const jobs = orders.map((order) => reservationJob([order]))
+  await inTransaction(context, 'split-reservation', (tx) => addJobs(tx, jobs))
 }
 
-/** The same within a transaction of the caller. */
-export async function splitReservationIn(tx: Tx, orders: readonly OrderRef[]): Promise<void> {
-  await addJobs(
-    tx,
-    orders.map((order) => reservationJob([order])),
-  )
-}
-
-/** Returns the movement by which an order takes its quantity. */
 export function reservation({ id, sku, qty }: Order, availableAfter: bigint): StockChange {
   return { sku, type: 'RESERVATION', delta: -qty, availableAfter, orderId: id }
 }

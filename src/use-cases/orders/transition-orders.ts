@@ -1,11 +1,8 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Tx } from '../../database/transaction.ts'
-import { applyTransition } from '../../domain/orders/apply-transition.ts'
-import type { Order } from '../../domain/orders/order.ts'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import { applyTransition, type Order, type OrderEvent } from '../../domain/orders/order.ts'
 import { eventOf, type FailureReason, type OrderStatus } from '../../domain/orders/order-status.ts'
-import type { Origin } from '../../domain/origin.ts'
-import { traceIdOf } from '../../domain/trace.ts'
+import { type Origin, traceIdOf } from '../../domain/origin.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import type { JobTry } from '../../domain/upkeep/jobs.ts'
 import { nextJob } from '../../domain/upkeep/next-job.ts'
@@ -48,18 +45,7 @@ export async function transitionOrders(
   }))
   const events: OrderEvent[] = moves.map(({ before, after, event }, index) => {
     const { deadLetter, origin = deadLetter?.payload.origin, job } = transitions[index]!
-    return {
-      type: event,
-      from: before.status,
-      to: after.status,
-      reason: after.failureReason,
-      version: after.version,
-      at,
-      order: after,
-      origin,
-      job,
-      deadLetter,
-    }
+    return { type: event, from: before.status, order: after, origin, job, deadLetter }
   })
   const letters = events.flatMap(({ order, origin, deadLetter }) => {
     if (!deadLetter) return []

@@ -10,11 +10,9 @@ import {
   REASON_LENGTH_MAX,
 } from '../../domain/stock/stock.ts'
 import { lockStock, moveStockOnce } from '../../sql/stock/move-stock.ts'
-import { assertText } from '../assert-text.ts'
 import type { WriteContext } from '../context.ts'
-import { refuse, refuseUnknownSku } from '../user-errors.ts'
+import { assertText, refuse, refuseUnknownSku } from '../user-errors.ts'
 
-/** What comes back beside a refusal. */
 const NOTHING = { inventoryItem: null, movement: null }
 
 export type AdjustInventoryRequest = {

@@ -9,9 +9,8 @@ import {
   NAME_LENGTH_MAX,
 } from '../../domain/stock/stock.ts'
 import { insertInventoryItem, lockStock, moveStock } from '../../sql/stock/move-stock.ts'
-import { assertText } from '../assert-text.ts'
 import type { WriteContext } from '../context.ts'
-import { refuse } from '../user-errors.ts'
+import { assertText, refuse } from '../user-errors.ts'
 
 export type CreateInventoryItemRequest = { sku: string; name: string; available: number }
 

@@ -21,26 +21,17 @@ const REPAIR_REASONS = {
   reserved: 'not what its orders add up to: set to the sum of the reserved orders',
 }
 
-/** The breaches found, the repairs made, the repairs that failed, and the breaches that remain. */
-export type Reconciliation = {
-  breaches: Breach[]
-  repairs: string[]
-  failures: string[]
-  remaining: Breach[]
-}
-
 /**
  * Checks every invariant at one moment: ledger, counters, orders, events and jobs. Reads whole tables, and writes the result for
  * the metrics.
  *
- * With `repair`: sets a counter that ledger or orders contradict, with a row in `repairs`; adds an ADJUSTMENT movement if the
- * ledger's sum is off but its last movement confirms the counter; gives a job to orders without one. Each SKU is a transaction.
- * It changes no order and no event: people decide about everything else.
+ * With `repair`: a counter that ledger and orders contradict is set to what they say, with a row in `repairs`; a ledger
+ * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each SKU is a
+ * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
+ *
+ * @returns what it found, what it mended where it was asked to, what it could not mend for now, and what is left
  */
-export async function reconcile(
-  context: UpkeepContext,
-  { repair }: { repair: boolean },
-): Promise<Reconciliation> {
+export async function reconcile(context: UpkeepContext, { repair }: { repair: boolean }) {
   const breaches = await checkInvariants(context)
   if (!repair || breaches.length === 0) {
     await note(context, breaches)
@@ -97,13 +88,13 @@ async function apply(
   if ('field' in repair) {
     const { field, to: after } = repair
     const before = stock[field]
-    await setCounter(tx, { sku, field, before, after, reason: REPAIR_REASONS[field], at })
-    return `${sku}: ${field} ${before} set to ${after}: ${REPAIR_REASONS[field]}`
+    await setCounter(tx, sku, field, before, after, REASONS[field], at)
+    return `${sku}: ${field} ${before} set to ${after}: ${REASONS[field]}`
   }
   let availableAfter = stock.ledger
   for (const delta of repair.movements) {
     availableAfter += BigInt(delta)
-    await insertCorrection(tx, { sku, delta, availableAfter, reason: REPAIR_REASONS.ledger, at })
+    await insertCorrection(tx, sku, delta, availableAfter, REASONS.ledger, at)
   }
   const deltas = repair.movements.join(', ')
   return `${sku}: ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
@@ -112,5 +103,5 @@ async function apply(
 async function note({ pool }: ReadContext, breaches: readonly Breach[]): Promise<void> {
   const counts = new Map(INVARIANTS.map((invariant) => [invariant, 0]))
   for (const { invariant } of breaches) counts.set(invariant, (counts.get(invariant) ?? 0) + 1)
-  await noteChecks(pool, counts)
+  await noteChecks(pool, [...counts.keys()], [...counts.values()])
 }

@@ -23,7 +23,6 @@ import { type Transition, transitionOrders } from '../orders/transition-orders.t
 /** A supplier call that has ended: the order and its step, the outcome, and the job run that made the call. */
 export type SettledCall = OrderRef & { step: number; outcome: SupplierOutcome; job?: JobTry }
 
-/** What `settleSupplierOutcomes` is handed. */
 export type SettleContext = WriteContext & {
   supplierPolicy: SupplierPolicy
   /** A number in [0, 1). */

@@ -7,7 +7,6 @@ import type { UpkeepContext } from '../context.ts'
  * Checks invariants. Changes nothing.
  *
  * @param invariant the one to check; null for all, at one moment
- * @param signal cancels the check
  */
 export async function checkInvariants(
   context: TransactionContext,
@@ -16,8 +15,8 @@ export async function checkInvariants(
 ): Promise<Breach[]> {
   return inTransaction(context, 'check-invariants', async (tx) => {
     await allowFullRead(tx)
-    const backend = await findBackend(tx)
-    const cancel = () => void cancelBackend(context.pool, backend).catch(() => {})
+    const [backend] = await findBackend(tx)
+    const cancel = () => void cancelBackend(context.pool, backend!.pid).catch(() => {})
     signal?.throwIfAborted()
     signal?.addEventListener('abort', cancel)
     try {
@@ -40,8 +39,9 @@ export async function checkNextInvariant(
   intervalMs: number,
   signal?: AbortSignal,
 ): Promise<{ invariant: string; breaches: Breach[] } | null> {
-  const invariant = await claimDueCheck(context.pool, INVARIANTS, intervalMs)
-  if (invariant === null) return null
+  const [due] = await claimDueCheck(context.pool, INVARIANTS, intervalMs)
+  if (!due) return null
+  const { invariant } = due
   const breaches = await checkInvariants(context, invariant, signal)
   await noteCheck(context.pool, invariant, breaches.length)
   if (breaches.length > 0) context.onUpkeep({ kind: 'invariant-broken', invariant, breaches })

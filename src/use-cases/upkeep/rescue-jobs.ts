@@ -39,8 +39,7 @@ const LOST_REPLY_MS = 2_000
  * Releases the jobs of workers that died or seem to have died. A worker that was only frozen finds the work of its jobs done
  * when it wakes up. A job with too many worker deaths is given up.
  *
- * @param alsoUnknown also look for workers that died before their first heartbeat; this reads every job
- * @returns how many jobs were released
+ * @param alsoUnknown look too for workers that died before their first beat, which reads every job
  */
 export async function rescueJobs(
   context: UpkeepContext,

@@ -5,8 +5,7 @@ import type { Order } from '../../domain/orders/order.ts'
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { completeJobs } from '../../sql/queue/complete-jobs.ts'
+import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
   deleteOldKeys,
@@ -19,7 +18,6 @@ import { limitStatements } from '../../sql/statement.ts'
 import type { UpkeepContext } from '../context.ts'
 import { reservationPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
-import { splitReservationIn } from '../orders/reserve-inventory.ts'
 
 /** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
 const KEY_AGE_MS = 48 * 3_600_000
@@ -30,9 +28,7 @@ const SWEEP_TIME_MAX_MS = 2_000
 /** Ten times what a statement takes with 200,000 open orders, and less than the 30 s to the next sweep. */
 const SWEEP_STATEMENT_MAX_MS = 10_000
 
-/** The result of a sweep. */
 export type SweepResult = {
-  /** Orders that got a job. */
   requeued: string[]
   /** Orders of dead jobs that were deleted: each is FAILED, unless it no longer waited for that job. */
   buried: string[]
@@ -41,7 +37,6 @@ export type SweepResult = {
   keysDeleted: number
   /** Whether another process was sweeping: its results are not among these. */
   isElsewhere: boolean
-  /** Steps that failed, and why. */
   failures: string[]
 }
 
@@ -132,15 +127,12 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
     const reason = error ?? 'The process ended during the last attempt'
     return (known && deadLetterOf(known, { error: reason, attempts })) ?? []
   })
-  await failOrdersIn(
-    context,
-    tx,
-    letters.map((deadLetter) => ({ orderId: deadLetter.payload.orderId, deadLetter })),
-  )
+  await failOrdersIn(context, tx, letters)
   const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
-  await splitReservationIn(
+  const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
+  await addJobs(
     tx,
-    buried.flatMap(({ orders }) => (orders.length > 1 ? orders : [])),
+    split.map((order) => reservationJob([order])),
   )
   const isReadable = ({ orders }: BuriedJob) => orders.length > 0
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
