@@ -176,7 +176,7 @@ async function main(): Promise<void> {
       logger,
       sampling: config.traces,
     })
-  const watching = { logger, tracing: traces?.tracing }
+  const telemetry = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {

@@ -142,7 +142,7 @@ function failure(name: string, checksum: string, cause: pg.DatabaseError): Error
 
 /** Before any worker: two that migrate graphile-worker's schema at once trip over each other. */
 async function migrateJobs(databaseUrl: string, warn: (line: string) => void): Promise<void> {
-  const pool = new ServerPool(databaseUrl, { ...OPTIONS, max: 2 })
+  const pool = new ServerPool(databaseUrl, { ...MIGRATION_CONNECTION, max: 2 })
   try {
     await retryWhileLocked('the tables of jobs', warn, async () => {
       await runMigrations({ pgPool: pool })

@@ -32,6 +32,7 @@ const NOT_NOW: Readonly<Record<string, string>> = {
   '40003': 'nobody knows whether the statement was done',
   '40P01': 'a deadlock, each time that it was tried',
   '53': 'a full disk, no memory, too many connections, or another limit of the configuration',
+  '42P05': 'a prepared statement is there already: a pooler shares connections between transactions',
   '55000': 'the database takes no connections at the moment',
   '55006': 'the database is in use by what is being done to it',
   '55P03': 'a lock was not to be had in time',
@@ -149,9 +150,11 @@ export function isReadOnly(error: unknown): boolean {
   return error instanceof Error && codesOf(error).includes('25006')
 }
 
+const STALE = ['0A000', '26000', '42P05']
+
 /** Whether an error says that the statements that a connection has prepared are of no more use. */
 export function isConnectionStale(error: unknown): boolean {
-  return error instanceof Error && codesOf(error).some((code) => code === '0A000' || code === '26000')
+  return error instanceof Error && codesOf(error).some((code) => STALE.includes(code))
 }
 
 function isOwnRefusal(error: Error): boolean {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { connect } from '../database/connections.ts'
 import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_INTERVAL_MS, LISTEN_BEAT_TIMEOUT_MS } from '../limits.ts'
+import { findBackend } from '../sql/upkeep/invariant-checks.ts'
 
 /** A restarting database is back within seconds: short delays first, and never a storm of connections. */
 const RECONNECT_DELAY_MIN_MS = 100
@@ -33,6 +34,8 @@ export class ChannelListener {
   readonly #beatChannel = `holdfast_beat_${randomBytes(8).toString('hex')}`
   #client: pg.Client | undefined
   #onBeat: (() => void) | undefined
+  /** The server's process that listens. */
+  #backend: number | undefined
   readonly #stopping = new AbortController()
 
   constructor(options: ChannelListenerOptions) {
@@ -65,8 +68,9 @@ export class ChannelListener {
     })
     client.once('end', () => void this.#lose(client))
     try {
-      const channels = [channel, this.#beatChannel].map((name) => client.escapeIdentifier(name))
-      await within(LISTEN_BEAT_TIMEOUT_MS, client.query(channels.map((name) => `listen ${name}`).join('; ')))
+      const listens = [channel, this.#beatChannel].map((name) => `listen ${client.escapeIdentifier(name)}`)
+      await within(LISTEN_BEAT_TIMEOUT_MS, client.query(listens.join('; ')))
+      this.#backend = await within(LISTEN_BEAT_TIMEOUT_MS, findBackend(client))
     } catch (error) {
       void client.end()
       throw error
@@ -93,15 +97,24 @@ export class ChannelListener {
     }
   }
 
-  /** Sends a notification and waits for it. @throws {ReadOnlyServerError} if the server is read-only: it notifies of nothing */
+  /**
+   * Sends a notification and waits for it.
+   *
+   * @throws {ReadOnlyServerError} if the server is read-only: it notifies of nothing; an error too if another process of the
+   * server answers, which does not listen: a pooler came to share connections between transactions
+   */
   async #beat(client: pg.Client): Promise<void> {
     const heard = new Promise<void>((resolve) => {
       this.#onBeat = resolve
     })
-    const { rows } = await client.query<{ isReadOnly: boolean }>(
-      `select pg_notify($1, ''), current_setting('transaction_read_only') = 'on' as "isReadOnly"`,
+    const { rows } = await client.query<{ backend: number; isReadOnly: boolean }>(
+      `select pg_notify($1, ''), pg_backend_pid() as backend, current_setting('transaction_read_only') = 'on' as "isReadOnly"`,
       [this.#beatChannel],
     )
+    if (rows[0]!.backend !== this.#backend)
+      throw new Error(
+        'Connection terminated: a pooler gave it another session. Holdfast needs pool_mode=session',
+      )
     if (rows[0]!.isReadOnly) throw new ReadOnlyServerError()
     await heard
   }

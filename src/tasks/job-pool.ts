@@ -62,7 +62,6 @@ export async function startJobPool(options: JobPoolOptions) {
   // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
   if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
   const { logger } = app
-  let hasLostConnection = false
   let isBroken = false
   const broken = Promise.withResolvers<void>()
   const connectionOptions = {
@@ -80,7 +79,6 @@ export async function startJobPool(options: JobPoolOptions) {
   }
   const connections = new ServerPool(databaseUrl, connectionOptions, (error) => {
     logger.warn({ err: error }, 'worker lost a database connection')
-    hasLostConnection = true
     leave()
   })
   const startRunner = (
@@ -91,7 +89,6 @@ export async function startJobPool(options: JobPoolOptions) {
       ...limits,
       tasks: createTaskList(tasks, { app, supplier }),
       connections,
-      isBroken: () => hasLostConnection,
       logger,
       stopTimeoutMs: STOP_TIMEOUT_MS,
     })

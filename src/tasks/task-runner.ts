@@ -2,13 +2,13 @@ import { EventEmitter } from 'node:events'
 import { Logger as GraphileLogger, run, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { releaseUnheldJobs } from '../sql/queue/release-jobs.ts'
 
 export type TaskRunnerOptions = {
   tasks: TaskList
   /** Jobs in flight at once. As many more are fetched ahead. */
   concurrency: number
   connections: pg.Pool
-  isBroken: () => boolean
   logger: Logger
   /** After a fetch that was not full, the next one waits for about this long, whatever notifications arrive. */
   refetchDelayMs: number
@@ -28,7 +28,7 @@ export type TaskRunner = Awaited<ReturnType<typeof startTaskRunner>>
 
 /** Starts to take jobs. @throws when the database cannot be reached */
 export async function startTaskRunner(options: TaskRunnerOptions) {
-  const { tasks, concurrency, connections, isBroken, logger, refetchDelayMs, stopTimeoutMs } = options
+  const { tasks, concurrency, connections, logger, refetchDelayMs, stopTimeoutMs } = options
   const events: WorkerEvents = new EventEmitter()
   const held = new Map<string, string>()
   const ended = Promise.withResolvers<void>()
@@ -43,7 +43,9 @@ export async function startTaskRunner(options: TaskRunnerOptions) {
   let silentSinceMs: number | undefined = performance.now()
   // nothing is known before the first fetch
   let isLastFetchFull = true
+  let isReleased = false
   events.on('localQueue:setMode', ({ newMode }) => {
+    isReleased = newMode === 'RELEASED'
     silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
   })
   events.on('localQueue:getJobs:complete', ({ jobs }) => {
@@ -53,8 +55,13 @@ export async function startTaskRunner(options: TaskRunnerOptions) {
   })
   events.on('localQueue:returnJobs', ({ jobs }) => {
     for (const job of jobs) held.delete(job.id)
-    // a return that fails may be heard by nobody, and end the process: whoever retires this worker gives the jobs back
-    if (isBroken()) jobs.length = 0
+    if (!isReleased) return
+    // graphile-worker throws to nobody when it stops and cannot give jobs back, which would end the process. What fails
+    // here is released when this worker is retired
+    jobs.length = 0
+    releaseUnheldJobs(connections, [id], [...held.keys()], 0).catch((error) =>
+      logger.debug({ err: error }, 'jobs not given back yet'),
+    )
   })
   events.on('job:complete', ({ job }) => held.delete(job.id))
   const runner = await run({

@@ -8,7 +8,7 @@ const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 const CIRCUITS = ['closed', 'open', 'half-open'] satisfies ReturnType<GuardedSupplier['circuit']>[]
 
-const OUTCOMES = {
+const OUTCOMES_OF = {
   reserve: ['accepted', 'refused', ...TRANSPORT_CAUSES],
   status: ['ok', 'fail', 'delayed', ...TRANSPORT_CAUSES],
 }

@@ -88,13 +88,13 @@ async function apply(
   if ('field' in repair) {
     const { field, to: after } = repair
     const before = stock[field]
-    await setCounter(tx, sku, field, before, after, REASONS[field], at)
-    return `${sku}: ${field} ${before} set to ${after}: ${REASONS[field]}`
+    await setCounter(tx, sku, field, before, after, REPAIR_REASONS[field], at)
+    return `${sku}: ${field} ${before} set to ${after}: ${REPAIR_REASONS[field]}`
   }
   let availableAfter = stock.ledger
   for (const delta of repair.movements) {
     availableAfter += BigInt(delta)
-    await insertCorrection(tx, sku, delta, availableAfter, REASONS.ledger, at)
+    await insertCorrection(tx, sku, delta, availableAfter, REPAIR_REASONS.ledger, at)
   }
   const deltas = repair.movements.join(', ')
   return `${sku}: ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
