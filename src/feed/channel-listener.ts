@@ -70,7 +70,8 @@ export class ChannelListener {
     try {
       const listens = [channel, this.#beatChannel].map((name) => `listen ${client.escapeIdentifier(name)}`)
       await within(LISTEN_BEAT_TIMEOUT_MS, client.query(listens.join('; ')))
-      this.#backend = await within(LISTEN_BEAT_TIMEOUT_MS, findBackend(client))
+      const [backend] = await within(LISTEN_BEAT_TIMEOUT_MS, findBackend(client))
+      this.#backend = backend!.pid
     } catch (error) {
       void client.end()
       throw error

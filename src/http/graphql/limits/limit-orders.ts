@@ -55,7 +55,7 @@ const FIELD = 'createOrder'
  * How many orders an operation would place: the names in its answer under which it has `createOrder`, wherever that stands
  * in it. 0 for variables that do not fit, with which it is not run.
  */
-export function countOrders({ schema, document, operationName, variableValues }: ExecutionArgs): number {
+function countOrders({ schema, document, operationName, variableValues }: ExecutionArgs): number {
   const operation = getOperationAST(document, operationName)
   if (operation?.operation !== OperationTypeNode.MUTATION) return 0
   const variables = getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {})
