@@ -26,10 +26,10 @@ export async function moveOrders(on: Queryable, moves: readonly OrderMove[], at:
     plainArray(moves.map(({ event }) => event)),
     at,
   )
-  return row!.moved
+  return row!.changed
 }
 
-const move = prepare<unknown[], { moved: number }>(
+const move = prepare<unknown[], { changed: number }>(
   'move-orders',
   `with input as (
     select *
