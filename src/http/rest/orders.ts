@@ -150,12 +150,19 @@ const CULPRITS: Record<string, { pointer: string } | { header: string }> = {
   idempotencyKey: { header: 'Idempotency-Key' },
 }
 
+/** What other services call the header, and what it is misspelt as. Passed over, a repeat would order again. */
+const OTHER_KEY_HEADERS = ['x-idempotency-key', 'idempotency_key', 'idempotencykey']
+
 async function takeOrder(
   context: OrdersContext,
   request: FastifyRequest,
   { customer_id: customerId = null, ...body }: z.infer<typeof newOrderSchema>,
 ): Promise<Order> {
-  const idempotencyKey = (request.headers['idempotency-key'] as string | undefined) ?? null
+  const { headers } = request
+  const misspelt = OTHER_KEY_HEADERS.find((name) => headers[name] !== undefined)
+  if (misspelt !== undefined)
+    throw new ProblemError('BAD_REQUEST', `The header of a key is Idempotency-Key, not ${misspelt}`)
+  const idempotencyKey = (headers['idempotency-key'] as string | undefined) ?? null
   try {
     const { order, userErrors } = await createOrder(context, request.caller, {
       ...body,
