@@ -1,16 +1,16 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { App } from './app.ts'
-import { createPool } from './database/connections.ts'
+import { ServerPool } from './database/connections.ts'
 import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
-import type { OrderEvent } from './domain/orders/order-event.ts'
+import type { OrderEvent } from './domain/orders/order.ts'
 import type { AllocationStrategy } from './domain/stock/allocation.ts'
 import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
+import type { HttpApp } from './http/http-server.ts'
 import { CallsUnderWay } from './http/overload/calls-under-way.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_TIMEOUT_MS, MAIN_POOL_SIZE, QUERY_TIMEOUT_MS } from './limits.ts'
 import { logEvents } from './observability/logs/log-events.ts'
@@ -23,13 +23,20 @@ import { measureRateLimit } from './observability/metrics/measure-rate-limit.ts'
 import { createMetrics } from './observability/metrics/metrics.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
+import type { WorkerApp } from './tasks/worker.ts'
 import { createOrderReader } from './use-cases/orders/find-order.ts'
 import { createOrderIntake } from './use-cases/orders/order-intake.ts'
 import { createReservationGroup } from './use-cases/orders/reserve-inventory.ts'
 import { createChangeGroup } from './use-cases/orders/verbs/change-orders.ts'
 import { createCallReader } from './use-cases/supplier/find-supplier-call.ts'
-import { createOutcomeGroup } from './use-cases/supplier/settle-supplier-outcomes.ts'
+import { createOutcomeGroup, type SettleContext } from './use-cases/supplier/settle-supplier-outcomes.ts'
 import { observeService } from './use-cases/upkeep/read-service-status.ts'
+
+/**
+ * All that the composition root puts together, one per process. Nothing below knows it: each room declares the part that
+ * it is handed.
+ */
+export type App = HttpApp & WorkerApp & SettleContext & { feed: OrderFeed; tracing?: Tracing | undefined }
 
 export type AppOptions = {
   databaseUrl: string
@@ -37,14 +44,13 @@ export type AppOptions = {
   supplierPolicy: SupplierPolicy
   allocationStrategy?: AllocationStrategy
   orderLimiter?: OrderLimiter | undefined
-  /** Undefined where nothing is traced. */
   tracing?: Tracing | undefined
 }
 
-/** A peer that vanished without a word is noticed. */
+/** Detects a peer that vanished without closing its connection. */
 const KEEP_ALIVE_DELAY_MS = 10_000
 
-/** Puts together what the use-cases work with. Resolves once the database is reached and its changes are heard. */
+/** Makes the application. Resolves once the database is reached and notifications are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
   const { databaseUrl, logger, supplierPolicy, allocationStrategy = 'fewest-locations' } = options
   const { orderLimiter, tracing } = options
@@ -56,7 +62,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool, { schema }) })
   const observe = (group: GroupName) => ({
     onBatch: (run: BatchRun) => metrics.onBatch(group, run),
-    // reads are in the span of who reads
+    // a read belongs to the span of its reader
     tracing: tracing?.group(group === 'findOrder' || group === 'findSupplierCall' ? undefined : group),
   })
   const findOrder = createOrderReader(pool, observe('findOrder'))
@@ -66,7 +72,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     logger,
     tracing,
     onServerLost: (error) => {
-      // one that is only slow to notify still answers others
+      // a server that only notifies slowly still answers other connections
       if (isServerUnfit(error) || pool.silenceMs > LISTEN_BEAT_TIMEOUT_MS / 2) pool.leaveServer()
     },
   })
@@ -132,7 +138,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   }
   try {
     await feed.start()
-    // now, and not with the first query: it reads packages, which an `npm ci` in this folder takes away meanwhile
+    // now and not with the first query: Prisma loads files then, which an `npm ci` in this folder may have deleted
     await prisma.$connect()
   } catch (error) {
     await close()
@@ -141,9 +147,8 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   return { app, close }
 }
 
-/** The connections of calls and tasks. */
 function openPool(databaseUrl: string, logger: Logger) {
-  const pool = createPool(databaseUrl, {
+  const options = {
     application_name: 'holdfast',
     max: MAIN_POOL_SIZE,
     // statements of a transaction that do not wait for each other's results share a round trip
@@ -152,16 +157,13 @@ function openPool(databaseUrl: string, logger: Logger) {
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
-  })
-  // a connection that breaks is replaced at the next query; an error that nobody listens to would end the process
-  pool.on('error', () => {})
-  pool.on('connect', (client) => {
-    client.on('error', (error) => logger.warn({ err: error }, 'database connection lost'))
-  })
-  return pool
+  }
+  return new ServerPool(databaseUrl, options, (error) =>
+    logger.warn({ err: error }, 'database connection lost'),
+  )
 }
 
-/** The schema that the connection names: Prisma writes it before the name of each table. */
+/** Returns the connection's schema, which Prisma writes before the name of each table. */
 async function readSchema(pool: pg.Pool): Promise<string> {
   const { rows } = await pool.query<{ schema: string | null }>('select current_schema() as schema')
   return rows[0]!.schema ?? 'public'

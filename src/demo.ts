@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readConfig } from './config/read-config.ts'
-import { type DemoOrder, type DemoServer, outcomeOf } from './demo/demo-order.ts'
 import { placeOrder } from './demo/place-order.ts'
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
-import { SCENARIOS } from './demo/scenarios.ts'
+import { type DemoOrder, type DemoServer, outcomeOf, SCENARIOS } from './demo/scenarios.ts'
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
 import { outliveOutput } from './observability/logs/output.ts'
 
@@ -29,7 +28,8 @@ async function main(): Promise<number> {
   const { host: localHost, port } = readConfig({ PORT: process.env.PORT })
   const host = process.env.HOST || localHost
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  const server = { url, authorization: authorizationBy(process.env.HOLDFAST_TOKEN) }
+  const { HOLDFAST_TOKEN: token = '' } = process.env
+  const server = { url, authorization: token && `Bearer ${token}` }
   await assertReady(url)
   say(introduction(url))
 
@@ -60,11 +60,6 @@ async function main(): Promise<number> {
   }
   for (const order of orders.filter((order) => !outcomeOf(order))) say(howToSeeTheEnd(server, order))
   return orders.every(isAsExpected) ? 0 : 1
-}
-
-/** What a server with authentication is to be shown; '' for one without. */
-function authorizationBy(token = ''): string {
-  return token && `Bearer ${token}`
 }
 
 /** Resolves when every order is final, or when only those are not that may outlast the others by too much. */

@@ -1,7 +1,6 @@
 /**
- * What one process takes on, and what it makes wait: every limit that protects it, with its reason. What an order or an
- * item may be is a rule of the domain and stands there; the limits of a group commit stand with its use-case, what the
- * tasks wait for with them.
+ * The limits that protect a process, each with its reason. Limits of orders and items are rules of the domain and stand there;
+ * limits of a group commit stand with its use-case, and those of the tasks with the tasks.
  */
 const SECOND = 1_000
 
@@ -9,154 +8,153 @@ const SECOND = 1_000
 
 /** Room for a large document with its variables, none for an upload. */
 export const BODY_SIZE_MAX_BYTES = 100_000
-/** 100 kB over a slow line. A request that is never finished would hold its connection, and a stop of the server. */
+/** 100 kB over a slow line. An unfinished request would keep its connection open, and hold up a stop of the server. */
 export const REQUEST_TIMEOUT_MS = 10 * SECOND
 /**
- * What is read, and dropped, of a body that was refused before it was read: closed earlier, the connection would be reset,
- * and a client that writes before it reads would never see why. Ten times what proxies let through by default.
+ * Bytes that we read and drop after refusing a request early. If we closed at once, the connection would be reset, and a client
+ * that writes before it reads would never see the refusal. Ten times the default limit of proxies.
  */
 export const UNREAD_BODY_MAX_BYTES = 10_000_000
-/** How long it may take to come: 2 MB over a line of 4 Mbit/s. */
+/** How long we read such a body: 2 MB over a line of 4 Mbit/s. */
 export const UNREAD_BODY_TIMEOUT_MS = 5 * SECOND
-/** How far beyond its time a request may come: Node looks every 30 s by default. */
+/** How late a request's time-out is noticed at most: Node checks every 30 s by default. */
 export const REQUEST_CHECK_INTERVAL_MS = 1 * SECOND
 /**
- * A connection on which nothing moves for this long while an answer is due is closed: what a client asked for and does
- * not read is kept in memory. Longer than a connection and a statement may take together; streams say something every 12 s.
+ * A connection without traffic for this long during an answer is closed, because an answer that the client does not read stays
+ * in memory. Longer than connecting to the database plus a statement; streams send something every 12 s.
  */
 export const IDLE_TIMEOUT_MS = 60 * SECOND
-/** Twice the watchers that were measured on one process, some 25 kB each. Beyond it a connection is closed at once. */
+/** Twice the watchers that we measured in one process, some 25 kB each. Further connections are closed at once. */
 export const CONNECTIONS_MAX = 20_000
-/** Longer than the minute after which load balancers usually give up an idle connection: they are the ones to close it. */
+/** Longer than the minute after which load balancers usually close an idle connection: they should close it, not we. */
 export const KEEP_ALIVE_TIMEOUT_MS = 72 * SECOND
 /** A page that fits a screen and a reply of some 10 kB. */
 export const PAGE_SIZE_DEFAULT = 20
-/** Beyond it a caller is told, and not given less than was asked for. */
+/** A larger page is an error: a caller never gets less than it asked for. */
 export const PAGE_SIZE_MAX = 100
 
-/** Room for some dozen groups and permissions in a token. Node takes 16 kB of headers in all. */
+/** Room for some dozen groups and permissions in a token. Node accepts 16 kB of headers in all. */
 export const TOKEN_LENGTH_MAX_CHARS = 8_000
-/** Tokens that need not be verified anew, each some 500 bytes with its caller. */
+/** Verified tokens that we remember, some 500 bytes each with its caller. */
 export const TOKENS_KNOWN_MAX = 10_000
 
-// what one GraphQL request may ask for: what is beyond these is refused before any of it is run
+// limits of one GraphQL request: one beyond them is refused before any of it runs
 
-/** Fifty orders in one request come to 2,000, GraphiQL's introspection to 300. Parsing as many takes 1 ms. */
+/** Fifty orders in one request have 2,000, GraphiQL's introspection 300. Parsing 4,000 takes 1 ms. */
 export const TOKENS_MAX = 4_000
 /** Each alias at the top is a statement or an order of its own. */
 export const ALIASES_MAX = 100
 /** No query of ours has one; a client's fragments may have an `@include` each. */
 export const DIRECTIVES_MAX = 50
-/** Lists and objects in each other, of values and of types; no argument of ours has more than one. */
+/** Nested lists and objects, in values and in types; no argument of ours nests more than one. */
 export const NESTING_MAX = 10
-/** From a page of orders to the events of the order behind a movement of its item is 10. */
+/** From a page of orders to the events of the order of a movement of its item, the depth is 10. */
 export const QUERY_DEPTH_MAX = 12
-/** Fields, with those of fragments wherever these are used. Fifty aliased orders that ask for everything come to 400. */
+/** Fields, counting a fragment's fields at each use. Fifty aliased orders with all fields have 400. */
 export const QUERY_BREADTH_MAX = 500
-/** Values of the answer, page sizes counted in full: some 0.2 s of this process. A page of orders with all they have is 9,000. */
+/** Values in the answer, with full pages: some 0.2 s of this process. A page of orders with all fields has 9,000. */
 export const QUERY_COST_MAX = 20_000
-/** Beside its page size a list has this many entries: an order's events and movements are fewer. */
+/** Entries that a list without a page size counts: an order has fewer events and movements. */
 export const LIST_SIZE_ESTIMATE = 5
-/** Three times what a call may wait for a connection to the database. */
+/** Three times CONNECT_TIMEOUT_MS, for which a call may wait for a database connection. */
 export const EXECUTION_TIMEOUT_MS = 15 * SECOND
 
 // how often a caller may order is configuration: CREATE_ORDER_RATE_LIMIT
 
 /**
- * What an order waits at most for Redis to count it: a thousand round trips. Beyond it this process counts for itself, and
- * leaves the connection.
+ * The longest wait of an order for Redis: a thousand round trips. After it this process counts for itself, and closes the
+ * connection.
  */
 export const REDIS_TIMEOUT_MS = 200
-/** How soon a Redis that was away is tried again: budgets are apart for no longer than that. */
+/** Delay between tries to reach Redis. Processes count separately for at most this much longer than an outage. */
 export const REDIS_RETRY_DELAY_MS = 0.5 * SECOND
 
 // WebSockets and streams
 
-/** A client sends its init with the first packet. One that does not holds a connection for nothing. */
+/** A client sends `connection_init` with its first packet. One that does not is holding a connection for nothing. */
 export const WEBSOCKET_INIT_TIMEOUT_MS = 3 * SECOND
-/** A peer that has not answered one ping by the next is gone. Proxies give up silent connections after a minute. */
+/** A peer that has not answered a ping by the next is gone. Proxies close silent connections after a minute. */
 export const WEBSOCKET_PING_INTERVAL_MS = 12 * SECOND
-/** The same for a stream of server-sent events. */
+/** The same for event streams. */
 export const STREAM_PING_INTERVAL_MS = 12 * SECOND
-/** A hundredth of what is watched on one process, so that no caller alone can fill it; some 2.5 MB. */
+/** A hundredth of the watchers of one process, so that no caller can fill it alone; some 2.5 MB. */
 export const WEBSOCKETS_PER_CALLER_MAX = 100
-/** Streams of server-sent events: one order each, where a WebSocket watches many. A twentieth of all connections. */
+/** Event streams, which watch one order each; a WebSocket watches many. A twentieth of all connections. */
 export const STREAMS_PER_CALLER_MAX = 1_000
-/** Operations of one WebSocket, most of them orders that are watched. Beyond it the connection is closed. */
+/** Operations of one WebSocket, most of them watched orders. With more the connection is closed. */
 export const WEBSOCKET_OPERATIONS_MAX = 1_000
-/** What a WebSocket client may leave unread and still ask for more: some hundred of the largest pages. */
+/** Unread bytes at which a WebSocket client may still send operations: some hundred of the largest pages. */
 export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 
-// overload: what is beyond these is refused at once, with 503 and Retry-After
+// overload: calls beyond these are shed at once, with 503 and Retry-After
 
 /**
- * Calls under way at once, by any API and transport. More are not answered sooner, they only make each other wait: at
- * twice the load that a process can take, half of the calls waited 81 ms with 500 under way and 40 ms with 300. While
- * some have to be refused, and the event loop has no time to spare, it is fewer.
+ * Calls in flight, over all APIs and transports. With more, each call only takes longer: at twice the capacity of a process, the
+ * median latency was 81 ms with 500 in flight and 40 ms with 300. The limit is lower while calls are shed and the event loop
+ * has no spare time.
  */
 export const CALLS_UNDER_WAY_MAX = 300
-/** So many are let in however busy this process is: a commit of ten is worth its round trips. */
+/** The lowest limit, however busy the process is: a commit of ten orders is worth its round trips. */
 export const CALLS_UNDER_WAY_MIN = 10
-/** Some ten commits: what is counted in less says little. An overload is over when nothing was refused for as long. */
+/** Some ten commits: a shorter window says little. An overload ends after one window without a shed call. */
 export const OVERLOAD_WINDOW_MS = 100
-/** Seconds after which a caller that was refused may try again: a database restarts in that, and queues are empty. */
+/** Seconds after which a shed call may be retried: enough for a restart of the database, and for queues to empty. */
 export const RETRY_AFTER_S = '1'
 
 // the database
 
 /**
- * Connections for calls and tasks together. With 8 of the worker, one that listens and one for readiness a process has 22:
- * four fit PostgreSQL's 100.
+ * Connections for calls and tasks. With 8 of the worker, one that listens and one for readiness, a process has 22: four
+ * processes fit PostgreSQL's default of 100.
  */
 export const MAIN_POOL_SIZE = 12
-/** A call that gets no connection in this time is answered that the database is away; who listens tries again. */
+/** A call without a connection after this time fails with UNAVAILABLE; the listener retries. */
 export const CONNECT_TIMEOUT_MS = 5 * SECOND
 /**
- * The longest batch takes a tenth of it: a statement of a transaction that waits longer waits for a host that is gone, or a
- * lock held for ever.
+ * Time limit of a statement in a transaction. The longest batch takes a tenth of it: a longer statement waits for a host that is
+ * gone, or for a lock that is held for ever.
  */
 export const QUERY_TIMEOUT_MS = 30 * SECOND
 /**
- * The same for a statement that is a transaction by itself: an order comes in by one, a page is read by one, and
- * graphile-worker fetches by one. The largest take a tenth of it. Whoever waits is told that the database is away, and the
- * connection is thrown away.
+ * Time limit of a statement by itself: the intake, reads and graphile-worker's fetches. The largest take a tenth of it. After it
+ * callers get UNAVAILABLE, and the connection is discarded.
  */
 export const STATEMENT_TIMEOUT_MS = 5 * SECOND
-/** PostgreSQL ends what nobody waits for a moment before: an answer from it is certain, silence is not. */
+/** PostgreSQL cancels a statement this much earlier than we give up: its answer is certain, silence is not. */
 export const SERVER_TIMEOUT_MARGIN_MS = 1 * SECOND
-/** How often the connection that listens says something to itself. A frozen or vanished host closes no connection. */
+/** Interval at which the listening connection notifies itself. A frozen or vanished host closes no connection. */
 export const LISTEN_BEAT_INTERVAL_MS = 2 * SECOND
-/** A beat comes back within milliseconds: without one for this long, all connections to that server are given up. */
+/** Such a notification takes milliseconds. Without one for this long, all connections to that server are closed. */
 export const LISTEN_BEAT_TIMEOUT_MS = 3 * SECOND
-/** How long a transaction may wait for this process: its locks hold up others. Between two statements pass milliseconds. */
+/** How long an open transaction may be idle, since its locks block others. Milliseconds pass between two statements. */
 export const IDLE_TRANSACTION_MAX_MS = 5 * SECOND
-/** A scrape that waits for a database in trouble would miss all that is known without it. */
+/** A scrape must not wait for a slow database, or it would lose the other metrics too. */
 export const METRICS_READ_TIMEOUT_MS = 1 * SECOND
-/** Four of the usual scrapes may go without a reading, as in a failover, before figures of the database are gone. */
+/** Four scrapes at the usual interval may fail to read the database, as in a fail-over, before its figures disappear. */
 export const FIGURES_AGE_MAX_MS = 60 * SECOND
 /**
- * With a million orders and as many jobs it takes 6 ms, where 300,000 dead rows wait for their vacuum 230 ms. Less than a
- * scrape waits: it is told that the database is slow, and the statement does not go on for nobody.
+ * Reading the status takes 6 ms with a million orders and as many jobs, and 230 ms with 300,000 dead rows before their vacuum.
+ * Less than METRICS_READ_TIMEOUT_MS, so that PostgreSQL cancels the statement before the scrape gives up.
  */
 export const STATUS_READ_TIMEOUT_MS = 0.8 * SECOND
-/** A database that takes longer to say "1" is of no use to callers: the process is not ready. */
+/** A database that needs longer for a trivial query is useless to callers: the process is not ready. */
 export const READINESS_TIMEOUT_MS = 2 * SECOND
 
-/** Between a start that found the database away and the next look at it. */
+/** Delay between a start that found the database unavailable and the next try. */
 export const START_RETRY_DELAY_MS = 0.25 * SECOND
 
-// stopping: 10 s after the signal a process is killed, and some 8 s after it at the latest it has ended
+// stopping: orchestrators kill a process 10 s after the signal; ours ends some 8 s after it at the latest
 
-/** All that is under way may take this long together, from the signal on. */
+/** Time for all calls and jobs in flight to finish, from the signal on. */
 export const DRAIN_TIMEOUT_MS = 6_500
-/** What a start under way may still take of that time: its database is up within two seconds. */
+/** The part of that time for a start in progress: its database is up within two seconds. */
 export const START_TIMEOUT_MS = 2 * SECOND
-/** What the last spans may take to be sent off, after all else. */
+/** Time to send the last spans, after everything else. */
 export const TRACES_FLUSH_TIMEOUT_MS = 1_500
 /**
- * How long a server that stops still answers what comes in on the connections that it has, and tells each caller to
- * leave: one that calls at least once a second is never cut off.
+ * How long a stopping server still answers calls on open connections, with `Connection: close`. A client that calls at least
+ * once a second is never cut off.
  */
 export const LEAVE_TIMEOUT_MS = 1.5 * SECOND
-/** A round trip takes less; a WebSocket client that is slower to close is cut off. */
+/** Time for a WebSocket client to answer the close, before it is cut off. */
 export const WEBSOCKET_CLOSE_TIMEOUT_MS = 1 * SECOND

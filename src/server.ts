@@ -11,15 +11,13 @@ import { createAuthenticate } from './http/access/create-authenticate.ts'
 import { createHttpServer } from './http/http-server.ts'
 import { serveWhileWaiting } from './http/waiting-server.ts'
 import { DRAIN_TIMEOUT_MS, LEAVE_TIMEOUT_MS, START_RETRY_DELAY_MS, START_TIMEOUT_MS } from './limits.ts'
-import { logSupplierCalls } from './observability/logs/log-supplier-calls.ts'
 import { createLogger } from './observability/logs/logger.ts'
 import { outliveOutput, untilNpmEnded } from './observability/logs/output.ts'
 import { redact } from './observability/logs/redact.ts'
-import { measureProcess } from './observability/metrics/measure-process.ts'
 import { measureSupplier } from './observability/metrics/measure-supplier.ts'
-import { observeSupplier } from './observability/observe-supplier.ts'
+import { measureProcess } from './observability/metrics/metrics.ts'
+import { logSupplierCalls, observeSupplier } from './observability/observe-supplier.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
-import type { Sampling } from './observability/traces/trace-sampler.ts'
 import { createOrderLimiter } from './rate-limit/order-limiter.ts'
 import { announce } from './start/announce.ts'
 import { assertPortFree, explainListen } from './start/assert-port-free.ts'
@@ -29,22 +27,21 @@ import { createSupplierClient, loadHttpClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
 
-/** What tells of what happens. */
-type Watching = { logger: Logger; tracing: Tracing | undefined }
+/** Log and traces. */
+type Telemetry = { logger: Logger; tracing: Tracing | undefined }
 
-/** Within it a `head` that has had its lines has closed the pipe. */
+/** Long enough for `npm start | head` to close the pipe. */
 const READER_LEAVES_MS = 1_000
 
-/** Undoes one step of the start, and waits for what is under way until `drained`. */
+/** Stops what one step of the start began. */
 type Undo = () => Promise<unknown>
 
 /**
  * Starts what the configuration asks for: database, migrations, HTTP, supplier, worker.
  *
  * @param undos gets what stops each step that was taken, also when a later one fails
- * @returns where it listens
  */
-async function start(config: Config, { logger, tracing }: Watching, undos: Undo[]): Promise<string> {
+async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo[]): Promise<string> {
   await assertPortFree(config)
   const databaseUrl = config.databaseUrl ?? (await startDatabase(config, logger, undos))
   const applied = await migrate(databaseUrl, (line) => logger.warn(line))
@@ -65,7 +62,7 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
     tracing,
   })
   undos.push(close)
-  // here, where there is one application in the process
+  // once in a process
   measureProcess(app.metrics)
   if (!config.databaseUrl) await seedDemoCatalogue(app)
 
@@ -84,16 +81,16 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
       ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),
     },
   })
-  // both at once: a slow client of the one must not take from the time of the other's jobs
+  // both at once: slow HTTP clients must not use up the time of the worker's jobs
   undos.push(() => Promise.all([http.close(), worker?.stop()]).then(() => supplier?.close()))
   const url = await http.listen({ host: config.host, port: config.port }).catch((error) => {
     throw explainListen(error, config)
   })
 
   if (config.runsWorker) {
-    // only now: the simulated supplier is this server
+    // after `listen`: the simulated supplier is this server
     const isSimulated = config.supplierUrl === 'simulated'
-    // nobody is at [::], which is every address
+    // [::] means every address, so one cannot call it
     const ownUrl = url.replace('[::]', '[::1]')
     await loadHttpClient(`${ownUrl}/health/live`)
     const client = createSupplierClient({
@@ -125,26 +122,24 @@ async function start(config: Config, { logger, tracing }: Watching, undos: Undo[
 
 /**
  * Starts, and starts anew each time that it finds the database at DATABASE_URL away, once that is back.
- *
- * @param signal ends the waiting
  */
 async function startWithDatabase(
   config: Config,
-  watching: Watching,
+  telemetry: Telemetry,
   undos: Undo[],
   signal: AbortSignal,
 ): Promise<string> {
-  const { logger } = watching
+  const { logger } = telemetry
   for (;;) {
     try {
-      return await start(config, watching, undos)
+      return await start(config, telemetry, undos)
     } catch (error) {
       const { databaseUrl, host, port } = config
-      // the embedded one has had its time; it does not come by itself, nor does a database that refuses us from the first
+      // waiting helps neither an embedded database that did not start, nor one that refuses us from the first
       if (!databaseUrl || signal.aborted || !isUnavailable(error) || isRefusal(error)) throw error
       await stop(undos.splice(0), logger)
       const endWaiting = await serveWhileWaiting({ host, port }, config)
-      // what takes connections and fails all the same is not tried again and again at once
+      // a pause, because the database may accept connections and still fail
       await sleep(START_RETRY_DELAY_MS, undefined, { signal }).catch(() => {})
       await waitForDatabase(databaseUrl, { logger, signal }).finally(endWaiting)
     }
@@ -162,7 +157,7 @@ async function startDatabase(config: Config, logger: Logger, undos: Undo[]): Pro
   return database.url
 }
 
-/** Stops what was started, last first. What is still under way after its time is left: jobs are taken up elsewhere. */
+/** Stops what was started, last first. Does not wait beyond `drained`: other workers take over unfinished jobs. */
 async function stop(
   undos: readonly Undo[],
   logger: Logger,
@@ -170,15 +165,9 @@ async function stop(
 ): Promise<void> {
   for (const undo of undos.toReversed()) {
     await Promise.race([undo(), drained]).catch((error) => {
-      logger.error({ err: error }, 'stop failed, going on')
+      logger.error({ err: error }, 'stop step failed, continuing')
     })
   }
-}
-
-/** Loads what traces need only where they are asked for: without it nothing of it is in the process. */
-async function startTraces(logger: Logger, sampling: Sampling) {
-  const { startTracing } = await import('./observability/traces/start-tracing.ts')
-  return startTracing({ logger, sampling })
 }
 
 async function main(): Promise<void> {
@@ -187,21 +176,27 @@ async function main(): Promise<void> {
   outliveOutput(onClosed)
   const config = readConfigOrExit()
   const logger = createLogger(config.logLevel, { ...config, onClosed })
-  const traces = config.traces && (await startTraces(logger, config.traces))
-  const watching = { logger, tracing: traces?.tracing }
+  // loaded only where traces are asked for: without them nothing of it is in the process
+  const traces =
+    config.traces &&
+    (await import('./observability/traces/start-tracing.ts')).startTracing({
+      logger,
+      sampling: config.traces,
+    })
+  const telemetry = { logger, tracing: traces?.tracing }
   const undos: Undo[] = []
   const stopping = new AbortController()
   const signal = new Promise<string>((resolve) => {
     // SIGHUP: the terminal was closed. A second signal while it stops changes nothing
     for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']) process.on(name, () => resolve(name))
-    // `npm start | head` is over when head is
+    // `npm start | head` ends when head ends
     void closed.promise.then(resolve)
     void untilNpmEnded().then(() => resolve('npm ended'))
   })
   void signal.then(() => stopping.abort())
-  const starting = startWithDatabase(config, watching, undos, stopping.signal).then((url) => {
+  const starting = startWithDatabase(config, telemetry, undos, stopping.signal).then((url) => {
     announce(url, config)
-    // a reader that left with the last line is noticed by the next
+    // a closed pipe is noticed by the next line
     setTimeout(() => logger.info({ url }, 'ready'), READER_LEAVES_MS).unref()
   })
   try {
@@ -209,13 +204,13 @@ async function main(): Promise<void> {
   } catch (error) {
     if (!(error instanceof StartError)) logger.fatal({ err: error }, 'cannot start')
     await stop(undos, logger)
-    // last, and whatever the log level: the one line to read
+    // last, and at any log level: the line to read
     process.stderr.write(`Holdfast cannot start: ${redact((error as Error).message)}\n`)
     process.exit(1)
   }
   logger.info({ signal: await signal }, 'stopping')
   const drained = sleep(DRAIN_TIMEOUT_MS)
-  // a start that is all but done is stopped in good order; one that hangs is left where it is
+  // waits for a start that is nearly done, but not for one that hangs
   await Promise.race([starting, sleep(START_TIMEOUT_MS)]).catch(() => {})
   await stop(undos, logger, drained)
   await traces?.stop()

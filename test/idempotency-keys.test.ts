@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { App } from '../src/app.ts'
+import type { App } from '../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import { createOrder } from '../src/use-cases/orders/create-order.ts'
 import { createTestApp, eventually, joinTestApp, seed, type TestApp } from './support/harness.ts'

@@ -13,8 +13,8 @@ const ROOMS: Record<string, readonly string[]> = {
   domain: [],
   sql: ['domain', 'node', 'pg'],
   database: ['limits.ts', 'domain', 'sql', 'node', 'pg', 'pino', 'graphile-worker'],
-  feed: ['limits.ts', 'call-at.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino'],
-  'use-cases': ['limits.ts', 'domain', 'sql', 'database', 'feed', 'pg', 'uuid', 'zod'],
+  feed: ['limits.ts', 'call-at.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino', 'uuid'],
+  'use-cases': ['limits.ts', 'generated', 'domain', 'sql', 'database', 'pg', 'uuid', 'zod'],
   'rate-limit': ['limits.ts', 'domain', 'ioredis', 'pino', 'rate-limiter-flexible'],
   supplier: ['domain', 'node', 'cockatiel', 'fastify', 'undici', 'zod'],
   tasks: `limits.ts domain sql database use-cases supplier node graphile-worker pg pino zod`.split(' '),
@@ -34,8 +34,7 @@ const ROOMS: Record<string, readonly string[]> = {
   start: ['config', 'node'],
   'embedded-postgres': ['database', 'start', 'node', 'pg'],
   demo: ['domain', 'use-cases', 'graphql', 'graphql-ws', 'node'],
-  'app.ts': ['feed', 'use-cases', 'tasks', 'http', 'observability'],
-  'create-app.ts': `limits.ts generated domain database feed use-cases rate-limit http observability app.ts
+  'create-app.ts': `limits.ts generated domain database feed use-cases rate-limit tasks http observability
     @prisma/adapter-pg pg pino`.split(/\s+/),
   'token.ts': ['domain', 'observability', 'config', 'jose', 'node'],
   'demo.ts': ['observability', 'config', 'demo', 'node'],
@@ -126,11 +125,11 @@ test('no folder is a drawer', () => {
   expect(full.map(([folder, inside = []]) => `${folder}: ${inside.length} files`)).toEqual([])
 })
 
-test("a number's name says whose it is", () => {
-  const numbers = files.flatMap((file) => [
-    ...readFileSync(join('src', file), 'utf8').matchAll(/^(?:export )?const ([A-Z_]+) = ([\d._]+)/gm),
+test("a constant's name says whose it is", () => {
+  const constants = files.flatMap((file) => [
+    ...readFileSync(join('src', file), 'utf8').matchAll(/^(?:export )?const ([A-Z\d_]+)\b(.*)$/gm),
   ])
-  const distinct = new Set(numbers.map(([, name, value]) => `${name} = ${value!.replaceAll('_', '')}`))
-  const names = [...distinct].map((number) => number.split(' ')[0]!)
+  const distinct = new Set(constants.map(([, name, rest]) => `${name} ${rest!.replaceAll('_', '')}`))
+  const names = [...distinct].map((constant) => constant.split(' ')[0]!)
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
 })

@@ -24,7 +24,7 @@ beforeAll(async () => {
     error: 'x',
     attempts: 8,
   }
-  await failOrders(app, [{ orderId: lost.id, deadLetter }])
+  await failOrders(app, [deadLetter])
 })
 afterAll(() => server.close())
 

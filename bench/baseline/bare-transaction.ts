@@ -20,9 +20,9 @@ for (let isGoingOn = true; isGoingOn; ) {
   const id = uuidv7()
   const createdAt = new Date()
   await client.query('begin')
-  await insertOrder(client, [id, options.sku, 1, createdAt])
-  await insertEvent(client, [id, createdAt])
-  await insertJob(client, [id])
+  await insertOrder(client, id, options.sku, 1, createdAt)
+  await insertEvent(client, id, createdAt)
+  await insertJob(client, id)
   await client.query('commit')
   isGoingOn = recorder.record(sentAt)
 }

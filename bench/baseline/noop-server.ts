@@ -4,7 +4,7 @@
  * tells of each order, which this does not write, as nothing happens. With LOG_ORDERS=1 it does.
  */
 import type { AddressInfo } from 'node:net'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import type { Order } from '../../src/domain/orders/order.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
 import { CallsUnderWay } from '../../src/http/overload/calls-under-way.ts'

@@ -11,8 +11,8 @@ export type Order = {
   updatedAt: Date
 }
 
-/** Parameters: id, SKU, quantity, time. No row comes back where the SKU is unknown. */
-export const insertOrder = prepare<Order>(
+/** No row comes back where the SKU is unknown. */
+export const insertOrder = prepare<[id: string, sku: string, qty: number, at: Date], Order>(
   'insert-order',
   `with item as (
     select sku from items where sku = $2::text
@@ -24,15 +24,13 @@ export const insertOrder = prepare<Order>(
   returning id, $2 as sku, $3 as qty, status, version, created_at as "createdAt", updated_at as "updatedAt"`,
 )
 
-/** Parameters: order's id, time. */
-export const insertEvent = prepare(
+export const insertEvent = prepare<[orderId: string, at: Date]>(
   'insert-event',
   `insert into order_events (order_id, version, type, to_status, at)
   values ($1::uuid, 1, 'OrderCreated', 'PENDING', $2::timestamptz)`,
 )
 
-/** Parameter: order's id. */
-export const insertJob = prepare(
+export const insertJob = prepare<[orderId: string]>(
   'insert-job',
-  `select graphile_worker.add_job('reserve-inventory', json_build_object('orderId', $1::uuid), max_attempts := 8)`,
+  `select graphile_worker.add_job('reserve-inventory', json_build_object('orders', json_build_array(json_build_object('orderId', $1::uuid))), max_attempts := 8)`,
 )

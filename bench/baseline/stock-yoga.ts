@@ -29,10 +29,10 @@ async function createOrder({ sku, qty }: { sku: string; qty: number }): Promise<
     await client.query('begin')
     const id = uuidv7()
     const createdAt = new Date()
-    ;[order] = await insertOrder(client, [id, sku, qty, createdAt])
+    ;[order] = await insertOrder(client, id, sku, qty, createdAt)
     if (order) {
-      await insertEvent(client, [id, createdAt])
-      await insertJob(client, [id])
+      await insertEvent(client, id, createdAt)
+      await insertJob(client, id)
     }
     await client.query('commit')
   } catch (error) {

@@ -1,10 +1,9 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { splitReservation } from '../../src/use-cases/orders/reserve-inventory.ts'
-import { watchOrder } from '../../src/use-cases/orders/watch-order.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
 import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
@@ -20,7 +19,7 @@ const SCARCE = 'SCARCE'
 export async function exercise(app: App, { orderId, sku }: { orderId: string; sku: string }): Promise<void> {
   await reserve(app, sku)
   await goToTheSupplier(app)
-  const watch = await watchOrder(app, LOCAL_OPERATOR, orderId, 0)
+  const watch = await app.feed.watch(LOCAL_OPERATOR, orderId, 0)
   await watch.next()
   await watch.return?.()
   await adjustInventory(app, LOCAL_OPERATOR, { sku, delta: 1, reason: 'counted', expectedAvailable: null })
@@ -56,7 +55,7 @@ async function goToTheSupplier(app: App): Promise<void> {
 async function giveUp(app: App, orderId: string): Promise<void> {
   const payload = { orderId, step: 2 }
   const deadLetter = { task: 'check-supplier-status' as const, payload, error: 'bench', attempts: 8 }
-  await failOrders(app, [{ orderId, deadLetter }])
+  await failOrders(app, [deadLetter])
 }
 
 async function query(app: App, variables: object): Promise<void> {

@@ -22,7 +22,7 @@ export function readConfig(env: Record<string, string | undefined>) {
   const set = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   )
-  const parsed = variables.safeParse(isTraced(set) ? set : withoutTraces(set))
+  const parsed = variables.safeParse(withoutIdleTraces(set))
   const problems = [
     ...(parsed.error?.issues ?? []).map(({ path: [name], message }) =>
       describeProblem(String(name), set[String(name)], message),
@@ -38,6 +38,7 @@ export function readConfig(env: Record<string, string | undefined>) {
   }
   const { data } = parsed
   const isProduction = data.NODE_ENV === 'production'
+  const auth = authOf(data)
   return {
     databaseUrl: data.DATABASE_URL,
     dataDir: data.DATA_DIR,
@@ -61,17 +62,17 @@ export function readConfig(env: Record<string, string | undefined>) {
       retryBaseMs: data.SUPPLIER_RETRY_BASE_MS,
     },
     /** How callers are told apart; undefined where everyone on this machine may do everything. */
-    auth: authOf(data),
+    auth,
     /** Orders a second for one caller; undefined where nobody is limited. */
     orderRateLimit:
       data.CREATE_ORDER_RATE_LIMIT === 'off'
         ? undefined
-        : (data.CREATE_ORDER_RATE_LIMIT ?? orderRateLimitDefault(authOf(data) !== undefined)),
+        : // without authentication all calls are one operator's, from this machine
+          (data.CREATE_ORDER_RATE_LIMIT ?? (auth && 50)),
     redisUrl: data.REDIS_URL,
     /** The only documents that GraphQL runs, by their ids; undefined where it runs any. */
     persistedDocuments: data.PERSISTED_DOCUMENTS,
     reconcileIntervalMs: data.RECONCILE_INTERVAL_MS,
-    /** Sites whose pages may call, besides this server's own. */
     corsOrigins: data.CORS_ORIGINS,
     /** Whether there are pages to try the APIs, and callers may ask for the schema. */
     explorer: (data.EXPLORER ?? (isProduction ? 'off' : 'on')) === 'on',
@@ -93,15 +94,10 @@ export function readConfig(env: Record<string, string | undefined>) {
   }
 }
 
-function isTraced({
-  OTEL_EXPORTER_OTLP_ENDPOINT,
-  OTEL_SDK_DISABLED,
-}: Record<string, string | undefined>): boolean {
-  return OTEL_EXPORTER_OTLP_ENDPOINT !== undefined && OTEL_SDK_DISABLED?.toLowerCase() !== 'true'
-}
-
-/** Where nothing is traced these are of no concern: a machine may have them for other programs, in forms unknown here. */
-function withoutTraces(set: Record<string, string | undefined>): Record<string, string | undefined> {
+/** Where nothing is traced OTEL_… is of no concern: a machine may have them for other programs, in forms unknown here. */
+function withoutIdleTraces(set: Record<string, string | undefined>): Record<string, string | undefined> {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SDK_DISABLED: disabled } = set
+  if (endpoint !== undefined && disabled?.toLowerCase() !== 'true') return set
   return Object.fromEntries(Object.entries(set).filter(([name]) => !name.startsWith('OTEL_')))
 }
 
@@ -122,11 +118,6 @@ function databasePasswords(url: string | undefined): string[] {
   return typeof password === 'string' && !passwordsOf(url!).includes(password)
     ? [password, encodeURIComponent(password)]
     : []
-}
-
-/** Without authentication all calls are one operator's, from this machine. */
-function orderRateLimitDefault(isAuthenticated: boolean): number | undefined {
-  return isAuthenticated ? 50 : undefined
 }
 
 function authOf(data: z.infer<typeof variables>) {

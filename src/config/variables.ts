@@ -17,8 +17,6 @@ const SAMPLERS = [
 ] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
-const port = whole(0, 65_535)
-
 const SUPPLIER_URL_FORM =
   'simulated, or a URL that begins with http:// or https:// and has no credentials, query or fragment'
 
@@ -37,7 +35,7 @@ export const variables = z.object({
     .optional(),
   DATA_DIR: z.string().min(1, 'the path of a folder').default('.data'),
   HOST: z.string().default('127.0.0.1'),
-  PORT: port.default(4000),
+  PORT: whole(0, 65_535).default(4000),
   ROLE: z.enum(['all', 'api', 'worker'], 'all, api or worker').default('all'),
   WORKER_CONCURRENCY: whole(1, 1_000).default(1_000),
   ALLOCATION_STRATEGY: z
@@ -48,11 +46,7 @@ export const variables = z.object({
   SUPPLIER_TIMEOUT_MS: whole(1, 600_000).default(5_000),
   SUPPLIER_RECHECK_DELAY_MS: whole(0, 86_400_000).default(15_000),
   SUPPLIER_RECHECK_LIMIT: whole(0, 1_000).default(2),
-  SUPPLIER_RECHECK_FACTOR: z.coerce
-    .number('a number from 1 to 10')
-    .min(1, 'a number from 1 to 10')
-    .max(10, 'a number from 1 to 10')
-    .default(1),
+  SUPPLIER_RECHECK_FACTOR: between(1, 10).default(1),
   SUPPLIER_MAX_ATTEMPTS: whole(1, 100).default(8),
   SUPPLIER_RETRY_BASE_MS: whole(1, 60_000).default(1_000),
   AUTH_JWT_SECRET: z
@@ -69,13 +63,7 @@ export const variables = z.object({
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
   CREATE_ORDER_RATE_LIMIT: wholeOrOff(1, 1_000_000).optional(),
-  REDIS_URL: z
-    .string()
-    .refine(
-      (url) => /^rediss?:\/\//.test(url) && URL.canParse(url),
-      'a URL that begins with redis:// or rediss://',
-    )
-    .optional(),
+  REDIS_URL: url(/^rediss?:\/\//, 'a URL that begins with redis:// or rediss://').optional(),
   PERSISTED_DOCUMENTS: z.string().transform(readDocuments).optional(),
   RECONCILE_INTERVAL_MS: whole(1_000, 604_800_000).default(3_600_000),
   CORS_ORIGINS: z
@@ -85,19 +73,12 @@ export const variables = z.object({
     .default([]),
   EXPLORER: z.enum(['on', 'off'], 'on or off').optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z
-    .string()
-    .refine(
-      (url) => /^https?:\/\//.test(url) && URL.canParse(url),
-      'a URL that begins with http:// or https://, as http://localhost:4318',
-    )
-    .optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(
+    /^https?:\/\//,
+    'a URL that begins with http:// or https://, as http://localhost:4318',
+  ).optional(),
   OTEL_TRACES_SAMPLER: z.enum(SAMPLERS, SAMPLERS.join(', ')).default('parentbased_always_on'),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce
-    .number('a number from 0 to 1')
-    .min(0, 'a number from 0 to 1')
-    .max(1, 'a number from 0 to 1')
-    .default(1),
+  OTEL_TRACES_SAMPLER_ARG: between(0, 1).default(1),
 })
 
 function wholeOrOff(min: number, max: number) {
@@ -109,6 +90,15 @@ function wholeOrOff(min: number, max: number) {
       `off, or a whole number from ${min} to ${max}`,
     )
     .transform((value) => (value === 'off' ? value : Number(value)))
+}
+
+function between(min: number, max: number) {
+  const expected = `a number from ${min} to ${max}`
+  return z.coerce.number(expected).min(min, expected).max(max, expected)
+}
+
+function url(form: RegExp, expected: string) {
+  return z.string().refine((value) => form.test(value) && URL.canParse(value), expected)
 }
 
 function whole(min: number, max: number) {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { CONNECT_TIMEOUT_MS } from '../limits.ts'
 import { type ConnectionOptions, connect } from './connections.ts'
-import { UnfitDatabaseError } from './unfit-database-error.ts'
+import { UnfitDatabaseError } from './unavailable.ts'
 
 /** What `connections.ts` was tried with. */
 const VERSION_MIN = 140_000
@@ -13,7 +13,7 @@ const NOTIFICATION_LIMIT_MS = 3_000
 /** Others use the same pooler meanwhile, and may happen to take the connection that would have told. */
 const ROUNDS = 5
 
-const OPTIONS: ConnectionOptions = {
+const CHECK_CONNECTION: ConnectionOptions = {
   application_name: 'holdfast-start',
   connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   query_timeout: CONNECT_TIMEOUT_MS,
@@ -27,7 +27,7 @@ const OPTIONS: ConnectionOptions = {
 export async function checkDatabase(databaseUrl: string): Promise<void> {
   const clients: pg.Client[] = []
   try {
-    for (const _ of ['one', 'other']) clients.push(await connect(databaseUrl, OPTIONS, () => {}))
+    for (const _ of ['one', 'other']) clients.push(await connect(databaseUrl, CHECK_CONNECTION, () => {}))
     const [client, other] = clients as [pg.Client, pg.Client]
     checkServer(await readKind(client))
     await checkSessions(client, other)
@@ -55,7 +55,11 @@ const TLS_REFUSALS: [RegExp, string][] = [
   [/does not support SSL/, 'Set ssl = on there, or take sslmode out of DATABASE_URL.'],
   [/no encryption|SSL off|SSL required/, 'Add sslmode=require, or sslmode=verify-full, to DATABASE_URL.'],
   [
-    /self-signed certificate|unable to (verify|get)|altnames/i,
+    /altnames/i,
+    'Connect by a name that the certificate has; sslmode=verify-ca in DATABASE_URL looks at the issuer alone.',
+  ],
+  [
+    /self-signed certificate|unable to (verify|get)/i,
     'Name the certificate of its issuer by sslrootcert in DATABASE_URL; sslmode=require alone does not look at it.',
   ],
 ]
@@ -103,6 +107,7 @@ type Kind = {
   encoding: string
   role: string
   schema: string | null
+  searchPath: string
   mayCreateInSchema: boolean
   mayCreateSchema: boolean
   owner: string | null
@@ -115,6 +120,7 @@ const READ_KIND = `
     current_setting('server_encoding') as encoding,
     current_user as role,
     current_schema() as schema,
+    current_setting('search_path') as "searchPath",
     coalesce(has_schema_privilege(current_schema(), 'create'), true) as "mayCreateInSchema",
     -- graphile-worker has a schema of its own
     (has_database_privilege(current_database(), 'create') or (current_schema() is not null and exists (
@@ -144,7 +150,13 @@ function checkServer(kind: Kind): void {
     )
 }
 
-function checkRights({ database, role, schema, ...kind }: Kind): void {
+function checkRights({ database, role, schema, searchPath, ...kind }: Kind): void {
+  // Prisma writes the schema before each table, and cannot quote such a name
+  if (schema === null ? searchPath.includes('""') : schema.includes('"'))
+    throw new UnfitDatabaseError(
+      `search_path is ${searchPath}: one schema with a double quote in its name. ` +
+        'Several are set without quotes around them all: set search_path = "$user", public',
+    )
   if (kind.owner !== null)
     throw new UnfitDatabaseError(
       `The tables belong to "${kind.owner}", and "${role}" may not change them. Connect as that role, or: ` +

@@ -7,25 +7,25 @@ import { retryCollisions } from './retry-collisions.ts'
 import { isReadOnly, isServerUnfit, ReadOnlyServerError } from './unavailable.ts'
 
 /**
- * What Holdfast relies on, whatever the server, the database, the role or the URL say. Set by a statement and not by
- * start-up options: PgBouncer refuses those that it does not know. What is not here stays as it was set, so
- * `default_transaction_read_only`, by which a server is protected, and `synchronous_commit`, which is the operator's.
+ * Settings that Holdfast relies on, whatever server, database, role or URL say. They are set by a statement, because PgBouncer
+ * refuses start-up options that it does not know. All others stay as they are: `default_transaction_read_only` protects a
+ * server, and `synchronous_commit` is the operator's decision.
  */
 const SESSION_SETTINGS: Record<string, string> = {
-  // a plan of high estimated cost would be compiled anew at each execution: 100 to 460 ms
+  // a plan with a high estimated cost would be compiled at each execution: 100 to 460 ms
   jit: 'off',
-  // plans are kept where that is cheaper, and not for long: see PLANS_KEPT_USES
+  // PostgreSQL keeps plans if that is cheaper, but not for long: see PLANS_KEPT_USES
   plan_cache_mode: 'auto',
-  // what is looked up is in memory or on a disk without a head: at the default of 4, PostgreSQL reads a table of 100,000
-  // orders whole to find 1,000 of them
+  // for data in memory or on an SSD: at the default of 4, PostgreSQL reads a whole table of 100,000 orders to find 1,000 of
+  // them
   random_page_cost: '1.1',
   // @prisma/adapter-pg replaces the offset of a timestamptz with +00:00
   TimeZone: 'UTC',
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
-  // pg reads and writes UTF-8, and does not say so
+  // pg reads and writes UTF-8, but does not ask for it
   client_encoding: 'UTF8',
-  // how values look, and what statements mean
+  // the format of values, and the meaning of statements
   bytea_output: 'hex',
   extra_float_digits: '1',
   standard_conforming_strings: 'on',
@@ -36,17 +36,17 @@ const SESSION_SETTINGS: Record<string, string> = {
   idle_session_timeout: '0',
   // since PostgreSQL 17
   transaction_timeout: '0',
-  // a process frozen in the middle of a transaction would keep its locks for as long
+  // a frozen process keeps the locks of its transaction for this long
   idle_in_transaction_session_timeout: String(IDLE_TRANSACTION_MAX_MS),
 }
 
 /**
- * The schema is the one that the URL names, or else the first of `search_path` that exists: where PostgreSQL would make
- * a table. It alone is looked into, so that nothing of the same name elsewhere is ever read. Settings that this
- * PostgreSQL does not know are left out.
+ * The schema is the one that the URL names, or else the first of `search_path` that exists: where PostgreSQL would create a
+ * table. Only this schema is searched, so that nothing of the same name elsewhere is read. Settings that this PostgreSQL does
+ * not know are skipped.
  *
- * A server that is at a statement looks every 5 s whether its client is still there: one that died has no time-out. Servers
- * of other systems than Linux may refuse the setting: there such a statement goes on until its own time-out.
+ * During a statement the server checks every 5 s whether its client is still connected. Servers on other systems than Linux may
+ * refuse that setting: there the statement of a dead client runs until its own time-out.
  */
 const BEGIN_SESSION = `
   select bool_or(current_setting('transaction_read_only') = 'on') as "isReadOnly", count(set_config(name, value, false))
@@ -62,40 +62,43 @@ const BEGIN_SESSION = `
   ) as settings
   where current_setting(name, true) is not null and value is not null`
 
-// pg would send what a shell has there for psql, and for another database
+// pg would send these options, which a shell may have for psql and another database
 delete process.env.PGOPTIONS
 
-/** What reading the answers takes that have come. */
+/** Time to read the answers that have already arrived. */
 const READ_FIRST_MS = 50
 
 /**
- * Uses of a connection after which its plans are made anew. A plan that is kept was made for a table as small as it was
- * then, and reads it whole once it has grown; planning at each use costs an order of a small batch 40 µs of PostgreSQL's
- * 110.
+ * Uses of a connection after which it discards its plans. A kept plan that was made for a small table still reads the whole
+ * table after it has grown. Planning at each use costs an order of a small batch 40 µs of PostgreSQL's 110.
  */
 const PLANS_KEPT_USES = 50
 
-/** What a connection is for, and how it differs from the others. */
+/** Options of a connection or a pool. */
 export type ConnectionOptions = Omit<
   pg.PoolConfig,
   'connectionString' | 'onConnect' | 'options' | 'stream'
 > & {
   application_name: string
-  /** Statements that share a round trip where none waits for the result of another. */
+  /** Whether statements that do not wait for each other's results share a round trip. */
   pipeline?: boolean
-  /** Settings of the session beside those that every connection has. */
   settings?: Record<string, string>
 }
 
 /** Connections to a server that takes writes, with the settings that Holdfast relies on. What the URL says beside stands. */
-class ServerPool extends pg.Pool {
+export class ServerPool extends pg.Pool {
   /** Of all connections, those being made too. */
   readonly #sockets: Set<Socket>
   #heardAtMs = performance.now()
-  /** Of each connection, since its plans were made. */
+  /** Uses of each connection since it discarded its plans. */
   readonly #uses = new WeakMap<pg.PoolClient, number>()
 
-  constructor(databaseUrl: string, { settings, ...options }: ConnectionOptions) {
+  /** @param onLoss hears of each connection that breaks; it is replaced at the next query */
+  constructor(
+    databaseUrl: string,
+    { settings, ...options }: ConnectionOptions,
+    onLoss: (error: Error) => void = () => {},
+  ) {
     const { schema, ...target } = readDatabaseUrl(databaseUrl)
     const sockets = new Set<Socket>()
     super({
@@ -109,6 +112,9 @@ class ServerPool extends pg.Pool {
       },
     } as pg.PoolConfig)
     this.#sockets = sockets
+    // an error that nobody listens to would end the process; of a connection at rest its own listener hears as well
+    this.on('error', () => {})
+    this.on('connect', (client) => client.on('error', onLoss))
     this.on('release', (error: Error | boolean | undefined, client: pg.PoolClient) => {
       if (!error) {
         this.#heardAtMs = performance.now()
@@ -120,16 +126,16 @@ class ServerPool extends pg.Pool {
   }
 
   /**
-   * Breaks every connection, at once: the server has fallen silent, or takes no more writes. Those whose statements are
-   * under way are told that the connection is lost. The next connections may reach another server.
+   * Breaks every connection at once, because the server is silent or read-only. Statements in flight fail with a lost
+   * connection. The next connections may reach another server.
    */
   leaveServer(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
 
   /**
-   * A process that was stopped for a while finds its time-outs over before it reads the answers that came meanwhile: another
-   * connection is given back in good order then.
+   * Breaks every connection unless one of them still gets answers: after a process was frozen, its time-outs expire before it
+   * reads the answers that arrived meanwhile.
    */
   async #leaveUnlessHeard(error: unknown): Promise<void> {
     if (!isReadOnly(error)) {
@@ -142,16 +148,16 @@ class ServerPool extends pg.Pool {
   #renewPlans(client: pg.PoolClient): void {
     const uses = (this.#uses.get(client) ?? 0) + 1
     this.#uses.set(client, uses % PLANS_KEPT_USES)
-    // ahead of whatever it is used for next; where it is lost meanwhile, its plans are as well
+    // sent before the connection's next use; if the connection breaks, its plans are gone anyway
     if (uses === PLANS_KEPT_USES) client.query('discard plans').catch(() => {})
   }
 
-  /** How long ago a connection was given back in good order. */
+  /** Time since a connection was last released without an error. */
   get silenceMs(): number {
     return performance.now() - this.#heardAtMs
   }
 
-  /** A statement by itself has less time than one of a transaction; it is tried again where another was in the way. */
+  /** Gives single statements a shorter time limit than transactions, and retries them after a collision. */
   #withRetries(query: pg.Pool['query']): pg.Pool['query'] {
     const run = query as (config: object, values?: unknown[]) => Promise<pg.QueryResult>
     const { query_timeout = STATEMENT_TIMEOUT_MS } = this.options
@@ -164,8 +170,8 @@ class ServerPool extends pg.Pool {
 }
 
 /**
- * graphile-worker releases the connection that listens twice where `LISTEN` fails while it stops. pg's pool throws at the
- * second, which nobody hears: it would end the process.
+ * Ignores a second release. graphile-worker releases its listening connection twice if `LISTEN` fails while it stops; pg's pool
+ * throws at the second, where nobody catches it, and the process would end.
  */
 function withHarmlessRelease(connect: pg.Pool['connect']): pg.Pool['connect'] {
   type OnConnection = Parameters<typeof connect>[0]
@@ -174,18 +180,13 @@ function withHarmlessRelease(connect: pg.Pool['connect']): pg.Pool['connect'] {
     connect((error, client, release) => {
       let isReleased = false
       const releaseOnce: typeof release = (reason) => {
-        // a pool that has ended, or is too late, comes with nothing to release
+        // a pool that has ended, or timed out, passes no release function
         if (!isReleased) (release as typeof release | undefined)?.(reason)
         isReleased = true
       }
       onConnection(error, client, releaseOnce)
     })
   }) as pg.Pool['connect']
-}
-
-/** A pool whose connections have the settings that Holdfast relies on. The caller listens to its errors. */
-export function createPool(databaseUrl: string, options: ConnectionOptions): ServerPool {
-  return new ServerPool(databaseUrl, options)
 }
 
 /** A connection of its own, connected, with the same settings. @throws when the database cannot be reached */
@@ -196,7 +197,7 @@ export async function connect(
 ): Promise<pg.Client> {
   const { schema, ...target } = readDatabaseUrl(databaseUrl)
   const client = new pg.Client({ ...options, ...target })
-  // an error that nobody listens to would end the process
+  // an error without a listener would end the process
   client.on('error', onError)
   try {
     await client.connect()
@@ -208,14 +209,14 @@ export async function connect(
   }
 }
 
-/** @throws {ReadOnlyServerError} as `target_session_attrs=read-write` would: another try may reach another server */
+/** Sets up a session. @throws {ReadOnlyServerError} like `target_session_attrs=read-write`: a retry may reach another server */
 async function begin(
   client: pg.ClientBase,
   schema: string | undefined,
   { query_timeout = STATEMENT_TIMEOUT_MS }: pg.PoolConfig,
   settings: Record<string, string> = {},
 ): Promise<void> {
-  // what its client gives up does not go on for nobody; a transaction sets its own
+  // the server cancels a statement before its client gives up; a transaction sets its own limit
   const timeoutMs = Math.min(query_timeout, STATEMENT_TIMEOUT_MS) - SERVER_TIMEOUT_MARGIN_MS
   const all = { ...SESSION_SETTINGS, statement_timeout: String(timeoutMs), ...settings }
   const statement: pg.QueryConfig & { query_timeout: number } = {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { userInfo } from 'node:os'
 import { getCACertificates, type ConnectionOptions as TlsOptions } from 'node:tls'
 import type pg from 'pg'
@@ -36,22 +37,28 @@ const IGNORED = [
  * @throws {DatabaseUrlError}
  */
 export function readDatabaseUrl(text: string): DatabaseTarget {
-  const url = parse(text)
+  const url = parse(text.trim())
   const parameters = Object.fromEntries(url.searchParams)
   const unknown = Object.keys(parameters).find((name) => ![...HONOURED, ...IGNORED].includes(name))
-  if (unknown !== undefined) throw new DatabaseUrlError(`a URL without "${unknown}", which is no parameter`)
+  if (unknown !== undefined)
+    throw new DatabaseUrlError(`a URL without the parameter "${unknown}", which Holdfast does not know`)
+  if (parameters.schema?.includes('"'))
+    throw new DatabaseUrlError('a URL whose schema has no double quote in its name')
   if (!WRITABLE.includes(parameters.target_session_attrs ?? 'any'))
     throw new DatabaseUrlError(
       `a URL of a server that takes writes: target_session_attrs ${WRITABLE.join(', ')}`,
     )
 
-  const host = parameters.hostaddr || parameters.host || decode(url.hostname).replace(/^\[(.+)\]$/, '$1')
+  const name = parameters.host || decode(url.hostname).replace(/^\[(.+)\]$/, '$1')
+  const host = parameters.hostaddr || name
   const port = Number(parameters.port || url.port || 5432)
   if (!(Number.isInteger(port) && port > 0 && port < 65_536))
     throw new DatabaseUrlError('a URL whose port is a number from 1 to 65535')
   if (host.includes(',')) throw severalHosts()
   const user = parameters.user || decode(url.username) || userInfo().username
   const ssl = host.startsWith('/') ? false : readTls(parameters)
+  // the address only leads there: the certificate is that of the name
+  if (ssl && parameters.hostaddr && isIP(name) === 0) ssl.servername = name
   return {
     host: host || 'localhost',
     port,
@@ -77,7 +84,7 @@ export function readDatabaseUrl(text: string): DatabaseTarget {
 }
 
 function parse(text: string): URL {
-  if (!/^postgres(ql)?:\/\//.test(text)) throw new DatabaseUrlError('a URL that begins with postgres://')
+  if (!/^postgres(ql)?:\/\//i.test(text)) throw new DatabaseUrlError('a URL that begins with postgres://')
   // a half-written % is somebody's password as it is
   if (/%(?![0-9a-f]{2})/i.test(text)) throw notEncoded()
   const [authority] = /(?<=:\/\/)[^/?#]*/.exec(text)!

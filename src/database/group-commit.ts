@@ -1,39 +1,32 @@
 import pg from 'pg'
-import { QueueFullError } from './queue-full-error.ts'
 import { isUndone } from './transaction.ts'
-import { isUnavailable } from './unavailable.ts'
+import { isUnavailable, QueueFullError } from './unavailable.ts'
 
 /** Follows the items of a group commit through the commit that they share. */
 export type GroupTracing = {
-  /** The whole way of an item: its wait, and its commit. */
+  /** Traces an item: its wait and its commit. */
   item<Result>(run: () => Promise<Result>): Promise<Result>
-  /** What stands for the item whose way is being run. */
+  /** Returns the trace context of the current item. */
   activeContext(): unknown
-  /** A commit, for the items that share it. */
+  /** Traces a commit for the items that share it. */
   commit<Result>(contexts: readonly unknown[], run: () => Promise<Result>): Promise<Result>
 }
 
-/** Observes a group commit. */
 export type GroupObserver = {
-  /** Hears of each batch, once it is over. */
   onBatch?: (run: BatchRun) => void
-  /** Undefined where nothing is traced. */
   tracing?: GroupTracing | undefined
 }
 
-/** Limits and observers of a group commit. */
 export type GroupCommitOptions<Item> = GroupObserver & {
   /** The largest sum of item sizes in one commit. */
   batchSizeMax: number
   /** The size of an item, 1 by default. An item larger than a batch is a batch of its own. */
   sizeOf?: (item: Item) => number
-  /** What two items of one commit never have in common. */
+  /** Two items with the same key are never in one commit. */
   keyOf?: (item: Item) => string
-  /** Items that may wait for a commit. */
   waitingMax: number
   /** A commit that takes longer counts as hanging: new items are refused. */
   commitMaxMs?: number
-  /** Called for each refused item. */
   onRefusal?: () => void
 }
 
@@ -42,7 +35,6 @@ export type BatchRun = { size: number; outcome: 'committed' | 'failed'; duration
 
 type Waiting<Item, Result> = {
   item: Item
-  /** Its span, in traces. */
   traceContext: unknown
   resolve: (result: Result) => void
   reject: (error: unknown) => void
@@ -79,7 +71,7 @@ export class GroupCommit<Item, Result> {
     if (this.#waiting.length >= this.#options.waitingMax || this.#isHanging()) {
       this.#options.onRefusal?.()
       return Promise.reject(
-        new QueueFullError(`${this.#waiting.length} are waiting for the database already`),
+        new QueueFullError(`Queue full: ${this.#waiting.length} items wait for the database`),
       )
     }
     const { tracing } = this.#options
@@ -121,7 +113,7 @@ export class GroupCommit<Item, Result> {
           if (batch.length > 1 && isWorthSplitting(error)) await this.#commitBatch([one]).catch(one.reject)
           else one.reject(error)
         }
-        // the waiting items have waited for the same host: they do not wait for it once more
+        // the waiting items have waited for the same host, so they fail now instead of waiting again
         const hasHung = isUnavailable(error) && performance.now() - startedAtMs > HUNG_MS
         if (isConnectTimeout(error) || hasHung) for (const one of this.#waiting.splice(0)) one.reject(error)
       }
@@ -129,7 +121,6 @@ export class GroupCommit<Item, Result> {
     this.#running = undefined
   }
 
-  /** How many of the waiting items fit the next batch. */
   #nextBatchLength(): number {
     const { batchSizeMax, sizeOf, keyOf } = this.#options
     if (!sizeOf && !keyOf) return batchSizeMax
@@ -173,7 +164,7 @@ export class GroupCommit<Item, Result> {
   }
 }
 
-/** A commit that took longer to find the database away has waited for a silent host. */
+/** A commit that took longer to find the database unavailable has waited for a silent host. */
 const HUNG_MS = 1_000
 
 /** pg's messages for a connection that could not be made in time. */
@@ -187,8 +178,8 @@ function isConnectTimeout(error: unknown): boolean {
 }
 
 /**
- * Whether to retry the items of a failed commit one by one: only if it certainly left nothing. Never after a commit that may
- * have succeeded, nor while the database is away: each item would fail as the batch did.
+ * Whether to retry the items of a failed commit one by one: only if it certainly had no effect. Never after a commit that may
+ * have succeeded, nor while the database is unavailable: each item would fail as the batch did.
  */
 function isWorthSplitting(error: unknown): boolean {
   return (error instanceof pg.DatabaseError || isUndone(error)) && !isUnavailable(error)

@@ -7,8 +7,8 @@ import pg from 'pg'
 import { CONNECT_TIMEOUT_MS } from '../limits.ts'
 import { tuneQueue } from '../sql/queue/tune-queue.ts'
 import { checkDatabase } from './check-database.ts'
-import { type ConnectionOptions, connect, createPool } from './connections.ts'
-import { UnfitDatabaseError } from './unfit-database-error.ts'
+import { type ConnectionOptions, connect, ServerPool } from './connections.ts'
+import { UnfitDatabaseError } from './unavailable.ts'
 
 const migrationsDir = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
 
@@ -21,7 +21,7 @@ const LOCK_RETRY_DELAY_MS = 4_000
 /** lock_not_available, deadlock_detected */
 const LOCKED_SQLSTATES = ['55P03', '40P01']
 
-const OPTIONS: ConnectionOptions = {
+const MIGRATION_CONNECTION: ConnectionOptions = {
   application_name: 'holdfast-migrate',
   connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   keepAlive: true,
@@ -68,7 +68,7 @@ export async function migrate(
 ): Promise<string[]> {
   await checkDatabase(databaseUrl)
   let lost: Error | undefined
-  const client = await connect(databaseUrl, OPTIONS, (error) => {
+  const client = await connect(databaseUrl, MIGRATION_CONNECTION, (error) => {
     lost = error
   })
   try {
@@ -149,10 +149,7 @@ function failure(name: string, checksum: string, cause: pg.DatabaseError): Error
 
 /** Before any worker: two that migrate graphile-worker's schema at once trip over each other. */
 async function migrateJobs(databaseUrl: string, warn: (line: string) => void): Promise<void> {
-  const pool = createPool(databaseUrl, { ...OPTIONS, max: 2 })
-  // the statement under way fails all the same
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
+  const pool = new ServerPool(databaseUrl, { ...MIGRATION_CONNECTION, max: 2 })
   try {
     await retryWhileLocked('the tables of jobs', warn, async () => {
       await runMigrations({ pgPool: pool })

@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
 const RETRIED_SQLSTATES = new Set(['40001', '40P01'])
-/** Two that collide three times in a row, each time at another moment, have another problem. */
+/** Transactions that collide three times in a row, after random delays, have another problem. */
 const COLLISION_TRIES_MAX = 3
 const COLLISION_DELAY_MAX_MS = 50
 
 /**
- * Runs `work`, and again after a deadlock or a serialization failure, three times in all.
+ * Runs `work`, and retries it after a deadlock or a serialization failure: three tries in all.
  *
- * @param work a transaction: it must have no effect outside of it
- * @param onCollision hears of each that is followed by another try
+ * @param work a transaction, without effects outside of it
+ * @param onCollision called before each retry
  */
 export async function retryCollisions<Result>(
   work: () => Promise<Result>,
@@ -27,7 +27,7 @@ export async function retryCollisions<Result>(
   }
 }
 
-/** Whether another transaction was in the way: nothing was done, and trying again is the documented answer. */
+/** Whether a transaction failed because of another one. It had no effect, and PostgreSQL's documentation says to retry. */
 function isCollision(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && RETRIED_SQLSTATES.has(error.code ?? '')
 }

@@ -1,24 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from './unavailable.ts'
 
-/** Those who wait for the same database come back one after the other, and all within a second. */
+/** Random, so that those who wait for one database retry at different moments, and all within a second. */
 const OUTAGE_RETRY_DELAY_MIN_MS = 250
 const OUTAGE_RETRY_DELAY_MAX_MS = 750
 
 export type RetryOptions = {
-  /** Ends the waiting. */
   signal: AbortSignal | undefined
-  /** Which errors are waited for: without it all that say that the database is away or does not keep up. */
+  /** Which errors to wait for; by default those of `isUnavailable`. */
   isAwaited?: (error: unknown) => boolean
-  /** Hears of each try that found the database away. */
+  /** Called after each try that found the database unavailable. */
   onUnavailable?: (error: unknown) => void
 }
 
 /**
- * Runs `work`, and again a moment later for as long as it finds the database away. It must be harmless when it runs
- * again: what found the database away may have come through.
+ * Runs `work`, and retries it for as long as the database is unavailable. A repeat must be harmless, because a try that failed
+ * may have been committed.
  *
- * @throws what `work` throws that is of another kind, or, once the signal is given, whatever it throws
+ * @throws any other error of `work`; once the signal is aborted, any error of `work`
  */
 export async function retryWhileUnavailable<Result>(
   work: () => Promise<Result>,

@@ -1,34 +1,29 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import type { OrderEvent } from '../domain/orders/order-event.ts'
+import type { OrderEvent } from '../domain/orders/order.ts'
 import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
 import { retryCollisions } from './retry-collisions.ts'
 import { isConnectionStale, isServerUnfit } from './unavailable.ts'
 
-/** A transaction under way. */
 export type Tx = Pick<pg.PoolClient, 'query'> & {
-  /** Adds events that its commit will make true. */
+  /** Adds events that `onEvents` gets after the commit. */
   record: (events: readonly OrderEvent[]) => void
 }
 
-/** Traces transactions. */
 export type TransactionTracing = {
   transaction<Result>(name: string, run: () => Promise<Result>): Promise<Result>
 }
 
-/** What a transaction needs of the application. */
 export type TransactionContext = {
   pool: pg.Pool
   logger: Logger
-  /** Hears of events once they are committed, in the order in which they were recorded. */
+  /** Called with the events of a transaction after its commit, in the order in which they were recorded. */
   onEvents: (events: readonly OrderEvent[]) => void
-  /** Hears of each transaction, once it is over. */
   onTransaction: (run: TransactionRun) => void
-  /** Undefined where nothing is traced. */
   tracing?: TransactionTracing | undefined
 }
 
-/** By which logs, metrics and traces know transactions. */
+/** Names of transactions in logs, metrics and traces. */
 export const TRANSACTIONS = [
   'adjust-inventory',
   'change-orders',
@@ -53,12 +48,12 @@ export type TransactionName = (typeof TRANSACTIONS)[number]
 /** A transaction that is over. A commit whose reply was lost counts as failed. */
 export type TransactionRun = { name: TransactionName; outcome: 'committed' | 'failed'; durationMs: number }
 
-/** Statements of a transaction may wait for locks for longer than one by itself, which is some caller's. */
+/** Longer than for a statement by itself, for which a caller waits: a transaction may wait for locks. */
 const BEGIN = `begin; set local statement_timeout = ${QUERY_TIMEOUT_MS - SERVER_TIMEOUT_MARGIN_MS}`
 
 /**
- * Runs `work` in a transaction of its own: commits what it did when it returns, undoes it when it throws.
- * A deadlock or a serialization failure is tried again, so `work` must have no effect but on `tx`.
+ * Runs `work` in a transaction: commits when it returns, rolls back when it throws. Retries after a deadlock or a serialization
+ * failure, so `work` may have effects only through `tx`.
  *
  * @throws what `work` throws, or a `pg.DatabaseError`
  */
@@ -77,8 +72,8 @@ export async function inTransaction<Result>(
 }
 
 /**
- * Runs `work` that is a single statement, and so a transaction by itself: `begin` and `commit` would be two round trips
- * more. The pool tries it again as it does every single statement.
+ * Runs a single statement, which is a transaction by itself: `begin` and `commit` would cost two more round trips. The pool
+ * retries it after a collision, like every single statement.
  */
 export function inOneStatement<Result>(
   context: TransactionContext,
@@ -104,10 +99,10 @@ async function timed<Result>(
   }
 }
 
-/** What was thrown before a transaction's commit was sent. */
+/** Errors that were thrown before their transaction's commit was sent. */
 const undone = new WeakSet<object>()
 
-/** Whether an error is of a transaction that certainly left nothing, since it never came to its commit. */
+/** Whether an error's transaction certainly had no effect, because its commit was never sent. */
 export function isUndone(error: unknown): boolean {
   return error instanceof Error && undone.has(error)
 }
@@ -128,13 +123,13 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
     const result = await work(tx)
     isCommitSent = true
     const { command } = await client.query('commit')
-    // what PostgreSQL answers to the commit of a transaction in which a statement failed
-    if (command !== 'COMMIT') throw new Error(`The commit was answered by ${command}`)
+    // PostgreSQL answers ROLLBACK to the commit of a transaction in which a statement failed
+    if (command !== 'COMMIT') throw new Error(`PostgreSQL answered the commit with ${command}`)
     return { result, events }
   } catch (error) {
     if (!isCommitSent && error instanceof Error) undone.add(error)
-    // a client that cannot even roll back is thrown away, and its transaction with it; so is one that hangs, or whose
-    // server or prepared statements are of no more use
+    // a client that cannot roll back is discarded, and its transaction with it; so is one that hangs, or whose server or
+    // prepared statements are no longer usable
     if (error instanceof pg.DatabaseError && !isServerUnfit(error) && !isConnectionStale(error)) {
       await client.query('rollback').catch((cause: Error) => {
         broken = cause

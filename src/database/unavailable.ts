@@ -1,6 +1,3 @@
-import { QueueFullError } from './queue-full-error.ts'
-import { UnfitDatabaseError } from './unfit-database-error.ts'
-
 /** What a socket to the database fails with when nobody answers or somebody hangs up. */
 const SOCKET_CODES = new Set([
   'EAI_AGAIN',
@@ -17,12 +14,11 @@ const SOCKET_CODES = new Set([
 ])
 
 /**
- * What PostgreSQL and PgBouncer say when they cannot do now what they can do at other times, and why that passes. By
- * SQLSTATE, or by its first two characters for a whole class:
- * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * Transient errors of PostgreSQL and PgBouncer, with the reason why they pass. By SQLSTATE, or by its first two characters for
+ * a whole class: https://www.postgresql.org/docs/current/errcodes-appendix.html
  *
- * Not among them: 25P02, which follows from an error that was told already; class XX, a bug or damaged files, which
- * somebody has to look at; classes 22, 23 and 42 as far as a caller or our code is to blame.
+ * Not listed: 25P02, which only follows an earlier error; class XX, a bug or damaged files, which need an operator; and in
+ * classes 22, 23 and 42 the errors of a caller or of our code.
  */
 const NOT_NOW: Readonly<Record<string, string>> = {
   '08': 'the connection was lost or not made; 08P01 is what PgBouncer says of a server that it cannot reach',
@@ -36,6 +32,7 @@ const NOT_NOW: Readonly<Record<string, string>> = {
   '40003': 'nobody knows whether the statement was done',
   '40P01': 'a deadlock, each time that it was tried',
   '53': 'a full disk, no memory, too many connections, or another limit of the configuration',
+  '42P05': 'a prepared statement is there already: a pooler shares connections between transactions',
   '55000': 'the database takes no connections at the moment',
   '55006': 'the database is in use by what is being done to it',
   '55P03': 'a lock was not to be had in time',
@@ -46,10 +43,10 @@ const NOT_NOW: Readonly<Record<string, string>> = {
 }
 
 /**
- * What PostgreSQL refuses us with. Somebody does that to a running Holdfast, and ends it: a password is rotated, a
- * database is renamed or restored. To one that has never been ready it says that its configuration is wrong.
+ * Refusals by PostgreSQL. They pass for a process that was ready before: somebody rotates a password, or renames or restores a
+ * database. For a process that was never ready they mean a wrong configuration.
  */
-const REFUSALS: Readonly<Record<string, string>> = {
+const REFUSAL_STATES: Readonly<Record<string, string>> = {
   '28': 'the role may not log in, pg_hba.conf does not let it in, or its password is another one',
   '3D000': 'the database is not there: renamed, dropped, or not yet restored',
   '3F000': 'a schema is not there: the database is being restored',
@@ -65,17 +62,17 @@ const REFUSALS: Readonly<Record<string, string>> = {
  * connection free, a write conflict, too many connections.
  */
 const PRISMA_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2034', 'P2037'])
-/** The same of refusals: password, database, access; a table or a column that is not there. */
+/** The same for refusals: password, database, access; a missing table or column. */
 const PRISMA_REFUSALS = new Set(['P1000', 'P1003', 'P1010', 'P2021', 'P2022'])
 
-/** No answer for as long as a statement may take: the host is gone, or a lock is held for ever. */
+/** No answer within a statement's time limit: the host is gone, or a lock is held for ever. */
 const READ_TIMEOUT = 'Query read timeout'
 
-/** What pg and its pool only say in words. */
+/** Errors of pg and its pool that have no code. */
 const MESSAGES = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
-  // no greeting in time, as a client by itself says it: the host is gone, or PgBouncer has no server for it
+  // a client outside a pool got no greeting in time: the host is gone, or PgBouncer has no server for it
   'timeout expired',
   'Cannot use a pool after calling end on the pool',
   'Client has encountered a connection error and is not queryable',
@@ -83,7 +80,7 @@ const MESSAGES = [
   READ_TIMEOUT,
 ]
 
-/** What we say of a server that takes connections and no orders, with the SQLSTATE that a write would meet there. */
+/** Our error for a read-only server, with the SQLSTATE that a write would get there. */
 export class ReadOnlyServerError extends Error {
   override readonly name = 'ReadOnlyServerError'
   readonly code = '25006'
@@ -149,18 +146,19 @@ export function isServerUnfit(error: unknown): boolean {
   return isReadOnly(error) || (error instanceof Error && error.message === READ_TIMEOUT)
 }
 
-/** Whether an error says that the server takes no writes. */
 export function isReadOnly(error: unknown): boolean {
   return error instanceof Error && codesOf(error).includes('25006')
 }
 
+const STALE = ['0A000', '26000', '42P05']
+
 /** Whether an error says that the statements that a connection has prepared are of no more use. */
 export function isConnectionStale(error: unknown): boolean {
-  return error instanceof Error && codesOf(error).some((code) => code === '0A000' || code === '26000')
+  return error instanceof Error && codesOf(error).some((code) => STALE.includes(code))
 }
 
 function isOwnRefusal(error: Error): boolean {
-  return codesOf(error).some((code) => PRISMA_REFUSALS.has(code) || isListed(REFUSALS, code))
+  return codesOf(error).some((code) => PRISMA_REFUSALS.has(code) || isListed(REFUSAL_STATES, code))
 }
 
 /** The parts of pg's, Node's and Prisma's errors that tell. */
@@ -183,4 +181,17 @@ function isListed(table: Readonly<Record<string, string>>, code: string): boolea
 /** An error that PostgreSQL itself sent: its text may quote anything. */
 function isSqlstate(code: unknown): boolean {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('P')
+}
+
+/** The queue of a group commit is full, or too slow: the database does not keep up. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError'
+}
+
+/**
+ * The database answers, and Holdfast cannot work with it as it is: waiting changes nothing. The message says what is
+ * wrong, and what would be right.
+ */
+export class UnfitDatabaseError extends Error {
+  override readonly name = 'UnfitDatabaseError'
 }

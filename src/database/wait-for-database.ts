@@ -3,15 +3,15 @@ import { connect } from './connections.ts'
 import { retryWhileUnavailable } from './retry-while-unavailable.ts'
 import { isRefusal } from './unavailable.ts'
 
-/** A database that does not answer in this time is asked anew. */
+/** A try that gets no answer within this time is repeated. */
 const PROBE_TIMEOUT_MS = 3_000
-/** Often enough for who has just opened the log, too seldom to fill it. */
+/** Often enough for a reader who has just opened the log, too seldom to fill it. */
 const REMIND_INTERVAL_MS = 30_000
 
 /**
- * Waits until a database takes connections and writes, and says so in the log now and then.
+ * Waits until a database accepts connections and writes. Logs that it waits.
  *
- * @throws when it answers and refuses: a wrong password, a database that does not exist; and when the signal is given
+ * @throws if the database refuses (wrong password, no such database), or the signal is aborted
  */
 export async function waitForDatabase(
   databaseUrl: string,
@@ -30,7 +30,7 @@ export async function waitForDatabase(
   logger.info('database reached')
 }
 
-/** As far as a statement: PgBouncer takes connections also while its server is away. */
+/** Connects and runs a statement, because PgBouncer accepts connections even while its server is away. */
 async function connectOnce(databaseUrl: string): Promise<void> {
   const options = {
     application_name: 'holdfast-start',

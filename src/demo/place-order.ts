@@ -1,5 +1,4 @@
-import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer } from './demo-order.ts'
-import type { Scenario } from './scenarios.ts'
+import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer, type Scenario } from './scenarios.ts'
 
 const MUTATION = `mutation ($input: CreateOrderInput!) {
   createOrder(input: $input) { order { id ${CHANGES_FIELD} } userErrors { code message } }

@@ -1,7 +1,6 @@
 import { styleText } from 'node:util'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/orders/order-status.ts'
-import { type Change, type DemoOrder, outcomeOf } from './demo-order.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { type Change, type DemoOrder, outcomeOf, SCENARIOS } from './scenarios.ts'
 
 const SECONDS_WIDTH = 8
 const SKU_WIDTH = widthOf(SCENARIOS.map(({ sku }) => sku))

@@ -1,4 +1,4 @@
-import type { FailureReason } from '../domain/orders/order-status.ts'
+import { type FailureReason, isFinal, type OrderStatus } from '../domain/orders/order-status.ts'
 
 /** What became of an order: reserved, or why it failed. */
 export type Outcome = 'RESERVED' | FailureReason
@@ -6,7 +6,6 @@ export type Outcome = 'RESERVED' | FailureReason
 export type Scenario = {
   sku: string
   qty: number
-  /** What happens, for people to read. */
   story: string
   outcome: Outcome
   /** Takes as long as the server's SUPPLIER_RETRY_BASE_MS makes it, and not its SUPPLIER_RECHECK_DELAY_MS. */
@@ -33,3 +32,26 @@ export const SCENARIOS: readonly Scenario[] = [
     mayOutlastOthers: true,
   },
 ]
+
+export type Change = {
+  from: OrderStatus | null
+  to: OrderStatus
+  reason: FailureReason | null
+  version: number
+  /** By the server's clock. */
+  at: string
+}
+
+/** Where the server listens, and the Authorization header that calls send; '' for none. */
+export type DemoServer = { url: string; authorization: string }
+
+/** An order that the demo has placed, with the changes that it has heard of, oldest first: at least its creation. */
+export type DemoOrder = { id: string; scenario: Scenario; changes: Change[] }
+
+export const CHANGES_FIELD = 'events { from to reason version at }'
+
+/** What became of an order; undefined while it is under way. */
+export function outcomeOf({ changes }: DemoOrder): Outcome | undefined {
+  const { to, reason } = changes.at(-1)!
+  return isFinal(to) ? (reason ?? 'RESERVED') : undefined
+}

@@ -21,8 +21,6 @@ const DEMO_CATALOGUE = [
 
 /**
  * Creates the items of the demo catalogue that are missing; those that are there stay as they are.
- *
- * @returns how many were created
  */
 export async function seedDemoCatalogue(context: WriteContext): Promise<number> {
   let created = 0

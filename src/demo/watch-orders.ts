@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FormattedExecutionResult } from 'graphql'
 import { createClient } from 'graphql-ws'
-import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer, outcomeOf } from './demo-order.ts'
+import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer, outcomeOf } from './scenarios.ts'
 
 const SUBSCRIPTION = `subscription ($id: ID!, $afterVersion: Int) {
   orderStatusChanged(id: $id, afterVersion: $afterVersion) { ${CHANGES_FIELD} }
@@ -13,28 +13,20 @@ const RECONNECT_ATTEMPTS_MAX = 120
 
 type Event = { orderStatusChanged: { events: Change[] } }
 
-export type WatchCallbacks = {
+type WatchCallbacks = {
   /** Gets each change once; it is in the order's `changes` by then. */
   onChange: (order: DemoOrder, change: Change) => void
   onConnectionLost: () => void
   onConnectedAgain: () => void
 }
 
-export type Watching = {
-  /** Resolves once these orders are final. @throws {Error} when there is no way to go on watching */
-  untilFinal(orders: readonly DemoOrder[]): Promise<void>
-  close(): void
-}
+export type Watching = ReturnType<typeof watchOrders>
 
 /**
  * Watches orders over one WebSocket, which is made again when it breaks, and adds to each what it hears of it. It asks
  * for what is newer than the version seen last, so it hears of each change once.
  */
-export function watchOrders(
-  server: DemoServer,
-  orders: readonly DemoOrder[],
-  callbacks: WatchCallbacks,
-): Watching {
+export function watchOrders(server: DemoServer, orders: readonly DemoOrder[], callbacks: WatchCallbacks) {
   const client = connect(server, callbacks)
   const finals = new Map<DemoOrder, Promise<void>>()
   for (const order of orders) {
@@ -70,7 +62,9 @@ export function watchOrders(
     )
   }
   return {
-    untilFinal: async (some) => void (await Promise.all(some.map((order) => finals.get(order)))),
+    /** Resolves once these orders are final. @throws {Error} when there is no way to go on watching */
+    untilFinal: async (some: readonly DemoOrder[]): Promise<void> =>
+      void (await Promise.all(some.map((order) => finals.get(order)))),
     // rejects where a connection was being made: there is none to close then
     close: () => void Promise.resolve(client.dispose()).catch(() => {}),
   }

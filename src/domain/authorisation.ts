@@ -1,9 +1,8 @@
-import type { Caller, Role } from './caller.ts'
-import { isCallerId } from './caller.ts'
+import { type Caller, isCallerId, type Role } from './caller.ts'
 import { CallError } from './errors.ts'
 import type { Order } from './orders/order.ts'
 
-/** What not every role may do, and who may. All else everyone may who has a token; of orders `canSee` decides. */
+/** Actions that only some roles may do. Everything else needs only a token; for orders, `canSee` decides. */
 const ALLOWED = {
   readLedger: ['operator', 'service'],
   readLevels: ['operator', 'service'],
@@ -20,43 +19,41 @@ const ALLOWED = {
 
 export type Action = keyof typeof ALLOWED
 
-/** Whether a caller may do this. */
 export function isAllowed({ role }: Caller, action: Action): boolean {
   return (ALLOWED[action] as readonly Role[]).includes(role)
 }
 
-/** @throws {CallError} FORBIDDEN where the caller may not do this */
+/** @throws {CallError} FORBIDDEN if the caller may not do this */
 export function assertAllowed(caller: Caller, action: Action): void {
   if (!isAllowed(caller, action)) throw forbidden(caller)
 }
 
-/** What a caller is told that may not do what it asked for. */
+/** Returns the error for an action that the caller's role may not do. */
 export function forbidden({ role }: Caller): CallError {
   return new CallError('FORBIDDEN', `The role ${role} may not do this`)
 }
 
 /**
- * The customer whose orders are all that a caller may know of: the one rule. An order that it may not know of is to it,
- * everywhere, as one that does not exist.
+ * Returns the customer whose orders a caller may see: the one rule. Any other order looks to the caller like one that does not
+ * exist.
  *
- * @returns null where it may know of every order
+ * @returns null if the caller may see every order
  */
 export function customerSeenBy({ id, role }: Caller): string | null {
   return role === 'customer' ? id : null
 }
 
-/** Whether a caller may know of an order. */
+/** Whether a caller may see an order. */
 export function canSee(caller: Caller, { customerId }: Pick<Order, 'customerId'>): boolean {
   const seen = customerSeenBy(caller)
   return seen === null || seen === customerId
 }
 
 /**
- * Whose order a new one is.
+ * Returns the customer of a new order: a customer itself, or whom a service or an operator names.
  *
  * @param asked the customer that the caller names, null for none
- * @returns a customer's own id; of others whom they name
- * @throws {CallError} FORBIDDEN for a customer that names another, BAD_USER_INPUT for what cannot be a customer's id
+ * @throws {CallError} FORBIDDEN if a customer names another customer, BAD_USER_INPUT if the id is malformed
  */
 export function customerOf(caller: Caller, asked: string | null): string | null {
   if (caller.role === 'customer') {
@@ -72,9 +69,9 @@ export function customerOf(caller: Caller, asked: string | null): string | null 
 }
 
 /**
- * Looks at a caller anew, where what it may see comes after its call.
+ * Checks a caller again, at a delivery that comes long after the call.
  *
- * @throws {CallError} UNAUTHENTICATED once its token has expired, NOT_FOUND for an order that it may not know of
+ * @throws {CallError} UNAUTHENTICATED once the caller's token has expired, NOT_FOUND if it may not see the order
  */
 export function assertMayWatch(caller: Caller, order: Pick<Order, 'id' | 'customerId'>, now: number): void {
   if (caller.expiresAt && caller.expiresAt.getTime() <= now) throw tokenExpired()

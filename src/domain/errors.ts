@@ -1,4 +1,4 @@
-/** What a caller may get wrong, as `userErrors` and REST problems name it. */
+/** Mistakes of a caller, as `userErrors` and REST problems name them. */
 export type UserErrorCode =
   | 'DUPLICATE_SKU'
   | 'IDEMPOTENCY_KEY_REUSED'
@@ -16,13 +16,13 @@ export type UserErrorCode =
   | 'UNKNOWN_SKU'
   | 'WRONG_STATE'
 
-/** A request that was understood and refused. */
+/** Why a well-formed request was refused. */
 export type UserError = {
   code: UserErrorCode
   message: string
-  /** The path to the culprit in the arguments, as `['input', 'lines', '0', 'qty']`; null for none. */
+  /** The path to the wrong argument, as `['input', 'lines', '0', 'qty']`; null for none. */
   field: string[] | null
-  /** Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the most that would have gone. */
+  /** Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the largest quantity that would have been accepted. */
   limit?: bigint
 }
 
@@ -35,7 +35,7 @@ export type CallErrorCode =
   | 'RATE_LIMITED'
   | 'UNAVAILABLE'
 
-/** A call that cannot be answered, for a reason that the caller may know. */
+/** A failed call, for a reason that the caller may know. */
 export class CallError extends Error {
   override readonly name = 'CallError'
   readonly code: CallErrorCode
@@ -46,14 +46,14 @@ export class CallError extends Error {
   }
 }
 
-/** A caller has used up what it may order for now. It used up no idempotency key: the same call may come again. */
+/** A caller exceeded its rate limit. The call consumed no idempotency key, so the caller can repeat it. */
 export class RateLimitedError extends CallError {
   /** Orders a second. */
   readonly limit: number
-  /** Whole seconds after which there is room again. */
+  /** Whole seconds until the caller may order again. */
   readonly retryAfterS: number
 
-  /** @param orders how many the call had: none of them was placed */
+  /** @param orders the orders of the call, none of which was placed */
   constructor(limit: number, retryAfterS: number, orders: number) {
     const advice = orders > limit ? `Send fewer in one call than ${orders}` : `Try again in ${retryAfterS} s`
     super('RATE_LIMITED', `You may place ${limit} orders a second. ${advice}`)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import {
   access,
   chown,
@@ -39,10 +40,8 @@ export type DataDirectory = {
 /** The superuser that owns everything in the cluster. */
 export const DATABASE_USER = 'holdfast'
 
-const SECOND = 1000
-
 // initdb takes 1 to 5 s, its fsync included; a slow disk may take ten times that
-const INITDB_LIMIT_MS = 120 * SECOND
+const INITDB_LIMIT_MS = 120_000
 
 const PASSWORD_BYTES = 24
 
@@ -68,21 +67,21 @@ export async function openDataDirectory(
   await removeUnfinished(path)
   const binaries = await keepPrograms(path, user, makeWhole)
   const passwordFile = join(path, 'password')
-  if (!(await exists(cluster))) {
-    await createPassword(passwordFile, user)
-    await createCluster({ path, cluster, passwordFile, binaries, user, log })
-    // once more: a killed start's initdb goes on until it next writes to its closed pipe, by now it has ended
-    await removeUnfinished(path)
-  }
-  return {
+  const directory = {
     path,
     cluster,
     logFile: join(path, 'postgres.log'),
     portFile: join(path, 'port'),
-    password: await readPassword(passwordFile),
     binaries,
     user,
   }
+  if (!existsSync(cluster)) {
+    await createPassword(passwordFile, user)
+    await createCluster(directory, passwordFile, log)
+    // once more: a killed start's initdb goes on until it next writes to its closed pipe, by now it has ended
+    await removeUnfinished(path)
+  }
+  return { ...directory, password: await readPassword(passwordFile) }
 }
 
 async function orSayWhere<Result>(dataDir: string, work: () => Promise<Result>): Promise<Result> {
@@ -135,15 +134,11 @@ async function createPassword(passwordFile: string, user: PostgresUser): Promise
   }
 }
 
-async function createCluster(options: {
-  path: string
-  cluster: string
-  passwordFile: string
-  binaries: PostgresBinaries
-  user: PostgresUser
-  log: (line: string) => void
-}): Promise<void> {
-  const { path, cluster, passwordFile, binaries, user, log } = options
+async function createCluster(
+  { path, cluster, binaries, user }: Omit<DataDirectory, 'password'>,
+  passwordFile: string,
+  log: (line: string) => void,
+): Promise<void> {
   log(`Creating a PostgreSQL database in ${path}`)
   // where another start is first, its cluster has the same password
   await makeWhole(cluster, async (unfinished) => {
@@ -205,11 +200,4 @@ export async function removeOtherPrograms({ path, binaries }: DataDirectory): Pr
 
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code))
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

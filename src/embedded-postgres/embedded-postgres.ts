@@ -12,7 +12,6 @@ import {
 import { type OwnerLock, takeOwnerLock } from './owner-lock.ts'
 import { describe, findPostmaster, type Settings, startServer, stopServer } from './postgres-server.ts'
 
-/** A running PostgreSQL that this process owns. */
 export type EmbeddedPostgres = {
   /** For a superuser of the database `holdfast`. */
   url: string
@@ -22,13 +21,11 @@ export type EmbeddedPostgres = {
 
 type Log = (line: string) => void
 
-const SECOND = 1000
-
 // after a crash PostgreSQL replays up to max_wal_size (1 GB) of its log before it takes connections
 const START_LIMIT_S = 120
 
 // backends of a killed postmaster end within milliseconds, one in a long query at its next wait
-const RETRY_LIMIT_MS = 30 * SECOND
+const RETRY_LIMIT_MS = 30_000
 
 // above the 100 ms at which pg_ctl looks whether its server is gone: a start that waits for the end of another
 // process's server must not bring a new one up between two of those looks
@@ -38,9 +35,9 @@ const RETRY_DELAY_MS = 250
 const RESTART_WAIT_S = 2
 
 // from the second restart in a row on; it doubles each time, and is short again after a server that ran for a while
-const RESTART_DELAY_MIN_MS = 1 * SECOND
-const RESTART_DELAY_MAX_MS = 30 * SECOND
-const RAN_FOR_A_WHILE_MS = 60 * SECOND
+const RESTART_DELAY_MIN_MS = 1_000
+const RESTART_DELAY_MAX_MS = 30_000
+const RAN_FOR_A_WHILE_MS = 60_000
 
 // the server is coming up, going down, or was a moment ago
 const TRANSIENT_CONNECT = ['ECONNREFUSED', 'ECONNRESET', '57P01', '57P02', '57P03']
@@ -84,9 +81,9 @@ async function startAsOwner(directory: DataDirectory, options: StartOptions) {
     if (!(failure instanceof Error)) return failure
     const elapsedMs = performance.now() - startedAt
     // while a server replays its log after a crash it refuses connections, for as long as a start may take
-    const limitMs = hasCode(failure, '57P03') ? START_LIMIT_S * SECOND : RETRY_LIMIT_MS
+    const limitMs = hasCode(failure, '57P03') ? START_LIMIT_S * 1_000 : RETRY_LIMIT_MS
     if (elapsedMs > limitMs) {
-      throw await describe(directory, `did not start within ${Math.round(elapsedMs / SECOND)} s`, failure)
+      throw await describe(directory, `did not start within ${Math.round(elapsedMs / 1_000)} s`, failure)
     }
     await delay(RETRY_DELAY_MS)
   }
@@ -146,11 +143,11 @@ function createRestarter(
       triedAtMs = performance.now()
       warn(`The embedded PostgreSQL in ${directory.path} has ended; starting it again`)
       const failure = await startServer(directory, { settings, port, limitS: RESTART_WAIT_S })
-      if (failure) warn(`It did not start, and is tried again in ${delayMs / SECOND} s: ${failure.message}`)
+      if (failure) warn(`It did not start, and is tried again in ${delayMs / 1_000} s: ${failure.message}`)
     } catch (error) {
       // it may have been slow only
       if (await findPostmaster(directory).catch(() => undefined)) return
-      warn(`It did not start, and is tried again in ${delayMs / SECOND} s: ${(error as Error).message}`)
+      warn(`It did not start, and is tried again in ${delayMs / 1_000} s: ${(error as Error).message}`)
     }
   }
 }

@@ -4,11 +4,7 @@ import { connect } from '../database/connections.ts'
 import { StartError } from '../start/start-error.ts'
 import { DATABASE_USER, isAlive } from './data-directory.ts'
 
-/** The claim of this process to an embedded database. */
-export type OwnerLock = {
-  /** Ends the claim after `work`, so that nobody else becomes the owner while it runs. */
-  releaseAfter(work: () => Promise<void>): Promise<void>
-}
+export type OwnerLock = Awaited<ReturnType<typeof takeOwnerLock>>
 
 type OwnerLockOptions = {
   port: number
@@ -19,19 +15,17 @@ type OwnerLockOptions = {
   onAway?: (() => Promise<void>) | undefined
 }
 
-const SECOND = 1000
-
 // 'holdfast' in ASCII; any number will do, as nothing else takes locks in the database "postgres"
 const OWNER_LOCK_KEY = '7525352680829580148'
 
 // the server is on this machine
-const CONNECT_LIMIT_MS = 5 * SECOND
+const CONNECT_LIMIT_MS = 5_000
 
 // the longest is "create database": 0.1 s, on a slow disk many times that
-const QUERY_LIMIT_MS = 30 * SECOND
+const QUERY_LIMIT_MS = 30_000
 
 // a killed owner's connection is closed by the kernel at once, its backend follows within milliseconds
-const DEAD_OWNER_LIMIT_MS = 10 * SECOND
+const DEAD_OWNER_LIMIT_MS = 10_000
 const DEAD_OWNER_POLL_MS = 100
 
 // short against the restart of a database, long enough not to flood its log
@@ -41,7 +35,7 @@ const RETAKE_DELAY_MS = 500
  * Makes this process the one owner of the database: a session-level advisory lock, held by a connection of its own
  * that is made again when it is lost. Throws an error with the owner's pid where there is another owner.
  */
-export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLock> {
+export async function takeOwnerLock(options: OwnerLockOptions) {
   const { warn, dataDir, onAway } = options
   let isReleased = false
   let retaking: Promise<void> | undefined
@@ -81,7 +75,8 @@ export async function takeOwnerLock(options: OwnerLockOptions): Promise<OwnerLoc
 
   let client: Client | undefined = hold(await lockOrRefuse(options))
   return {
-    async releaseAfter(work) {
+    /** Ends the claim after `work`, so that nobody else becomes the owner while it runs. */
+    async releaseAfter(work: () => Promise<void>): Promise<void> {
       isReleased = true
       timers.abort()
       await retaking

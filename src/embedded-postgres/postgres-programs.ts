@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import {
   access,
   chmod,
@@ -44,7 +45,7 @@ export async function keepPrograms(
   await assertComplete(native)
   const { version } = JSON.parse(await readFile(join(native, '../package.json'), 'utf8'))
   const kept = join(dataDir, `programs-${version}`)
-  if (!(await isThere(kept))) {
+  if (!existsSync(kept)) {
     await make(kept, async (unfinished) => {
       await linkTree(native, unfinished, user !== undefined)
     })
@@ -69,7 +70,7 @@ async function assertComplete(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   const links: { target: string }[] = JSON.parse(list)
   for (const { target } of links) {
-    if (await isThere(join(native, '..', target))) continue
+    if (existsSync(join(native, '..', target))) continue
     throw new StartError(
       'The embedded PostgreSQL is not complete, as after "npm ci --ignore-scripts". ' +
         'Run "npm ci" with install scripts, or set DATABASE_URL to a PostgreSQL of your own.',
@@ -103,11 +104,4 @@ async function linkFile(from: string, to: string, isForAnother: boolean): Promis
   }
   await copyFile(from, to)
   await chmod(to, mode & 0o100 ? 0o755 : 0o644)
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -3,20 +3,17 @@ import { join } from 'node:path'
 import { type DataDirectory, hasCode, isAlive } from './data-directory.ts'
 import { runCommand } from './postgres-binaries.ts'
 
-/** PostgreSQL settings by name. */
 export type Settings = Record<string, string>
 type Postmaster = { pid: number; port: number }
-
-const SECOND = 1000
 
 // a fast shutdown ends with a checkpoint, which writes up to shared_buffers (128 MB)
 const STOP_LIMIT_S = 60
 
 // pg_ctl keeps the limits above itself; one that outlives them by this much hangs
-const PG_CTL_GRACE_MS = 10 * SECOND
+const PG_CTL_GRACE_MS = 10_000
 
 // the server makes postmaster.pid and writes it at once: one still empty after this was left by a crash
-const EMPTY_PID_FILE_AGE_MS = 5 * SECOND
+const EMPTY_PID_FILE_AGE_MS = 5_000
 
 const LOG_TAIL_LINES = 20
 const LOG_TAIL_BYTES = 8192
@@ -49,7 +46,7 @@ export async function startServer(
       ...['start', '--wait', '--timeout', String(limitS), '--pgdata', cluster, '--log', logFile],
       ...['--options', serverOptions.join(' ')],
     ],
-    { user, cwd: path, limitMs: limitS * SECOND + PG_CTL_GRACE_MS },
+    { user, cwd: path, limitMs: limitS * 1_000 + PG_CTL_GRACE_MS },
   )
   if (code === 0) return undefined
   const written = await readTail(logFile, logStart)
@@ -63,7 +60,7 @@ export async function stopServer(directory: DataDirectory): Promise<void> {
   const { output } = await runCommand(
     binaries.pg_ctl,
     ['stop', '--mode', 'fast', '--wait', '--timeout', String(STOP_LIMIT_S), '--pgdata', cluster],
-    { user, cwd: path, limitMs: STOP_LIMIT_S * SECOND + PG_CTL_GRACE_MS },
+    { user, cwd: path, limitMs: STOP_LIMIT_S * 1_000 + PG_CTL_GRACE_MS },
   )
   // pg_ctl fails as well where the server had ended before: that is what we want
   if (await findPostmaster(directory)) {

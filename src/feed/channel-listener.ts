@@ -5,43 +5,41 @@ import type { Logger } from 'pino'
 import { connect } from '../database/connections.ts'
 import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_INTERVAL_MS, LISTEN_BEAT_TIMEOUT_MS } from '../limits.ts'
+import { findBackend } from '../sql/upkeep/invariant-checks.ts'
 
-/** A database that restarts is back within seconds: short waits at first, never a storm. */
+/** A restarting database is back within seconds: short delays first, and never a storm of connections. */
 const RECONNECT_DELAY_MIN_MS = 100
 const RECONNECT_DELAY_MAX_MS = 2_000
-/** A process that was frozen finds its timers due before it has read what came meanwhile: it reads first. */
+/** A process that was frozen finds its time-outs expired before it has read its sockets, so it reads first. */
 const READ_FIRST_MS = 50
 
 export type ChannelListenerOptions = {
   databaseUrl: string
   channel: string
   onNotification: (payload: string) => void
-  /** After each connection but the first: what was said meanwhile was missed. */
+  /** Called after each reconnection: notifications in between were missed. */
   onGap: () => void
-  /** Hears that the server has fallen silent or become read-only: other connections to it are of no use either. */
+  /** Called when the server is silent or read-only, so that other connections to it are useless too. */
   onServerLost: (error: unknown) => void
   logger: Logger
 }
 
 /**
- * A connection of its own that LISTENs on one channel for as long as the process lives, and comes back when it breaks.
- * It sends itself a notification now and then: a host that is frozen or unreachable closes no connection.
+ * Listens on one channel for as long as the process lives, on a connection of its own, and reconnects when that breaks. It
+ * notifies itself every few seconds, because a frozen or unreachable host closes no connection.
  */
 export class ChannelListener {
   readonly #options: ChannelListenerOptions
-  /** A channel on which nobody else says anything. */
+  /** A channel that only this listener uses. */
   readonly #beatChannel = `holdfast_beat_${randomBytes(8).toString('hex')}`
   #client: pg.Client | undefined
   #onBeat: (() => void) | undefined
+  /** The server's process that listens. */
+  #backend: number | undefined
   readonly #stopping = new AbortController()
 
   constructor(options: ChannelListenerOptions) {
     this.#options = options
-  }
-
-  /** Resolves once it listens. @throws when the database cannot be reached this first time */
-  async start(): Promise<void> {
-    await this.#connect()
   }
 
   /** Whether notifications arrive, as far as the last beat tells. */
@@ -56,7 +54,8 @@ export class ChannelListener {
     await client?.end()
   }
 
-  async #connect(): Promise<void> {
+  /** Resolves once it listens. @throws when the database cannot be reached */
+  async start(): Promise<void> {
     const { databaseUrl, channel, onNotification } = this.#options
     const client = await connect(
       databaseUrl,
@@ -69,8 +68,10 @@ export class ChannelListener {
     })
     client.once('end', () => void this.#lose(client))
     try {
-      const channels = [channel, this.#beatChannel].map((name) => client.escapeIdentifier(name))
-      await within(LISTEN_BEAT_TIMEOUT_MS, client.query(channels.map((name) => `listen ${name}`).join('; ')))
+      const listens = [channel, this.#beatChannel].map((name) => `listen ${client.escapeIdentifier(name)}`)
+      await within(LISTEN_BEAT_TIMEOUT_MS, client.query(listens.join('; ')))
+      const [backend] = await within(LISTEN_BEAT_TIMEOUT_MS, findBackend(client))
+      this.#backend = backend!.pid
     } catch (error) {
       void client.end()
       throw error
@@ -80,7 +81,7 @@ export class ChannelListener {
     void this.#keepBeating(client)
   }
 
-  /** Beats until the connection is another one. */
+  /** Sends beats until this connection is replaced. */
   async #keepBeating(client: pg.Client): Promise<void> {
     const { signal } = this.#stopping
     for (;;) {
@@ -97,24 +98,33 @@ export class ChannelListener {
     }
   }
 
-  /** Resolves once a notification has made its way. @throws where the server takes no writes, and has none to tell of */
+  /**
+   * Sends a notification and waits for it.
+   *
+   * @throws {ReadOnlyServerError} if the server is read-only: it notifies of nothing; an error too if another process of the
+   * server answers, which does not listen: a pooler came to share connections between transactions
+   */
   async #beat(client: pg.Client): Promise<void> {
     const heard = new Promise<void>((resolve) => {
       this.#onBeat = resolve
     })
-    const { rows } = await client.query<{ isReadOnly: boolean }>(
-      `select pg_notify($1, ''), current_setting('transaction_read_only') = 'on' as "isReadOnly"`,
+    const { rows } = await client.query<{ backend: number; isReadOnly: boolean }>(
+      `select pg_notify($1, ''), pg_backend_pid() as backend, current_setting('transaction_read_only') = 'on' as "isReadOnly"`,
       [this.#beatChannel],
     )
+    if (rows[0]!.backend !== this.#backend)
+      throw new Error(
+        'Connection terminated: a pooler gave it another session. Holdfast needs pool_mode=session',
+      )
     if (rows[0]!.isReadOnly) throw new ReadOnlyServerError()
     await heard
   }
 
-  /** Leaves a connection, however it came to its end, and makes another. */
+  /** Replaces a connection that broke or was given up. */
   async #lose(client: pg.Client): Promise<void> {
     if (this.#client !== client) return
     this.#client = undefined
-    // one that hangs is not waited for
+    // not awaited: it may hang
     void client.end()
     for (
       let delayMs = RECONNECT_DELAY_MIN_MS;
@@ -122,7 +132,7 @@ export class ChannelListener {
       delayMs = Math.min(2 * delayMs, RECONNECT_DELAY_MAX_MS)
     ) {
       try {
-        await this.#connect()
+        await this.start()
         this.#options.onGap()
         return
       } catch (error) {
@@ -133,7 +143,7 @@ export class ChannelListener {
   }
 }
 
-/** @throws where `work` has not resolved in time */
+/** Waits for `work`. @throws if it takes longer than `ms` */
 async function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
   const over = new AbortController()
   const { signal } = over

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { validate as isUuid } from 'uuid'
 import { callAt } from '../call-at.ts'
 import { assertMayWatch, noSuchOrder, tokenExpired } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
@@ -11,91 +12,80 @@ import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
 
-/** A database that restarts takes about this long at the least. */
+/** A restarting database takes at least about this long. */
 const REREAD_DELAY_MS = 500
 
-/** Traces orders to those who watch them. */
 export type FeedTracing = {
   /**
-   * Another process has moved an order, as it was asked to in this span: it is going to be delivered here.
+   * Another process, in the span `traceparent`, has changed an order that is watched here.
    *
-   * @param heardAtMs when this process was told, before it read the order
+   * @param heardAtMs when the notification arrived, before this process read the order
    */
   onHeard(order: Order, traceparent: string | undefined, heardAtMs: number): void
-  /** An order was handed to somebody who watches it. */
+  /** An order was delivered to a watcher. */
   onDelivery(order: Order): void
 }
 
-/** Reads an order, together with whatever else is to be read at this moment. */
+/** Reads an order, in one statement with the other reads of this moment. */
 type OrderReader = { submit: (id: string) => Promise<Order | undefined> }
 
 export type OrderFeedOptions = {
   databaseUrl: string
   findOrder: OrderReader
-  /** Hears that the server which it listens to is of no more use. */
+  /** Called when the database server is silent or read-only. */
   onServerLost: (error: unknown) => void
   logger: Logger
-  /** Undefined where nothing is traced. */
   tracing?: FeedTracing | undefined
 }
 
 /**
- * Tells watchers of orders what changes, whichever process changed it. Of its own changes this process tells at their
- * commit; those of others it hears by NOTIFY, and reads once for all its watchers.
+ * Delivers changes of orders to this process' watchers, whichever process made them. Changes of this process come by `tell`
+ * at their commit. Changes of others come by NOTIFY, and are read once for all watchers.
  */
 export class OrderFeed {
-  /** What became of the views that went to clients. */
+  /** Counts of views and deliveries to clients. */
   readonly tallies: Readonly<Record<WatchTransport, WatchTally>> = {
     sse: createWatchTally(),
     websocket: createWatchTally(),
   }
   readonly #watchers = new Map<string, Set<OrderWatcher>>()
   readonly #listener: ChannelListener
-  readonly #findOrder: OrderReader
-  readonly #logger: Logger
-  readonly #tracing: FeedTracing | undefined
+  readonly #options: OrderFeedOptions
   #isClosed = false
 
-  constructor({ databaseUrl, findOrder, onServerLost, logger, tracing }: OrderFeedOptions) {
-    this.#logger = logger
-    this.#tracing = tracing
-    this.#findOrder = findOrder
+  constructor(options: OrderFeedOptions) {
+    this.#options = options
     this.#listener = new ChannelListener({
-      databaseUrl,
+      ...options,
       channel: ORDER_CHANNEL,
       onNotification: (payload) => void this.#hear(payload),
-      onServerLost,
       onGap: () => void this.#refresh([...this.#watchers.keys()].map((id) => ({ id }))),
-      logger,
     })
   }
 
-  /** Resolves once changes are heard. Nobody may watch before: a change could pass unseen. */
+  /** Resolves once changes are heard. Nobody may watch before, or a change could be missed. */
   async start(): Promise<void> {
     await this.#listener.start()
   }
 
   /**
-   * Ends every watcher's view with an error that tells clients to come back: no order has ended by it. Whoever comes
-   * later is told the same.
+   * Ends every view with an error that tells clients to reconnect: their orders have not ended. Later calls of `watch` get the
+   * same error.
    */
   failViews(): void {
     this.#isClosed = true
     for (const watcher of [...this.#watchers.values()].flatMap((set) => [...set])) watcher.fail(goingAway())
   }
 
-  /** Ends every watcher's view and stops listening. */
   async stop(): Promise<void> {
     this.failViews()
     await this.#listener.stop()
   }
 
-  /** Whether changes are heard at this moment. */
   isListening(): boolean {
     return this.#listener.isListening()
   }
 
-  /** Views that are open. */
   get watcherCount(): number {
     let count = 0
     for (const set of this.#watchers.values()) count += set.size
@@ -103,9 +93,11 @@ export class OrderFeed {
   }
 
   /**
-   * Watches an order: its state as it stands unless `afterVersion` covers it, then every change, newest version last.
-   * Ends once the order is FAILED or CANCELLED, and with an error once the caller's token expires.
+   * Watches an order: first its current state, unless that is `afterVersion` or older, then every change. Ends once the order is
+   * FAILED or CANCELLED, and with an error once the caller's token expires.
    *
+   * @param id as the caller sent it, not necessarily a UUID
+   * @param afterVersion the version that the caller has seen, 0 for none
    * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
    * @param disconnected ends the view, which nobody else does where the client hung up before it began; its reason is a DropReason
    * where the client was cut off
@@ -113,11 +105,13 @@ export class OrderFeed {
    */
   async watch(
     caller: Caller,
-    orderId: string,
+    id: string,
     afterVersion: number,
     transport?: WatchTransport,
     disconnected?: AbortSignal,
   ): Promise<OrderWatcher> {
+    if (!isUuid(id)) throw new CallError('NOT_FOUND', 'There is no order with this id')
+    const orderId = id.toLowerCase()
     if (this.#isClosed) throw goingAway()
     const watcher = new OrderWatcher(
       orderId,
@@ -129,16 +123,16 @@ export class OrderFeed {
         this.#remove(watcher)
       },
       transport ? this.tallies[transport] : createWatchTally(),
-      this.#tracing?.onDelivery,
+      this.#options.tracing?.onDelivery,
     )
     const forgetExpiry = callAt(caller.expiresAt, () => watcher.fail(tokenExpired()))
     const leave = () =>
       isDropReason(disconnected?.reason) ? watcher.drop(disconnected.reason) : void watcher.return()
     disconnected?.addEventListener('abort', leave)
-    // first listen, then read: a change between the two is heard, and its version tells which is newer
+    // listen first, then read: a change between the two is heard, and versions tell which is newer
     this.#add(watcher)
     try {
-      const order = await this.#findOrder.submit(orderId)
+      const order = await this.#options.findOrder.submit(orderId)
       if (!order) throw noSuchOrder(orderId)
       assertMayWatch(caller, order, Date.now())
       watcher.offer(order)
@@ -150,14 +144,14 @@ export class OrderFeed {
     }
   }
 
-  /** Tells watchers what this process has committed: they need not wait until it is heard and read. */
+  /** Delivers what this process has committed, without waiting for the notification and a read. */
   tell(orders: readonly Order[]): void {
     if (this.#watchers.size === 0) return
     for (const order of orders) for (const watcher of this.#watchers.get(order.id) ?? []) watcher.offer(order)
   }
 
   async #hear(payload: string): Promise<void> {
-    // a worker that has no watchers hears of thousands of orders a second
+    // a worker without watchers hears of thousands of orders a second
     if (this.#watchers.size === 0) return
     const news = decodeNotices(payload).filter(({ id, version }) => {
       for (const watcher of this.#watchers.get(id) ?? []) if (watcher.version < version) return true
@@ -166,21 +160,22 @@ export class OrderFeed {
     await this.#refresh(news)
   }
 
-  /** Reads orders until it succeeds: what was heard once is not heard again. */
+  /** Reads orders and delivers them. Retries until it succeeds, because a notification comes only once. */
   async #refresh(notices: readonly (Pick<Order, 'id'> & RequestOrigin)[]): Promise<void> {
+    const { findOrder, tracing, logger } = this.#options
     const heardAtMs = Date.now()
     await Promise.all(
       notices.map(async ({ id, traceparent }) => {
         while (this.#watchers.has(id)) {
           try {
-            const order = await this.#findOrder.submit(id)
+            const order = await findOrder.submit(id)
             if (order) {
-              this.#tracing?.onHeard(order, traceparent, heardAtMs)
+              tracing?.onHeard(order, traceparent, heardAtMs)
               this.tell([order])
             }
             return
           } catch (error) {
-            this.#logger.warn({ err: error, orderId: id }, 'watched order not read, retrying')
+            logger.warn({ err: error, orderId: id }, 'watched order not read, retrying')
             await sleep(REREAD_DELAY_MS, undefined, { ref: false })
           }
         }
@@ -202,5 +197,5 @@ export class OrderFeed {
 }
 
 function goingAway(): CallError {
-  return new CallError('UNAVAILABLE', 'The server is going away. Watch again, after the version you have')
+  return new CallError('UNAVAILABLE', 'The server is stopping. Subscribe again, with afterVersion')
 }

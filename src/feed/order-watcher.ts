@@ -3,10 +3,10 @@ import { endsWatching } from '../domain/orders/order-status.ts'
 import { type DropReason, dropReasonOf, type WatchTally } from './watch-tally.ts'
 
 /**
- * What one watcher of an order has yet to see: the newest state alone, so that a slow client costs one order of memory.
- * Versions rise strictly; those between are skipped when the client is slower than the changes.
+ * One view of an order. It keeps only the newest state that the client has not seen, so a slow client costs the memory of one
+ * order. Versions rise strictly; a client that is slower than the changes skips versions.
  *
- * An iterator by hand and not a generator: a generator that waits cannot be told to stop.
+ * An iterator and not a generator, because a generator that waits cannot be stopped.
  */
 export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   readonly orderId: string
@@ -24,8 +24,6 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
   /**
    * @param afterVersion the version that the client has seen, 0 for none
    * @param authorise asked at each delivery: what it throws ends the view in its place
-   * @param tally counts what becomes of the view
-   * @param onDelivery hears of each order that is handed out
    */
   constructor(
     orderId: string,
@@ -44,17 +42,17 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
     this.#onDelivery = onDelivery
   }
 
-  /** The newest version that it was offered, whether or not it was to see it. */
+  /** The newest version that was offered, delivered or not. */
   get version(): number {
     return this.#version
   }
 
-  /** Whether there is nothing left to see, and nothing more to come. */
+  /** Whether everything was delivered, and nothing more will come. */
   get isOver(): boolean {
     return this.#isEnding && !this.#newest && !this.#failure
   }
 
-  /** Gives the watcher a state to see, unless it knows that or a newer one. */
+  /** Queues a state for delivery, unless the watcher has that version or a newer one. */
   offer(order: Order): void {
     if (this.#isEnding || order.version <= this.#version) return
     this.#version = order.version
@@ -62,7 +60,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
       if (this.#newest) this.#tally.coalesced++
       this.#newest = order
     }
-    // also where the client claims to have seen more than there is: it would wait for ever
+    // also if the client claims a version that does not exist yet: it would wait for ever
     if (endsWatching(order.status)) this.#end()
     this.#flush()
   }
@@ -75,7 +73,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
     return pull.promise
   }
 
-  /** Ends the view with an error, after what there is to see: the client learns that more may follow elsewhere. */
+  /** Ends the view with an error, after the last delivery. The client then knows that the order has not ended. */
   fail(error: Error): void {
     if (this.#isEnding) return
     this.#failure = error
@@ -84,7 +82,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
     this.#flush()
   }
 
-  /** Ends the view of a client that is cut off, and that nothing can be told any more. */
+  /** Ends the view of a client that was cut off. */
   drop(reason: DropReason): void {
     if (!this.#isEnding) this.#tally.dropped[reason]++
     void this.return()
@@ -119,7 +117,7 @@ export class OrderWatcher implements AsyncIterableIterator<Order, undefined> {
       try {
         this.#authorise(value)
       } catch (refusal) {
-        // once a view, whichever error comes first
+        // counts a view once, by the first error
         if (!this.#failure) this.#tally.dropped[dropReasonOf(refusal)]++
         this.#failure = undefined
         this.#end()

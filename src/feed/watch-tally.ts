@@ -1,12 +1,12 @@
 import { CallError, type CallErrorCode } from '../domain/errors.ts'
 
-/** How a view of an order comes to its client: as a stream over HTTP, or over a WebSocket. */
+/** How a view reaches its client: as server-sent events or over a WebSocket. */
 export const WATCH_TRANSPORTS = ['sse', 'websocket'] as const
 export type WatchTransport = (typeof WATCH_TRANSPORTS)[number]
 
 /**
- * Why a view was ended that its client had not left: the process stops, the caller's token is over, or the order is not for
- * it any more; the client did not read, did not answer, or had too many operations under way; or Holdfast failed.
+ * Why Holdfast ended a view: the process stops, the caller's token expired, or the caller may no longer see the order; the
+ * client did not read, did not answer pings, or had too many operations in flight; or Holdfast failed.
  */
 export const DROP_REASONS = [
   'going-away',
@@ -19,22 +19,20 @@ export const DROP_REASONS = [
 ] as const
 export type DropReason = (typeof DROP_REASONS)[number]
 
-/** Whether what a client's leaving is told with says that it was cut off. */
+/** Whether an abort reason says that the server cut the client off. */
 export function isDropReason(reason: unknown): reason is DropReason {
   return (DROP_REASONS as readonly unknown[]).includes(reason)
 }
 
-/**
- * What became of views, in plain numbers: one change may reach thousands of them, and nobody looks between two scrapes.
- */
+/** Counts of views, as plain numbers that a scrape reads: one change may reach thousands of views. */
 export type WatchTally = {
-  /** Views that are open now. */
+  /** Open views. */
   open: number
-  /** States that were handed to clients. */
+  /** States delivered to clients. */
   deliveries: number
-  /** States that a client never saw: a newer one came before it asked for the next. */
+  /** States that a client never saw, because a newer one replaced them. */
   coalesced: number
-  /** Views that were ended, and not left. */
+  /** Views that Holdfast ended. */
   dropped: Record<DropReason, number>
 }
 
@@ -53,7 +51,7 @@ const REASON_OF_CODE: Partial<Record<CallErrorCode, DropReason>> = {
   NOT_FOUND: 'not-visible',
 }
 
-/** The reason, by the error that the client is told. */
+/** Returns the reason for the error that the client gets. */
 export function dropReasonOf(error: unknown): DropReason {
   const code = error instanceof CallError ? error.code : undefined
   return (code && REASON_OF_CODE[code]) ?? 'error'

@@ -1,18 +1,26 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Authenticate } from '../domain/caller.ts'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
-import { canonicalOrigin } from './requests/canonical-origin.ts'
+import type { PersistedDocuments } from './graphql/persisted-documents.ts'
 import { takeCanonicalUrl } from './requests/canonical-url.ts'
 import { dropUnreadBody } from './requests/drop-unread-body.ts'
-import { isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
+import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
 import { REQUEST_ID_HEADER, takeRequestId } from './requests/request-id.ts'
-import { PROBLEM_TYPE } from './rest/problem.ts'
+import { PROBLEM_TYPE, toProblem } from './rest/problem.ts'
 
-/** What browsers are let do here. */
 export type WebOptions = {
   /** Sites, besides this server itself, whose pages may call. */
   corsOrigins: readonly string[]
-  /** Whether there are pages to try the APIs, and the schema may be asked for. */
+  /** Whether the pages to try the APIs, and introspection, are on. */
   explorer: boolean
+}
+
+/** How the APIs are served, by whichever transport. */
+export type ApiOptions = WebOptions & {
+  authenticate: Authenticate
+  /** Without it everyone is the local operator, and nobody may call but from this machine. */
+  isAuthenticated: boolean
+  persistedDocuments?: PersistedDocuments | undefined
 }
 
 /** For answers that are no page. Pages bring a policy of their own. */
@@ -25,10 +33,10 @@ const HEADERS = Object.entries({
   'cross-origin-resource-policy': 'same-origin',
 })
 
-/** Longer than most visits; a list that changed is believed after this. */
+/** Longer than most visits. Browsers see a changed list after this time. */
 const PREFLIGHT_MAX_AGE_S = '600'
 
-/** What a page of another site may read of an answer's headers, beside what every page may. */
+/** Response headers that pages of listed sites may read, besides those that every page may read. */
 const EXPOSED = [
   'accept-encoding',
   'allow',
@@ -42,7 +50,7 @@ const EXPOSED = [
   'x-request-id',
 ].join(', ')
 
-/** What a page of a listed site may send, beside what its preflight asks for: see `answerPreflight`. */
+/** Request headers that pages of listed sites may send, besides those that their preflight asks for. */
 const ALLOWED_HEADERS = [
   'apollo-require-preflight',
   'apollographql-client-name',
@@ -66,19 +74,12 @@ const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$
 
 export const FOREIGN_PAGE = 'Pages of this site may not call'
 const FORBIDDEN_RESULT = { errors: [{ message: FOREIGN_PAGE, extensions: { code: 'FORBIDDEN' } }] }
-const FORBIDDEN_PROBLEM = {
-  type: 'about:blank',
-  title: 'Forbidden',
-  status: 403,
-  detail: FOREIGN_PAGE,
-  code: 'FORBIDDEN',
-}
 
 /**
- * What every request meets first, whoever answers it then: it gets its id and its answer the headers by which browsers
- * keep pages apart. Pages of other sites are refused, unless their site is listed; their preflights are answered here.
+ * Makes the listener that every request passes first. It gives the request its id, and the answer its security headers. It
+ * refuses pages of other sites, except listed sites, whose preflights it answers.
  *
- * It stands before Fastify, since not all is answered by Fastify: a busy process refuses ahead of it, Yoga beside it.
+ * It stands before Fastify, because Fastify does not answer everything: an overloaded process sheds calls before it.
  */
 export function frontDoor(web: WebOptions, handle: RequestListener): RequestListener {
   const { explorer } = web
@@ -91,7 +92,8 @@ export function frontDoor(web: WebOptions, handle: RequestListener): RequestList
     if (corsOrigins.length > 0) response.setHeader('vary', 'origin')
     const { origin } = request.headers
     if (isListedOrigin(origin, corsOrigins)) {
-      allow(response, origin)
+      response.setHeader('access-control-allow-origin', origin)
+      response.setHeader('access-control-expose-headers', EXPOSED)
       if (isPreflight(request)) return answerPreflight(request, response)
     }
     if (isForeignPage(request, corsOrigins) && !(explorer && isVisit(request)))
@@ -101,8 +103,8 @@ export function frontDoor(web: WebOptions, handle: RequestListener): RequestList
 }
 
 /**
- * Whether somebody followed a link, and sees the answer in a tab of its own, which the page that had the link cannot
- * read. Only for the explorer's pages: without it such a call would run the query in its address.
+ * Whether a browser followed a link: the page with the link cannot read the answer, which opens in a tab of its own. Only for
+ * the explorer's pages, because elsewhere such a call would run the query in its URL.
  */
 function isVisit({ method, headers }: IncomingMessage): boolean {
   return (
@@ -114,14 +116,9 @@ function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined
 }
 
-function allow(response: ServerResponse, origin: string): void {
-  response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('access-control-expose-headers', EXPOSED)
-}
-
 /**
- * Lets a page of a listed site send what it asks to send. Libraries that trace add headers of their own to every call of a
- * page, and each has other ones: one that is not on a list would stop all calls. No header lets its sender do more here.
+ * Allows all headers that a listed site's page asks for. Tracing libraries add headers of their own to every call, so a fixed
+ * list would break pages. No header gives its sender more rights.
  */
 function answerPreflight({ headers }: IncomingMessage, response: ServerResponse): void {
   const asked = headers['access-control-request-headers'] ?? ''
@@ -139,7 +136,7 @@ function answerPreflight({ headers }: IncomingMessage, response: ServerResponse)
 function refuse({ url = '' }: IncomingMessage, response: ServerResponse): void {
   const [type, body] = url.startsWith(GRAPHQL_PATH)
     ? ['application/json; charset=utf-8', FORBIDDEN_RESULT]
-    : [PROBLEM_TYPE, FORBIDDEN_PROBLEM]
+    : [PROBLEM_TYPE, toProblem('FORBIDDEN', FOREIGN_PAGE)]
   const text = JSON.stringify(body)
   const length = Buffer.byteLength(text)
   response.writeHead(403, { 'content-type': type, 'content-length': length, connection: 'close' }).end(text)

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import type { Logger } from 'pino'
-import { createPool } from '../database/connections.ts'
+import { ServerPool } from '../database/connections.ts'
 import { ReadOnlyServerError } from '../database/unavailable.ts'
 import { READINESS_TIMEOUT_MS, RETRY_AFTER_S } from '../limits.ts'
 
-/** What `healthRoutes` is handed. */
 export type HealthContext = { databaseUrl: string; logger: Logger }
 
 /** What readiness looks at, by the name under which it reports it. */
@@ -21,7 +20,13 @@ export function healthRoutes(
   checks: Record<string, ReadinessCheck>,
 ): FastifyPluginAsync {
   return async (fastify) => {
-    const pool = connectOnce(context)
+    // apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out
+    const pool = new ServerPool(context.databaseUrl, {
+      application_name: 'holdfast-health',
+      max: 1,
+      connectionTimeoutMillis: READINESS_TIMEOUT_MS,
+      query_timeout: READINESS_TIMEOUT_MS,
+    })
     fastify.addHook('onClose', () => pool.end())
     const all: Record<string, ReadinessCheck> = { database: lookAtDatabase(context, pool), ...checks }
     fastify.get('/health/live', async () => ({ status: 'ok' }))
@@ -36,28 +41,12 @@ export function healthRoutes(
   }
 }
 
-/** A connection apart from those of calls: a process whose calls wait for each other is busy, and not to be taken out. */
-function connectOnce({ databaseUrl }: HealthContext) {
-  const pool = createPool(databaseUrl, {
-    application_name: 'holdfast-health',
-    max: 1,
-    connectionTimeoutMillis: READINESS_TIMEOUT_MS,
-    query_timeout: READINESS_TIMEOUT_MS,
-  })
-  // the next look tells
-  pool.on('error', () => {})
-  return pool
-}
-
 /** The tables are there, and take writes. */
 const LOOK = `select current_setting('transaction_read_only') = 'on' as "isReadOnly"
   from (select from orders, graphile_worker.jobs limit 0) as tables right join (values (1)) as one on true`
 
 /** Reachable, migrated and not read-only. Askers share one look, for there is one connection. */
-function lookAtDatabase(
-  { logger }: HealthContext,
-  pool: ReturnType<typeof connectOnce>,
-): () => Promise<boolean> {
+function lookAtDatabase({ logger }: HealthContext, pool: ServerPool): () => Promise<boolean> {
   let look: Promise<boolean> | undefined
   return () => {
     look ??= Promise.race([

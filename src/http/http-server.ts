@@ -15,27 +15,22 @@ import {
   REQUEST_TIMEOUT_MS,
 } from '../limits.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
-import { frontDoor, type WebOptions } from './front-door.ts'
+import { type ApiOptions, frontDoor } from './front-door.ts'
 import { graphqlRoutes } from './graphql/graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH, type GraphQLServerContext } from './graphql/graphql-server.ts'
-import type { PersistedDocuments } from './graphql/persisted-documents.ts'
 import { serveGraphqlWebSocket } from './graphql/streams/graphql-websocket.ts'
 import { type HealthContext, healthRoutes, type ReadinessCheck } from './health.ts'
-import { metricsRoute } from './metrics-route.ts'
 import { guardCalls } from './overload/guard-calls.ts'
-import { limitRoutes } from './overload/limit-routes.ts'
-import { isLoopbackHost, LOCAL_NAMES_ONLY } from './requests/is-loopback-host.ts'
+import { isLoopbackHost, LOCAL_NAMES_ONLY } from './requests/is-foreign-page.ts'
 import { refuseBrokenRequest } from './requests/refuse-broken-request.ts'
 import { collectMethods } from './requests/refuse-other-methods.ts'
-import { REQUEST_ID_HEADER } from './requests/request-id.ts'
-import type { RequestTracing } from './requests/request-tracing.ts'
+import { REQUEST_ID_HEADER, type RequestTracing } from './requests/request-id.ts'
 import { answerFrameworkError, answerNotFound, answerWithProblem, ProblemError } from './rest/problem.ts'
 import { REST_PATH, type RestContext, restApi } from './rest/rest-api.ts'
 
 /** How soon the last client's leaving is noticed. */
 const DISCONNECT_POLL_MS = 20
 
-/** What the HTTP server is handed of the application. */
 export type HttpApp = HealthContext &
   RestContext &
   GraphQLServerContext & {
@@ -44,24 +39,20 @@ export type HttpApp = HealthContext &
     tracing?: RequestTracing | undefined
   }
 
-export type HttpServerOptions = WebOptions & {
+export type HttpServerOptions = Omit<ApiOptions, 'authenticate' | 'isAuthenticated'> & {
   /** Whether GraphQL and REST are served, and not health and metrics alone. */
   servesApis: boolean
   /** Tells who calls. Without it everyone is the local operator, and nobody may call but from this machine. */
   authenticate?: Authenticate | undefined
-  /** Whether the supplier's two paths are played here. */
   simulatesSupplier: boolean
   readinessChecks: Record<string, ReadinessCheck>
-  /** The only documents that GraphQL runs; undefined where it runs any. */
-  persistedDocuments?: PersistedDocuments | undefined
   /** How long it still answers, once it is to close, and tells callers to leave. */
   leaveTimeoutMs?: number
 }
 
 /** Puts together everything that is served over HTTP. It listens once `listen` is called; `close` ends every stream. */
 export async function createHttpServer(app: HttpApp, options: HttpServerOptions): Promise<FastifyInstance> {
-  const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR, persistedDocuments } = options
-  const { corsOrigins, explorer } = options
+  const { leaveTimeoutMs = 0, authenticate = () => LOCAL_OPERATOR } = options
   const isAuthenticated = options.authenticate !== undefined
   const loggerInstance: FastifyBaseLogger = app.logger
   let isClosing = false
@@ -121,27 +112,22 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
     isClosing = true
   })
   await http.register(healthRoutes(app, readinessChecks))
-  await http.register(metricsRoute(app.metrics))
+  http.get('/metrics', async (_request, reply) => {
+    reply.type(app.metrics.contentType)
+    return app.metrics.metrics()
+  })
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
-    const graphql = createGraphQLServer(app, { isAuthenticated, explorer, persistedDocuments })
-    if (explorer) http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
-    await http.register(graphqlRoutes(graphql, { authenticate, explorer, persistedDocuments }))
-    await http.register(async (rest) => {
-      limitRoutes(rest, app.calls)
-      await rest.register(restApi(app, { authenticate, explorer }))
-    })
+    const api = { ...options, authenticate, isAuthenticated }
+    const graphql = createGraphQLServer(app, api)
+    if (options.explorer)
+      http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
+    await http.register(graphqlRoutes(graphql, api))
+    await http.register(restApi(app, api))
     // before views fail: the close of a WebSocket says it all
     http.addHook(
       'preClose',
-      serveGraphqlWebSocket(http.server, graphql, {
-        calls: app.calls,
-        authenticate,
-        isAuthenticated,
-        corsOrigins,
-        persistedDocuments,
-        logger: app.logger,
-      }),
+      serveGraphqlWebSocket(http.server, graphql, { ...api, calls: app.calls, logger: app.logger }),
     )
   }
   await http.register(refuseOtherMethods)

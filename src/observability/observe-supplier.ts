@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type {
   ReserveAnswer,
   StatusAnswer,
@@ -6,19 +7,18 @@ import type {
   TransportError,
 } from '../supplier/contract.ts'
 
-/** A call to the supplier that is over. */
 export type SupplierCallRun = {
   operation: 'reserve' | 'status'
   call: SupplierCall
   answer: ReserveAnswer | StatusAnswer | TransportError
-  /** What it says, or why there is none. */
+  /** The answer, or why there was none. */
   outcome: Exclude<SupplierCallRun['answer']['kind'], 'transport-error'> | TransportError['cause']
   durationMs: number
 }
 
 /**
- * A supplier each call of which is told of, once it is over. It stands around the circuit breaker: a call that was spared
- * is a try of an order's, which has to be seen.
+ * Calls a hook after each supplier call. It wraps the circuit breaker, so that skipped calls, which count as tries, are seen
+ * too.
  */
 export function observeSupplier<S extends Supplier>(supplier: S, onCall: (run: SupplierCallRun) => void): S {
   async function observe<Answer extends SupplierCallRun['answer']>(
@@ -38,5 +38,23 @@ export function observeSupplier<S extends Supplier>(supplier: S, onCall: (run: S
     ...supplier,
     reserve: (order, call) => observe('reserve', call, () => supplier.reserve(order, call)),
     checkStatus: (ref, call) => observe('status', call, () => supplier.checkStatus(ref, call)),
+  }
+}
+
+/** One line for each call to the supplier: what was asked, what came of it, and how long it took. */
+export function logSupplierCalls(logger: Logger): (run: SupplierCallRun) => void {
+  return ({ operation, call: { orderId, attempt, requestId, traceId }, answer, outcome, durationMs }) => {
+    const about = {
+      operation,
+      outcome,
+      status: answer.httpStatus,
+      ms: Math.round(durationMs),
+      attempt,
+      orderId,
+      requestId,
+      traceId,
+    }
+    if (answer.kind === 'transport-error') logger.warn({ ...about, detail: answer.detail }, 'supplier call')
+    else logger.info(about, 'supplier call')
   }
 }

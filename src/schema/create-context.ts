@@ -1,14 +1,13 @@
 import type { GraphQLFieldResolver } from 'graphql'
 import type { Caller } from '../domain/caller.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
+import type { OrderFeed } from '../feed/order-feed.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { WriteContext } from '../use-cases/context.ts'
 import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
-import type { WatchOrderContext } from '../use-cases/orders/watch-order.ts'
-import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movement-pages.ts'
+import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movements.ts'
 
-/** Traces root fields. */
 export type FieldTracing = {
   /** The span that is under way, in the form of W3C Trace Context. */
   traceparent(): string | undefined
@@ -20,8 +19,8 @@ export type FieldTracing = {
 
 /** What resolvers are handed of the application: what their use-cases need, and what reads rows. */
 export type ResolverApp = WriteContext &
-  CreateOrderContext &
-  WatchOrderContext & {
+  CreateOrderContext & {
+    feed: Pick<OrderFeed, 'watch'>
     prisma: PrismaClient
     tracing?: FieldTracing | undefined
   }
@@ -38,32 +37,25 @@ export type StreamPosition = {
   isOver: boolean
 }
 
-/** What every resolver has at hand. */
-export type GraphQLContext = {
-  app: ResolverApp
-  /** Who asks. */
-  caller: Caller
-  /** Where the call came from. */
-  address: string | undefined
-  /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
-  disconnected: AbortSignal | undefined
-  /** What carries its stream, where it asks for one. */
-  transport: WatchTransport | undefined
-  /** Of a stream of server-sent events. */
-  position: StreamPosition | undefined
-  /** The request, and the span, in which the call came. */
-  requestOrigin: RequestOrigin
-  /** Reads the pages of ledgers that one operation asks for together. */
-  movementPages: MovementPageReader
-}
-
 /** What a transport says of a call beside who makes it. */
 export type CallSource = {
+  /** The request, and the span, in which the call came. */
   requestOrigin: RequestOrigin
+  /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
   disconnected?: AbortSignal | undefined
+  /** Where the call came from. */
   address?: string | undefined
+  /** What carries its stream, where it asks for one. */
   transport?: WatchTransport | undefined
+  /** Of a stream of server-sent events. */
   position?: StreamPosition | undefined
+}
+
+export type GraphQLContext = CallSource & {
+  app: ResolverApp
+  caller: Caller
+  /** Reads the pages of ledgers that one operation asks for together. */
+  movementPages: MovementPageReader
 }
 
 /** The context of one operation. */

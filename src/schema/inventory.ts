@@ -9,7 +9,7 @@ import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
 import { itemIdOf, Node } from './node.ts'
 import { byColumn, type List, pageCost, readPage } from './page.ts'
-import { UserErrorType } from './user-error.ts'
+import { USER_ERRORS } from './user-error.ts'
 
 const MovementType = builder.enumType('MovementType', {
   description: 'Why what is available changed.',
@@ -194,17 +194,12 @@ const CreateInventoryItemPayload = builder
   .implement({
     description: 'The answer to createInventoryItem.',
     fields: (t) => ({
-      inventoryItem: t.field({
+      inventoryItem: t.expose('inventoryItem', {
         type: InventoryItem,
         nullable: true,
         description: 'Null where it was refused.',
-        resolve: ({ inventoryItem }) => inventoryItem,
       }),
-      userErrors: t.field({
-        type: [UserErrorType],
-        description: 'Why it was refused; empty where it was not.',
-        resolve: ({ userErrors }) => userErrors,
-      }),
+      userErrors: t.expose('userErrors', USER_ERRORS),
     }),
   })
 
@@ -215,11 +210,7 @@ builder.mutationField('createInventoryItem', (t) =>
     authScopes: { may: 'createInventoryItem' },
     args: { input: t.arg({ type: CreateInventoryItemInput, required: true, description: 'The item.' }) },
     resolve: (_root, { input }, { app, caller }) =>
-      createInventoryItem(app, caller, {
-        sku: input.sku,
-        name: input.name,
-        available: input.available ?? 0,
-      }),
+      createInventoryItem(app, caller, { ...input, available: input.available ?? 0 }),
   }),
 )
 
@@ -242,11 +233,10 @@ const AdjustInventoryInput = builder.inputType('AdjustInventoryInput', {
 const AdjustInventoryPayload = builder.objectRef<AdjustInventoryResult>('AdjustInventoryPayload').implement({
   description: 'The answer to adjustInventory.',
   fields: (t) => ({
-    inventoryItem: t.field({
+    inventoryItem: t.expose('inventoryItem', {
       type: InventoryItem,
       nullable: true,
       description: 'As it is now. Null where the change was refused.',
-      resolve: ({ inventoryItem }) => inventoryItem,
     }),
     movement: t.field({
       type: InventoryMovement,
@@ -254,11 +244,7 @@ const AdjustInventoryPayload = builder.objectRef<AdjustInventoryResult>('AdjustI
       description: 'The change, as the ledger keeps it. Null where it was refused.',
       resolve: ({ movement }) => movement && rowOf(movement),
     }),
-    userErrors: t.field({
-      type: [UserErrorType],
-      description: 'Why it was refused; empty where it was not.',
-      resolve: ({ userErrors }) => userErrors,
-    }),
+    userErrors: t.expose('userErrors', USER_ERRORS),
   }),
 })
 
@@ -269,11 +255,6 @@ builder.mutationField('adjustInventory', (t) =>
     authScopes: { may: 'adjustInventory' },
     args: { input: t.arg({ type: AdjustInventoryInput, required: true, description: 'The change.' }) },
     resolve: (_root, { input }, { app, caller }) =>
-      adjustInventory(app, caller, {
-        sku: input.sku,
-        delta: input.delta,
-        reason: input.reason,
-        expectedAvailable: input.expectedAvailable ?? null,
-      }),
+      adjustInventory(app, caller, { ...input, expectedAvailable: input.expectedAvailable ?? null }),
   }),
 )

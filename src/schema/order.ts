@@ -3,13 +3,12 @@ import { validate as isUuid } from 'uuid'
 import type { Order as OrderOf } from '../domain/orders/order.ts'
 import type * as domain from '../domain/orders/order-status.ts'
 import { type CreateOrderResult, createOrder } from '../use-cases/orders/create-order.ts'
-import { listOrders } from '../use-cases/orders/list-orders.ts'
-import { watchOrder } from '../use-cases/orders/watch-order.ts'
+import { listOrders } from '../use-cases/orders/find-order.ts'
 import { builder } from './builder.ts'
 import { InventoryItem } from './inventory.ts'
 import { Node, visibleTo } from './node.ts'
 import { type List, pageCost, readPage } from './page.ts'
-import { UserErrorType } from './user-error.ts'
+import { USER_ERRORS } from './user-error.ts'
 
 export const OrderStatus = builder.enumType('OrderStatus', {
   description: 'Where an order stands.',
@@ -32,11 +31,11 @@ export const OrderStatus = builder.enumType('OrderStatus', {
 const FailureReason = builder.enumType('FailureReason', {
   description: 'Why an order failed.',
   values: {
-    INTERNAL_ERROR: { description: "Holdfast's own work failed too often. It left a dead letter." },
+    INTERNAL_ERROR: { description: "Holdfast's own work failed too often. A dead letter records it." },
     SUPPLIER_DELAYED: { description: 'The supplier said "delayed" too often.' },
     SUPPLIER_FAILED: { description: 'The supplier accepted the order and failed.' },
     SUPPLIER_REFUSED: { description: 'The supplier did not accept the order.' },
-    SUPPLIER_UNREACHABLE: { description: 'No call to the supplier succeeded. It left a dead letter.' },
+    SUPPLIER_UNREACHABLE: { description: 'No call to the supplier succeeded. A dead letter records it.' },
   } as const satisfies Record<domain.FailureReason, object>,
 })
 
@@ -212,11 +211,7 @@ const CreateOrderPayload = builder.objectRef<CreateOrderResult>('CreateOrderPayl
       description: 'Null where it was refused.',
       resolve: ({ order }) => order && rowOf(order),
     }),
-    userErrors: t.field({
-      type: [UserErrorType],
-      description: 'Why it was refused; empty where it was not.',
-      resolve: ({ userErrors }) => userErrors,
-    }),
+    userErrors: t.expose('userErrors', USER_ERRORS),
   }),
 })
 
@@ -252,7 +247,7 @@ builder.subscriptionField('orderStatusChanged', (t) =>
     subscribe: async (_root, { id, afterVersion }, { app, caller, disconnected, transport, position }) => {
       // who comes back by Last-Event-ID repeats the afterVersion that it began with
       const seen = Math.max(afterVersion ?? 0, position?.seen ?? 0)
-      const watcher = await watchOrder(app, caller, id, seen, transport, disconnected)
+      const watcher = await app.feed.watch(caller, id, seen, transport, disconnected)
       if (position) position.isOver = watcher.isOver
       return watcher
     },

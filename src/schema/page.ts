@@ -18,7 +18,6 @@ export type List<Row> = {
   isKey: (key: string) => boolean
 }
 
-/** What to read for a page. */
 export type Page = {
   /** The key that the page begins behind, in its direction; undefined to begin at the end of the list. */
   key: string | undefined

@@ -13,7 +13,7 @@ const SupplierCircuit = builder.enumType('SupplierCircuit', {
   values: {
     CLOSED: { value: 'closed', description: 'The supplier is called.' },
     HALF_OPEN: { value: 'half-open', description: 'The next call tries whether the supplier answers again.' },
-    OPEN: { value: 'open', description: 'The supplier answered hardly any call, and is left alone for now.' },
+    OPEN: { value: 'open', description: 'The supplier answered almost no call: calls fail at once.' },
   } as const satisfies Record<string, { value: domain.CircuitState; description: string }>,
 })
 
@@ -34,12 +34,8 @@ const TaskQueue = builder.objectRef<domain.TaskQueue>('TaskQueue').implement({
   description: 'The jobs of one task.',
   fields: (t) => ({
     task: t.exposeString('task', { description: 'Which work.' }),
-    ready: t.field({ type: Count, description: 'Wait for a worker.', resolve: ({ ready }) => ready }),
-    scheduled: t.field({
-      type: Count,
-      description: 'Wait for their time.',
-      resolve: ({ scheduled }) => scheduled,
-    }),
+    ready: t.expose('ready', { type: Count, description: 'Wait for a worker.' }),
+    scheduled: t.expose('scheduled', { type: Count, description: 'Wait for their time.' }),
     held: t.exposeInt('held', {
       description:
         'Held by workers, as these said with their last beat: those that they run, and up to as many that they have fetched ahead.',
@@ -78,7 +74,7 @@ const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement(
   description: 'The orders in one state.',
   fields: (t) => ({
     status: t.expose('status', { type: OrderStatus, description: 'The state.' }),
-    count: t.field({ type: Count, description: 'How many orders are in it.', resolve: ({ count }) => count }),
+    count: t.expose('count', { type: Count, description: 'How many orders are in it.' }),
     oldestAgeSeconds: t.exposeFloat('oldestOpenAgeS', {
       nullable: true,
       description:
@@ -90,11 +86,10 @@ const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement(
 const ServiceStatus = builder.objectRef<domain.ServiceStatus>('ServiceStatus').implement({
   description: 'How the service does, at one moment and over all processes.',
   fields: (t) => ({
-    queue: t.field({ type: [TaskQueue], description: 'The jobs, by task.', resolve: ({ queue }) => queue }),
-    workers: t.field({
+    queue: t.expose('queue', { type: [TaskQueue], description: 'The jobs, by task.' }),
+    workers: t.expose('workers', {
       type: [Worker],
       description: 'Those that have neither ended nor been taken for dead, oldest first.',
-      resolve: ({ workers }) => workers,
     }),
     workersAlive: t.int({
       description: 'How many of them are alive.',
@@ -106,16 +101,11 @@ const ServiceStatus = builder.objectRef<domain.ServiceStatus>('ServiceStatus').i
       description: 'The worst that a living worker says of its own; null where none says anything.',
       resolve: ({ workers }) => worstCircuit(workers),
     }),
-    openDeadLetters: t.field({
+    openDeadLetters: t.expose('openDeadLetters', {
       type: Count,
       description: 'Those that nobody has retried.',
-      resolve: ({ openDeadLetters }) => openDeadLetters,
     }),
-    orders: t.field({
-      type: [OrderCount],
-      description: 'By state, each of them.',
-      resolve: ({ orders }) => orders,
-    }),
+    orders: t.expose('orders', { type: [OrderCount], description: 'By state, each of them.' }),
   }),
 })
 

@@ -22,7 +22,7 @@ const UserErrorCode = builder.enumType('UserErrorCode', {
   } as const satisfies Record<Code, object>,
 })
 
-export const UserErrorType = builder.objectRef<UserError>('UserError').implement({
+const UserErrorType = builder.objectRef<UserError>('UserError').implement({
   description: 'Why a request was understood and refused.',
   fields: (t) => ({
     code: t.expose('code', { type: UserErrorCode, description: 'For programs.' }),
@@ -33,3 +33,9 @@ export const UserErrorType = builder.objectRef<UserError>('UserError').implement
     }),
   }),
 })
+
+/** The field of a mutation's answer that says why it was refused. */
+export const USER_ERRORS: { type: [typeof UserErrorType]; description: string } = {
+  type: [UserErrorType],
+  description: 'Why it was refused; empty where it was not.',
+}

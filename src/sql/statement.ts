@@ -20,20 +20,18 @@ export function typeParsers(own: Record<number, (value: string) => unknown>): pg
  * Prepares a statement: each connection parses it once, under `name`, and keeps its plan for a while (PLANS_KEPT_USES in
  * connections.ts).
  *
- * @returns a function that runs it with `values` and returns the rows
+ * @returns a function that runs it with the values of its parameters, in their order, and returns the rows
  */
-export function prepare<Row extends pg.QueryResultRow>(
+export function prepare<Values extends unknown[], Row extends pg.QueryResultRow = pg.QueryResultRow>(
   name: string,
   text: string,
-): (on: Queryable, values: unknown[]) => Promise<Row[]> {
-  return async (on, values) => (await on.query<Row>({ name, text, values, types })).rows
+): (on: Queryable, ...values: Values) => Promise<Row[]> {
+  return async (on, ...values) => (await on.query<Row>({ name, text, values, types })).rows
 }
 
 /**
  * Limits each statement of a transaction: the server cancels a longer one with 57014, so that it does not run on after its
  * caller gave up.
- *
- * @param tx in a transaction
  */
 export async function limitStatements(tx: Queryable, timeoutMs: number): Promise<void> {
   await tx.query(`set local statement_timeout = ${timeoutMs}`)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { StartError } from './start-error.ts'
 
-const REASONS: Record<string, string> = {
+const LISTEN_FAILURES: Record<string, string> = {
   EADDRINUSE:
     'another program listens there, perhaps another Holdfast. Stop that, or set PORT to a free one (0 takes any)',
   EACCES: 'this user may not listen there. Set PORT to 1024 or above',
@@ -12,9 +12,9 @@ const REASONS: Record<string, string> = {
 }
 
 /**
- * Listens for a moment, before anything else is started that would have to be stopped again.
+ * Checks that the port is free, before anything else starts.
  *
- * @throws {StartError} that says what is in the way, and what to set
+ * @throws {StartError} that says what is wrong, and what to set
  */
 export async function assertPortFree(at: { host: string; port: number }): Promise<void> {
   const server = createServer()
@@ -28,10 +28,10 @@ export async function assertPortFree(at: { host: string; port: number }): Promis
   await once(server, 'close')
 }
 
-/** The same for an error of the server that is to stay. */
+/** Explains an error of a server that cannot listen: a StartError if we know the cause, else the error itself. */
 export function explainListen(error: unknown, { host, port }: { host: string; port: number }): unknown {
   const { code } = error as NodeJS.ErrnoException
-  const reason = code === undefined ? undefined : REASONS[code]
+  const reason = code === undefined ? undefined : LISTEN_FAILURES[code]
   if (!reason) return error
   const at = `${host.includes(':') ? `[${host}]` : host}:${port}`
   return new StartError(`It cannot listen at ${at} (${code}): ${reason}.`, { cause: error })

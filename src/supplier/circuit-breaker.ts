@@ -54,7 +54,7 @@ export function withCircuitBreaker(
       return await policy.execute(call)
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) throw error
-      const detail = 'not called: the supplier has answered hardly any call lately'
+      const detail = 'circuit open: call skipped, the supplier answered almost none of the last calls'
       return { kind: 'transport-error', cause: 'circuit-open', detail, retryAfterMs: probeAfterMs }
     }
   }

@@ -141,7 +141,7 @@ async function readAnswer<T extends object>(
     const retryAfterMs = httpStatus === 429 || httpStatus === 503 ? readRetryAfterMs(response) : undefined
     return transportError('http-status', `HTTP ${httpStatus} ${response.statusText}`, {
       httpStatus,
-      retryAfterMs,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
     })
   }
 
@@ -211,10 +211,7 @@ function transportError(
     .trim()
     .slice(0, detailLengthMax)
     .toWellFormed()
-  const error: TransportError = { kind: 'transport-error', cause, detail: line }
-  if (rest.httpStatus !== undefined) error.httpStatus = rest.httpStatus
-  if (rest.retryAfterMs !== undefined) error.retryAfterMs = rest.retryAfterMs
-  return error
+  return { kind: 'transport-error', cause, detail: line, ...rest }
 }
 
 function issuesOf(error: z.ZodError): string {

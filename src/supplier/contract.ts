@@ -43,11 +43,21 @@ type Answered = { httpStatus?: number }
  */
 export type TransportError = {
   kind: 'transport-error'
-  cause: 'timeout' | 'connection' | 'http-status' | 'malformed' | 'too-large' | 'redirect' | 'circuit-open'
+  cause: (typeof TRANSPORT_CAUSES)[number]
   detail: string
   httpStatus?: number
   retryAfterMs?: number
 }
+
+export const TRANSPORT_CAUSES = [
+  'timeout',
+  'connection',
+  'http-status',
+  'malformed',
+  'too-large',
+  'redirect',
+  'circuit-open',
+] as const
 
 /**
  * A supplier's reference: any text of 1 to 200 characters that can be stored and sent back. Control

@@ -12,7 +12,6 @@ import type { CallReader } from '../use-cases/supplier/find-supplier-call.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 
-/** What tasks are handed of the application. */
 export type TaskApp = WriteContext &
   JobObserver & {
     groups: {
@@ -22,10 +21,9 @@ export type TaskApp = WriteContext &
     }
   }
 
-/** What tasks use. Only tasks have the supplier: no use-case waits for the network. */
+/** What tasks use. Only tasks get the supplier, because no use-case may wait for the network. */
 export type TaskContext = { app: TaskApp; supplier: Supplier }
 
-/** Makes graphile-worker's task from a context. */
 export type TaskOf = (context: TaskContext) => Task
 
 /** A run of a job: whether it is the last try, and how many workers have died with the job. */
@@ -78,7 +76,7 @@ export function defineTask<Payload extends Job['payload']>(
         report({ outcome: 'done', orders })
       } catch (error) {
         if (isBuried) return report({ outcome: 'given-up', orders, error })
-        // throwing would count an attempt: retiring this worker gives the job back with its attempt
+        // throwing would count an attempt. Unresolved, the job is given back with its attempt when this worker retires
         if (isAway(error)) return new Promise(() => {})
         report({ outcome: 'failed', orders, error })
         throw error
@@ -86,25 +84,25 @@ export function defineTask<Payload extends Job['payload']>(
     }
 }
 
-/** Whether a job has to wait for the database. One that others are in the way of is tried again, as often as any. */
+/** Whether the database is unavailable, so that the job has to wait. Contention is not: it costs the job a try. */
 export function isAway(error: unknown): boolean {
   return isUnavailable(error) && !isContention(error)
 }
 
-/** How many workers have died with the job: the rescue counts them in its flags. */
+/** Returns how many workers died while they held the job: the rescue counts them in its flags. */
 function workerDeathsOf({ flags }: JobHelpers['job']): number {
   return Number((flags as Record<string, unknown> | null)?.deaths ?? 0)
 }
 
 /**
- * Ends the order of a job that has failed for the last time. A job of several orders is left to the sweeper, which splits it.
+ * Ends the order of a job that has failed for the last time. Does nothing for a job of several orders: the sweep splits it.
  *
- * @returns whether it did
+ * @returns whether it ended the order
  */
 async function failForGood(app: TaskApp, job: Job, attempts: number, error: unknown): Promise<boolean> {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const deadLetter = deadLetterOf(job, { error: text, attempts })
   if (!deadLetter) return false
-  await failOrders(app, [{ orderId: deadLetter.payload.orderId, deadLetter }])
+  await failOrders(app, [deadLetter])
   return true
 }

@@ -3,13 +3,13 @@ import type { HeadStart } from '../use-cases/orders/order-intake.ts'
 import type { TaskApp } from './define-task.ts'
 import { beginJobRun, inJobSpan } from './job-observer.ts'
 
-/** Commits of new orders being reserved at once. Beyond it the process is behind, and orders take their turn in the queue. */
+/** Jobs being reserved at once. With more, the process is behind: new orders go through the queue. */
 const UNDER_WAY_MAX = 10
 const JOB = { task: 'reserve-inventory', attempt: 1 } as const
 
 /**
- * Reserves orders in the process that created them, if a worker runs in it, without fetching their job. The job is due a little
- * later, in case this process does not get to it, and the reservation completes it.
+ * Makes the head start: a process that runs a worker reserves the orders it created without fetching their job. The job is due
+ * a little later, in case the process dies first, and the reservation completes it.
  */
 export function createHeadStart(app: TaskApp, isWorking: () => boolean): HeadStart {
   let underWay = 0
@@ -24,7 +24,7 @@ export function createHeadStart(app: TaskApp, isWorking: () => boolean): HeadSta
         await inJobSpan(app, JOB, orders, reserve)
         report({ outcome: 'done', orders })
       } catch (error) {
-        app.logger.debug({ err: error, orders: orders.length }, 'head start failed, orders left to their job')
+        app.logger.debug({ err: error, orders: orders.length }, 'head start failed, job will reserve them')
       } finally {
         underWay--
       }

@@ -1,19 +1,15 @@
 import type { JobRun, JobTry, OrderRef } from '../domain/upkeep/jobs.ts'
 
-/** Traces runs of jobs. */
 export type JobTracing = {
-  /** A run of a job: a span for each of its orders, below what that goes back to. */
+  /** Traces a run of a job: one span for each of its orders, below the span of that order's origin. */
   job<Result>(job: JobTry, orders: readonly OrderRef[], run: () => Promise<Result>): Promise<Result>
 }
 
-/** What is told of the runs of jobs. */
 export type JobObserver = {
-  /** Hears of each run of a job, once it is over. */
   onJobRun: (run: JobRun) => void
   tracing?: JobTracing | undefined
 }
 
-/** Begins a run of a job. @returns what reports its end */
 export function beginJobRun(
   { onJobRun }: JobObserver,
   run: Pick<JobRun, 'task' | 'attempt' | 'attemptsMax'>,
@@ -22,7 +18,7 @@ export function beginJobRun(
   return (end) => onJobRun({ ...run, ...end, durationMs: performance.now() - startedAtMs })
 }
 
-/** Does the work of a job in its span, where there are traces. */
+/** Does the work of a job in its span, if traces are on. */
 export function inJobSpan<Result>(
   { tracing }: JobObserver,
   job: JobTry,

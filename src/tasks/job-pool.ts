@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { createPool } from '../database/connections.ts'
+import { ServerPool } from '../database/connections.ts'
 import type { CircuitState } from '../domain/upkeep/service-status.ts'
 import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
-import { isQueueThere } from '../sql/queue/is-queue-there.ts'
 import { beat, type WorkerId } from '../sql/queue/release-jobs.ts'
+import { isQueueThere } from '../sql/queue/tune-queue.ts'
 import { typeParsers } from '../sql/statement.ts'
-import type { TaskContext } from './define-task.ts'
+import type { TaskContext, TaskOf } from './define-task.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from './task-list.ts'
-import { TaskRunner } from './task-runner.ts'
+import { startTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner.ts'
 
 export type JobPoolOptions = TaskContext & {
   databaseUrl: string
-  /** Calls to the supplier under way at once. */
+  /** Calls to the supplier in flight at once. */
   concurrency: number
   /** Whether this process takes orders, which it reserves without fetching their jobs. */
-  hasHeadStart: boolean
+  hasHeadStart?: boolean
 }
 
 /**
@@ -24,176 +24,122 @@ export type JobPoolOptions = TaskContext & {
  */
 const RESERVATION_CONCURRENCY = 30
 /**
- * Each commit of orders notifies, some 300 a second under load, and a fetch takes PostgreSQL about a millisecond. At rest the
- * next order comes later than that.
+ * Every commit of orders sends a notification, some 300 a second under load, and a fetch costs PostgreSQL about 1 ms. At rest
+ * the next order comes later than this delay.
  */
 const REFETCH_DELAY_MS = 5
-/** Where nearly all of what is notified is being reserved already. */
+/** With a head start nearly all notified orders are being reserved already. */
 const REFETCH_DELAY_AFTER_HEAD_START_MS = 25
-/** Nearly all that is notified is for the other runner. A call to the supplier takes longer. */
+/** Nearly all notifications are for the other runner, and a supplier call takes longer than this. */
 const SUPPLIER_REFETCH_DELAY_MS = 50
-/** Each of two runners fetches, completes, fails and listens; the heartbeat needs one too. None waits for another. */
+/** Enough that none waits for another: two runners fetch, complete, fail and listen, and there is the heartbeat. */
 const WORKER_POOL_SIZE = 8
 /**
- * The statement is graphile-worker's, so we cannot rewrite it. If it may sort, PostgreSQL reads
- * and sorts every ready job at each fetch. Without, it reads the first few by their index: 3 ms instead of 7 with 20,000
- * ready jobs.
+ * The fetch is graphile-worker's statement, so we cannot rewrite it. If PostgreSQL may sort, it reads and sorts every ready
+ * job at each fetch (7 ms with 20,000 ready jobs). Otherwise it reads the first few by their index (3 ms).
  */
 const FETCH_BY_INDEX = { enable_sort: 'off' }
-/** A job row has four timestamps that nothing here reads (a crontab would). Parsed, they stay in memory while the job runs. */
+/** A job row has four timestamps that we never read. Parsed, they would stay in memory while the job runs. */
 const TYPES = typeParsers({ [pg.types.builtins.TIMESTAMPTZ]: () => null })
 /** graphile-worker waits for jobs in flight; after a lost connection it may wait for ever. */
 const STOP_TIMEOUT_MS = 6_000
-/** The jobs of a broken pool are to be free soon, even if a call to the supplier is made twice. */
+/** Shorter, so that the jobs of a broken pool are free soon, even if a supplier call is made twice. */
 const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
- * One life of graphile-worker in this process: one runner reserves, another calls the supplier, so that neither takes the
- * other's capacity. It ends when it is stopped, or with the first connection that it loses: then a new one is needed, and
- * this one's jobs have to be released.
+ * Two runners of graphile-worker and their connections: one runner reserves, the other calls the supplier, so that neither
+ * uses up the other's capacity. A pool ends when it is stopped, or with the first connection that it loses. The supervisor
+ * then releases its jobs and starts the next pool.
  *
- * graphile-worker would go on after some of the losses, but not soon or not ever: it waits from 3 s up after 57P03,
- * EHOSTUNREACH and ETIMEDOUT, and never tries a failed completion again.
+ * graphile-worker itself recovers late or never: after 57P03, EHOSTUNREACH and ETIMEDOUT it waits for 3 s or more, and it
+ * never retries a failed completion.
  */
-export class JobPool implements WorkerId {
-  /** Resolves when it takes no more jobs. */
-  readonly ended: Promise<void>
-  readonly #runners: readonly TaskRunner[]
-  readonly #connections: pg.Pool
-  readonly #broken: PromiseWithResolvers<void>
-  #isBroken = false
+export type JobPool = Awaited<ReturnType<typeof startJobPool>>
 
-  private constructor(
-    runners: readonly TaskRunner[],
-    connections: pg.Pool,
-    broken: PromiseWithResolvers<void>,
-  ) {
-    this.#runners = runners
-    this.#connections = connections
-    this.#broken = broken
-    void broken.promise.then(() => {
-      this.#isBroken = true
+/** Starts to take jobs. @throws if the database cannot be reached */
+export async function startJobPool(options: JobPoolOptions) {
+  const { app, supplier, databaseUrl, concurrency, hasHeadStart } = options
+  // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
+  if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
+  const { logger } = app
+  let isBroken = false
+  const broken = Promise.withResolvers<void>()
+  const connectionOptions = {
+    application_name: 'holdfast-worker',
+    max: WORKER_POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    types: TYPES,
+    settings: FETCH_BY_INDEX,
+  }
+  const leave = () => {
+    isBroken = true
+    broken.resolve()
+  }
+  const connections = new ServerPool(databaseUrl, connectionOptions, (error) => {
+    logger.warn({ err: error }, 'worker lost a database connection')
+    leave()
+  })
+  const startRunner = (
+    tasks: Record<string, TaskOf>,
+    limits: Pick<TaskRunnerOptions, 'concurrency' | 'refetchDelayMs'>,
+  ) =>
+    startTaskRunner({
+      ...limits,
+      tasks: createTaskList(tasks, { app, supplier }),
+      connections,
+      logger,
+      stopTimeoutMs: STOP_TIMEOUT_MS,
     })
-    this.ended = Promise.race([broken.promise, ...runners.map((runner) => runner.ended)])
+  const runners: TaskRunner[] = []
+  const stop = async (timeoutMs: number) => {
+    const timeout = new AbortController()
+    await Promise.race([
+      Promise.all(runners.map((runner) => runner.stop())),
+      sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
+    ])
+    timeout.abort()
+    // not awaited: it may hang
+    void connections.end().catch(() => {})
   }
-
-  /** Starts to take jobs. @throws if the database cannot be reached */
-  static async start({
-    app,
-    supplier,
-    databaseUrl,
-    concurrency,
-    hasHeadStart,
-  }: JobPoolOptions): Promise<JobPool> {
-    // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
-    if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
-    const { logger } = app
-    let isBroken = false
-    const broken = Promise.withResolvers<void>()
-    const connections = createPool(databaseUrl, {
-      application_name: 'holdfast-worker',
-      max: WORKER_POOL_SIZE,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: STATEMENT_TIMEOUT_MS,
-      keepAlive: true,
-      types: TYPES,
-      settings: FETCH_BY_INDEX,
-    })
-    // an error without a listener would end the process
-    connections.on('error', () => {})
-    connections.on('connect', (client) =>
-      client.on('error', (error) => {
-        logger.warn({ err: error }, 'worker lost a database connection')
-        isBroken = true
-        broken.resolve()
-      }),
+  try {
+    const refetchDelayMs = hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS
+    runners.push(
+      await startRunner(RESERVATION_TASKS, { concurrency: RESERVATION_CONCURRENCY, refetchDelayMs }),
     )
-    const context = { app, supplier }
-    const common = { connections, isBroken: () => isBroken, logger, stopTimeoutMs: STOP_TIMEOUT_MS }
-    const runners: TaskRunner[] = []
-    try {
-      const reservations = createTaskList(RESERVATION_TASKS, context)
-      runners.push(
-        await TaskRunner.start({
-          ...common,
-          tasks: reservations,
-          concurrency: RESERVATION_CONCURRENCY,
-          refetchDelayMs: hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS,
-        }),
-      )
-      const calls = createTaskList(SUPPLIER_TASKS, context)
-      runners.push(
-        await TaskRunner.start({
-          ...common,
-          tasks: calls,
-          concurrency,
-          refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
-        }),
-      )
-      return new JobPool(runners, connections, broken)
-    } catch (error) {
-      await stopWithin(BROKEN_STOP_TIMEOUT_MS, runners, connections)
-      throw error
-    }
-  }
-
-  get id(): string {
-    return this.#runners[0]!.id
-  }
-
-  get poolIds(): string[] {
-    return this.#runners.map(({ id }) => id)
-  }
-
-  /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
-  get isBehind(): boolean {
-    return this.#runners[0]!.isBehind
-  }
-
-  /** The ids of the jobs it has received and not finished. */
-  get heldIds(): string[] {
-    return this.#runners.flatMap(({ held }) => [...held.keys()])
-  }
-
-  /** Ends this life if graphile-worker has stopped fetching jobs. */
-  endIfStuck(): void {
-    if (this.#runners.some((runner) => runner.isStuck())) this.#broken.resolve()
-  }
-
-  /**
-   * Writes a heartbeat: other workers take the jobs of a silent one. Waits for nothing but the database.
-   *
-   * @param circuit to the supplier; null without one
-   */
-  async beat(circuit: CircuitState | null): Promise<void> {
-    const jobsHeld: Record<string, number> = {}
-    for (const { held } of this.#runners) {
-      for (const task of held.values()) jobsHeld[task] = (jobsHeld[task] ?? 0) + 1
-    }
-    await beat(this.#connections, this, { circuit, jobsHeld })
-  }
-
-  /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
-  stop(): Promise<void> {
-    return stopWithin(
-      this.#isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS,
-      this.#runners,
-      this.#connections,
+    runners.push(
+      await startRunner(SUPPLIER_TASKS, { concurrency, refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS }),
     )
+  } catch (error) {
+    await stop(BROKEN_STOP_TIMEOUT_MS)
+    throw error
   }
-}
-
-async function stopWithin(
-  timeoutMs: number,
-  runners: readonly TaskRunner[],
-  connections: pg.Pool,
-): Promise<void> {
-  const timeout = new AbortController()
-  await Promise.race([
-    Promise.all(runners.map((runner) => runner.stop())),
-    sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
-  ])
-  timeout.abort()
-  // not awaited: it may hang
-  void connections.end().catch(() => {})
+  const [reservations] = runners as [TaskRunner, TaskRunner]
+  const worker: WorkerId = { id: reservations.id, poolIds: runners.map(({ id }) => id) }
+  return {
+    ...worker,
+    ended: Promise.race([broken.promise, ...runners.map((runner) => runner.ended)]),
+    /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
+    isBehind: reservations.isBehind,
+    heldIds: () => runners.flatMap(({ held }) => [...held.keys()]),
+    /** Ends this life if graphile-worker has stopped fetching jobs. */
+    endIfStuck: () => {
+      if (runners.some((runner) => runner.isStuck())) leave()
+    },
+    /**
+     * Writes a heartbeat: other workers take the jobs of a silent one. Waits for nothing but the database.
+     *
+     * @param circuit to the supplier; null without one
+     */
+    beat: async (circuit: CircuitState | null) => {
+      const jobsHeld: Record<string, number> = {}
+      for (const { held } of runners) {
+        for (const task of held.values()) jobsHeld[task] = (jobsHeld[task] ?? 0) + 1
+      }
+      await beat(connections, worker, { circuit, jobsHeld })
+    },
+    /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
+    stop: () => stop(isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS),
+  }
 }

@@ -7,8 +7,8 @@ import { defineTask, isAway } from './define-task.ts'
 const SPLIT_AFTER_WORKER_DEATHS = 2
 
 /**
- * Reserves the orders of a job, in one transaction with the other jobs of the moment. Orders that cannot be reserved together
- * get a job each: tries, back-off and dead letter then belong to the order at fault.
+ * Reserves the orders of a job, in one transaction with the other jobs that run at this moment. Orders that cannot be reserved
+ * together get a job each: tries, back-off and dead letter then belong to the order at fault.
  */
 export const reserveInventoryTask = defineTask(
   'reserve-inventory',

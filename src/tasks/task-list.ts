@@ -1,11 +1,10 @@
 import type { TaskList } from 'graphile-worker'
 import type { Job } from '../domain/upkeep/jobs.ts'
-import { checkSupplierStatusTask } from './check-supplier-status.ts'
+import { checkSupplierStatusTask, requestSupplierTask } from './call-supplier.ts'
 import type { TaskContext, TaskOf } from './define-task.ts'
-import { requestSupplierTask } from './request-supplier.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
 
-/** The task that needs the database alone. */
+/** The task that needs only the database. */
 export const RESERVATION_TASKS = {
   'reserve-inventory': reserveInventoryTask,
 } satisfies Partial<Record<Job['task'], TaskOf>>
@@ -16,7 +15,6 @@ export const SUPPLIER_TASKS: Record<Exclude<Job['task'], keyof typeof RESERVATIO
   'check-supplier-status': checkSupplierStatusTask,
 }
 
-/** Returns the tasks by identifier, as graphile-worker takes them. */
 export function createTaskList(tasks: Record<string, TaskOf>, context: TaskContext): TaskList {
   return Object.fromEntries(
     Object.entries(tasks).map(([identifier, taskOf]) => [identifier, taskOf(context)]),

@@ -1,23 +1,22 @@
 import { EventEmitter } from 'node:events'
-import { Logger as GraphileLogger, type Runner, run, type TaskList, type WorkerEvents } from 'graphile-worker'
+import { Logger as GraphileLogger, run, type TaskList, type WorkerEvents } from 'graphile-worker'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import { releaseUnheldJobs } from '../sql/queue/release-jobs.ts'
 
 export type TaskRunnerOptions = {
   tasks: TaskList
-  /** Jobs in flight. As many more are fetched ahead. */
+  /** Jobs in flight at once. As many more are fetched ahead. */
   concurrency: number
   connections: pg.Pool
-  /** Whether a connection was lost. */
-  isBroken: () => boolean
   logger: Logger
-  /** After a fetch that was not full the next waits for about so long, whatever is notified meanwhile. */
+  /** After a fetch that was not full, the next one waits for about this long, whatever notifications arrive. */
   refetchDelayMs: number
   /** How long graphile-worker waits for jobs in flight when it stops. */
   stopTimeoutMs: number
 }
 
-/** Scheduled jobs are found by polling alone. An idle worker's polling costs about 1 % of a core. */
+/** Only polling finds scheduled jobs. It costs an idle worker about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
 /** Completing a job late may run it again after a crash, which is harmless; a commit for each job would be costly. */
 const COMPLETE_BATCH_DELAY_MS = 5
@@ -25,117 +24,88 @@ const COMPLETE_BATCH_DELAY_MS = 5
 const FETCH_SILENCE_MAX_MS = 5_000
 
 /** A runner of graphile-worker, for some of the tasks. */
-export class TaskRunner {
-  /** The id of its pool, in `locked_by` of its jobs. */
-  readonly id: string
-  /** The task of each job it has received and not finished, by job id. */
-  readonly held: ReadonlyMap<string, string>
-  /** Resolves when it takes no more jobs. */
-  readonly ended: Promise<void>
-  readonly #runner: Runner
-  readonly #silentSinceMs: () => number | undefined
-  readonly #isLastFetchFull: () => boolean
+export type TaskRunner = Awaited<ReturnType<typeof startTaskRunner>>
 
-  private constructor(
-    id: string,
-    held: ReadonlyMap<string, string>,
-    ended: Promise<void>,
-    {
-      runner,
-      silentSinceMs,
-      isLastFetchFull,
-    }: { runner: Runner; silentSinceMs: () => number | undefined; isLastFetchFull: () => boolean },
-  ) {
-    this.id = id
-    this.held = held
-    this.ended = ended
-    this.#runner = runner
-    this.#silentSinceMs = silentSinceMs
-    this.#isLastFetchFull = isLastFetchFull
-  }
-
-  /** Starts to take jobs. @throws when the database cannot be reached */
-  static async start(options: TaskRunnerOptions): Promise<TaskRunner> {
-    const { tasks, concurrency, connections, isBroken, logger, refetchDelayMs, stopTimeoutMs } = options
-    const events: WorkerEvents = new EventEmitter()
-    const held = new Map<string, string>()
-    const ended = Promise.withResolvers<void>()
-    let id = ''
-    events.on('pool:create', ({ workerPool }) => {
-      id = workerPool.id
-    })
-    // not by the runner's promise alone: it never settles after a batch failed on a lost connection
-    events.on('pool:gracefulShutdown', () => ended.resolve())
-    events.on('pool:fatalError', () => ended.resolve())
-    // undefined while all that was fetched waits for a free slot: then nothing more is fetched
-    let silentSinceMs: number | undefined = performance.now()
-    // nothing is known before the first fetch
-    let isLastFetchFull = true
-    events.on('localQueue:setMode', ({ newMode }) => {
-      silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
-    })
-    events.on('localQueue:getJobs:complete', ({ jobs }) => {
-      if (silentSinceMs !== undefined) silentSinceMs = performance.now()
-      isLastFetchFull = jobs.length >= concurrency
-      for (const job of jobs) held.set(job.id, job.task_identifier)
-    })
-    events.on('localQueue:returnJobs', ({ jobs }) => {
-      for (const job of jobs) held.delete(job.id)
-      // a return that fails may be heard by nobody, and end the process: whoever retires this worker gives the jobs back
-      if (isBroken()) jobs.length = 0
-    })
-    events.on('job:complete', ({ job }) => held.delete(job.id))
-    const runner = await run({
-      pgPool: connections,
-      concurrency,
-      pollInterval: POLL_INTERVAL_MS,
-      // the server owns the signals
-      noHandleSignals: true,
-      taskList: tasks,
-      events,
-      logger: new GraphileLogger(() => (level, message, meta) => {
-        // it logs each failed job at length; define-task.ts has logged it in one line
-        const isNews = level === 'error' && meta?.failure !== true
-        logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
-      }),
-      preset: {
-        worker: {
-          // a job that waits for the database may wait until the stop's time limit
-          gracefulShutdownAbortTimeout: stopTimeoutMs,
-          localQueue: {
-            size: concurrency,
-            refetchDelay: {
-              durationMs: refetchDelayMs,
-              threshold: concurrency - 1,
-              maxAbortThreshold: Infinity,
-            },
+/** Starts to take jobs. @throws when the database cannot be reached */
+export async function startTaskRunner(options: TaskRunnerOptions) {
+  const { tasks, concurrency, connections, logger, refetchDelayMs, stopTimeoutMs } = options
+  const events: WorkerEvents = new EventEmitter()
+  const held = new Map<string, string>()
+  const ended = Promise.withResolvers<void>()
+  let id = ''
+  events.on('pool:create', ({ workerPool }) => {
+    id = workerPool.id
+  })
+  // not by the runner's promise alone: it never settles after a batch failed on a lost connection
+  events.on('pool:gracefulShutdown', () => ended.resolve())
+  events.on('pool:fatalError', () => ended.resolve())
+  // undefined while all that was fetched waits for a free slot: then nothing more is fetched
+  let silentSinceMs: number | undefined = performance.now()
+  // nothing is known before the first fetch
+  let isLastFetchFull = true
+  let isReleased = false
+  events.on('localQueue:setMode', ({ newMode }) => {
+    isReleased = newMode === 'RELEASED'
+    silentSinceMs = newMode === 'POLLING' ? performance.now() : undefined
+  })
+  events.on('localQueue:getJobs:complete', ({ jobs }) => {
+    if (silentSinceMs !== undefined) silentSinceMs = performance.now()
+    isLastFetchFull = jobs.length >= concurrency
+    for (const job of jobs) held.set(job.id, job.task_identifier)
+  })
+  events.on('localQueue:returnJobs', ({ jobs }) => {
+    for (const job of jobs) held.delete(job.id)
+    if (!isReleased) return
+    // graphile-worker throws to nobody when it stops and cannot give jobs back, which would end the process. What fails
+    // here is released when this worker is retired
+    jobs.length = 0
+    releaseUnheldJobs(connections, [id], [...held.keys()], 0).catch((error) =>
+      logger.debug({ err: error }, 'jobs not given back yet'),
+    )
+  })
+  events.on('job:complete', ({ job }) => held.delete(job.id))
+  const runner = await run({
+    pgPool: connections,
+    concurrency,
+    pollInterval: POLL_INTERVAL_MS,
+    // the server owns the signals
+    noHandleSignals: true,
+    taskList: tasks,
+    events,
+    logger: new GraphileLogger(() => (level, message, meta) => {
+      // it logs each failed job at length; define-task.ts has logged it in one line
+      const isNews = level === 'error' && meta?.failure !== true
+      logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
+    }),
+    preset: {
+      worker: {
+        // a job that waits for the database may wait until the stop's time limit
+        gracefulShutdownAbortTimeout: stopTimeoutMs,
+        localQueue: {
+          size: concurrency,
+          refetchDelay: {
+            durationMs: refetchDelayMs,
+            threshold: concurrency - 1,
+            maxAbortThreshold: Infinity,
           },
-          completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
-          failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
         },
+        completeJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
+        failJobBatchDelay: COMPLETE_BATCH_DELAY_MS,
       },
-    })
-    runner.promise.catch(() => {}).finally(() => ended.resolve())
-    return new TaskRunner(id, held, ended.promise, {
-      runner,
-      silentSinceMs: () => silentSinceMs,
-      isLastFetchFull: () => isLastFetchFull,
-    })
-  }
-
-  /** Whether more jobs may be due than it has fetched: the last fetch was full, or its jobs wait for a free slot. */
-  get isBehind(): boolean {
-    return this.#isLastFetchFull() || this.#silentSinceMs() === undefined
-  }
-
-  /** Whether it has stopped fetching jobs, as it does if its first look at the names of tasks fails. */
-  isStuck(): boolean {
-    const since = this.#silentSinceMs()
-    return since !== undefined && performance.now() - since > FETCH_SILENCE_MAX_MS
-  }
-
-  /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
-  async stop(): Promise<void> {
-    await this.#runner.stop().catch(() => {})
+    },
+  })
+  runner.promise.catch(() => {}).finally(() => ended.resolve())
+  return {
+    /** The id of its pool, in `locked_by` of its jobs. */
+    id,
+    /** The task of each job it has received and not finished, by job id. */
+    held,
+    ended: ended.promise,
+    /** Whether more jobs may be due than it has fetched: the last fetch was full, or its jobs wait for a free slot. */
+    isBehind: () => isLastFetchFull || silentSinceMs === undefined,
+    /** Whether it has stopped fetching jobs, as it does if its first look at the names of tasks fails. */
+    isStuck: () => silentSinceMs !== undefined && performance.now() - silentSinceMs > FETCH_SILENCE_MAX_MS,
+    /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
+    stop: () => runner.stop().catch(() => {}),
   }
 }

@@ -1,88 +1,69 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CircuitState } from '../domain/upkeep/service-status.ts'
-import type { Supplier } from '../supplier/contract.ts'
 import type { UpkeepContext } from '../use-cases/context.ts'
 import type { IntakeContext } from '../use-cases/orders/order-intake.ts'
 import type { TaskApp } from './define-task.ts'
 import { createHeadStart } from './head-start.ts'
-import { Heartbeat } from './loops/heartbeat.ts'
 import { keepReconciling } from './loops/keep-reconciling.ts'
 import { LostWork } from './loops/lost-work.ts'
-import { PoolSupervisor } from './loops/pool-supervisor.ts'
+import { PoolSupervisor, type PoolSupervisorOptions } from './loops/pool-supervisor.ts'
 
-/** What a worker is handed of the application. It gives the intake its head start while it runs. */
+/** What a worker is handed of the application. While it runs, it sets the intake's `headStart`. */
 export type WorkerApp = TaskApp & UpkeepContext & IntakeContext
 
-export type WorkerOptions = {
-  supplier: Supplier
-  databaseUrl: string
-  /** Calls to the supplier under way at once. */
-  concurrency: number
-  /** Whether this process takes orders as well. */
-  hasHeadStart?: boolean
-  /** How often each invariant is checked. */
+export type WorkerOptions = Omit<PoolSupervisorOptions, 'app' | 'onLoss' | 'signal'> & {
   reconcileIntervalMs: number
-  /** Returns the current state of the supplier's circuit, if it has one. */
-  circuit?: () => CircuitState
 }
 
-/** A heartbeat takes milliseconds; a database that is away may not hold up a stop. */
+/** A heartbeat takes milliseconds; an unavailable database must not hold up a stop. */
 const LAST_BEAT_LIMIT_MS = 1_000
 
-/** Runs the tasks and looks after the service, each in a loop of its own, until it is stopped. */
+/** Runs jobs and looks after the service, each in a loop of its own, until it is stopped. */
 export class Worker {
   readonly #app: WorkerApp
   readonly #reconcileIntervalMs: number
   readonly #stopping = new AbortController()
-  readonly #heartbeat: Heartbeat
   readonly #pools: PoolSupervisor
   readonly #lostWork: LostWork
   #supervising: Promise<void> | undefined
   #beating: Promise<void> | undefined
 
-  constructor(
-    app: WorkerApp,
-    { circuit, reconcileIntervalMs, hasHeadStart = false, ...options }: WorkerOptions,
-  ) {
+  constructor(app: WorkerApp, { reconcileIntervalMs, ...options }: WorkerOptions) {
     this.#app = app
     this.#reconcileIntervalMs = reconcileIntervalMs
-    this.#heartbeat = new Heartbeat(circuit)
     this.#lostWork = new LostWork(app, () => this.#pools.current)
     this.#pools = new PoolSupervisor({
       app,
       ...options,
-      hasHeadStart,
-      beat: (pool) => this.#heartbeat.beat(pool),
       onLoss: () => this.#lostWork.expectLoss(),
       signal: this.#stopping.signal,
     })
   }
 
-  /** Starts, and resolves once it takes jobs. @throws if the database cannot be reached the first time */
+  /** Starts the worker. Resolves once it fetches jobs. @throws if the database cannot be reached the first time */
   async start(): Promise<void> {
     const { signal } = this.#stopping
     await this.#pools.start()
     await this.#lostWork.look(0)
-    const isKeepingUp = () => this.#pools.current?.isBehind === false && this.isAlive()
+    const isKeepingUp = () => this.#pools.current?.isBehind() === false && this.isAlive()
     this.#app.headStart = createHeadStart(this.#app, isKeepingUp)
     this.#supervising = this.#pools.supervise()
     // a stop does not wait for these loops: they may wait for locks
-    this.#beating = this.#heartbeat.keepBeating(() => this.#pools.current, this.#app.logger, signal)
+    this.#beating = this.#pools.keepBeating()
     void this.#lostWork.keepLooking(signal)
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
 
-  /** Whether it takes jobs: it has a pool, and wrote a heartbeat within the last three intervals. */
+  /** Whether it fetches jobs: it has a pool, and wrote a heartbeat within the last three intervals. */
   isAlive(): boolean {
-    return this.#pools.current !== undefined && this.#heartbeat.isRecent()
+    return this.#pools.isAlive()
   }
 
-  /** Takes no more jobs, finishes those in flight and gives back the others. */
+  /** Stops fetching, finishes the jobs in flight and gives back the others. */
   async stop(): Promise<void> {
     this.#app.headStart = undefined
     this.#stopping.abort()
     await this.#supervising
-    // a heartbeat that came after the row of this worker was removed would write it again
+    // a heartbeat after the removal of this worker's row would write the row again
     await Promise.race([this.#beating, sleep(LAST_BEAT_LIMIT_MS, undefined, { ref: false })])
     await this.#pools.stop()
   }

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { readOrigin } from '../domain/origin.ts'
 
-/** An order that a job is about. Jobs of the sweeper have no origin, and one that cannot be read stops no job. */
+/** An order that a job is about. The sweep's jobs have no origin; a malformed origin counts as none. */
 const orderRef = z.object({
   orderId: z.uuid(),
   lines: z.int().positive().optional().catch(undefined),
   origin: z.unknown().optional().transform(readOrigin),
 })
-/** Payload of a job that reserves orders. Jobs that versions before 0.2 wrote were about one order each. */
+/** Payload of a job that reserves orders. Versions before 0.2 wrote one job for each order. */
 export const reservationPayload = z.union([
   z.object({ orders: z.array(orderRef).min(1) }),
   orderRef.transform((order) => ({ orders: [order] })),

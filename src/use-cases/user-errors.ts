@@ -1,6 +1,6 @@
-import type { UserError } from '../domain/errors.ts'
+import { CallError, type UserError } from '../domain/errors.ts'
 
-/** What a use-case answers to a request that it refuses: why, with the path to the part of the input that is to blame. */
+/** Returns a use-case's refusal: the code, the message, and the path to the wrong part of the input. */
 export function refuse(
   code: UserError['code'],
   message: string,
@@ -9,12 +9,12 @@ export function refuse(
   return { userErrors: [{ code, message, field: ['input', ...path.map(String)] }] }
 }
 
-/** The same for a SKU that no item has. */
+/** Returns the refusal for a SKU that no item has. */
 export function refuseUnknownSku(sku: string, ...path: (string | number)[]): { userErrors: [UserError] } {
   return refuse('UNKNOWN_SKU', `There is no item with the SKU ${quote(sku)}`, ...path)
 }
 
-/** The same for a location that does not exist. */
+/** Returns the refusal for a location that does not exist. */
 export function refuseUnknownLocation(
   code: string,
   ...path: (string | number)[]
@@ -22,7 +22,7 @@ export function refuseUnknownLocation(
   return refuse('UNKNOWN_LOCATION', `There is no location ${quote(code)} that orders take from`, ...path)
 }
 
-/** The same for an idempotency key under which its caller asked for something else. */
+/** Returns the refusal for an idempotency key under which its caller asked for something else. */
 export function refuseReusedKey(): { userErrors: [UserError] } {
   return refuse('IDEMPOTENCY_KEY_REUSED', 'This idempotency key was used for another call', 'idempotencyKey')
 }
@@ -30,4 +30,27 @@ export function refuseReusedKey(): { userErrors: [UserError] } {
 /** Names what a caller sent, which may be anything. */
 function quote(text: string): string {
   return JSON.stringify(text.slice(0, 64))
+}
+
+/**
+ * Checks a text that people write and read.
+ *
+ * @throws {CallError} BAD_USER_INPUT when it is blank, longer than `lengthMax`, or holds control characters: a zero
+ * byte cannot be stored, and a line break would forge a line where the text is listed
+ */
+export function assertText(field: string, text: string, lengthMax: number): void {
+  if (text.trim() === '' || text.length > lengthMax || /\p{Cc}/u.test(text)) {
+    throw new CallError(
+      'BAD_USER_INPUT',
+      `${field} must be 1 to ${lengthMax} characters on one line, and not blank`,
+    )
+  }
+}
+
+/** A shop's own number of something, or a few of them. */
+const REFERENCE_LENGTH_MAX = 200
+
+/** Checks a caller's own number of something; null for none. @throws {CallError} BAD_USER_INPUT as `assertText` */
+export function assertReference(reference: string | null): void {
+  if (reference !== null) assertText('reference', reference, REFERENCE_LENGTH_MAX)
 }

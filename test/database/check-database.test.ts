@@ -1,7 +1,6 @@
 import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/database/migrate.ts'
-import { isUnavailable } from '../../src/database/unavailable.ts'
-import { UnfitDatabaseError } from '../../src/database/unfit-database-error.ts'
+import { isUnavailable, UnfitDatabaseError } from '../../src/database/unavailable.ts'
 import { createOwnedDatabase, query, queryAsSuperuser } from '../support/create-database.ts'
 import { administer } from '../support/database-server.ts'
 import { Processes } from '../support/server-process.ts'

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, createPool } from '../../src/database/connections.ts'
+import { connect, ServerPool } from '../../src/database/connections.ts'
 import { createTestDatabase, eventually } from '../support/harness.ts'
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>
@@ -23,8 +23,7 @@ const countSleepers = async () => {
 }
 
 test('a statement that its client gives up ends on the server too', async () => {
-  const pool = createPool(database.databaseUrl, { application_name: 'sleeper', query_timeout: 500 })
-  pool.on('error', () => {})
+  const pool = new ServerPool(database.databaseUrl, { application_name: 'sleeper', query_timeout: 500 })
   await expect(pool.query('select pg_sleep(60)')).rejects.toThrow(/timeout/)
   await eventually(async () => (await countSleepers()) === 0)
   await pool.end()

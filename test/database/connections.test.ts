@@ -1,5 +1,5 @@
 import { afterAll, expect, onTestFinished, test } from 'vitest'
-import { connect, createPool } from '../../src/database/connections.ts'
+import { connect, ServerPool } from '../../src/database/connections.ts'
 import { createOwnedDatabase, queryAsSuperuser } from '../support/create-database.ts'
 import { STARTS_LIMIT_MS, startTwice } from '../support/every-call.ts'
 import { execute } from '../support/graphql.ts'
@@ -104,7 +104,7 @@ test('every connection has the settings that it relies on, and keeps what else t
   const target = `${url}?application_name=till&options=${options}`
   const read = `select name, setting from pg_settings`
 
-  const pool = createPool(target, { application_name: 'holdfast', max: 1 })
+  const pool = new ServerPool(target, { application_name: 'holdfast', max: 1 })
   onTestFinished(() => pool.end())
   const client = await connect(
     target,

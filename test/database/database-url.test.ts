@@ -29,6 +29,7 @@ test.each([
   ],
   ['postgres://u@db/shop?hostaddr=10.0.0.7', { host: '10.0.0.7' }],
   ['postgres://u@db/shop?schema=Shop', { schema: 'Shop' }],
+  [' POSTGRES://u@db/shop\n', { host: 'db', database: 'shop' }],
   [
     'postgres://u@db/shop?options=-c%20work_mem%3D8MB%20-csearch_path%3Dx',
     { options: '-c work_mem=8MB -csearch_path=x' },
@@ -93,6 +94,7 @@ describe('TLS', () => {
 
 describe('a URL that cannot be what was meant', () => {
   test.each([
+    ['postgres://u:ss@db/shop?schema=a%22b', 'no double quote'],
     ['postgres://u:p#ss@db/shop', 'percent-encoded'],
     ['postgres://u:12#ss@db/shop', 'percent-encoded'],
     ['postgres://u:p/ss@db/shop', 'percent-encoded'],
@@ -104,8 +106,8 @@ describe('a URL that cannot be what was meant', () => {
     ['postgres://u:ss@one:5432,two:5432/shop', 'one host'],
     ['postgres://u:ss@one,two/shop', 'one host'],
     ['postgres://u:ss@/shop?host=one,two', 'one host'],
-    ['postgres://u:ss@db/shop?sslmod=require', 'without "sslmod"'],
-    ['postgres://u:ss@db/shop?service=mine', 'without "service"'],
+    ['postgres://u:ss@db/shop?sslmod=require', 'without the parameter "sslmod"'],
+    ['postgres://u:ss@db/shop?service=mine', 'without the parameter "service"'],
     ['postgres://u:ss@db/shop?target_session_attrs=standby', 'takes writes'],
     ['postgres://u:ss@db/shop?port=none', 'port'],
     ['mysql://u:ss@db/shop', 'begins with postgres://'],

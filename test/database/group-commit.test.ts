@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { type BatchRun, GroupCommit } from '../../src/database/group-commit.ts'
-import { QueueFullError } from '../../src/database/queue-full-error.ts'
+import { QueueFullError } from '../../src/database/unavailable.ts'
 
 const limits = { batchSizeMax: 3, waitingMax: 5 }
 /** Longer than a batch takes that nobody holds, on a busy machine. */

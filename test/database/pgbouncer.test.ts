@@ -3,6 +3,8 @@ import pg from 'pg'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/database/migrate.ts'
 import { isUnavailable } from '../../src/database/unavailable.ts'
+import { ChannelListener } from '../../src/feed/channel-listener.ts'
+import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createOwnedDatabase, queryAsSuperuser } from '../support/create-database.ts'
 import { STARTS_LIMIT_MS, startTwice } from '../support/every-call.ts'
 import { eventually } from '../support/harness.ts'
@@ -64,6 +66,26 @@ describe.skipIf(isSkipped)('PgBouncer', () => {
     for (let time = 0; time < 5; time++) await expect(migrate(pooled)).rejects.toThrow(SHARED)
     isOver = true
     await using
+  })
+
+  test('a pooler that comes to share connections while it is used is noticed by what listens', async () => {
+    const { url } = await createOwnedDatabase()
+    const pooled = await startPgBouncer(url, ['pool_mode = transaction', 'server_round_robin = 1'])
+    await openConnections(pooled, 3)
+    const lost = Promise.withResolvers<Error>()
+    const listener = new ChannelListener({
+      databaseUrl: pooled,
+      channel: 'orders',
+      onNotification: () => {},
+      onGap: () => {},
+      onServerLost: (error) => lost.resolve(error as Error),
+      logger: createLogger('silent'),
+    })
+    await listener.start()
+    onTestFinished(() => listener.stop())
+    const error = await lost.promise
+    expect(error.message).toContain('Holdfast needs pool_mode=session')
+    expect(isUnavailable(error)).toBe(true)
   })
 
   test('the start ends with that one sentence', async () => {

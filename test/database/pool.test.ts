@@ -2,7 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startTcpProxy, type TcpProxy } from '../../chaos/tcp-proxy.ts'
-import { connect, createPool } from '../../src/database/connections.ts'
+import { connect, ServerPool } from '../../src/database/connections.ts'
 import { isUnavailable } from '../../src/database/unavailable.ts'
 import { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { createTestDatabase, eventually } from '../support/harness.ts'
@@ -12,7 +12,7 @@ const OPTIONS = { application_name: 'holdfast-test', pipeline: true, max: 3, con
 let databaseUrl: string
 let drop: () => Promise<void>
 let proxy: TcpProxy
-let pool: ReturnType<typeof createPool>
+let pool: ServerPool
 
 beforeEach(async () => {
   ;({ databaseUrl, drop } = await createTestDatabase())
@@ -22,9 +22,7 @@ beforeEach(async () => {
     toClient: () => true,
   }))
   url.port = String(proxy.port)
-  pool = createPool(url.href, OPTIONS)
-  pool.on('error', () => {})
-  pool.on('connect', (client) => client.on('error', () => {}))
+  pool = new ServerPool(url.href, OPTIONS)
 })
 afterEach(async () => {
   pool.leaveServer()
@@ -46,7 +44,7 @@ test('a connection may be released twice by whoever got it by a callback', async
 })
 
 test('a connection that a pool has ended before it was made may be released all the same', async () => {
-  const ended = createPool(databaseUrl, OPTIONS)
+  const ended = new ServerPool(databaseUrl, OPTIONS)
   await ended.end()
   await new Promise<void>((resolve) => {
     ended.connect((error, client, release) => {

@@ -74,6 +74,17 @@ test.each([
   await close()
 })
 
+test('a search_path that is one name by mistake is refused, also where such a schema is there', async () => {
+  const { url, name, role } = await createOwnedDatabase()
+  const mistake = '"""$user"", public"'
+  await queryAsSuperuser(name, `drop schema public; alter role ${role} set search_path = '"$user", public'`)
+  const refusal = `search_path is ${mistake}: one schema with a double quote in its name`
+  await expect(migrate(url)).rejects.toThrow(refusal)
+  await queryAsSuperuser(name, `create schema ${mistake} authorization ${role}`)
+  await expect(migrate(url)).rejects.toThrow(refusal)
+  expect(await queryAsSuperuser(name, TABLES)).toEqual([])
+})
+
 test('a second Holdfast in another schema of the same database is refused: they would share jobs and channels', async () => {
   const { url } = await createOwnedDatabase()
   await migrate(url)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect } from '../../src/database/connections.ts'
 import { migrate } from '../../src/database/migrate.ts'
-import { UnfitDatabaseError } from '../../src/database/unfit-database-error.ts'
+import { UnfitDatabaseError } from '../../src/database/unavailable.ts'
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
@@ -56,6 +56,7 @@ test('every call works over TLS, with the certificate verified and nothing on th
 })
 
 const SELF_MADE = /Name the certificate of its issuer by sslrootcert/
+const ANOTHER_NAME = /altnames.*Connect by a name that the certificate has/
 
 test.each([
   ['', '127.0.0.1', false],
@@ -68,7 +69,10 @@ test.each([
   ['sslmode=require&sslrootcert=ISSUER', '127.0.0.1', true],
   ['sslmode=verify-ca&sslrootcert=ISSUER', '127.0.0.1', true],
   ['sslmode=verify-full&sslrootcert=ISSUER', 'localhost', true],
-  ['sslmode=verify-full&sslrootcert=ISSUER', '127.0.0.1', SELF_MADE],
+  ['sslmode=verify-full&sslrootcert=ISSUER', '127.0.0.1', ANOTHER_NAME],
+  // the address only leads there
+  ['sslmode=verify-full&sslrootcert=ISSUER&hostaddr=127.0.0.1', 'localhost', true],
+  ['sslmode=verify-full&sslrootcert=ISSUER&hostaddr=127.0.0.1', 'db.example', ANOTHER_NAME],
   ['sslmode=verify-full', 'localhost', SELF_MADE],
   ['ssl=true', 'localhost', SELF_MADE],
   ['sslmode=verify-full&sslrootcert=system', 'localhost', SELF_MADE],

@@ -1,8 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { describe, expect, test, vi } from 'vitest'
-import { QueueFullError } from '../../src/database/queue-full-error.ts'
-import { isRefusal, isUnavailable } from '../../src/database/unavailable.ts'
+import { isRefusal, isUnavailable, QueueFullError } from '../../src/database/unavailable.ts'
 import { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { createTestDatabase } from '../support/harness.ts'
 
@@ -30,6 +29,7 @@ const NOT_NOW = [
     '25P03',
     '25P04',
     '26000',
+    '42P05',
   ],
   ...['40001', '40003', '40P01', '53000', '53100', '53200', '53300', '53400', '55000', '55006', '55P03'],
   ...[

@@ -1,12 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/orders/order.ts'
 import { decodeNotices, notifyWatchers, ORDER_CHANNEL } from '../../src/sql/orders/notify-watchers.ts'
 import { reserveInventory } from '../../src/use-cases/orders/reserve-inventory.ts'
-import { watchOrder } from '../../src/use-cases/orders/watch-order.ts'
 import { administer } from '../support/database-server.ts'
 import { failOrder } from '../support/fail-order.ts'
 import { createTestApp, eventually, joinTestApp, seed, type TestApp } from '../support/harness.ts'
@@ -70,7 +68,7 @@ describe('a change', () => {
   it('reaches the watchers of another application on the same database', async () => {
     const [id] = await seedOrders(1)
     const other = await joinTestApp(testApp)
-    const watcher = await watchOrder(other.app, LOCAL_OPERATOR, id!, 0)
+    const watcher = await other.app.feed.watch(LOCAL_OPERATOR, id!, 0)
     expect(await versionOf(watcher.next())).toBe(1)
     const next = watcher.next()
     await reserveOrders(app, [id!])
@@ -82,7 +80,7 @@ describe('a change', () => {
 
   it('of 300 orders in one transaction reaches 300 watchers by one notification', async () => {
     const ids = await seedOrders(300)
-    const watchers = await Promise.all(ids.map((id) => watchOrder(app, LOCAL_OPERATOR, id, 1)))
+    const watchers = await Promise.all(ids.map((id) => app.feed.watch(LOCAL_OPERATOR, id, 1)))
     const { hearAll } = await eavesdrop()
     await reserveOrders(app, ids)
     const seen = await Promise.all(watchers.map(async (watcher) => (await watcher.next()).value))
@@ -93,7 +91,7 @@ describe('a change', () => {
 
   it('of more than one notification holds reaches everyone by two', async () => {
     const ids = await seedOrders(330)
-    const watchers = await Promise.all(ids.map((id) => watchOrder(app, LOCAL_OPERATOR, id, 1)))
+    const watchers = await Promise.all(ids.map((id) => app.feed.watch(LOCAL_OPERATOR, id, 1)))
     const { hearAll } = await eavesdrop()
     await reserveOrders(app, ids)
     for (const watcher of watchers) expect(await versionOf(watcher.next())).toBe(2)
@@ -113,7 +111,7 @@ describe('a change', () => {
   it('reaches each of several watchers of one order', async () => {
     const [id] = await seedOrders(1)
     const watchers = await Promise.all(
-      Array.from({ length: 20 }, () => watchOrder(app, LOCAL_OPERATOR, id!, 0)),
+      Array.from({ length: 20 }, () => app.feed.watch(LOCAL_OPERATOR, id!, 0)),
     )
     expect(await Promise.all(watchers.map((watcher) => versionOf(watcher.next())))).toEqual(Array(20).fill(1))
     const next = watchers.map((watcher) => versionOf(watcher.next()))
@@ -129,11 +127,11 @@ describe('a change', () => {
       const before = await query(config)
       await change(id!)
       await hearAll()
-      // the application has heard it too by now
-      await sleep(50)
+      // the application has heard it, and its second read waits for this one
+      await eventually(() => app.groups.findOrder.waitingCount === 1)
       return before
     }) as never)
-    const watcher = await watchOrder(app, LOCAL_OPERATOR, id!, 0)
+    const watcher = await app.feed.watch(LOCAL_OPERATOR, id!, 0)
     expect(spy.mock.calls[0]![0]).toMatchObject({ name: 'find-orders' })
     expect(await versionOf(watcher.next())).toBe(1)
     expect(await versionOf(watcher.next())).toBe(2)
@@ -141,7 +139,7 @@ describe('a change', () => {
 
   it('is not shown to the watcher of another order', async () => {
     const [mine, other] = await seedOrders(2)
-    const watcher = await watchOrder(app, LOCAL_OPERATOR, mine!, 0)
+    const watcher = await app.feed.watch(LOCAL_OPERATOR, mine!, 0)
     await watcher.next()
     const next = watcher.next()
     await change(other!, 3)
@@ -168,7 +166,7 @@ describe('when the connection that listens is lost', () => {
 
   it('still shows watchers the newest of what changed meanwhile', async () => {
     const ids = await seedOrders(3)
-    const watchers = await Promise.all(ids.map((id) => watchOrder(app, LOCAL_OPERATOR, id, 1)))
+    const watchers = await Promise.all(ids.map((id) => app.feed.watch(LOCAL_OPERATOR, id, 1)))
     const client = await app.pool.connect()
     const database = new URL(testApp.databaseUrl).pathname.slice(1)
     // nobody can connect anew: every change below is missed
@@ -190,7 +188,7 @@ describe('when the connection that listens is lost', () => {
 
   it('ends with the newest, however often that happens while an order changes', async () => {
     const [id] = await seedOrders(1)
-    const watcher = await watchOrder(app, LOCAL_OPERATOR, id!, 0)
+    const watcher = await app.feed.watch(LOCAL_OPERATOR, id!, 0)
     const versions: number[] = []
     const reading = (async () => {
       while (versions.at(-1) !== 101) versions.push((await watcher.next()).value!.version)
@@ -222,7 +220,7 @@ describe('leaves no watcher behind', () => {
     for (let round = 0; round < 100; round++) {
       await Promise.all(
         ids.map(async (id, index) => {
-          const watcher = await watchOrder(app, LOCAL_OPERATOR, id, 0)
+          const watcher = await app.feed.watch(LOCAL_OPERATOR, id, 0)
           if (index % 3 === 0) await watcher.next()
           const next = index % 3 === 2 ? [watcher.next(), watcher.next()] : []
           await watcher.return!()
@@ -233,13 +231,13 @@ describe('leaves no watcher behind', () => {
     expect(app.feed.watcherCount).toBe(0)
     // and what is heard afterwards is nobody's
     await change(ids[0]!)
-    expect(await versionOf((await watchOrder(app, LOCAL_OPERATOR, ids[0]!, 0)).next())).toBe(2)
+    expect(await versionOf((await app.feed.watch(LOCAL_OPERATOR, ids[0]!, 0)).next())).toBe(2)
   })
 
   it.each(['01890a5d-ac96-774b-bcce-b302099a8057', 'x', '', '\u0000'])(
     'for the id %j, which no order has',
     async (id) => {
-      await expect(watchOrder(app, LOCAL_OPERATOR, id, 0)).rejects.toMatchObject({
+      await expect(app.feed.watch(LOCAL_OPERATOR, id, 0)).rejects.toMatchObject({
         name: 'CallError',
         code: 'NOT_FOUND',
       })
@@ -249,7 +247,7 @@ describe('leaves no watcher behind', () => {
 
   it('when an order fails, and counts those that stay', async () => {
     const ids = await seedOrders(2)
-    const watchers = await Promise.all(ids.map((id) => watchOrder(app, LOCAL_OPERATOR, id, 0)))
+    const watchers = await Promise.all(ids.map((id) => app.feed.watch(LOCAL_OPERATOR, id, 0)))
     expect(app.feed.watcherCount).toBe(2)
     await failOrder(app, ids[0]!)
     await eventually(() => app.feed.watcherCount === 1)

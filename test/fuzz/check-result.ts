@@ -46,7 +46,8 @@ const IS_ANSWER: Record<GraphQLErrorCode, boolean> = {
   GRAPHQL_VALIDATION_FAILED: true,
   OPERATION_RESOLUTION_FAILURE: true,
   PERSISTED_DOCUMENT_NOT_FOUND: false,
-  PERSISTED_QUERY_NOT_SUPPORTED: false,
+  // of a call that names a document by its id or hash, and has no text
+  PERSISTED_QUERY_NOT_SUPPORTED: true,
   PERSISTED_DOCUMENT_REQUIRED: false,
   QUERY_TOO_COSTLY: true,
   TOO_MANY_STREAMS: false,

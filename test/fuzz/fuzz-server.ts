@@ -118,11 +118,10 @@ async function fill({ app }: TestApp): Promise<string[]> {
   await app.pool.query('update inventory_movements set reason = $1', [LEDGER_REASON])
   const lost = await Promise.all(Array.from({ length: LETTERS }, () => seed(app).order({ sku: 'BOLT' })))
   const letter = { task: 'reserve-inventory' as const, error: 'it ran out of luck', attempts: 8 }
-  const failures = lost.map(({ id }) => ({
-    orderId: id,
-    deadLetter: { ...letter, payload: { orderId: id } },
-  }))
-  await failOrders(app, failures)
+  await failOrders(
+    app,
+    lost.map(({ id }) => ({ ...letter, payload: { orderId: id } })),
+  )
   const keyed = { sku: 'BOLT', qty: 1, idempotencyKey: HIDDEN_KEY, customerId: null }
   await createOrder(app, LOCAL_OPERATOR, keyed)
   const ids: string[] = []

@@ -26,15 +26,16 @@ afterAll(() => Promise.all([server.close(), withTokens.close()]))
 async function writeThenRead(
   url: string,
   head: string[],
-  { times = 15, isChunked = false } = {},
+  { times = 15, isChunked = false, connection = 'close', pauseMs = 0 } = {},
 ): Promise<string[]> {
   const length = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${BODY_BYTES}`
-  const lines = [...head, 'Host: localhost', 'Connection: close', length]
+  const lines = [...head, 'Host: localhost', `Connection: ${connection}`, length]
   const workerData: WriteThenRead = {
     port: Number(new URL(url).port),
     head: `${lines.join('\r\n')}\r\n\r\n`,
     body: isChunked ? `${CHUNK.toString().repeat(30)}0\r\n\r\n` : 'x'.repeat(BODY_BYTES),
     times,
+    pauseMs,
   }
   const worker = new Worker(new URL('../support/write-then-read.ts', import.meta.url), { workerData })
   const [answers] = await once(worker, 'message')
@@ -73,6 +74,20 @@ describe('a client that writes all of its body before it reads', () => {
     for (const answer of answers) expect(answer).toMatch(/\}\n?$/)
   })
 
+  // after these Holdfast closes the connection, whatever the client asked for
+  it.each([
+    [413, 'POST /graphql', JSON_TYPE],
+    [413, 'POST /api/order', JSON_TYPE],
+    [403, 'POST /graphql', `${JSON_TYPE}\r\nOrigin: https://evil.example`],
+  ] as const)(
+    'gets its %i of %s where it sends slowly and would keep its connection: %s',
+    async (status, call, header) => {
+      const slowly = { times: 5, connection: 'keep-alive', pauseMs: 5 }
+      const answers = await writeThenRead(server.url, [`${call} HTTP/1.1`, header], slowly)
+      expect(statusesOf(answers)).toEqual(new Set([`HTTP/1.1 ${status}`]))
+    },
+  )
+
   it.each([
     [413, 'POST /graphql', JSON_TYPE],
     [413, 'POST /api/order', JSON_TYPE],
@@ -95,6 +110,15 @@ describe('a client that writes all of its body before it reads', () => {
     } finally {
       isFull.mockRestore()
     }
+  })
+
+  it.each(['POST /graphql', 'POST /api/order'])('gets a 415 of a transfer coding at %s', async (call) => {
+    const head = [`${call} HTTP/1.1`, JSON_TYPE, 'Transfer-Encoding: gzip, chunked', 'Host: localhost']
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1').setEncoding('latin1')
+    socket.write(`${head.join('\r\n')}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`)
+    const [answer] = await once(socket, 'data')
+    expect(answer).toMatch(/^HTTP\/1\.1 415 /)
+    socket.destroy()
   })
 
   it('gets its 431 where its headers are too large', async () => {

@@ -1,4 +1,6 @@
 import { METHODS } from 'node:http'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import WebSocket from 'ws'
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
@@ -90,6 +92,12 @@ describe('a path means the same in every form', () => {
       const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
       expect(await sendBytes(server.url, `${line}\r\n${key}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 101 /)
     }
+  })
+
+  it('and a caller of HTTP/1.0, as HAProxy that checks health, names none', async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1').setEncoding('latin1')
+    socket.write('GET /health/live HTTP/1.0\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /)
   })
 
   it('and a target that is a URL names the host', async () => {

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { createClient } from 'graphql-sse'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { CallError } from '../../src/domain/errors.ts'
 import type { Order } from '../../src/domain/orders/order.ts'
 import { execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { eventually, joinTestApp, listen, seed } from '../support/harness.ts'
@@ -144,6 +145,31 @@ describe('a stream', () => {
       text: '',
     })
     await eventually(() => server.app.feed.watcherCount === 0)
+  })
+})
+
+describe('a database that is away', () => {
+  it.each([
+    // EventSource comes back after a 200 alone
+    ['GET', 200],
+    ['POST', 503],
+  ])('is told in a stream that has no end, so that clients come back: %s', async (method, status) => {
+    const away = new CallError('UNAVAILABLE', 'The database is unavailable')
+    const watch = vi.spyOn(server.app.feed, 'watch').mockRejectedValue(away)
+    try {
+      const query = 'subscription { orderStatusChanged(id: "019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a") { id } }'
+      const isGet = method === 'GET'
+      const answer = await rawCall(server.url + (isGet ? pathOf(query) : '/graphql'), {
+        method,
+        headers: { accept: 'Text/Event-Stream', ...(!isGet && { 'content-type': 'application/json' }) },
+        ...(!isGet && { body: JSON.stringify({ query }) }),
+      })
+      expect(answer).toMatchObject({ status, headers: { 'retry-after': '1' } })
+      expect(answer.text).toContain('"UNAVAILABLE"')
+      expect(answer.text).not.toMatch(/complete|id: end/)
+    } finally {
+      watch.mockRestore()
+    }
   })
 })
 

@@ -134,7 +134,7 @@ describe('a subscription by a client that takes no stream of ours', () => {
 it('refuses a batch, and says what to do', async () => {
   for (const body of [[], [{ query: QUERY }, { query: QUERY }]]) {
     const { status, errors } = await post(body)
-    expect([status, errors[0].message]).toEqual([400, expect.stringContaining('one operation a request')])
+    expect([status, errors[0].message]).toEqual([400, expect.stringContaining('one operation per request')])
   }
 })
 

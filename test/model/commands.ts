@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { DeadLetter } from '../../src/domain/upkeep/dead-letter.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
@@ -193,7 +193,7 @@ const fail = command(
     })
     const given = failures.map(({ orderId, task, step, error, attempts }) => {
       const payload = step === null ? { orderId } : { orderId, step }
-      return { orderId, deadLetter: { task, payload, error, attempts } as DeadLetter }
+      return { task, payload, error, attempts } as DeadLetter
     })
     await run(real, how, (app) => failOrders(app, given))
     times(how, () => model.fail(failures))

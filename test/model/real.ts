@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 
 /** What is held against the model: two applications on one database. */
 export type Real = { first: App; second: App }

@@ -206,9 +206,7 @@ describe('the lines of an order', () => {
     const [job] = await readJobs(pool, { orderIds: [orderId] })
     await dropJobs(pool, { ids: [job!.id] })
     const task = 'reserve-inventory'
-    await failOrders(test_.app, [
-      { orderId, deadLetter: { task, payload: job!.payload.orders[0], error: 'no disk', attempts: 8 } },
-    ])
+    await failOrders(test_.app, [{ task, payload: job!.payload.orders[0], error: 'no disk', attempts: 8 }])
     const { id, traceId } = await prisma.deadLetter.findFirstOrThrow()
     expect(traceId).toBe(TRACE_ID)
     await work([{ accepted: false }])

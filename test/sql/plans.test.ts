@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { exercise } from '../../bench/support/exercise.ts'
 import { type RecordedStatement, recordStatements } from '../../bench/support/recorded-statements.ts'
 import { encodeCursor } from '../../src/cursor.ts'
-import { connect, createPool } from '../../src/database/connections.ts'
+import { connect, ServerPool } from '../../src/database/connections.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { ORDER_STATUSES } from '../../src/domain/orders/order-status.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
@@ -96,7 +96,7 @@ describe.each(STAGES)('with $data and statistics $statistics', ({ fill }) => {
 
   test('the queue is read by its index, and no further than is fetched', async () => {
     // what is explained is what is run: no plan of another time is kept
-    const pool = createPool(test_.databaseUrl, { application_name: 'test', settings: fetch.settings })
+    const pool = new ServerPool(test_.databaseUrl, { application_name: 'test', settings: fetch.settings })
     const worker = await pool.connect()
     expect(await findExcess(fetch, worker)).toEqual([])
     worker.release()

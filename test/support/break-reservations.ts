@@ -1,4 +1,4 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 
 /** Has every reservation of a SKU fail in the database, until what it gives is called. */
 export async function breakReservations({ pool }: App, sku: string): Promise<() => Promise<unknown>> {

@@ -1,4 +1,4 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 
 /** Ends an order as its job does that has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. */
@@ -9,5 +9,5 @@ export function failOrder(app: App, orderId: string): Promise<unknown> {
     error: 'no disk',
     attempts: 8,
   }
-  return failOrders(app, [{ orderId, deadLetter }])
+  return failOrders(app, [deadLetter])
 }

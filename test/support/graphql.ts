@@ -1,6 +1,6 @@
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import type { HttpServerOptions } from '../../src/http/http-server.ts'
 import type { OrderLimiter } from '../../src/rate-limit/order-limiter.ts'
 import { createTestApp, listen, type TestApp } from './harness.ts'

@@ -1,4 +1,4 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { parseScrape } from './scrape.ts'
 
 /** The value of each sample, by its name with its labels as they are served. */

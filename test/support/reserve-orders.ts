@@ -1,4 +1,4 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { reserveInventory } from '../../src/use-cases/orders/reserve-inventory.ts'
 
 /** Reserves orders by their ids, as their jobs would. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, vi } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import type { Order } from '../../src/domain/orders/order.ts'
 import { defineTask } from '../../src/tasks/define-task.ts'
 import { reservationPayload } from '../../src/use-cases/job-payloads.ts'

@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { describe, expect, vi } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
+import { STATEMENT_TIMEOUT_MS } from '../../src/limits.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
 import { test } from '../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'
@@ -118,6 +121,25 @@ describe('of a long backlog a worker', () => {
     await untilNoJobs(app.pool)
     await worker.stop()
   })
+})
+
+test('a worker that stops while its jobs are locked gives them back once it can, and ends nothing else', {
+  timeout: 60_000,
+}, async ({ app, testApp }) => {
+  const ids = await placeBacklog(app, HELD_MAX)
+  const letGo = holdReservations(testApp)
+  const worker = await startTestWorker(testApp)
+  await eventually(async () => (await readJobs(app.pool, { isHeld: true })).length === ids.length)
+  const other = new pg.Client({ connectionString: testApp.databaseUrl })
+  await other.connect()
+  await other.query('begin; lock table graphile_worker._private_jobs in exclusive mode')
+  const stopping = worker.stop()
+  // what is given back fails by its time-out: an error that nobody hears would fail this test
+  await sleep(STATEMENT_TIMEOUT_MS + 500)
+  await other.end()
+  letGo()
+  await stopping
+  await eventually(async () => (await readJobs(app.pool, { isHeld: true })).length === 0)
 })
 
 test('a worker tells by which ids its jobs of either kind are held, and its figures count both', async ({

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { createTestApp, eventually, joinTestApp, seed, startTestWorker } from '../support/harness.ts'

@@ -324,7 +324,9 @@ describe('a job that a version before 0.2 wrote', () => {
     await untilReserved([order!.id])
     await untilNoJobs(app.pool)
     await worker.stop()
-    expect(onEvents.mock.calls.flatMap(([events]) => events)).toMatchObject([{ to: 'RESERVED', origin }])
+    expect(onEvents.mock.calls.flatMap(([events]) => events)).toMatchObject([
+      { order: { status: 'RESERVED' }, origin },
+    ])
   })
 
   test('that fails for the last time ends its order, with the dead letter that it had then', async () => {

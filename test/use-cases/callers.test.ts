@@ -1,13 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import type { Caller, Role } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { findOrder } from '../../src/use-cases/orders/find-order.ts'
-import { watchOrder } from '../../src/use-cases/orders/watch-order.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
-import { listMovementPages } from '../../src/use-cases/stock/list-movement-pages.ts'
-import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
+import { listMovementPages, listMovements } from '../../src/use-cases/stock/list-movements.ts'
 import { retryDeadLetters } from '../../src/use-cases/upkeep/retry-dead-letters.ts'
 import { createTestApp, seed, type TestApp } from '../support/harness.ts'
 
@@ -51,7 +49,7 @@ describe.each([
 it("finds and watches no other customer's order", async () => {
   const { id } = await seed(app).order({ customerId: 'bob' })
   expect(await findOrder(app, as('customer'), id)).toBeNull()
-  await expect(watchOrder(app, as('customer'), id, 0)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  await expect(app.feed.watch(as('customer'), id, 0)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   expect(await findOrder(app, as('customer', 'bob'), id)).toMatchObject({ id })
   expect(app.feed.watcherCount).toBe(0)
 })
@@ -59,13 +57,13 @@ it("finds and watches no other customer's order", async () => {
 it('watches nothing for a token that has expired', async () => {
   const { id } = await seed(app).order({ customerId: 'alice' })
   const late = as('customer', 'alice', new Date(Date.now() - 1))
-  await expect(watchOrder(app, late, id, 0)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+  await expect(app.feed.watch(late, id, 0)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   expect(app.feed.watcherCount).toBe(0)
 })
 
 it('shows nothing more once the token has expired, also before the timer has noticed', async () => {
   const { id } = await seed(app).order({ customerId: 'alice' })
-  const watcher = await watchOrder(app, as('customer', 'alice', new Date(Date.now() + 60_000)), id, 0)
+  const watcher = await app.feed.watch(as('customer', 'alice', new Date(Date.now() + 60_000)), id, 0)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_000 })
   await expect(watcher.next()).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   expect(app.feed.watcherCount).toBe(0)

@@ -98,12 +98,12 @@ export function statusOf({ lines, lookedAt, ending }: StatusFacts): OrderStatus 
   return lookedAt ? 'AWAITING_RESTOCK' : 'PENDING'
 }
 
-/** Whether no job brings an order in this state any further. Callers may: they ship, cancel and return. */
+/** Whether no job changes an order in this state. Callers may: they ship, cancel and return. */
 export function isFinal(status: OrderStatus): boolean {
   return status !== 'PENDING' && status !== 'AWAITING_RESTOCK'
 }
 
-/** Whether a watcher has nothing more to wait for. A shipped order stays open: what comes back is told. */
+/** Whether views end in this state. A view of a RESERVED or SHIPPED order stays open, because later events may follow. */
 export function endsWatching(status: OrderStatus): boolean {
   return status === 'FAILED' || status === 'CANCELLED'
 }

@@ -1,4 +1,7 @@
-import type { Ending, FailureReason, OrderStatus } from './order-status.ts'
+import type { Origin } from '../origin.ts'
+import type { DeadLetter } from '../upkeep/dead-letter.ts'
+import type { JobTry } from '../upkeep/jobs.ts'
+import type { Ending, FailureReason, OrderEventType, OrderStatus } from './order-status.ts'
 
 /**
  * A quantity of one SKU in an order. Of every piece one of four things is true at any time:
@@ -16,11 +19,11 @@ export type OrderLine = {
   returned: number
 }
 
-/** One order, as every layer above the database passes it on. */
+/** One order, as all code above the database sees it. */
 export type Order = {
   /** UUID v7: sorts by the time of creation. */
   id: string
-  /** Whose it is; null where it was placed for nobody in particular. */
+  /** The customer it belongs to; null for nobody in particular. */
   customerId: string | null
   /** The shop's own number. */
   reference: string | null
@@ -60,4 +63,31 @@ export function waitingOf({ qty, reserved, shipped, cancelled }: OrderLine): num
 /** Pieces that may still be shipped or cancelled. */
 export function openOf({ qty, shipped, cancelled }: OrderLine): number {
   return qty - shipped - cancelled
+}
+
+/** A quantity that an event was about. */
+export type EventLine = {
+  sku: string
+  qty: number
+  /** The pieces that a short line lacked. */
+  missing?: number
+  location?: string
+}
+
+/** One change of one order: the state that it left, and the order as it stands after it. */
+export type OrderEvent = {
+  type: OrderEventType
+  from: OrderStatus | null
+  /** What it was about; null for the whole order. */
+  lines: readonly EventLine[] | null
+  order: Order
+  /** The caller who asked for it; null if nobody did. */
+  actor: string | null
+  note: string | null
+  /** Where the work comes from that moved it, where that is known. */
+  origin: Origin | undefined
+  /** The run of a job that moved it; undefined where a caller did. */
+  job?: JobTry | undefined
+  /** What an order that was given up leaves for an operator. */
+  deadLetter?: DeadLetter | undefined
 }

@@ -1,36 +1,35 @@
 import type { FailureReason } from '../orders/order-status.ts'
 
-/** How patient Holdfast is with a supplier. */
 export type SupplierPolicy = {
   /** From "accepted" to the first check, and from "delayed" to the next. */
   recheckDelayMs: number
   /** Checks after a "delayed"; the "delayed" after the last fails the order. */
   recheckLimit: number
-  /** What the delay grows by with each "delayed": 1 keeps it fixed. */
+  /** Multiplies the delay after each "delayed": 1 keeps it fixed. */
   recheckFactor: number
-  /** Tries of one call, the first included, against errors of transport. */
+  /** Tries of one call while there are transport errors, the first included. */
   attemptsMax: number
-  /** The longest wait after the first such error; it doubles with each. */
+  /** The longest wait after the first transport error; it doubles with each. */
   retryBaseMs: number
 }
 
-/** What a wait between two tries grows to at most, and what a supplier can add to it. */
+/** The longest back-off between two tries, without what a supplier's Retry-After adds. */
 export const SUPPLIER_RETRY_DELAY_MAX_MS = 60_000
-/** What a supplier may ask for with each Retry-After: an order has to end some day. */
+/** The longest Retry-After that we honour, because every order has to end. */
 export const RETRY_AFTER_MAX_MS = 3_600_000
 
-/** A supplier that is asked less than once a day is not being waited for. */
+/** A supplier that we ask less than once a day is one we no longer wait for. */
 const RECHECK_DELAY_MAX_MS = 86_400_000
 
 /** How often a supplier was asked about a line so far. */
 export type SupplierProgress = {
-  /** Errors of transport in a row. */
+  /** Transport errors in a row. */
   attempts: number
   /** Answers of "delayed". */
   rechecks: number
 }
 
-/** What a supplier's call came to. `transport-error` is no answer: it may have reached the supplier or not. */
+/** The outcome of a supplier call. `transport-error`: no answer, and the call may or may not have reached the supplier. */
 export type SupplierOutcome =
   | { kind: 'accepted'; ref: string }
   | { kind: 'refused' }
@@ -39,7 +38,6 @@ export type SupplierOutcome =
   | { kind: 'delayed' }
   | { kind: 'transport-error'; detail: string; retryAfterMs?: number }
 
-/** What follows from an outcome. */
 export type SupplierDecision =
   | { kind: 'deliver' }
   | { kind: 'fail'; reason: Exclude<FailureReason, 'INTERNAL_ERROR'> }
@@ -49,7 +47,7 @@ export type SupplierDecision =
 /**
  * Decides what an outcome means for what a supplier was asked for.
  *
- * @param random a number in [0, 1), for jitter: a supplier that comes back is not met by everyone at once
+ * @param random a number in [0, 1), for jitter: not all orders call a recovered supplier at once
  */
 export function decide(
   outcome: SupplierOutcome,
@@ -90,7 +88,7 @@ function recheck(progress: SupplierProgress, policy: SupplierPolicy): SupplierDe
   }
 }
 
-/** Full jitter: a wait anywhere up to the exponential bound, which begins when the time that the supplier asked for is over. */
+/** Full jitter: a random wait up to the exponential bound, after the time that the supplier asked for. */
 function retry(
   progress: SupplierProgress,
   policy: SupplierPolicy,

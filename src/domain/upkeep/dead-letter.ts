@@ -1,6 +1,6 @@
 import { type Job, type OrderRef, ordersOf } from './jobs.ts'
 
-/** Work for one order that was given up: what was to be done, how often it was tried, and what went wrong the last time. */
+/** A job of one order that was given up, with its tries and its last error. */
 export type DeadLetter = {
   task: Job['task']
   /** `sku` and `step` of a supplier's call. */
@@ -10,10 +10,10 @@ export type DeadLetter = {
   attempts: number
 }
 
-/** An error tells what went wrong in its first lines. */
+/** Enough for the first lines, which say what went wrong. */
 export const ERROR_LENGTH_MAX = 2_000
 
-/** What a job leaves when it is given up: null where it is about several orders, of which only one may be to blame. */
+/** Returns the dead letter of a job; null for a job of several orders, because only one may be at fault. */
 export function deadLetterOf(
   { task, payload }: Job,
   { error, attempts }: Pick<DeadLetter, 'error' | 'attempts'>,

@@ -18,14 +18,13 @@ export type SupplierJob = {
 }
 
 /**
- * Work that a worker does later. `task` is the task's identifier; `delayMs` counts from the transaction, by the
- * database's clock: servers whose clocks differ agree on it.
+ * Work that a worker does later. `task` is the task's identifier; `delayMs` counts from the transaction, by the database's
+ * clock, which all processes share.
  */
 export type Job =
   | { task: 'reserve-inventory'; payload: { orders: readonly OrderRef[] }; delayMs?: number }
   | SupplierJob
 
-/** Every task, by its identifier. */
 export const JOB_TASKS = [
   'reserve-inventory',
   'request-supplier',
@@ -45,17 +44,15 @@ export function reservationJob(orders: readonly OrderRef[]): Job {
   return { task: 'reserve-inventory', payload: { orders } }
 }
 
-/** The orders that a job is about. */
 export function ordersOf(payload: Job['payload']): readonly OrderRef[] {
   return 'orders' in payload ? payload.orders : [payload]
 }
 
-/** A run of a job: its task, and which try it is, from 1. */
 export type JobTry = { task: Job['task']; attempt: number }
 
 /**
- * A run of a job that is over: done, or it threw and is tried again while it has attempts, or it threw for the last time and
- * its order is ended. One that finds the database away goes on when that is back; cut short by a stop, it is none.
+ * A run of a job that is over. `failed`: it threw, and is retried while tries are left. `given-up`: its last try threw, and its
+ * order is FAILED. A wait for an unavailable database is part of the run; a run that a stop interrupts does not count.
  */
 export type JobRun = {
   task: string
@@ -63,14 +60,13 @@ export type JobRun = {
   durationMs: number
   attempt: number
   attemptsMax: number
-  /** None where its payload cannot be read. */
+  /** Empty if the payload cannot be read. */
   orders: readonly OrderRef[]
-  /** What it threw. */
   error?: unknown
 }
 
 /**
- * Tries of a job that throws, the first included. graphile-worker waits exp(n) s after the n-th: the eighth comes
- * 29 minutes after the first, so an order is in a final state within the hour whatever its job runs into.
+ * Tries of a job that throws, the first included. graphile-worker waits exp(n) s after the n-th, so the eighth comes 29 minutes
+ * after the first, and an order is final within the hour whatever its job's errors.
  */
 export const JOB_ATTEMPTS_MAX = 8

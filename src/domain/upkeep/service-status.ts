@@ -1,34 +1,33 @@
 import { isFinal, ORDER_STATUSES, type OrderStatus } from '../orders/order-status.ts'
 import { JOB_TASKS } from './jobs.ts'
 
-/** Each worse than the one before: one that is half-open lets a single call through, whenever that comes; one that is open none. */
+/** From best to worst. A half-open circuit lets one call through, an open one none. */
 const CIRCUIT_STATES = ['closed', 'half-open', 'open'] as const
 export type CircuitState = (typeof CIRCUIT_STATES)[number]
 
-/** What a worker says of itself with each beat. */
+/** What a worker reports with each heartbeat. */
 export type WorkerReport = {
-  /** To the supplier; null where there is none. */
+  /** The supplier's circuit; null without a supplier. */
   circuit: CircuitState | null
-  /** How many jobs of each task it has fetched and not finished with. */
+  /** How many jobs of each task it has fetched and not finished. */
   jobsHeld: Record<string, number>
 }
 
-/** Beyond this many, things are no longer counted: a look at the service must not cost more the more there is of it. */
+/** Counts stop here, so that reading the status costs the same however much there is. */
 export const COUNTED_MAX = 10_000
 
-/** How many there are: exact, or more than are counted, and then as near as it can be told without counting. */
+/** A number: exact up to COUNTED_MAX, an estimate beyond. */
 export type Count = { count: number; isEstimate: boolean }
 
-/** The jobs of one task. */
 export type TaskQueue = {
   task: string
-  /** Wait for a worker. */
+  /** Jobs that wait for a worker. */
   ready: Count
-  /** Wait for their time. */
+  /** Jobs that are due later. */
   scheduled: Count
-  /** Held by workers, as they last said: those they run, and as many fetched ahead. */
+  /** Jobs that workers hold, by their last heartbeat: in flight or fetched ahead. */
   held: number
-  /** Since when the oldest ready job could run; null without one, and where none is found among those that are counted. */
+  /** How long the oldest ready job has waited; null if there is none among the counted jobs. */
   oldestReadyAgeS: number | null
 }
 
@@ -43,11 +42,10 @@ export type WorkerStatus = {
 export type OrderCount = {
   status: OrderStatus
   count: Count
-  /** Since the creation of the oldest; null without one, and for orders that go no further. */
+  /** Age of the oldest order; null without one, and for final states. */
   oldestOpenAgeS: number | null
 }
 
-/** How the service does, at one moment. */
 export type ServiceStatus = {
   queue: TaskQueue[]
   workers: WorkerStatus[]
@@ -55,7 +53,7 @@ export type ServiceStatus = {
   orders: OrderCount[]
 }
 
-/** What is read of the database for it. Nothing is counted further than COUNTED_MAX + 1. */
+/** What the database says for it. No count goes beyond COUNTED_MAX + 1. */
 export type StatusReading = {
   ready: { task: string; count: number; oldestAgeS: number }[]
   scheduled: { task: string; count: number }[]
@@ -68,7 +66,7 @@ export type StatusReading = {
   orderShares: Partial<Record<OrderStatus, number>>
 }
 
-/** Makes of what was read what it says. @param silenceMaxMs a worker is alive that has said something since */
+/** Interprets a reading. @param silenceMaxMs a worker is alive if its last heartbeat is not older */
 export function interpretStatus(reading: StatusReading, silenceMaxMs: number): ServiceStatus {
   return {
     queue: JOB_TASKS.map((task) => queueOf(task, reading)),
@@ -80,7 +78,7 @@ export function interpretStatus(reading: StatusReading, silenceMaxMs: number): S
   }
 }
 
-/** The worst that a living worker says of its way to the supplier; null where none says anything. */
+/** Returns the worst circuit state of all live workers; null if none reports one. */
 export function worstCircuit(workers: readonly WorkerStatus[]): CircuitState | null {
   const circuits = workers.filter(({ isAlive }) => isAlive).map(({ circuit }) => circuit)
   return CIRCUIT_STATES.findLast((state) => circuits.includes(state)) ?? null
@@ -96,7 +94,7 @@ function queueOf(task: string, { ready, scheduled, workers }: StatusReading): Ta
   }
 }
 
-/** Of a queue that is longer than what is counted, the first of all tasks together are: the least that there are of each. */
+/** In a longer queue only the first jobs of all tasks together are counted, so each count is a minimum. */
 function countJobs(rows: readonly { task: string; count: number }[], task: string): Count {
   const counted = sum(rows.map(({ count }) => count))
   return { count: rows.find((row) => row.task === task)?.count ?? 0, isEstimate: counted > COUNTED_MAX }
@@ -113,7 +111,7 @@ function countOrders({ orders, ordersEstimate, orderShares }: StatusReading): Or
   })
 }
 
-/** @param counted up to COUNTED_MAX + 1: there are more */
+/** @param counted COUNTED_MAX + 1 means that there are more */
 function countOrEstimate(counted: number, estimate: number): Count {
   if (counted <= COUNTED_MAX) return { count: counted, isEstimate: false }
   return { count: Math.max(Math.round(estimate), counted), isEstimate: true }

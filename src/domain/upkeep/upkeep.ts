@@ -1,4 +1,4 @@
-/** What the service has found and done while it looked after itself: nothing, as long as all goes well. */
+/** What the service found and repaired. There is none while all goes well. */
 export type UpkeepNews =
   | { kind: 'workers-died'; workers: readonly string[]; released: number; givenUp: number }
   | { kind: 'fetch-lost'; worker: string; released: number }

@@ -1,4 +1,5 @@
 import { createSecretKey } from 'node:crypto'
+import type { FastifyReply } from 'fastify'
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { Logger } from 'pino'
 import { tokenExpired } from '../../domain/authorisation.ts'
@@ -6,6 +7,13 @@ import { type Authenticate, type Caller, isCallerId, ROLES, type Role } from '..
 import { CallError } from '../../domain/errors.ts'
 import { TOKEN_LENGTH_MAX_CHARS, TOKENS_KNOWN_MAX } from '../../limits.ts'
 import { createRemoteVerifier, type VerifyToken } from './remote-keys.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls. Set before any route of an API runs. */
+    caller: Caller
+  }
+}
 
 /** How tokens are checked: by a secret that their issuer shares, or by the public keys that it publishes. */
 export type AuthSettings = ({ secret: string } | { jwksUrl: string }) & {
@@ -38,7 +46,7 @@ const CLOCK_TOLERANCE_S = 5
 /** A token is looked at anew once in this time: its key may have been withdrawn. */
 const KNOWN_FOR_MS = 60_000
 
-const BEARER = /^Bearer ([\w.~+/-]+=*)$/i
+const BEARER_HEADER = /^Bearer ([\w.~+/-]+=*)$/i
 
 /**
  * Makes what tells who calls, by the JSON Web Token that the call carries. A token that was verified is known for a
@@ -66,7 +74,7 @@ export function createAuthenticate(settings: AuthSettings, logger: Logger): Auth
   }
 
   return (authorization = '') => {
-    const token = authorization.length <= TOKEN_LENGTH_MAX_CHARS && BEARER.exec(authorization)?.[1]
+    const token = authorization.length <= TOKEN_LENGTH_MAX_CHARS && BEARER_HEADER.exec(authorization)?.[1]
     if (!token)
       throw new CallError('UNAUTHENTICATED', 'This call needs the header "Authorization: Bearer <token>"')
     return known.find(token) ?? verify(token)
@@ -107,6 +115,11 @@ function refusalFor(error: unknown, logger: Logger): CallError {
 
 function invalid(why: string): CallError {
   return new CallError('UNAUTHENTICATED', `The token is not valid: ${why}`)
+}
+
+/** What a 401 carries: how to authenticate, by RFC 9110 and 6750. */
+export function challenge(reply: FastifyReply): void {
+  reply.header('www-authenticate', 'Bearer')
 }
 
 /** Tokens that were verified, those used last. Only an issuer can fill it: whatever else is sent is never in it. */

@@ -45,7 +45,7 @@ export function createRemoteVerifier(url: string, logger: Logger): VerifyToken {
         redirect: 'error',
         signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
       })
-      if (!response.ok) throw new Error(`It answered ${response.status}`)
+      if (!response.ok) throw new Error(`The issuer answered ${response.status}`)
       keys = createLocalJWKSet((await response.json()) as JSONWebKeySet)
       loadedAt = performance.now()
       isAway = false

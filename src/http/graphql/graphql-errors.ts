@@ -1,7 +1,6 @@
 import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
 import type { CallErrorCode } from '../../domain/errors.ts'
 
-/** Every code by which GraphQL says why. */
 export type GraphQLErrorCode =
   | CallErrorCode
   // calls that are no request of GraphQL
@@ -20,24 +19,19 @@ export type GraphQLErrorCode =
   | 'TIMED_OUT'
   | 'INTERNAL_SERVER_ERROR'
 
-type RequestErrorCode =
-  | 'BAD_REQUEST'
-  | 'METHOD_NOT_ALLOWED'
-  | 'NOT_ACCEPTABLE'
-  // as Yoga has it
-  | 'REQUEST_ENTITY_TOO_LARGE'
-  | 'UNSUPPORTED_MEDIA_TYPE'
-
-const REQUEST_CODES: Record<number, RequestErrorCode> = {
+const REQUEST_CODES = {
   405: 'METHOD_NOT_ALLOWED',
   406: 'NOT_ACCEPTABLE',
+  // as Yoga has it
   413: 'REQUEST_ENTITY_TOO_LARGE',
   415: 'UNSUPPORTED_MEDIA_TYPE',
-}
+} as const
+
+type RequestErrorCode = 'BAD_REQUEST' | (typeof REQUEST_CODES)[keyof typeof REQUEST_CODES]
 
 /** The code of a call that is refused for its form alone, by its status. */
 export function requestCodeOf(status: number): RequestErrorCode {
-  return REQUEST_CODES[status] ?? 'BAD_REQUEST'
+  return REQUEST_CODES[status as keyof typeof REQUEST_CODES] ?? 'BAD_REQUEST'
 }
 
 /** The code of an error of our own, of graphql-js or of Yoga, which calls a bad request what another method could do. */
@@ -64,4 +58,14 @@ export function asSeen(error: Error): GraphQLError {
   const { message, nodes, source, positions, path } = error
   const { http: _, code: __, ...extensions } = error.extensions
   return codedError(message, codeOf(error), { nodes, source, positions, path, extensions })
+}
+
+/** Message for calls shed under overload. */
+export const OVERLOADED = 'There is too much to do. Try again in a moment'
+
+/** Message for calls that meet no database. */
+export const DATABASE_AWAY = 'The database is away. Try again in a moment'
+
+export const UNAVAILABLE_RESULT = {
+  errors: [codedError(OVERLOADED, 'UNAVAILABLE')],
 }

@@ -1,38 +1,29 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyError, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { ExecutionResult } from 'graphql'
-import type { Authenticate } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
 import type { DropReason } from '../../feed/watch-tally.ts'
 import { RETRY_AFTER_S } from '../../limits.ts'
-import { challenge } from '../access/authenticate-calls.ts'
+import { challenge } from '../access/create-authenticate.ts'
+import type { ApiOptions } from '../front-door.ts'
 import { decodeUtf8, NOT_UTF_8, takeJsonType } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { statusOfCallError } from '../rest/problem.ts'
 import { codedError, type GraphQLErrorCode, requestCodeOf } from './graphql-errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { createLeanHandler } from './lean-handler.ts'
-import type { PersistedDocuments } from './persisted-documents.ts'
 import { completeEvent, END_ID, EVENT_HEADERS, EVENT_STREAM, sendEvents } from './streams/send-events.ts'
-
-export type GraphQLRoutesOptions = {
-  authenticate: Authenticate
-  /** Whether there is GraphiQL, which strangers may open. */
-  explorer: boolean
-  /** The only documents that are run; undefined where any are. */
-  persistedDocuments?: PersistedDocuments | undefined
-}
 
 /**
  * Mounts GraphQL on Fastify. A plain POST of JSON takes a lean path through graphql-http; GET, server-sent events and
  * GraphiQL go to Yoga. Both run the same enveloped parse, validate and execute: the same plugins, masking and caches.
  *
- * Yoga's own way from Node's request to its Request and back costs more than all the rest: 2,800 to 4,000 empty
- * mutations a second where the lean path takes 11,700. Streams are sent by us: see `answerByYoga`.
+ * Yoga's conversion of Node's request to its Request and back costs more than everything else: 2,800 to 4,000 empty mutations a
+ * second, against 11,700 on the lean path. We send streams ourselves: see `answerByYoga`.
  */
 export function graphqlRoutes(
   server: GraphQLServer,
-  { authenticate, explorer, persistedDocuments }: GraphQLRoutesOptions,
+  { authenticate, explorer, persistedDocuments }: ApiOptions,
 ): FastifyPluginAsync {
   return async (fastify) => {
     const handle = createLeanHandler(server, persistedDocuments)
@@ -80,7 +71,7 @@ export function graphqlRoutes(
           context: caller,
         })
         reply.status(init.status).headers(init.headers ?? {})
-        // what graphql-http refuses by a status alone
+        // graphql-http refuses some requests with only a status
         return reply.send(answer ?? failure(init.statusText, requestCodeOf(init.status)))
       },
     })
@@ -88,7 +79,7 @@ export function graphqlRoutes(
   }
 }
 
-/** Before the body is read. */
+/** Refuses bodies that are not JSON, before they are read. */
 async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
   const wrong = raw.method === 'POST' ? takeJsonType(raw) : undefined
   if (wrong === undefined) return
@@ -97,8 +88,8 @@ async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): P
 }
 
 /**
- * Answers what is for Yoga, which is given the request's texts, and asked for results or the text of an answer. Between
- * Node's own request and response it would lay pipes of web streams, 18 kB for as long as a stream lasts.
+ * Answers a request by Yoga, which gets plain values and returns results or a text. Given Node's own request and response, Yoga
+ * would connect them by web streams: 18 kB for as long as a stream lasts.
  */
 async function answerByYoga(
   server: GraphQLServer,
@@ -106,11 +97,11 @@ async function answerByYoga(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const response = reply.raw
-  // one that left meanwhile would never be heard to leave
+  // a client that has already disconnected would never emit 'close'
   if (response.destroyed) return reply.hijack()
   const disconnected = new AbortController()
   response.once('close', () => disconnected.abort())
-  // Node would close it all the same; views are told why
+  // Node would close the socket anyway; this also gives its views the reason
   response.once('timeout', (socket) => {
     disconnected.abort('slow-client' satisfies DropReason)
     socket.destroy()
@@ -128,7 +119,7 @@ async function answerByYoga(
       headers: headers as Record<string, string>,
       body: body as string | undefined,
     },
-    // in two parts: one alone would be made a prototype, which takes 1.6 kB a stream
+    // two arguments, because Yoga makes a single one a prototype: 1.6 kB for each stream
     { disconnected: disconnected.signal, address: raw.socket.remoteAddress, transport: 'sse', caller },
     {
       position,
@@ -141,45 +132,56 @@ async function answerByYoga(
   const isOver = lastEventId !== undefined && position.isOver
   if (results && (isHead || isOver)) {
     await results[Symbol.asyncIterator]().return?.()
-    // by this EventSource learns not to come back
+    // a 204 stops EventSource from reconnecting
     return isOver ? reply.status(204).send() : reply.headers(EVENT_HEADERS).send()
   }
   reply.hijack()
-  // not waited for: all that waits is kept while the stream lasts
+  // not awaited: everything that waits would stay in memory while the stream lasts
   if (results)
     sendEvents(response, results, position).catch((error) => log.error({ err: error }, 'stream failed'))
-  else sendText(response, answer, text)
+  else sendText(raw, response, answer, text)
   return reply
 }
 
-/** Sends what Yoga answers in one piece, whatever form it has. Of streams its headers are for proxies of other kinds. */
-function sendText(response: ServerResponse, answer: globalThis.Response, text: string): void {
+/**
+ * Sends an answer of Yoga that is one text. For event streams our headers replace Yoga's, and an id at the end stops a
+ * browser from reconnecting. While the database is unavailable there is no end: the client is to come back. EventSource does
+ * so after a 200 alone.
+ */
+function sendText(
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  answer: globalThis.Response,
+  text: string,
+): void {
   const isEvents = answer.headers.get('content-type') === EVENT_STREAM
   const headers = isEvents ? EVENT_HEADERS : Object.fromEntries(answer.headers)
-  // with an end by which a browser learns to stay away
-  const body = isEvents ? text.replace(completeEvent(), completeEvent(END_ID)) : text
+  const isUnavailable = answer.status === 503
+  const end = isUnavailable ? '' : completeEvent(END_ID)
+  const body = isEvents ? text.replace(completeEvent(), end) : text
+  if (isUnavailable) response.setHeader('retry-after', RETRY_AFTER_S)
   for (const [name, value] of Object.entries(headers))
     if (!PER_CONNECTION.includes(name.toLowerCase())) response.setHeader(name, value)
   response.setHeader('content-length', Buffer.byteLength(body))
-  response.writeHead(answer.status).end(body)
+  response.writeHead(isEvents && isUnavailable && method === 'GET' ? 200 : answer.status).end(body)
 }
 
-/** Whether a client takes server-sent events, if perhaps not for this. */
+/** Whether a client accepts server-sent events. */
 function takesEvents({ headers: { accept } }: IncomingMessage): boolean {
-  return accept?.includes(EVENT_STREAM) ?? false
+  return accept?.toLowerCase().includes(EVENT_STREAM) ?? false
 }
 
-/** The version in a Last-Event-ID: undefined for what is none of ours. */
+/** Returns the version in a Last-Event-ID; undefined if it is not one of ours. */
 function readVersion(lastEventId: string | string[] | undefined): number | undefined {
   return typeof lastEventId === 'string' && /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : undefined
 }
 
-/** Whether the query string is UTF-8: read all the same, each wrong byte would become the same character. */
+/** Whether the query string is UTF-8. Otherwise each wrong byte would become the same character. */
 function isSearchUtf8({ url = '' }: IncomingMessage): boolean {
   const start = url.indexOf('?')
   if (start === -1) return true
   try {
-    // a percent sign that encodes nothing stands for itself
+    // a percent sign that encodes nothing is a percent sign
     decodeURIComponent(url.slice(start).replaceAll(/%(?![\da-f]{2})/gi, '%25'))
     return true
   } catch {
@@ -187,17 +189,17 @@ function isSearchUtf8({ url = '' }: IncomingMessage): boolean {
   }
 }
 
-/** A refusal for the form of a call, as Fastify has its own. */
+/** Makes an error with a status, like Fastify's own refusals. */
 function refusalOf(statusCode: number, message: string): Error {
   return Object.assign(new Error(message), { statusCode })
 }
 
-/** Whether this is a browser that opens GraphiQL: Yoga answers it with the page, whatever else it asks for. */
+/** Whether a browser asks for the GraphiQL page. */
 function asksForPage({ method, headers: { accept } }: IncomingMessage): boolean {
   return method === 'GET' && accept !== undefined && accept.includes('text/html')
 }
 
-/** Answers a call of somebody who is not let in. */
+/** Answers a call with a CallError, such as a missing token. */
 function refuse({ code, message }: CallError, reply: FastifyReply): FastifyReply {
   if (code === 'UNAUTHENTICATED') challenge(reply)
   if (code === 'UNAVAILABLE') reply.header('retry-after', RETRY_AFTER_S)
@@ -209,14 +211,14 @@ function failure(message: string, code: GraphQLErrorCode) {
 }
 
 /**
- * Of POSTs, only JSON that asks for a stream. What is not JSON stays here and is refused: any page of the web can have
- * a browser post a form, or plain text, to any address, and Yoga would run the mutation in it.
+ * Whether Yoga answers a request: any GET, and a POST of JSON that asks for a stream. Other POSTs never reach Yoga, because it
+ * would run the mutation in a form or plain text, which any web page can make a browser send.
  */
 function isForYoga({ method, headers }: IncomingMessage): boolean {
   if (method !== 'POST') return true
   const isJson = /^application\/json *(?:;|$)/.test(headers['content-type'] ?? '')
-  return isJson && /text\/event-stream|multipart\/mixed/.test(headers.accept ?? '')
+  return isJson && /text\/event-stream|multipart\/mixed/i.test(headers.accept ?? '')
 }
 
-/** What is between this server and whoever is next, and not Yoga's to say. */
+/** Headers of one connection, which Yoga must not set. */
 const PER_CONNECTION = ['connection', 'transfer-encoding']

@@ -15,20 +15,20 @@ import {
   type ResolverApp,
 } from '../../schema/create-context.ts'
 import { schema } from '../../schema/index.ts'
+import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { limitStreams } from '../overload/limit-streams.ts'
 import { readRequestId, readRequestOrigin } from '../requests/request-id.ts'
 import { graphiqlPage } from './explorer/graphiql-page.ts'
 import { graphiqlSetup } from './explorer/graphiql-setup.ts'
+import { UNAVAILABLE_RESULT } from './graphql-errors.ts'
 import { hideSchema } from './limits/hide-schema.ts'
 import { limitExecutionTime } from './limits/limit-execution-time.ts'
-import { limitOperations } from './limits/limit-operations.ts'
 import { limitOrders } from './limits/limit-orders.ts'
 import { limitQueries } from './limits/limit-queries.ts'
 import { maskError } from './mask-error.ts'
-import { nameRefusals } from './name-refusals.ts'
-import { type PersistedDocuments, runPersistedDocuments } from './persisted-documents.ts'
-import { refuseBadJson } from './refuse-bad-json.ts'
+import { nameRefusals, refuseBadJson } from './name-refusals.ts'
+import { runPersistedDocuments } from './persisted-documents.ts'
 import { statusOf } from './response-type.ts'
 import { handOverStreams, type TakeResults } from './streams/hand-over-streams.ts'
 
@@ -70,23 +70,27 @@ function maskOperation(logger: Logger): Plugin {
   }
 }
 
-type MaskPayload = Parameters<typeof handleStreamOrSingleExecutionResult>[0]
-
-export type GraphQLServerOptions = {
-  isAuthenticated: boolean
-  /** Whether there is GraphiQL, and the schema may be asked for. */
-  explorer: boolean
-  /** The only documents that it runs; undefined where it runs any. */
-  persistedDocuments?: PersistedDocuments | undefined
+/**
+ * Counts queries and mutations where they are executed, which is the same place for every transport. Subscriptions do not
+ * count: those that begin together share a read, and after a restart thousands of watchers come back at once.
+ */
+function limitOperations(calls: CallsUnderWay): Plugin {
+  const refuse = () => ({ ...UNAVAILABLE_RESULT })
+  return {
+    onExecute({ executeFn, setExecuteFn }) {
+      setExecuteFn((args) => calls.run(() => executeFn(args), refuse))
+    },
+  }
 }
 
-/** What the GraphQL server is handed. */
+type MaskPayload = Parameters<typeof handleStreamOrSingleExecutionResult>[0]
+
 export type GraphQLServerContext = ResolverApp & { calls: CallsUnderWay }
 
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(
   app: GraphQLServerContext,
-  { isAuthenticated, explorer, persistedDocuments }: GraphQLServerOptions,
+  { isAuthenticated, explorer, persistedDocuments }: Omit<ApiOptions, 'authenticate' | 'corsOrigins'>,
 ): GraphQLServer {
   const { logger } = app
   const page = graphiqlPage()
@@ -105,12 +109,12 @@ export function createGraphQLServer(
       maskError: (error, message) => maskError(error, message, logger),
     },
     plugins: [
-      refuseBadJson(),
+      refuseBadJson,
       runPersistedDocuments(persistedDocuments),
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
       limitStreams(),
-      limitQueries(),
+      limitQueries,
       maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done
       limitOperations(app.calls),
@@ -118,7 +122,7 @@ export function createGraphQLServer(
       answerWithStatus,
       handOverStreams,
       nameRefusals,
-      explorer ? page.plugin : hideSchema(),
+      explorer ? page.plugin : hideSchema,
     ],
     // Fastify's business: Yoga pipes bodies through a limit, and keeps the pipe while a stream lasts
     maxRequestBodySize: false,

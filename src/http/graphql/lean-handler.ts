@@ -20,8 +20,6 @@ type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
 /**
  * Makes what answers a plain POST of JSON, through graphql-http and without Yoga's way from Node's request to its Request
  * and back.
- *
- * @param documents the only ones that are run; undefined where any are
  */
 export function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments) {
   return createHandler<IncomingMessage, Caller>({
@@ -82,7 +80,7 @@ async function parseWithText(request: Request<IncomingMessage, Caller>): Promise
     return await parseRequestParams(request)
   } catch (error) {
     const params = readBody(request)
-    if (Array.isArray(params)) throw new Error('Batches are not served: send one operation a request')
+    if (Array.isArray(params)) throw new Error('Batches are not supported: send one operation per request')
     if (params) {
       try {
         refusePersisted(params)

@@ -1,10 +1,8 @@
 import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
 import type { Logger } from 'pino'
-import { QueueFullError } from '../../database/queue-full-error.ts'
-import { isUnavailable } from '../../database/unavailable.ts'
+import { isUnavailable, QueueFullError } from '../../database/unavailable.ts'
 import { CallError, RateLimitedError } from '../../domain/errors.ts'
-import { codedError } from './graphql-errors.ts'
-import { DATABASE_AWAY, OVERLOADED } from './unavailable-result.ts'
+import { codedError, DATABASE_AWAY, OVERLOADED } from './graphql-errors.ts'
 
 /**
  * What a caller sees of an error: those that they caused or can act on, with a code; of all others only that there was

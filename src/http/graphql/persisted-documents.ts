@@ -58,8 +58,6 @@ export function refusePersisted(params: Params): void {
 
 /**
  * Puts the document in the place of its id in what Yoga answers itself: GET and streams.
- *
- * @param documents undefined where none are persisted, and any text runs
  */
 export function runPersistedDocuments(documents: PersistedDocuments | undefined): Plugin {
   return {

@@ -2,14 +2,13 @@ import { CALLS_UNDER_WAY_MAX, CALLS_UNDER_WAY_MIN, OVERLOAD_WINDOW_MS } from '..
 import { LoopLimit } from './loop-limit.ts'
 
 /**
- * Counts the calls that this process is answering, and has others refused while there are too many: more under way would
- * not be answered sooner, they would only all wait longer.
+ * Counts the calls in flight, and sheds calls beyond a limit: more calls in flight would only make each of them slower.
  *
- * A call counts while it is worked on, whoever waits for it: not while its body is sent or its answer is read, so that
- * slow clients take nobody's place, and not less when its caller hangs up, which does not end the work.
+ * A call counts while Holdfast works on it, not while its body arrives or its answer is read, so that slow clients do not use
+ * up the limit. It still counts after its caller has disconnected, because the work goes on.
  *
- * A burst is taken up to the full limit. While calls have to be refused, the limit is what leaves the event loop some time
- * to spare. Where calls are slow for another reason, as a slow disk, fewer of them would only be fewer.
+ * A burst is accepted up to the full limit. While calls are shed, the limit is what leaves the event loop some spare time. If
+ * calls are slow for another reason, such as a slow disk, a lower limit would not make them faster.
  */
 export class CallsUnderWay {
   readonly #onRefusal: () => void
@@ -18,7 +17,6 @@ export class CallsUnderWay {
   #refusedAtMs = -Infinity
   #windowStartedAtMs = 0
 
-  /** @param onRefusal hears of every call that is refused */
   constructor(onRefusal: () => void, loop = new LoopLimit()) {
     this.#onRefusal = onRefusal
     this.#loop = loop
@@ -28,14 +26,14 @@ export class CallsUnderWay {
     return this.#count
   }
 
-  /** How many there may be at this moment. */
+  /** The current limit of calls in flight. */
   get limit(): number {
     return this.#isOverloaded(performance.now()) ? this.#loop.limit : CALLS_UNDER_WAY_MAX
   }
 
-  /** Whether one that arrives now is one too many. Whoever then turns it away says so by `noteRefusal`. */
+  /** Whether a call that arrives now must be shed. Whoever sheds it calls `noteRefusal`. */
   isFull(): boolean {
-    // mostly there are few, and no clock has to be read
+    // usually few calls are in flight, and no clock has to be read
     return this.#count >= CALLS_UNDER_WAY_MIN && this.#count >= this.limit
   }
 
@@ -54,8 +52,6 @@ export class CallsUnderWay {
 
   /**
    * Does the work of a call, which counts until that is done, or refuses it where it is one too many.
-   *
-   * @param refuse gives what is answered then
    */
   run<Result>(work: () => Result, refuse: () => Result): Result {
     if (this.isFull()) {

@@ -1,6 +1,6 @@
 import { type Caller, LOCAL_OPERATOR } from '../../domain/caller.ts'
 
-/** How much of something each caller holds, with a bound for each. */
+/** Counts what each caller holds, with a limit for each caller. */
 export class CountByKey {
   readonly #counts = new Map<string, number>()
   readonly #max: number
@@ -11,7 +11,7 @@ export class CountByKey {
 
   /**
    * @param key undefined for a caller that is not counted
-   * @returns what gives it back, or undefined where the caller holds as much as it may
+   * @returns a function that gives it back; undefined if the caller is at its limit
    */
   take(key: string | undefined): (() => void) | undefined {
     if (key === undefined) return () => {}
@@ -23,13 +23,13 @@ export class CountByKey {
 
   #giveBack(key: string): void {
     const count = this.#counts.get(key)! - 1
-    // nothing is kept of who has left
+    // callers that hold nothing take no memory
     if (count === 0) this.#counts.delete(key)
     else this.#counts.set(key, count)
   }
 }
 
-/** By what connections are counted: their caller. Without authentication that is the operator of this machine, not counted. */
+/** Returns the key by which connections are counted: the caller; undefined, so not counted, without authentication. */
 export function connectionKeyOf(caller: Caller): string | undefined {
   return caller === LOCAL_OPERATOR ? undefined : caller.id
 }

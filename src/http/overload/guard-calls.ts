@@ -1,17 +1,17 @@
 import type { RequestListener } from 'node:http'
 import { RETRY_AFTER_S } from '../../limits.ts'
+import { UNAVAILABLE_RESULT } from '../graphql/graphql-errors.ts'
 import { GRAPHQL_PATH } from '../graphql/graphql-server.ts'
-import { UNAVAILABLE_RESULT } from '../graphql/unavailable-result.ts'
 import { PROBLEM_TYPE, UNAVAILABLE_PROBLEM } from '../rest/problem.ts'
 import { REST_PATH } from '../rest/rest-api.ts'
 import type { CallsUnderWay } from './calls-under-way.ts'
 
 /**
- * Puts a listener before Fastify's, for what a refusal costs is taken from what can be accepted: 12 to 18 µs here, 22
- * in a hook of Fastify, where an order takes 60. It refuses in the words of the API that was called. Health and metrics
- * are never refused: a process that is busy is alive.
+ * Makes a listener before Fastify that sheds calls under overload, in the format of the API that was called. Refusals use time
+ * in which orders could be accepted: a refusal costs 12 to 18 µs here and 22 in a Fastify hook, an order 60. Health and metrics
+ * are never shed, because a busy process is alive.
  *
- * @param isClosing whether callers are told to leave
+ * @param isClosing whether answers close their connection
  */
 export function guardCalls(
   calls: CallsUnderWay,

@@ -6,8 +6,8 @@ import { codedError } from '../graphql/graphql-errors.ts'
 import { CountByKey, connectionKeyOf } from './count-by-key.ts'
 
 /**
- * Refuses a stream of server-sent events to a caller that has too many open. Counted are subscriptions alone, until their
- * connection is over: any other call that takes the same way is answered and done.
+ * Refuses an event stream to a caller that has too many open. Only subscriptions count, until their connection closes: other
+ * calls on the same route end with their answer.
  */
 export function limitStreams(): Plugin<GraphQLContext> {
   const streams = new CountByKey(STREAMS_PER_CALLER_MAX)
@@ -23,7 +23,7 @@ export function limitStreams(): Plugin<GraphQLContext> {
   }
 }
 
-/** No wait would help: the caller has to end one. */
+/** Has no Retry-After: waiting does not help, the caller has to end a stream. */
 function tooMany(): GraphQLError {
   const message = `You have ${STREAMS_PER_CALLER_MAX} streams open. One WebSocket can watch as many orders`
   // `http` is for Yoga: callers do not see it

@@ -1,28 +1,28 @@
 import { performance } from 'node:perf_hooks'
 import { CALLS_UNDER_WAY_MAX, CALLS_UNDER_WAY_MIN } from '../../limits.ts'
 
-/** A loop that rests for less has requests waiting in their sockets: they are seen late, those to be refused too. */
+/** A busier loop leaves requests waiting in their sockets, so even a refusal comes late. */
 const UTILIZATION_MAX = 0.97
-/** From the full limit to the tenth of it in a second. */
+/** From the full limit to a tenth of it within a second. */
 const DECREASE = 0.8
-/** And back in three, so that it is mostly below what was too much. */
+/** And back within three, so that the limit is mostly below what was too much. */
 const INCREASE = 1.1
-/** After so many windows the full limit is tried anew: what comes may be bearable again. */
+/** After so many windows the full limit is tried again: the load may have dropped. */
 const WINDOWS_PER_TRIAL = 20
 
 /**
- * How many calls may be under way so that the event loop has some time to spare. Refusing takes time of the loop as well:
- * a process that accepts all that it can, and refuses the rest with what is left, falls behind with reading, and all that
- * it answers is late. A little less accepted costs little and leaves nothing waiting.
+ * Limits calls in flight so that the event loop keeps some spare time. Refusals need the loop too: a process that accepts all
+ * it can, and refuses the rest, falls behind with reading its sockets, and every answer is late. Accepting a little less costs
+ * little and keeps answers fast.
  */
 export class LoopLimit {
   readonly #readUtilization: () => number
   #limit = CALLS_UNDER_WAY_MAX
-  /** What was not too much before the trial. */
+  /** The limit before the trial. */
   #bearable = CALLS_UNDER_WAY_MAX
   #window = 0
 
-  /** @param readUtilization which share of the time since it was last asked the loop was busy, 0 to 1 */
+  /** @param readUtilization returns the loop's utilization since its last call, 0 to 1 */
   constructor(readUtilization: () => number = loopUtilization()) {
     this.#readUtilization = readUtilization
   }
@@ -37,7 +37,7 @@ export class LoopLimit {
     this.#readUtilization()
   }
 
-  /** Looks at how busy the loop was since the overload, or the window before, began. */
+  /** Adjusts the limit by the loop's utilization since the last window, or since the overload began. */
   endWindow(): void {
     const isTooMuch = this.#readUtilization() > UTILIZATION_MAX
     const limit = isTooMuch ? Math.min(this.#limit, this.#bearable) * DECREASE : this.#limit * INCREASE
@@ -47,7 +47,7 @@ export class LoopLimit {
     if (this.#window === WINDOWS_PER_TRIAL) this.#startTrial()
   }
 
-  /** Gives the full limit for a window, after which it is what it was where that still is too much. */
+  /** Tries the full limit for one window. If that is still too much, the limit goes back. */
   #startTrial(): void {
     this.#bearable = this.#limit
     this.#limit = CALLS_UNDER_WAY_MAX

@@ -20,14 +20,11 @@ export function takeCanonicalUrl(request: IncomingMessage): void {
   if (CANONICAL.test(url)) return
   const [, authority, rest] = ABSOLUTE.exec(url) ?? []
   if (authority !== undefined) request.headers.host = authority
-  request.url = toCanonical(rest ?? url)
-}
-
-function toCanonical(target: string): string {
+  const target = rest ?? url
   const end = target.search(/[?#]/)
   const path = end === -1 ? target : target.slice(0, end)
   const search = end === -1 ? '' : target.slice(end)
-  return canonicalPath(path) + search
+  request.url = canonicalPath(path) + search
 }
 
 function canonicalPath(path: string): string {

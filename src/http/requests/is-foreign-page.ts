@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import { canonicalOrigin } from './canonical-origin.ts'
 
 /**
  * Whether a request was made by a page of another site, which must not act, or read, in the name of whoever looks at it.
@@ -21,4 +20,28 @@ export function isForeignPage(request: IncomingMessage, allowedOrigins: readonly
 /** Whether a page's origin is one of these, which are in canonical form. */
 export function isListedOrigin(origin: string | undefined, origins: readonly string[]): origin is string {
   return origin !== undefined && origins.length > 0 && origins.includes(canonicalOrigin(origin))
+}
+
+/**
+ * An origin in the form in which origins are compared: in lower case, without the port that its scheme has anyway. What is
+ * no origin of the web, as `null`, stays as it is.
+ */
+export function canonicalOrigin(origin: string): string {
+  return /^https?:\/\//i.test(origin) && URL.canParse(origin) ? new URL(origin).origin : origin
+}
+
+const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i
+
+/** What a caller by another name is told. */
+export const LOCAL_NAMES_ONLY = 'Without authentication, call by the name localhost or by 127.0.0.1'
+
+/**
+ * Whether a request was sent to this machine by a name that only this machine has. Without authentication everyone who
+ * reaches the server may do everything, and a web page reaches it under the page's own name once that name's DNS
+ * answers 127.0.0.1: its Origin and its Host then agree, and only the name gives it away.
+ *
+ * @param host the Host header. A program of HTTP/1.0, such as HAProxy's health check, sends none; a browser always does
+ */
+export function isLoopbackHost(host: string | undefined): boolean {
+  return host === undefined || LOOPBACK_HOST.test(host)
 }

@@ -19,6 +19,10 @@ export function takeJsonType({ headers }: IncomingMessage): string | undefined {
   if (coding !== undefined && !/^(?:identity)?$/i.test(coding.trim())) {
     return `The body must come without a content coding, and is ${JSON.stringify(coding)}`
   }
+  const transfer = headers['transfer-encoding']
+  if (transfer !== undefined && transfer.trim().toLowerCase() !== 'chunked') {
+    return `The body must come without a transfer coding but chunked, and is ${JSON.stringify(transfer)}`
+  }
   if (type === JSON_TYPE) return undefined
   if (type === undefined) return `The body must be ${JSON_TYPE}, and has no content type`
   if (!/^\s*application\/json\s*(?:;|$)/i.test(type)) {

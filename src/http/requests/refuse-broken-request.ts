@@ -3,8 +3,8 @@ import type { Socket } from 'node:net'
 import { PROBLEM_TYPE } from '../rest/problem.ts'
 import { endAndDrop } from './drop-unread-body.ts'
 
-/** By the code of Node's error; 400 for any other. */
-const REFUSALS: Record<string, { status: number; detail: string }> = {
+/** By the code of Node's error; any other is MALFORMED. */
+const PARSER_REFUSALS: Record<string, { status: number; detail: string }> = {
   HPE_HEADER_OVERFLOW: { status: 431, detail: 'The headers are larger than 16 kB' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, detail: 'The chunk extensions are larger than 16 kB' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: 'The request took too long to arrive' },
@@ -13,20 +13,14 @@ const MALFORMED = { status: 400, detail: 'This is not a request of HTTP/1.1' }
 
 const refused = new WeakSet<Socket>()
 
-/** Answers what Node's parser cannot read: nobody else gets to see it. */
+/** Answers what Node's parser cannot read, and so hands to no listener. */
 export function refuseBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  // the parser fails anew with each packet that follows
+  // the parser fails again with each packet that follows
   if (refused.has(socket)) return
   refused.add(socket)
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const { status, detail } = REFUSALS[error.code ?? ''] ?? MALFORMED
+  const { status, detail } = PARSER_REFUSALS[error.code ?? ''] ?? MALFORMED
   const title = STATUS_CODES[status]!
-  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code: 'BAD_REQUEST' })
-  const head = [
-    `HTTP/1.1 ${status} ${title}`,
-    `Content-Type: ${PROBLEM_TYPE}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  endAndDrop(socket, `${head.join('\r\n')}\r\n\r\n${body}`)
+  const problem = { type: 'about:blank', title, status, detail, code: 'BAD_REQUEST' }
+  endAndDrop(socket, status, [`Content-Type: ${PROBLEM_TYPE}`], problem)
 }

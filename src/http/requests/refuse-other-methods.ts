@@ -29,7 +29,7 @@ export function collectMethods(
       const answer = async (request: FastifyRequest, reply: FastifyReply) => {
         reply.header('allow', allowed.join(', '))
         if (request.method === 'OPTIONS') return reply.status(204).send()
-        throw toError(`This path takes ${allowed.join(', ')}, and not ${request.method}`)
+        throw toError(`This path accepts ${allowed.join(', ')}, not ${request.method}`)
       }
       // before the body is read: whatever is wrong with that, the method is wrong first
       fastify.route({ url, method: others, schema: { hide: true }, onRequest: answer, handler: answer })

@@ -19,7 +19,6 @@ export function takeRequestId({ headers }: IncomingMessage): string {
 /** A request, as Node has them or as the web has them. */
 type AnyRequest = { headers: Headers | IncomingHttpHeaders }
 
-/** The id of a request that has one. */
 export function readRequestId(request: AnyRequest): string | undefined {
   return readHeader(request, REQUEST_ID_HEADER)
 }
@@ -39,4 +38,11 @@ function readHeader({ headers }: AnyRequest, name: string): string | undefined {
 
 function isWebHeaders(headers: Headers | IncomingHttpHeaders): headers is Headers {
   return typeof headers.get === 'function'
+}
+
+export type RequestTracing = {
+  /** The span that is under way, in the form of W3C Trace Context. */
+  traceparent(): string | undefined
+  /** Names the request that is under way by its route. */
+  route(path: string): void
 }

@@ -11,7 +11,7 @@ import { type CreateOrderContext, createOrder } from '../../use-cases/orders/cre
 import { findOrder } from '../../use-cases/orders/find-order.ts'
 import { findSupplierRef } from '../../use-cases/supplier/find-supplier-ref.ts'
 import { takeJsonType } from '../requests/read-body.ts'
-import type { RequestTracing } from '../requests/request-tracing.ts'
+import type { RequestTracing } from '../requests/request-id.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
 
 const orderSchema = z
@@ -72,7 +72,6 @@ const newOrderHeadersSchema = z.looseObject({
   }),
 })
 
-/** What the routes of orders are handed. */
 export type OrdersContext = ReadContext & CreateOrderContext & { tracing?: RequestTracing | undefined }
 
 /** `POST /order` and `GET /orders/:id`: take an order, and say how it stands. */
@@ -98,9 +97,6 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
             },
             ...problemResponses(
               'MALFORMED_JSON',
-              'BAD_REQUEST',
-              'UNAUTHENTICATED',
-              'FORBIDDEN',
               'BODY_TOO_LARGE',
               'UNSUPPORTED_MEDIA_TYPE',
               'INVALID_QTY',
@@ -109,8 +105,6 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
               'INVALID_IDEMPOTENCY_KEY',
               'IDEMPOTENCY_KEY_REUSED',
               'RATE_LIMITED',
-              'INTERNAL_ERROR',
-              'UNAVAILABLE',
             ),
           },
         },
@@ -140,14 +134,7 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
               description: 'The order',
               content: { 'application/json': { schema: orderSchema } },
             },
-            ...problemResponses(
-              'BAD_REQUEST',
-              'UNAUTHENTICATED',
-              'FORBIDDEN',
-              'NOT_FOUND',
-              'INTERNAL_ERROR',
-              'UNAVAILABLE',
-            ),
+            ...problemResponses('NOT_FOUND'),
           },
         },
       },
@@ -167,12 +154,19 @@ const CULPRITS: Record<string, { pointer: string } | { header: string }> = {
   idempotencyKey: { header: 'Idempotency-Key' },
 }
 
+/** What other services call the header, and what it is misspelt as. Passed over, a repeat would order again. */
+const OTHER_KEY_HEADERS = ['x-idempotency-key', 'idempotency_key', 'idempotencykey']
+
 async function takeOrder(
   context: OrdersContext,
   request: FastifyRequest,
   { customer_id: customerId = null, ...body }: z.infer<typeof newOrderSchema>,
 ): Promise<Order> {
-  const idempotencyKey = (request.headers['idempotency-key'] as string | undefined) ?? null
+  const { headers } = request
+  const misspelt = OTHER_KEY_HEADERS.find((name) => headers[name] !== undefined)
+  if (misspelt !== undefined)
+    throw new ProblemError('BAD_REQUEST', `The header of a key is Idempotency-Key, not ${misspelt}`)
+  const idempotencyKey = (headers['idempotency-key'] as string | undefined) ?? null
   try {
     const { order, userErrors } = await createOrder(context, request.caller, {
       ...body,

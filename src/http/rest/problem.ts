@@ -2,8 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { QueueFullError } from '../../database/queue-full-error.ts'
-import { isUnavailable } from '../../database/unavailable.ts'
+import { isUnavailable, QueueFullError } from '../../database/unavailable.ts'
 import {
   CallError,
   type CallErrorCode,
@@ -12,7 +11,7 @@ import {
   type UserErrorCode,
 } from '../../domain/errors.ts'
 import { RETRY_AFTER_S } from '../../limits.ts'
-import { challenge } from '../access/authenticate-calls.ts'
+import { challenge } from '../access/create-authenticate.ts'
 
 /** Every way in which a REST call can fail: its status, and what it says where there is nothing more particular to say. */
 const PROBLEMS = {
@@ -21,16 +20,16 @@ const PROBLEMS = {
   UNAUTHENTICATED: { status: 401, detail: 'This call needs a valid bearer token' },
   FORBIDDEN: { status: 403, detail: 'You may not do this' },
   NOT_FOUND: { status: 404, detail: 'There is nothing at this path' },
-  METHOD_NOT_ALLOWED: { status: 405, detail: 'This path does not take this method' },
+  METHOD_NOT_ALLOWED: { status: 405, detail: 'This path does not accept this method' },
   BODY_TOO_LARGE: { status: 413, detail: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, detail: 'The body must be application/json' },
-  MALFORMED_BODY: { status: 422, detail: 'The body does not have the shape that this call takes' },
-  INVALID_IDEMPOTENCY_KEY: { status: 422, detail: 'This cannot be an idempotency key' },
+  MALFORMED_BODY: { status: 422, detail: 'The body does not match the schema of this call' },
+  INVALID_IDEMPOTENCY_KEY: { status: 422, detail: 'The idempotency key is malformed' },
   INVALID_LIMIT: { status: 422, detail: 'limit is out of range' },
-  INVALID_CURSOR: { status: 422, detail: 'cursor is not of this list' },
+  INVALID_CURSOR: { status: 422, detail: 'cursor is not from this list' },
   // as the use-cases name them
   INVALID_QTY: { status: 422, detail: 'qty is out of range' },
-  INVALID_SKU: { status: 422, detail: 'This cannot be a SKU' },
+  INVALID_SKU: { status: 422, detail: 'The SKU is malformed' },
   SKU_TAKEN: { status: 422, detail: 'There is an item with this SKU' },
   UNKNOWN_SKU: { status: 422, detail: 'There is no item with this SKU' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, detail: 'This idempotency key was used for another call' },
@@ -87,10 +86,6 @@ export class ProblemError extends Error {
   readonly code: ProblemCode
   readonly culprits: Culprit[]
 
-  /**
-   * @param detail what is wrong, as the caller reads it
-   * @param culprits where in the request it is
-   */
   constructor(code: ProblemCode, detail: string = PROBLEMS[code].detail, culprits: Culprit[] = []) {
     super(detail)
     this.code = code
@@ -138,7 +133,6 @@ function rateLimitHeaders({ limit, retryAfterS }: RateLimitedError) {
   }
 }
 
-/** What REST answers to a call that it does not run. */
 export const UNAVAILABLE_PROBLEM = toProblem('UNAVAILABLE')
 
 /**
@@ -150,20 +144,23 @@ export function answerFrameworkError(_error: unknown, _request: FastifyRequest, 
   reply.code(404).type(PROBLEM_TYPE).send(body)
 }
 
-/** Answers a path that no route has. */
 export const answerNotFound: RouteHandlerMethod = async () => {
   throw new ProblemError('NOT_FOUND')
 }
 
-/** Responses to document for a route that can fail with these codes: one for each status that they have. */
-export function problemResponses<Code extends ProblemCode>(...codes: Code[]) {
+/** What every call below `/api` can fail with. */
+const ANY_CALL = ['BAD_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'INTERNAL_ERROR', 'UNAVAILABLE'] as const
+
+/** Responses to document for a route that can fail with these codes too: one for each status that they have. */
+export function problemResponses<Code extends ProblemCode>(...own: Code[]) {
+  const codes = [...own, ...ANY_CALL]
   const statuses = new Set(codes.map((code) => PROBLEMS[code].status))
   const responses = [...statuses].map((status) => [
     status,
     problemResponse(codes.filter((code) => PROBLEMS[code].status === status)),
   ])
   return Object.fromEntries(responses) as Record<
-    (typeof PROBLEMS)[Code]['status'],
+    (typeof PROBLEMS)[Code | (typeof ANY_CALL)[number]]['status'],
     ReturnType<typeof problemResponse>
   >
 }
@@ -177,8 +174,8 @@ function problemResponse(codes: ProblemCode[]) {
         'Retry-After': integer('Seconds to wait before the next try'),
         ...(codes.includes('RATE_LIMITED') && {
           'RateLimit-Limit': integer('Orders that a caller may place in a second'),
-          'RateLimit-Remaining': integer('How many of them are left: none'),
-          'RateLimit-Reset': integer('Seconds until there is room again'),
+          'RateLimit-Remaining': integer('Orders that the caller may still place in this second: 0'),
+          'RateLimit-Reset': integer('Seconds until the caller may order again'),
         }),
       },
     }),
@@ -204,25 +201,20 @@ const PARAMETER_CODES = new Map<string, ProblemCode>([
   ['cursor', 'INVALID_CURSOR'],
 ])
 
-/** What use-cases throw. A new code fails to compile until it has its problem here. */
-const CALL_ERROR_CODES = {
-  BAD_USER_INPUT: 'BAD_REQUEST',
-  NOT_FOUND: 'NOT_FOUND',
-  UNAUTHENTICATED: 'UNAUTHENTICATED',
-  FORBIDDEN: 'FORBIDDEN',
-  RATE_LIMITED: 'RATE_LIMITED',
-  UNAVAILABLE: 'UNAVAILABLE',
-} as const satisfies Record<CallErrorCode, ProblemCode>
+/** What use-cases throw. A new code fails to compile until it has its problem. */
+function problemCodeOf(code: CallErrorCode): ProblemCode {
+  return code === 'BAD_USER_INPUT' ? 'BAD_REQUEST' : code
+}
 
 /** The status of a call that is refused as a whole, by whatever API. */
 export function statusOfCallError(code: CallErrorCode): number {
-  return PROBLEMS[CALL_ERROR_CODES[code]].status
+  return PROBLEMS[problemCodeOf(code)].status
 }
 
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) return toProblem(error.code, error.message, error.culprits)
   if (error instanceof CallError && error.code !== 'UNAVAILABLE') {
-    return toProblem(CALL_ERROR_CODES[error.code], error.message)
+    return toProblem(problemCodeOf(error.code), error.message)
   }
   if (error instanceof CallError || isUnavailable(error)) return toProblem('UNAVAILABLE')
   if (hasZodFastifySchemaValidationErrors(error)) return shapeProblem(error)
@@ -265,7 +257,8 @@ function fastifyProblem(error: unknown): Problem | undefined {
   return undefined
 }
 
-function toProblem(
+/** A failed call as it is answered. */
+export function toProblem(
   code: ProblemCode,
   detail: string = PROBLEMS[code].detail,
   culprits: Culprit[] = [],

@@ -1,24 +1,24 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
-import type { Authenticate } from '../../domain/caller.ts'
-import { authenticateCalls } from '../access/authenticate-calls.ts'
+import { RETRY_AFTER_S } from '../../limits.ts'
+import type { ApiOptions } from '../front-door.ts'
+import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
 import { type OrdersContext, orders } from './orders.ts'
-import { answerNotFound, answerWithProblem, ProblemError } from './problem.ts'
+import {
+  answerNotFound,
+  answerWithProblem,
+  PROBLEM_TYPE,
+  ProblemError,
+  UNAVAILABLE_PROBLEM,
+} from './problem.ts'
 
 export const REST_PATH = '/api'
 
-/** What the REST API is handed. */
-export type RestContext = OrdersContext
-
-export type RestOptions = {
-  authenticate: Authenticate
-  /** Whether the API's description and its page are served. */
-  explorer: boolean
-}
+export type RestContext = OrdersContext & { calls: CallsUnderWay }
 
 /**
  * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
@@ -28,7 +28,10 @@ export type RestOptions = {
  * Every failure below `/api` is answered as `application/problem+json`. What it sets up stays in its own scope: other
  * routes of the same server keep their error handlers, parsers and compilers.
  */
-export function restApi(context: RestContext, { authenticate, explorer }: RestOptions): FastifyPluginAsync {
+export function restApi(
+  context: RestContext,
+  { authenticate, explorer }: Pick<ApiOptions, 'authenticate' | 'explorer'>,
+): FastifyPluginAsync {
   return async (fastify) => {
     fastify.setValidatorCompiler(validatorCompiler)
     fastify.setSerializerCompiler(serializerCompiler)
@@ -40,16 +43,31 @@ export function restApi(context: RestContext, { authenticate, explorer }: RestOp
   }
 
   async function api(fastify: FastifyInstance): Promise<void> {
-    authenticateCalls(fastify, authenticate)
-    // before the body is read, as well
-    fastify.addHook('onRequest', async ({ is404 }) => {
-      if (is404) throw new ProblemError('NOT_FOUND')
+    // before the body is read: strangers send none
+    fastify.addHook('onRequest', async (request) => {
+      request.caller = await authenticate(request.headers.authorization)
+      if (request.is404) throw new ProblemError('NOT_FOUND')
     })
+    limitCalls(fastify, context.calls)
     parseJsonOnly(fastify)
     fastify.setNotFoundHandler(answerNotFound)
     await fastify.register(orders(context))
     await fastify.register(movements(context))
   }
+}
+
+/** Counts calls while the handlers of the routes that are added after run. Their bodies are there by then. */
+function limitCalls(fastify: FastifyInstance, calls: CallsUnderWay): void {
+  fastify.addHook('onRoute', (route) => {
+    const { handler } = route
+    route.handler = function (request, reply) {
+      return calls.run<unknown>(
+        () => handler.call(this, request, reply),
+        () =>
+          reply.code(503).header('retry-after', RETRY_AFTER_S).type(PROBLEM_TYPE).send(UNAVAILABLE_PROBLEM),
+      )
+    }
+  })
 }
 
 function parseJsonOnly(fastify: FastifyInstance): void {

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
-import { traceIdOf } from '../../domain/trace.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
+import { traceIdOf } from '../../domain/origin.ts'
 
-/** One line for each change of an order, with the job that it happened in and the request that it goes back to. */
+/** Logs each change of an order, with its job and the request it goes back to. */
 export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => void {
   return (events) => {
     if (!logger.isLevelEnabled('info')) return
     for (const event of events) {
-      const { type, from, to, reason, version, order, origin, job, deadLetter } = event
+      const { type, from, order, origin, job, deadLetter } = event
       logger.info(
         {
           orderId: order.id,
@@ -16,9 +16,9 @@ export function logEvents(logger: Logger): (events: readonly OrderEvent[]) => vo
           // one is the rule
           lines: order.lines.length > 1 ? order.lines.length : undefined,
           from,
-          to,
-          reason,
-          version,
+          to: order.status,
+          reason: order.failureReason,
+          version: order.version,
           task: job?.task ?? deadLetter?.task,
           // where no job is under way, as when the sweeper ends an order, what is left of one tells
           attempt: job?.attempt ?? deadLetter?.attempts,

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino'
-import { traceIdOf } from '../../domain/trace.ts'
+import { traceIdOf } from '../../domain/origin.ts'
 import type { JobRun } from '../../domain/upkeep/jobs.ts'
 
-/** One line for each run of a job that failed. One that was left since the database is away has not. */
+/** Logs each failed run of a job. A wait for an unavailable database is not a failure. */
 export function logJobs(logger: Logger): (run: JobRun) => void {
   return ({ task, outcome, durationMs, attempt, attemptsMax, orders, error }) => {
     if (error === undefined) return
-    // of several, which have one caller each, their number tells; each that fails by itself has a line of its own
+    // several orders have several callers, so only their number is logged; each that fails by itself gets its own line
     const { orderId, origin } = orders.length === 1 ? orders[0]! : {}
     logger.error(
       {

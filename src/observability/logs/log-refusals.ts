@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 
 const REFUSAL_LOG_INTERVAL_MS = 1_000
 
-/** One line a second for all calls that were refused in it: a line for each would be the larger part of an overload. */
+/** Logs one line a second with the number of shed calls: a line for each call would cost more than its refusal. */
 export function logRefusals(logger: Logger): () => void {
   let refused = 0
   const log = () => {

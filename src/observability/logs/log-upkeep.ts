@@ -6,23 +6,22 @@ const BREACHES_MAX = 10
 /** Enough of a payload to see whose it is. */
 const PAYLOAD_LENGTH_MAX = 200
 
+/** What is told by numbers alone. */
+const MENDED = {
+  'workers-died': 'jobs of dead workers released',
+  'fetch-lost': 'jobs released whose fetch was lost',
+  swept: 'orders without a job and dead jobs swept',
+}
+
 /** One line for whatever the service had to mend, and for what it leaves to people. */
 export function logUpkeep(logger: Logger): (news: UpkeepNews) => void {
   return (news) => {
     switch (news.kind) {
-      case 'workers-died': {
-        const { workers, released, givenUp } = news
-        logger.warn({ workers, released, givenUp }, 'jobs of dead workers released')
-        break
-      }
-      case 'fetch-lost': {
-        const { worker, released } = news
-        logger.warn({ worker, released }, 'jobs released whose fetch was lost')
-        break
-      }
+      case 'workers-died':
+      case 'fetch-lost':
       case 'swept': {
-        const { requeued, buried } = news
-        logger.warn({ requeued, buried }, 'orders without a job and dead jobs swept')
+        const { kind, ...numbers } = news
+        logger.warn(numbers, MENDED[kind])
         break
       }
       case 'jobs-put-aside': {

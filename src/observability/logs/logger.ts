@@ -9,8 +9,6 @@ const SECRET_LENGTH_MIN = 8
  * Structured logs on standard output: JSON lines or, in a terminal and not in production, readable ones. Secrets are
  * hidden in both.
  *
- * @param level the least severe level that is written
- * @param secrets texts that are never written
  * @param onClosed hears that nobody reads standard output any more
  */
 export function createLogger(

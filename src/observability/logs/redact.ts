@@ -5,7 +5,7 @@ const SECRET_FIELD = new RegExp(`("(?:${SECRET_NAMES})":)"(?:[^"\\\\]|\\\\.)*"`,
 // each in a time that grows with the line, and not with its square: a hostile one of 64 kB takes 90 ms
 /** The password of a connection string; it may hold an @ itself. */
 const URL_PASSWORD = /(:\/\/[^\s:@/"\\]*):[^\s"\\]{0,2000}@/g
-const BEARER = /\b(Bearer|Basic) [\w.~+/-]+=*/gi
+const CREDENTIALS = /\b(Bearer|Basic) [\w.~+/-]+=*/gi
 /** At the beginning of a word, or after a dash near it: at each dash, a word of nothing but beginnings would be read anew. */
 const JWT = /(?<=(?<![\w-])(?:[\w-]{0,30}-)?)eyJ[\w-]+\.[\w-]+\.[\w-]*/g
 /** What a terminal or a viewer acts on, and JSON leaves as it is: C1 controls, line separators, directions of text. */
@@ -29,7 +29,7 @@ function redactSuspect(line: string): string {
   return line
     .replace(SECRET_FIELD, `$1"${HIDDEN}"`)
     .replace(URL_PASSWORD, `$1:${HIDDEN}@`)
-    .replace(BEARER, `$1 ${HIDDEN}`)
+    .replace(CREDENTIALS, `$1 ${HIDDEN}`)
     .replace(JWT, HIDDEN)
     .replace(UNSEEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { Gauge, type Registry } from 'prom-client'
 import { FIGURES_AGE_MAX_MS, METRICS_READ_TIMEOUT_MS } from '../../limits.ts'
 
-/** Gauges of one reading, and when it last succeeded: by the clock, and by one that nobody sets. */
+/** Gauges of one reading, and when it last succeeded: by the wall clock and by a monotonic clock. */
 type Group = {
   name: string
   clears: (() => void)[]
@@ -13,9 +13,8 @@ type Group = {
 }
 
 /**
- * Figures that are read from the database at a scrape, several by one reading, which is under way once at a time. When the
- * database is away or slow, what was last read is shown for a minute more and then nothing: an old figure would keep an
- * alert silent, or firing, for as long as it stays.
+ * Reads figures from the database at a scrape, several by one reading, and one reading at a time. While the database is
+ * unavailable or slow, shows the last values for a minute and then none: an old value would keep an alert silent, or firing.
  */
 export class DatabaseFigures {
   readonly #registers: Registry[]
@@ -41,7 +40,6 @@ export class DatabaseFigures {
   /**
    * Adds gauges that are read together.
    *
-   * @param name for the log and the metric
    * @param show sets the gauges by what was read; one that it does not set has no value
    * @returns a function that makes one of them
    */

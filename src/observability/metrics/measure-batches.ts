@@ -2,9 +2,8 @@ import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { BatchRun } from '../../database/group-commit.ts'
 import { CALLS_UNDER_WAY_MAX } from '../../limits.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
-import { WORK_BUCKETS_S } from './buckets.ts'
+import { WORK_BUCKETS_S } from './measure-transactions.ts'
 
-/** Batches as they are called in the metrics. */
 const BATCHES = {
   createOrder: 'create-order',
   reserveInventory: 'reserve-inventory',
@@ -14,19 +13,16 @@ const BATCHES = {
   findSupplierCall: 'find-supplier-call',
 }
 
-/** The groups of the application. */
 export type GroupName = keyof typeof BATCHES
 
-/** From an item alone, as at rest, over the largest batch of new orders to that of reservations and reads. */
+/** From one item, as at rest, to the largest batch of reservations and reads. */
 const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, CALLS_UNDER_WAY_MAX, 500, RESERVE_BATCH_MAX]
 
-/** What tells how many wait for each batch. */
+/** The groups, with the number of items that wait in each. */
 export type Groups = Record<GroupName, { waitingCount: number }>
 
 /**
  * Shows how far work of many callers comes together, and how long it takes then.
- *
- * @returns for each group the hook that hears of its batches
  */
 export function measureBatches(
   registry: Registry,

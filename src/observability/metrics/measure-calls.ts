@@ -1,9 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
-/** What refuses a call: that too many are under way, or that an order would wait for too long for its commit. */
+/** Why a call was shed: too many in flight, or an order would have waited too long for its commit. */
 export type RefusedBy = 'calls' | 'intake'
 
-/** Counts calls that were refused, and shows how many are under way when it is asked. */
+/** Counts shed calls, and shows the calls in flight. */
 export function measureCalls(
   registry: Registry,
   calls: { count: number; limit: number },
@@ -14,7 +14,7 @@ export function measureCalls(
     labelNames: ['by'],
     registers: [registry],
   })
-  // an alert on a rise needs what it rises from
+  // an alert on an increase needs the 0 before it
   for (const by of ['calls', 'intake'] satisfies RefusedBy[]) refused.inc({ by }, 0)
   new Gauge({
     name: 'holdfast_calls_under_way',

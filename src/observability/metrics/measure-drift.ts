@@ -3,7 +3,7 @@ import { INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { findChecks } from '../../sql/upkeep/invariant-checks.ts'
 import type { DatabaseFigures } from './database-figures.ts'
 
-/** Shows what the last check of each invariant has found, whichever process made it: each process shows the same. */
+/** Shows the result of each invariant's last check, by whichever process. Every process shows the same. */
 export function measureDrift(figures: DatabaseFigures, pool: pg.Pool): void {
   const gauge = figures.group(
     'invariants',
@@ -16,11 +16,11 @@ export function measureDrift(figures: DatabaseFigures, pool: pg.Pool): void {
   )
   const drift = gauge(
     'holdfast_reconcile_drift',
-    'Breaches of an invariant at its last check; anything but 0 is for people to look into',
+    'Breaches of an invariant at its last check. Anything but 0 needs an operator',
     ['invariant'],
   )
   const lastSuccess = gauge(
     'holdfast_reconcile_last_success_timestamp_seconds',
-    'When the invariant was checked whose last check is the oldest; 0 while one of them never was',
+    'Time of the least recent check of any invariant. 0 while one was never checked',
   )
 }

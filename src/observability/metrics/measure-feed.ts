@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { OrderFeed } from '../../feed/order-feed.ts'
 import { DROP_REASONS, WATCH_TRANSPORTS } from '../../feed/watch-tally.ts'
 
-/** Shows what the feed has counted of its views, when it is asked: a delivery itself costs one addition. */
+/** Shows the feed's counts of views at a scrape, so a delivery costs only an addition. */
 export function measureFeed(registry: Registry, { tallies }: OrderFeed): void {
   const registers = [registry]
   new Gauge({

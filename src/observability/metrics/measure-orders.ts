@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
 import {
   type FailureReason,
   isFinal,
@@ -13,14 +13,14 @@ import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import { findWaitStarts } from '../../sql/orders/find-events.ts'
 
 /**
- * From a reservation out of stock, in milliseconds, to a supplier's last re-check and the last try of a job. The bounds 20,
- * 40 and 60 stand between the answers of a supplier that is asked after 15, 30 and 45 s.
+ * From a reservation from stock (milliseconds) to a supplier's last re-check and the last try of a job. The bounds 20, 40 and
+ * 60 separate the answers of a supplier that is asked after 15, 30 and 45 s.
  */
 const SETTLING_BUCKETS_S = [
   0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 900, 1_800, 3_600,
 ]
 
-/** How orders end that the supplier gave no final answer for. */
+/** Failures of orders without a final answer from the supplier. */
 const UNANSWERED: readonly (FailureReason | null)[] = ['SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR']
 
 type Way = { from: OrderStatus | null; to: OrderStatus; reason: FailureReason | null }
@@ -33,7 +33,6 @@ const WAYS = Object.values(ORDER_EVENTS).flatMap((moves: readonly Move[]) =>
   ),
 )
 
-/** Counts what becomes of orders. */
 export function measureOrders(
   registry: Registry,
   pool: pg.Pool,
@@ -67,7 +66,7 @@ export function measureOrders(
     registers,
   })
 
-  // where nothing has failed yet, a share of failures is 0 and not unknown, and an alert on a rise sees the first
+  // before the first failure a share of failures is 0, not unknown, and an alert on an increase sees the first
   for (const { from, to, reason } of WAYS) {
     transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, 0)
   }
@@ -77,19 +76,19 @@ export function measureOrders(
   }
   for (const task of JOB_TASKS) deadLetters.inc({ task }, 0)
 
-  const count = ({ from, to, reason }: OrderEvent, times: number) =>
-    transitions.inc({ from: from ?? '', to, reason: reason ?? '' }, times)
+  const count = ({ from, order: { status, failureReason } }: OrderEvent, times: number) =>
+    transitions.inc({ from: from ?? '', to: status, reason: failureReason ?? '' }, times)
 
-  // beside the work, not of it: in no trace, and an error costs no more than the figure
+  // apart from the work: in no trace, and an error costs only this figure
   const timeAnswers = AsyncLocalStorage.bind(async (answered: OrderEvent[]) => {
     try {
       const starts = await findWaitStarts(
         pool,
         answered.map(({ order }) => order.id),
       )
-      for (const { order, to, at } of answered) {
+      for (const { order } of answered) {
         const since = starts.get(order.id)
-        if (since) supplierSettling.observe({ to }, secondsBetween(since, at))
+        if (since) supplierSettling.observe({ to: order.status }, secondsBetween(since, order.updatedAt))
       }
     } catch (error) {
       logger.debug({ err: error }, 'waiting time for the supplier not read')
@@ -99,7 +98,7 @@ export function measureOrders(
   return (events) => {
     const answered = events.filter(isAnswered)
     if (answered.length > 0) void timeAnswers(answered)
-    // hundreds come together, those that go the same way one after the other: one increment for each way
+    // hundreds of events come together, equal transitions in a row: one increment for each transition
     let first: OrderEvent | undefined
     let times = 0
     for (const event of events) {
@@ -109,28 +108,33 @@ export function measureOrders(
         first = event
         times = 1
       }
-      const { to, at, order, deadLetter } = event
-      if (isSettled(event)) settling.observe({ to }, secondsBetween(order.createdAt, at))
+      const { order, deadLetter } = event
+      const { status: to, createdAt, updatedAt } = order
+      if (isSettled(event)) settling.observe({ to }, secondsBetween(createdAt, updatedAt))
       if (deadLetter) deadLetters.inc({ task: deadLetter.task })
     }
     if (first) count(first, times)
   }
 }
 
-/** Two processes may have written them, whose clocks differ: a sum that falls would be taken for a restart. */
+/** Never negative: two processes with different clocks may have written the times, and a falling sum looks like a restart. */
 function secondsBetween(from: Date, to: Date): number {
   return Math.max(0, to.getTime() - from.getTime()) / 1_000
 }
 
 /** Whether Holdfast has brought an order as far as it does by itself. What callers do is no part of it. */
-function isSettled({ type, to }: OrderEvent): boolean {
-  return (type === 'OrderReserved' || type === 'OrderFailed') && isFinal(to)
+function isSettled({ type, order }: OrderEvent): boolean {
+  return (type === 'OrderReserved' || type === 'OrderFailed') && isFinal(order.status)
 }
 
 function isAnswered(event: OrderEvent): boolean {
-  return event.from === 'AWAITING_RESTOCK' && isSettled(event) && !UNANSWERED.includes(event.reason)
+  return event.from === 'AWAITING_RESTOCK' && isSettled(event) && !UNANSWERED.includes(event.order.failureReason)
 }
 
 function isSameWay(one: OrderEvent, other: OrderEvent): boolean {
-  return one.from === other.from && one.to === other.to && one.reason === other.reason
+  return (
+    one.from === other.from &&
+    one.order.status === other.order.status &&
+    one.order.failureReason === other.order.failureReason
+  )
 }

@@ -1,7 +1,6 @@
 import type pg from 'pg'
 import { Gauge, type Registry } from 'prom-client'
 
-/** Shows what the pool of connections is doing, when it is asked. */
 export function measurePool(registry: Registry, pool: pg.Pool): void {
   new Gauge({
     name: 'holdfast_database_pool_connections',

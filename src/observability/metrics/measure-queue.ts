@@ -2,7 +2,7 @@ import { isFinal } from '../../domain/orders/order-status.ts'
 import type { Count, ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { DatabaseFigures } from './database-figures.ts'
 
-/** Shows what waits in the database and who works on it: each process shows the same. */
+/** Shows the queue, workers, dead letters and oldest orders. Every process shows the same. */
 export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise<ServiceStatus>): void {
   const gauge = figures.group('status', readStatus, (status) => {
     for (const { task, ready, scheduled, held, oldestReadyAgeS } of status.queue) {
@@ -49,7 +49,7 @@ export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise
   )
 }
 
-/** Whether counting came to its end before any was found: there may be none, or thousands. */
+/** Whether the count stopped before it found any: there may be none, or thousands. */
 function isUnknown({ count, isEstimate }: Count): boolean {
   return count === 0 && isEstimate
 }

@@ -3,10 +3,10 @@ import { RateLimitedError } from '../../domain/errors.ts'
 import type { OrderLimiter } from '../../rate-limit/order-limiter.ts'
 
 /**
- * Counts orders that the limiter refuses, by who counted them: Redis for all processes, or this one in its memory, as it
- * does without Redis and while that is away. Where there is to be a Redis, it shows whether there is.
+ * Counts orders that the limiter refuses, by the store that counted them: Redis, or the memory of this process without Redis or
+ * while it is unreachable. With REDIS_URL, shows whether Redis is reachable.
  *
- * @returns the limiter to use, undefined where there is none
+ * @returns the limiter to use; undefined without one
  */
 export function measureRateLimit(
   registry: Registry,

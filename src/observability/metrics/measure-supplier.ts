@@ -1,31 +1,21 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { GuardedSupplier } from '../../supplier/circuit-breaker.ts'
-import type { TransportError } from '../../supplier/contract.ts'
+import { TRANSPORT_CAUSES } from '../../supplier/contract.ts'
 import type { SupplierCallRun } from '../observe-supplier.ts'
 
-/** From a supplier next door to one that uses up its time, 5 s by default and some longer where that is configured so. */
+/** From a supplier in the same network to one that times out: after 5 s by default, later if configured. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 const CIRCUITS = ['closed', 'open', 'half-open'] satisfies ReturnType<GuardedSupplier['circuit']>[]
 
-const CAUSES = Object.keys({
-  timeout: true,
-  connection: true,
-  'http-status': true,
-  malformed: true,
-  'too-large': true,
-  redirect: true,
-  'circuit-open': true,
-} satisfies Record<TransportError['cause'], true>)
-
-const OUTCOMES = {
-  reserve: ['accepted', 'refused', ...CAUSES],
-  status: ['ok', 'fail', 'delayed', ...CAUSES],
+const OUTCOMES_OF = {
+  reserve: ['accepted', 'refused', ...TRANSPORT_CAUSES],
+  status: ['ok', 'fail', 'delayed', ...TRANSPORT_CAUSES],
 }
 
 /**
- * Times calls to the supplier by what they came to, and shows its circuit. Calls that the circuit breaker spared take no
- * time, and have an outcome of their own by which they are left out where times are looked at.
+ * Measures supplier calls by outcome, and shows the circuit. Calls that the circuit breaker skipped take no time; they have an
+ * outcome of their own, so that a query for latencies can exclude them.
  */
 export function measureSupplier(
   registry: Registry,
@@ -40,7 +30,7 @@ export function measureSupplier(
     registers,
   })
   for (const operation of ['reserve', 'status'] as const) {
-    for (const outcome of OUTCOMES[operation]) duration.zero({ operation, outcome })
+    for (const outcome of OUTCOMES_OF[operation]) duration.zero({ operation, outcome })
   }
   new Gauge({
     name: 'holdfast_supplier_circuit',

@@ -1,48 +1,35 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { Registry } from 'prom-client'
-import type { BatchRun } from '../../database/group-commit.ts'
-import type { TransactionContext } from '../../database/transaction.ts'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { OrderFeed } from '../../feed/order-feed.ts'
-import type { JobObserver } from '../../tasks/job-observer.ts'
 import { DatabaseFigures } from './database-figures.ts'
-import { type GroupName, type Groups, measureBatches } from './measure-batches.ts'
-import { measureCalls, type RefusedBy } from './measure-calls.ts'
+import { type Groups, measureBatches } from './measure-batches.ts'
+import { measureCalls } from './measure-calls.ts'
 import { measureDrift } from './measure-drift.ts'
 import { measureFeed } from './measure-feed.ts'
-import { measureJobs } from './measure-jobs.ts'
 import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
-import { measureTransactions } from './measure-transactions.ts'
+import { measureJobs, measureTransactions } from './measure-transactions.ts'
 
-/** Where figures are kept, and what has to hear of events, transactions, jobs, refusals and batches to keep them. */
-export type Metrics = Pick<TransactionContext, 'onEvents' | 'onTransaction'> &
-  Pick<JobObserver, 'onJobRun'> & {
-    registry: Registry
-    onRefusal: (by: RefusedBy) => void
-    onBatch: (group: GroupName, run: BatchRun) => void
-  }
-
-/** What figures are read from. */
 export type MetricsSources = {
   pool: pg.Pool
   feed: OrderFeed
   calls: { count: number; limit: number }
-  /** Asked when figures are read: they come after the metrics. */
+  /** Called at a scrape, because the groups are made after the metrics. */
   groups: () => Groups
   logger: Logger
   readStatus: () => Promise<ServiceStatus>
 }
 
 /**
- * Sets up the metrics of one application: one file a subject. Each takes the registry and, where it counts what passes,
- * gives the hook that hears of it; where it can read a figure, it does so when it is asked.
+ * Sets up the metrics of one application, a file for each subject. Each file takes the registry, and returns the hook to call if
+ * it counts events. Figures that can be read are read at a scrape.
  *
- * No label holds a SKU, an order, a caller or any other value that is not one of a few.
+ * Labels have few values: no SKU, order or caller.
  */
-export function createMetrics({ pool, feed, calls, groups, logger, readStatus }: MetricsSources): Metrics {
+export function createMetrics({ pool, feed, calls, groups, logger, readStatus }: MetricsSources) {
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
@@ -57,4 +44,17 @@ export function createMetrics({ pool, feed, calls, groups, logger, readStatus }:
     onRefusal: measureCalls(registry, calls),
     onBatch: measureBatches(registry, groups),
   }
+}
+
+/** Gauges by their type, counters by their name; each is the sum of another over its labels. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
+
+/** Shows what the process takes: memory, CPU, event loop, garbage collection. Once a process, and not once an application. */
+export function measureProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
 }

@@ -4,14 +4,14 @@ import type { Logger } from 'pino'
 const TRACING_LOG_INTERVAL_MS = 60_000
 
 /**
- * What OpenTelemetry has to complain of. While a collector is away it does so for every batch of spans: the first is
- * logged at once, and then one a minute, with how many there were since the line before.
+ * Logs errors and warnings of OpenTelemetry. While a collector is unreachable, every batch of spans causes one: the first is
+ * logged at once, then one a minute with the number since the last line.
  */
 export function logTracing(logger: Logger): DiagLogger {
   const ignore = () => {}
   return {
-    error: onceInAWhile((detail, times) => logger.error({ detail, times }, 'traces')),
-    warn: onceInAWhile((detail, times) => logger.warn({ detail, times }, 'traces')),
+    error: onceInAWhile((detail, times) => logger.error({ detail, times }, 'tracing error')),
+    warn: onceInAWhile((detail, times) => logger.warn({ detail, times }, 'tracing warning')),
     info: ignore,
     debug: ignore,
     verbose: ignore,

@@ -13,14 +13,22 @@ import {
   envDetector,
   resourceFromAttributes,
 } from '@opentelemetry/resources'
-import { BatchSpanProcessor, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type Sampler,
+  type SpanProcessor,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { TRACES_FLUSH_TIMEOUT_MS } from '../../limits.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
 import { logTracing } from './log-tracing.ts'
 import type { Tracing } from './trace-hooks.ts'
-import { createSampler, type Sampling } from './trace-sampler.ts'
 import { createTracing } from './tracing.ts'
 
 export type TracingOptions = {
@@ -83,4 +91,20 @@ function instrument(provider: TracerProvider): void {
   for (const { name, patch } of [...incoming.getModuleDefinitions(), ...sql.getModuleDefinitions()]) {
     if (name in modules) patch?.(modules[name])
   }
+}
+
+/** Which traces are recorded, as OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG say it. */
+export type Sampling = { name: SamplerName; ratio: number }
+
+type SamplerName = 'always_on' | 'always_off' | 'traceidratio' | `parentbased_${RootName}`
+type RootName = 'always_on' | 'always_off' | 'traceidratio'
+
+export function createSampler({ name, ratio }: Sampling): Sampler {
+  const [, parentBased, root] = /^(parentbased_)?(.+)$/.exec(name) as unknown as [string, string?, RootName?]
+  const sampler = {
+    always_on: () => new AlwaysOnSampler(),
+    always_off: () => new AlwaysOffSampler(),
+    traceidratio: () => new TraceIdRatioBasedSampler(ratio),
+  }[root!]()
+  return parentBased ? new ParentBasedSampler({ root: sampler }) : sampler
 }

@@ -1,13 +1,13 @@
-import type { EventLine } from '../../domain/orders/order-event.ts'
+import type { EventLine } from '../../domain/orders/order.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
 /** Reads since when orders have waited for their suppliers, the last time that they did, by order id. */
 export async function findWaitStarts(on: Queryable, orderIds: readonly string[]): Promise<Map<string, Date>> {
-  const rows = await findStarts(on, [plainArray(orderIds)])
+  const rows = await findStarts(on, plainArray(orderIds))
   return new Map(rows.map(({ id, at }) => [id, at]))
 }
 
-const findStarts = prepare<{ id: string; at: Date }>(
+const findStarts = prepare<[orderIds: string], { id: string; at: Date }>(
   'find-wait-starts',
   `select distinct on (order_events.order_id) order_events.order_id as id, order_events.at
   from unnest($1::uuid[]) as input (id)
@@ -20,11 +20,11 @@ export async function findFailures(
   on: Queryable,
   orderIds: readonly string[],
 ): Promise<Map<string, readonly EventLine[]>> {
-  const rows = await findFailed(on, [plainArray(orderIds)])
+  const rows = await findFailed(on, plainArray(orderIds))
   return new Map(rows.map(({ id, lines }) => [id, lines]))
 }
 
-const findFailed = prepare<{ id: string; lines: EventLine[] }>(
+const findFailed = prepare<[orderIds: string], { id: string; lines: EventLine[] }>(
   'find-failures',
   `select distinct on (order_events.order_id) order_events.order_id as id, order_events.lines
   from unnest($1::uuid[]) as input (id)

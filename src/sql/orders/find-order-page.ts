@@ -1,14 +1,14 @@
 import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-status.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** A page of a list of orders: at most `sizeMax` orders next to `cursor`, or at the end of the list if there is no cursor. */
+/** A page of a list of orders: at most `sizeMax` orders next to `cursor`, or from the end of the list without a cursor. */
 export type OrderPage = {
   /** Filters: null matches every order. */
   customerId: string | null
   /** Of any line. */
   sku: string | null
   status: OrderStatus | null
-  /** The id of an order next to the page, which is not in it; null for none. */
+  /** The id of the order before the page's first, itself not on the page; null for none. */
   cursor: string | null
   /** `older`: orders before the cursor, newest first. `newer`: orders after it, oldest first. */
   direction: 'older' | 'newer'
@@ -30,12 +30,13 @@ export async function findOrderPage(on: Queryable, page: OrderPage): Promise<str
   )
   const isByLine = sku !== null && customerId === null && !PASSING.includes(status)
   const list = lists.get([direction, ...filters, ...(isByLine ? ['line'] : [])].join('-'))!
-  const rows = await list(on, [
+  const rows = await list(
+    on,
     status === null ? ORDER_STATUSES : [status],
     page.cursor ?? (isOlder ? NEWEST : OLDEST),
     sizeMax,
     ...[customerId, sku].filter((value) => value !== null),
-  ])
+  )
   const ids = rows.map(({ id }) => id)
   return isOlder ? ids : ids.reverse()
 }
@@ -54,13 +55,13 @@ const lists = new Map(
 
 function named(parts: readonly string[], text: string) {
   const name = parts.join('-')
-  return [name, prepare<{ id: string }>(`list-${name}-orders`, text)] as const
+  return [name, prepare<unknown[], { id: string }>(`list-${name}-orders`, text)] as const
 }
 
 /**
- * Reads a page of each state, and takes the first of all of them. Each is a range of an index that begins with the filter and
- * the state. For a list by id PostgreSQL may walk the primary key, which is the whole table if few orders match (0.3 to
- * 0.6 s of 1,100,000); whether few match it knows only as well as its statistics do.
+ * Reads a page of each state and merges them. Each is a range of an index that begins with the filter and the state. A plain
+ * `order by id` may walk the primary key: if few orders match, PostgreSQL reads the whole table (0.3 to 0.6 s of 1,100,000
+ * orders), and only its statistics tell it how many match.
  */
 function byState(direction: Direction, filters: readonly string[]): string {
   const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']

@@ -9,19 +9,23 @@ const FROM_WANTED = `from (select distinct unnest($1::uuid[]) as id) as wanted
 
 /** Reads the orders that exist among `ids`, oldest first. */
 export async function findOrders(on: Queryable, ids: readonly string[]): Promise<Order[]> {
-  return readOrders(await find(on, [ids]))
+  return readOrders(await find(on, ids))
 }
 
-const find = prepare<OrderRow>('find-orders', `select ${ORDER_ROWS} ${FROM_WANTED}`)
+const find = prepare<[ids: readonly string[]], OrderRow>('find-orders', `select ${ORDER_ROWS} ${FROM_WANTED}`)
 
-/** Locks the orders that exist among `ids`. @returns them, oldest first */
+/**
+ * Locks the orders that exist among `ids`. Locked by id: two batches that share orders queue up and never deadlock. A join and
+ * not `any`, for the reason in `lockStock`. Locks their lines too: after a lock wait PostgreSQL reads anew only the rows that
+ * it locks.
+ *
+ * @returns them, oldest first
+ */
 export async function lockOrders(on: Queryable, ids: readonly string[]): Promise<Order[]> {
-  return readOrders(await lock(on, [ids]))
+  return readOrders(await lock(on, ids))
 }
 
-// locked by id: two batches that share orders queue up and never deadlock. A join and not `any`, for the reason in
-// lock-stock. Lines too: after a lock wait PostgreSQL reads anew only the rows that it locks
-const lock = prepare<OrderRow>(
+const lock = prepare<[ids: readonly string[]], OrderRow>(
   'lock-orders',
   `select ${ORDER_ROWS} ${FROM_WANTED} for update of orders, order_lines`,
 )

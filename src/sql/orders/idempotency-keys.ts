@@ -18,12 +18,16 @@ export async function findKeys(
   on: Queryable,
   keys: readonly CallKey[],
 ): Promise<(KeyedResult | undefined)[]> {
-  const rows = await find(on, [keys.map(({ caller }) => caller), keys.map(({ key }) => key)])
+  const rows = await find(
+    on,
+    keys.map(({ caller }) => caller),
+    keys.map(({ key }) => key),
+  )
   const results = new Map(rows.map(({ ordinal, ...result }) => [Number(ordinal), result]))
   return keys.map((_, index) => results.get(index + 1))
 }
 
-const find = prepare<KeyedResult & { ordinal: bigint }>(
+const find = prepare<[callers: string[], keys: string[]], KeyedResult & { ordinal: bigint }>(
   'find-keys',
   `select
     wanted.ordinal, keys.verb, keys.fingerprint, keys.order_id as "orderId",
@@ -43,7 +47,8 @@ export async function insertKeys(
   createdAt: Date,
 ): Promise<number> {
   if (keys.length === 0) return 0
-  const [row] = await insert(on, [
+  const [row] = await insert(
+    on,
     keys.map(({ caller }) => caller),
     keys.map(({ key }) => key),
     keys.map(({ verb }) => verb),
@@ -51,12 +56,12 @@ export async function insertKeys(
     plainArray(keys.map(({ orderId }) => orderId)),
     sparseArray(keys.map(({ shipmentIds }) => (shipmentIds.length > 0 ? plainArray(shipmentIds) : null))),
     createdAt,
-  ])
+  )
   return row!.inserted
 }
 
 // in the keys' order, as insert-orders claims them
-const insert = prepare<{ inserted: number }>(
+const insert = prepare<unknown[], { inserted: number }>(
   'insert-keys',
   `with inserted as (
     insert into idempotency_keys (caller, key, verb, fingerprint, order_id, shipment_ids, created_at)

@@ -38,7 +38,8 @@ export async function insertOrders(
   const lines = orders.flatMap((order, index) =>
     order.lines.map(({ sku, qty }, position) => ({ ordinal: index + 1, position, sku, qty })),
   )
-  const [row] = await run(on, [
+  const [row] = await run(
+    on,
     plainArray(orders.map((order) => order.id)),
     orders.map((order) => order.origin.caller),
     sparseArray(orders.map(({ key }) => key?.key)),
@@ -55,7 +56,7 @@ export async function insertOrders(
     'reserve-inventory' satisfies Job['task'],
     JOB_ATTEMPTS_MAX,
     delayMs,
-  ])
+  )
   const exceptionOf = new Map(row!.exceptions?.map((exception) => [exception.ordinal - 1, exception]))
   const insertions = orders.map((order, index): Insertion => {
     const exception = exceptionOf.get(index)
@@ -75,7 +76,7 @@ const LOCATION_SEPARATOR = ','
 type Exception = { ordinal: number; skus: number[] | null; locations: number[] | null }
 
 // only exceptions come back: most batches have none, and reading rows would cost more than writing them
-const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
+const run = prepare<unknown[], { jobId: string | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
     select id, caller, key, fingerprint, customer_id, reference, string_to_array(locations, '${LOCATION_SEPARATOR}') as locations, ref, ordinal
@@ -114,7 +115,7 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     insert into order_events (order_id, version, type, to_status, at, actor)
     select id, 1, 'OrderCreated', 'PENDING', $13, caller from fresh
   ), enqueued as (
-    -- one job for all: what a queue costs an order is its share of a job
+    -- one job for all: each order pays only its share of the queue's cost
     select id from graphile_worker.add_jobs(array(
       select (
         $14::text, json_build_object('orders', json_agg(ref order by ordinal)), null,
@@ -132,7 +133,6 @@ const run = prepare<{ jobId: string | null; exceptions: Exception[] | null }>(
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 
-/** Makes the order as the statement writes it. */
 function asCreated({ id, customerId, reference, locations, lines }: NewOrder, createdAt: Date): Order {
   return {
     id,

@@ -1,5 +1,4 @@
-import type { OrderLine } from '../../domain/orders/order.ts'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { OrderEvent, OrderLine } from '../../domain/orders/order.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
 
 /** A line of an order as it is after a change. */
@@ -7,9 +6,9 @@ export type ChangedLine = { orderId: string; line: OrderLine }
 
 /**
  * Writes changes of orders: the orders as they are after their events, the events, and the lines that they changed. The update
- * carries the guard: an order whose state or version is no longer what its event starts from stays as it is.
+ * carries the guard: it skips an order whose state or version is no longer what its event starts from.
  *
- * @returns how many orders and lines were changed
+ * @returns how many orders and lines changed
  */
 export async function moveOrders(
   on: Queryable,
@@ -18,12 +17,13 @@ export async function moveOrders(
   at: Date,
 ): Promise<{ orders: number; lines: number }> {
   if (events.length === 0) return { orders: 0, lines: 0 }
-  const [row] = await move(on, [
+  const [row] = await move(
+    on,
     plainArray(events.map(({ order }) => order.id)),
     plainArray(events.map(({ from }) => from)),
-    plainArray(events.map(({ to }) => to)),
-    plainArray(events.map(({ reason }) => reason)),
-    plainArray(events.map(({ version }) => version)),
+    plainArray(events.map(({ order }) => order.status)),
+    plainArray(events.map(({ order }) => order.failureReason)),
+    plainArray(events.map(({ order }) => order.version)),
     plainArray(events.map(({ order }) => order.lookedAt)),
     plainArray(events.map(({ order }) => order.ending)),
     plainArray(events.map(({ type }) => type)),
@@ -37,11 +37,11 @@ export async function moveOrders(
     plainArray(lines.map(({ line }) => line.cancelled)),
     plainArray(lines.map(({ line }) => line.returned)),
     at,
-  ])
+  )
   return row!
 }
 
-const move = prepare<{ orders: number; lines: number }>(
+const move = prepare<unknown[], { orders: number; lines: number }>(
   'move-orders',
   `with input as (
     select *
@@ -49,7 +49,7 @@ const move = prepare<{ orders: number; lines: number }>(
       $1::uuid[], $2::order_status[], $3::order_status[], $4::failure_reason[], $5::int[], $6::boolean[],
       $7::order_status[], $8::order_event_type[], $9::jsonb[], $10::text[], $11::text[]
     ) as input (id, from_status, to_status, reason, version, looked_at, ending, event, lines, actor, note)
-  ), moved as (
+  ), changed as (
     update orders
     set
       status = input.to_status,
@@ -61,7 +61,7 @@ const move = prepare<{ orders: number; lines: number }>(
     from input
     where orders.id = input.id and orders.status = input.from_status and orders.version = input.version - 1
     returning input.*
-  ), changed as (
+  ), changed_lines as (
     update order_lines
     set reserved = line.reserved, shipped = line.shipped, cancelled = line.cancelled, returned = line.returned
     from unnest($12::uuid[], $13::text[], $14::int[], $15::int[], $16::int[], $17::int[])
@@ -70,7 +70,7 @@ const move = prepare<{ orders: number; lines: number }>(
     returning 1
   ), recorded as (
     insert into order_events (order_id, version, type, from_status, to_status, reason, at, lines, actor, note)
-    select id, version, event, from_status, to_status, reason, $18, lines, actor, note from moved
+    select id, version, event, from_status, to_status, reason, $18, lines, actor, note from changed
   )
-  select (select count(*)::int from moved) as orders, (select count(*)::int from changed) as lines`,
+  select (select count(*)::int from changed) as orders, (select count(*)::int from changed_lines) as lines`,
 )

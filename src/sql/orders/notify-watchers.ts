@@ -2,32 +2,32 @@ import type { Order } from '../../domain/orders/order.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** The channel on which every process hears which orders changed. */
+/** The channel on which processes tell each other which orders changed. */
 export const ORDER_CHANNEL = 'holdfast_orders'
 
 /**
- * PostgreSQL's limit. An order takes 22 characters of id, two of punctuation and at most two of version (to 1,295, in base
- * 36), and 36 more with a span: 307 orders, or 129 with spans.
+ * PostgreSQL's limit: 307 orders, or 129 with spans. An order takes 22 characters for its id, two for punctuation, up to two
+ * for its version (up to 1,295, in base 36), and 36 more for a span.
  */
 const NOTIFICATION_MAX_BYTES = 7_999
 
 /** An order and the version it has reached, with the span of the request that caused it, if known. */
 export type OrderNotice = Pick<Order, 'id' | 'version'> & Pick<RequestOrigin, 'traceparent'>
 
-/** Notifies every process, once the transaction commits, that these orders changed. Sends as few notifications as they fit in. */
+/** Notifies every process at the commit that these orders changed, in as few notifications as possible. */
 export async function notifyWatchers(on: Queryable, orders: readonly OrderNotice[]): Promise<void> {
   let payload = ''
   for (const order of orders) {
     const notice = encodeNotice(order)
     if (payload.length + 1 + notice.length > NOTIFICATION_MAX_BYTES) {
-      await notify(on, [ORDER_CHANNEL, payload])
+      await notify(on, ORDER_CHANNEL, payload)
       payload = notice
     } else payload += payload === '' ? notice : `,${notice}`
   }
-  if (payload !== '') await notify(on, [ORDER_CHANNEL, payload])
+  if (payload !== '') await notify(on, ORDER_CHANNEL, payload)
 }
 
-const notify = prepare('notify-watchers', 'select pg_notify($1, $2)')
+const notify = prepare<[channel: string, payload: string]>('notify-watchers', 'select pg_notify($1, $2)')
 
 /** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` if there is one. */
 function encodeNotice({ id, version, traceparent }: OrderNotice): string {

@@ -19,10 +19,10 @@ const WITH_LINES = `join inventory_movements as movements
 
 /** Reads the shipments that exist among `ids`, oldest first, with their lines. */
 export async function findShipments(on: Queryable, ids: readonly string[]): Promise<Shipment[]> {
-  return readShipments(await find(on, [plainArray(ids)]))
+  return readShipments(await find(on, plainArray(ids)))
 }
 
-const find = prepare<Row>(
+const find = prepare<[ids: string], Row>(
   'find-shipments',
   `select ${SHIPMENT_COLUMNS}, movements.sku, -movements.reserved_delta as qty
   from (select distinct unnest($1::uuid[]) as id) as wanted
@@ -32,10 +32,10 @@ const find = prepare<Row>(
 
 /** Reads the shipments of orders, oldest first, with their lines. */
 export async function findShipmentsOf(on: Queryable, orderIds: readonly string[]): Promise<Shipment[]> {
-  return readShipments(await findOf(on, [plainArray(orderIds)]))
+  return readShipments(await findOf(on, plainArray(orderIds)))
 }
 
-const findOf = prepare<Row>(
+const findOf = prepare<[orderIds: string], Row>(
   'find-shipments-of',
   `select ${SHIPMENT_COLUMNS}, movements.sku, -movements.reserved_delta as qty
   from (select distinct unnest($1::uuid[]) as id) as wanted
@@ -56,14 +56,15 @@ function readShipments(rows: readonly Row[]): Shipment[] {
 /** Writes shipments. Their lines are their SHIPMENT movements. */
 export async function insertShipments(on: Queryable, shipments: readonly Shipment[]): Promise<void> {
   if (shipments.length === 0) return
-  await insert(on, [
+  await insert(
+    on,
     plainArray(shipments.map(({ id }) => id)),
     plainArray(shipments.map(({ orderId }) => orderId)),
     plainArray(shipments.map(({ orderVersion }) => orderVersion)),
     quotedArray(shipments.map(({ location }) => location)),
     shipments.map(({ reference }) => reference),
     shipments.map(({ createdAt }) => createdAt),
-  ])
+  )
 }
 
 const insert = prepare(
@@ -74,10 +75,10 @@ const insert = prepare(
 
 /** Notes that shipments were undone. */
 export async function noteUndone(on: Queryable, ids: readonly string[], at: Date): Promise<void> {
-  if (ids.length > 0) await undo(on, [plainArray(ids), at])
+  if (ids.length > 0) await undo(on, plainArray(ids), at)
 }
 
-const undo = prepare(
+const undo = prepare<[ids: string, at: Date]>(
   'note-undone',
   `update shipments set undone_at = $2 from unnest($1::uuid[]) as undone (id) where shipments.id = undone.id`,
 )

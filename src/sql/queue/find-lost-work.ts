@@ -4,18 +4,18 @@ import { prepare, type Queryable } from '../statement.ts'
 import { REQUEST_COLUMNS } from '../supplier/supplier-requests.ts'
 import { NEEDED_JOBS, ORDERS_OF_JOBS } from './orders-of-jobs.ts'
 
-// These read graphile-worker's private table: its public view has no payload. The version is pinned, and a test runs each.
+// These statements use graphile-worker's private tables, because its public view has no payload. A test pins their columns.
 
-/** A number of our own among advisory locks. */
+/** The key of an advisory lock: any number that nothing else uses. */
 const SWEEP_LOCK = 4_716_253_909
 
-/** Takes the sweeper's lock until the transaction ends. @returns false when another process has it */
+/** Takes the sweep's lock until the transaction ends. @returns false if another process holds it */
 export async function tryLockSweep(on: Queryable): Promise<boolean> {
-  const [row] = await tryLock(on, [SWEEP_LOCK])
+  const [row] = await tryLock(on, SWEEP_LOCK)
   return row!.locked
 }
 
-const tryLock = prepare<{ locked: boolean }>(
+const tryLock = prepare<[lock: number], { locked: boolean }>(
   'try-lock-sweep',
   'select pg_try_advisory_xact_lock($1::bigint) as locked',
 )
@@ -24,14 +24,14 @@ const tryLock = prepare<{ locked: boolean }>(
 export type Orphan = { order: OrderRef; request: null } | { order: null; request: SupplierRequest }
 
 /**
- * PENDING orders, and what suppliers were asked for and have not answered, whose next job does not exist; by order. A job for
- * an earlier call counts for nothing: it will find that it is out of date, and end.
+ * Finds PENDING orders, and what suppliers were asked for and have not answered, whose next job does not exist; by order. A job
+ * for an earlier call does not count, because it will do nothing.
  *
- * A healthy order is never among them: whatever brings it on enqueues its next job in the same transaction, a job ends
- * after that was committed, and one statement sees one moment.
+ * A healthy order is never found: each transition enqueues the next job in its own transaction, a job is deleted only after
+ * that commit, and one statement sees one snapshot.
  */
 export async function findOrphans(on: Queryable, limit: number): Promise<Orphan[]> {
-  const rows = await findOrphaned(on, [limit])
+  const rows = await findOrphaned(on, limit)
   return rows.map(({ pendingId, lines, ...request }) => {
     if (pendingId === null) return { order: null, request }
     return { order: lines === 1 ? { orderId: pendingId } : { orderId: pendingId, lines }, request: null }
@@ -40,7 +40,7 @@ export async function findOrphans(on: Queryable, limit: number): Promise<Orphan[
 
 // `except` sorts or hashes both sides, whatever the planner takes their sizes for: `not exists` became a loop over every job
 // for each order, 40 s with 20,000 of either
-const findOrphaned = prepare<SupplierRequest & { pendingId: string | null; lines: number }>(
+const findOrphaned = prepare<[limit: number], SupplierRequest & { pendingId: string | null; lines: number }>(
   'find-orphans',
   `with orphaned as materialized (
     select order_id::uuid as order_id, sku from (
@@ -60,15 +60,15 @@ const findOrphaned = prepare<SupplierRequest & { pendingId: string | null; lines
   order by orphaned.order_id`,
 )
 
-/** A job that will not run again by itself: it has used up its attempts, and nobody holds it. */
+/** A job that has used up its tries and that nobody holds. */
 export type DeadJob = { id: string; task: string; payload: unknown; attempts: number; error: string | null }
 
-/** Dead jobs of our tasks that are not put aside, oldest first, locked until the transaction ends. */
+/** Locks dead jobs of our tasks that are not put aside, oldest first. */
 export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
-  return lockDead(on, [limit, JOB_TASKS])
+  return lockDead(on, limit, JOB_TASKS)
 }
 
-const lockDead = prepare<DeadJob>(
+const lockDead = prepare<[limit: number, tasks: readonly string[]], DeadJob>(
   'lock-dead-jobs',
   `select jobs.id::text, tasks.identifier as task, jobs.payload, jobs.attempts, jobs.last_error as error
   from graphile_worker._private_jobs as jobs
@@ -81,23 +81,19 @@ const lockDead = prepare<DeadJob>(
   for update of jobs skip locked`,
 )
 
-/** Marks dead jobs that nobody can make sense of: they stay to be looked at, and are not found again. */
+/** Marks dead jobs whose payload names no order: they stay for an operator, and the sweep does not find them again. */
 export async function putDeadJobsAside(on: Queryable, jobIds: readonly string[]): Promise<void> {
-  if (jobIds.length > 0) await putAside(on, [jobIds])
+  if (jobIds.length > 0) await putAside(on, jobIds)
 }
 
-const putAside = prepare(
+const putAside = prepare<[ids: readonly string[]]>(
   'put-dead-jobs-aside',
   `update graphile_worker._private_jobs set flags = coalesce(flags, '{}') || '{"aside": true}'
   where id = any ($1::bigint[])`,
 )
 
 /** Deletes idempotency keys older than `ageMs`, at most `limit` of them. @returns those */
-export function deleteOldKeys(on: Queryable, ageMs: number, limit: number): Promise<{ key: string }[]> {
-  return deleteKeys(on, [ageMs, limit])
-}
-
-const deleteKeys = prepare<{ key: string }>(
+export const deleteOldKeys = prepare<[ageMs: number, limit: number], { key: string }>(
   'delete-old-keys',
   `with old as materialized (
     select caller, key from idempotency_keys

@@ -1,12 +1,13 @@
 import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 
-// Which jobs there have to be, and which there are, for statements that look for what is lost. They read graphile-worker's
-// private tables: the public view has no payload. All columns are text, for a hand may have written anything into a payload.
+// Which jobs there have to be, and which there are, for statements that look for lost jobs. They read graphile-worker's private
+// tables, because the public view has no payload. All columns are text, because a payload may have been written by hand.
 
 /**
- * Which jobs have to be there: `order_id`, and of what a supplier was asked for `sku` and `step`; empty of a PENDING order.
+ * The jobs that must exist: `order_id`, and for what a supplier was asked for `sku` and `step`, which are '' for a PENDING order.
  *
- * Open orders are a range of an index, behind `offset 0`: no statistics of the past make the planner read all that are done.
+ * The open orders are read by a range of an index, behind `offset 0`: no statistics of the past make the planner read all that
+ * are done.
  */
 export const NEEDED_JOBS = `
   select pending.id::text collate "C" as order_id, '' collate "C" as sku, '' collate "C" as step
@@ -22,8 +23,8 @@ export const NEEDED_JOBS = `
 const UUID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 
 /**
- * Every order that a job is about, as NEEDED_JOBS has it. Of our own tasks, for jobs of others in the same schema bring no
- * order on, and without jobs that were put aside. Jobs that versions before 0.3 wrote have no SKU: their orders have one line.
+ * Every order that a job is about, with the columns of NEEDED_JOBS. Only jobs of our tasks that are not put aside. Jobs that
+ * versions before 0.3 wrote have no SKU: their orders have one line.
  */
 export const ORDERS_OF_JOBS = `
   select

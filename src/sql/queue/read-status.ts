@@ -1,20 +1,20 @@
-import { ORDER_STATUSES } from '../../domain/orders/order-status.ts'
+import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-status.ts'
 import { COUNTED_MAX, type StatusReading } from '../../domain/upkeep/service-status.ts'
 import { limitStatements, prepare, type Queryable } from '../statement.ts'
 
-// This reads graphile-worker's private table, for what its index jobs_main_index has of it: priority (ours is 0), time and
-// task of the jobs that nobody holds. The version is pinned, and a test looks at the plan.
+// This reads the columns of graphile-worker's private table that are in its index jobs_main_index: priority (ours is 0), time
+// and task of the jobs that nobody holds. A test pins the columns and checks the plan.
 
 /**
- * Reads how the service does, in one statement: 6 ms on a million orders and as many jobs, for each part is read by its
- * index and no further than COUNTED_MAX.
+ * Reads the state of the service in one statement. It takes 6 ms with a million orders and as many jobs, because each part is
+ * read by an index, up to COUNTED_MAX.
  *
  * @throws {pg.DatabaseError} 57014 after `timeoutMs`
  */
 export async function readStatus(tx: Queryable, timeoutMs: number): Promise<StatusReading> {
   const [, [row]] = await Promise.all([
     limitStatements(tx, timeoutMs),
-    read(tx, [COUNTED_MAX + 1, ORDER_STATUSES]),
+    read(tx, COUNTED_MAX + 1, ORDER_STATUSES),
   ])
   return {
     ...row!,
@@ -43,7 +43,7 @@ function inEitherIndex(columns: string, limit: string): string {
   return `${range("< 'FAILED'")} union all ${range(">= 'FAILED'")}`
 }
 
-const read = prepare<Row>(
+const read = prepare<[countMax: number, statuses: readonly OrderStatus[]], Row>(
   'read-status',
   `with ready as (
     select task_id, count(*) as count, min(run_at) as since from (
@@ -58,8 +58,9 @@ const read = prepare<Row>(
       order by priority, run_at limit $1
     ) as first group by task_id
   ), listed as (
-    -- for the first few of a state PostgreSQL may else walk the primary key, which is all of the table where there are none
-    -- (330 ms on a million orders). By rows: it takes a range of the state alone for few, and sorts them
+    -- a range of one state, in an order that only the indexes by state have: otherwise PostgreSQL may walk the primary key for
+    -- the first few, and so the whole table if there are none (330 ms with a million orders). It compares rows, because for a
+    -- range of the state alone PostgreSQL expects few rows and sorts them
     select status, counted.count, oldest.created_at as since
     from unnest($2::order_status[]) as listed (status)
     cross join lateral (

@@ -2,19 +2,19 @@ import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
 import type { WorkerReport } from '../../domain/upkeep/service-status.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-// These write graphile-worker's private table: its public functions release no single job, and set no flag. The version is
-// pinned, and a test runs each.
+// These write graphile-worker's private table, because its public functions cannot release single jobs or set flags. A test
+// pins the columns.
 
 /** A process that runs jobs, and the ids that jobs of its pools carry in `locked_by`. */
 export type WorkerId = { id: string; poolIds: readonly string[] }
 
-/** Says that a worker is alive, now by the database's clock, and how it does. */
+/** Writes a worker's heartbeat, by the database's clock, with its report. */
 export async function beat(
   on: Queryable,
   { id, poolIds }: WorkerId,
   { circuit, jobsHeld }: WorkerReport,
 ): Promise<void> {
-  await upsertWorker(on, [id, circuit, JSON.stringify(jobsHeld), poolIds])
+  await upsertWorker(on, id, circuit, JSON.stringify(jobsHeld), poolIds)
 }
 
 const upsertWorker = prepare(
@@ -25,32 +25,27 @@ const upsertWorker = prepare(
 )
 
 /** Forgets workers that have ended in good order and hold no job. */
-export async function forgetWorkers(on: Queryable, workerIds: readonly string[]): Promise<void> {
-  await deleteWorkers(on, [workerIds])
-}
-
-const deleteWorkers = prepare('forget-workers', 'delete from workers where id = any ($1::text[])')
+export const forgetWorkers = prepare<[ids: readonly string[]]>(
+  'forget-workers',
+  'delete from workers where id = any ($1::text[])',
+)
 
 /** Workers that have said nothing for this long. Locked against a second rescuer until the transaction ends. */
-export function lockSilentWorkers(on: Queryable, silenceMs: number): Promise<WorkerId[]> {
-  return lockSilent(on, [silenceMs])
-}
-
-const lockSilent = prepare<WorkerId>(
+export const lockSilentWorkers = prepare<[silenceMs: number], WorkerId>(
   'lock-silent-workers',
   // versions before 0.2 had one pool, whose id is the worker's
   `select id, case pool_ids when '{}' then array[id] else pool_ids end as "poolIds" from workers where seen_at < now() - $1::float8 * interval '1 ms' for update skip locked`,
 )
 
 /**
- * Pools that hold jobs of our tasks and never said they were alive: killed between their first job and their first beat.
- * Workers of other programs on the same schema say nothing here, and are none of our business.
+ * Finds pools that hold jobs of our tasks without a row in `workers`: they died between their first job and their first
+ * heartbeat. Other programs' workers in the same schema hold jobs of other tasks.
  */
 export async function findUnknownHolders(on: Queryable, heldForMs: number): Promise<string[]> {
-  return (await findUnknown(on, [heldForMs, JOB_TASKS])).map((row) => row.id)
+  return (await findUnknown(on, heldForMs, JOB_TASKS)).map((row) => row.id)
 }
 
-const findUnknown = prepare<{ id: string }>(
+const findUnknown = prepare<[heldForMs: number, tasks: readonly string[]], { id: string }>(
   'find-unknown-holders',
   `select distinct locked_by as id from graphile_worker.jobs
   where locked_at < now() - $1::float8 * interval '1 ms'
@@ -58,34 +53,34 @@ const findUnknown = prepare<{ id: string }>(
     and not exists (select from workers where locked_by = workers.id or locked_by = any (workers.pool_ids))`,
 )
 
-/** How a job that was under way while its workers died is treated. */
+/** How the rescue treats a job whose workers died. */
 export type RescueLimits = {
-  /** Deaths of its workers after which a job is not tried again. */
+  /** Worker deaths after which a job is given up. */
   deathsMax: number
-  /** Deaths after which a job still goes on at once: a few crashes in a row are no sign of guilt. */
+  /** Worker deaths after which a job still runs again at once: a few crashes prove nothing. */
   unspreadMax: number
-  /** After more of them it waits for a random time up to this, which doubles with each. */
+  /** After more deaths it waits for a random time up to this, which doubles with each. */
   spreadBaseMs: number
   spreadMaxMs: number
 }
 
 /**
- * Gives the jobs of our tasks that pools of dead workers hold back to the queue, with the attempt that each was on, and counts the death in
- * the job's flags, which graphile-worker leaves to us. A job with one too many is left as one that has used up its
- * attempts: the sweeper ends its order.
+ * Releases the jobs of our tasks that pools of dead workers hold, each with the attempt it was on. Counts the death in the
+ * job's flags, which graphile-worker does not use. A job with too many deaths is marked as having used up its tries, and the
+ * sweep ends its order.
  *
- * @returns how many jobs were held, and how many of them are given up
+ * @returns how many jobs were released, and how many of them are given up
  */
 export async function rescueJobsOf(
   on: Queryable,
   poolIds: readonly string[],
   { deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs }: RescueLimits,
 ): Promise<{ released: number; givenUp: number }> {
-  const [row] = await rescue(on, [poolIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs, JOB_TASKS])
+  const [row] = await rescue(on, poolIds, deathsMax, unspreadMax, spreadBaseMs, spreadMaxMs, JOB_TASKS)
   return row!
 }
 
-const rescue = prepare<{ released: number; givenUp: number }>(
+const rescue = prepare<unknown[], { released: number; givenUp: number }>(
   'rescue-jobs-of',
   `with held as (
     select jobs.id, coalesce((jobs.flags ->> 'deaths')::int, 0) + 1 as deaths, jobs.max_attempts
@@ -116,11 +111,11 @@ const rescue = prepare<{ released: number; givenUp: number }>(
 )
 
 /**
- * Gives back jobs that a worker holds in the database, with the attempt that each was on, but for those in `heldIds`:
- * what the database gave it and it never got, or all that one leaves that has ended.
+ * Releases the jobs that a worker holds in the database, each with the attempt it was on, except those in `heldIds`. These are
+ * jobs whose fetch never reached the worker, or all jobs of a worker that has ended.
  *
- * @param lockedForMs for this long at the least
- * @returns how many jobs are free again
+ * @param lockedForMs only jobs that have been held for at least this long
+ * @returns how many jobs were released
  */
 export async function releaseUnheldJobs(
   on: Queryable,
@@ -128,11 +123,11 @@ export async function releaseUnheldJobs(
   heldIds: readonly string[],
   lockedForMs: number,
 ): Promise<number> {
-  const [row] = await releaseUnheld(on, [poolIds, heldIds, lockedForMs])
+  const [row] = await releaseUnheld(on, poolIds, heldIds, lockedForMs)
   return row!.released
 }
 
-const releaseUnheld = prepare<{ released: number }>(
+const releaseUnheld = prepare<unknown[], { released: number }>(
   'release-unheld-jobs',
   `with released as (
     update graphile_worker._private_jobs

@@ -6,10 +6,10 @@ export type Holding = Allocation & { orderId: string }
 
 /** Reads where orders hold what is reserved for them, by order, SKU and location: their movements tell. */
 export function findHoldings(on: Queryable, orderIds: readonly string[]): Promise<Holding[]> {
-  return find(on, [plainArray(orderIds)])
+  return find(on, plainArray(orderIds))
 }
 
-const find = prepare<Holding>(
+const find = prepare<[orderIds: string], Holding>(
   'find-holdings',
   `select movements.order_id as "orderId", movements.sku, movements.location, sum(movements.reserved_delta)::int as qty
   from (select distinct unnest($1::uuid[]) as id) as wanted

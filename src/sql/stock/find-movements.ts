@@ -28,13 +28,14 @@ export async function findMovements(
   on: Queryable,
   pages: readonly MovementPage[],
 ): Promise<InventoryMovement[][]> {
-  const rows = await find(on, [
+  const rows = await find(
+    on,
     pages.map((page) => page.sku),
     pages.map((page) => page.location),
     pages.map((page) => page.cursor),
     pages.map((page) => (page.direction === 'older' ? page.sizeMax : 0)),
     pages.map((page) => (page.direction === 'newer' ? page.sizeMax : 0)),
-  ])
+  )
   const found = pages.map((): InventoryMovement[] => [])
   for (const { ordinal, ...movement } of rows) found[Number(ordinal) - 1]!.push(movement)
   return found
@@ -42,7 +43,7 @@ export async function findMovements(
 
 // lateral: each ledger is read by its index, and no further than its page; a popular SKU has millions of movements. Sorted like
 // that index: by id alone PostgreSQL may walk the primary key, which is the whole table for a SKU with few movements
-const find = prepare<InventoryMovement & { ordinal: bigint }>(
+const find = prepare<unknown[], InventoryMovement & { ordinal: bigint }>(
   'find-movements',
   `select wanted.ordinal, ${MOVEMENT_COLUMNS.replaceAll(/\b(id|sku|location)\b(?=,)/g, 'page.$1')}
   from unnest($1::text[], $2::text[], $3::bigint[], $4::int[], $5::int[])

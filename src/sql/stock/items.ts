@@ -3,10 +3,10 @@ import { prepare, type Queryable, quotedArray } from '../statement.ts'
 
 /** Reads the levels of SKUs, by SKU and location. */
 export function findLevels(on: Queryable, skus: readonly string[]): Promise<StockLevel[]> {
-  return find(on, [quotedArray(skus)])
+  return find(on, quotedArray(skus))
 }
 
-const find = prepare<StockLevel>(
+const find = prepare<[skus: string], StockLevel>(
   'find-levels',
   `select
     stock_levels.sku, stock_levels.location, stock_levels.available, stock_levels.reserved,
@@ -18,10 +18,10 @@ const find = prepare<StockLevel>(
 
 /** Reads an item, with what there is of it over all locations. @returns null if no item has the SKU */
 export async function findItem(on: Queryable, sku: string): Promise<InventoryItem | null> {
-  return (await findOne(on, [sku]))[0] ?? null
+  return (await findOne(on, sku))[0] ?? null
 }
 
-const findOne = prepare<InventoryItem>(
+const findOne = prepare<[sku: string], InventoryItem>(
   'find-item',
   `select
     items.sku, items.name,
@@ -34,10 +34,10 @@ const findOne = prepare<InventoryItem>(
 
 /** Writes a new item, of which there is nothing anywhere. @returns false if the SKU is taken */
 export async function insertItem(on: Queryable, sku: string, name: string): Promise<boolean> {
-  return (await insert(on, [sku, name])).length === 1
+  return (await insert(on, sku, name)).length === 1
 }
 
-const insert = prepare(
+const insert = prepare<[sku: string, name: string]>(
   'insert-item',
   'insert into items (sku, name) values ($1, $2) on conflict do nothing returning sku',
 )

@@ -5,20 +5,16 @@ const LOCATION_COLUMNS = 'code, name, priority, is_active as "isActive"'
 
 /** Reads the locations that exist among `codes`. */
 export function findLocations(on: Queryable, codes: readonly string[]): Promise<Location[]> {
-  return find(on, [quotedArray(codes)])
+  return find(on, quotedArray(codes))
 }
 
-const find = prepare<Location>(
+const find = prepare<[codes: string], Location>(
   'find-locations',
   `select ${LOCATION_COLUMNS} from locations where code = any ($1::text[]) order by code`,
 )
 
 /** Reads all locations, those that orders take from first, and those sooner that are taken from sooner. */
-export function findAllLocations(on: Queryable): Promise<Location[]> {
-  return findAll(on, [])
-}
-
-const findAll = prepare<Location>(
+export const findAllLocations = prepare<[], Location>(
   'find-all-locations',
   `select ${LOCATION_COLUMNS} from locations order by is_active desc, priority, code`,
 )
@@ -33,11 +29,11 @@ export async function upsertLocation(
     isActive,
   }: Pick<Location, 'code'> & { [Key in 'name' | 'priority' | 'isActive']: Location[Key] | null },
 ): Promise<Location> {
-  const [location] = await upsert(on, [code, name, priority, isActive, DEFAULT_PRIORITY])
+  const [location] = await upsert(on, code, name, priority, isActive, DEFAULT_PRIORITY)
   return location!
 }
 
-const upsert = prepare<Location>(
+const upsert = prepare<unknown[], Location>(
   'upsert-location',
   `insert into locations (code, name, priority, is_active)
   values ($1, coalesce($2::text, $1), coalesce($3::int, $5), coalesce($4::boolean, true))

@@ -10,20 +10,22 @@ export type LevelKey = Pick<StockLevel, 'sku' | 'location'>
 
 /** Locks every level of SKUs, by SKU and location. */
 export async function lockStock(on: Queryable, skus: readonly string[]): Promise<LockedStock> {
-  return toStock(await lock(on, [quotedArray(skus)]))
+  return toStock(await lock(on, quotedArray(skus)))
 }
 
 /** Locks those levels that exist among `keys`, by SKU and location. */
 export async function lockLevels(on: Queryable, keys: readonly LevelKey[]): Promise<LockedStock> {
-  return toStock(await lockSome(on, valuesOf(keys)))
+  return toStock(await lockSome(on, ...valuesOf(keys)))
 }
 
 /** Makes empty levels of those that do not exist. Before any level is locked: who waits here for another holds none. */
 export async function ensureLevels(on: Queryable, keys: readonly LevelKey[]): Promise<void> {
-  await ensure(on, valuesOf(keys))
+  await ensure(on, ...valuesOf(keys))
 }
 
-function valuesOf(keys: readonly LevelKey[]): unknown[] {
+type LevelValues = [skus: string, locations: string]
+
+function valuesOf(keys: readonly LevelKey[]): LevelValues {
   return [quotedArray(keys.map(({ sku }) => sku)), quotedArray(keys.map(({ location }) => location))]
 }
 
@@ -49,7 +51,7 @@ const LOCKED = `join locations on locations.code = stock_levels.location
 
 // a join and not `any`: after a lock wait PostgreSQL checks again whether a row matches, and would search the whole array
 // for each row
-const lock = prepare<Row>(
+const lock = prepare<[skus: string], Row>(
   'lock-stock',
   `select ${COLUMNS}
   from (select distinct unnest($1::text[]) as sku) as wanted
@@ -57,7 +59,7 @@ const lock = prepare<Row>(
   ${LOCKED}`,
 )
 
-const lockSome = prepare<Row>(
+const lockSome = prepare<LevelValues, Row>(
   'lock-levels',
   `select ${COLUMNS}
   from (select distinct * from unnest($1::text[], $2::text[]) as key (sku, location)) as wanted
@@ -65,7 +67,7 @@ const lockSome = prepare<Row>(
   ${LOCKED}`,
 )
 
-const ensure = prepare(
+const ensure = prepare<LevelValues>(
   'ensure-levels',
   `insert into stock_levels (sku, location, available, reserved)
   select distinct sku, location, 0, 0 from unnest($1::text[], $2::text[]) as key (sku, location)

@@ -11,16 +11,15 @@ export async function moveStock(
   changes: readonly StockChange[],
   note: StockChangeNote,
 ): Promise<void> {
-  if (changes.length > 0) await move(on, valuesOf(changes, note))
+  if (changes.length > 0) await move(on, ...valuesOf(changes, note))
 }
 
-/** Writes one movement. @returns it as the ledger has it */
 export async function moveStockOnce(
   on: Queryable,
   change: StockChange,
   note: StockChangeNote,
 ): Promise<InventoryMovement> {
-  const [written] = await moveReturning(on, valuesOf([change], note))
+  const [written] = await moveReturning(on, ...valuesOf([change], note))
   return written!
 }
 
@@ -74,7 +73,7 @@ const MOVE_STOCK = `with input as (
 
 const move = prepare('move-stock', MOVE_STOCK)
 
-const moveReturning = prepare<InventoryMovement>(
+const moveReturning = prepare<unknown[], InventoryMovement>(
   'move-stock-once',
   `${MOVE_STOCK} returning ${MOVEMENT_COLUMNS}`,
 )

@@ -11,18 +11,18 @@ export async function lockWitnesses(
   on: Queryable,
   { sku, location }: LevelKey,
 ): Promise<StockWitnesses | null> {
-  await lock(on, [sku, location])
+  await lock(on, sku, location)
   // a statement of its own, so that it sees what the last holder of the lock has committed
-  const [row] = await read(on, [sku, location])
+  const [row] = await read(on, sku, location)
   return row ?? null
 }
 
-const lock = prepare(
+const lock = prepare<[sku: string, location: string]>(
   'lock-drifted-level',
   'select from stock_levels where sku = $1 and location = $2 for update',
 )
 
-const read = prepare<StockWitnesses>(
+const read = prepare<[sku: string, location: string], StockWitnesses>(
   'read-stock-witnesses',
   `with ledger as (
     select id, delta, reserved_delta, available_after from inventory_movements where sku = $1 and location = $2
@@ -44,22 +44,18 @@ const read = prepare<StockWitnesses>(
   from stock_levels where sku = $1 and location = $2`,
 )
 
-/** A movement that makes the ledger add up. It is the only one that leaves the counter as it is. */
-export type Correction = LevelKey & {
-  delta: number
-  availableAfter: bigint
-  reservedAfter: bigint
-  reason: string
-  at: Date
-}
-
-/** Writes a correction to the ledger. */
-export async function insertCorrection(on: Queryable, correction: Correction): Promise<void> {
-  const { sku, location, delta, availableAfter, reservedAfter, reason, at } = correction
-  await correct(on, [sku, location, delta, availableAfter, reservedAfter, reason, at])
-}
-
-const correct = prepare(
+/** Writes a movement that makes the ledger add up. It is the only one that leaves the counter as it is. */
+export const insertCorrection = prepare<
+  [
+    sku: string,
+    location: string,
+    delta: number,
+    availableAfter: bigint,
+    reservedAfter: bigint,
+    reason: string,
+    at: Date,
+  ]
+>(
   'insert-correction',
   `insert into inventory_movements (
     sku, location, type, delta, reserved_delta, available_after, reserved_after, reason, actor, created_at
@@ -67,22 +63,18 @@ const correct = prepare(
   values ($1, $2, 'ADJUSTMENT', $3, 0, $4, $5, $6, 'reconcile', $7)`,
 )
 
-/** A counter that is set to what ledger and orders say. */
-export type CounterRepair = LevelKey & {
-  field: 'available' | 'reserved'
-  before: bigint
-  after: bigint
-  reason: string
-  at: Date
-}
-
-/** Sets a counter, and records it in `repairs`. */
-export async function setCounter(on: Queryable, repair: CounterRepair): Promise<void> {
-  const { sku, location, field, before, after, reason, at } = repair
-  await set(on, [sku, location, field, before, after, reason, at])
-}
-
-const set = prepare(
+/** Sets a counter to what the ledger says, and records it in `repairs`. */
+export const setCounter = prepare<
+  [
+    sku: string,
+    location: string,
+    field: 'available' | 'reserved',
+    before: bigint,
+    after: bigint,
+    reason: string,
+    at: Date,
+  ]
+>(
   'set-counter',
   `with noted as (
     insert into repairs (sku, location, field, before, after, reason, actor, at)

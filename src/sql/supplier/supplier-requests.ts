@@ -20,10 +20,10 @@ export const REQUEST_COLUMNS = `
 
 /** Reads everything that suppliers were asked for orders. Who holds an order's lock sees what nobody else can change. */
 export function findRequestsOf(on: Queryable, orderIds: readonly string[]): Promise<SupplierRequest[]> {
-  return findOf(on, [plainArray(orderIds)])
+  return findOf(on, plainArray(orderIds))
 }
 
-const findOf = prepare<SupplierRequest>(
+const findOf = prepare<[orderIds: string], SupplierRequest>(
   'find-requests-of',
   `select ${REQUEST_COLUMNS}
   from (select distinct unnest($1::uuid[]) as id) as wanted
@@ -44,12 +44,16 @@ export async function findCallTargets(
   on: Queryable,
   keys: readonly { orderId: string; sku?: string | undefined }[],
 ): Promise<(CallTarget | undefined)[]> {
-  const rows = await findTargets(on, [keys.map(({ orderId }) => orderId), keys.map(({ sku }) => sku ?? null)])
+  const rows = await findTargets(
+    on,
+    keys.map(({ orderId }) => orderId),
+    keys.map(({ sku }) => sku ?? null),
+  )
   const targets = new Map(rows.map(({ ordinal, ...target }) => [Number(ordinal), target]))
   return keys.map((_, index) => targets.get(index + 1))
 }
 
-const findTargets = prepare<CallTarget & { ordinal: bigint }>(
+const findTargets = prepare<[orderIds: string[], skus: (string | null)[]], CallTarget & { ordinal: bigint }>(
   'find-call-targets',
   `select
     wanted.ordinal, ${REQUEST_COLUMNS},
@@ -62,7 +66,8 @@ const findTargets = prepare<CallTarget & { ordinal: bigint }>(
 /** Writes requests as they now are. The caller holds the locks of their orders. */
 export async function saveRequests(on: Queryable, requests: readonly SupplierRequest[]): Promise<void> {
   if (requests.length === 0) return
-  await save(on, [
+  await save(
+    on,
     plainArray(requests.map(({ orderId }) => orderId)),
     quotedArray(requests.map(({ sku }) => sku)),
     plainArray(requests.map(({ qty }) => qty)),
@@ -74,7 +79,7 @@ export async function saveRequests(on: Queryable, requests: readonly SupplierReq
     plainArray(requests.map(({ rechecks }) => rechecks)),
     requests.map(({ askedAt }) => askedAt),
     requests.map(({ endedAt }) => endedAt),
-  ])
+  )
 }
 
 const save = prepare(

@@ -22,8 +22,6 @@ const byName = `with jobs as (${ORDERS_OF_JOBS}), needed as (${NEEDED_JOBS})
 
 /**
  * Checks every invariant in one statement, and so at one moment, or only one of them. It reads whole tables.
- *
- * @param invariant one of `INVARIANTS`
  */
 export async function findBreaches(on: Queryable, invariant: string | null = null): Promise<Breach[]> {
   const config = { text: byName, values: [invariant], query_timeout: CHECK_TIMEOUT_MS } as QueryConfig

@@ -1,22 +1,17 @@
-import { prepare, type Queryable } from '../statement.ts'
+import { prepare } from '../statement.ts'
 
 /**
  * Takes the invariant whose last look is the longest ago, if that is `intervalMs` or more. It is the caller's for as
  * long, also when the caller dies with it: what fails is not tried again at once.
  *
- * @returns null when none is due
+ * Of two that find the same one due, the second waits for the row of the first, and sees that it is due no more.
+ *
+ * @returns nothing when none is due
  */
-export async function claimDueCheck(
-  on: Queryable,
-  invariants: readonly string[],
-  intervalMs: number,
-): Promise<string | null> {
-  const [row] = await claim(on, [invariants, intervalMs])
-  return row?.invariant ?? null
-}
-
-// of two that find the same one due, the second waits for the row of the first, and sees that it is due no more
-const claim = prepare<{ invariant: string }>(
+export const claimDueCheck = prepare<
+  [invariants: readonly string[], intervalMs: number],
+  { invariant: string }
+>(
   'claim-due-check',
   `with due as (
     select known.invariant
@@ -33,22 +28,13 @@ const claim = prepare<{ invariant: string }>(
   returning invariant`,
 )
 
-/** Notes how many breaches of an invariant there are. */
-export async function noteCheck(on: Queryable, invariant: string, breaches: number): Promise<void> {
-  await note(on, [invariant, breaches])
-}
-
-const note = prepare(
+export const noteCheck = prepare<[invariant: string, breaches: number]>(
   'note-check',
   'update invariant_checks set finished_at = now(), breaches = $2 where invariant = $1',
 )
 
 /** Notes how many breaches there are of each invariant, all looked at just now: none is due for an interval. */
-export async function noteChecks(on: Queryable, breaches: ReadonlyMap<string, number>): Promise<void> {
-  await noteAll(on, [[...breaches.keys()], [...breaches.values()]])
-}
-
-const noteAll = prepare(
+export const noteChecks = prepare<[invariants: readonly string[], breaches: readonly number[]]>(
   'note-checks',
   `insert into invariant_checks (invariant, started_at, finished_at, breaches)
   select invariant, now(), now(), breaches from unnest($1::text[], $2::int[]) as seen (invariant, breaches)
@@ -57,30 +43,17 @@ const noteAll = prepare(
   set started_at = excluded.started_at, finished_at = excluded.finished_at, breaches = excluded.breaches`,
 )
 
-/** What the last look at an invariant that came to an end has found, by whichever process. */
-export type InvariantCheck = { invariant: string; finishedAt: Date; breaches: number }
-
-/** The looks that came to an end. */
-export function findChecks(on: Queryable, invariants: readonly string[]): Promise<InvariantCheck[]> {
-  return find(on, [invariants])
-}
-
-const find = prepare<InvariantCheck>(
+/** What the last look at each invariant that came to an end has found, by whichever process. */
+export const findChecks = prepare<
+  [invariants: readonly string[]],
+  { invariant: string; finishedAt: Date; breaches: number }
+>(
   'find-checks',
   `select invariant, finished_at as "finishedAt", breaches from invariant_checks
   where invariant = any ($1::text[]) and finished_at is not null`,
 )
 
 /** The number of the connection's process, by which it can be cancelled. */
-export async function findBackend(on: Queryable): Promise<number> {
-  return (await findPid(on, []))[0]!.pid
-}
+export const findBackend = prepare<[], { pid: number }>('find-backend', 'select pg_backend_pid() as pid')
 
-const findPid = prepare<{ pid: number }>('find-backend', 'select pg_backend_pid() as pid')
-
-/** Cancels what a connection's process is at. */
-export async function cancelBackend(on: Queryable, pid: number): Promise<void> {
-  await cancel(on, [pid])
-}
-
-const cancel = prepare('cancel-backend', 'select pg_cancel_backend($1::int)')
+export const cancelBackend = prepare<[pid: number]>('cancel-backend', 'select pg_cancel_backend($1::int)')

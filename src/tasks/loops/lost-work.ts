@@ -9,25 +9,24 @@ const ROUNDS_PER_FULL_RESCUE = 4
 /** A sweep reads the whole queue for what is rare, so it comes every 15th round (30 s). */
 const ROUNDS_PER_SWEEP = 15
 
-/** Looks for work that dead workers, lost connections and crashes have left, and has it go on. */
+/** Finds the work of dead workers, lost connections and crashes, and makes it run again. */
 export class LostWork {
   readonly #context: UpkeepContext
   readonly #currentPool: () => JobPool | undefined
-  /** Rounds left that do a full rescue out of turn, after a lost pool. */
+  /** The next rounds, so many, do a full rescue: a pool was lost. */
   #fullRescuesDue = 0
 
-  /** @param currentPool this worker's own, which knows what it holds */
+  /** @param currentPool returns this worker's pool, which knows the jobs it holds */
   constructor(context: UpkeepContext, currentPool: () => JobPool | undefined) {
     this.#context = context
     this.#currentPool = currentPool
   }
 
-  /** Has the next rounds look for all that a lost connection can leave. */
+  /** Makes the next rounds full rescues: a lost connection may have left jobs behind. */
   expectLoss(): void {
     this.#fullRescuesDue = ROUNDS_PER_FULL_RESCUE
   }
 
-  /** Looks every two seconds, until the signal. */
   async keepLooking(signal: AbortSignal): Promise<void> {
     for (let round = 1; !signal.aborted; round++) {
       await pause(HEARTBEAT_INTERVAL_MS, signal)
@@ -39,11 +38,11 @@ export class LostWork {
     }
   }
 
-  /** @param round what is looked for depends on its number, from 0 */
+  /** Does one round. @param round its number, from 0: not every round looks for everything */
   async look(round: number): Promise<void> {
     const isFull = round % ROUNDS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
     const pool = this.#currentPool()
-    if (pool && isFull) await releaseLostJobs(this.#context, pool, pool.heldIds)
+    if (pool && isFull) await releaseLostJobs(this.#context, pool, pool.heldIds())
     await rescueJobs(this.#context, { alsoUnknown: isFull })
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
     if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1) await sweep(this.#context)

@@ -1,32 +1,40 @@
 import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
-import { retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
-import { JobPool, type JobPoolOptions } from '../job-pool.ts'
+import type { CircuitState } from '../../domain/upkeep/service-status.ts'
+import { HEARTBEAT_INTERVAL_MS, retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
+import { type JobPool, type JobPoolOptions, startJobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** Pause between a pool that ended and the next. */
 const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
-  /** Says that a pool is alive. */
-  beat: (pool: JobPool) => Promise<void>
+  /** Returns the current state of the supplier's circuit, if it has one. */
+  circuit?: (() => CircuitState) | undefined
   /** Hears that a pool has ended by itself, and may have left jobs behind. */
   onLoss: () => void
-  /** Ends the supervision. */
   signal: AbortSignal
 }
 
-/** Has a pool of jobs run, and another when the database breaks it. */
+/**
+ * Has a pool of jobs run, and another when the database breaks it. Says in the database that it is alive: a worker that is
+ * silent has its jobs taken from it.
+ */
 export class PoolSupervisor {
   readonly #options: PoolSupervisorOptions
   #current: JobPool | undefined
+  #lastBeatAtMs = 0
 
   constructor(options: PoolSupervisorOptions) {
     this.#options = options
   }
 
-  /** The pool that takes jobs at this moment; undefined between two. */
+  /** The pool that fetches jobs at this moment; undefined between two pools. */
   get current(): JobPool | undefined {
     return this.#current
+  }
+
+  /** Whether a pool takes jobs, and wrote a heartbeat within the last three intervals. */
+  isAlive(): boolean {
+    return this.#current !== undefined && performance.now() - this.#lastBeatAtMs < 3 * HEARTBEAT_INTERVAL_MS
   }
 
   /** Starts the first pool. @throws when the database cannot be reached */
@@ -34,7 +42,7 @@ export class PoolSupervisor {
     this.#current = await this.#startPool()
   }
 
-  /** Starts the next pool each time that one has ended by itself, until the signal. */
+  /** Starts the next pool whenever one has ended by itself, until the signal. */
   async supervise(): Promise<void> {
     const { app, onLoss, signal } = this.#options
     const stopping = new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -46,7 +54,7 @@ export class PoolSupervisor {
       onLoss()
       app.logger.warn('worker ended by itself, restarting')
       await pause(RESTART_DELAY_MS, signal)
-      // not awaited: what it waits for may never come
+      // not awaited: a broken pool may never stop
       void this.#end(broken)
       while (!this.#current && !signal.aborted) {
         try {
@@ -59,6 +67,23 @@ export class PoolSupervisor {
     }
   }
 
+  /**
+   * Beats until the signal, and once more then. In a loop and on a connection of its own: what else there is to do may wait
+   * for locks that others hold.
+   */
+  async keepBeating(): Promise<void> {
+    const { app, signal } = this.#options
+    while (!signal.aborted) {
+      await pause(HEARTBEAT_INTERVAL_MS, signal)
+      try {
+        if (this.#current) await this.#beat(this.#current)
+        this.#current?.endIfStuck()
+      } catch (error) {
+        app.logger.warn({ err: error }, 'heartbeat failed: database not reached')
+      }
+    }
+  }
+
   /** Ends the current pool: it takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
     await this.#end(this.#current)
@@ -66,15 +91,20 @@ export class PoolSupervisor {
   }
 
   async #startPool(): Promise<JobPool> {
-    const pool = await JobPool.start(this.#options)
+    const pool = await startJobPool(this.#options)
     try {
       // at once: a worker that holds jobs without a heartbeat counts as dead
-      await this.#options.beat(pool)
+      await this.#beat(pool)
       return pool
     } catch (error) {
       void this.#end(pool)
       throw error
     }
+  }
+
+  async #beat(pool: JobPool): Promise<void> {
+    await pool.beat(this.#options.circuit?.() ?? null)
+    this.#lastBeatAtMs = performance.now()
   }
 
   /** Stops a pool and releases the jobs it still holds: nobody else would take the jobs of a broken pool. */
@@ -83,7 +113,7 @@ export class PoolSupervisor {
     const { app, signal } = this.#options
     await pool.stop()
     await retryWhileUnavailable(() => retireWorker(app, pool), { signal }).catch((error) => {
-      app.logger.warn({ err: error }, 'worker row not removed: its silence will tell')
+      app.logger.warn({ err: error }, 'worker row not removed, its heartbeat expires')
     })
   }
 }

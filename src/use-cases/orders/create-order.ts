@@ -11,10 +11,15 @@ import { findOrders } from '../../sql/orders/find-orders.ts'
 import { findKeys, type KeyedResult } from '../../sql/orders/idempotency-keys.ts'
 import type { Insertion, NewKey, NewOrder } from '../../sql/orders/insert-orders.ts'
 import { assertKey } from '../assert-key.ts'
-import { assertReference } from '../assert-text.ts'
 import type { ReadContext } from '../context.ts'
 import { fingerprintOf } from '../fingerprint.ts'
-import { refuse, refuseReusedKey, refuseUnknownLocation, refuseUnknownSku } from '../user-errors.ts'
+import {
+  assertReference,
+  refuse,
+  refuseReusedKey,
+  refuseUnknownLocation,
+  refuseUnknownSku,
+} from '../user-errors.ts'
 import type { OrderIntake } from './order-intake.ts'
 
 /**
@@ -39,7 +44,6 @@ export type CreateOrderResult =
   | { order: Order; userErrors: [] }
   | { order: null; userErrors: [UserError, ...UserError[]] }
 
-/** What `createOrder` uses. */
 export type CreateOrderContext = ReadContext & {
   groups: { createOrder: OrderIntake }
   /** Limits the orders of each caller; undefined without a limit. */
@@ -66,7 +70,7 @@ export async function createOrder(
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
   const { idempotencyKey, reference = null, requestId, traceparent, budget = caller.id } = asked
-  // here and not in a transport: an order counts, whichever way it came in
+  // here and not in a transport: an order counts, whichever API it came by
   if (budget !== null) await orderLimiter?.take(budget)
   const customerId = customerOf(caller, asked.customerId)
   assertKey(idempotencyKey)
@@ -91,7 +95,7 @@ export async function createOrder(
       return { order: null, userErrors: unknownOf(asked, input, insertion) }
     // the key expired between the two statements: it is free
   }
-  throw new Error('An idempotency key is taken by an order that does not exist')
+  throw new Error('The idempotency key belongs to an order that does not exist')
 }
 
 type Input = Pick<NewOrder, 'lines' | 'locations'>

@@ -11,25 +11,22 @@ import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
 import { writeChanges } from './write-changes.ts'
 
-/** An order whose job is given up. */
-export type Failure = { orderId: string; deadLetter: DeadLetter }
-
 /**
  * Ends orders whose job has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. What their lines hold is
  * released. An order that no longer waits for that job stays as it is, and leaves none; a supplier's request that still did is
  * over all the same.
  */
-export async function failOrders(context: WriteContext, failures: readonly Failure[]): Promise<void> {
-  await inTransaction(context, 'fail-orders', (tx) => failOrdersIn(context, tx, failures))
+export async function failOrders(context: WriteContext, letters: readonly DeadLetter[]): Promise<void> {
+  await inTransaction(context, 'fail-orders', (tx) => failOrdersIn(context, tx, letters))
 }
 
 /** The same within a transaction of the caller. */
 export async function failOrdersIn(
   { now }: Pick<WriteContext, 'now'>,
   tx: Tx,
-  failures: readonly Failure[],
+  letters: readonly DeadLetter[],
 ): Promise<void> {
-  const ids = [...new Set(failures.map(({ orderId }) => orderId))]
+  const ids = [...new Set(letters.map(({ payload }) => payload.orderId))]
   if (ids.length === 0) return
   const [orders, requests, holdings] = await Promise.all([
     lockOrders(tx, ids),
@@ -38,12 +35,12 @@ export async function failOrdersIn(
   ])
   const { levels } = await lockLevels(tx, holdings)
   const at = now()
+  const lettersOf = Map.groupBy(letters, ({ payload }) => payload.orderId)
   const requestsOf = Map.groupBy(requests, ({ orderId }) => orderId)
   const heldBy = Map.groupBy(holdings, ({ orderId }) => orderId)
-  const judged = orders.map((order) => {
-    const letters = failures.filter(({ orderId }) => orderId === order.id).map(({ deadLetter }) => deadLetter)
-    return judge(order, letters, requestsOf.get(order.id) ?? [])
-  })
+  const judged = orders.map((order) =>
+    judge(order, lettersOf.get(order.id) ?? [], requestsOf.get(order.id) ?? []),
+  )
   const changes = judged.flatMap(({ order, deadLetter }) => {
     if (!deadLetter) return []
     const held = heldBy.get(order.id) ?? []

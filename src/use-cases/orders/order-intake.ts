@@ -1,30 +1,28 @@
 import { v7 as uuidv7 } from 'uuid'
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inOneStatement } from '../../database/transaction.ts'
-import type { Order } from '../../domain/orders/order.ts'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
 import type { Origin } from '../../domain/origin.ts'
 import { type OrderRef, orderRefOf } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders, type NewOrder } from '../../sql/orders/insert-orders.ts'
 import type { WriteContext } from '../context.ts'
 import { RESERVE_BATCH_MAX } from './reserve-inventory.ts'
 
-/** A well-formed order, and where it comes from: an idempotency key is its caller's own. */
+/** A well-formed order and its origin. An idempotency key belongs to its caller. */
 export type RequestedOrder = Origin & Omit<NewOrder, 'id' | 'origin'>
 
 /** Group commit in which orders of many callers share a transaction. */
 export type OrderIntake = GroupCommit<RequestedOrder, Insertion>
 
-/** What `createOrders` uses. */
 export type IntakeContext = WriteContext & {
   /** Reserves the orders that this process creates, if a worker runs in it. */
   headStart?: HeadStart | undefined
 }
 
-/** Reserves new orders in the process that created them. */
+/** Reserves new orders in the process that created them: `createHeadStart` in src/tasks/head-start.ts. */
 export type HeadStart = {
   isPossible: () => boolean
-  /** Starts to reserve the orders of a delayed job. Never throws: a failure is left to that job. */
+  /** Starts to reserve the orders of a delayed job. Never throws: if it fails, that job reserves them. */
   run: (jobId: string, orders: readonly OrderRef[]) => Promise<void>
 }
 
@@ -74,7 +72,7 @@ export function createOrderIntake(
 export async function createOrders(context: IntakeContext, requests: RequestedOrder[]): Promise<Insertion[]> {
   const orders = requests.map(({ caller, requestId, traceparent, ...order }) => ({
     ...order,
-    // without a given time ids rise even within a millisecond: the order of ids is the order of turns
+    // without a time argument ids rise even within a millisecond: stock goes to orders by their ids
     id: uuidv7(),
     origin: { caller, requestId, traceparent },
   }))
@@ -86,7 +84,13 @@ export async function createOrders(context: IntakeContext, requests: RequestedOr
     }),
   )
   context.onEvents(
-    insertions.flatMap(({ order }, index) => (order ? [creationOf(order, orders[index]!.origin)] : [])),
+    insertions.flatMap(({ order }, index): OrderEvent[] => {
+      if (!order) return []
+      const { origin } = orders[index]!
+      return [
+        { type: 'OrderCreated', from: null, lines: null, order, actor: origin.caller, note: null, origin },
+      ]
+    }),
   )
   if (headStart && jobId !== null) {
     const created = orders.filter((_, index) => insertions[index]!.order)
@@ -96,20 +100,4 @@ export async function createOrders(context: IntakeContext, requests: RequestedOr
     )
   }
   return insertions
-}
-
-function creationOf(order: Order, origin: Origin): OrderEvent {
-  return {
-    type: 'OrderCreated',
-    from: null,
-    to: order.status,
-    reason: null,
-    lines: null,
-    version: order.version,
-    at: order.createdAt,
-    order,
-    actor: origin.caller,
-    note: null,
-    origin,
-  }
 }

@@ -1,5 +1,5 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
-import { inTransaction, type TransactionContext, type Tx } from '../../database/transaction.ts'
+import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { fail } from '../../domain/orders/verbs/fail.ts'
 import { reserve } from '../../domain/orders/verbs/reserve.ts'
@@ -8,8 +8,7 @@ import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import { type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { completeJobs } from '../../sql/queue/complete-jobs.ts'
+import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
 import {
@@ -26,7 +25,6 @@ export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
 /** Group commit in which jobs share a reservation. An item is the orders of one job. */
 export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefined>
 
-/** What `reserveInventory` is handed. */
 export type ReserveContext = WriteContext & { allocationStrategy: AllocationStrategy }
 
 /**
@@ -52,9 +50,9 @@ export function createReservationGroup(context: ReserveContext, observer: GroupO
 }
 
 /**
- * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order of which a line finds too
- * little stock at its turn becomes AWAITING_RESTOCK: what is there is held for it, and suppliers are asked for the rest. Other
- * orders stay as they are, so a repeat does nothing.
+ * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order that wants more of a line
+ * than is then available becomes AWAITING_RESTOCK: what is available is held for it, and suppliers are asked for the rest.
+ * Orders in another state do not change, so a repeat does nothing.
  */
 export async function reserveInventory(
   context: ReserveContext,
@@ -120,18 +118,10 @@ function giveUp(
   return [{ change: fail(order, [], 'INTERNAL_ERROR', at), deadLetter, origin, job }]
 }
 
-/** Writes a job for each of the orders of one job. */
 export async function splitReservation(
   context: TransactionContext,
   orders: readonly OrderRef[],
 ): Promise<void> {
-  await inTransaction(context, 'split-reservation', (tx) => splitReservationIn(tx, orders))
-}
-
-/** The same within a transaction of the caller. */
-export async function splitReservationIn(tx: Tx, orders: readonly OrderRef[]): Promise<void> {
-  await addJobs(
-    tx,
-    orders.map((order) => reservationJob([order])),
-  )
+  const jobs = orders.map((order) => reservationJob([order]))
+  await inTransaction(context, 'split-reservation', (tx) => addJobs(tx, jobs))
 }

@@ -1,11 +1,10 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Tx } from '../../database/transaction.ts'
+import type { OrderEvent } from '../../domain/orders/order.ts'
 import type { OrderChange } from '../../domain/orders/order-change.ts'
-import type { OrderEvent } from '../../domain/orders/order-event.ts'
-import type { Origin } from '../../domain/origin.ts'
+import { type Origin, traceIdOf } from '../../domain/origin.ts'
 import { followMoves, type StockChangeNote, type StockLevel } from '../../domain/stock/stock.ts'
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
-import { traceIdOf } from '../../domain/trace.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import type { Job, JobTry } from '../../domain/upkeep/jobs.ts'
 import { type ChangedLine, moveOrders } from '../../sql/orders/move-orders.ts'
@@ -39,7 +38,7 @@ export type Beside = {
  * Writes changes of locked orders, in the caller's transaction: orders, lines, events, stock, dead letters, requests, jobs and
  * one notification. Each table is written once: call it once in a transaction, with one change of an order at the most.
  *
- * @throws {Error} if an order is no longer as its lock showed it: a bug
+ * @throws {Error} if an order has changed since its lock: a bug
  */
 export async function writeChanges(
   tx: Tx,
@@ -56,7 +55,7 @@ export async function writeChanges(
     addChangedLines(lines, sourced.change)
   }
   const moves = changes.flatMap(({ change }) => change.moves)
-  // sent together: if the first finds that an order has moved, nothing is committed
+  // sent together: if the first statement finds that an order has changed, nothing is committed
   const [written] = await Promise.all([
     moveOrders(tx, events, lines, at),
     moveStock(tx, followMoves(levels, moves), { ...note, createdAt: at }),
@@ -70,7 +69,7 @@ export async function writeChanges(
   ])
   if (written.orders !== events.length || written.lines !== lines.length) {
     throw new Error(
-      `Of ${events.length} locked orders ${events.length - written.orders} had moved, and of ${lines.length} lines ${lines.length - written.lines}`,
+      `${events.length - written.orders} orders and ${lines.length - written.lines} lines changed under their lock`,
     )
   }
   tx.record(events)
@@ -83,11 +82,7 @@ function eventOf({ change, actor, note, deadLetter, origin, job }: SourcedChange
   return {
     type: event.type,
     from: before.status,
-    to: after.status,
-    reason: after.failureReason,
     lines: event.lines,
-    version: after.version,
-    at: after.updatedAt,
     order: after,
     actor: actor ?? null,
     note: note ?? null,
@@ -109,9 +104,9 @@ function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange): 
   }
 }
 
-function letterOf({ order, origin, deadLetter, at }: OrderEvent): NewDeadLetter[] {
+function letterOf({ order, origin, deadLetter }: OrderEvent): NewDeadLetter[] {
   if (!deadLetter) return []
   const traceId = traceIdOf(order, origin)
   const payload = { ...deadLetter.payload, origin }
-  return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: at }]
+  return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: order.updatedAt }]
 }

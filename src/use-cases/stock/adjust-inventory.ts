@@ -18,11 +18,15 @@ import { findItem } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
 import { ensureLevels, type LevelKey, lockLevels } from '../../sql/stock/lock-stock.ts'
 import { moveStockOnce } from '../../sql/stock/move-stock.ts'
-import { assertReference, assertText } from '../assert-text.ts'
 import type { WriteContext } from '../context.ts'
-import { refuse, refuseUnknownLocation, refuseUnknownSku } from '../user-errors.ts'
+import {
+  assertReference,
+  assertText,
+  refuse,
+  refuseUnknownLocation,
+  refuseUnknownSku,
+} from '../user-errors.ts'
 
-/** What comes back beside a refusal. */
 const NOTHING = { inventoryItem: null, movement: null }
 
 export type AdjustInventoryRequest = {

@@ -15,9 +15,8 @@ import { insertItem } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
 import { ensureLevels, lockLevels } from '../../sql/stock/lock-stock.ts'
 import { moveStock } from '../../sql/stock/move-stock.ts'
-import { assertText } from '../assert-text.ts'
 import type { WriteContext } from '../context.ts'
-import { refuse, refuseUnknownLocation } from '../user-errors.ts'
+import { assertText, refuse, refuseUnknownLocation } from '../user-errors.ts'
 
 /** `available`: what it starts with, at `location`; null for the default one. */
 export type CreateInventoryItemRequest = {

@@ -13,33 +13,24 @@ import { sweep } from '../upkeep/sweep.ts'
 /** The invariants whose subject is a level with a counter that is off. */
 const OF_COUNTERS = new Set(['available is the sum of the movements', 'reserved is the sum of the movements'])
 
-/** What a correction says of itself. */
-const REASONS = {
+/** What a correction gives as its reason. */
+const REPAIR_REASONS = {
   ledger: 'reconcile: the ledger did not add up to what is available',
   available: 'changed without a movement: set to the sum of the ledger',
   reserved: 'changed without a movement: set to what its movements promise',
 }
 
-/** What reconciling found, what it mended where it was asked to, what it could not mend for now, and what is left. */
-export type Reconciliation = {
-  breaches: Breach[]
-  repairs: string[]
-  failures: string[]
-  remaining: Breach[]
-}
-
 /**
- * Compares ledger, counters, orders, events and jobs: every invariant, at one moment. It reads every table whole, and
- * notes what it found for the metrics.
+ * Checks every invariant at one moment: ledger, counters, orders, events and jobs. Reads whole tables, and writes the result for
+ * the metrics.
  *
  * With `repair`: a counter that the ledger contradicts is set to what that says, with a row in `repairs`; a ledger
  * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each level is a
  * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
+ *
+ * @returns what it found, what it mended where it was asked to, what it could not mend for now, and what is left
  */
-export async function reconcile(
-  context: UpkeepContext,
-  { repair }: { repair: boolean },
-): Promise<Reconciliation> {
+export async function reconcile(context: UpkeepContext, { repair }: { repair: boolean }) {
   const breaches = await checkInvariants(context)
   if (!repair || breaches.length === 0) {
     await note(context, breaches)
@@ -60,26 +51,25 @@ export async function reconcile(
   repairs.push(
     ...swept.requeued.map((id) => `order ${id}: it had no job and got one`),
     ...swept.buried.map(
-      (id) => `order ${id}: its job was dead; if it waited for it, it failed, with a dead letter`,
+      (id) =>
+        `order ${id}: its job was dead; the order failed with a dead letter, if it still waited for the job`,
     ),
-    ...swept.setAside.map((id) => `job ${id}: dead, and of no order; put aside`),
+    ...swept.setAside.map((id) => `job ${id}: dead, and its payload names no order; put aside`),
   )
   failures.push(...swept.failures)
   if (swept.isElsewhere) {
-    failures.push(
-      'another process looks for orders without a job at this moment: see what is left, and try again',
-    )
+    failures.push('another process is looking for orders without a job: run this again to see what remains')
   }
   const remaining = await checkInvariants(context)
   await note(context, remaining)
   return { breaches, repairs, failures, remaining }
 }
 
-/** Mends what can be mended of a level, as invariants name it. @returns what it did, a line each */
+/** Repairs a level, as invariants name it. @returns what it did, a line each */
 async function repairLevel(context: WriteContext, subject: string): Promise<string[]> {
   const [sku = '', location = DEFAULT_LOCATION] = subject.split(' at ')
   return inTransaction(context, 'repair-stock', async (tx) => {
-    // compared again under the lock: an order may have been at work during the first look
+    // compared again under the lock: an order may have changed the stock during the check
     const stock = await lockWitnesses(tx, { sku, location })
     if (stock === null) return []
     const done: string[] = []
@@ -93,7 +83,7 @@ async function repairLevel(context: WriteContext, subject: string): Promise<stri
 
 async function apply(
   tx: Tx,
-  level: LevelKey,
+  { sku, location }: LevelKey,
   stock: StockWitnesses,
   repair: StockRepair,
   at: Date,
@@ -101,14 +91,14 @@ async function apply(
   if ('field' in repair) {
     const { field, to: after } = repair
     const before = stock[field]
-    await setCounter(tx, { ...level, field, before, after, reason: REASONS[field], at })
-    return `${field} ${before} set to ${after}: ${REASONS[field]}`
+    await setCounter(tx, sku, location, field, before, after, REPAIR_REASONS[field], at)
+    return `${field} ${before} set to ${after}: ${REPAIR_REASONS[field]}`
   }
   const reservedAfter = stock.promised
   let availableAfter = stock.ledger
   for (const delta of repair.movements) {
     availableAfter += BigInt(delta)
-    await insertCorrection(tx, { ...level, delta, availableAfter, reservedAfter, reason: REASONS.ledger, at })
+    await insertCorrection(tx, sku, location, delta, availableAfter, reservedAfter, REPAIR_REASONS.ledger, at)
   }
   const deltas = repair.movements.join(', ')
   return `ledger ${stock.ledger} adjusted by ${deltas} to the ${stock.available} available`
@@ -117,5 +107,5 @@ async function apply(
 async function note({ pool }: ReadContext, breaches: readonly Breach[]): Promise<void> {
   const counts = new Map(INVARIANTS.map((invariant) => [invariant, 0]))
   for (const { invariant } of breaches) counts.set(invariant, (counts.get(invariant) ?? 0) + 1)
-  await noteChecks(pool, counts)
+  await noteChecks(pool, [...counts.keys()], [...counts.values()])
 }

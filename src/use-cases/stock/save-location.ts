@@ -4,9 +4,8 @@ import { CallError, type UserError } from '../../domain/errors.ts'
 import { DEFAULT_LOCATION, isLocationCode, type Location } from '../../domain/stock/location.ts'
 import { NAME_LENGTH_MAX } from '../../domain/stock/stock.ts'
 import { upsertLocation } from '../../sql/stock/locations.ts'
-import { assertText } from '../assert-text.ts'
 import type { ReadContext } from '../context.ts'
-import { refuse } from '../user-errors.ts'
+import { assertText, refuse } from '../user-errors.ts'
 
 /** A location; what is null stays as it is, or as it is by default. */
 export type SaveLocationRequest = {

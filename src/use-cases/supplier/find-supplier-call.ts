@@ -7,23 +7,23 @@ import { type CallTarget, findCallTargets } from '../../sql/supplier/supplier-re
 /** A call that a job is about. */
 type Scheduled = Pick<SupplierJob['payload'], 'orderId' | 'sku' | 'step'>
 
-/** Where tasks' reads of requests come together to share a statement: each gets the request, or undefined where there is none. */
+/** Group in which reads of requests share a statement. A read returns the request, or undefined if there is none. */
 export type CallReader = GroupCommit<Scheduled, CallTarget | undefined>
 
-/** A worker has no more calls under way than its concurrency: never reached. */
+/** A worker has at most WORKER_CONCURRENCY (1,000) calls in flight: never reached. */
 const READ_BATCH_MAX = 1_000
 const READS_WAITING_MAX = 10_000
 
-/** Makes what reads the requests that tasks are about to make calls for. */
+/** Makes the group that reads requests for tasks. */
 export function createCallReader(pool: pg.Pool, observer: GroupObserver): CallReader {
   const read = (calls: Scheduled[]) => findCallTargets(pool, calls)
   return new GroupCommit(read, { batchSizeMax: READ_BATCH_MAX, waitingMax: READS_WAITING_MAX, ...observer })
 }
 
 /**
- * Finds what a scheduled call to the supplier is about.
+ * Reads the request of a scheduled supplier call.
  *
- * @returns null if the call is out of date: the request has had its last answer, or waits for a later call
+ * @returns null if the call is outdated: its request no longer waits, or waits for a later call
  */
 export async function findSupplierCall(
   { groups }: { groups: { findSupplierCall: CallReader } },

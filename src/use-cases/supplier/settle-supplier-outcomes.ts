@@ -21,23 +21,22 @@ import type { WriteContext } from '../context.ts'
 import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
 import { type SourcedChange, writeChanges } from '../orders/write-changes.ts'
 
-/** A call to the supplier that has ended, as its job names it, and the run of that job. */
+/** A supplier call that has ended: what its job names, the outcome, and the job run that made the call. */
 export type SettledCall = SupplierJob['payload'] & { outcome: SupplierOutcome; job?: JobTry }
 
-/** What `settleSupplierOutcomes` is handed. */
 export type SettleContext = WriteContext & {
   supplierPolicy: SupplierPolicy
   /** A number in [0, 1). */
   random: () => number
 }
 
-/** Where calls that have ended come together to share a transaction. */
+/** Group commit in which outcomes of supplier calls share a transaction. */
 export type OutcomeGroup = GroupCommit<SettledCall, undefined>
 
-/** A worker has no more calls under way than its concurrency: never reached. */
+/** A worker has at most WORKER_CONCURRENCY (1,000) calls in flight: never reached. */
 const OUTCOMES_WAITING_MAX = 10_000
 
-/** Makes the group of outcomes: calls that end while a commit is under way share the next one. */
+/** Makes the group of outcomes: calls that end during a commit share the next one. */
 export function createOutcomeGroup(context: SettleContext, observer: GroupObserver): OutcomeGroup {
   const settle = async (calls: SettledCall[]) => {
     await settleSupplierOutcomes(context, calls)
@@ -51,9 +50,9 @@ export function createOutcomeGroup(context: SettleContext, observer: GroupObserv
 }
 
 /**
- * Draws the consequences of calls to the supplier, in one transaction: delivered goods are received, and reserved for the line
- * that still waits for them; a refusal or failure ends the order whose line waits; and where there is no answer yet the next
- * call is scheduled. The outcome of a call that is out of date changes nothing, so that a repeat does nothing.
+ * Applies outcomes of supplier calls to their requests and orders, in one transaction: receives what was delivered, and reserves
+ * it for the line that still waits for it; fails the order whose line waits after a refusal or failure; and otherwise schedules
+ * the next call. The outcome of an outdated call changes nothing, so a repeat does nothing.
  */
 export async function settleSupplierOutcomes(
   context: SettleContext,
@@ -80,7 +79,7 @@ export async function settleSupplierOutcomes(
   })
 }
 
-/** A call that was not out of date, and its request before and after it. */
+/** A call that was not outdated, and its request before and after it. */
 type Settled = {
   call: SettledCall
   decision: SupplierDecision
@@ -103,7 +102,7 @@ function settle(
   return requests.flatMap((before) => {
     if (!isOpen(before)) return []
     const { orderId, sku, step } = before
-    // of several calls for one request, one that is not out of date
+    // of several calls for one request, one on its current step
     const isAbout = (call: SettledCall) => (call.sku ?? sku) === sku && call.step === step
     const call = callsOf.get(orderId)?.find(isAbout)
     if (!call) return []
@@ -139,7 +138,7 @@ function sourceOf({ call: { origin, job }, before }: Settled): Pick<SourcedChang
   return { origin, job: job && { ...job, attempt: before.attempts + job.attempt } }
 }
 
-/** An answer is the supplier's word; none at all is for an operator to look into. */
+/** A missing answer leaves a dead letter for an operator. */
 function letterOf({ call: { outcome, origin }, before }: Settled): DeadLetter | undefined {
   if (outcome.kind !== 'transport-error') return undefined
   return { ...supplierJob(before, origin), error: outcome.detail, attempts: before.attempts + 1 }

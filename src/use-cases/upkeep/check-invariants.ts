@@ -4,10 +4,9 @@ import { cancelBackend, claimDueCheck, findBackend, noteCheck } from '../../sql/
 import type { UpkeepContext } from '../context.ts'
 
 /**
- * Checks invariants, and changes nothing.
+ * Checks invariants. Changes nothing.
  *
  * @param invariant the one to check; null for all, at one moment
- * @param signal cancels the check
  */
 export async function checkInvariants(
   context: TransactionContext,
@@ -16,8 +15,8 @@ export async function checkInvariants(
 ): Promise<Breach[]> {
   return inTransaction(context, 'check-invariants', async (tx) => {
     await allowFullRead(tx)
-    const backend = await findBackend(tx)
-    const cancel = () => void cancelBackend(context.pool, backend).catch(() => {})
+    const [backend] = await findBackend(tx)
+    const cancel = () => void cancelBackend(context.pool, backend!.pid).catch(() => {})
     signal?.throwIfAborted()
     signal?.addEventListener('abort', cancel)
     try {
@@ -29,19 +28,20 @@ export async function checkInvariants(
 }
 
 /**
- * Checks the invariant that nobody has looked at for the longest time, if that is `intervalMs` or more: one of several
- * processes does, and one invariant at a time, so that no statement holds up the vacuum for long. Notes what it found in
- * the table that metrics are read from, and mends nothing: that is for people to decide.
+ * Checks the invariant whose last check is the oldest, if that was `intervalMs` ago or longer. Only one of several processes
+ * does so, and it checks one invariant at a time, so that no statement holds up the vacuum for long. Writes the result to the
+ * table that metrics read, and repairs nothing: people decide.
  *
- * @returns the invariant and its breaches; null when none is due
+ * @returns the invariant and its breaches; null if no check is due
  */
 export async function checkNextInvariant(
   context: UpkeepContext,
   intervalMs: number,
   signal?: AbortSignal,
 ): Promise<{ invariant: string; breaches: Breach[] } | null> {
-  const invariant = await claimDueCheck(context.pool, INVARIANTS, intervalMs)
-  if (invariant === null) return null
+  const [due] = await claimDueCheck(context.pool, INVARIANTS, intervalMs)
+  if (!due) return null
+  const { invariant } = due
   const breaches = await checkInvariants(context, invariant, signal)
   await noteCheck(context.pool, invariant, breaches.length)
   if (breaches.length > 0) context.onUpkeep({ kind: 'invariant-broken', invariant, breaches })

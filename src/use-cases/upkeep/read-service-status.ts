@@ -10,9 +10,9 @@ import { readStatus } from '../../sql/queue/read-status.ts'
 import { SILENCE_MAX_MS } from './rescue-jobs.ts'
 
 /**
- * How the service does, for a caller.
+ * Reads the state of the service, for a caller.
  *
- * @throws {CallError} FORBIDDEN for all but operators, UNAVAILABLE when the database takes too long
+ * @throws {CallError} FORBIDDEN for all but operators, UNAVAILABLE if the database takes too long
  */
 export async function readServiceStatus(context: TransactionContext, caller: Caller): Promise<ServiceStatus> {
   assertAllowed(caller, 'readStatus')
@@ -25,10 +25,10 @@ export async function readServiceStatus(context: TransactionContext, caller: Cal
 }
 
 /**
- * How the service does: queue, workers, circuit to the supplier, dead letters, orders. The same in every process, for all
- * of it is read of the database. For this process itself: nobody is asked who calls.
+ * Reads the state of the service without checking rights: queue, workers, supplier circuit, dead letters, orders. All of it is
+ * in the database, so every process reads the same.
  *
- * @throws {pg.DatabaseError} 57014 when the database takes too long
+ * @throws {pg.DatabaseError} 57014 if the database takes too long
  */
 export async function observeService(context: TransactionContext): Promise<ServiceStatus> {
   const reading = await inTransaction(context, 'read-status', (tx) => readStatus(tx, STATUS_READ_TIMEOUT_MS))

@@ -10,20 +10,20 @@ import {
 } from '../../sql/queue/release-jobs.ts'
 import type { UpkeepContext } from '../context.ts'
 
-/** How often a worker says that it is alive. */
+/** Interval of a worker's heartbeats. */
 export const HEARTBEAT_INTERVAL_MS = 2_000
-/** Four beats missed: a busy event loop is late by less. With the next look at it, jobs are free within 10 s. */
+/** Four missed heartbeats: a busy event loop is less late. The next look comes within 2 s, so jobs are free within 10 s. */
 export const SILENCE_MAX_MS = 8_000
-/** A worker's first beat follows its first job within milliseconds. */
+/** A worker's first heartbeat follows its first job within milliseconds. */
 const UNKNOWN_MAX_MS = 6_000
 
 /**
- * A job that kills its process each time is ended, and those that were under way beside it are not. Its neighbours share
- * its first deaths, and then no more than chance has it: each waits for a time of its own.
+ * These limits end a job that kills its worker each time, but not the jobs that ran beside it. Those share its first deaths;
+ * then each waits for a random time of its own, so that they meet it only by chance.
  *
- * An innocent job is under way for some 5 s at the most, until its supplier times out. Killed every 18 s, 200 times an hour,
- * it is hit each time with a chance of 0.28, and 20 times in a row with one of 10^-11. The 20th death of a guilty one
- * comes within half an hour and the time that its process takes to start, as the last try of a job that throws.
+ * An innocent job runs for at most some 5 s, until its supplier call times out. If its worker is killed every 18 s (200 times an
+ * hour), each kill hits the job with a probability of 0.28, and 20 kills in a row with 10^-11. The 20th death of a guilty
+ * job comes within half an hour plus the starts of its process, like the last try of a job that throws.
  */
 export const RESCUE_LIMITS: RescueLimits = {
   deathsMax: 20,
@@ -32,15 +32,14 @@ export const RESCUE_LIMITS: RescueLimits = {
   spreadMaxMs: 120_000,
 }
 
-/** A reply to a fetch takes milliseconds; a later one finds its jobs done or running, which is harmless. */
+/** A fetch's reply takes milliseconds. If a reply comes later still, its jobs run twice, which is harmless. */
 const LOST_REPLY_MS = 2_000
 
 /**
- * Gives back the jobs of workers that have died, or seem to: one that was only stopped finds, when it wakes up, that
- * what its jobs had to do is done. A job whose workers died too often is given up.
+ * Releases the jobs of workers that died or seem to have died. A worker that was only frozen finds the work of its jobs done
+ * when it wakes up. A job with too many worker deaths is given up.
  *
  * @param alsoUnknown look too for workers that died before their first beat, which reads every job
- * @returns how many jobs they held
  */
 export async function rescueJobs(
   context: UpkeepContext,
@@ -62,7 +61,7 @@ export async function rescueJobs(
   return rescue?.released ?? 0
 }
 
-/** Gives back the jobs of a worker that has ended, and forgets it. */
+/** Releases the jobs of a worker that has ended, and deletes its row. */
 export async function retireWorker(context: TransactionContext, worker: WorkerId): Promise<void> {
   await inTransaction(context, 'retire-worker', async (tx) => {
     await releaseUnheldJobs(tx, worker.poolIds, [], 0)
@@ -71,9 +70,9 @@ export async function retireWorker(context: TransactionContext, worker: WorkerId
 }
 
 /**
- * Gives back jobs that a living worker was given by the database and never got, because the reply was lost.
+ * Releases jobs that a live worker fetched without knowing: the reply to the fetch was lost.
  *
- * @param heldIds the jobs that did reach it
+ * @param heldIds the jobs that the worker knows it holds
  */
 export async function releaseLostJobs(
   { pool, onUpkeep }: UpkeepContext,

@@ -16,12 +16,11 @@ import { writeChanges } from '../orders/write-changes.ts'
 const RETRIED_LETTERS_MAX = 100
 
 /**
- * Opens the orders of dead letters again, by a transition of their own, so that reserving starts anew. What happened
- * before stays in their history.
+ * Retries dead letters: their orders become PENDING by a transition, and are reserved anew. Their history stays.
  *
- * @param ids dead letters; those that do not exist or were retried before are passed over, so that a repeat is harmless
- * @param request which asks for it: what follows goes back to it, in the trace that the order was in before
- * @returns the ids of those that were retried now
+ * @param ids dead letters; skips those that do not exist or were retried before, so a repeat is harmless
+ * @param request the request that asks for it, which becomes the origin of the work; the order keeps its trace
+ * @returns the ids of the dead letters that were retried now
  * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for all but operators
  */
 export async function retryDeadLetters(

@@ -4,8 +4,7 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { completeJobs } from '../../sql/queue/complete-jobs.ts'
+import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
   deleteOldKeys,
@@ -18,36 +17,32 @@ import { limitStatements } from '../../sql/statement.ts'
 import type { UpkeepContext } from '../context.ts'
 import { reservationPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
-import { splitReservationIn } from '../orders/reserve-inventory.ts'
 
-/** Callers may rely on 24 h; as much again for those whose clock is off, or who were away. */
+/** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
 const KEY_AGE_MS = 48 * 3_600_000
-/** One short transaction's work; there are as many as it takes. */
+/** Rows of one short transaction; a sweep runs as many as it needs. */
 const SWEEP_BATCH_MAX = 1_000
-/** A worker sweeps between two beats, and counts as dead after 8 s without one. What is left waits for the next sweep. */
+/** A sweep delays the search for dead workers. The rest waits for the next sweep. */
 const SWEEP_TIME_MAX_MS = 2_000
-/** Ten times what a statement of the sweep takes with 200,000 open orders; a sweep of its own is due before it is over. */
+/** Ten times what a statement takes with 200,000 open orders, and less than the 30 s to the next sweep. */
 const SWEEP_STATEMENT_MAX_MS = 10_000
 
-/** What a sweep mended. */
 export type SweepResult = {
-  /** Orders that got a job. */
   requeued: string[]
-  /** Orders of dead jobs that were taken out of the queue: each has ended, unless it no longer waited for its job. */
+  /** Orders of dead jobs that were deleted: each is FAILED, unless it no longer waited for that job. */
   buried: string[]
   /** Dead jobs whose payload names no order. */
   setAside: string[]
   keysDeleted: number
-  /** Another process sweeps at this moment: what it has mended is not among these. */
+  /** Whether another process was sweeping: its results are not among these. */
   isElsewhere: boolean
-  /** What could not be done, and why. */
   failures: string[]
 }
 
-/** A dead job, and the orders that it is about: none where its payload cannot be read. */
+/** A dead job and its orders: none if its payload cannot be read. */
 type BuriedJob = DeadJob & { orders: readonly OrderRef[] }
 
-/** A dead job as `Job` has it. */
+/** Parses a dead job into a `Job`. */
 const known = z.union([
   z.object({ task: z.literal('reserve-inventory'), payload: reservationPayload }),
   z.object({
@@ -57,13 +52,13 @@ const known = z.union([
 ])
 
 /**
- * Mends what a crash at the worst moment can leave: gives orders that should have a job and have none a job, ends
- * orders whose job is dead, and forgets old idempotency keys. Each in transactions of its own, so that one that fails
- * does not stop the others. One process at a time; a repeat is harmless.
+ * Repairs what a crash can leave behind: gives a job to orders that lost theirs, ends orders whose job is dead, and deletes old
+ * idempotency keys. Each step has transactions of its own, so that a failed step does not stop the next. One process at a
+ * time; a repeat is harmless.
  *
- * @param timeMaxMs after this no further batch is begun
- * @param statementMaxMs a step of which a statement takes longer is given up, and what is behind it is done
- * @throws when the database is away
+ * @param timeMaxMs after this time no further batch begins
+ * @param statementMaxMs a step with a longer statement is skipped
+ * @throws if the database is unavailable
  */
 export async function sweep(
   context: UpkeepContext,
@@ -73,7 +68,7 @@ export async function sweep(
   const failures: string[] = []
   let isElsewhere = false
 
-  /** Does `work`, which returns what it has found, until it finds less than a batch. */
+  /** Repeats `work`, which returns what it found, until it finds less than a batch. */
   async function repeat<Item>(name: TransactionName, work: (tx: Tx) => Promise<Item[]>): Promise<Item[]> {
     const done: Item[] = []
     try {
@@ -88,7 +83,7 @@ export async function sweep(
         isMore = batch?.length === SWEEP_BATCH_MAX && performance.now() < endsAtMs
       }
     } catch (error) {
-      // what a step is refused, or takes too long over, is its own trouble: the next may take a millisecond
+      // a refused or slow statement concerns its own step; the next step may take a millisecond
       if (isUnavailable(error) && !isRefusal(error) && !isTimeout(error)) throw error
       context.onUpkeep({ kind: 'sweep-failed', step: name, error })
       failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
@@ -121,7 +116,7 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
   return orphans.map(({ order, request }) => order?.orderId ?? request!.orderId)
 }
 
-/** Ends the order of each dead job. A job of several orders is split instead: only one of them may be to blame. */
+/** Ends the order of each dead job. A job of several orders is split instead, because only one of them may be at fault. */
 async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]> {
   const jobs = (await lockDeadJobs(tx, SWEEP_BATCH_MAX)).map((job) => ({
     ...job,
@@ -131,15 +126,12 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
     const reason = error ?? 'The process ended during the last attempt'
     return (known && deadLetterOf(known, { error: reason, attempts })) ?? []
   })
-  await failOrdersIn(
-    context,
-    tx,
-    letters.map((deadLetter) => ({ orderId: deadLetter.payload.orderId, deadLetter })),
-  )
+  await failOrdersIn(context, tx, letters)
   const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
-  await splitReservationIn(
+  const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
+  await addJobs(
     tx,
-    buried.flatMap(({ orders }) => (orders.length > 1 ? orders : [])),
+    split.map((order) => reservationJob([order])),
   )
   const isReadable = ({ orders }: BuriedJob) => orders.length > 0
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)

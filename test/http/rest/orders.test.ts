@@ -38,6 +38,17 @@ async function countOrders(): Promise<number> {
 }
 
 describe('POST /api/order', () => {
+  test.each(['X-Idempotency-Key', 'Idempotency_Key', 'IdempotencyKey'])(
+    'refuses a key in the header %s, under which a repeat would order again',
+    async (name) => {
+      const before = await countOrders()
+      const answer = await post({ sku: 'WIDGET', qty: 1 }, { [name]: 'one' })
+      expectProblem(answer, 400, 'BAD_REQUEST')
+      expect(answer.json().detail).toContain('Idempotency-Key')
+      expect(await countOrders()).toBe(before)
+    },
+  )
+
   test('answers 201 with the order and where to read it', async () => {
     const answer = await post({ sku: 'WIDGET', qty: 2 })
 

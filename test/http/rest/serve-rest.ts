@@ -1,6 +1,6 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import { expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { answerFrameworkError, type ProblemCode } from '../../../src/http/rest/problem.ts'
 import { restApi } from '../../../src/http/rest/rest-api.ts'

@@ -1,7 +1,7 @@
 import { HttpResponse } from 'msw'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { measureSupplier } from '../../../src/observability/metrics/measure-supplier.ts'
 import { observeSupplier } from '../../../src/observability/observe-supplier.ts'
 import { type GuardedSupplier, withCircuitBreaker } from '../../../src/supplier/circuit-breaker.ts'

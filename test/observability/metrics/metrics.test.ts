@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { TRANSACTIONS } from '../../../src/database/transaction.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { SupplierOutcome } from '../../../src/domain/supplier/supplier-policy.ts'

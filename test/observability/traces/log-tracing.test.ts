@@ -12,17 +12,17 @@ test('complaints are logged once a minute, the first at once, with how many ther
   const readLines = () => lines.splice(0)
 
   error('first')
-  expect(readLines()).toEqual([['error', { detail: 'first', times: 1 }, 'traces']])
+  expect(readLines()).toEqual([['error', { detail: 'first', times: 1 }, 'tracing error']])
   for (let time = 0; time < 11; time++) {
     error(`again ${time}`)
     vi.advanceTimersByTime(5_000)
   }
   warn('of another kind')
-  expect(readLines()).toEqual([['warn', { detail: 'of another kind', times: 1 }, 'traces']])
+  expect(readLines()).toEqual([['warn', { detail: 'of another kind', times: 1 }, 'tracing warning']])
   vi.advanceTimersByTime(5_000)
-  expect(readLines()).toEqual([['error', { detail: 'again 10', times: 11 }, 'traces']])
+  expect(readLines()).toEqual([['error', { detail: 'again 10', times: 11 }, 'tracing error']])
   vi.advanceTimersByTime(120_000)
   expect(readLines()).toEqual([])
   error('much later')
-  expect(readLines()).toEqual([['error', { detail: 'much later', times: 1 }, 'traces']])
+  expect(readLines()).toEqual([['error', { detail: 'much later', times: 1 }, 'tracing error']])
 })

@@ -3,7 +3,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
 import { GroupCommit } from '../../../src/database/group-commit.ts'
-import { createSampler, type Sampling } from '../../../src/observability/traces/trace-sampler.ts'
+import { createSampler, type Sampling } from '../../../src/observability/traces/start-tracing.ts'
 import { createTracing } from '../../../src/observability/traces/tracing.ts'
 
 // what is behind the hooks, called as the application calls them; traces.test.ts has the application

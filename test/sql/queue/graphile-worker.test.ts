@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 
 // What Holdfast's statements name of graphile-worker beyond its documented interface. A new version of it that changes

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import type { Caller } from '../../../src/domain/caller.ts'
 import { type CreateOrderRequest, createOrder } from '../../../src/use-cases/orders/create-order.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'

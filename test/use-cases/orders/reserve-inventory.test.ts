@@ -1,5 +1,5 @@
 import { beforeEach, expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { lockOrders } from '../../../src/sql/orders/find-orders.ts'
 import { breakReservations } from '../../support/break-reservations.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'

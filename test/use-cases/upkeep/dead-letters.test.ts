@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { failOrders } from '../../../src/use-cases/orders/fail-orders.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
@@ -24,7 +24,7 @@ async function failed(app: App) {
   const { id } = await seed(app).order({ sku: 'A', qty: 2 })
   const payload = { orderId: id }
   const deadLetter = { task: 'reserve-inventory' as const, payload, error: 'Error: no disk\0', attempts: 8 }
-  await failOrders(app, [{ orderId: id, deadLetter }])
+  await failOrders(app, [deadLetter])
   await loseJobsOf(app.pool, [id])
   return id
 }
@@ -33,10 +33,7 @@ describe('a dead letter', () => {
   test('is written in the transaction that ends its order, once', async ({ app }) => {
     const id = await failed(app)
     await failOrders(app, [
-      {
-        orderId: id,
-        deadLetter: { task: 'reserve-inventory', payload: { orderId: id }, error: 'again', attempts: 8 },
-      },
+      { task: 'reserve-inventory', payload: { orderId: id }, error: 'again', attempts: 8 },
     ])
     const order = await find(app, id)
     expect(order).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR', version: 2 })
@@ -56,20 +53,11 @@ describe('a dead letter', () => {
     const { id } = await seed(app).order({ sku: 'A', qty: 100 })
     await reserveOrders(app, [id])
     const late = { error: 'late', attempts: 8 }
-    await failOrders(app, [
-      { orderId: id, deadLetter: { task: 'reserve-inventory', payload: { orderId: id }, ...late } },
-    ])
+    await failOrders(app, [{ task: 'reserve-inventory', payload: { orderId: id }, ...late }])
     await settleSupplierOutcomes(app, [{ orderId: id, step: 1, outcome: { kind: 'accepted', ref: 'r' } }])
-    await failOrders(app, [
-      { orderId: id, deadLetter: { task: 'request-supplier', payload: { orderId: id, step: 1 }, ...late } },
-    ])
+    await failOrders(app, [{ task: 'request-supplier', payload: { orderId: id, step: 1 }, ...late }])
     expect(await find(app, id)).toMatchObject({ status: 'AWAITING_RESTOCK', version: 2, deadLetters: [] })
-    await failOrders(app, [
-      {
-        orderId: id,
-        deadLetter: { task: 'check-supplier-status', payload: { orderId: id, step: 2 }, ...late },
-      },
-    ])
+    await failOrders(app, [{ task: 'check-supplier-status', payload: { orderId: id, step: 2 }, ...late }])
     expect(await find(app, id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
   })
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { rescueJobs } from '../../../src/use-cases/upkeep/rescue-jobs.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'

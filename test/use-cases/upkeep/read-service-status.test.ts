@@ -54,7 +54,7 @@ describe('the status', () => {
     const orders = await Promise.all([1, 1, 1, 1, 1, 1].map(() => seed(test_.app).order({ sku: 'A' })))
     const ids = orders.map(({ id }) => id).sort()
     await reserveOrders(test_.app, ids.slice(0, 4))
-    await failOrders(test_.app, [{ orderId: ids[4]!, deadLetter: letter(ids[4]!) }])
+    await failOrders(test_.app, [letter(ids[4]!)])
     await query(`update orders set created_at = now() - interval '90 s' where id = $1`, [ids[5]])
     await query(
       `update orders set created_at = now() - interval '1 h' where status in ('RESERVED', 'FAILED')`,
@@ -111,7 +111,7 @@ describe('the status', () => {
   test('counts the dead letters that nobody has retried', async () => {
     for (const _ of [1, 2]) {
       const { id } = await seed(test_.app).order({ sku: 'A' })
-      await failOrders(test_.app, [{ orderId: id, deadLetter: letter(id) }])
+      await failOrders(test_.app, [letter(id)])
     }
     expect((await read()).openDeadLetters).toEqual(exactly(2))
     const { rows } = await query('select id from dead_letters limit 1')

@@ -1,5 +1,3 @@
-import { graphiqlTabs } from './graphiql-tabs.ts'
-
 /** The token goes here; `npm run token` makes one. Not kept in the browser. */
 const headers = JSON.stringify({ authorization: 'Bearer TOKEN' }, null, 2)
 
@@ -14,3 +12,48 @@ export function graphiqlSetup(isAuthenticated: boolean) {
     subscriptionsProtocol: 'SSE',
   } as const
 }
+
+/** What GraphiQL opens with: one of each, in the order in which a newcomer tries them. */
+const graphiqlTabs = [
+  {
+    query: `# What is in stock, and the latest orders.
+query Look {
+  inventoryItems(first: 10) {
+    edges {
+      node { sku available reserved onHand }
+    }
+  }
+  orders(first: 5) {
+    edges {
+      node { id sku qty status failureReason }
+    }
+  }
+}
+`,
+  },
+  {
+    query: `# Orders two. Stock is reserved right after.
+# SCARCE-LATE, -FAIL and -DOWN show what a
+# supplier can do.
+mutation Order {
+  createOrder(
+    input: { sku: "WIDGET", qty: 2 }
+  ) {
+    order { id status version }
+    userErrors { code message field }
+  }
+}
+`,
+  },
+  {
+    query: `# Watches an order: put the id that the
+# mutation answered into the variables.
+subscription Watch($id: ID!) {
+  orderStatusChanged(id: $id) {
+    id status failureReason version updatedAt
+  }
+}
+`,
+    variables: '{\n  "id": ""\n}',
+  },
+]

@@ -31,19 +31,17 @@ import { codedError } from '../graphql-errors.ts'
  * What is in the document itself is looked at as it is parsed, and the verdict is kept with the parsed document. What an
  * operation costs depends on the page sizes that it asks for, and so on its variables.
  */
-export function limitQueries(): Plugin {
-  return {
-    onParse: ({ setParseFn }) => setParseFn(parseWithinLimits),
-    // not by stopping: what others do with results is done with these as well
-    onExecute({ args, setExecuteFn }) {
-      const error = findCostError(args)
-      if (error) setExecuteFn(() => ({ errors: [error] }))
-    },
-    onSubscribe({ args, setSubscribeFn }) {
-      const error = findCostError(args)
-      if (error) setSubscribeFn(() => ({ errors: [error] }))
-    },
-  }
+export const limitQueries: Plugin = {
+  onParse: ({ setParseFn }) => setParseFn(parseWithinLimits),
+  // not by stopping: what others do with results is done with these as well
+  onExecute({ args, setExecuteFn }) {
+    const error = findCostError(args)
+    if (error) setExecuteFn(() => ({ errors: [error] }))
+  },
+  onSubscribe({ args, setSubscribeFn }) {
+    const error = findCostError(args)
+    if (error) setSubscribeFn(() => ({ errors: [error] }))
+  },
 }
 
 /** @throws {GraphQLError} for a document with a mistake of syntax or too much of something */

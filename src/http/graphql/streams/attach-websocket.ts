@@ -75,10 +75,10 @@ export function attachWebSocket(
     socket.ping()
   }, pingIntervalMs)
   // a frame too large, or none at all: ws closes the connection with the code that fits
-  socket.on('error', (error) => logger.info(about(error), 'WebSocket broke'))
+  socket.on('error', (error) => logger.info(about(error), 'WebSocket connection failed'))
   socket.once('close', (code, reason) => {
     clearInterval(pinging)
-    closed(code, String(reason)).catch((error) => logger.error(about(error), 'WebSocket end failed'))
+    closed(code, String(reason)).catch((error) => logger.error(about(error), 'WebSocket close failed'))
   })
 }
 

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type DocumentNode, GraphQLError } from 'graphql'
 import { CloseCode, type Context, handleProtocols, makeServer } from 'graphql-ws'
@@ -18,19 +18,27 @@ import {
   WEBSOCKET_UNREAD_MAX_BYTES,
   WEBSOCKETS_PER_CALLER_MAX,
 } from '../../../limits.ts'
-import { FOREIGN_PAGE } from '../../front-door.ts'
+import { type ApiOptions, FOREIGN_PAGE } from '../../front-door.ts'
 import type { CallsUnderWay } from '../../overload/calls-under-way.ts'
 import { CountByKey, connectionKeyOf } from '../../overload/count-by-key.ts'
-import { canonicalOrigin } from '../../requests/canonical-origin.ts'
 import { takeCanonicalUrl } from '../../requests/canonical-url.ts'
 import { endAndDrop } from '../../requests/drop-unread-body.ts'
-import { isForeignPage } from '../../requests/is-foreign-page.ts'
-import { isLoopbackHost, LOCAL_NAMES_ONLY } from '../../requests/is-loopback-host.ts'
+import {
+  canonicalOrigin,
+  isForeignPage,
+  isLoopbackHost,
+  LOCAL_NAMES_ONLY,
+} from '../../requests/is-foreign-page.ts'
 import { readRequestId, takeRequestId } from '../../requests/request-id.ts'
-import { asSeen, codedError, type GraphQLErrorCode } from '../graphql-errors.ts'
+import {
+  asSeen,
+  codedError,
+  type GraphQLErrorCode,
+  OVERLOADED,
+  UNAVAILABLE_RESULT,
+} from '../graphql-errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from '../graphql-server.ts'
-import { findPersistedDocument, type PersistedDocuments, refusePersisted } from '../persisted-documents.ts'
-import { OVERLOADED, UNAVAILABLE_RESULT } from '../unavailable-result.ts'
+import { findPersistedDocument, refusePersisted } from '../persisted-documents.ts'
 import { attachWebSocket, type Connection, refuseSocket } from './attach-websocket.ts'
 
 /** Close code of a server that goes away, by RFC 6455: clients come back, and find another or the next. */
@@ -43,22 +51,16 @@ const TRY_AGAIN_LATER = 1013
 type Params = Record<string, unknown>
 type Enveloped = Pick<ReturnType<GraphQLServer['getEnveloped']>, 'execute' | 'subscribe'>
 
-export type WebSocketOptions = {
+export type WebSocketOptions = Omit<ApiOptions, 'explorer'> & {
   /** While they are too many, connections are refused as well. */
   calls: CallsUnderWay
-  /** Asked once a connection, which is closed with 4403 where it refuses and once the token expires. */
-  authenticate: Authenticate
-  isAuthenticated: boolean
-  /** Sites, besides this server itself, whose pages may connect. */
-  corsOrigins: readonly string[]
-  /** The only documents that are run; undefined where any are. */
-  persistedDocuments?: PersistedDocuments | undefined
   logger: Logger
   pingIntervalMs?: number
 }
 
 /**
- * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP.
+ * Serves GraphQL over WebSocket (`graphql-transport-ws`) on the path of GraphQL over HTTP. Who calls is asked once a
+ * connection, which is closed with 4403 where the caller is refused and once the token expires.
  *
  * @returns what closes every connection, and lets no other in
  */
@@ -75,11 +77,17 @@ export function serveGraphqlWebSocket(
   const sockets = new WebSocketServer({ noServer: true, maxPayload: BODY_SIZE_MAX_BYTES, handleProtocols })
   sockets.on('headers', (headers, request) => headers.push(requestIdLine(request)))
   const refuseUpgrade = (request: IncomingMessage, socket: Duplex, refusal: UpgradeRefusal) => {
-    const { status, message } = refusal
+    const { status, code, message, headers = [] } = refusal
     // those of an overload are counted, and logged together
     if (status !== 503)
       logger.info({ status, reason: message, requestId: readRequestId(request) }, 'WebSocket refused')
-    endAndDrop(socket, answerOf(request, refusal))
+    // a browser shows none of it, all others do
+    endAndDrop(
+      socket,
+      status,
+      [requestIdLine(request), ...headers, 'Content-Type: application/json; charset=utf-8'],
+      { errors: [codedError(message, code)] },
+    )
   }
   sockets.on('wsClientError', ({ message }, socket, request) =>
     refuseUpgrade(request, socket, {
@@ -222,20 +230,6 @@ type UpgradeRefusal = {
   message: string
   /** Header lines. */
   headers?: readonly string[]
-}
-
-/** The answer to a handshake that is refused: a browser shows none of it, all others do. */
-function answerOf(request: IncomingMessage, { status, code, message, headers = [] }: UpgradeRefusal): string {
-  const body = JSON.stringify({ errors: [codedError(message, code)] })
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    requestIdLine(request),
-    ...headers,
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ]
-  return `${head.join('\r\n')}\r\n\r\n${body}`
 }
 
 /** The document, or what is wrong with it: thrown, it would close the connection and every other operation on it. */

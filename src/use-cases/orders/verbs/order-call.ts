@@ -12,9 +12,8 @@ import { REASON_LENGTH_MAX, type StockLevel } from '../../../domain/stock/stock.
 import type { NewKey } from '../../../sql/orders/insert-orders.ts'
 import type { LevelKey } from '../../../sql/stock/lock-stock.ts'
 import { assertKey } from '../../assert-key.ts'
-import { assertText } from '../../assert-text.ts'
 import { fingerprintOf } from '../../fingerprint.ts'
-import { refuse } from '../../user-errors.ts'
+import { assertText, refuse } from '../../user-errors.ts'
 
 /** What a caller can say with every change of an order. */
 export type ChangeRequest = RequestOrigin & {

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { ship } from '../../../domain/orders/verbs/ship.ts'
-import { assertReference } from '../../assert-text.ts'
+import { assertReference } from '../../user-errors.ts'
 import {
   type ChangeContext,
   type ChangeOrderResult,

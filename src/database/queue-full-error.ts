@@ -1,4 +1,0 @@
-/** The queue of a group commit is full, or too slow: the database does not keep up. */
-export class QueueFullError extends Error {
-  override readonly name = 'QueueFullError'
-}
