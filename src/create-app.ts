@@ -24,10 +24,11 @@ import { createMetrics } from './observability/metrics/metrics.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import type { WorkerApp } from './tasks/worker.ts'
-import { createOrderReader } from './use-cases/orders/find-order.ts'
+import { createOrderReader, type OrderReader } from './use-cases/orders/find-order.ts'
 import { createOrderIntake } from './use-cases/orders/order-intake.ts'
-import { createReservationGroup } from './use-cases/orders/reserve-inventory.ts'
+import { createReservationGroup, type ReserveContext } from './use-cases/orders/reserve-inventory.ts'
 import { createChangeGroup } from './use-cases/orders/verbs/change-orders.ts'
+import type { ChangeContext } from './use-cases/orders/verbs/order-call.ts'
 import { createCallReader } from './use-cases/supplier/find-supplier-call.ts'
 import { createOutcomeGroup, type SettleContext } from './use-cases/supplier/settle-supplier-outcomes.ts'
 import { observeService } from './use-cases/upkeep/read-service-status.ts'
@@ -36,7 +37,11 @@ import { observeService } from './use-cases/upkeep/read-service-status.ts'
  * All that the composition root puts together, one per process. Nothing below knows it: each room declares the part that
  * it is handed.
  */
-export type App = HttpApp & WorkerApp & SettleContext & { feed: OrderFeed; tracing?: Tracing | undefined }
+export type App = HttpApp &
+  WorkerApp &
+  ReserveContext &
+  ChangeContext &
+  SettleContext & { groups: { findOrder: OrderReader }; feed: OrderFeed; tracing?: Tracing | undefined }
 
 export type AppOptions = {
   databaseUrl: string
