@@ -14,7 +14,7 @@ const ROOMS: Record<string, readonly string[]> = {
   sql: ['domain', 'node', 'pg'],
   database: ['limits.ts', 'domain', 'sql', 'node', 'pg', 'pino', 'graphile-worker'],
   feed: ['limits.ts', 'call-at.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino', 'uuid'],
-  'use-cases': ['limits.ts', 'generated', 'domain', 'sql', 'database', 'node', 'pg', 'uuid', 'zod'],
+  'use-cases': ['limits.ts', 'domain', 'sql', 'database', 'node', 'pg', 'uuid', 'zod'],
   'rate-limit': ['limits.ts', 'domain', 'ioredis', 'pino', 'rate-limiter-flexible'],
   supplier: ['domain', 'node', 'cockatiel', 'fastify', 'undici', 'zod'],
   tasks: `limits.ts domain sql database use-cases supplier node graphile-worker pg pino zod`.split(' '),

@@ -11,13 +11,17 @@ type Scheduled = Pick<SupplierJob['payload'], 'orderId' | 'sku' | 'step'>
 export type CallReader = GroupCommit<Scheduled, CallTarget | undefined>
 
 /** A worker has at most WORKER_CONCURRENCY (1,000) calls in flight: never reached. */
-const READ_BATCH_MAX = 1_000
-const READS_WAITING_MAX = 10_000
+const CALL_READ_BATCH_MAX = 1_000
+const CALL_READS_WAITING_MAX = 10_000
 
 /** Makes the group that reads requests for tasks. */
 export function createCallReader(pool: pg.Pool, observer: GroupObserver): CallReader {
   const read = (calls: Scheduled[]) => findCallTargets(pool, calls)
-  return new GroupCommit(read, { batchSizeMax: READ_BATCH_MAX, waitingMax: READS_WAITING_MAX, ...observer })
+  return new GroupCommit(read, {
+    batchSizeMax: CALL_READ_BATCH_MAX,
+    waitingMax: CALL_READS_WAITING_MAX,
+    ...observer,
+  })
 }
 
 /**
