@@ -192,7 +192,7 @@ const TRIALS: Record<string, Trial> = {
       const server = await start()
       const before = await inGoodOrder(server)
       test_.allowBreaches('the alert is of one', 'available is the sum of the movements')
-      await query(`update inventory_items set available = available + 1 where sku = 'PLENTY'`)
+      await query(`update stock_levels set available = available + 1 where sku = 'PLENTY'`)
       const after = await until(server, (shown) => sumOf(shown, 'holdfast_reconcile_drift') > 0)
       return courseOf(before, after)
     },
