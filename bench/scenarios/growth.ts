@@ -194,7 +194,7 @@ async function readInTurns(readers: readonly Reader[], query: string): Promise<n
 /** Orders and SKUs from all over the database, every tenth time the SKU that most orders are of. */
 async function pickVariables({ client }: BenchDatabase, count: number) {
   const { rows } = await client.query<{ orderId: string; sku: string }>(
-    `select id as "orderId", sku from orders order by hashtext(id::text) limit $1`,
+    `select order_id as "orderId", sku from order_lines order by hashtext(order_id::text) limit $1`,
     [count],
   )
   return Array.from({ length: count }, (_, index) => {

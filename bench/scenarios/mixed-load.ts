@@ -122,7 +122,7 @@ async function measure(context: BenchContext, database: BenchDatabase, url: stri
 
 /** By the counter of the SKU's row: to count orders would take longer with each second. */
 async function countReserved({ client }: BenchDatabase): Promise<number> {
-  const { rows } = await client.query('select reserved from inventory_items where sku = $1', [SKU])
+  const { rows } = await client.query('select reserved from stock_levels where sku = $1', [SKU])
   return Number(rows[0].reserved)
 }
 

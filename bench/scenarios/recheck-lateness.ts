@@ -80,7 +80,7 @@ async function measureLateness(context: BenchContext): Promise<number[]> {
   })
   const count = context.isQuick ? ORDERS_QUICK : ORDERS
   await storeBacklog(database.client, pickEvenly([SKU], count))
-  const isScheduled = `select count(*)::int as count from orders where supplier_rechecks = 1`
+  const isScheduled = `select count(*)::int as count from supplier_requests where rechecks = 1`
   await until(async () => (await database.client.query(isScheduled)).rows[0].count === count)
   return await awaitReservations(database, count)
 }

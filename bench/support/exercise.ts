@@ -4,9 +4,16 @@ import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { splitReservation } from '../../src/use-cases/orders/reserve-inventory.ts'
+import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
+import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
+import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
+import { undoShipment } from '../../src/use-cases/orders/verbs/undo-shipment.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-item.ts'
+import { listLevels } from '../../src/use-cases/stock/list-levels.ts'
+import { listLocations } from '../../src/use-cases/stock/list-locations.ts'
 import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
+import { saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { findSupplierCall } from '../../src/use-cases/supplier/find-supplier-call.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { rescueJobs } from '../../src/use-cases/upkeep/rescue-jobs.ts'
@@ -19,11 +26,13 @@ const SCARCE = 'SCARCE'
 export async function exercise(app: App, { orderId, sku }: { orderId: string; sku: string }): Promise<void> {
   await reserve(app, sku)
   await goToTheSupplier(app)
+  await shipAndCancel(app, sku)
   const watch = await app.feed.watch(LOCAL_OPERATOR, orderId, 0)
   await watch.next()
   await watch.return?.()
   await adjustInventory(app, LOCAL_OPERATOR, { sku, delta: 1, reason: 'counted', expectedAvailable: null })
   await listMovements(app, LOCAL_OPERATOR, { sku, limit: 20 })
+  await listLevels(app, LOCAL_OPERATOR, [sku])
   await rescueJobs(app, { alsoUnknown: false })
   await sweep(app)
   await query(app, { orderId, sku })
@@ -50,6 +59,25 @@ async function goToTheSupplier(app: App): Promise<void> {
     if (end === 'ok') await settleSupplierOutcomes(app, [{ orderId, step: 2, outcome: { kind: 'ok' } }])
     else await giveUp(app, orderId)
   }
+}
+
+async function shipAndCancel(app: App, sku: string): Promise<void> {
+  const { location } = await saveLocation(app, LOCAL_OPERATOR, { code: 'EXERCISE' })
+  await listLocations(app)
+  const request = { sku, qty: 2, idempotencyKey: null, customerId: null }
+  const { order } = await createOrder(app, LOCAL_OPERATOR, request)
+  const { id } = order!
+  await app.groups.reserveInventory.submit([{ orderId: id }])
+  // twice under the same key: the second finds the first
+  const key = { id, idempotencyKey: `exercise ${id}` }
+  const { shipments } = await shipOrder(app, LOCAL_OPERATOR, key)
+  await shipOrder(app, LOCAL_OPERATOR, key)
+  await undoShipment(app, LOCAL_OPERATOR, { id: shipments[0]!.id })
+  const lines = [{ sku, qty: 1 }]
+  await shipOrder(app, LOCAL_OPERATOR, { id, lines })
+  await returnOrder(app, LOCAL_OPERATOR, { id, lines, location: location!.code })
+  const { userErrors } = await cancelOrder(app, LOCAL_OPERATOR, { id, lines })
+  if (userErrors[0]) throw new Error(userErrors[0].message)
 }
 
 async function giveUp(app: App, orderId: string): Promise<void> {
