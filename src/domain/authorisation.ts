@@ -6,6 +6,9 @@ import type { Order } from './orders/order.ts'
 const ALLOWED = {
   readLedger: ['operator', 'service'],
   readLevels: ['operator', 'service'],
+  readSupplierRequests: ['operator', 'service'],
+  /** Who changed an order, and what they noted. */
+  readNotes: ['operator', 'service'],
   shipOrder: ['operator', 'service'],
   undoShipment: ['operator', 'service'],
   returnOrder: ['operator', 'service'],
