@@ -17,6 +17,8 @@ const order: Order = {
   customerId: null,
   reference: null,
   locations: null,
+  ifShort: 'ASK_SUPPLIER',
+  expiresAt: null,
   lines: [{ sku: 'WIDGET', qty: 1, reserved: 0, shipped: 0, cancelled: 0, returned: 0 }],
   status: 'PENDING',
   failureReason: null,

@@ -40,6 +40,8 @@ export async function storeBacklog(
     id: uuidv7(),
     lines: [{ sku, qty: 1 }],
     locations: null,
+    ifShort: 'ASK_SUPPLIER' as const,
+    holdSeconds: null,
     reference: null,
     customerId: null,
     key: null,

@@ -15,6 +15,7 @@ const COLOURS = {
   PARTIALLY_SHIPPED: 'blue',
   SHIPPED: 'blue',
   CANCELLED: 'gray',
+  EXPIRED: 'gray',
   FAILED: 'red',
 } as const satisfies Record<OrderStatus, unknown>
 

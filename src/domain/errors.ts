@@ -1,8 +1,10 @@
 /** Mistakes of a caller, as `userErrors` and REST problems name them. */
 export type UserErrorCode =
   | 'DUPLICATE_SKU'
+  | 'HOLD_EXPIRED'
   | 'IDEMPOTENCY_KEY_REUSED'
   | 'INSUFFICIENT_STOCK'
+  | 'INVALID_HOLD'
   | 'INVALID_LINES'
   | 'INVALID_QTY'
   | 'INVALID_SKU'

@@ -17,6 +17,7 @@ export const OrderStatus = builder.enumType('OrderStatus', {
       description: 'Stock was short: what is there is held, and the supplier is asked for the rest.',
     },
     CANCELLED: { description: 'All of it was cancelled.' },
+    EXPIRED: { description: 'A hold that nobody confirmed in time: what it held is released.' },
     FAILED: { description: '`failureReason` says why. It stays so, unless an operator opens it again.' },
     PARTIALLY_SHIPPED: { description: 'A part was shipped, and the rest is open.' },
     PENDING: { description: 'Accepted, and not looked at yet.' },
@@ -32,6 +33,9 @@ const FailureReason = builder.enumType('FailureReason', {
   description: 'Why an order failed.',
   values: {
     INTERNAL_ERROR: { description: "Holdfast's own work failed too often. A dead letter records it." },
+    OUT_OF_STOCK: {
+      description: 'Stock was short, and the order was neither to wait nor to ask a supplier.',
+    },
     SUPPLIER_DELAYED: { description: 'The supplier said "delayed" too often.' },
     SUPPLIER_FAILED: { description: 'The supplier accepted the order and failed.' },
     SUPPLIER_REFUSED: { description: 'The supplier did not accept the order.' },
@@ -42,9 +46,14 @@ const FailureReason = builder.enumType('FailureReason', {
 const OrderEventType = builder.enumType('OrderEventType', {
   description: 'What happened to an order.',
   values: {
-    OrderAwaitingRestock: { description: 'Stock was short, and the supplier is asked.' },
+    HoldExtended: { description: 'It expires at another time.' },
+    OrderAwaitingRestock: {
+      description: 'Stock was short: it waits, and the supplier is asked if it is to be.',
+    },
     OrderCancelled: { description: 'It was cancelled, or a part of it.' },
+    OrderConfirmed: { description: 'The hold is firm: it expires no more.' },
     OrderCreated: { description: 'It was placed.' },
+    OrderExpired: { description: 'Nobody confirmed the hold in time.' },
     OrderFailed: { description: 'It failed; `reason` says why.' },
     OrderReopened: { description: 'An operator retried its dead letter.' },
     OrderReserved: { description: 'Its quantity was taken from stock.' },

@@ -5,8 +5,10 @@ const UserErrorCode = builder.enumType('UserErrorCode', {
   description: 'What a caller got wrong.',
   values: {
     DUPLICATE_SKU: { description: 'A SKU is in two lines.' },
+    HOLD_EXPIRED: { description: 'The hold has expired.' },
     IDEMPOTENCY_KEY_REUSED: { description: 'The key was used before with another input.' },
     INSUFFICIENT_STOCK: { description: 'Less is available than would be taken.' },
+    INVALID_HOLD: { description: 'No order can be held for so long.' },
     INVALID_LINES: { description: 'There are no lines, or too many.' },
     INVALID_QTY: { description: 'A quantity is out of its range.' },
     INVALID_SKU: { description: 'No item can have this SKU.' },

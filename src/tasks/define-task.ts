@@ -5,14 +5,14 @@ import { isContention, isUnavailable } from '../database/unavailable.ts'
 import { deadLetterOf } from '../domain/upkeep/dead-letter.ts'
 import { type Job, type JobRun, type JobTry, ordersOf } from '../domain/upkeep/jobs.ts'
 import type { Supplier } from '../supplier/contract.ts'
-import type { WriteContext } from '../use-cases/context.ts'
 import { failOrders } from '../use-cases/orders/fail-orders.ts'
 import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
+import type { ServeContext } from '../use-cases/orders/serve-waiting.ts'
 import type { CallReader } from '../use-cases/supplier/find-supplier-call.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 
-export type TaskApp = WriteContext &
+export type TaskApp = ServeContext &
   JobObserver & {
     groups: {
       findSupplierCall: CallReader

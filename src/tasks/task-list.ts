@@ -3,10 +3,12 @@ import type { Job } from '../domain/upkeep/jobs.ts'
 import { checkSupplierStatusTask, requestSupplierTask } from './call-supplier.ts'
 import type { TaskContext, TaskOf } from './define-task.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
+import { serveWaitingTask } from './serve-waiting.ts'
 
-/** The task that needs only the database. */
+/** The tasks that need only the database. */
 export const RESERVATION_TASKS = {
   'reserve-inventory': reserveInventoryTask,
+  'serve-waiting': serveWaitingTask,
 } satisfies Partial<Record<Job['task'], TaskOf>>
 
 /** The tasks that wait for the supplier. */

@@ -3,6 +3,7 @@ import type { UpkeepContext } from '../use-cases/context.ts'
 import type { IntakeContext } from '../use-cases/orders/order-intake.ts'
 import type { TaskApp } from './define-task.ts'
 import { createHeadStart } from './head-start.ts'
+import { keepExpiring } from './loops/keep-expiring.ts'
 import { keepReconciling } from './loops/keep-reconciling.ts'
 import { LostWork } from './loops/lost-work.ts'
 import { PoolSupervisor, type PoolSupervisorOptions } from './loops/pool-supervisor.ts'
@@ -50,6 +51,7 @@ export class Worker {
     // a stop does not wait for these loops: they may wait for locks
     this.#beating = this.#pools.keepBeating()
     void this.#lostWork.keepLooking(signal)
+    void keepExpiring(this.#app, signal)
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
 

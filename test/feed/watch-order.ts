@@ -10,6 +10,8 @@ export function orderAt(version: number, status: OrderStatus = 'PENDING'): Order
     customerId: null,
     reference: null,
     locations: null,
+    ifShort: 'ASK_SUPPLIER',
+    expiresAt: null,
     lines: [{ sku: 'BOLT', qty: 1, reserved: 0, shipped: 0, cancelled: 0, returned: 0 }],
     status,
     failureReason: status === 'FAILED' ? 'INTERNAL_ERROR' : null,

@@ -13,6 +13,8 @@ export function anOrder(qtys: Record<string, number>, given: Partial<Order> = {}
     customerId: null,
     reference: null,
     locations: null,
+    ifShort: 'ASK_SUPPLIER',
+    expiresAt: null,
     lines: Object.entries(qtys).map(([sku, qty]) => ({
       sku,
       qty,

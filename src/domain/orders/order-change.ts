@@ -1,7 +1,6 @@
 import type { UserError } from '../errors.ts'
 import type { StockMove } from '../stock/stock.ts'
-import type { Order, OrderLine } from './order.ts'
-import type { EventLine } from './order.ts'
+import type { EventLine, Order, OrderLine } from './order.ts'
 import { assertMove, type Ending, type FailureReason, type OrderEventType, statusOf } from './order-status.ts'
 
 /** What a verb makes of an order. */
@@ -24,6 +23,7 @@ type Changed = {
   lookedAt?: boolean
   ending?: Ending
   failureReason?: FailureReason
+  expiresAt?: Date | null
 }
 
 /**
@@ -34,6 +34,7 @@ type Changed = {
  */
 export function nextVersion(order: Order, type: OrderEventType, changed: Changed, at: Date): Order {
   const { lines, lookedAt = order.lookedAt, ending = null, failureReason = null } = changed
+  const { expiresAt = order.expiresAt } = changed
   const status = statusOf({ lines, lookedAt, ending })
   assertMove(type, order.status, status, failureReason)
   return {
@@ -43,6 +44,7 @@ export function nextVersion(order: Order, type: OrderEventType, changed: Changed
     failureReason,
     lookedAt,
     ending: status === ending ? ending : null,
+    expiresAt,
     version: order.version + 1,
     updatedAt: at,
   }

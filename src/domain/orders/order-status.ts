@@ -15,7 +15,7 @@ export const ORDER_EVENTS = {
   ],
   OrderAwaitingRestock: [{ from: 'PENDING', to: ['AWAITING_RESTOCK'] }],
   OrderFailed: [
-    { from: 'PENDING', to: ['FAILED'], reasons: ['INTERNAL_ERROR'] },
+    { from: 'PENDING', to: ['FAILED'], reasons: ['OUT_OF_STOCK', 'INTERNAL_ERROR'] },
     {
       from: 'AWAITING_RESTOCK',
       to: ['FAILED'],
@@ -29,6 +29,21 @@ export const ORDER_EVENTS = {
     },
   ],
   OrderReopened: [{ from: 'FAILED', to: ['PENDING'] }],
+  OrderConfirmed: [
+    { from: 'PENDING', to: ['PENDING'] },
+    { from: 'AWAITING_RESTOCK', to: ['AWAITING_RESTOCK'] },
+    { from: 'RESERVED', to: ['RESERVED'] },
+  ],
+  HoldExtended: [
+    { from: 'PENDING', to: ['PENDING'] },
+    { from: 'AWAITING_RESTOCK', to: ['AWAITING_RESTOCK'] },
+    { from: 'RESERVED', to: ['RESERVED'] },
+  ],
+  OrderExpired: [
+    { from: 'PENDING', to: ['EXPIRED'] },
+    { from: 'AWAITING_RESTOCK', to: ['EXPIRED'] },
+    { from: 'RESERVED', to: ['EXPIRED'] },
+  ],
   OrderCancelled: [
     // the same state where only a part is cancelled
     { from: 'PENDING', to: ['CANCELLED', 'PENDING'] },
@@ -57,7 +72,7 @@ export type OrderStatus = Move['to'][number]
 export type FailureReason = Extract<Move, { reasons: unknown }>['reasons'][number]
 
 /** How an order can end with nothing shipped. */
-export type Ending = Extract<OrderStatus, 'CANCELLED' | 'FAILED'>
+export type Ending = Extract<OrderStatus, 'CANCELLED' | 'EXPIRED' | 'FAILED'>
 
 /** An event's moves, as loosely typed as a search wants them. */
 type AnyMove = {
@@ -105,7 +120,7 @@ export function isFinal(status: OrderStatus): boolean {
 
 /** Whether views end in this state. A view of a RESERVED or SHIPPED order stays open, because later events may follow. */
 export function endsWatching(status: OrderStatus): boolean {
-  return status === 'FAILED' || status === 'CANCELLED'
+  return status === 'FAILED' || status === 'CANCELLED' || status === 'EXPIRED'
 }
 
 /**

@@ -13,11 +13,15 @@ export type OrderLine = {
   qty: number
   reserved: number
   shipped: number
-  /** Given up, by a cancellation or because the order failed. */
+  /** Given up: by a cancellation, by expiry, or because the order failed. */
   cancelled: number
   /** Of those shipped. */
   returned: number
 }
+
+/** What becomes of what is short: suppliers are asked for it, the order waits for stock, or it fails. */
+export const IF_SHORT = ['ASK_SUPPLIER', 'WAIT', 'FAIL'] as const
+export type IfShort = (typeof IF_SHORT)[number]
 
 /** One order, as all code above the database sees it. */
 export type Order = {
@@ -29,6 +33,9 @@ export type Order = {
   reference: string | null
   /** Where alone it may take from, in the order in which they were named; null for anywhere. */
   locations: readonly string[] | null
+  ifShort: IfShort
+  /** Of a hold: from then on it can no longer be confirmed. A hold that ended keeps it; null for a firm order. */
+  expiresAt: Date | null
   /** One at least, in the order of the input; no SKU twice. */
   lines: readonly OrderLine[]
   /** What `statusOf` gives. */
@@ -53,6 +60,15 @@ export const QTY_MAX = 1_000_000
 /** Whether a line may ask for this many pieces. */
 export function isQty(value: number): boolean {
   return Number.isInteger(value) && value >= QTY_MIN && value <= QTY_MAX
+}
+
+const HOLD_SECONDS_MIN = 1
+/** 31 days. */
+export const HOLD_SECONDS_MAX = 2_678_400
+
+/** Whether an order may be held for so long. */
+export function isHoldTime(seconds: number): boolean {
+  return Number.isInteger(seconds) && seconds >= HOLD_SECONDS_MIN && seconds <= HOLD_SECONDS_MAX
 }
 
 /** Pieces that are not reserved yet. */

@@ -19,7 +19,7 @@ export function mergeAllocations(allocations: readonly Allocation[]): Allocation
 type ShortLine = { sku: string; qty: number; missing: number }
 
 /** What an order wants: what waits of its lines. */
-export type Claim = Pick<Order, 'lines' | 'locations'>
+export type Claim = Pick<Order, 'lines' | 'locations' | 'ifShort'>
 
 /** What an order gets. */
 export type Allocated<C extends Claim> = {
@@ -54,7 +54,7 @@ export const ALLOCATION_STRATEGIES = Object.keys(STRATEGIES) as [AllocationStrat
 
 /**
  * Gives stock to orders, one after the other. A line gets all that waits of it or nothing, and is short only if it wants
- * more than is left at its turn. A line behind it that fits still gets its own: stock that is there is never refused.
+ * more than is left at its turn. An order that is short gets nothing, unless suppliers are asked for the rest of it. A line behind it that fits still gets its own: stock that is there is never refused.
  *
  * Nothing is taken of a safety stock, at an inactive location, or where the order does not name the location.
  *
@@ -83,7 +83,8 @@ export function allocate<C extends Claim>(
       if (there < qty) short.push({ sku, qty, missing: qty - there })
       else coverable.push({ sku, qty, sources })
     }
-    return { order, taken: take(coverable), short }
+    const isTaken = short.length === 0 || order.ifShort === 'ASK_SUPPLIER'
+    return { order, taken: isTaken ? take(coverable) : [], short }
   })
 }
 

@@ -110,6 +110,17 @@ export function followMoves(levels: readonly StockLevel[], moves: readonly Stock
   })
 }
 
+/** The SKUs of which moves leave more available than before at a location: somebody who waits may fit. */
+export function raisedBy(moves: readonly StockMove[]): string[] {
+  const net = new Map<string, number>()
+  for (const { sku, location, delta } of moves) {
+    const key = `${sku} ${location}`
+    net.set(key, (net.get(key) ?? 0) + delta)
+  }
+  const raised = [...net].flatMap(([key, delta]) => (delta > 0 ? [key.split(' ')[0]!] : []))
+  return [...new Set(raised)]
+}
+
 /** Room for many such receipts in a 32-bit delta and a 53-bit total. */
 export const INITIAL_AVAILABLE_MAX = 2_000_000_000
 /** The largest whole number that JSON carries exactly. */

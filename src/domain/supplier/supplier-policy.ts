@@ -40,7 +40,7 @@ export type SupplierOutcome =
 
 export type SupplierDecision =
   | { kind: 'deliver' }
-  | { kind: 'fail'; reason: Exclude<FailureReason, 'INTERNAL_ERROR'> }
+  | { kind: 'fail'; reason: Extract<FailureReason, `SUPPLIER_${string}`> }
   /** Ask for the status of `ref`, or the same question again where there is no new `ref`, `delayMs` from now. */
   | { kind: 'ask-again'; delayMs: number; progress: SupplierProgress; ref?: string }
 

@@ -24,9 +24,11 @@ export type SupplierJob = {
 export type Job =
   | { task: 'reserve-inventory'; payload: { orders: readonly OrderRef[] }; delayMs?: number }
   | SupplierJob
+  | { task: 'serve-waiting'; payload: { sku: string }; delayMs?: number }
 
 export const JOB_TASKS = [
   'reserve-inventory',
+  'serve-waiting',
   'request-supplier',
   'check-supplier-status',
 ] as const satisfies readonly Job['task'][]
@@ -44,8 +46,10 @@ export function reservationJob(orders: readonly OrderRef[]): Job {
   return { task: 'reserve-inventory', payload: { orders } }
 }
 
+/** The orders that a job names: none if it serves whoever waits. */
 export function ordersOf(payload: Job['payload']): readonly OrderRef[] {
-  return 'orders' in payload ? payload.orders : [payload]
+  if ('orders' in payload) return payload.orders
+  return 'orderId' in payload ? [payload] : []
 }
 
 export type JobTry = { task: Job['task']; attempt: number }

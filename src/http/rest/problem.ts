@@ -42,6 +42,8 @@ const PROBLEMS = {
   UNKNOWN_SHIPMENT: { status: 404, detail: 'There is no such shipment' },
   WRONG_STATE: { status: 409, detail: 'The order is not in a state for this' },
   INSUFFICIENT_STOCK: { status: 422, detail: 'Not enough in stock' },
+  HOLD_EXPIRED: { status: 409, detail: 'The hold has expired' },
+  INVALID_HOLD: { status: 422, detail: 'No order can be held for so long' },
   STALE_EXPECTATION: { status: 422, detail: 'The stock differs from the expected quantity' },
   RATE_LIMITED: { status: 429, detail: 'You have placed too many orders. Try again in a moment' },
   INTERNAL_ERROR: { status: 500, detail: 'Something went wrong on our side' },

@@ -7,7 +7,9 @@ import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '.
 export type NewKey = { key: string; fingerprint: string }
 
 /** An order to write, with its idempotency key (null for none) and its origin. */
-export type NewOrder = Pick<Order, 'id' | 'customerId' | 'reference' | 'locations'> & {
+export type NewOrder = Pick<Order, 'id' | 'customerId' | 'reference' | 'locations' | 'ifShort'> & {
+  /** For how long it is held from its insert on; null for a firm order. */
+  holdSeconds: number | null
   lines: readonly Pick<OrderLine, 'sku' | 'qty'>[]
   key: NewKey | null
   origin: Origin
@@ -47,6 +49,8 @@ export async function insertOrders(
     sparseArray(orders.map((order) => order.customerId)),
     sparseArray(orders.map((order) => order.reference)),
     sparseArray(orders.map(({ locations }) => locations?.join(LOCATION_SEPARATOR))),
+    sparseArray(orders.map(({ ifShort }) => (ifShort === 'ASK_SUPPLIER' ? null : ifShort))),
+    sparseArray(orders.map(({ holdSeconds }) => holdSeconds)),
     orders.map((order) => JSON.stringify(orderRefOf(order, order.origin))),
     plainArray(lines.map(({ ordinal }) => ordinal)),
     plainArray(lines.map(({ position }) => position)),
@@ -60,7 +64,7 @@ export async function insertOrders(
   const exceptionOf = new Map(row!.exceptions?.map((exception) => [exception.ordinal - 1, exception]))
   const insertions = orders.map((order, index): Insertion => {
     const exception = exceptionOf.get(index)
-    if (!exception) return { outcome: 'created', order: asCreated(order, createdAt) }
+    if (!exception) return { outcome: 'created', order: asCreated(order, createdAt, row!.clock) }
     const { skus, locations } = exception
     if (skus) return { outcome: 'unknown-skus', indexes: skus, order: null }
     if (locations) return { outcome: 'unknown-locations', indexes: locations, order: null }
@@ -76,14 +80,22 @@ const LOCATION_SEPARATOR = ','
 type Exception = { ordinal: number; skus: number[] | null; locations: number[] | null }
 
 // only exceptions come back: most batches have none, and reading rows would cost more than writing them
-const run = prepare<unknown[], { jobId: string | null; exceptions: Exception[] | null }>(
+const run = prepare<unknown[], { jobId: string | null; clock: Date | null; exceptions: Exception[] | null }>(
   'insert-orders',
   `with input as (
-    select id, caller, key, fingerprint, customer_id, reference, string_to_array(locations, '${LOCATION_SEPARATOR}') as locations, ref, ordinal
-    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[])
-      with ordinality as input (id, caller, key, fingerprint, customer_id, reference, locations, ref, ordinal)
+    select
+      id, caller, key, fingerprint, customer_id, reference, string_to_array(locations, '${LOCATION_SEPARATOR}') as locations,
+      coalesce(if_short, 'ASK_SUPPLIER') as if_short, hold_seconds, ref, ordinal
+    from unnest(
+      $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::if_short[], $9::int[], $10::json[]
+    ) with ordinality as input (
+      id, caller, key, fingerprint, customer_id, reference, locations, if_short, hold_seconds, ref, ordinal
+    )
+  ), clock as materialized (
+    -- asked only if there is a hold
+    select date_trunc('milliseconds', clock_timestamp()) as now where $9 is not null
   ), line as (
-    select * from unnest($9::int[], $10::smallint[], $11::text[], $12::int[]) as line (ordinal, position, sku, qty)
+    select * from unnest($11::int[], $12::smallint[], $13::text[], $14::int[]) as line (ordinal, position, sku, qty)
   ), unknown_sku as (
     select ordinal, json_agg(position order by position) as positions
     from line where not exists (select from items where items.sku = line.sku)
@@ -100,26 +112,28 @@ const run = prepare<unknown[], { jobId: string | null; exceptions: Exception[] |
   ), claimed as (
     -- in the keys' order: two statements that claim the same keys wait for each other in turn, never in a circle
     insert into idempotency_keys (caller, key, verb, fingerprint, order_id, created_at)
-    select caller, key, 'createOrder', fingerprint, id, $13::timestamptz from known where key is not null order by caller, key
+    select caller, key, 'createOrder', fingerprint, id, $15::timestamptz from known where key is not null order by caller, key
     on conflict do nothing
     returning order_id
   ), fresh as (
     select * from known where key is null or id in (select order_id from claimed)
   ), created as (
-    insert into orders (id, customer_id, reference, locations, status, version, created_at, updated_at)
-    select id, customer_id, reference, locations, 'PENDING', 1, $13, $13 from fresh
+    insert into orders (id, customer_id, reference, locations, if_short, expires_at, status, version, created_at, updated_at)
+    select
+      id, customer_id, reference, locations, if_short, (select now from clock) + hold_seconds * interval '1 s', 'PENDING', 1, $15, $15
+    from fresh
   ), listed as (
     insert into order_lines (order_id, sku, position, qty)
     select fresh.id, line.sku, line.position, line.qty from fresh join line using (ordinal)
   ), recorded as (
     insert into order_events (order_id, version, type, to_status, at, actor)
-    select id, 1, 'OrderCreated', 'PENDING', $13, caller from fresh
+    select id, 1, 'OrderCreated', 'PENDING', $15, caller from fresh
   ), enqueued as (
     -- one job for all: each order pays only its share of the queue's cost
     select id from graphile_worker.add_jobs(array(
       select (
-        $14::text, json_build_object('orders', json_agg(ref order by ordinal)), null,
-        now() + $16::float8 * interval '1 ms', $15::smallint, null, null, null
+        $16::text, json_build_object('orders', json_agg(ref order by ordinal)), null,
+        now() + $18::float8 * interval '1 ms', $17::smallint, null, null, null
       )::graphile_worker.job_spec
       from fresh having count(*) > 0
     ))
@@ -130,15 +144,23 @@ const run = prepare<unknown[], { jobId: string | null; exceptions: Exception[] |
   )
   select
     (select id::text from enqueued) as "jobId",
+    (select now from clock) as clock,
     (select json_agg(exceptions) from exceptions) as exceptions`,
 )
 
-function asCreated({ id, customerId, reference, locations, lines }: NewOrder, createdAt: Date): Order {
+/** @param clock the database's time at the insert; null if no order of the batch is a hold */
+function asCreated(
+  { id, customerId, reference, locations, ifShort, holdSeconds, lines }: NewOrder,
+  createdAt: Date,
+  clock: Date | null,
+): Order {
   return {
     id,
     customerId,
     reference,
     locations,
+    ifShort,
+    expiresAt: holdSeconds === null ? null : new Date(clock!.getTime() + holdSeconds * 1_000),
     lines: lines.map(({ sku, qty }) => ({ sku, qty, reserved: 0, shipped: 0, cancelled: 0, returned: 0 })),
     status: 'PENDING',
     failureReason: null,

@@ -17,6 +17,10 @@ export const NEEDED_JOBS = `
     where orders.status between listed.status and listed.status and orders.status < 'FAILED'
     offset 0
   ) as pending
+  -- one that waits for its turn in a queue is looked at by the job that serves it
+  where not exists (
+    select from order_lines where order_lines.order_id = pending.id and order_lines.queued_qty is not null
+  )
   union all
   select order_id::text collate "C", sku collate "C", step::text collate "C" from supplier_requests where ended_at is null`
 
@@ -49,4 +53,5 @@ export const ORDERS_OF_JOBS = `
     ) as each
   ) as named
   where tasks.identifier in (${JOB_TASKS.map((task) => `'${task}'`).join(', ')})
+    and named.order_id is not null
     and not coalesce(jobs.flags ? 'aside', false)`

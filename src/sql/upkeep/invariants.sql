@@ -81,6 +81,24 @@ with ledger as (
   select
     order_id, sum(qty - shipped - cancelled) as open, sum(reserved) as reserved, sum(shipped) as shipped
   from order_lines group by order_id
+), promisable as (
+  select sku, location, available - safety_stock as qty
+  from stock_levels join locations on locations.code = stock_levels.location
+  where locations.is_active and available > safety_stock
+), most as (
+  select sku, sum(qty) as qty from promisable group by sku
+), fitting as (
+  -- lines that wait, of SKUs that nobody serves at the moment, and for which there is enough where their order may take from
+  select order_lines.order_id, order_lines.sku, order_lines.queued_qty
+  from order_lines
+  join most on most.sku = order_lines.sku and most.qty >= order_lines.queued_qty
+  join orders on orders.id = order_lines.order_id
+  where order_lines.queued_qty > 0
+    and not exists (select from serving where serving.sku = order_lines.sku)
+    and (orders.locations is null or (
+      select coalesce(sum(qty), 0) from promisable
+      where promisable.sku = order_lines.sku and promisable.location = any (orders.locations)
+    ) >= order_lines.queued_qty)
 )
 
 select 'available is never below zero' as invariant,
@@ -208,7 +226,7 @@ select 'an order that waits for restock asks for each line that waits', orders.i
 from orders
 join order_lines on order_lines.order_id = orders.id
 left join supplier_requests as asked on asked.order_id = orders.id and asked.sku = order_lines.sku
-where orders.status = 'AWAITING_RESTOCK'
+where orders.status = 'AWAITING_RESTOCK' and orders.if_short = 'ASK_SUPPLIER'
   and order_lines.qty > order_lines.reserved + order_lines.shipped + order_lines.cancelled
   and (asked.order_id is null or asked.ended_at is not null)
 
@@ -227,6 +245,51 @@ from needed
 where not exists (
   select from jobs where jobs.order_id = needed.order_id and jobs.sku = needed.sku and jobs.step = needed.step
 )
+
+union all
+select 'a line is in its queue as long as it waits', order_lines.order_id::text,
+  format('%s: queued for %s, %s wait, %s', order_lines.sku, coalesce(queued_qty::text, 'nothing'), waiting, orders.status),
+  case when orders.id is null then 'there is no such order' else 'the line or the order was changed' end
+from (select *, qty - reserved - shipped - cancelled as waiting from order_lines) as order_lines
+left join orders on orders.id = order_lines.order_id
+where case
+  when orders.status = 'AWAITING_RESTOCK' then queued_qty is distinct from nullif(waiting, 0)
+  when queued_qty is not null then orders.status is distinct from 'PENDING' or queued_qty <> 0 or waiting = 0
+end
+
+union all
+select 'an order that waits for its turn is of a SKU that is served', orders.id::text, string_agg(order_lines.sku, ', ' order by order_lines.sku),
+  'the mark of the queue is lost'
+from orders join order_lines on order_lines.order_id = orders.id
+where orders.status = 'PENDING' and order_lines.queued_qty is not null
+group by orders.id
+having not bool_or(exists (select from serving where serving.sku = order_lines.sku))
+
+union all
+select 'a queue that is served has the job that serves it', serving.sku, format('served up to %s', coalesce(after::text, 'nobody')),
+  'its job is lost'
+from serving
+where not exists (
+  select from graphile_worker._private_jobs as private join graphile_worker._private_tasks as tasks on tasks.id = private.task_id
+  where tasks.identifier = 'serve-waiting' and private.payload ->> 'sku' = serving.sku
+)
+
+union all
+select 'nobody waits who would fit', orders.id::text, string_agg(format('%s: %s', fitting.sku, fitting.queued_qty), ', ' order by fitting.sku),
+  'its queue was not served after stock came, or the stock was changed without a movement'
+from orders join fitting on fitting.order_id = orders.id
+where orders.status = 'AWAITING_RESTOCK'
+group by orders.id
+having orders.if_short = 'ASK_SUPPLIER'
+  or count(*) = (select count(*) from order_lines where order_lines.order_id = orders.id and order_lines.queued_qty is not null)
+
+union all
+select 'a hold is released within 5 s of its expiry', orders.id::text, format('%s, expired at %s', orders.status, expires_at),
+  'no worker that lives releases it'
+from orders
+where expires_at < now() - interval '5 s' and status < 'FAILED'
+  -- one that was there all the time, and still is
+  and exists (select from workers where started_at < now() - interval '10 s' and seen_at > now() - interval '8 s')
 
 union all
 select 'an idempotency key has its order', caller || ' ' || key, order_id::text,

@@ -2,8 +2,8 @@ import type pg from 'pg'
 import { customerOf } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
-import type { Order } from '../../domain/orders/order.ts'
-import { refuseLines } from '../../domain/orders/verbs/refusals.ts'
+import type { IfShort, Order } from '../../domain/orders/order.ts'
+import { refuseHoldTime, refuseLines } from '../../domain/orders/verbs/refusals.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
 import { isLocationCode } from '../../domain/stock/location.ts'
 import { isSku } from '../../domain/stock/stock.ts'
@@ -35,6 +35,10 @@ export type CreateOrderRequest = RequestOrigin & {
   locations?: readonly string[] | null
   /** The shop's own number. */
   reference?: string | null
+  /** What becomes of what is short; null to ask suppliers for it. */
+  ifShort?: IfShort | null
+  /** For how long it is a hold; null for a firm order. */
+  holdSeconds?: number | null
   idempotencyKey: string | null
   customerId: string | null
   budget?: string | null
@@ -69,7 +73,14 @@ export async function createOrder(
   caller: Caller,
   asked: CreateOrderRequest,
 ): Promise<CreateOrderResult> {
-  const { idempotencyKey, reference = null, requestId, traceparent, budget = caller.id } = asked
+  const {
+    idempotencyKey,
+    reference = null,
+    holdSeconds = null,
+    requestId,
+    traceparent,
+    budget = caller.id,
+  } = asked
   // here and not in a transport: an order counts, whichever API it came by
   if (budget !== null) await orderLimiter?.take(budget)
   const customerId = customerOf(caller, asked.customerId)
@@ -79,11 +90,14 @@ export async function createOrder(
   if (form) return { order: null, ...form }
   const lines = (asked.lines ?? [{ sku: asked.sku!, qty: asked.qty! }]).map(({ sku, qty }) => ({ sku, qty }))
   const locations = asked.locations ? [...new Set(asked.locations)] : null
-  const input = { customerId, reference, lines, locations }
+  const ifShort = asked.ifShort ?? 'ASK_SUPPLIER'
+  const input = { customerId, reference, lines, locations, ifShort, holdSeconds }
   const refusal = refuseInput(asked, input)
   if (refusal) return { order: null, ...refusal }
+  // the default is as if it were left out, as it was by versions that knew no other
+  const named = { ...input, ifShort: ifShort === 'ASK_SUPPLIER' ? null : ifShort }
   const key =
-    idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprintOf(VERB, input) }
+    idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprintOf(VERB, named) }
   const request = { ...input, key, caller: caller.id, requestId, traceparent }
   for (let tries = 1; tries <= KEY_TRIES_MAX; tries++) {
     const insertion = await groups.createOrder.submit(request)
@@ -98,7 +112,7 @@ export async function createOrder(
   throw new Error('The idempotency key belongs to an order that does not exist')
 }
 
-type Input = Pick<NewOrder, 'lines' | 'locations'>
+type Input = Pick<NewOrder, 'lines' | 'locations' | 'holdSeconds'>
 type Errors = [UserError, ...UserError[]]
 
 /** Refuses an order that is neither of the form with lines nor of that without. */
@@ -111,8 +125,10 @@ function refuseForm({ sku, qty, lines }: CreateOrderRequest): { userErrors: Erro
 /** Refuses what no order can be of, before the database is asked. */
 function refuseInput(
   asked: CreateOrderRequest,
-  { lines, locations }: Input,
+  { lines, locations, holdSeconds }: Input,
 ): { userErrors: Errors } | undefined {
+  const invalidHold = holdSeconds === null ? undefined : refuseHoldTime(holdSeconds)
+  if (invalidHold) return { userErrors: [invalidHold.refusal] }
   const invalid = refuseLines(lines)
   if (invalid) return { userErrors: [asked.lines ? invalid.refusal : withoutLine(invalid.refusal)] }
   const skus = lines.flatMap(({ sku }, index) => (isSku(sku) ? [] : [index]))
@@ -131,7 +147,7 @@ function withoutLine({ field, ...error }: UserError): UserError {
 
 function unknownOf(
   asked: CreateOrderRequest,
-  { lines, locations }: Input,
+  { lines, locations }: Pick<Input, 'lines' | 'locations'>,
   insertion: Extract<Insertion, { indexes: unknown }>,
 ): Errors {
   const { outcome, indexes } = insertion

@@ -1,23 +1,15 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
-import type { Order } from '../../domain/orders/order.ts'
-import { fail } from '../../domain/orders/verbs/fail.ts'
-import { reserve } from '../../domain/orders/verbs/reserve.ts'
-import { type Allocated, type AllocationStrategy, allocate } from '../../domain/stock/allocation.ts'
-import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
+import { type Order, waitingOf } from '../../domain/orders/order.ts'
 import { type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
-import { supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
+import { queueOrders } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
-import {
-  askSuppliers,
-  type EarlierRequests,
-  findDelivered,
-  findEarlierRequests,
-} from '../supplier/ask-suppliers.ts'
-import { type SourcedChange, writeChanges } from './write-changes.ts'
+import { findEarlierRequests } from '../supplier/ask-suppliers.ts'
+import { type GiveContext, giveStock } from './give-stock.ts'
+import { writeChanges } from './write-changes.ts'
 
 /** An order to reserve, the job run that asks for it, and the job's id if the job was not fetched (head start). */
 export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
@@ -25,7 +17,7 @@ export type ReservationRequest = OrderRef & { job?: JobTry; jobId?: string }
 /** Group commit in which jobs share a reservation. An item is the orders of one job. */
 export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefined>
 
-export type ReserveContext = WriteContext & { allocationStrategy: AllocationStrategy }
+export type ReserveContext = WriteContext & GiveContext
 
 /**
  * Lines of one reservation: a transaction of about 30 ms. With 200 a line cost a third more, since each batch pays for its
@@ -51,8 +43,8 @@ export function createReservationGroup(context: ReserveContext, observer: GroupO
 
 /**
  * Reserves stock for the PENDING orders among `requests`, oldest first, in one transaction. An order that wants more of a line
- * than is then available becomes AWAITING_RESTOCK: what is available is held for it, and suppliers are asked for the rest.
- * Orders in another state do not change, so a repeat does nothing.
+ * than is then available waits, or fails, as it says itself. One of which a SKU's queue is being served stays PENDING, and takes
+ * its turn there. Orders in another state do not change, so a repeat does nothing.
  */
 export async function reserveInventory(
   context: ReserveContext,
@@ -70,52 +62,20 @@ export async function reserveInventory(
     if (orders.length === 0) return
     const skus = new Set<string>()
     for (const { lines } of orders) for (const { sku } of lines) skus.add(sku)
-    const [{ levels, locations }, earlier] = await Promise.all([
-      lockStock(tx, [...skus]),
-      findEarlierRequests(tx, orders),
-    ])
-    const at = context.now()
-    const allocateTo = (claims: readonly Order[]) =>
-      allocate(claims, levels, locations, context.allocationStrategy)
-    const tried = allocateTo(orders)
-    const givenUp = tried
-      .filter(isShort)
-      .flatMap((one) => giveUp(one, earlier, sourceOf.get(one.order.id)!, at))
-    const over = new Set(givenUp.map(({ change }) => change.before.id))
-    const allocated = over.size === 0 ? tried : allocateTo(orders.filter(({ id }) => !over.has(id)))
-    const asked = allocated.filter(isShort).flatMap((one) => askSuppliers(one, earlier, at))
-    const jobs = asked.map((request) => supplierJob(request, sourceOf.get(request.orderId)!.origin))
-    const reserved = allocated.map((one) => {
-      const { origin, job } = sourceOf.get(one.order.id)!
-      return { change: reserve(one, at), origin, job }
+    const [stock, earlier] = await Promise.all([lockStock(tx, [...skus]), findEarlierRequests(tx, orders)])
+    // those who wait are before them
+    const isLate = ({ lines }: Order) =>
+      lines.some((line) => stock.serving.has(line.sku) && waitingOf(line) > 0)
+    const late = stock.serving.size > 0 ? orders.filter(isLate) : []
+    const { changes, beside, at } = giveStock(context, {
+      orders: late.length > 0 ? orders.filter((order) => !isLate(order)) : orders,
+      stock,
+      earlier,
+      sourceOf: ({ id }) => sourceOf.get(id)!,
     })
-    await writeChanges(tx, [...reserved, ...givenUp], { levels, requests: asked, jobs }, at)
+    const queued = late.map(({ id }) => id)
+    await Promise.all([writeChanges(tx, changes, beside, at), queueOrders(tx, queued)])
   })
-}
-
-function isShort({ short }: Allocated<Order>): boolean {
-  return short.length > 0
-}
-
-type Source = Pick<ReservationRequest, 'origin' | 'job'>
-
-/** Ends an order that was opened again and is short of what its supplier has delivered already. */
-function giveUp(
-  allocated: Allocated<Order>,
-  earlier: EarlierRequests,
-  { origin, job }: Source,
-  at: Date,
-): SourcedChange[] {
-  const sku = findDelivered(allocated, earlier)
-  if (sku === undefined) return []
-  const { order } = allocated
-  const deadLetter: DeadLetter = {
-    task: 'reserve-inventory',
-    payload: { orderId: order.id, origin },
-    error: `The supplier delivered ${sku} for this order while it had failed, and other orders took it`,
-    attempts: job?.attempt ?? 1,
-  }
-  return [{ change: fail(order, [], 'INTERNAL_ERROR', at), deadLetter, origin, job }]
 }
 
 export async function splitReservation(

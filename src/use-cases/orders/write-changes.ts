@@ -1,14 +1,15 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Tx } from '../../database/transaction.ts'
-import type { OrderEvent } from '../../domain/orders/order.ts'
+import { type Order, type OrderEvent, type OrderLine, waitingOf } from '../../domain/orders/order.ts'
 import type { OrderChange } from '../../domain/orders/order-change.ts'
 import { type Origin, traceIdOf } from '../../domain/origin.ts'
-import { followMoves, type StockChangeNote, type StockLevel } from '../../domain/stock/stock.ts'
+import { followMoves, raisedBy, type StockChangeNote, type StockLevel } from '../../domain/stock/stock.ts'
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import type { Job, JobTry } from '../../domain/upkeep/jobs.ts'
-import { type ChangedLine, moveOrders } from '../../sql/orders/move-orders.ts'
+import { type ChangedLine, KEEP_QUEUED, moveOrders } from '../../sql/orders/move-orders.ts'
 import { notifyWatchers } from '../../sql/orders/notify-watchers.ts'
+import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { moveStock } from '../../sql/stock/move-stock.ts'
 import { saveRequests } from '../../sql/supplier/supplier-requests.ts'
@@ -59,6 +60,7 @@ export async function writeChanges(
   const [written] = await Promise.all([
     moveOrders(tx, events, lines, at),
     moveStock(tx, followMoves(levels, moves), { ...note, createdAt: at }),
+    serveQueuesOf(tx, [...raisedBy(moves), ...changes.flatMap(({ change }) => loweredBy(change))]),
     saveRequests(tx, requests),
     addJobs(tx, jobs),
     insertDeadLetters(tx, events.flatMap(letterOf)),
@@ -100,8 +102,24 @@ function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange): 
       line.shipped === shipped &&
       line.cancelled === cancelled &&
       line.returned === returned
-    if (!isAsBefore) lines.push({ orderId: after.id, line })
+    const queuedQty = queuedQtyOf(after, line)
+    const isQueuedAnew = after.status !== before.status && queuedQty !== null
+    if (!isAsBefore || isQueuedAnew) lines.push({ orderId: after.id, line, queuedQty })
   }
+}
+
+/** A line's place in the queue of its SKU: nothing of an order that is neither new nor short is in any. */
+function queuedQtyOf({ status }: Order, line: OrderLine): number | null {
+  const waiting = waitingOf(line)
+  if (waiting === 0) return null
+  if (status === 'AWAITING_RESTOCK') return waiting
+  return status === 'PENDING' ? KEEP_QUEUED : null
+}
+
+/** The SKUs that an order still waits for after a part of it was cancelled: what is there may do for it now. */
+function loweredBy({ after, event }: OrderChange): string[] {
+  if (event?.type !== 'OrderCancelled' || after.status !== 'AWAITING_RESTOCK') return []
+  return after.lines.filter((line) => waitingOf(line) > 0).map(({ sku }) => sku)
 }
 
 function letterOf({ order, origin, deadLetter }: OrderEvent): NewDeadLetter[] {

@@ -1,4 +1,4 @@
-import { inTransaction, type Tx } from '../../database/transaction.ts'
+import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
@@ -11,12 +11,14 @@ import {
   type InventoryMovement,
   isSku,
   REASON_LENGTH_MAX,
+  raisedBy,
   type StockLevel,
   stockMove,
 } from '../../domain/stock/stock.ts'
+import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
 import { findItem } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
-import { ensureLevels, type LevelKey, lockLevels } from '../../sql/stock/lock-stock.ts'
+import { lockEntered, lockLevels } from '../../sql/stock/lock-stock.ts'
 import { moveStockOnce } from '../../sql/stock/move-stock.ts'
 import type { WriteContext } from '../context.ts'
 import {
@@ -76,27 +78,27 @@ export async function adjustInventory(
     if (!known) return { ...NOTHING, ...refuseUnknownLocation(at.location, 'location') }
     let { levels } = locked
     if (levels.length === 0) {
+      // somebody else may make it, and move it, meanwhile
       const refusal = refuseAdjustment({ ...NO_STOCK, ...at }, delta, expectedAvailable)
       if (refusal) return { ...NOTHING, ...refusal }
-      levels = await makeLevel(tx, at)
+      levels = await lockEntered(tx, [at], [at])
     }
-    const refusal = refuseAdjustment(levels[0]!, delta, expectedAvailable)
+    const level = levels.find(({ location }) => location === at.location)!
+    const refusal = refuseAdjustment(level, delta, expectedAvailable)
     if (refusal) return { ...NOTHING, ...refusal }
-    const [change] = followMoves(levels, [stockMove('ADJUSTMENT', { ...at, qty: delta })])
+    const moves = [stockMove('ADJUSTMENT', { ...at, qty: delta })]
+    const [change] = followMoves(levels, moves)
     const note = { reason, reference, actor: caller.id, createdAt: context.now() }
-    const movement = await moveStockOnce(tx, change!, note)
+    const [movement] = await Promise.all([
+      moveStockOnce(tx, change!, note),
+      serveQueuesOf(tx, raisedBy(moves)),
+    ])
     return { inventoryItem: (await findItem(tx, sku))!, movement, userErrors: [] }
   })
 }
 
 /** What there is where nothing of a SKU has ever been. */
 const NO_STOCK = { available: 0n, reserved: 0n, safetyStock: 0n }
-
-/** Makes the level, and locks it: somebody else may have made it, and moved it, meanwhile. */
-async function makeLevel(tx: Tx, at: LevelKey): Promise<StockLevel[]> {
-  const [, { levels }] = await Promise.all([ensureLevels(tx, [at]), lockLevels(tx, [at])])
-  return levels
-}
 
 function refuseAdjustment(
   level: StockLevel,

@@ -13,7 +13,7 @@ import {
 } from '../../domain/stock/stock.ts'
 import { insertItem } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
-import { ensureLevels, lockLevels } from '../../sql/stock/lock-stock.ts'
+import { lockEntered } from '../../sql/stock/lock-stock.ts'
 import { moveStock } from '../../sql/stock/move-stock.ts'
 import type { WriteContext } from '../context.ts'
 import { assertText, refuse, refuseUnknownLocation } from '../user-errors.ts'
@@ -61,7 +61,7 @@ export async function createInventoryItem(
       const message = `There is an item with the SKU ${sku} already`
       return { inventoryItem: null, ...refuse('SKU_TAKEN', message, 'sku') }
     }
-    const [, { levels }] = await Promise.all([ensureLevels(tx, [at]), lockLevels(tx, [at])])
+    const levels = await lockEntered(tx, [at], [at])
     const receipts = available > 0 ? [stockMove('RECEIPT', { ...at, qty: available })] : []
     await moveStock(tx, followMoves(levels, receipts), { actor: caller.id, createdAt: context.now() })
     return { inventoryItem: { sku, name, available: BigInt(available), reserved: 0n }, userErrors: [] }

@@ -1,10 +1,12 @@
+import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { CallError, type UserError } from '../../domain/errors.ts'
 import { DEFAULT_LOCATION, isLocationCode, type Location } from '../../domain/stock/location.ts'
 import { NAME_LENGTH_MAX } from '../../domain/stock/stock.ts'
-import { upsertLocation } from '../../sql/stock/locations.ts'
-import type { ReadContext } from '../context.ts'
+import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
+import { lockPromisableAt, upsertLocation } from '../../sql/stock/locations.ts'
+import type { WriteContext } from '../context.ts'
 import { assertText, refuse } from '../user-errors.ts'
 
 /** A location; what is null stays as it is, or as it is by default. */
@@ -23,13 +25,14 @@ export type SaveLocationResult =
 const PRIORITY_MAX = 1_000_000
 
 /**
- * Creates a location, or changes one. Orders take nothing from one that is not active; what they hold there they keep.
+ * Creates a location, or changes one. Orders take nothing from one that is not active; what they hold there they keep. What is
+ * at one that becomes active serves who waits.
  *
  * @param caller an operator
  * @throws {CallError} BAD_USER_INPUT for a code, name or priority that no location can have, FORBIDDEN for other roles
  */
 export async function saveLocation(
-  { pool }: ReadContext,
+  context: WriteContext,
   caller: Caller,
   { code, name = null, priority = null, isActive = null }: SaveLocationRequest,
 ): Promise<SaveLocationResult> {
@@ -45,5 +48,10 @@ export async function saveLocation(
     const message = `${DEFAULT_LOCATION} is where stock is if no location is named: it stays active`
     return { location: null, ...refuse('LOCATION_IN_USE', message, 'isActive') }
   }
-  return { location: await upsertLocation(pool, { code, name, priority, isActive }), userErrors: [] }
+  return inTransaction(context, 'save-location', async (tx) => {
+    const location = await upsertLocation(tx, { code, name, priority, isActive })
+    // who finds a SKU short meanwhile either knows of the location, or waits already when the queues are looked at
+    if (isActive) await serveQueuesOf(tx, await lockPromisableAt(tx, code))
+    return { location, userErrors: [] }
+  })
 }

@@ -15,7 +15,7 @@ import type { JobTry, SupplierJob } from '../../domain/upkeep/jobs.ts'
 import { isRestockAwaited, supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
-import { ensureLevels, lockLevels } from '../../sql/stock/lock-stock.ts'
+import { lockEntered } from '../../sql/stock/lock-stock.ts'
 import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
 import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
@@ -154,6 +154,5 @@ async function lockMoved(tx: Tx, changes: readonly SourcedChange[]): Promise<Sto
   const moves = changes.flatMap(({ change }) => change.moves)
   if (moves.length === 0) return []
   const received = moves.filter(({ type }) => type === 'SUPPLIER_RECEIPT')
-  const [, { levels }] = await Promise.all([ensureLevels(tx, received), lockLevels(tx, moves)])
-  return levels
+  return lockEntered(tx, received, moves)
 }

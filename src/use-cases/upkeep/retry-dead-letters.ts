@@ -8,6 +8,7 @@ import type { RequestOrigin } from '../../domain/origin.ts'
 import { orderRefOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { findFailures } from '../../sql/orders/find-events.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
+import { readClock } from '../../sql/orders/holds.ts'
 import { closeDeadLetters, lockOpenDeadLetters } from '../../sql/upkeep/dead-letters.ts'
 import type { WriteContext } from '../context.ts'
 import { writeChanges } from '../orders/write-changes.ts'
@@ -43,9 +44,12 @@ export async function retryDeadLetters(
     )
     const orderIds = [...new Set(letters.map((letter) => letter.orderId))]
     const [orders, gaveUp] = await Promise.all([lockOrders(tx, orderIds), findFailures(tx, orderIds)])
+    const clock = orders.some(({ expiresAt }) => expiresAt !== null) ? await readClock(tx) : null
     const at = context.now()
     const reopened = orders.flatMap((order) => {
-      if (order.status !== 'FAILED') return []
+      const { status, expiresAt } = order
+      // a hold that is past would only expire
+      if (status !== 'FAILED' || (expiresAt !== null && expiresAt <= clock!)) return []
       const traceparent = letters.findLast((letter) => letter.orderId === order.id)?.traceparent
       const origin = { caller: caller.id, requestId, traceparent }
       const change = reopen(order, gaveUp.get(order.id)!, at)

@@ -4,6 +4,7 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
+import { findLostQueues } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
@@ -15,7 +16,7 @@ import {
 } from '../../sql/queue/find-lost-work.ts'
 import { limitStatements } from '../../sql/statement.ts'
 import type { UpkeepContext } from '../context.ts'
-import { reservationPayload, supplierCallPayload } from '../job-payloads.ts'
+import { reservationPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
 
 /** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
@@ -33,6 +34,8 @@ export type SweepResult = {
   buried: string[]
   /** Dead jobs whose payload names no order. */
   setAside: string[]
+  /** SKUs whose queue was not served, and is now. */
+  queues: string[]
   keysDeleted: number
   /** Whether another process was sweeping: its results are not among these. */
   isElsewhere: boolean
@@ -45,6 +48,7 @@ type BuriedJob = DeadJob & { orders: readonly OrderRef[] }
 /** Parses a dead job into a `Job`. */
 const known = z.union([
   z.object({ task: z.literal('reserve-inventory'), payload: reservationPayload }),
+  z.object({ task: z.literal('serve-waiting'), payload: servingPayload }),
   z.object({
     task: z.enum(['request-supplier', 'check-supplier-status']),
     payload: supplierCallPayload,
@@ -93,16 +97,25 @@ export async function sweep(
 
   const requeued = await repeat('sweep-orphans', requeueOrphans)
   const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
+  const queues = await repeat('sweep-lost-queues', (tx) => findLostQueues(tx, SWEEP_BATCH_MAX))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
 
   const buried = dead.flatMap(({ orders }) => orders.map(({ orderId }) => orderId))
-  const aside = dead.filter(({ orders }) => orders.length === 0)
+  const aside = dead.filter(({ orders, task }) => orders.length === 0 && task !== 'serve-waiting')
   if (aside.length > 0) context.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
     context.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
   }
   const setAside = aside.map(({ id }) => id)
-  return { requeued, buried, setAside, keysDeleted: keys.length, isElsewhere, failures }
+  return {
+    requeued,
+    buried,
+    setAside,
+    queues: queues.map(({ sku }) => sku),
+    keysDeleted: keys.length,
+    isElsewhere,
+    failures,
+  }
 }
 
 async function requeueOrphans(tx: Tx): Promise<string[]> {
@@ -133,7 +146,8 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
     tx,
     split.map((order) => reservationJob([order])),
   )
-  const isReadable = ({ orders }: BuriedJob) => orders.length > 0
+  // a queue whose job is dead gets another one, like one that lost it
+  const isReadable = ({ orders, task }: BuriedJob) => orders.length > 0 || task === 'serve-waiting'
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
   await completeJobs(tx, idsOf(buried.filter(isReadable)))
   await putDeadJobsAside(tx, idsOf(buried.filter((job) => !isReadable(job))))

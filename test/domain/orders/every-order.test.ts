@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { type Order, waitingOf } from '../../../src/domain/orders/order.ts'
-import type { OrderChange, Refusal } from '../../../src/domain/orders/order-change.ts'
 import type { EventLine } from '../../../src/domain/orders/order.ts'
+import { IF_SHORT, type Order, waitingOf } from '../../../src/domain/orders/order.ts'
+import type { OrderChange, Refusal } from '../../../src/domain/orders/order-change.ts'
 import {
   FAILURE_REASONS,
   ORDER_EVENTS,
@@ -10,7 +10,10 @@ import {
 } from '../../../src/domain/orders/order-status.ts'
 import type { Shipment } from '../../../src/domain/orders/shipment.ts'
 import { cancel } from '../../../src/domain/orders/verbs/cancel.ts'
+import { confirm } from '../../../src/domain/orders/verbs/confirm.ts'
 import { deliver } from '../../../src/domain/orders/verbs/deliver.ts'
+import { expire } from '../../../src/domain/orders/verbs/expire.ts'
+import { extend } from '../../../src/domain/orders/verbs/extend.ts'
 import { fail } from '../../../src/domain/orders/verbs/fail.ts'
 import { reopen } from '../../../src/domain/orders/verbs/reopen.ts'
 import { reserve } from '../../../src/domain/orders/verbs/reserve.ts'
@@ -29,7 +32,13 @@ const QTYS = { A: [0, 1, 2], B: [0, 1] }
 /** All that is known of an order: with its stock, with what it shipped, and with what it gave up when it failed. */
 type Life = { order: Order; held: Allocation[]; shipments: Shipment[]; gaveUp: readonly EventLine[] }
 
-const BIRTH: Life = { order: anOrder({ A: 2, B: 1 }), held: [], shipments: [], gaveUp: [] }
+const EXPIRY = new Date(NOW.getTime() + 60_000)
+
+const BIRTHS: Life[] = IF_SHORT.flatMap((ifShort) =>
+  [null, EXPIRY].map((expiresAt) => {
+    return { order: anOrder({ A: 2, B: 1 }, { ifShort, expiresAt }), held: [], shipments: [], gaveUp: [] }
+  }),
+)
 
 /** Levels with so many available of each SKU, at each location. */
 function levels(a: number, b: number, c: number, d: number) {
@@ -62,7 +71,15 @@ function* everyVerb({ order, held, shipments, gaveUp }: Life): Generator<[string
       }
     }
   }
-  for (const goods of SOME_OF_EACH) yield ['deliver', deliver(order, goods, NOW)]
+  // suppliers are asked for no others
+  if (order.ifShort === 'ASK_SUPPLIER') {
+    for (const goods of SOME_OF_EACH) yield ['deliver', deliver(order, goods, NOW)]
+  }
+  yield ['confirm', confirm(order, asked, NOW, NOW)]
+  yield ['confirm late', confirm(order, asked, EXPIRY, NOW)]
+  yield ['extend', extend(order, { ...asked, holdSeconds: 60 }, NOW, NOW)]
+  yield ['extend late', extend(order, { ...asked, holdSeconds: 60 }, EXPIRY, NOW)]
+  if (order.expiresAt !== null) yield ['expire', unlessBug(() => expire(order, held, NOW))]
   for (const reason of FAILURE_REASONS) yield ['fail', unlessBug(() => fail(order, held, reason, NOW))]
   yield ['reopen', unlessBug(() => reopen(order, gaveUp, NOW))]
   for (const lines of [null, ...SOME_OF_EACH]) yield ['cancel', cancel(order, held, { ...asked, lines }, NOW)]
@@ -116,10 +133,20 @@ function liveOn({ order, held, shipments, gaveUp }: Life, change: OrderChange | 
 
 /** What tells one life from another: two that are alike go on alike. */
 function keyOf({ order, held, shipments, gaveUp }: Life): string {
-  const { lines, status, lookedAt, ending } = order
+  const { lines, status, lookedAt, ending, ifShort, expiresAt } = order
   const places = held.map(({ sku, location, qty }) => `${sku} ${location} ${qty}`).sort()
   const left = shipments.map(({ location, lines }) => [location, lines])
-  return JSON.stringify([lines, status, lookedAt, ending, places, left, status === 'FAILED' ? gaveUp : null])
+  return JSON.stringify([
+    lines,
+    status,
+    lookedAt,
+    ending,
+    ifShort,
+    expiresAt,
+    places,
+    left,
+    status === 'FAILED' ? gaveUp : null,
+  ])
 }
 
 /** What no change may break. @returns what it breaks */
@@ -163,14 +190,14 @@ function qtyOf(quantities: readonly { sku: string; qty: number }[], sku: string)
 function liveAll(): { moves: Set<string>; refusals: Map<string, Set<string>>; lives: Map<string, Life> } {
   const moves = new Set(['OrderCreated: null → PENDING (null)'])
   const refusals = new Map<string, Set<string>>()
-  const lives = new Map([[keyOf(BIRTH), BIRTH]])
+  const lives = new Map(BIRTHS.map((birth) => [keyOf(birth), birth]))
   // a map goes on with what is added to it
   for (const life of lives.values()) {
     for (const [verb, outcome] of everyVerb(life)) {
       if (!outcome) continue
       const { status } = life.order
       if ('refusal' in outcome) {
-        const key = `${verb} ${status}`
+        const key = `${verb} ${life.order.expiresAt ? 'hold ' : ''}${status}`
         refusals.set(key, (refusals.get(key) ?? new Set()).add(outcome.refusal.code))
         continue
       }
@@ -214,6 +241,45 @@ test.each([
     }
   },
 )
+
+test('a hold does not ship', () => {
+  const codes = ORDER_STATUSES.map((status) => [...(refusals.get(`ship hold ${status}`) ?? ['none'])])
+  expect(new Set(codes.flat())).toEqual(new Set(['WRONG_STATE', 'none']))
+  expect([...refusals.get('ship hold RESERVED')!]).toEqual(['WRONG_STATE'])
+  expect([...lives.values()].filter(({ order }) => order.expiresAt && order.lines.some(isShipped))).toEqual(
+    [],
+  )
+})
+
+test.each(['confirm', 'extend'])('%s is of open holds, and only before they expire', (verb) => {
+  const codeOf = (key: string) => [...(refusals.get(key) ?? ['none'])].join()
+  for (const status of ORDER_STATUSES) {
+    if (status !== 'EXPIRED') expect(codeOf(`${verb} ${status}`), status).toBe('WRONG_STATE')
+  }
+  const open = ['PENDING', 'AWAITING_RESTOCK', 'RESERVED']
+  for (const status of open) {
+    expect(codeOf(`${verb} hold ${status}`)).toBe('none')
+    expect(codeOf(`${verb} late hold ${status}`)).toBe('HOLD_EXPIRED')
+  }
+  expect(codeOf(`${verb} hold EXPIRED`)).toBe('HOLD_EXPIRED')
+  for (const status of ['CANCELLED', 'FAILED']) expect(codeOf(`${verb} hold ${status}`)).toBe('WRONG_STATE')
+})
+
+test('an order that is to wait or to fail takes all or nothing, and suppliers deliver nothing for it', () => {
+  const parts = [...lives.values()].filter(
+    ({ order: { ifShort, lines } }) =>
+      ifShort !== 'ASK_SUPPLIER' &&
+      lines.some(({ reserved }) => reserved > 0) &&
+      lines.some((line) => waitingOf(line) > 0),
+  )
+  expect(parts).toEqual([])
+  const waits = [...lives.values()].filter(({ order }) => order.status === 'AWAITING_RESTOCK')
+  expect(new Set(waits.map(({ order }) => order.ifShort))).toEqual(new Set(['ASK_SUPPLIER', 'WAIT']))
+})
+
+function isShipped({ shipped }: { shipped: number }): boolean {
+  return shipped > 0
+}
 
 test('a shipped order cannot be cancelled, and of no order more than is open', () => {
   const codesOf = (status: string) => [...(refusals.get(`cancel ${status}`) ?? [])].sort()

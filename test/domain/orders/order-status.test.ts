@@ -63,7 +63,7 @@ test('an order whose watching ends can only be opened again', () => {
     const others = MOVES.filter(({ from, type }) => from === status && type !== 'OrderReopened')
     expect(others, status).toEqual([])
   }
-  expect(ORDER_STATUSES.filter(endsWatching)).toEqual(['FAILED', 'CANCELLED'])
+  expect(ORDER_STATUSES.filter(endsWatching)).toEqual(['FAILED', 'EXPIRED', 'CANCELLED'])
 })
 
 test('a failed order alone can be opened again, to be reserved from the start', () => {

@@ -1,8 +1,8 @@
 import type { Allocation } from '../../stock/allocation.ts'
 import { stockMove } from '../../stock/stock.ts'
+import type { EventLine } from '../order.ts'
 import { type Order, openOf, waitingOf } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange } from '../order-change.ts'
-import type { EventLine } from '../order.ts'
 import type { FailureReason } from '../order-status.ts'
 
 /**
@@ -10,19 +10,21 @@ import type { FailureReason } from '../order-status.ts'
  * those that were found short: `reopen` gives it back.
  *
  * @param held where the order's stock is held
+ * @param short lines that were found short just now; by default what waits of an order that was looked at before
  */
 export function fail(
   order: Order,
   held: readonly Allocation[],
   reason: FailureReason,
   at: Date,
+  short: readonly { sku: string; missing: number }[] = shortOf(order),
 ): OrderChange {
   const gaveUp = order.lines.flatMap((line): EventLine[] => {
     const { sku } = line
     const qty = openOf(line)
-    const missing = waitingOf(line)
+    const missing = short.find((one) => one.sku === sku)?.missing
     if (qty === 0) return []
-    return [order.lookedAt && missing > 0 ? { sku, qty, missing } : { sku, qty }]
+    return [missing === undefined ? { sku, qty } : { sku, qty, missing }]
   })
   const lines = changeLines(order.lines, gaveUp, (line, qty) => {
     return { ...line, reserved: 0, cancelled: line.cancelled + qty }
@@ -35,4 +37,11 @@ export function fail(
     event: { type: 'OrderFailed', lines: gaveUp },
     moves: held.map((allocation) => stockMove('RELEASE', allocation, cause)),
   }
+}
+
+function shortOf({ lookedAt, lines }: Order): { sku: string; missing: number }[] {
+  if (!lookedAt) return []
+  return lines
+    .map((line) => ({ sku: line.sku, missing: waitingOf(line) }))
+    .filter(({ missing }) => missing > 0)
 }

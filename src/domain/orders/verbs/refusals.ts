@@ -1,6 +1,16 @@
 import type { UserErrorCode } from '../../errors.ts'
-import { isQty, ORDER_LINES_MAX, type Order, type OrderLine, QTY_MAX, QTY_MIN } from '../order.ts'
+import {
+  HOLD_SECONDS_MAX,
+  isHoldTime,
+  isQty,
+  ORDER_LINES_MAX,
+  type Order,
+  type OrderLine,
+  QTY_MAX,
+  QTY_MIN,
+} from '../order.ts'
 import type { Refusal } from '../order-change.ts'
+import { endsWatching as isOver } from '../order-status.ts'
 
 /** The version that a caller believes an order to have; null where it does not care. */
 export type Expectation = { expectedVersion: number | null }
@@ -32,6 +42,27 @@ export function refuseStale({ version }: Order, { expectedVersion }: Expectation
 /** Refuses what cannot be done with an order as it stands. */
 export function refuseState({ status }: Order, what: string): Refusal {
   return refuse('WRONG_STATE', `The order is ${status}: ${what}`, ['id'])
+}
+
+/** Refuses a time for which no order can be held. */
+export function refuseHoldTime(seconds: number): Refusal | undefined {
+  if (isHoldTime(seconds)) return undefined
+  return refuse('INVALID_HOLD', `holdSeconds must be a whole number from 1 to ${HOLD_SECONDS_MAX}`, [
+    'holdSeconds',
+  ])
+}
+
+/**
+ * Refuses what only an open hold can do, and only before it expires, whether or not its stock is released by then.
+ *
+ * @param clock the database's time, read under the order's lock
+ */
+export function refuseUnlessHold(order: Order, clock: Date): Refusal | undefined {
+  const { status, expiresAt } = order
+  if (expiresAt === null) return refuse('WRONG_STATE', 'The order is no hold', ['id'])
+  if (status !== 'EXPIRED' && isOver(status)) return refuseState(order, 'it is no hold any more')
+  if (status !== 'EXPIRED' && clock < expiresAt) return undefined
+  return refuse('HOLD_EXPIRED', `The hold expired at ${expiresAt.toISOString()}`, ['id'])
 }
 
 /**

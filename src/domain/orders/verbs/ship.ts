@@ -88,6 +88,7 @@ function refuseShipping(
   const { status } = order
   if (status !== 'RESERVED' && status !== 'PARTIALLY_SHIPPED')
     return refuseState(order, 'nothing of it can be shipped')
+  if (order.expiresAt !== null) return refuseState(order, 'it is a hold, which has to be confirmed first')
   if (order.lines.some((line) => waitingOf(line) > 0)) return refuseState(order, 'a part of it still waits')
   const isKnown = (code: string | null) => code === null || locations.some((known) => known.code === code)
   if (!isKnown(location)) return refuseUnknownLocation(location!, ['location'])

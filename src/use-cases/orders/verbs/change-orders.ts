@@ -1,16 +1,17 @@
 import { GroupCommit, type GroupObserver } from '../../../database/group-commit.ts'
 import { inTransaction, type Tx } from '../../../database/transaction.ts'
 import { canSee } from '../../../domain/authorisation.ts'
-import type { Order } from '../../../domain/orders/order.ts'
+import { type Order, waitingOf } from '../../../domain/orders/order.ts'
 import type { Shipment } from '../../../domain/orders/shipment.ts'
 import { isLocationCode } from '../../../domain/stock/location.ts'
 import type { StockLevel, StockMove } from '../../../domain/stock/stock.ts'
 import { lockOrders } from '../../../sql/orders/find-orders.ts'
+import { readClock } from '../../../sql/orders/holds.ts'
 import { findKeys, insertKeys, type KeyedResult } from '../../../sql/orders/idempotency-keys.ts'
 import { findShipments, findShipmentsOf, insertShipments, noteUndone } from '../../../sql/orders/shipments.ts'
 import { findHoldings } from '../../../sql/stock/find-holdings.ts'
 import { findLocations } from '../../../sql/stock/locations.ts'
-import { ensureLevels, lockLevels } from '../../../sql/stock/lock-stock.ts'
+import { lockEntered } from '../../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../../context.ts'
 import { refuseReusedKey } from '../../user-errors.ts'
 import { writeChanges } from '../write-changes.ts'
@@ -108,12 +109,14 @@ async function readCases(tx: Tx, calls: readonly OrderCall[]): Promise<Case[]> {
   const ids = calls.map(({ orderId }) => orderId)
   const shipped = calls.filter(({ verb }) => verb.needsShipments).map(({ orderId }) => orderId)
   const named = calls.flatMap(({ verb }) => verb.named.filter(isLocationCode))
-  const [orders, earlier, holdings, shipments, locations] = await Promise.all([
+  const [orders, earlier, holdings, shipments, locations, clock] = await Promise.all([
     lockOrders(tx, ids),
     findEarlier(tx, calls),
     findHoldings(tx, ids),
     shipped.length > 0 ? findShipmentsOf(tx, shipped) : [],
     named.length > 0 ? findLocations(tx, named) : [],
+    // behind the orders' locks: whoever waited for one is judged by the time after it
+    calls.some(({ verb }) => verb.needsClock) ? readClock(tx) : null,
   ])
   const orderOf = new Map(orders.map((order) => [order.id, order]))
   const heldBy = Map.groupBy(holdings, ({ orderId }) => orderId)
@@ -125,7 +128,7 @@ async function readCases(tx: Tx, calls: readonly OrderCall[]): Promise<Case[]> {
     const before = earlier.get(call)
     if (before) return { call, result: repeat(call, before, order, made) }
     const held = heldBy.get(order.id) ?? []
-    return { call, order, facts: { held, shipments: shipmentsOf.get(order.id) ?? [], locations } }
+    return { call, order, facts: { held, shipments: shipmentsOf.get(order.id) ?? [], locations, clock } }
   })
 }
 
@@ -172,12 +175,14 @@ async function lockNeeded(tx: Tx, cases: readonly Case[], at: Date): Promise<Sto
   const entered = open.flatMap(
     ({ call: { verb }, order, facts }) => verb.enteredBy?.(order, { ...facts, levels: [] }, at) ?? [],
   )
-  if (needed.length === 0) return []
-  const [, { levels }] = await Promise.all([
-    entered.length > 0 ? ensureLevels(tx, entered) : undefined,
-    lockLevels(tx, needed),
-  ])
-  return levels
+  // what is cancelled of an order may let the rest of it fit: nobody takes, or finds, the stock of that meanwhile
+  const lowered = open.flatMap(({ order, call: { verb } }) =>
+    verb.name === 'cancelOrder' && order.status === 'AWAITING_RESTOCK'
+      ? order.lines.filter((line) => waitingOf(line) > 0).map(({ sku }) => sku)
+      : [],
+  )
+  if (needed.length === 0 && lowered.length === 0) return []
+  return lockEntered(tx, entered, needed, lowered)
 }
 
 /** Levels as verb after verb leaves them. */

@@ -35,14 +35,17 @@ export type OrderFacts = {
   levels: readonly StockLevel[]
   /** Those that are named, as far as they exist. */
   locations: readonly Location[]
+  /** The database's time under the order's lock; null unless a verb needs it. */
+  clock: Date | null
 }
 
 /** What a verb does with an order: a pure function of the domain, and what it needs. */
 export type OrderVerb = {
-  name: 'cancelOrder' | 'shipOrder' | 'undoShipment' | 'returnOrder'
+  name: 'confirmOrder' | 'extendHold' | 'cancelOrder' | 'shipOrder' | 'undoShipment' | 'returnOrder'
   /** Locations that the caller names. */
   named: readonly string[]
   needsShipments: boolean
+  needsClock?: boolean
   /** Levels that goods come to, and that need not exist; asked before any level is known. */
   enteredBy?: (order: Order, facts: OrderFacts, at: Date) => readonly LevelKey[]
   decide: (order: Order, facts: OrderFacts, at: Date) => VerbChange | Refusal

@@ -1,0 +1,84 @@
+import { inTransaction, type Tx } from '../../database/transaction.ts'
+import { type Order, waitingOf } from '../../domain/orders/order.ts'
+import type { JobTry } from '../../domain/upkeep/jobs.ts'
+import { lockOrders } from '../../sql/orders/find-orders.ts'
+import { endServing, findTurn, noteTurn } from '../../sql/orders/waiting-queue.ts'
+import { addJobs } from '../../sql/queue/add-jobs.ts'
+import { type LockedStock, lockStock } from '../../sql/stock/lock-stock.ts'
+import type { WriteContext } from '../context.ts'
+import { findEarlierRequests } from '../supplier/ask-suppliers.ts'
+import { type GiveContext, giveStock } from './give-stock.ts'
+import { writeChanges } from './write-changes.ts'
+
+export type ServeContext = WriteContext & GiveContext
+
+/** Orders of one pass. */
+const SERVE_BATCH_MAX = 500
+/** A pass that has to wait for another SKU's comes again after this: some passes. */
+const RETRY_DELAY_MS = 20
+
+/**
+ * Serves those who wait for a SKU, in the order of their creation, in one bounded pass. Each gets what it waits for, or is passed
+ * over if it does not fit; new orders that came meanwhile take their turn. If more may fit behind the last one, a job of the
+ * same commit goes on; else the SKU is being served no more.
+ *
+ * Without a mark there is nothing to do, so a repeat is harmless, and so are two at once: locks have them take turns.
+ */
+export async function serveWaiting(
+  context: ServeContext,
+  { sku, job }: { sku: string; job?: JobTry },
+): Promise<void> {
+  await inTransaction(context, 'serve-waiting', async (tx) => {
+    const candidates = await findTurn(tx, sku, SERVE_BATCH_MAX)
+    if (!candidates) return
+    const locked = await lockOrders(tx, candidates)
+    const skus = new Set([sku, ...locked.flatMap(({ lines }) => lines.map(({ sku }) => sku))])
+    const [stock, earlier, due] = await Promise.all([
+      lockStock(tx, [...skus]),
+      findEarlierRequests(
+        tx,
+        locked.filter(({ status }) => status === 'PENDING'),
+      ),
+      // again: what came, and who left, before the locks
+      findTurn(tx, sku, SERVE_BATCH_MAX),
+    ])
+    if (!due) return
+    const orders = await firstOf(tx, sku, due, locked, stock)
+    const last = orders.at(-1)
+    const { changes, beside, at } = giveStock(context, { orders, stock, earlier, sourceOf: () => ({ job }) })
+    const [, , next] = await Promise.all([
+      writeChanges(tx, changes, beside, at),
+      last && noteTurn(tx, sku, last.id),
+      findTurn(tx, sku, 1),
+    ])
+    if (next!.length === 0) return endServing(tx, sku)
+    const delayMs = last ? 0 : RETRY_DELAY_MS
+    await addJobs(tx, [{ task: 'serve-waiting', payload: { sku }, delayMs }])
+  })
+}
+
+/**
+ * The first orders whose turn it is, as far as they are locked. Whoever is not came between, and takes its turn in the next
+ * pass. So does one that waits for another SKU too, and has others before it there that are being served.
+ */
+async function firstOf(
+  tx: Tx,
+  sku: string,
+  due: readonly string[],
+  locked: readonly Order[],
+  { serving }: LockedStock,
+): Promise<Order[]> {
+  const orderOf = new Map(locked.map((order) => [order.id, order]))
+  const others = [...serving].filter((other) => other !== sku)
+  const firsts = await Promise.all(
+    others.map(async (other) => [other, (await findTurn(tx, other, 1))?.[0]] as const),
+  )
+  const firstOfOther = new Map(firsts)
+  const isBehind = ({ id, lines }: Order) =>
+    lines.some((line) => waitingOf(line) > 0 && (firstOfOther.get(line.sku) ?? id) < id)
+  const end = due.findIndex((id) => {
+    const order = orderOf.get(id)
+    return !order || isBehind(order)
+  })
+  return (end === -1 ? due : due.slice(0, end)).map((id) => orderOf.get(id)!)
+}
