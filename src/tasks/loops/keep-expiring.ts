@@ -3,7 +3,7 @@ import { EXPIRE_BATCH_MAX, expireHolds, findNextExpiry } from '../../use-cases/o
 import { pause } from './pause.ts'
 
 /** A hold that is made between two looks is released so late at most. */
-const LOOK_INTERVAL_MS = 500
+const EXPIRY_LOOK_INTERVAL_MS = 500
 
 /**
  * Ends holds as they expire, until the signal. After an outage, when many have expired, it works half of the time: orders get
@@ -11,7 +11,7 @@ const LOOK_INTERVAL_MS = 500
  */
 export async function keepExpiring(context: WriteContext, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    let pauseMs = LOOK_INTERVAL_MS
+    let pauseMs = EXPIRY_LOOK_INTERVAL_MS
     try {
       const nextMs = await findNextExpiry(context)
       if (nextMs !== null && nextMs <= 0) {
@@ -20,7 +20,7 @@ export async function keepExpiring(context: WriteContext, signal: AbortSignal): 
         if (expired === EXPIRE_BATCH_MAX) pauseMs = performance.now() - startedAtMs
       } else if (nextMs !== null) {
         // a millisecond more than less: what is not due yet would cost another look
-        pauseMs = Math.min(Math.ceil(nextMs) + 1, LOOK_INTERVAL_MS)
+        pauseMs = Math.min(Math.ceil(nextMs) + 1, EXPIRY_LOOK_INTERVAL_MS)
       }
     } catch (error) {
       if (!signal.aborted) context.logger.warn({ err: error }, 'holds not expired, retrying')

@@ -15,7 +15,7 @@ export type ServeContext = WriteContext & GiveContext
 /** Orders of one pass. */
 const SERVE_BATCH_MAX = 500
 /** A pass that has to wait for another SKU's comes again after this: some passes. */
-const RETRY_DELAY_MS = 20
+const NEXT_PASS_DELAY_MS = 20
 
 /**
  * Serves those who wait for a SKU, in the order of their creation, in one bounded pass. Each gets what it waits for, or is passed
@@ -52,7 +52,7 @@ export async function serveWaiting(
       findTurn(tx, sku, 1),
     ])
     if (next!.length === 0) return endServing(tx, sku)
-    const delayMs = last ? 0 : RETRY_DELAY_MS
+    const delayMs = last ? 0 : NEXT_PASS_DELAY_MS
     await addJobs(tx, [{ task: 'serve-waiting', payload: { sku }, delayMs }])
   })
 }

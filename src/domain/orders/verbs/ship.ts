@@ -4,7 +4,7 @@ import { promisableAt, type StockLevel, stockMove } from '../../stock/stock.ts'
 import { type Order, waitingOf } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, type Refusal } from '../order-change.ts'
 import type { Shipment } from '../shipment.ts'
-import { largestFirst, pick, smallestFirst } from './held.ts'
+import { largestFirst, pick, smallestFirst } from '../../stock/held.ts'
 import {
   type Expectation,
   refuseExcess,

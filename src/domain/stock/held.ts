@@ -1,4 +1,4 @@
-import type { Allocation } from '../../stock/allocation.ts'
+import type { Allocation } from './allocation.ts'
 
 /** Sorts places by what they hold: to give up from here leaves an order in few places. */
 export function smallestFirst(held: readonly Allocation[]): Allocation[] {
