@@ -94,7 +94,7 @@ export class OrderFeed {
 
   /**
    * Watches an order: first its current state, unless that is `afterVersion` or older, then every change. Ends once the order is
-   * FAILED or CANCELLED, and with an error once the caller's token expires.
+   * FAILED, CANCELLED or EXPIRED, and with an error once the caller's token expires.
    *
    * @param id as the caller sent it, not necessarily a UUID
    * @param afterVersion the version that the caller has seen, 0 for none

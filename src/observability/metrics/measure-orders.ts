@@ -127,7 +127,9 @@ function isSettled({ type, order }: OrderEvent): boolean {
   return (type === 'OrderReserved' || type === 'OrderFailed') && isFinal(order.status)
 }
 
+/** Whether a supplier's answer has settled an order. Stock that came meanwhile is none. */
 function isAnswered(event: OrderEvent): boolean {
+  if (event.job?.task === 'serve-waiting') return false
   return (
     event.from === 'AWAITING_RESTOCK' && isSettled(event) && !UNANSWERED.includes(event.order.failureReason)
   )
