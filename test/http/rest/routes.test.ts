@@ -38,6 +38,11 @@ describe('below /api', () => {
     ['PROPFIND', '/api/order', 'POST, OPTIONS'],
     ['DELETE', '/api/orders/1', 'GET, HEAD, OPTIONS'],
     ['POST', '/api/orders/1', 'GET, HEAD, OPTIONS'],
+    ['GET', '/api/orders/1/cancel', 'POST, OPTIONS'],
+    ['PUT', '/api/orders/1/ship', 'POST, OPTIONS'],
+    ['DELETE', '/api/orders/1/return', 'POST, OPTIONS'],
+    ['PATCH', '/api/shipments/1/undo', 'POST, OPTIONS'],
+    ['POST', '/api/inventory/WIDGET', 'GET, HEAD, OPTIONS'],
     ['PATCH', '/api/inventory/WIDGET/movements', 'GET, HEAD, OPTIONS'],
   ] as const)('answers 405 to %s %s', async (method, url, allow) => {
     const answer = await http.inject({
