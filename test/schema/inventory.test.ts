@@ -36,7 +36,7 @@ async function setAvailable(sku: string, available: bigint): Promise<void> {
     'each movement follows from the one before',
   )
   await seed(server.app).item({ sku, available: 1 })
-  await server.app.pool.query('update inventory_items set available = $2 where sku = $1', [sku, available])
+  await server.app.pool.query('update stock_levels set available = $2 where sku = $1', [sku, available])
 }
 
 const create = (input: object) => execute(server, CREATE, { input })
