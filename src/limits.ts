@@ -56,11 +56,8 @@ export const QUERY_BREADTH_MAX = 500
 export const QUERY_COST_MAX = 20_000
 /** Entries that a list without a page size counts: an order has about as many events and movements, an item fewer levels. */
 export const LIST_SIZE_ESTIMATE = 5
-/**
- * Lines that an order counts. It may have 100, and few have: a page of 100 orders with 20 lines each, with all their
- * quantities, is within the limit.
- */
-export const ORDER_LINES_ESTIMATE = 20
+/** Lines that an order counts: it may have 100, and few have more than these. */
+export const ORDER_LINES_ESTIMATE = 10
 /** Three times CONNECT_TIMEOUT_MS, for which a call may wait for a database connection. */
 export const EXECUTION_TIMEOUT_MS = 15 * SECOND
 

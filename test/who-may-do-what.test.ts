@@ -12,6 +12,8 @@ import { type RolesServer, serveRoles } from './support/roles.ts'
 
 let server: RolesServer
 let alices: Order
+/** Of alice's, too: what is cancelled, shipped and returned. */
+let parcel: Order
 /** Of Alice's order: one for each who undoes one. */
 const shipmentIds: string[] = []
 
@@ -20,7 +22,8 @@ beforeAll(async () => {
   const { app } = server.testApp
   await seed(app).item({ sku: 'GIZMO', available: 100 })
   alices = await seed(app).order({ customerId: 'alice', qty: 50 })
-  await reserveOrders(app, [alices.id])
+  parcel = await seed(app).order({ qty: 50, customerId: 'alice' })
+  await reserveOrders(app, [alices.id, parcel.id])
   const lines = [{ sku: 'GIZMO', qty: 1 }]
   for (const _ of WHO) {
     const shipped = await shipOrder(app, LOCAL_OPERATOR, { id: alices.id, lines })
@@ -59,6 +62,7 @@ const OPERATIONS: Record<string, Row> = {
     comesTo: everyone,
   },
   'Query.orders': { query: '{ orders { edges { node { id } } } }', comesTo: everyone },
+  'Query.locations': { query: '{ locations { id code isDefault } }', comesTo: everyone },
   'Query.inventoryItem': { query: '{ inventoryItem(sku: "GIZMO") { available } }', comesTo: everyone },
   'Query.inventoryItems': { query: '{ inventoryItems { edges { node { sku } } } }', comesTo: everyone },
   'Query.movements': { query: '{ movements(sku: "GIZMO") { edges { node { id } } } }', comesTo: staff },
@@ -70,6 +74,34 @@ const OPERATIONS: Record<string, Row> = {
   'Mutation.createOrder': {
     query: 'mutation { createOrder(input: { sku: "GIZMO", qty: 1 }) { order { id } } }',
     comesTo: everyone,
+  },
+  'Mutation.cancelOrder': {
+    query:
+      'mutation ($id: ID!) { cancelOrder(input: { id: $id, lines: [{ sku: "GIZMO", qty: 1 }] }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: everyone,
+  },
+  'Mutation.shipOrder': {
+    query:
+      'mutation ($id: ID!) { shipOrder(input: { id: $id, lines: [{ sku: "GIZMO", qty: 1 }] }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: staff,
+  },
+  'Mutation.returnOrder': {
+    query:
+      'mutation ($id: ID!) { returnOrder(input: { id: $id, lines: [{ sku: "GIZMO", qty: 1 }] }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: staff,
+  },
+  'Mutation.undoShipment': {
+    query:
+      'mutation ($id: ID!) { undoShipment(input: { id: $id }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: staff,
+  },
+  'Mutation.saveLocation': {
+    query: 'mutation { saveLocation(input: { code: "EAST" }) { location { code } } }',
+    comesTo: operators,
   },
   'Mutation.createInventoryItem': {
     query: 'mutation { createInventoryItem(input: { sku: "NEW", name: "New" }) { inventoryItem { sku } } }',
@@ -88,6 +120,15 @@ const OPERATIONS: Record<string, Row> = {
     query: 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }',
     variables: () => ({ id: alices.id }),
     comesTo: everyone,
+  },
+  'InventoryItem.levels': {
+    query: '{ inventoryItem(sku: "GIZMO") { levels { id available } } }',
+    comesTo: staff,
+  },
+  'OrderLine.supplierRequests': {
+    query: 'query ($id: ID!) { order(id: $id) { lines { supplierRequests { state } } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: staff,
   },
   'InventoryItem.movements': {
     query: 'query ($id: ID!) { order(id: $id) { inventoryItem { movements { edges { node { id } } } } } }',
