@@ -258,7 +258,8 @@ function shapeProblem({ validation, validationContext }: ShapeError): Problem {
   if (validationContext === 'querystring') {
     const culprits = mistakes.map(({ detail, path }) => ({ detail, parameter: path.slice(1) }))
     const { detail, parameter } = culprits[0]!
-    return toProblem(PARAMETER_CODES.get(parameter) ?? 'BAD_REQUEST', detail, culprits)
+    const code = mistakes[0]!.isUnknown ? undefined : PARAMETER_CODES.get(parameter)
+    return toProblem(code ?? 'BAD_REQUEST', detail, culprits)
   }
   const culprits = mistakes.map(({ detail, path }) => ({ detail, pointer: path === '/' ? '#' : `#${path}` }))
   return toProblem('MALFORMED_BODY', undefined, culprits)
@@ -266,11 +267,12 @@ function shapeProblem({ validation, validationContext }: ShapeError): Problem {
 
 /** One for each field that there is not: who misspelt a name looks for that name. */
 function toMistakes({ instancePath, message = '', params }: ShapeError['validation'][number]) {
-  if (!Array.isArray(params?.keys)) return [{ detail: message, path: instancePath }]
+  if (!Array.isArray(params?.keys)) return [{ detail: message, path: instancePath, isUnknown: false }]
   const parent = instancePath === '/' ? '' : instancePath
   return params.keys.map((key: string) => ({
     detail: `This call has no ${JSON.stringify(key)}`,
     path: `${parent}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+    isUnknown: true,
   }))
 }
 

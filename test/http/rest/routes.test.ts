@@ -25,6 +25,16 @@ describe('below /api', () => {
     },
   )
 
+  test.each(['limit', 'cursor'])(
+    'refuses the parameter %s by its name where there are no pages',
+    async (name) => {
+      for (const url of [`/api/inventory/WIDGET?${name}=1`, `/api/orders/1?${name}=1`]) {
+        const { errors } = expectProblem(await http.inject(url), 400, 'BAD_REQUEST')
+        expect(errors).toEqual([{ detail: `This call has no "${name}"`, parameter: name }])
+      }
+    },
+  )
+
   test('answers 404 to an unknown path', async () => {
     for (const url of ['/api', '/api/', '/api/orders', '/api/order/', '/api/nowhere?x=1']) {
       expectProblem(await http.inject(url), 404, 'NOT_FOUND')
