@@ -34,11 +34,16 @@ export default [
         {
           exceptions: {
             types: [
+              'Allocation',
               'Count',
               'OrderCount',
               'OrderEvent',
+              'OrderEventLine',
+              'OrderLine',
               'PageInfo',
               'ServiceStatus',
+              'ShipmentLine',
+              'SupplierRequest',
               'TaskQueue',
               'UserError',
             ],

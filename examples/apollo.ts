@@ -50,8 +50,8 @@ const watching = client
     if (error) throw error
     const status = data?.orderStatusChanged.status
     console.log(status)
+    if (status === 'PENDING' || status === 'AWAITING_RESTOCK') return
     // the subscription stays open when the order is reserved, for what may follow
-    if (status !== 'RESERVED' && status !== 'FAILED') return
     watching.unsubscribe()
     sockets.dispose()
   })

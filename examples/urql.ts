@@ -54,8 +54,8 @@ const { unsubscribe } = client
     if (error) throw error
     const status = data?.orderStatusChanged.status
     console.log(status)
+    if (status === 'PENDING' || status === 'AWAITING_RESTOCK') return
     // the subscription stays open when the order is reserved, for what may follow
-    if (status !== 'RESERVED' && status !== 'FAILED') return
     unsubscribe()
     sockets.dispose()
   })

@@ -1,12 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readConfig } from './config/read-config.ts'
+import { changeOrder } from './demo/change-order.ts'
 import { placeOrder } from './demo/place-order.ts'
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
-import { type DemoOrder, type DemoServer, outcomeOf, SCENARIOS } from './demo/scenarios.ts'
+import {
+  type DemoOrder,
+  type DemoServer,
+  nameOf,
+  nextVerbOf,
+  outcomeOf,
+  SCENARIOS,
+} from './demo/scenarios.ts'
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
 import { outliveOutput } from './observability/logs/output.ts'
 
-// `npm run demo`: places an order for each thing that can become of one at a running server, and watches them all.
+// `npm run demo`: places an order for each thing that can become of one at a running server, watches them all, and ships, takes
+// back or cancels some.
 
 const SECOND = 1_000
 
@@ -39,13 +48,24 @@ async function main(): Promise<number> {
   for (const order of orders) {
     for (const change of order.changes) say(formatChange(order, change, elapsedMs()))
   }
+  const { promise: isRefused, reject } = Promise.withResolvers<never>()
+  const goOn = (order: DemoOrder) => {
+    const verb = nextVerbOf(order)
+    if (verb) changeOrder(server, order, verb).catch(reject)
+  }
   const watching = watchOrders(server, orders, {
-    onChange: (order, change) => say(formatChange(order, change, elapsedMs())),
+    onChange: (order, change) => {
+      say(formatChange(order, change, elapsedMs()))
+      goOn(order)
+    },
     onConnectionLost: () => say('The connection is lost; trying again for a minute …'),
     onConnectedAgain: () => say('Connected again.'),
   })
+  // those that were reserved before they were watched
+  for (const order of orders) goOn(order)
   try {
     const isInterrupted = await Promise.race([
+      isRefused,
       waitPatiently(watching, orders, elapsedMs).then(() => false),
       nextSignal().then(() => true),
     ])
@@ -80,7 +100,7 @@ async function waitPatiently(
   const late = last.filter((order) => !outcomeOf(order))
   if (late.length === 0) return
   const endsAtMs = Math.max(PATIENCE_MIN_MS, PATIENCE_FACTOR * elapsedMs())
-  const names = late.map(({ scenario }) => scenario.sku).join(', ')
+  const names = late.map(({ scenario }) => nameOf(scenario)).join(', ')
   say(`The others are final. Waiting for ${names} up to second ${Math.round(endsAtMs / SECOND)}.`)
   await Promise.race([watching.untilFinal(late), sleep(endsAtMs - elapsedMs(), undefined, { ref: false })])
 }
@@ -120,7 +140,7 @@ ${formatHeading()}`
 }
 
 function howToSeeTheEnd({ url, authorization }: DemoServer, { id, scenario, changes }: DemoOrder): string {
-  return `The order of ${scenario.sku} is still ${changes.at(-1)!.to}: the server goes on trying, 8 times over up to two minutes
+  return `The order of ${nameOf(scenario)} is still ${changes.at(-1)!.to}: the server goes on trying, 8 times over up to two minutes
 unless it is set otherwise, and then fails it with ${scenario.outcome}. To look:
 
   curl ${url}/graphql -H 'content-type: application/json' ${authorization && `-H "authorization: Bearer $HOLDFAST_TOKEN" `}\\

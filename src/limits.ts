@@ -46,7 +46,7 @@ export const TOKENS_MAX = 4_000
 export const ALIASES_MAX = 100
 /** No query of ours has one; a client's fragments may have an `@include` each. */
 export const DIRECTIVES_MAX = 50
-/** Nested lists and objects, in values and in types; no argument of ours nests more than one. */
+/** Nested lists and objects, in values and in types; the lines of an order nest three. */
 export const NESTING_MAX = 10
 /** From a page of orders to the events of the order of a movement of its item, the depth is 10. */
 export const QUERY_DEPTH_MAX = 12
@@ -54,8 +54,10 @@ export const QUERY_DEPTH_MAX = 12
 export const QUERY_BREADTH_MAX = 500
 /** Values in the answer, with full pages: some 0.2 s of this process. A page of orders with all fields has 9,000. */
 export const QUERY_COST_MAX = 20_000
-/** Entries that a list without a page size counts: an order has fewer events and movements. */
+/** Entries that a list without a page size counts: an order has about as many events and movements, an item fewer levels. */
 export const LIST_SIZE_ESTIMATE = 5
+/** Lines that an order counts: it may have 100, and few have more than these. */
+export const ORDER_LINES_ESTIMATE = 10
 /** Three times CONNECT_TIMEOUT_MS, for which a call may wait for a database connection. */
 export const EXECUTION_TIMEOUT_MS = 15 * SECOND
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { SCENARIOS } from '../src/demo/scenarios.ts'
+import { nameOf, SCENARIOS } from '../src/demo/scenarios.ts'
 import { findFreePort } from './support/free-port.ts'
 import { createTestDatabase, eventually } from './support/harness.ts'
 import { type Env, Processes, type RunningServer } from './support/server-process.ts'
@@ -21,13 +21,21 @@ test('brings each order to the end that it is there to show', async () => {
   const demo = await processes.run('src/demo.ts', { PORT: portOf(server.url) }).ended
   expect(demo).toMatchObject({ code: 0, stderr: '' })
   expect(outcomesOf(demo.stdout)).toEqual(
-    Object.fromEntries(SCENARIOS.map(({ sku, outcome }) => [sku, outcome])),
+    Object.fromEntries(SCENARIOS.map((scenario) => [nameOf(scenario), scenario.outcome])),
   )
-  expect(demo.stdout).toContain(`4 × RESERVED
+  expect(demo.stdout).toContain(`5 × RESERVED
+  1 × SHIPPED
+  1 × CANCELLED
   1 × SUPPLIER_REFUSED
   1 × SUPPLIER_FAILED
   1 × SUPPLIER_DELAYED
   1 × SUPPLIER_UNREACHABLE`)
+  const eventsOf = (name: string) =>
+    [...demo.stdout.matchAll(new RegExp(`^ +[\\d.]+  ${name} .* → .* (\\w+)$`, 'gm'))].map(
+      ([, event]) => event,
+    )
+  expect(eventsOf('GADGET')).toEqual(['OrderCreated', 'OrderReserved', 'OrderShipped', 'OrderReturned'])
+  expect(eventsOf('GIZMO')).toEqual(['OrderCreated', 'OrderReserved', 'OrderCancelled'])
   // no escape codes where it is no terminal
   expect(demo.stdout).not.toContain('\u001b')
   expect(await server.end('SIGTERM')).toMatchObject({ code: 0 })
@@ -42,10 +50,15 @@ test('takes a token for a server with authentication, and says that it needs one
   const PORT = portOf(server.url)
   const without = await processes.run('src/demo.ts', { PORT }).ended
   expect(without).toMatchObject({ code: 1, stderr: expect.stringContaining('HOLDFAST_TOKEN') })
-  const HOLDFAST_TOKEN = await mint('alice', 'customer')
+  const customer = await processes.run('src/demo.ts', {
+    PORT,
+    HOLDFAST_TOKEN: await mint('alice', 'customer'),
+  }).ended
+  expect(customer).toMatchObject({ code: 1, stderr: expect.stringContaining('a service or an operator') })
+  const HOLDFAST_TOKEN = await mint('shop', 'service')
   const demo = await processes.run('src/demo.ts', { PORT, HOLDFAST_TOKEN }).ended
   expect(demo).toMatchObject({ code: 0, stderr: '' })
-  expect(demo.stdout).toContain('4 × RESERVED')
+  expect(demo.stdout).toContain('5 × RESERVED')
 })
 
 test('ends in seconds where only the delay of the re-checks is short, and says what is still retried', async () => {
@@ -66,7 +79,7 @@ test('prints no change twice when the server is killed and started again', async
   const server = await startServer(env)
   const port = portOf(server.url)
   const demo = processes.run('src/demo.ts', { PORT: port })
-  await eventually(() => demo.stdout().match(/→ AWAITING_RESTOCK/g)?.length === SCENARIOS.length - 1)
+  await eventually(() => demo.stdout().match(/→ AWAITING_RESTOCK/g)?.length === 8)
   await server.end('SIGKILL')
   await eventually(() => demo.stdout().includes('The connection is lost'))
   await startServer({ ...env, PORT: port })
@@ -77,7 +90,8 @@ test('prints no change twice when the server is killed and started again', async
     ([, sku, version]) => `${sku} ${version}`,
   )
   expect(changes.toSorted()).toEqual([...new Set(changes)].toSorted())
-  expect(changes).toHaveLength(3 * SCENARIOS.length - 1)
+  // by eight orders that ask the supplier, one that is reserved, one that is shipped and returned, one that is cancelled
+  expect(changes).toHaveLength(8 * 3 + 2 + 4 + 3)
 })
 
 test('leaves on Ctrl-C with what it has seen so far', async () => {

@@ -3,7 +3,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { buildSchema, type GraphQLEnumType, parse, validate } from 'graphql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { UserErrorCode } from '../src/domain/errors.ts'
+import { ORDER_STATUSES } from '../src/domain/orders/order-status.ts'
+import { toProblem } from '../src/http/rest/problem.ts'
 import { createTestDatabase, eventually } from './support/harness.ts'
 import { Processes, type RunningServer } from './support/server-process.ts'
 
@@ -54,6 +58,29 @@ it.each(ofToday)('$path names files that exist', ({ text }) => {
   // written from the root, from src or test, or by the end of its path
   const isThere = (name: string) => files.some((file) => `/${file}`.endsWith(`/${name}`))
   expect(names.filter((name) => !name.includes('NNNN') && !isThere(name))).toEqual([])
+})
+
+it('GraphQL in the documents fits schema.graphql', async () => {
+  const schema = buildSchema(await read('schema.graphql'))
+  const shown = ofToday.flatMap(({ text }) =>
+    // also in lists, where it is indented
+    [...text.matchAll(/^ *```graphql\n(.*?)^ *```$/gms)].map(([, document]) => document!),
+  )
+  expect(shown.length).toBeGreaterThan(2)
+  expect(shown.flatMap((document) => validate(schema, parse(document))).map(String)).toEqual([])
+})
+
+it('docs/api.md has every state, and every user error with its REST status', async () => {
+  const text = await read('docs/api.md')
+  expect(rowsOf(text, 'States').map(([state]) => state)).toEqual(expect.arrayContaining(ORDER_STATUSES))
+  const { UserErrorCode } = buildSchema(await read('schema.graphql')).getTypeMap()
+  const codes = (UserErrorCode as GraphQLEnumType).getValues().map(({ name }) => name as UserErrorCode)
+  expect(
+    rowsOf(text, 'Errors')
+      .slice(0, codes.length)
+      .map(([code, status]) => [code, Number(status)])
+      .sort(),
+  ).toEqual(codes.map((code) => [code, toProblem(code).status]).sort())
 })
 
 describe('the documented calls', () => {
@@ -127,6 +154,13 @@ function read(path: string): Promise<string> {
 
 function withoutBlocks(text: string): string {
   return text.replace(/^```.*?^```$/gms, '')
+}
+
+/** The cells of a section's rows that begin with code, without their quotes. */
+function rowsOf(text: string, heading: string): string[][] {
+  const [section = ''] = text.split(`\n## ${heading}\n`)[1]!.split(/^## /m)
+  const rows = [...section.matchAll(/^\| `(.*) \|$/gm)].map(([, row]) => row!)
+  return rows.map((row) => row.split(/ +\| +/).map((cell) => cell.replaceAll('`', '').trim()))
 }
 
 type Block = { language: string; text: string }

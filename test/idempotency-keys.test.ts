@@ -31,7 +31,7 @@ beforeEach(async () => {
   await app.pool.query(`create function hold() returns trigger language plpgsql as
     $$ begin perform pg_advisory_xact_lock_shared(${LOCK}); return new; end $$`)
   await app.pool.query(
-    `create trigger hold before insert on orders for each row when (new.qty = ${HELD_QTY}) execute function hold()`,
+    `create trigger hold before insert on order_lines for each row when (new.qty = ${HELD_QTY}) execute function hold()`,
   )
   holder = new pg.Client({ connectionString: databaseUrl, application_name: 'test' })
   await holder.connect()
@@ -65,7 +65,7 @@ async function untilWaiting(kind: 'advisory' | 'transactionid'): Promise<number>
 }
 
 async function countOrders(): Promise<number> {
-  const { rows } = await holder.query('select count(*)::int as count from orders where qty = $1', [HELD_QTY])
+  const { rows } = await holder.query('select count(*)::int as count from order_lines where qty = $1', [HELD_QTY])
   return rows[0].count
 }
 

@@ -16,7 +16,7 @@ test('the command prints drift with its cause and ends with 1, mends it and ends
   app,
   testApp,
 }) => {
-  await app.pool.query('update inventory_items set available = 13')
+  await app.pool.query('update stock_levels set available = 13')
   const drift = await run(testApp.databaseUrl)
   expect(drift).toMatchObject({ code: 1, stderr: '' })
   expect(drift.stdout).toContain(

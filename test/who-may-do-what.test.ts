@@ -1,8 +1,10 @@
 import { type GraphQLObjectType, isObjectType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import type { Order } from '../src/domain/orders/order.ts'
 import { schema } from '../src/schema/index.ts'
 import { failOrders } from '../src/use-cases/orders/fail-orders.ts'
+import { shipOrder } from '../src/use-cases/orders/verbs/ship-order.ts'
 import { codesOf, execute, subscribeBySse } from './support/graphql.ts'
 import { seed } from './support/harness.ts'
 import { reserveOrders } from './support/reserve-orders.ts'
@@ -10,13 +12,23 @@ import { type RolesServer, serveRoles } from './support/roles.ts'
 
 let server: RolesServer
 let alices: Order
+/** Of alice's, too: what is cancelled, shipped and returned. */
+let parcel: Order
+/** Of Alice's order: one for each who undoes one. */
+const shipmentIds: string[] = []
 
 beforeAll(async () => {
   server = await serveRoles()
   const { app } = server.testApp
   await seed(app).item({ sku: 'GIZMO', available: 100 })
-  alices = await seed(app).order({ customerId: 'alice' })
-  await reserveOrders(app, [alices.id])
+  alices = await seed(app).order({ customerId: 'alice', qty: 50 })
+  parcel = await seed(app).order({ qty: 50, customerId: 'alice' })
+  await reserveOrders(app, [alices.id, parcel.id])
+  const lines = [{ sku: 'GIZMO', qty: 1 }]
+  for (const _ of WHO) {
+    const shipped = await shipOrder(app, LOCAL_OPERATOR, { id: alices.id, lines })
+    shipmentIds.push(shipped.shipments[0]!.id)
+  }
   const lost = await seed(app).order({ customerId: 'bob' })
   const deadLetter = {
     task: 'reserve-inventory' as const,
@@ -50,6 +62,7 @@ const OPERATIONS: Record<string, Row> = {
     comesTo: everyone,
   },
   'Query.orders': { query: '{ orders { edges { node { id } } } }', comesTo: everyone },
+  'Query.locations': { query: '{ locations { id code isDefault } }', comesTo: everyone },
   'Query.inventoryItem': { query: '{ inventoryItem(sku: "GIZMO") { available } }', comesTo: everyone },
   'Query.inventoryItems': { query: '{ inventoryItems { edges { node { sku } } } }', comesTo: everyone },
   'Query.movements': { query: '{ movements(sku: "GIZMO") { edges { node { id } } } }', comesTo: staff },
@@ -61,6 +74,34 @@ const OPERATIONS: Record<string, Row> = {
   'Mutation.createOrder': {
     query: 'mutation { createOrder(input: { sku: "GIZMO", qty: 1 }) { order { id } } }',
     comesTo: everyone,
+  },
+  'Mutation.cancelOrder': {
+    query:
+      'mutation ($id: ID!) { cancelOrder(input: { id: $id, lines: [{ sku: "GIZMO", qty: 1 }] }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: everyone,
+  },
+  'Mutation.shipOrder': {
+    query:
+      'mutation ($id: ID!) { shipOrder(input: { id: $id, lines: [{ sku: "GIZMO", qty: 1 }] }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: staff,
+  },
+  'Mutation.returnOrder': {
+    query:
+      'mutation ($id: ID!) { returnOrder(input: { id: $id, lines: [{ sku: "GIZMO", qty: 1 }] }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: staff,
+  },
+  'Mutation.undoShipment': {
+    query:
+      'mutation ($id: ID!) { undoShipment(input: { id: $id }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: parcel.id }),
+    comesTo: staff,
+  },
+  'Mutation.saveLocation': {
+    query: 'mutation { saveLocation(input: { code: "EAST" }) { location { code } } }',
+    comesTo: operators,
   },
   'Mutation.createInventoryItem': {
     query: 'mutation { createInventoryItem(input: { sku: "NEW", name: "New" }) { inventoryItem { sku } } }',
@@ -79,6 +120,15 @@ const OPERATIONS: Record<string, Row> = {
     query: 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }',
     variables: () => ({ id: alices.id }),
     comesTo: everyone,
+  },
+  'InventoryItem.levels': {
+    query: '{ inventoryItem(sku: "GIZMO") { levels { id available } } }',
+    comesTo: staff,
+  },
+  'OrderLine.supplierRequests': {
+    query: 'query ($id: ID!) { order(id: $id) { lines { supplierRequests { state } } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: staff,
   },
   'InventoryItem.movements': {
     query: 'query ($id: ID!) { order(id: $id) { inventoryItem { movements { edges { node { id } } } } } }',
@@ -118,6 +168,27 @@ const ROUTES: Record<string, { call?: string; body?: object; comesTo: Record<str
     comesTo: { nobody: 401, customer: 201, service: 201, operator: 201 },
   },
   '/api/orders/:id': { call: 'GET /api/orders/ALICES', comesTo: { ...open, nobody: 401 } },
+  '/api/orders/:id/cancel': {
+    call: 'POST /api/orders/ALICES/cancel',
+    body: { lines: [{ sku: 'GIZMO', qty: 1 }] },
+    comesTo: { ...open, nobody: 401 },
+  },
+  '/api/orders/:id/ship': {
+    call: 'POST /api/orders/ALICES/ship',
+    body: { lines: [{ sku: 'GIZMO', qty: 1 }] },
+    comesTo: { ...open, nobody: 401, customer: 403 },
+  },
+  '/api/orders/:id/return': {
+    call: 'POST /api/orders/ALICES/return',
+    body: { lines: [{ sku: 'GIZMO', qty: 1 }] },
+    comesTo: { ...open, nobody: 401, customer: 403 },
+  },
+  '/api/shipments/:id/undo': {
+    call: 'POST /api/shipments/SHIPMENT/undo',
+    body: {},
+    comesTo: { ...open, nobody: 401, customer: 403 },
+  },
+  '/api/inventory/:sku': { call: 'GET /api/inventory/GIZMO', comesTo: { ...open, nobody: 401 } },
   '/api/inventory/:sku/movements': {
     call: 'GET /api/inventory/GIZMO/movements',
     comesTo: { ...open, nobody: 401, customer: 403 },
@@ -166,7 +237,10 @@ describe.each(Object.entries(OPERATIONS))('%s', (name, { query, variables, comes
 
 describe.each(Object.entries(ROUTES))('the route %s', (path, { call = `GET ${path}`, body, comesTo }) => {
   it.each(WHO)('by %s', async (who) => {
-    const [method = 'GET', at = path] = call.replace('ALICES', alices.id).split(' ')
+    const [method = 'GET', at = path] = call
+      .replace('ALICES', alices.id)
+      .replace('SHIPMENT', () => shipmentIds.pop()!)
+      .split(' ')
     const answer = await fetch(`${server.url}${at}`, {
       method,
       redirect: 'manual',

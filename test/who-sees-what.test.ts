@@ -29,6 +29,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
+/** An answer without the id that was asked for. */
+const without = (id: string, answer: unknown) => JSON.stringify(answer).replaceAll(id, 'ID')
+
 describe("another's order", () => {
   const ORDER = 'query ($id: ID!) { order(id: $id) { id sku } }'
   const LIST = `query ($after: String, $before: String, $first: Int, $last: Int, $filter: OrderFilter) {
@@ -39,8 +42,6 @@ describe("another's order", () => {
   const WATCH = 'subscription ($id: ID!) { orderStatusChanged(id: $id) { id status } }'
   const unknown = uuidv7()
   const hidden = () => [bobs.id, nobodys.id]
-  /** An answer without the id that was asked for. */
-  const without = (id: string, answer: unknown) => JSON.stringify(answer).replaceAll(id, 'ID')
 
   it('is as one that does not exist, by GraphQL', async () => {
     const expected = await execute(server.as('customer'), ORDER, { id: unknown })
@@ -141,6 +142,79 @@ describe("another's order", () => {
     expect((await place('service', {})).userErrors).toEqual([{ code: 'IDEMPOTENCY_KEY_REUSED' }])
     // a customer of the service's own name has its keys, and not its sight
     expect((await place('namesake', {})).order).toBeNull()
+  })
+})
+
+describe('what was changed of an order', () => {
+  const HISTORY = `query ($id: ID!) { order(id: $id) {
+    status events { type actor note }
+    lines { sku reserved waiting allocations { qty location { code } } }
+    shipments { id location { code } lines { qty } }
+    inventoryItem { available availableToPromise }
+  } }`
+  const CANCEL = `mutation ($id: ID!, $note: String) {
+    cancelOrder(input: { id: $id, note: $note }) { order { status } userErrors { code } }
+  }`
+
+  it('is its customer to see, and who did it and why is not', async () => {
+    const { id } = await seed(server.testApp.app).order({ qty: 2, customerId: 'alice' })
+    await reserveOrders(server.testApp.app, [id])
+    const ship =
+      'mutation ($id: ID!) { shipOrder(input: { id: $id, lines: [{ sku: "GIZMO", qty: 1 }] }) { shipments { id } } }'
+    const shipment = (await execute(server.as('service'), ship, { id })).data.shipOrder.shipments[0]
+    await execute(server.as('operator'), CANCEL, { id, note: 'fraud?' })
+    const read = async (who: string) => (await execute(server.as(who), HISTORY, { id })).data.order
+    const customer = await read('customer')
+    for (const who of ['service', 'operator']) {
+      const { events, ...order } = await read(who)
+      const [, , shipped, cancelled] = events
+      expect(shipped).toMatchObject({ type: 'OrderShipped', actor: 'shop', note: null })
+      expect(cancelled).toEqual({ type: 'OrderCancelled', actor: 'olga', note: 'fraud?' })
+      expect(customer).toMatchObject(order)
+      const hidden = events.map(({ type }: { type: string }) => ({ type, actor: null, note: null }))
+      expect(customer.events).toEqual(hidden)
+    }
+    expect(customer.shipments).toMatchObject([
+      { id: shipment.id, location: { code: 'MAIN' }, lines: [{ qty: 1 }] },
+    ])
+    const node = (who: string, id: string) =>
+      execute(server.as(who), 'query ($id: ID!) { node(id: $id) { id } }', { id })
+    expect((await node('customer', shipment.id)).data.node).toEqual({ id: shipment.id })
+  })
+
+  it("is another's to do nothing about: its order and its shipments do not exist for it", async () => {
+    const { id } = await seed(server.testApp.app).order({ sku: 'BOBS', customerId: 'bob' })
+    await reserveOrders(server.testApp.app, [id])
+    const other = uuidv7()
+    const cancel = async (id: string) =>
+      without(id, (await execute(server.as('customer'), CANCEL, { id })).data.cancelOrder)
+    expect(await cancel(id)).toBe(await cancel(other))
+    expect(await cancel(id)).toContain('UNKNOWN_ORDER')
+    const ship = 'mutation ($id: ID!) { shipOrder(input: { id: $id }) { order { status } shipments { id } } }'
+    const { order, shipments } = (await execute(server.as('service'), ship, { id })).data.shipOrder
+    expect(order.status).toBe('SHIPPED')
+    const { data } = await execute(server.as('customer'), 'query ($id: ID!) { node(id: $id) { id } }', {
+      id: shipments[0].id,
+    })
+    expect(data).toEqual({ node: null })
+  })
+
+  it.each(['{ node(id: "level:GIZMO:MAIN") { id } }', '{ inventoryItem(sku: "GIZMO") { levels { id } } }'])(
+    'shows a customer no level by %s',
+    async (query) => {
+      const staff = await execute(server.as('service'), query)
+      expect(staff.text).toContain('level:GIZMO:MAIN')
+      const customer = await execute(server.as('customer'), query)
+      expect(customer.text).not.toContain('level:GIZMO:MAIN')
+    },
+  )
+
+  it('is in the list of the customer that the filter names, where the caller may see it', async () => {
+    const LIST = '{ orders(filter: { customerId: "bob" }) { edges { node { customerId } } } }'
+    const count = async (who: string) => (await execute(server.as(who), LIST)).data.orders.edges.length
+    expect(await count('customer')).toBe(0)
+    expect(await count('service')).toBeGreaterThan(0)
+    expect(await count('operator')).toBe(await count('service'))
   })
 })
 

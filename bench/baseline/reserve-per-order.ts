@@ -15,38 +15,52 @@ const pool = new pg.Pool({ connectionString, max: CONCURRENCY })
 
 /** @returns what happened, null where nothing was to be done */
 async function reserve(tx: pg.PoolClient, orderId: string): Promise<object | null> {
-  const order = await one<{ sku: string; qty: number; status: string; version: number }>(tx, {
+  const lines = await all<Line>(tx, {
     name: 'lock-order',
     text: `select sku, qty, status, version from orders join order_lines on order_id = id where id = $1
-      for update of orders, order_lines`,
+      order by position for update of orders, order_lines`,
     values: [orderId],
   })
-  if (order?.status !== 'PENDING') return null
-  const stock = await one<{ available: string; reserved: string }>(tx, {
+  if (lines[0]?.status !== 'PENDING') return null
+  const version = lines[0].version + 1
+  const levels = await all<Level>(tx, {
     name: 'lock-stock',
-    text: `select available, reserved from stock_levels where sku = $1 and location = 'MAIN' for update`,
-    values: [order.sku],
+    text: `select sku, location, available, reserved, priority from stock_levels join locations on code = location
+      where sku = any($1) and is_active order by sku, location for update of stock_levels`,
+    values: [lines.map(({ sku }) => sku)],
   })
-  const availableAfter = BigInt(stock!.available) - BigInt(order.qty)
-  const reservedAfter = BigInt(stock!.reserved) + BigInt(order.qty)
-  if (availableAfter < 0n) throw new Error('The benchmark has ample stock')
+  const taken = lines.map((line) => take(line, levels))
+  const skus = taken.map(({ sku }) => sku)
+  const locations = taken.map(({ location }) => location)
+  const qtys = taken.map(({ qty }) => qty)
   await tx.query({
     name: 'take-stock',
-    text: `update stock_levels set available = available - $2, reserved = reserved + $2
-      where sku = $1 and location = 'MAIN'`,
-    values: [order.sku, order.qty],
+    text: `update stock_levels set available = available - qty, reserved = reserved + qty
+      from unnest($1::text[], $2::text[], $3::int[]) as taken (sku, location, qty)
+      where stock_levels.sku = taken.sku and stock_levels.location = taken.location`,
+    values: [skus, locations, qtys],
   })
   await tx.query({
-    name: 'insert-movement',
+    name: 'insert-movements',
     text: `insert into inventory_movements (
         sku, location, type, delta, reserved_delta, available_after, reserved_after, order_id, order_version, created_at
-      ) values ($1, 'MAIN', 'RESERVATION', -$2::int, $2, $3, $4, $5, $6, now())`,
-    values: [order.sku, order.qty, availableAfter, reservedAfter, orderId, order.version + 1],
+      ) select sku, location, 'RESERVATION', -qty, qty, available_after, reserved_after, $6, $7, now()
+      from unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[])
+        as taken (sku, location, qty, available_after, reserved_after)`,
+    values: [
+      skus,
+      locations,
+      qtys,
+      taken.map(({ availableAfter }) => availableAfter),
+      taken.map(({ reservedAfter }) => reservedAfter),
+      orderId,
+      version,
+    ],
   })
   await tx.query({
-    name: 'reserve-line',
-    text: 'update order_lines set reserved = qty where order_id = $1 and sku = $2',
-    values: [orderId, order.sku],
+    name: 'reserve-lines',
+    text: 'update order_lines set reserved = qty where order_id = $1',
+    values: [orderId],
   })
   await tx.query({
     name: 'move-order',
@@ -57,17 +71,34 @@ async function reserve(tx: pg.PoolClient, orderId: string): Promise<object | nul
     name: 'insert-event',
     text: `insert into order_events (order_id, version, type, from_status, to_status, at)
       values ($1, $2, 'OrderReserved', 'PENDING', 'RESERVED', now())`,
-    values: [orderId, order.version + 1],
+    values: [orderId, version],
   })
-  const { sku, qty, version } = order
-  return { orderId, sku, qty, from: 'PENDING', to: 'RESERVED', reason: null, version: version + 1 }
+  const { sku, qty } = lines[0]
+  return { orderId, sku, qty, from: 'PENDING', to: 'RESERVED', reason: null, version }
 }
 
-async function one<Row extends pg.QueryResultRow>(
-  tx: pg.PoolClient,
-  query: pg.QueryConfig,
-): Promise<Row | undefined> {
-  return (await tx.query<Row>(query)).rows[0]
+type Line = { sku: string; qty: number; status: string; version: number }
+type Level = { sku: string; location: string; available: string; reserved: string; priority: number }
+
+/** Takes a line from the first location by priority that has all of it. */
+function take({ sku, qty }: Line, levels: readonly Level[]) {
+  let first: Level | undefined
+  for (const level of levels) {
+    const isFirst = !first || level.priority < first.priority
+    if (level.sku === sku && BigInt(level.available) >= BigInt(qty) && isFirst) first = level
+  }
+  if (!first) throw new Error('The benchmark has ample stock')
+  return {
+    sku,
+    location: first.location,
+    qty,
+    availableAfter: BigInt(first.available) - BigInt(qty),
+    reservedAfter: BigInt(first.reserved) + BigInt(qty),
+  }
+}
+
+async function all<Row extends pg.QueryResultRow>(tx: pg.PoolClient, query: pg.QueryConfig): Promise<Row[]> {
+  return (await tx.query<Row>(query)).rows
 }
 
 async function reserveInventory(orderId: string): Promise<void> {

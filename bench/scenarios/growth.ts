@@ -1,6 +1,5 @@
-import { createApp } from '../../src/create-app.ts'
-import { createLogger } from '../../src/observability/logs/logger.ts'
 import type { BenchContext, Comparison, Figure, Scenario } from '../scenario.ts'
+import { openApp } from '../support/app.ts'
 import { skuNames, storeItems } from '../support/backlog.ts'
 import { putCreateOrderLoad } from '../support/create-order-load.ts'
 import { assertNoBreaches, type BenchDatabase, openDatabase } from '../support/database.ts'
@@ -117,33 +116,22 @@ async function storeAll(context: BenchContext, stack: AsyncDisposableStack): Pro
 
 /** Counts statements that read a big table from end to end. */
 async function countFullScans(context: BenchContext, { url, client }: Grown): Promise<Figure> {
-  const supplierPolicy = {
-    recheckDelayMs: 0,
-    recheckLimit: 2,
-    recheckFactor: 1,
-    attemptsMax: 3,
-    retryBaseMs: 1,
+  await using holdfast = await openApp(url)
+  const { app } = holdfast
+  const statements = await recordStatements(app.pool)
+  const { rows } = await client.query('select id from orders order by id desc limit 1')
+  await exercise(app, { orderId: rows[0].id, sku: 'SKU-0' })
+  const own = await app.pool.connect()
+  const scans = await findFullScans(own, statements.values()).finally(() => own.release())
+  for (const { statement, table } of scans) {
+    context.log(`growth: reads all of ${table}: ${statement}`)
   }
-  const logger = createLogger('silent')
-  const { app, close } = await createApp({ databaseUrl: url, logger, supplierPolicy })
-  try {
-    const statements = await recordStatements(app.pool)
-    const { rows } = await client.query('select id from orders order by id desc limit 1')
-    await exercise(app, { orderId: rows[0].id, sku: 'SKU-0' })
-    const own = await app.pool.connect()
-    const scans = await findFullScans(own, statements.values()).finally(() => own.release())
-    for (const { statement, table } of scans) {
-      context.log(`growth: reads all of ${table}: ${statement}`)
-    }
-    return {
-      kind: 'figure',
-      title: `statements without an index, of ${statements.size}`,
-      unit: 'statements',
-      values: [new Set(scans.map(({ statement }) => statement)).size],
-      target: { kind: 'at-most', value: 0 },
-    }
-  } finally {
-    await close()
+  return {
+    kind: 'figure',
+    title: `statements without an index, of ${statements.size}`,
+    unit: 'statements',
+    values: [new Set(scans.map(({ statement }) => statement)).size],
+    target: { kind: 'at-most', value: 0 },
   }
 }
 

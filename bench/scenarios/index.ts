@@ -1,4 +1,6 @@
 import type { Scenario } from '../scenario.ts'
+import { scenario as changeOrders } from './change-orders.ts'
+import { scenario as createLines } from './create-lines.ts'
 import { scenario as createOrderAtRest } from './create-order-at-rest.ts'
 import { scenario as createOrderGraphql } from './create-order-graphql.ts'
 import { scenario as createOrderRest } from './create-order-rest.ts'
@@ -11,6 +13,8 @@ import { scenario as overload } from './overload.ts'
 import { scenario as processes } from './processes.ts'
 import { scenario as recheckLateness } from './recheck-lateness.ts'
 import { scenario as reserveBacklog } from './reserve-backlog.ts'
+import { scenario as reserveLines } from './reserve-lines.ts'
+import { scenario as reserveLocations } from './reserve-locations.ts'
 import { scenario as watchLatency } from './watch-latency.ts'
 import { scenario as watchers } from './watchers.ts'
 
@@ -20,7 +24,11 @@ export const scenarios: readonly Scenario[] = [
   createOrderRest,
   createOrderAtRest,
   createOrderTraced,
+  createLines,
+  changeOrders,
   reserveBacklog,
+  reserveLines,
+  reserveLocations,
   leftBacklog,
   mixedLoad,
   watchLatency,

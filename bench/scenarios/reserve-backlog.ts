@@ -1,9 +1,9 @@
+import type pg from 'pg'
 import { reserveSetBased } from '../baseline/reserve-set-based.ts'
 import type { BenchContext, Measurement, Scenario } from '../scenario.ts'
 import { pickByZipf, pickEvenly, skuNames, storeBacklog, storeItems } from '../support/backlog.ts'
-import { assertNoBreaches, openDatabase } from '../support/database.ts'
-import { measureDrain } from '../support/drain.ts'
-import { startHoldfast, startPerOrderWorker } from '../support/holdfast.ts'
+import { openDatabase } from '../support/database.ts'
+import { drainByHoldfast, drainPerOrder } from '../support/drain-sides.ts'
 import { takeTurns } from '../take-turns.ts'
 
 const ORDERS = 20_000
@@ -40,9 +40,10 @@ async function compare(
   ratioMin: number,
 ): Promise<Measurement[]> {
   context.log(`reserve-backlog: ${title}`)
+  const backlog = { skus, store: (client: pg.ClientBase) => storeItems(client, ITEMS) }
   const { holdfast, perOrder, atOnce } = await takeTurns(context, {
-    holdfast: () => drainByHoldfast(context, skus),
-    perOrder: () => drainPerOrder(context, skus),
+    holdfast: () => drainByHoldfast(context, backlog),
+    perOrder: () => drainPerOrder(context, backlog),
     atOnce: () => reserveAtOnce(context, skus),
   })
   const line = {
@@ -65,23 +66,6 @@ async function compare(
       target: { kind: 'at-least', value: CEILING_SHARE_MIN },
     },
   ]
-}
-
-async function drainByHoldfast(context: BenchContext, skus: string[]): Promise<number> {
-  await using database = await openDatabase(context)
-  await storeItems(database.client, ITEMS)
-  await using _worker = await startHoldfast({ DATABASE_URL: database.url, ROLE: 'worker' })
-  const rate = await measureDrain(database, skus)
-  await assertNoBreaches(database)
-  return rate
-}
-
-async function drainPerOrder(context: BenchContext, skus: string[]): Promise<number> {
-  await using database = await openDatabase(context)
-  await storeItems(database.client, ITEMS)
-  await using _worker = await startPerOrderWorker(database.url)
-  // awaited here: what is disposed at the end is in use until then
-  return await measureDrain(database, skus, 1)
 }
 
 async function reserveAtOnce(context: BenchContext, skus: string[]): Promise<number> {

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createApp } from '../../src/create-app.ts'
-import { createLogger } from '../../src/observability/logs/logger.ts'
 import { reserveInventory } from '../../src/use-cases/orders/reserve-inventory.ts'
 import type { BenchContext, Figure, Scenario } from '../scenario.ts'
+import { openApp } from '../support/app.ts'
 import { pickEvenly, storeBacklog, storeItems } from '../support/backlog.ts'
 import { assertNoBreaches, openDatabase } from '../support/database.ts'
 import { startHoldfastWithMemory } from '../support/holdfast.ts'
@@ -78,23 +77,12 @@ async function measure(context: BenchContext): Promise<Run> {
 
 /** Reserves the orders in this process, batch after batch at a steady rate. @returns what the watchers saw */
 async function changeAll(databaseUrl: string, ids: readonly string[], watchers: Watchers): Promise<number[]> {
-  const supplierPolicy = {
-    recheckDelayMs: 0,
-    recheckLimit: 0,
-    recheckFactor: 1,
-    attemptsMax: 1,
-    retryBaseMs: 1,
+  await using holdfast = await openApp(databaseUrl)
+  const startedAt = performance.now()
+  for (let start = 0; start < ids.length; start += BATCH_SIZE) {
+    await sleep(Math.max(0, startedAt + (start / CHANGES_PER_SECOND) * 1000 - performance.now()))
+    const orders = ids.slice(start, start + BATCH_SIZE).map((orderId) => ({ orderId }))
+    await reserveInventory(holdfast.app, orders)
   }
-  const { app, close } = await createApp({ databaseUrl, logger: createLogger('silent'), supplierPolicy })
-  try {
-    const startedAt = performance.now()
-    for (let start = 0; start < ids.length; start += BATCH_SIZE) {
-      await sleep(Math.max(0, startedAt + (start / CHANGES_PER_SECOND) * 1000 - performance.now()))
-      const orders = ids.slice(start, start + BATCH_SIZE).map((orderId) => ({ orderId }))
-      await reserveInventory(app, orders)
-    }
-    return await watchers.awaitChanges(ARRIVAL_LIMIT_MS)
-  } finally {
-    await close()
-  }
+  return await watchers.awaitChanges(ARRIVAL_LIMIT_MS)
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
+import { DEFAULT_LOCATION } from '../../src/domain/stock/location.ts'
 import { insertOrders } from '../../src/sql/orders/insert-orders.ts'
 
 /** Orders that share a commit, and so a job, at 50 connections. */
@@ -7,38 +8,57 @@ const ORDERS_PER_COMMIT = 25
 /** What each SKU has: more than any backlog wants, and within a movement's 32 bits. */
 const AVAILABLE = 1_000_000_000
 
-/** Writes items with ample stock, each by its receipt. */
-export async function storeItems(client: pg.ClientBase, skus: readonly string[], available = AVAILABLE) {
+/**
+ * Writes items with ample stock, each level by its receipt.
+ *
+ * @param locations made where there is none, with priorities in their order
+ * @param available at each location
+ */
+export async function storeItems(
+  client: pg.ClientBase,
+  skus: readonly string[],
+  available = AVAILABLE,
+  locations: readonly string[] = [DEFAULT_LOCATION],
+) {
+  await client.query(
+    `insert into locations (code, name, priority)
+    select code, code, priority from unnest($1::text[]) with ordinality as input (code, priority)
+    on conflict do nothing`,
+    [locations],
+  )
   await client.query(
     `with input as (
-      select sku, $2::int as available from unnest($1::text[]) as input (sku)
+      select sku, location, $3::int as available
+      from unnest($1::text[]) as skus (sku) cross join unnest($2::text[]) as locations (location)
     ), item as (
-      insert into items (sku, name) select sku, sku from input
+      insert into items (sku, name) select sku, sku from unnest($1::text[]) as skus (sku)
     ), level as (
-      insert into stock_levels (sku, location, available, reserved) select sku, 'MAIN', available, 0 from input
+      insert into stock_levels (sku, location, available, reserved) select sku, location, available, 0 from input
     )
     insert into inventory_movements (sku, location, type, delta, reserved_delta, available_after, reserved_after, created_at)
-    select sku, 'MAIN', 'RECEIPT', available, 0, available, 0, now() from input where available > 0`,
-    [skus, available],
+    select sku, location, 'RECEIPT', available, 0, available, 0, now() from input where available > 0`,
+    [skus, locations, available],
   )
 }
 
+/** The SKU of an order, or of each of its lines. */
+export type OrderedSkus = string | readonly string[]
+
 /**
- * Writes orders for one piece each, with their events and jobs, by the statement that createOrder uses, and commits
+ * Writes orders with lines of one piece, and their events and jobs, by the statement that createOrder uses, and commits
  * them all at once.
  *
- * @param skus the SKU of each order
  * @param ordersPerJob orders of one statement, and so of one job
  * @returns the orders' ids
  */
 export async function storeBacklog(
   client: pg.ClientBase,
-  skus: readonly string[],
+  skus: readonly OrderedSkus[],
   ordersPerJob = ORDERS_PER_COMMIT,
 ): Promise<string[]> {
-  const orders = skus.map((sku) => ({
+  const orders = skus.map((ordered) => ({
     id: uuidv7(),
-    lines: [{ sku, qty: 1 }],
+    lines: [ordered].flat().map((sku) => ({ sku, qty: 1 })),
     locations: null,
     ifShort: 'ASK_SUPPLIER' as const,
     holdSeconds: null,
@@ -77,6 +97,16 @@ export function pickByZipf<Item>(items: readonly Item[], count: number): Item[] 
   return Array.from({ length: count }, () => {
     const point = random() * sum
     return items[sums.findIndex((upTo) => upTo > point)]!
+  })
+}
+
+/** So many different items for each of `count` orders, each as likely as any other. The same every time. */
+export function pickLines<Item>(items: readonly Item[], count: number, lines: number): Item[][] {
+  const random = createRandom(1)
+  return Array.from({ length: count }, () => {
+    const picked = new Set<Item>()
+    while (picked.size < lines) picked.add(items[Math.floor(random() * items.length)]!)
+    return [...picked]
   })
 }
 

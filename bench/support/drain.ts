@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { storeBacklog } from './backlog.ts'
+import { type OrderedSkus, storeBacklog } from './backlog.ts'
 import type { BenchDatabase } from './database.ts'
 
 /**
- * Orders that are reserved first, two of each of 1,000 SKUs: no side is timed while its code is compiled, its plans are made,
+ * Orders that are reserved first, such as two of each of 1,000 SKUs: no side is timed while its code is compiled, its plans are made,
  * or each page that it changes is written whole into the log, as once after a checkpoint.
  */
-const WARM_UP_ORDERS = 2_000
+export const WARM_UP_ORDERS = 2_000
 const POLL_INTERVAL_MS = 20
 /** Far above what the slowest baseline takes. */
 const DRAIN_LIMIT_MS = 180_000
@@ -14,13 +14,12 @@ const DRAIN_LIMIT_MS = 180_000
 /**
  * Commits a backlog under a worker that waits for it, and waits until it is reserved.
  *
- * @param skus the SKU of each order
  * @param ordersPerJob as `storeBacklog` takes it
  * @returns orders reserved per second, from the commit of the last order to that of the last reservation
  */
 export async function measureDrain(
   database: BenchDatabase,
-  skus: readonly string[],
+  skus: readonly OrderedSkus[],
   ordersPerJob?: number,
 ): Promise<number> {
   await storeBacklog(database.client, skus.slice(0, WARM_UP_ORDERS), ordersPerJob)

@@ -1,9 +1,9 @@
 import { styleText } from 'node:util'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/orders/order-status.ts'
-import { type Change, type DemoOrder, outcomeOf, SCENARIOS } from './scenarios.ts'
+import { type Change, type DemoOrder, nameOf, outcomeOf, SCENARIOS } from './scenarios.ts'
 
 const SECONDS_WIDTH = 8
-const SKU_WIDTH = widthOf(SCENARIOS.map(({ sku }) => sku))
+const NAME_WIDTH = widthOf(SCENARIOS.map(nameOf))
 const STORY_WIDTH = widthOf(SCENARIOS.map(({ story }) => story))
 const STATUS_WIDTH = widthOf(ORDER_STATUSES)
 const OUTCOME_WIDTH = widthOf([...ORDER_STATUSES, ...FAILURE_REASONS])
@@ -21,33 +21,34 @@ const COLOURS = {
 
 /** What each order is there to show. */
 export function formatScenarios(): string {
-  return SCENARIOS.map(({ sku, qty, story, outcome }) =>
-    ['', qty, sku.padEnd(SKU_WIDTH), story.padEnd(STORY_WIDTH), outcome].join('  '),
-  ).join('\n')
+  return SCENARIOS.map((scenario) => {
+    const { story, outcome } = scenario
+    return ['', nameOf(scenario).padEnd(NAME_WIDTH), story.padEnd(STORY_WIDTH), outcome].join('  ')
+  }).join('\n')
 }
 
 export function formatHeading(): string {
   const columns = [
     'seconds'.padStart(SECONDS_WIDTH),
-    'SKU'.padEnd(SKU_WIDTH),
+    'SKU'.padEnd(NAME_WIDTH),
     'from'.padEnd(STATUS_WIDTH),
     `  ${'to'.padEnd(STATUS_WIDTH)}`,
     'version',
-    'why',
+    'event',
   ]
   return dim(columns.join('  '))
 }
 
 /** One line for a change that was heard of `elapsedMs` after the demo began. */
 export function formatChange({ scenario }: DemoOrder, change: Change, elapsedMs: number): string {
-  const { from, to, reason, version } = change
+  const { type, from, to, reason, version } = change
   const columns = [
     seconds(elapsedMs),
-    scenario.sku.padEnd(SKU_WIDTH),
+    nameOf(scenario).padEnd(NAME_WIDTH),
     dim((from ?? '').padEnd(STATUS_WIDTH)),
     `→ ${paint(to, to.padEnd(STATUS_WIDTH))}`,
     String(version).padStart('version'.length),
-    reason ?? '',
+    reason ? `${type}: ${reason}` : type,
   ]
   return columns.join('  ').trimEnd()
 }
@@ -57,7 +58,7 @@ export function formatSummary(orders: readonly DemoOrder[]): string {
   const counts = Map.groupBy(orders, (order) => outcomeOf(order) ?? 'under way')
   return [
     dim(
-      ['SKU'.padEnd(SKU_WIDTH), 'outcome'.padEnd(OUTCOME_WIDTH), 'seconds'.padStart(SECONDS_WIDTH)].join(
+      ['SKU'.padEnd(NAME_WIDTH), 'outcome'.padEnd(OUTCOME_WIDTH), 'seconds'.padStart(SECONDS_WIDTH)].join(
         '  ',
       ),
     ),
@@ -74,7 +75,7 @@ function formatOutcome(order: DemoOrder): string {
   const { to, at } = changes.at(-1)!
   const outcome = outcomeOf(order)
   const columns = [
-    scenario.sku.padEnd(SKU_WIDTH),
+    nameOf(scenario).padEnd(NAME_WIDTH),
     paint(to, (outcome ?? to).padEnd(OUTCOME_WIDTH)),
     outcome ? seconds(Date.parse(at) - Date.parse(changes[0]!.at)) : ' '.repeat(SECONDS_WIDTH),
     outcome && outcome !== scenario.outcome ? `expected: ${scenario.outcome}` : '',

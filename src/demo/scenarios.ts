@@ -1,12 +1,21 @@
-import { type FailureReason, isFinal, type OrderStatus } from '../domain/orders/order-status.ts'
+import {
+  type FailureReason,
+  isFinal,
+  type OrderEventType,
+  type OrderStatus,
+} from '../domain/orders/order-status.ts'
 
-/** What became of an order: reserved, or why it failed. */
-export type Outcome = 'RESERVED' | FailureReason
+/** What became of an order: where it is now, or why it failed. */
+export type Outcome = 'RESERVED' | 'SHIPPED' | 'CANCELLED' | FailureReason
+
+/** What the demo does with an order that is reserved. */
+export type Verb = 'shipOrder' | 'returnOrder' | 'cancelOrder'
 
 export type Scenario = {
-  sku: string
-  qty: number
+  lines: readonly { sku: string; qty: number }[]
   story: string
+  /** One after the other. */
+  verbs?: readonly Verb[]
   outcome: Outcome
   /** Takes as long as the server's SUPPLIER_RETRY_BASE_MS makes it, and not its SUPPLIER_RECHECK_DELAY_MS. */
   mayOutlastOthers?: true
@@ -17,23 +26,60 @@ export type Scenario = {
  * Only INTERNAL_ERROR is missing: it takes a bug.
  */
 export const SCENARIOS: readonly Scenario[] = [
-  { sku: 'WIDGET', qty: 2, story: 'is in stock', outcome: 'RESERVED' },
-  { sku: 'SCARCE-OK', qty: 1, story: 'the supplier delivers', outcome: 'RESERVED' },
-  { sku: 'SCARCE-LATE', qty: 1, story: 'the supplier delivers late', outcome: 'RESERVED' },
-  { sku: 'SCARCE-FLAKY', qty: 1, story: 'every second call to the supplier fails', outcome: 'RESERVED' },
-  { sku: 'SCARCE-REFUSED', qty: 1, story: 'the supplier refuses', outcome: 'SUPPLIER_REFUSED' },
-  { sku: 'SCARCE-FAIL', qty: 1, story: 'the supplier accepts, then fails', outcome: 'SUPPLIER_FAILED' },
-  { sku: 'SCARCE-DELAYED', qty: 1, story: 'the supplier is late for ever', outcome: 'SUPPLIER_DELAYED' },
+  { lines: [{ sku: 'WIDGET', qty: 2 }], story: 'is in stock', outcome: 'RESERVED' },
   {
-    sku: 'SCARCE-DOWN',
-    qty: 1,
+    lines: [{ sku: 'GADGET', qty: 2 }],
+    story: 'is shipped, and comes back',
+    verbs: ['shipOrder', 'returnOrder'],
+    outcome: 'SHIPPED',
+  },
+  {
+    lines: [{ sku: 'GIZMO', qty: 1 }],
+    story: 'is cancelled',
+    verbs: ['cancelOrder'],
+    outcome: 'CANCELLED',
+  },
+  {
+    lines: [
+      { sku: 'WIDGET', qty: 1 },
+      { sku: 'SCARCE-OK', qty: 1 },
+    ],
+    story: 'one is held, the supplier delivers the other',
+    outcome: 'RESERVED',
+  },
+  { lines: [{ sku: 'SCARCE-OK', qty: 1 }], story: 'the supplier delivers', outcome: 'RESERVED' },
+  { lines: [{ sku: 'SCARCE-LATE', qty: 1 }], story: 'the supplier delivers late', outcome: 'RESERVED' },
+  {
+    lines: [{ sku: 'SCARCE-FLAKY', qty: 1 }],
+    story: 'every second call to the supplier fails',
+    outcome: 'RESERVED',
+  },
+  { lines: [{ sku: 'SCARCE-REFUSED', qty: 1 }], story: 'the supplier refuses', outcome: 'SUPPLIER_REFUSED' },
+  {
+    lines: [{ sku: 'SCARCE-FAIL', qty: 1 }],
+    story: 'the supplier accepts, then fails',
+    outcome: 'SUPPLIER_FAILED',
+  },
+  {
+    lines: [{ sku: 'SCARCE-DELAYED', qty: 1 }],
+    story: 'the supplier is late for ever',
+    outcome: 'SUPPLIER_DELAYED',
+  },
+  {
+    lines: [{ sku: 'SCARCE-DOWN', qty: 1 }],
     story: 'the supplier never answers',
     outcome: 'SUPPLIER_UNREACHABLE',
     mayOutlastOthers: true,
   },
 ]
 
+/** What the demo calls an order: its SKUs. */
+export function nameOf({ lines }: Scenario): string {
+  return lines.map(({ sku }) => sku).join('+')
+}
+
 export type Change = {
+  type: OrderEventType
   from: OrderStatus | null
   to: OrderStatus
   reason: FailureReason | null
@@ -48,10 +94,23 @@ export type DemoServer = { url: string; authorization: string }
 /** An order that the demo has placed, with the changes that it has heard of, oldest first: at least its creation. */
 export type DemoOrder = { id: string; scenario: Scenario; changes: Change[] }
 
-export const CHANGES_FIELD = 'events { from to reason version at }'
+export const CHANGES_FIELD = 'events { type from to reason version at }'
+
+/** What the demo is to do next with an order; undefined while others are to do something, and when all is done. */
+export function nextVerbOf({ scenario, changes }: DemoOrder): Verb | undefined {
+  return isFinal(changes.at(-1)!.to) ? scenario.verbs?.[countVerbs(changes)] : undefined
+}
 
 /** What became of an order; undefined while it is under way. */
-export function outcomeOf({ changes }: DemoOrder): Outcome | undefined {
+export function outcomeOf({ scenario, changes }: DemoOrder): Outcome | undefined {
   const { to, reason } = changes.at(-1)!
-  return isFinal(to) ? (reason ?? 'RESERVED') : undefined
+  if (!isFinal(to)) return undefined
+  if (reason) return reason
+  return countVerbs(changes) < (scenario.verbs?.length ?? 0) ? undefined : (to as Outcome)
+}
+
+const VERB_EVENTS: readonly OrderEventType[] = ['OrderShipped', 'OrderReturned', 'OrderCancelled']
+
+function countVerbs(changes: readonly Change[]): number {
+  return changes.filter(({ type }) => VERB_EVENTS.includes(type)).length
 }

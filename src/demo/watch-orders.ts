@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FormattedExecutionResult } from 'graphql'
 import { createClient } from 'graphql-ws'
-import { CHANGES_FIELD, type Change, type DemoOrder, type DemoServer, outcomeOf } from './scenarios.ts'
+import {
+  CHANGES_FIELD,
+  type Change,
+  type DemoOrder,
+  type DemoServer,
+  nameOf,
+  outcomeOf,
+} from './scenarios.ts'
 
 const SUBSCRIPTION = `subscription ($id: ID!, $afterVersion: Int) {
   orderStatusChanged(id: $id, afterVersion: $afterVersion) { ${CHANGES_FIELD} }
 }`
 
 /** Together a minute, in which a server that was killed can be started again. */
-const RECONNECT_DELAY_MS = 500
-const RECONNECT_ATTEMPTS_MAX = 120
+export const RECONNECT_DELAY_MS = 500
+export const RECONNECT_ATTEMPTS_MAX = 120
 
 type Event = { orderStatusChanged: { events: Change[] } }
 
@@ -98,5 +105,5 @@ const NORMAL_CLOSURE = 1000
 
 function brokenBy({ scenario }: DemoOrder, cause: unknown): Error {
   const message = Array.isArray(cause) ? String(cause[0]?.message) : 'the connection is lost'
-  return new Error(`Cannot watch the order of ${scenario.sku} any more: ${message}`)
+  return new Error(`Cannot watch the order of ${nameOf(scenario)} any more: ${message}`)
 }

@@ -6,7 +6,9 @@ import type { WatchTransport } from '../feed/watch-tally.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { WriteContext } from '../use-cases/context.ts'
 import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
-import { createMovementPageReader, type MovementPageReader } from '../use-cases/stock/list-movements.ts'
+import type { OrderReader } from '../use-cases/orders/find-order.ts'
+import { OperationReads } from '../use-cases/orders/operation-reads.ts'
+import type { ChangeContext } from '../use-cases/orders/verbs/order-call.ts'
 
 export type FieldTracing = {
   /** The span that is under way, in the form of W3C Trace Context. */
@@ -19,7 +21,9 @@ export type FieldTracing = {
 
 /** What resolvers are handed of the application: what their use-cases need, and what reads rows. */
 export type ResolverApp = WriteContext &
-  CreateOrderContext & {
+  CreateOrderContext &
+  ChangeContext & {
+    groups: { findOrder: OrderReader }
     feed: Pick<OrderFeed, 'watch'>
     prisma: PrismaClient
     tracing?: FieldTracing | undefined
@@ -54,8 +58,7 @@ export type CallSource = {
 export type GraphQLContext = CallSource & {
   app: ResolverApp
   caller: Caller
-  /** Reads the pages of ledgers that one operation asks for together. */
-  movementPages: MovementPageReader
+  reads: OperationReads
 }
 
 /** The context of one operation. */
@@ -64,6 +67,6 @@ export function createContext(
   caller: Caller,
   { requestOrigin, disconnected, address, transport, position }: CallSource,
 ): GraphQLContext {
-  const movementPages = createMovementPageReader(app, caller)
-  return { app, caller, address, requestOrigin, disconnected, transport, position, movementPages }
+  const reads = new OperationReads(app, caller)
+  return { app, caller, address, requestOrigin, disconnected, transport, position, reads }
 }

@@ -1,8 +1,10 @@
 import { builder } from './builder.ts'
 import './scalars.ts'
 import './node.ts'
-import './order.ts'
-import './inventory.ts'
+import './orders/order.ts'
+import './orders/order-changes.ts'
+import './stock/inventory.ts'
+import './stock/inventory-changes.ts'
 import './dead-letter.ts'
 import './service-status.ts'
 

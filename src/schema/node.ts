@@ -2,13 +2,27 @@ import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
 import { customerSeenBy, isAllowed } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
+import { isLocationCode } from '../domain/stock/location.ts'
 import { isMovementId, isSku } from '../domain/stock/stock.ts'
 import { builder } from './builder.ts'
+import type { GraphQLContext } from './create-context.ts'
 
 /** A row, and the type that it is of. */
-type TypedNode = { __typename: 'Order' | 'DeadLetter' | 'InventoryItem' | 'InventoryMovement' }
+type TypedNode = {
+  __typename:
+    | 'Order'
+    | 'Shipment'
+    | 'DeadLetter'
+    | 'InventoryItem'
+    | 'InventoryLevel'
+    | 'InventoryMovement'
+    | 'Location'
+}
 
+// codes of locations and SKUs have no colon
 const ITEM_PREFIX = 'item:'
+const LEVEL_PREFIX = 'level:'
+const LOCATION_PREFIX = 'location:'
 
 export const Node = builder.interfaceRef<object>('Node').implement({
   description: "What a client's cache may keep under its id, and `node` finds again.",
@@ -28,38 +42,74 @@ export function itemIdOf({ sku }: { sku: string }): string {
   return ITEM_PREFIX + sku
 }
 
+export function locationIdOf({ code }: { code: string }): string {
+  return LOCATION_PREFIX + code
+}
+
+export function levelIdOf({ sku, locationCode }: { sku: string; locationCode: string }): string {
+  return `${LEVEL_PREFIX}${sku}:${locationCode}`
+}
+
 builder.queryField('node', (t) =>
   t.field({
     type: Node,
     nullable: true,
     description:
-      'What has this id: an order or a dead letter by its UUID, a movement by its number, an item by `item:<SKU>`. Null where there is none, or none that you may see.',
+      'What has this id: an order, a shipment or a dead letter by its UUID, a movement by its number, an item by `item:<SKU>`, a location by `location:<code>`, a level by `level:<SKU>:<location>`. Null where there is none, or none that you may see.',
     args: { id: t.arg.id({ required: true, description: 'The `id` of the object.' }) },
-    resolve: async (_root, { id }, context, info) => {
-      const { caller } = context
-      const { prisma } = context.app
-      const queryOf = (typeName: TypedNode['__typename']) => queryFromInfo({ context, info, typeName })
-      if (id.startsWith(ITEM_PREFIX)) {
-        const sku = id.slice(ITEM_PREFIX.length)
-        if (!isSku(sku)) return null
-        const query = { ...queryOf('InventoryItem'), where: { sku } }
-        return typed('InventoryItem', await prisma.inventoryItem.findUnique(query))
+    resolve: (_root, { id }, context, info) => {
+      const queryOf: QueryOf = (typeName) => queryFromInfo({ context, info, typeName })
+      if (id.startsWith(ITEM_PREFIX)) return findItem(id.slice(ITEM_PREFIX.length), queryOf, context)
+      if (id.startsWith(LEVEL_PREFIX)) return findLevel(id.slice(LEVEL_PREFIX.length), queryOf, context)
+      if (id.startsWith(LOCATION_PREFIX)) {
+        return findPlace(id.slice(LOCATION_PREFIX.length), queryOf, context)
       }
-      if (isUuid(id)) {
-        const query = { ...queryOf('Order'), where: { id, ...visibleTo(caller) } }
-        const order = await prisma.order.findUnique(query)
-        if (order || !isAllowed(caller, 'readDeadLetters')) return typed('Order', order)
-        const letterQuery = { ...queryOf('DeadLetter'), where: { id } }
-        return typed('DeadLetter', await prisma.deadLetter.findUnique(letterQuery))
-      }
-      if (!isMovementId(id)) return null
-      // a customer sees the movements of its own orders, as their `movements` do
-      const visible = isAllowed(caller, 'readLedger') ? {} : { order: visibleTo(caller) }
-      const query = { ...queryOf('InventoryMovement'), where: { id: BigInt(id), ...visible } }
-      return typed('InventoryMovement', await prisma.inventoryMovement.findUnique(query))
+      if (isUuid(id)) return findByUuid(id, queryOf, context)
+      return isMovementId(id) ? findMovement(BigInt(id), queryOf, context) : null
     },
   }),
 )
+
+/** Gives what an operation asks for of a type, as arguments of Prisma. */
+type QueryOf = (typeName: TypedNode['__typename']) => object
+
+async function findItem(sku: string, queryOf: QueryOf, { app: { prisma } }: GraphQLContext) {
+  if (!isSku(sku)) return null
+  return typed(
+    'InventoryItem',
+    await prisma.inventoryItem.findUnique({ ...queryOf('InventoryItem'), where: { sku } }),
+  )
+}
+
+async function findLevel(key: string, queryOf: QueryOf, { app: { prisma }, caller }: GraphQLContext) {
+  const [sku = '', locationCode = '', ...rest] = key.split(':')
+  if (rest.length > 0 || !isSku(sku) || !isLocationCode(locationCode)) return null
+  if (!isAllowed(caller, 'readLevels')) return null
+  const where = { sku_locationCode: { sku, locationCode } }
+  return typed('InventoryLevel', await prisma.stockLevel.findUnique({ ...queryOf('InventoryLevel'), where }))
+}
+
+async function findPlace(code: string, queryOf: QueryOf, { app: { prisma } }: GraphQLContext) {
+  if (!isLocationCode(code)) return null
+  return typed('Location', await prisma.location.findUnique({ ...queryOf('Location'), where: { code } }))
+}
+
+async function findByUuid(id: string, queryOf: QueryOf, { app: { prisma }, caller }: GraphQLContext) {
+  const order = await prisma.order.findUnique({ ...queryOf('Order'), where: { id, ...visibleTo(caller) } })
+  if (order) return typed('Order', order)
+  const where = { id, order: visibleTo(caller) }
+  const shipment = await prisma.shipment.findUnique({ ...queryOf('Shipment'), where })
+  if (shipment || !isAllowed(caller, 'readDeadLetters')) return typed('Shipment', shipment)
+  const letterQuery = { ...queryOf('DeadLetter'), where: { id } }
+  return typed('DeadLetter', await prisma.deadLetter.findUnique(letterQuery))
+}
+
+async function findMovement(id: bigint, queryOf: QueryOf, { app: { prisma }, caller }: GraphQLContext) {
+  // a customer sees the movements of its own orders, as their `movements` do
+  const visible = isAllowed(caller, 'readLedger') ? {} : { order: visibleTo(caller) }
+  const query = { ...queryOf('InventoryMovement'), where: { id, ...visible } }
+  return typed('InventoryMovement', await prisma.inventoryMovement.findUnique(query))
+}
 
 /** The orders that a caller may know of, as a condition of Prisma's. */
 export function visibleTo(caller: Caller): { customerId?: string } {

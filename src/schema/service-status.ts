@@ -2,7 +2,7 @@ import type * as domain from '../domain/upkeep/service-status.ts'
 import { worstCircuit } from '../domain/upkeep/service-status.ts'
 import { readServiceStatus } from '../use-cases/upkeep/read-service-status.ts'
 import { builder } from './builder.ts'
-import { OrderStatus } from './order.ts'
+import { OrderStatus } from './orders/order-states.ts'
 
 /** As the largest page of orders: it is one statement, of some 6 ms. */
 const STATUS_COST = 1_000

@@ -33,6 +33,12 @@ const UserErrorType = builder.objectRef<UserError>('UserError').implement({
       nullable: true,
       description: 'The path to the culprit in the arguments.',
     }),
+    limit: t.field({
+      type: 'Quantity',
+      nullable: true,
+      description: 'Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the most that would have gone.',
+      resolve: ({ limit }) => limit ?? null,
+    }),
   }),
 })
 

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/database/migrate.ts'
-import { UnfitDatabaseError } from '../../src/database/unfit-database-error.ts'
+import { UnfitDatabaseError } from '../../src/database/unavailable.ts'
 import { fingerprintOf } from '../../src/use-cases/fingerprint.ts'
 import { query } from '../support/create-database.ts'
 import { createEarlierDatabase } from '../support/earlier-version.ts'

@@ -49,8 +49,10 @@ const statusesOf = (answers: readonly string[]) => new Set(answers.map((answer) 
 const REFUSALS = [
   [413, 'POST /graphql', JSON_TYPE],
   [413, 'POST /api/order', JSON_TYPE],
+  [413, 'POST /api/orders/1/ship', JSON_TYPE],
   [415, 'POST /graphql', 'Content-Type: text/plain'],
   [415, 'POST /api/order', 'Content-Type: text/plain'],
+  [415, 'POST /api/shipments/1/undo', 'Content-Type: text/plain'],
   [415, 'POST /api/order', `${JSON_TYPE}\r\nContent-Encoding: gzip`],
   [404, 'POST /nowhere', 'Content-Type: text/plain'],
   [404, 'POST /api/nowhere', 'Content-Type: text/plain'],
@@ -97,20 +99,26 @@ describe('a client that writes all of its body before it reads', () => {
     expect(statusesOf(answers)).toEqual(new Set([`HTTP/1.1 ${status}`]))
   })
 
-  it.each(['POST /graphql', 'POST /api/order'])('gets its 401 of %s', async (call) => {
-    const answers = await writeThenRead(withTokens.url, [`${call} HTTP/1.1`, JSON_TYPE])
-    expect(statusesOf(answers)).toEqual(new Set(['HTTP/1.1 401']))
-  })
+  it.each(['POST /graphql', 'POST /api/order', 'POST /api/orders/1/cancel'])(
+    'gets its 401 of %s',
+    async (call) => {
+      const answers = await writeThenRead(withTokens.url, [`${call} HTTP/1.1`, JSON_TYPE])
+      expect(statusesOf(answers)).toEqual(new Set(['HTTP/1.1 401']))
+    },
+  )
 
-  it.each(['POST /graphql', 'POST /api/order'])('gets the 503 of an overload at %s', async (call) => {
-    const isFull = vi.spyOn(server.app.calls, 'isFull').mockReturnValue(true)
-    try {
-      const answers = await writeThenRead(server.url, [`${call} HTTP/1.1`, JSON_TYPE])
-      expect(statusesOf(answers)).toEqual(new Set(['HTTP/1.1 503']))
-    } finally {
-      isFull.mockRestore()
-    }
-  })
+  it.each(['POST /graphql', 'POST /api/order', 'POST /api/orders/1/return'])(
+    'gets the 503 of an overload at %s',
+    async (call) => {
+      const isFull = vi.spyOn(server.app.calls, 'isFull').mockReturnValue(true)
+      try {
+        const answers = await writeThenRead(server.url, [`${call} HTTP/1.1`, JSON_TYPE])
+        expect(statusesOf(answers)).toEqual(new Set(['HTTP/1.1 503']))
+      } finally {
+        isFull.mockRestore()
+      }
+    },
+  )
 
   it.each(['POST /graphql', 'POST /api/order'])('gets a 415 of a transfer coding at %s', async (call) => {
     const head = [`${call} HTTP/1.1`, JSON_TYPE, 'Transfer-Encoding: gzip, chunked', 'Host: localhost']

@@ -170,6 +170,28 @@ describe('the rate limit on orders', () => {
     expect(codesOf(await postGraphql())).toEqual(['RATE_LIMITED'])
   })
 
+  test('counts an order of many lines as one, and what becomes of an order not at all', async () => {
+    const lines = Array.from({ length: 50 }, (_, i) => ({ sku: `PART-${i}`, qty: 1 }))
+    for (const { sku } of lines) await seed(server.app).item({ sku, available: 10 })
+    const post = (path: string, body: object) =>
+      fetch(`${server.url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    const create = `mutation ($lines: [OrderLineInput!]) { createOrder(input: { lines: $lines }) { order { id } } }`
+    const [first, ...rest] = await Promise.all([
+      post('/api/order', { lines }),
+      post('/api/order', { lines }),
+      ...Array.from({ length: LIMIT - 2 }, () => execute(server, create, { lines })),
+    ])
+    expect([first!.status, rest[0]!.status]).toEqual([201, 201])
+    expect(await countOrders()).toBe(LIMIT)
+    expect((await post('/api/order', { lines })).status).toBe(429)
+    const { id } = (await (first as Response).json()) as { id: string }
+    expect((await post(`/api/orders/${id}/cancel`, {})).status).toBe(200)
+  })
+
   test('uses up no idempotency key', async () => {
     await useUp()
     expect(codesOf(await postGraphql('k1'))).toEqual(['RATE_LIMITED'])

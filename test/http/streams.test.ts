@@ -85,7 +85,7 @@ it('a stream whose client does not read is cut off, and counted by that', async 
   http.server.on('connection', (socket) => sockets.push(socket))
   await seed(app).item({ sku: 'BOLT', available: 10 })
   // no socket holds many events of this size
-  await app.pool.query(`update inventory_items set name = repeat('x', 1000000)`)
+  await app.pool.query(`update items set name = repeat('x', 1000000)`)
   let order = await seed(app).order({ sku: 'BOLT' })
   const query = encodeURIComponent(
     `subscription { orderStatusChanged(id: "${order.id}") { version inventoryItem { name } } }`,

@@ -1,13 +1,20 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { App } from '../../src/create-app.ts'
-import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { DeadLetter } from '../../src/domain/upkeep/dead-letter.ts'
+import { fingerprintOf } from '../../src/use-cases/fingerprint.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { createOrders } from '../../src/use-cases/orders/order-intake.ts'
 import { splitReservation } from '../../src/use-cases/orders/reserve-inventory.ts'
+import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
+import type { ChangeOrderResult } from '../../src/use-cases/orders/verbs/order-call.ts'
+import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
+import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
+import { undoShipment } from '../../src/use-cases/orders/verbs/undo-shipment.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
+import { saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { retryDeadLetters } from '../../src/use-cases/upkeep/retry-dead-letters.ts'
 import { type SweepResult, sweep } from '../../src/use-cases/upkeep/sweep.ts'
@@ -17,70 +24,94 @@ import {
   adjustment,
   calls,
   callsOf,
-  isAwaiting,
   isPending,
   outcome,
   pick,
   pickFrom,
   pickJobs,
   picks,
-  request,
-  requests,
   SKUS,
+  savedLocation,
+  verbCall,
+  verbOf,
+  wish,
+  wishes,
 } from './inputs.ts'
-import { AGE, byJson, findJobIds, fromOrder, readLetterIds, readOrders, visible } from './read-state.ts'
+import {
+  AGE,
+  allOf,
+  byJson,
+  findJobIds,
+  findShipmentId,
+  fromOrder,
+  readAll,
+  readLetterIds,
+  readState,
+  stateOf,
+  visible,
+} from './read-state.ts'
 import { how, type Real, run, times, together } from './real.ts'
-import { isFinal, keyOf, type ModelAdjustment, type StockModel } from './stock-model.ts'
+import { isFinal, isOpen, type ModelAdjustment, type ModelWish, type StockModel } from './stock-model.ts'
+import { type Answer, call, type VerbCall } from './verbs.ts'
 import { work } from './work.ts'
 
 const NO_ORDER = '01900000-0000-7000-8000-000000000000'
 const ATTEMPTS_MAX = 8
 
-const hasOrders = (model: Pick<StockModel, 'orders'>) => model.orders.length > 0
-const hasJobs = (model: Pick<StockModel, 'jobs'>) => model.jobs.length > 0
+type Seen = Pick<StockModel, 'orders' | 'jobs' | 'letters' | 'requests'>
+
+const hasOrders = (model: Seen) => model.orders.length > 0
+const hasJobs = (model: Seen) => model.jobs.length > 0
+const hasRequests = (model: Seen) => model.requests.length > 0
 
 type Command = fc.AsyncCommand<StockModel, Real>
 
-/** A command that runs on both, and then compares orders and stock. */
+/** A command that runs on both, and then compares orders, stock and what suppliers were asked for. */
 function command<Input>(
   name: string,
   input: fc.Arbitrary<Input>,
   act: (model: StockModel, real: Real, input: Input) => Promise<void>,
-  canRun: (model: Pick<StockModel, 'orders' | 'jobs' | 'letters'>) => boolean = () => true,
+  canRun: (model: Seen) => boolean = () => true,
 ): fc.Arbitrary<Command> {
   return input.map((value) => ({
     check: canRun,
     run: async (model, real) => {
       await act(model, real, value)
-      const { orders, items } = await readOrders(real.first.pool)
-      expect(orders).toEqual(model.orders.map(visible).sort(byJson))
-      expect(items).toEqual([...model.items].map(([sku, item]) => ({ sku, ...item })))
+      expect(await readState(real.first.pool)).toEqual(stateOf(model))
     },
     toString: () => `${name}(${fc.stringify(value)})`,
   }))
 }
 
-const createInCalls = command('createOrder', requests, async (model, real, requests) => {
+const as = (id: string): Caller => ({ ...LOCAL_OPERATOR, id })
+
+/** An order of one line without a list, now and then. */
+function place(app: App, { caller, lines, locations, idempotencyKey }: ModelWish, isShort = false) {
+  const what = isShort && lines.length === 1 ? lines[0]! : { lines }
+  return createOrder(app, as(caller), { ...what, locations, idempotencyKey, customerId: null })
+}
+
+const createInCalls = command('createOrder', wishes, async (model, real, wishes) => {
   const earlier = new Set((await readJobs(real.first.pool)).map(({ id }) => id))
+  const before = wishes.map((wish) => model.answerTo(wish))
   const answers = await together(
-    requests.map((request, index) =>
-      createOrder(
-        index % 2 === 0 ? real.first : real.second,
-        { ...LOCAL_OPERATOR, id: request.caller },
-        { ...request, customerId: null },
-      ),
-    ),
+    wishes.map((wish, index) => place(index % 2 === 0 ? real.first : real.second, wish, index % 3 === 0)),
   )
   const created = answers.map(({ order }, index) => {
-    const request = requests[index]!
+    const wish = wishes[index]!
     // which of several that share a free key comes first is open: it is the one whose order they got
-    const isNew = order?.sku === request.sku && order.qty === request.qty && !model.find(order.id)
-    return isNew && model.answerTo(request) === null ? model.create(order.id, request) : null
+    const isNew = order && isAs(order, wish) && !model.find(order.id)
+    return isNew && model.answerTo(wish) === null ? model.create(order.id, wish) : null
   })
-  const expected = requests.map((request, index) => created[index] ?? model.answerTo(request))
-  expect(
-    answers.map(({ order, userErrors }) => (order ? visible(fromOrder(order)) : userErrors[0]!.code)),
-  ).toEqual(expected.map((answer) => (typeof answer === 'object' && answer ? visible(answer) : answer)))
+  const expected = wishes.map((wish, index) => {
+    // whether another had taken its key when one that is refused anyway was looked at is open
+    const isRefusedAnyway =
+      typeof before[index] === 'string' && answers[index]!.userErrors[0]?.code === before[index]
+    return created[index] ?? (isRefusedAnyway ? before[index] : model.answerTo(wish))
+  })
+  expect(answers.map(({ order, userErrors }) => (order ? fromOrder(order) : userErrors[0]!.code))).toEqual(
+    expected.map((answer) => (typeof answer === 'object' && answer ? visible(answer) : answer)),
+  )
   // which application wrote an order that both were asked for under one key is open, and so whose job it is in
   const jobs = (await readJobs(real.first.pool)).filter(({ id }) => !earlier.has(id))
   expect(jobs.length).toBeLessThanOrEqual(2)
@@ -93,28 +124,59 @@ const createInCalls = command('createOrder', requests, async (model, real, reque
   }
 })
 
-const createInBatch = command('createOrders', requests, async (model, real, all) => {
+/** Whether an order is what was wished for. */
+function isAs(order: Parameters<typeof fromOrder>[0], { lines, locations }: ModelWish): boolean {
+  const ordered = order.lines.map(({ sku, qty }) => ({ sku, qty }))
+  const named = locations && [...new Set(locations)]
+  return JSON.stringify([ordered, order.locations]) === JSON.stringify([lines, named])
+}
+
+const createInBatch = command('createOrders', wishes, async (model, real, all) => {
   // malformed ones never get as far
-  const requests = all.filter(({ qty }) => qty >= 1 && qty <= 1_000_000)
-  if (requests.length === 0) return
+  const keyless = (wish: ModelWish) => model.answerTo({ ...wish, idempotencyKey: null })
+  const isWell = (wish: ModelWish) => {
+    const answer = keyless(wish)
+    const names = [...wish.lines.map(({ sku }) => sku), ...(wish.locations ?? [])]
+    return (
+      (answer === null || /^UNKNOWN/.test(String(answer))) &&
+      !names.includes('?') &&
+      wish.locations?.length !== 0
+    )
+  }
+  const wishes = all.filter(isWell)
+  if (wishes.length === 0) return
   const insertions = await createOrders(
     real.first,
-    requests.map((request) => ({ ...request, customerId: null })),
+    wishes.map(({ lines, locations, caller, idempotencyKey }) => {
+      const input = {
+        customerId: null,
+        reference: null,
+        lines: lines.map(({ sku, qty }) => ({ sku, qty })),
+        locations: locations && [...new Set(locations)],
+      }
+      const fingerprint = fingerprintOf('createOrder', input)
+      return { ...input, caller, key: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint } }
+    }),
   )
+  const refusals = wishes.map(keyless)
   for (const [index, { order }] of insertions.entries()) {
     if (!order) continue
     // a second order under one key finds the first
-    expect(model.answerTo(requests[index]!)).toBeNull()
-    expect(visible(fromOrder(order))).toEqual(visible(model.create(order.id, requests[index]!)))
+    expect(model.answerTo(wishes[index]!)).toBeNull()
+    expect(fromOrder(order)).toEqual(visible(model.create(order.id, wishes[index]!)))
   }
   model.enqueueCommit(insertions.flatMap(({ order }) => order?.id ?? []))
+  const outcomes = { UNKNOWN_SKU: 'unknown-skus', UNKNOWN_LOCATION: 'unknown-locations' }
   expect(insertions.map(({ outcome }) => outcome)).toEqual(
-    requests.map(({ sku, caller, idempotencyKey: key }, index) => {
-      if (!model.items.has(sku)) return 'unknown-sku'
-      const isHolder = key === null || model.keys.get(keyOf(caller, key)) === insertions[index]!.order?.id
-      return isHolder ? 'created' : 'key-taken'
+    insertions.map(({ order }, index) => {
+      const refusal = refusals[index] as keyof typeof outcomes | null
+      if (refusal !== null) return outcomes[refusal]
+      return order ? 'created' : 'key-taken'
     }),
   )
+  // what was not created has its key taken
+  for (const [index, { order }] of insertions.entries())
+    if (!order) expect(model.answerTo(wishes[index]!)).not.toBeNull()
 })
 
 const reserve = command(
@@ -133,12 +195,137 @@ const settle = command(
   'settleSupplierOutcomes',
   fc.record({ calls, how }),
   async (model, real, { calls, how }) => {
-    const list = callsOf(model.orders, calls)
+    const list = callsOf(model.requests, calls)
     await run(real, how, (app) => settleSupplierOutcomes(app, list))
     times(how, () => model.settle(list))
   },
-  (model) => model.orders.some(isAwaiting),
+  hasRequests,
 )
+
+const callVerb = command(
+  'callVerb',
+  fc.record({ verbCall, how }),
+  async (model, real, { verbCall, how }) => {
+    const asked = verbOf(model, verbCall)
+    const answers = await run(real, how, (app) => callReal(app, asked))
+    expect(answers.sort(byJson)).toEqual(times(how, () => inWords(call(model, asked))).sort(byJson))
+  },
+  hasOrders,
+)
+
+/** Of one application, calls of the moment share a transaction where each is for another order. */
+const callVerbs = command(
+  'callVerbs',
+  fc.array(verbCall, { minLength: 2, maxLength: 6 }),
+  async (model, real, verbCalls) => {
+    // an undo has its shipment read first, and so comes later than it is called
+    const asked = verbCalls
+      .map((picked) => verbOf(model, picked))
+      .filter(({ verb }) => verb !== 'undoShipment')
+    const byOrder = new Map(asked.map((one) => [one.orderId, one]))
+    const list = [...byOrder.values()]
+    const answers = await together(list.map((asked) => callReal(real.first, asked)))
+    expect(answers).toEqual(list.map((asked) => inWords(call(model, asked))))
+  },
+  hasOrders,
+)
+
+/** Two things at once to one order: what comes of it is what comes of one after the other. */
+const race = command(
+  'race',
+  fc.record({
+    first: verbCall,
+    second: verbCall,
+    other: fc.constantFrom('verb', 'verb', 'reserve', 'settle'),
+    outcome,
+  }),
+  async (model, real, { first, second, other, outcome }) => {
+    const asked = verbOf(model, first)
+    const order = model.find(asked.orderId)!
+    const request = model.requests.find((request) => request.orderId === order.id && isOpen(request))
+    const rival = verbOf(model, second, order)
+    const supplierCalls = request
+      ? [{ orderId: order.id, sku: request.sku, step: request.step, outcome }]
+      : []
+    const acts = {
+      verb: [(app: App) => callReal(app, rival), (on: StockModel) => inWords(call(on, rival))],
+      reserve: [(app: App) => reserveOrders(app, [order.id]), (on: StockModel) => on.reserve([order.id])],
+      settle: [
+        (app: App) => settleSupplierOutcomes(app, supplierCalls),
+        (on: StockModel) => on.settle(supplierCalls),
+      ],
+    } as const
+    const [doReal, doModel] = acts[other]
+    const answers = await together<unknown>([callReal(real.first, asked), doReal(real.second)])
+    const seen = { answers, state: await readState(real.first.pool), all: await readAll(real.first.pool) }
+    const [before, after] = [model.copy(), model.copy()]
+    const answer = inWords(call(before, asked))
+    const answersBefore = [answer, doModel(before)]
+    const answerAfter = doModel(after)
+    const answersAfter = [inWords(call(after, asked)), answerAfter]
+    const isBefore = isSame(seen, { answers: answersBefore, state: stateOf(before), all: allOf(before) })
+    const result = isBefore ? before : after
+    if (!isBefore) expect(seen).toEqual({ answers: answersAfter, state: stateOf(after), all: allOf(after) })
+    model.become(result)
+  },
+  hasOrders,
+)
+
+function isSame(one: unknown, other: unknown): boolean {
+  try {
+    expect(one).toEqual(other)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Calls a verb, and gives what came of it in the words of the model. */
+async function callReal(app: App, asked: VerbCall) {
+  const { orderId: id, caller, idempotencyKey, expectedVersion } = asked
+  const request = { id, idempotencyKey, expectedVersion }
+  let result: ChangeOrderResult
+  switch (asked.verb) {
+    case 'cancelOrder':
+      result = await cancelOrder(app, as(caller), { ...request, lines: asked.lines })
+      break
+    case 'shipOrder':
+      result = await shipOrder(app, as(caller), { ...request, lines: asked.lines, location: asked.location })
+      break
+    case 'undoShipment': {
+      const shipmentId = await findShipmentId(app.pool, { orderId: id, ...asked.shipment })
+      result = await undoShipment(app, as(caller), { ...request, id: shipmentId ?? NO_ORDER })
+      break
+    }
+    case 'returnOrder':
+      result = await returnOrder(app, as(caller), {
+        ...request,
+        lines: asked.lines,
+        location: asked.location,
+      })
+  }
+  const { order, shipments, userErrors } = result
+  if (!order) {
+    const { code, limit } = userErrors[0]
+    return { refused: code, ...(limit !== undefined && { limit: Number(limit) }) }
+  }
+  const made = shipments.map(({ orderId, orderVersion: version, location, lines, undoneAt }) => {
+    const sorted = lines.toSorted((a, b) => (a.sku < b.sku ? -1 : 1))
+    return { orderId, version, location, lines: sorted, isUndone: undoneAt !== null }
+  })
+  return { order: fromOrder(order), shipments: made.sort(byJson) }
+}
+
+function inWords(answer: Answer) {
+  if ('refused' in answer) return { ...answer }
+  const { order, shipments } = structuredClone(answer)
+  return { order: visible(order), shipments: shipments.sort(byJson) }
+}
+
+const save = command('saveLocation', savedLocation, async (model, real, asked) => {
+  const { userErrors } = await saveLocation(real.first, LOCAL_OPERATOR, asked)
+  expect(userErrors[0]?.code ?? null).toBe(model.saveLocation(asked.code, asked.priority, asked.isActive))
+})
 
 const adjust = command(
   'adjustInventory',
@@ -149,7 +336,7 @@ const adjust = command(
     how,
   }),
   async (model, real, { adjustment, unknown, expectation, how }) => {
-    const { available } = model.items.get(adjustment.sku)!
+    const { available } = model.level(adjustment.sku, adjustment.location)
     const expectedAvailable = expectation === null ? null : available + expectation
     const what = { ...adjustment, ...(unknown && { sku: 'NONE' }), expectedAvailable }
     const results = await run(real, how, (app) => adjustOnce(app, what))
@@ -166,33 +353,32 @@ async function adjustOnce(app: App, adjustment: ModelAdjustment) {
     reason: 'counted',
   })
   if (!inventoryItem) return { refused: userErrors[0].code }
-  const available = Number(inventoryItem.available)
-  const { sku, delta } = adjustment
-  expect(movement).toMatchObject({
-    sku,
-    delta,
-    availableAfter: BigInt(available),
-    type: 'ADJUSTMENT',
-    orderId: null,
-  })
-  return { available, reserved: Number(inventoryItem.reserved) }
+  const { sku, location, delta } = adjustment
+  expect(movement).toMatchObject({ sku, location, delta, type: 'ADJUSTMENT', orderId: null })
+  return { available: Number(inventoryItem.available), reserved: Number(inventoryItem.reserved) }
 }
 
 const fail = command(
   'failOrders',
   fc.record({
-    jobs: fc.array(fc.record({ pick, late: fc.constantFrom(0, 0, 1, -1) }), { minLength: 1, maxLength: 5 }),
+    jobs: fc.array(fc.record({ pick, late: fc.constantFrom(0, 0, 1, -1), isCall: fc.boolean() }), {
+      minLength: 1,
+      maxLength: 5,
+    }),
     how,
   }),
   async (model, real, { jobs, how }) => {
-    const failures = jobs.map(({ pick, late }) => {
+    const failures = jobs.map(({ pick, late, isCall }) => {
+      const rest = { error: `gave up ${pick}`, attempts: ATTEMPTS_MAX }
+      if (isCall && model.requests.length > 0) {
+        const { orderId, sku, step } = pickFrom(model.requests, isOpen, pick)
+        return { orderId, task: 'check-supplier-status', sku, step: step - late, ...rest }
+      }
       const order = pickFrom(model.orders, (order) => !isFinal(order), pick)
-      const step = isAwaiting(order) ? order.step - late : null
-      const task = step === null ? 'reserve-inventory' : 'check-supplier-status'
-      return { orderId: order.id, task, step, error: `gave up ${pick}`, attempts: ATTEMPTS_MAX }
+      return { orderId: order.id, task: 'reserve-inventory', sku: null, step: null, ...rest }
     })
-    const given = failures.map(({ orderId, task, step, error, attempts }) => {
-      const payload = step === null ? { orderId } : { orderId, step }
+    const given = failures.map(({ orderId, task, sku, step, error, attempts }) => {
+      const payload = step === null ? { orderId } : { orderId, sku, step }
       return { task, payload, error, attempts } as DeadLetter
     })
     await run(real, how, (app) => failOrders(app, given))
@@ -295,20 +481,19 @@ const sideBySide = command(
     picks,
     calls,
     adjustment: fc.integer({ min: 1, max: 8 }),
-    request,
+    wish,
     skus: fc.shuffledSubarray([...SKUS], { minLength: 3 }),
   }),
-  async (model, real, { picks, calls, adjustment, request, skus }) => {
-    const [toReserve, toSettle] = skus.map((sku) => model.orders.filter((order) => order.sku === sku))
-    const ids = toReserve!.length === 0 ? [] : picks.map((pick) => pickFrom(toReserve!, isPending, pick).id)
-    const list = toSettle!.length === 0 ? [] : callsOf(toSettle!, calls)
-    const change = { sku: skus[2]!, delta: adjustment, expectedAvailable: null }
-    const create = { ...request, idempotencyKey: null }
-    const creating = createOrder(
-      real.second,
-      { ...LOCAL_OPERATOR, id: create.caller },
-      { ...create, customerId: null },
-    )
+  async (model, real, { picks, calls, adjustment, wish, skus }) => {
+    const toReserve = model.orders.filter(({ lines }) => lines.every(({ sku }) => sku === skus[0]))
+    const isAlone = ({ orderId }: { orderId: string }) =>
+      model.find(orderId)!.lines.every(({ sku }) => sku === skus[1])
+    const toSettle = model.requests.filter(isAlone)
+    const ids = toReserve.length === 0 ? [] : picks.map((pick) => pickFrom(toReserve, isPending, pick).id)
+    const list = toSettle.length === 0 ? [] : callsOf(toSettle, calls)
+    const change = { sku: skus[2]!, location: 'MAIN', delta: adjustment, expectedAvailable: null }
+    const create = { ...wish, idempotencyKey: null }
+    const creating = place(real.second, create)
     await together<unknown>([
       creating,
       reserveOrders(real.first, ids),
@@ -332,6 +517,13 @@ export const COMMANDS: fc.Arbitrary<Command>[] = [
   reserve,
   settle,
   settle,
+  callVerb,
+  callVerb,
+  callVerb,
+  callVerbs,
+  race,
+  race,
+  save,
   adjust,
   fail,
   retry,

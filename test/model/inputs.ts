@@ -1,10 +1,21 @@
 import fc from 'fast-check'
 import type { SupplierOutcome } from '../../src/domain/supplier/supplier-policy.ts'
-import type { ModelCall, ModelJob, ModelOrder, ModelRequest, StockModel } from './stock-model.ts'
+import {
+  isOpen,
+  type ModelCall,
+  type ModelJob,
+  type ModelOrder,
+  type ModelRequest,
+  type ModelWish,
+  type StockModel,
+} from './stock-model.ts'
+import type { VerbCall } from './verbs.ts'
 
 // What commands are given. What is picked are numbers that mean something only where there is something to pick from.
 
 export const SKUS = ['A', 'B', 'C'] as const
+/** Beside `MAIN`, which is there from the start. */
+export const LOCATIONS = ['EAST', 'WEST'] as const
 
 export const pick = fc.nat(999)
 export const picks = fc.array(pick, { minLength: 1, maxLength: 5 })
@@ -21,7 +32,6 @@ export function pickFrom<Item>(
 }
 
 export const isPending = (order: ModelOrder) => order.status === 'PENDING'
-export const isAwaiting = (order: ModelOrder) => order.status === 'AWAITING_RESTOCK'
 
 export const outcome = fc.oneof(
   fc.record({ kind: fc.constant('accepted' as const), ref: fc.constantFrom('r1', 'r2') }),
@@ -46,31 +56,111 @@ export const calls = fc.array(
   },
 )
 
-/** Calls for the step that their order is on, for the one before, and for one that has yet to come. */
-export function callsOf(orders: readonly ModelOrder[], list: readonly PickedCall[]): ModelCall[] {
+/** Calls for the step that their request is on, for the one before, and for one that has yet to come. */
+export function callsOf(requests: readonly ModelRequest[], list: readonly PickedCall[]): ModelCall[] {
   return list.map(({ pick, late, outcome }) => {
-    const order = pickFrom(orders, isAwaiting, pick)
-    return { orderId: order.id, step: order.step - late, outcome }
+    const { orderId, sku, step } = pickFrom(requests, isOpen, pick)
+    return { orderId, sku, step: step - late, outcome }
   })
 }
 
 const sku = fc.constantFrom(...SKUS)
-export const request = fc.record<ModelRequest>({
-  sku: fc.oneof({ weight: 12, arbitrary: sku }, { weight: 1, arbitrary: fc.constantFrom('NONE', '?') }),
-  qty: fc.oneof(
-    { weight: 12, arbitrary: fc.integer({ min: 1, max: 6 }) },
-    { weight: 1, arbitrary: fc.constantFrom(0, -1, 1_000_000, 1_000_001) },
-  ),
-  idempotencyKey: fc.oneof(fc.constant(null), fc.constantFrom('k1', 'k2', 'k3')),
-  caller: fc.constantFrom('ann', 'bob'),
+const location = fc.constantFrom('MAIN', ...LOCATIONS)
+const odd = <Value>(usual: fc.Arbitrary<Value>, ...others: Value[]) =>
+  fc.oneof({ weight: 24, arbitrary: usual }, { weight: 1, arbitrary: fc.constantFrom(...others) })
+const caller = fc.constantFrom('ann', 'bob')
+const idempotencyKey = fc.oneof(fc.constant(null), fc.constantFrom('k1', 'k2', 'k3'))
+
+const line = fc.record({
+  sku: odd<string>(sku, 'NONE', '?'),
+  qty: odd(fc.integer({ min: 1, max: 6 }), 0, -1, 1_000_000, 1_000_001),
+})
+/** No SKU twice but for one in ten. */
+const lines = fc.oneof(
+  { weight: 9, arbitrary: fc.uniqueArray(line, { minLength: 1, maxLength: 3, selector: ({ sku }) => sku }) },
+  { weight: 1, arbitrary: fc.array(line, { maxLength: 3 }) },
+)
+export const wish = fc.record<ModelWish>({
+  lines,
+  locations: fc.option(fc.array(odd<string>(location, 'NOWHERE', '?'), { maxLength: 2 }), { freq: 2 }),
+  idempotencyKey,
+  caller,
 })
 /** Now and then the first is sent again under its key. */
-export const requests = fc
-  .tuple(fc.array(request, { minLength: 1, maxLength: 5 }), fc.nat(2))
+export const wishes = fc
+  .tuple(fc.array(wish, { minLength: 1, maxLength: 5 }), fc.nat(2))
   .map(([list, again]) => [...list, ...Array.from({ length: again }, () => list[0]!)])
-export const adjustment = fc.record({ sku, delta: fc.integer({ min: -8, max: 8 }) })
+export const adjustment = fc.record({
+  sku,
+  location: odd<string>(location, 'NOWHERE'),
+  delta: fc.integer({ min: -8, max: 8 }),
+})
+export const savedLocation = fc.record({
+  code: location,
+  priority: fc.constantFrom(50, 100, 150),
+  isActive: fc.constantFrom(true, true, false),
+})
 
 export function pickJobs(model: StockModel, picks: readonly number[]): ModelJob[] {
   if (model.jobs.length === 0) return []
   return [...new Set(picks.map((pick) => pickFrom(model.jobs, () => true, pick)))]
+}
+
+const place = odd<string | null>(fc.oneof(fc.constant(null), location), 'NOWHERE', '?')
+
+/** A call of a verb: `qtys` are of the order's lines, 0 for none of it. */
+export const verbCall = fc.record({
+  verb: fc.constantFrom(
+    ...(['cancelOrder', 'shipOrder', 'shipOrder', 'undoShipment', 'returnOrder', 'returnOrder'] as const),
+  ),
+  pick,
+  isWhole: fc.constantFrom(true, true, false),
+  qtys: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 3, maxLength: 3 }),
+  /** One more line, which most often is one too many. */
+  more: fc.option(line, { freq: 12 }),
+  place,
+  places: fc.array(place, { minLength: 4, maxLength: 4 }),
+  isDiscarded: fc.boolean(),
+  /** How far the expected version is off; null where none is expected. */
+  off: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(null) },
+    { weight: 2, arbitrary: fc.constantFrom(0, 0, 1) },
+  ),
+  caller,
+  idempotencyKey,
+})
+type PickedVerb = typeof verbCall extends fc.Arbitrary<infer Picked> ? Picked : never
+
+const CAN: Record<VerbCall['verb'], (order: ModelOrder) => boolean> = {
+  cancelOrder: ({ ending, status }) => ending === null && status !== 'SHIPPED',
+  shipOrder: ({ status }) => status === 'RESERVED' || status === 'PARTIALLY_SHIPPED',
+  undoShipment: ({ lines }) => lines.some(({ shipped }) => shipped > 0),
+  returnOrder: ({ lines }) => lines.some(({ shipped, returned }) => shipped > returned),
+}
+
+/** What a picked call is, of an order that is given or picked. */
+export function verbOf(model: StockModel, picked: PickedVerb, given?: ModelOrder): VerbCall {
+  const { verb, pick, isWhole, qtys, more, place, places, isDiscarded, off, caller, idempotencyKey } = picked
+  const order = given ?? pickFrom(model.orders, CAN[verb], pick)
+  const expectedVersion = off === null ? null : order.version - off
+  const call = { orderId: order.id, caller, idempotencyKey, expectedVersion }
+  const parts = order.lines.map(({ sku }, index) => ({ sku, qty: qtys[index]! })).filter(({ qty }) => qty > 0)
+  if (more) parts.push(more)
+  switch (verb) {
+    case 'cancelOrder':
+      return { ...call, verb, lines: isWhole ? null : parts }
+    case 'shipOrder': {
+      const lines = parts.map((part, index) => ({ ...part, location: places[index]! }))
+      return { ...call, verb, lines: isWhole ? null : lines, location: place }
+    }
+    case 'undoShipment': {
+      const own = model.shipments.filter(({ orderId }) => orderId === order.id)
+      const { version, location } = own[pick % own.length] ?? { version: order.version, location: 'NOWHERE' }
+      return { ...call, verb, shipment: { version, location } }
+    }
+    case 'returnOrder': {
+      const disposition = isDiscarded ? ('DISCARD' as const) : ('RESTOCK' as const)
+      return { ...call, verb, lines: parts.map((part) => ({ ...part, disposition })), location: place }
+    }
+  }
 }

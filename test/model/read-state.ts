@@ -1,25 +1,36 @@
 import type { Order } from '../../src/domain/orders/order.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
 import { EMPTY_QUEUE, type QueuedJob, readJobs } from '../support/queue.ts'
-import type { ModelJob, ModelOrder } from './stock-model.ts'
+import type { ModelJob, ModelOrder, ModelShipment, StockModel } from './stock-model.ts'
 
 // what the database holds, in the words of the model
 
-/** Orders differ in no order that matters: the same comparison sorts both sides. */
+/** Rows differ in no order that matters: the same comparison sorts both sides. */
 export function byJson(a: object | null, b: object | null): number {
   const [left, right] = [a, b].map((one) => JSON.stringify(Object.entries(one ?? {}).sort()))
   return left! < right! ? -1 : left! > right! ? 1 : 0
 }
 
-export const EMPTY = `truncate inventory_items, orders, order_events, inventory_movements, idempotency_keys, dead_letters;
+export const EMPTY = `truncate items, stock_levels, orders, order_lines, order_events, inventory_movements, supplier_requests,
+    shipments, idempotency_keys, dead_letters;
+  delete from locations where code <> 'MAIN';
+  update locations set priority = 100;
   ${EMPTY_QUEUE}`
 
 const ORDERS = `select json_build_object(
   'orders', (select coalesce(json_agg(row), '[]') from (
-    select id, sku, qty, status, failure_reason as "failureReason", version, supplier_ref as ref,
-      supplier_step as step, supplier_attempts as attempts, supplier_rechecks as rechecks from orders
+    select id, locations, status, failure_reason as "failureReason", looked_at as "lookedAt", ending, version, (
+      select json_agg(line order by position) from (
+        select position, sku, qty, reserved, shipped, cancelled, returned from order_lines where order_id = orders.id
+      ) as line
+    ) as lines from orders
   ) as row),
-  'items', (select json_agg(row order by row.sku) from (select sku, available, reserved from inventory_items) as row)
+  'levels', (select coalesce(json_agg(row), '[]') from (
+    select sku, location, available, reserved from stock_levels where available <> 0 or reserved <> 0
+  ) as row),
+  'requests', (select coalesce(json_agg(row), '[]') from (
+    select order_id as "orderId", sku, qty, state, ref, step, attempts, rechecks from supplier_requests
+  ) as row)
 ) as state`
 
 const ALL = `select json_build_object(
@@ -27,44 +38,101 @@ const ALL = `select json_build_object(
     select order_id as id, version, type, from_status as from, to_status as to, reason from order_events
   ) as row),
   'movements', (select coalesce(json_agg(row), '[]') from (
-    select sku, type, delta, available_after as after, order_id as "orderId" from inventory_movements order by id
+    select sku, location, type, delta, reserved_delta as "reservedDelta", available_after as "availableAfter",
+      reserved_after as "reservedAfter", order_id as "orderId", order_version as version
+    from inventory_movements order by id
+  ) as row),
+  'shipments', (select coalesce(json_agg(row), '[]') from (
+    select order_id as "orderId", order_version as version, location, undone_at is not null as "isUndone", (
+      select json_agg(json_build_object('sku', sku, 'qty', -reserved_delta) order by sku)
+      from inventory_movements where shipment_id = shipments.id and type = 'SHIPMENT'
+    ) as lines from shipments
   ) as row),
   'keys', (select coalesce(json_agg(row), '[]') from (
-    select caller || ' ' || key as key, order_id as "orderId" from idempotency_keys
+    select caller || ' ' || key as key, verb, order_id as "orderId", array(
+      select order_version || ' ' || location from shipments where id = any (shipment_ids) order by 1
+    ) as shipments from idempotency_keys
   ) as row),
   'letters', (select coalesce(json_agg(row), '[]') from (
-    select order_id as "orderId", task, (payload ->> 'step')::int as step, error, attempts,
+    select order_id as "orderId", task, payload ->> 'sku' as sku, (payload ->> 'step')::int as step, error, attempts,
       retried_at is not null as retried from dead_letters
   ) as row)
 ) as state`
 
 export const AGE = `update idempotency_keys set created_at = now() - interval '49 hours' where caller || ' ' || key = any ($1::text[])`
 
-/** Every order and every item. */
-export async function readOrders(on: Queryable) {
-  const { rows } = await on.query({ name: 'read-orders', text: ORDERS })
-  const { orders, items } = rows[0].state
-  return { orders: orders.sort(byJson), items }
+/** Every order, level and request to a supplier. */
+export async function readState(on: Queryable) {
+  const { rows } = await on.query({ name: 'read-state', text: ORDERS })
+  const { orders, levels, requests } = rows[0].state
+  for (const { lines } of orders) for (const line of lines) delete line.position
+  return { orders: orders.sort(byJson), levels: levels.sort(byJson), requests: requests.sort(byJson) }
 }
 
-/** All that orders and items are not: events, ledger per SKU, jobs, keys and dead letters. */
+/** The same of the model. */
+export function stateOf(model: StockModel) {
+  const levels = [...model.levels].map(([key, level]) => {
+    const [sku, location] = key.split(' ')
+    return { sku, location, ...level }
+  })
+  return {
+    orders: model.orders.map(visible).sort(byJson),
+    levels: levels.filter(({ available, reserved }) => available !== 0 || reserved !== 0).sort(byJson),
+    requests: model.requests.map((request) => ({ ...request })).sort(byJson),
+  }
+}
+
+/** All that is not in the state: events, the ledger of each level, shipments, jobs, keys and dead letters. */
 export async function readAll(on: Queryable) {
   const { rows } = await on.query({ name: 'read-all', text: ALL })
   const jobs = (await readJobs(on)).map(fromJob)
-  const { events, movements, keys, letters } = rows[0].state
-  const bySku = Map.groupBy(movements as { sku: string }[], ({ sku }) => sku)
+  const { events, movements, shipments, keys, letters } = rows[0].state
   return {
     events: events.sort(byJson),
-    movements: Object.fromEntries(bySku),
+    movements: byLevel(movements),
+    shipments: shipments.sort(byJson),
     jobs: jobs.sort(byJson),
     keys: keys.sort(byJson),
     letters: letters.sort(byJson),
   }
 }
 
+/** The same of the model. */
+export function allOf(model: StockModel) {
+  return {
+    events: model.orders
+      .flatMap(({ id, events }) => events.map((event, index) => ({ id, version: index + 1, ...event })))
+      .sort(byJson),
+    movements: byLevel(model.ledger.map(({ qty, ...movement }) => movement)),
+    shipments: model.shipments.map((shipment) => ({ ...shipment })).sort(byJson),
+    jobs: model.jobs.map((job) => ({ ...job })).sort(byJson),
+    keys: [...model.keys]
+      .map(([key, { verb, orderId, shipments }]) => {
+        const made = shipments.map(({ version, location }) => `${version} ${location}`).sort()
+        return { key, verb, orderId, shipments: made }
+      })
+      .sort(byJson),
+    letters: model.letters.map((letter) => ({ ...letter })).sort(byJson),
+  }
+}
+
+/** At each level in their true order; across levels there is none. */
+function byLevel(movements: readonly { sku: string; location: string }[]) {
+  return Object.fromEntries(Map.groupBy(movements, ({ sku, location }) => `${sku} ${location}`))
+}
+
 /** Every dead letter with its order, oldest first. */
 export async function readLetterIds(on: Queryable): Promise<{ id: string; orderId: string }[]> {
   return (await on.query('select id, order_id as "orderId" from dead_letters order by id')).rows
+}
+
+/** The id of a shipment of the model; undefined where there is none. */
+export async function findShipmentId(
+  on: Queryable,
+  { orderId, version, location }: Pick<ModelShipment, 'orderId' | 'version' | 'location'>,
+): Promise<string | undefined> {
+  const text = 'select id from shipments where order_id = $1 and order_version = $2 and location = $3'
+  return (await on.query({ text, values: [orderId, version, location] })).rows[0]?.id
 }
 
 /** The ids that jobs of the model have in the queue. Of two that are the same, the older comes first. */
@@ -78,22 +146,27 @@ export async function findJobIds(on: Queryable, jobs: readonly ModelJob[]): Prom
   })
 }
 
-function fromJob({ task, orderIds, step, delayMs }: QueuedJob): ModelJob {
-  return { task, orderIds, step, delayMs }
+function fromJob({ task, orderIds, step, delayMs, payload }: QueuedJob): ModelJob {
+  return { task, orderIds, sku: payload.sku ?? null, step, delayMs }
 }
 
-/** An order without its events, which are compared in the end. */
-export function visible({ events, ...order }: ModelOrder): Omit<ModelOrder, 'events'> {
+/** An order without its past, which is compared in the end. */
+export function visible({ events, gaveUp, ...order }: ModelOrder): Omit<ModelOrder, 'events' | 'gaveUp'> {
   return order
 }
 
-export function fromOrder(order: Order): ModelOrder {
-  const { id, sku, qty, status, failureReason, version } = order
-  const {
-    supplierRef: ref,
-    supplierStep: step,
-    supplierAttempts: attempts,
-    supplierRechecks: rechecks,
-  } = order
-  return { id, sku, qty, status, failureReason, version, ref, step, attempts, rechecks, events: [] }
+export function fromOrder(order: Order): ReturnType<typeof visible> {
+  const { id, locations, lines, status, failureReason, lookedAt, ending, version } = order
+  return {
+    id,
+    locations: locations && [...locations],
+    lines: lines.map(({ sku, qty, reserved, shipped, cancelled, returned }) => {
+      return { sku, qty, reserved, shipped, cancelled, returned }
+    }),
+    status,
+    failureReason,
+    lookedAt,
+    ending,
+    version,
+  }
 }

@@ -1,68 +1,137 @@
-import type { FailureReason, OrderStatus } from '../../src/domain/orders/order-status.ts'
+import type { FailureReason, OrderEventType, OrderStatus } from '../../src/domain/orders/order-status.ts'
+import type { MovementType } from '../../src/domain/stock/stock.ts'
 import type { SupplierOutcome, SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
+import type { SupplierRequestState } from '../../src/domain/supplier/supplier-request.ts'
+import { allocateTo, type ModelLevel, type Piece } from './allocate.ts'
+
+export type ModelLine = {
+  sku: string
+  qty: number
+  reserved: number
+  shipped: number
+  cancelled: number
+  returned: number
+}
 
 /** An order, with its whole history. */
 export type ModelOrder = {
   id: string
-  sku: string
-  qty: number
+  locations: string[] | null
+  lines: ModelLine[]
   status: OrderStatus
   failureReason: FailureReason | null
+  lookedAt: boolean
+  ending: 'CANCELLED' | 'FAILED' | null
   version: number
+  /** What each line lost when the order failed the last time. */
+  gaveUp: { sku: string; qty: number }[]
+  events: { type: string; from: OrderStatus | null; to: OrderStatus; reason: FailureReason | null }[]
+}
+
+export type ModelRequest = {
+  orderId: string
+  sku: string
+  qty: number
+  state: SupplierRequestState
   ref: string | null
   step: number
   attempts: number
   rechecks: number
-  events: { type: string; from: OrderStatus | null; to: OrderStatus; reason: FailureReason | null }[]
 }
 
-/** A job that waits to run. `step` is null for the task that reserves: it alone may be about several orders. */
-export type ModelJob = { task: string; orderIds: string[]; step: number | null; delayMs: number }
-
-export type ModelLetter = {
+/** The only one that a version of an order made at a location. */
+export type ModelShipment = {
   orderId: string
-  task: string
-  step: number | null
-  error: string
-  attempts: number
-  retried: boolean
+  version: number
+  location: string
+  lines: { sku: string; qty: number }[]
+  isUndone: boolean
 }
 
-export type ModelRequest = { sku: string; qty: number; idempotencyKey: string | null; caller: string }
-export type ModelCall = { orderId: string; step: number; outcome: SupplierOutcome }
+/** A job that waits to run. `step` and `sku` are null for the task that reserves: it alone may be about several orders. */
+export type ModelJob = {
+  task: string
+  orderIds: string[]
+  sku: string | null
+  step: number | null
+  delayMs: number
+}
+
 export type ModelFailure = {
   orderId: string
   task: string
+  sku: string | null
   step: number | null
   error: string
   attempts: number
 }
-export type ModelAdjustment = { sku: string; delta: number; expectedAvailable: number | null }
+export type ModelLetter = ModelFailure & { retried: boolean }
 
-/** What an adjustment comes to: the code of its refusal, or the item after it. */
+export type ModelWish = {
+  lines: { sku: string; qty: number }[]
+  locations: string[] | null
+  idempotencyKey: string | null
+  caller: string
+}
+export type ModelCall = { orderId: string; sku: string; step: number; outcome: SupplierOutcome }
+export type ModelAdjustment = {
+  sku: string
+  location: string
+  delta: number
+  expectedAvailable: number | null
+}
+
+/** What a key stands for: the call that took it, and what that made. */
+export type ModelKey = { verb: string; input: string; orderId: string; shipments: ModelShipment[] }
+
+/** What an adjustment comes to: the code of its refusal, or the item after it, over all locations. */
 export type Adjusted = { refused: string } | { available: number; reserved: number }
 
-const EVENT_TO = {
-  RESERVED: 'OrderReserved',
-  AWAITING_RESTOCK: 'OrderAwaitingRestock',
-  FAILED: 'OrderFailed',
-  PENDING: 'OrderReopened',
-}
+const CODE = /^[\w.-]{1,64}$/
+
+/** All that a model knows. */
+type State = Pick<
+  StockModel,
+  | 'items'
+  | 'locations'
+  | 'levels'
+  | 'orders'
+  | 'ledger'
+  | 'requests'
+  | 'shipments'
+  | 'jobs'
+  | 'keys'
+  | 'letters'
+>
 
 /**
  * What Holdfast promises, in memory, one thing after the other: no transactions, no batches, no locks. It shares no code
  * with what it is compared to. Ids of orders are the application's: it says what happens to an order, not what it is called.
  */
 export class StockModel {
-  readonly items = new Map<string, { available: number; reserved: number }>()
+  items: string[] = []
+  locations = new Map([['MAIN', { priority: 100, isActive: true }]])
+  /** By `levelKey`. One that was never moved is not there. */
+  levels = new Map<string, ModelLevel>()
   /** In the order in which the test learnt of them. Their turn is that of their ids. */
-  readonly orders: ModelOrder[] = []
-  readonly ledger: { sku: string; type: string; delta: number; after: number; orderId: string | null }[] = []
+  orders: ModelOrder[] = []
+  ledger: (Piece & {
+    type: string
+    delta: number
+    reservedDelta: number
+    availableAfter: number
+    reservedAfter: number
+    orderId: string | null
+    version: number | null
+  })[] = []
+  requests: ModelRequest[] = []
+  /** Oldest first. */
+  shipments: ModelShipment[] = []
   /** A multiset: the same job may wait twice. Jobs of one order are oldest first. */
-  readonly jobs: ModelJob[] = []
-  /** Which order a caller's key stands for, by `keyOf`. */
-  readonly keys = new Map<string, string>()
-  readonly letters: ModelLetter[] = []
+  jobs: ModelJob[] = []
+  /** What a caller's key stands for, by `keyOf`. */
+  keys = new Map<string, ModelKey>()
+  letters: ModelLetter[] = []
   readonly #policy: SupplierPolicy
   readonly #random: number
 
@@ -72,32 +141,87 @@ export class StockModel {
     this.#random = random
   }
 
+  /** Another model that knows the same, and goes its own way from here. */
+  copy(): StockModel {
+    return new StockModel(this.#policy, this.#random).become(this)
+  }
+
+  /** Knows from now on what another knows, and nothing else. */
+  become(other: State): this {
+    const { items, locations, levels, orders, ledger, requests, shipments, jobs, keys, letters } = other
+    const state = { items, locations, levels, orders, ledger, requests, shipments, jobs, keys, letters }
+    return Object.assign(this, structuredClone(state))
+  }
+
   addItem(sku: string, available: number): void {
-    this.items.set(sku, { available: 0, reserved: 0 })
-    if (available > 0) this.#move(sku, 'RECEIPT', available, null)
+    this.items.push(sku)
+    if (available > 0) this.move('RECEIPT', { sku, location: 'MAIN', qty: available })
+  }
+
+  saveLocation(code: string, priority: number, isActive: boolean): string | null {
+    if (code === 'MAIN' && !isActive) return 'LOCATION_IN_USE'
+    this.locations.set(code, { priority, isActive })
+    return null
   }
 
   find(orderId: string): ModelOrder | undefined {
     return this.orders.find((order) => order.id === orderId)
   }
 
-  /** What a request must come to: a refusal, an order that is there, or (null) a new order. */
-  answerTo({ sku, qty, idempotencyKey, caller }: ModelRequest): string | ModelOrder | null {
-    if (qty < 1 || qty > 1_000_000) return 'INVALID_QTY'
-    if (!this.items.has(sku)) return 'UNKNOWN_SKU'
-    const earlier = this.find(this.keys.get(keyOf(caller, idempotencyKey)) ?? '')
-    if (!earlier) return null
-    return earlier.sku === sku && earlier.qty === qty ? earlier : 'IDEMPOTENCY_KEY_REUSED'
+  request(orderId: string, sku: string): ModelRequest | undefined {
+    return this.requests.find((request) => request.orderId === orderId && request.sku === sku)
+  }
+
+  level(sku: string, location: string): ModelLevel {
+    return this.levels.get(levelKey(sku, location)) ?? { available: 0, reserved: 0 }
+  }
+
+  /** Where an order holds what it has reserved. */
+  heldBy(order: ModelOrder, sku: string): Piece[] {
+    const held = new Map<string, number>()
+    for (const { orderId, location, sku: moved, reservedDelta } of this.ledger) {
+      if (orderId !== order.id || moved !== sku) continue
+      held.set(location, (held.get(location) ?? 0) + reservedDelta)
+    }
+    return [...held].map(([location, qty]) => ({ sku, location, qty })).filter(({ qty }) => qty > 0)
+  }
+
+  /** What a request for an order must come to: a refusal, an order that is there, or (null) a new order. */
+  answerTo({ lines, locations, idempotencyKey, caller }: ModelWish): string | ModelOrder | null {
+    const malformed = refuseLines(lines, ({ sku }) => sku)
+    if (malformed) return malformed
+    if (!lines.every(({ sku }) => CODE.test(sku))) return 'UNKNOWN_SKU'
+    if (locations && (locations.length === 0 || !locations.every((code) => CODE.test(code))))
+      return 'UNKNOWN_LOCATION'
+    const earlier = this.keys.get(keyOf(caller, idempotencyKey))
+    if (earlier) {
+      const isSame = earlier.verb === 'createOrder' && earlier.input === inputOf(lines, locations)
+      return isSame ? this.find(earlier.orderId)! : 'IDEMPOTENCY_KEY_REUSED'
+    }
+    if (!lines.every(({ sku }) => this.items.includes(sku))) return 'UNKNOWN_SKU'
+    const isOpen = (code: string) => this.locations.get(code)?.isActive
+    return locations && !locations.every(isOpen) ? 'UNKNOWN_LOCATION' : null
   }
 
   /** Orders are created here, and get their job by `enqueueCommit`. */
-  create(id: string, { sku, qty, idempotencyKey, caller }: ModelRequest): ModelOrder {
-    const progress = { ref: null, step: 0, attempts: 0, rechecks: 0 }
-    const created = { type: 'OrderCreated', from: null, to: 'PENDING', reason: null } as const
-    const state = { status: 'PENDING', failureReason: null, version: 1 } as const
-    const order: ModelOrder = { id, sku, qty, ...state, ...progress, events: [created] }
+  create(id: string, { lines, locations, idempotencyKey, caller }: ModelWish): ModelOrder {
+    const order: ModelOrder = {
+      id,
+      locations: locations && [...new Set(locations)],
+      lines: lines.map(({ sku, qty }) => ({ sku, qty, reserved: 0, shipped: 0, cancelled: 0, returned: 0 })),
+      status: 'PENDING',
+      failureReason: null,
+      lookedAt: false,
+      ending: null,
+      version: 1,
+      gaveUp: [],
+      events: [{ type: 'OrderCreated', from: null, to: 'PENDING', reason: null }],
+    }
     this.orders.push(order)
-    if (idempotencyKey !== null) this.keys.set(keyOf(caller, idempotencyKey), id)
+    if (idempotencyKey !== null) {
+      const input = inputOf(lines, locations)
+      this.keys.set(keyOf(caller, idempotencyKey), { verb: 'createOrder', input, orderId: id, shipments: [] })
+    }
     return order
   }
 
@@ -112,82 +236,171 @@ export class StockModel {
   }
 
   reserve(orderIds: readonly string[]): void {
-    for (const id of [...new Set(orderIds)].sort()) {
-      const order = this.find(id)
-      if (order?.status !== 'PENDING') continue
-      if (this.items.get(order.sku)!.available >= order.qty) {
-        this.#take(order)
-      } else {
-        this.#transition(order, 'AWAITING_RESTOCK', null)
-        Object.assign(order, { ref: null, step: order.step + 1, attempts: 0, rechecks: 0 })
-        this.#enqueue(order, 0)
+    let claims = [...new Set(orderIds)].sort().flatMap((id) => this.find(id) ?? [])
+    claims = claims.filter(({ status }) => status === 'PENDING')
+    const givenUp: [ModelOrder, string][] = []
+    let results = allocateTo(claims, this.levels, this.locations)
+    // others have what its supplier has delivered for it while it had failed. What it would have taken is for the others
+    for (;;) {
+      const over = results.flatMap(({ order, short }): [ModelOrder, string][] => {
+        const sku = short.find((sku) => this.request(order.id, sku)?.state === 'DELIVERED')
+        return sku === undefined ? [] : [[order, sku]]
+      })
+      if (over.length === 0) break
+      givenUp.push(...over)
+      claims = claims.filter((order) => !over.some(([gone]) => gone === order))
+      results = allocateTo(claims, this.levels, this.locations)
+    }
+    for (const { order, taken, short } of results) {
+      for (const piece of taken) this.move('RESERVATION', piece, order, order.version + 1)
+      for (const line of order.lines) if (!short.includes(line.sku)) line.reserved += waitingOf(line)
+      this.transition(order, short.length > 0 ? 'OrderAwaitingRestock' : 'OrderReserved', {
+        lookedAt: short.length > 0,
+      })
+      for (const sku of short) this.#ask(order, sku)
+    }
+    for (const [order, sku] of givenUp) {
+      const error = `The supplier delivered ${sku} for this order while it had failed, and other orders took it`
+      const letter = { task: 'reserve-inventory', sku: null, step: null, error, attempts: 1, retried: false }
+      this.letters.push({ ...letter, orderId: order.id })
+      this.#fail(order, 'INTERNAL_ERROR')
+    }
+  }
+
+  #ask(order: ModelOrder, sku: string): void {
+    const earlier = this.request(order.id, sku)
+    if (earlier && isOpen(earlier)) return
+    const line = order.lines.find((line) => line.sku === sku)!
+    const asked = { qty: waitingOf(line), state: 'ASKED', ref: null, attempts: 0, rechecks: 0 } as const
+    const request = { orderId: order.id, sku, ...asked, step: (earlier?.step ?? 0) + 1 }
+    if (earlier) Object.assign(earlier, request)
+    else this.requests.push(request)
+    this.#enqueueCall(request, 0)
+  }
+
+  /** All calls are of one moment: none sees what another changed. Of two for the same call, the first in the list counts. */
+  settle(calls: readonly ModelCall[]): void {
+    const current = this.requests.flatMap((request) => {
+      const { orderId, sku, step } = request
+      const call = calls.find((call) => call.orderId === orderId && call.sku === sku && call.step === step)
+      return call && isOpen(request) ? [{ request, call }] : []
+    })
+    current.sort(({ request: one }, { request: other }) => {
+      return byText(one.orderId, other.orderId) || byText(one.sku, other.sku)
+    })
+    for (const [orderId, ofOrder] of Map.groupBy(current, ({ request }) => request.orderId)) {
+      this.#settleOrder(this.find(orderId)!, ofOrder)
+    }
+  }
+
+  #settleOrder(order: ModelOrder, calls: readonly { request: ModelRequest; call: ModelCall }[]): void {
+    const delivered: ModelRequest[] = []
+    let failure: FailureReason | null = null
+    for (const { request, call } of calls) {
+      const reason = this.#settleRequest(request, call.outcome)
+      if (request.state === 'DELIVERED') delivered.push(request)
+      if (reason === null || failure !== null || !isShortOf(order, request.sku)) continue
+      failure = reason
+      if (call.outcome.kind === 'transport-error') {
+        const { orderId, sku, ref, attempts } = request
+        const task = ref === null ? 'request-supplier' : 'check-supplier-status'
+        const error = call.outcome.detail
+        this.letters.push({
+          orderId,
+          task,
+          sku,
+          step: call.step,
+          error,
+          attempts: attempts + 1,
+          retried: false,
+        })
       }
     }
-  }
-
-  /** All calls are of one moment: none sees what another changed. Of two for the same step, the later in the list counts. */
-  settle(calls: readonly ModelCall[]): void {
-    const current = new Map<ModelOrder, SupplierOutcome>()
-    for (const { orderId, step, outcome } of calls) {
-      const order = this.find(orderId)
-      if (order?.status === 'AWAITING_RESTOCK' && order.step === step) current.set(order, outcome)
-    }
-    for (const order of [...current.keys()].sort(byId)) this.#settleOne(order, current.get(order)!)
-  }
-
-  #settleOne(order: ModelOrder, outcome: SupplierOutcome): void {
-    const { recheckDelayMs, recheckFactor, recheckLimit } = this.#policy
-    const rechecks = order.rechecks + 1
-    if (outcome.kind === 'refused') {
-      this.#transition(order, 'FAILED', 'SUPPLIER_REFUSED')
-    } else if (outcome.kind === 'fail') {
-      this.#transition(order, 'FAILED', 'SUPPLIER_FAILED')
-    } else if (outcome.kind === 'ok') {
-      this.#move(order.sku, 'SUPPLIER_RECEIPT', order.qty, order.id)
-      this.#take(order)
-    } else if (outcome.kind === 'accepted') {
-      this.#askAgain(order, recheckDelayMs, { ref: outcome.ref, attempts: 0, rechecks: 0 })
-    } else if (outcome.kind === 'transport-error') {
-      this.#tryAgain(order, outcome.detail, outcome.retryAfterMs ?? 0)
-    } else if (rechecks > recheckLimit) {
-      this.#transition(order, 'FAILED', 'SUPPLIER_DELAYED')
-    } else {
-      this.#askAgain(order, recheckDelayMs * recheckFactor ** rechecks, { attempts: 0, rechecks })
-    }
-  }
-
-  #tryAgain(order: ModelOrder, error: string, retryAfterMs: number): void {
-    const attempts = order.attempts + 1
-    if (attempts < this.#policy.attemptsMax) {
-      const waitMs = Math.round(this.#random * this.#policy.retryBaseMs * 2 ** order.attempts)
-      this.#askAgain(order, retryAfterMs + waitMs, { attempts })
-    } else {
-      this.letters.push({ ...nextJobOf(order)!, orderId: order.id, error, attempts, retried: false })
-      this.#transition(order, 'FAILED', 'SUPPLIER_UNREACHABLE')
-    }
-  }
-
-  adjust({ sku, delta, expectedAvailable }: ModelAdjustment): Adjusted {
-    const item = this.items.get(sku)
-    if (delta === 0) return { refused: 'INVALID_QTY' }
-    if (!item) return { refused: 'UNKNOWN_SKU' }
-    if (expectedAvailable !== null && expectedAvailable !== item.available)
-      return { refused: 'STALE_EXPECTATION' }
-    if (item.available + delta < 0) return { refused: 'INSUFFICIENT_STOCK' }
-    this.#move(sku, 'ADJUSTMENT', delta, null)
-    return { ...item }
-  }
-
-  /** Ends the orders that wait for a job that is given up. Of several for one order, the last that it waits for counts. */
-  fail(failures: readonly ModelFailure[]): void {
-    const awaited = failures.filter((failure) => {
-      const order = this.find(failure.orderId)
-      return order && isAwaited(failure, order)
+    const wanted = delivered.flatMap(({ sku, qty }) => {
+      const line = order.lines.find((line) => line.sku === sku)!
+      return failure === null && isShortOf(order, sku) && waitingOf(line) <= qty ? [line] : []
     })
-    for (const [orderId, letter] of new Map(awaited.map((failure) => [failure.orderId, failure]))) {
-      this.letters.push({ ...letter, retried: false })
-      this.#transition(this.find(orderId)!, 'FAILED', 'INTERNAL_ERROR')
+    const location = order.locations?.[0] ?? 'MAIN'
+    const version = wanted.length > 0 ? order.version + 1 : null
+    for (const { sku, qty } of delivered)
+      this.move('SUPPLIER_RECEIPT', { sku, location, qty }, order, version)
+    if (failure !== null) this.#fail(order, failure)
+    if (wanted.length === 0) return
+    for (const line of wanted) {
+      this.move('RESERVATION', { sku: line.sku, location, qty: waitingOf(line) }, order, version)
+      line.reserved += waitingOf(line)
     }
+    this.transition(order, 'OrderReserved')
+  }
+
+  /** @returns why the order fails, if it waits for it; null where it does not */
+  #settleRequest(request: ModelRequest, outcome: SupplierOutcome): FailureReason | null {
+    const { recheckDelayMs, recheckFactor, recheckLimit, attemptsMax, retryBaseMs } = this.#policy
+    const { attempts } = request
+    const rechecks = request.rechecks + 1
+    request.step++
+    if (outcome.kind === 'ok') {
+      request.state = 'DELIVERED'
+    } else if (outcome.kind === 'accepted') {
+      Object.assign(request, { state: 'ACCEPTED', ref: outcome.ref, attempts: 0, rechecks: 0 })
+      this.#enqueueCall(request, recheckDelayMs)
+    } else if (outcome.kind === 'transport-error' && attempts + 1 < attemptsMax) {
+      request.attempts++
+      const waitMs = Math.round(this.#random * retryBaseMs * 2 ** attempts)
+      this.#enqueueCall(request, (outcome.retryAfterMs ?? 0) + waitMs)
+    } else if (outcome.kind === 'delayed' && rechecks <= recheckLimit) {
+      Object.assign(request, { attempts: 0, rechecks })
+      this.#enqueueCall(request, recheckDelayMs * recheckFactor ** rechecks)
+    } else {
+      const [state, reason] = ENDS[outcome.kind]
+      request.state = state
+      return reason
+    }
+    return null
+  }
+
+  adjust({ sku, location, delta, expectedAvailable }: ModelAdjustment): Adjusted {
+    if (delta === 0) return { refused: 'INVALID_QTY' }
+    if (!this.items.includes(sku)) return { refused: 'UNKNOWN_SKU' }
+    if (!this.locations.has(location)) return { refused: 'UNKNOWN_LOCATION' }
+    const { available } = this.level(sku, location)
+    if (expectedAvailable !== null && expectedAvailable !== available) return { refused: 'STALE_EXPECTATION' }
+    if (available + delta < 0) return { refused: 'INSUFFICIENT_STOCK' }
+    this.move('ADJUSTMENT', { sku, location, qty: delta })
+    const levels = [...this.locations.keys()].map((code) => this.level(sku, code))
+    return {
+      available: levels.reduce((sum, level) => sum + level.available, 0),
+      reserved: levels.reduce((sum, level) => sum + level.reserved, 0),
+    }
+  }
+
+  /** Ends requests whose job is given up, and the orders that wait for such a job. Of several letters for one order, the last counts. */
+  fail(failures: readonly ModelFailure[]): void {
+    const over = this.requests.filter((request) => failures.some((failure) => isCallOf(failure, request)))
+    const last = new Map<string, ModelFailure>()
+    for (const failure of failures) {
+      const order = this.find(failure.orderId)
+      if (!order) continue
+      const isReservation = failure.step === null && order.status === 'PENDING'
+      const isCall = over.some((request) => isCallOf(failure, request) && isShortOf(order, request.sku))
+      if (isReservation || isCall) last.set(order.id, failure)
+    }
+    for (const request of over) Object.assign(request, { state: 'UNREACHABLE', step: request.step + 1 })
+    for (const [orderId, letter] of [...last].sort(([one], [other]) => byText(one, other))) {
+      this.letters.push({ ...letter, retried: false })
+      this.#fail(this.find(orderId)!, 'INTERNAL_ERROR')
+    }
+  }
+
+  #fail(order: ModelOrder, reason: FailureReason): void {
+    for (const { sku } of order.lines)
+      for (const piece of this.heldBy(order, sku)) this.move('RELEASE', piece, order, order.version + 1)
+    order.gaveUp = order.lines.map((line) => ({ sku: line.sku, qty: openOf(line) }))
+    for (const line of order.lines) {
+      line.cancelled += openOf(line)
+      line.reserved = 0
+    }
+    this.transition(order, 'OrderFailed', { ending: 'FAILED', failureReason: reason })
   }
 
   /** @returns those that were retried now */
@@ -196,8 +409,9 @@ export class StockModel {
       const order = this.find(letter.orderId)!
       if (letter.retried || order.status !== 'FAILED') return false
       letter.retried = true
-      this.#transition(order, 'PENDING', null)
-      this.#enqueue(order, 0)
+      for (const { sku, qty } of order.gaveUp) order.lines.find((line) => line.sku === sku)!.cancelled -= qty
+      this.transition(order, 'OrderReopened', { lookedAt: false })
+      this.#enqueueReservation([order.id])
       return true
     })
   }
@@ -207,66 +421,106 @@ export class StockModel {
     dead: readonly { job: ModelJob; error: string; attempts: number }[],
     oldKeys: readonly string[],
   ): { requeued: number; buried: number; keysDeleted: number } {
-    const orphans = this.orders.filter(
-      (order) =>
-        !isFinal(order) && !this.jobs.some((job) => job.orderIds.includes(order.id) && isAwaited(job, order)),
+    const pending = this.orders
+      .filter(({ id, status }) => status === 'PENDING' && !this.jobs.some((job) => reserves(job, id)))
+      .map(({ id }) => id)
+    const unasked = this.requests.filter(
+      (request) =>
+        isOpen(request) && !this.jobs.some((job) => isCallOf({ ...job, orderId: job.orderIds[0]! }, request)),
     )
-    const pending = orphans.filter(({ status }) => status === 'PENDING').sort(byId)
-    this.enqueueCommit(pending.map(({ id }) => id))
-    for (const order of orphans) if (order.status !== 'PENDING') this.#enqueue(order, 0)
+    this.enqueueCommit(pending.sort())
+    for (const request of unasked) this.#enqueueCall(request, 0)
     // of several orders one may be to blame, and nobody knows which
     const [alone, shared] = [true, false].map((isAlone) =>
       dead.filter(({ job }) => (job.orderIds.length === 1) === isAlone),
     )
     this.fail(
-      alone!.map(({ job: { orderIds, task, step }, error, attempts }) => ({
-        orderId: orderIds[0]!,
-        task,
-        step,
-        error,
-        attempts,
-      })),
+      alone!.map(({ job: { orderIds, task, sku, step }, error, attempts }) => {
+        return { orderId: orderIds[0]!, task, sku, step, error, attempts }
+      }),
     )
     this.split(shared!.flatMap(({ job }) => job.orderIds))
     this.removeJobs(dead.map(({ job }) => job))
     const keysDeleted = oldKeys.filter((key) => this.keys.delete(key)).length
     const buried = dead.flatMap(({ job }) => job.orderIds).length
-    return { requeued: orphans.length, buried, keysDeleted }
+    return { requeued: pending.length + unasked.length, buried, keysDeleted }
   }
 
   removeJobs(jobs: readonly ModelJob[]): void {
     for (const job of jobs) this.jobs.splice(this.jobs.indexOf(job), 1)
   }
 
-  #take(order: ModelOrder): void {
-    this.#move(order.sku, 'RESERVATION', -order.qty, order.id)
-    this.items.get(order.sku)!.reserved += order.qty
-    this.#transition(order, 'RESERVED', null)
+  /** What an order becomes, after its lines have changed: its status follows from them. */
+  transition(
+    order: ModelOrder,
+    type: OrderEventType,
+    { lookedAt = order.lookedAt, ending = null, failureReason = null }: Partial<ModelOrder> = {},
+  ): void {
+    const from = order.status
+    Object.assign(order, { lookedAt, failureReason, version: order.version + 1 })
+    order.status = statusOf(order, ending)
+    order.ending = order.status === ending ? ending : null
+    order.events.push({ type, from, to: order.status, reason: failureReason })
   }
 
-  #askAgain(order: ModelOrder, delayMs: number, progress: Partial<ModelOrder>): void {
-    Object.assign(order, progress, { step: order.step + 1 })
-    this.#enqueue(order, delayMs)
+  /** Changes a level by a movement. `version`: the one of the order that it is for, if it makes one. */
+  move(
+    type: MovementType,
+    { sku, location, qty }: Piece,
+    order?: ModelOrder,
+    version: number | null = null,
+  ): void {
+    const [delta, reservedDelta] = MOVES[type].map((sign) => sign * qty || 0) as [number, number]
+    const { available, reserved } = this.level(sku, location)
+    const after = { available: available + delta, reserved: reserved + reservedDelta }
+    this.levels.set(levelKey(sku, location), after)
+    this.ledger.push({
+      sku,
+      location,
+      qty,
+      type,
+      delta,
+      reservedDelta,
+      availableAfter: after.available,
+      reservedAfter: after.reserved,
+      orderId: order?.id ?? null,
+      version,
+    })
   }
 
-  #transition(order: ModelOrder, to: OrderStatus, reason: FailureReason | null): void {
-    order.events.push({ type: EVENT_TO[to], from: order.status, to, reason })
-    Object.assign(order, { status: to, failureReason: reason, version: order.version + 1 })
-  }
-
-  #move(sku: string, type: string, delta: number, orderId: string | null): void {
-    const item = this.items.get(sku)!
-    item.available += delta
-    this.ledger.push({ sku, type, delta, after: item.available, orderId })
-  }
-
-  #enqueue(order: ModelOrder, delayMs: number): void {
-    this.jobs.push({ ...nextJobOf(order)!, orderIds: [order.id], delayMs })
+  #enqueueCall({ orderId, sku, step, ref }: ModelRequest, delayMs: number): void {
+    const task = ref === null ? 'request-supplier' : 'check-supplier-status'
+    this.jobs.push({ task, orderIds: [orderId], sku, step, delayMs })
   }
 
   #enqueueReservation(orderIds: readonly string[]): void {
-    this.jobs.push({ task: 'reserve-inventory', orderIds: [...orderIds], step: null, delayMs: 0 })
+    const task = 'reserve-inventory'
+    this.jobs.push({ task, orderIds: [...orderIds], sku: null, step: null, delayMs: 0 })
   }
+}
+
+/** What a movement of one piece adds to what is available, and to what is reserved. */
+const MOVES: Record<MovementType, [available: number, reserved: number]> = {
+  RECEIPT: [1, 0],
+  SUPPLIER_RECEIPT: [1, 0],
+  ADJUSTMENT: [1, 0],
+  RETURN: [1, 0],
+  RESERVATION: [-1, 1],
+  RELEASE: [1, -1],
+  SHIPMENT: [0, -1],
+  SHIPMENT_UNDONE: [0, 1],
+}
+
+/** How answers end what a supplier was asked for, after the last try. */
+const ENDS = {
+  refused: ['REFUSED', 'SUPPLIER_REFUSED'],
+  fail: ['FAILED', 'SUPPLIER_FAILED'],
+  delayed: ['DELAYED', 'SUPPLIER_DELAYED'],
+  'transport-error': ['UNREACHABLE', 'SUPPLIER_UNREACHABLE'],
+} as const
+
+function levelKey(sku: string, location: string): string {
+  return `${sku} ${location}`
 }
 
 /** A caller's key, as the model and the database are compared by. */
@@ -274,23 +528,67 @@ export function keyOf(caller: string, key: string | null): string {
   return `${caller} ${key}`
 }
 
-/** Whether an order is where nothing has to follow. */
-export function isFinal(order: ModelOrder): boolean {
-  return order.status === 'RESERVED' || order.status === 'FAILED'
+/** What tells an order from another under the same key. */
+function inputOf(lines: ModelWish['lines'], locations: ModelWish['locations']): string {
+  return JSON.stringify([lines, locations && [...new Set(locations)]])
 }
 
-function nextJobOf(order: ModelOrder): { task: string; step: number | null } | null {
-  if (order.status === 'PENDING') return { task: 'reserve-inventory', step: null }
-  if (order.status !== 'AWAITING_RESTOCK') return null
-  return { task: order.ref === null ? 'request-supplier' : 'check-supplier-status', step: order.step }
+/** Why no call may have such lines. */
+export function refuseLines<Line extends { sku: string; qty: number }>(
+  lines: readonly Line[],
+  nameOf: (line: Line) => string,
+): string | null {
+  if (lines.length < 1 || lines.length > 100) return 'INVALID_LINES'
+  for (const [index, line] of lines.entries()) {
+    if (line.qty < 1 || line.qty > 1_000_000) return 'INVALID_QTY'
+    if (lines.slice(0, index).some((earlier) => nameOf(earlier) === nameOf(line))) return 'DUPLICATE_SKU'
+  }
+  return null
 }
 
-/** A supplier's job is known by its step: that of a step is the only one. */
-function isAwaited(job: { step: number | null }, order: ModelOrder): boolean {
-  const next = nextJobOf(order)
-  return next !== null && next.step === job.step
+export function openOf({ qty, shipped, cancelled }: ModelLine): number {
+  return qty - shipped - cancelled
 }
 
-function byId(a: ModelOrder, b: ModelOrder): number {
-  return a.id < b.id ? -1 : 1
+export function waitingOf(line: ModelLine): number {
+  return openOf(line) - line.reserved
+}
+
+/** Whether an order is where no job has to follow. */
+export function isFinal({ status }: ModelOrder): boolean {
+  return status !== 'PENDING' && status !== 'AWAITING_RESTOCK'
+}
+
+/** Whether the supplier has yet to say its last word. */
+export function isOpen({ state }: ModelRequest): boolean {
+  return state === 'ASKED' || state === 'ACCEPTED'
+}
+
+function statusOf({ lines, lookedAt }: ModelOrder, ending: ModelOrder['ending']): OrderStatus {
+  const hasShipped = lines.some(({ shipped }) => shipped > 0)
+  if (lines.every((line) => openOf(line) === 0)) return hasShipped ? 'SHIPPED' : ending!
+  if (hasShipped) return 'PARTIALLY_SHIPPED'
+  if (lines.every((line) => waitingOf(line) === 0)) return 'RESERVED'
+  return lookedAt ? 'AWAITING_RESTOCK' : 'PENDING'
+}
+
+/** Whether an order waits for what its supplier was asked for. */
+function isShortOf({ status, lines }: ModelOrder, sku: string): boolean {
+  return status === 'AWAITING_RESTOCK' && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
+}
+
+function reserves({ orderIds, step }: ModelJob, orderId: string): boolean {
+  return step === null && orderIds.includes(orderId)
+}
+
+/** Whether it is the call that a request waits for: that of a step is the only one. */
+function isCallOf(
+  { orderId, sku, step }: { orderId: string; sku: string | null; step: number | null },
+  request: ModelRequest,
+): boolean {
+  return isOpen(request) && request.orderId === orderId && request.sku === sku && request.step === step
+}
+
+export function byText(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0
 }

@@ -248,7 +248,7 @@ describe('the filter of orders', () => {
   )
 
   it('refuses a status that is none', async () => {
-    const answer = await execute(server, '{ orders(filter: { status: SHIPPED }) { edges { node { id } } } }')
+    const answer = await execute(server, '{ orders(filter: { status: SOLD }) { edges { node { id } } } }')
     expect(codesOf(answer)).toEqual(['GRAPHQL_VALIDATION_FAILED'])
   })
 })

@@ -93,7 +93,6 @@ describe('refuses, and orders nothing', () => {
     ['a string', '"1"'],
     ['a boolean', 'true'],
     ['a list', '[1]'],
-    ['null', 'null'],
   ])('a quantity that is no Int: %s, in the document and in a variable', async (_name, qty) => {
     const before = await countOrders()
     const inDocument = `mutation { createOrder(input: { sku: "BOLT", qty: ${qty} }) { order { id } } }`
@@ -111,8 +110,8 @@ describe('refuses, and orders nothing', () => {
   })
 
   it.each([
-    ['no SKU', { qty: 1 }],
-    ['no quantity', { sku: 'BOLT' }],
+    ['a line without a quantity', { lines: [{ sku: 'BOLT' }] }],
+    ['no line for a line', { lines: [null] }],
     ['a number as SKU', { sku: 5, qty: 1 }],
     ['a field too many', { sku: 'BOLT', qty: 1, price: 3 }],
     [
@@ -129,6 +128,99 @@ describe('refuses, and orders nothing', () => {
     expect(data ?? null).toBeNull()
     expect(await countOrders()).toBe(before)
   })
+})
+
+describe('of lines', () => {
+  const LINES = `mutation ($input: CreateOrderInput!) {
+    createOrder(input: $input) {
+      order { sku qty reference lines { sku qty reserved waiting shipped cancelled returned } }
+      userErrors { code field }
+    }
+  }`
+  const place = async (input: object) => (await execute(server, LINES, { input })).data.createOrder
+  const line = (sku: string, qty = 1) => ({ sku, qty })
+  const many = (count: number) => Array.from({ length: count }, (_, index) => line(`SKU-${index}`))
+
+  it('takes them in their order, with locations and a reference; the first is what the order shows as its own', async () => {
+    const lines = [line('NUT', 3), line('BOLT', 2)]
+    const { order, userErrors } = await place({ lines, locations: ['MAIN'], reference: 'web 4711' })
+    expect(userErrors).toEqual([])
+    const rest = { reserved: 0, shipped: 0, cancelled: 0, returned: 0 }
+    expect(order).toEqual({
+      sku: 'NUT',
+      qty: 3,
+      reference: 'web 4711',
+      lines: [
+        { sku: 'NUT', qty: 3, waiting: 3, ...rest },
+        { sku: 'BOLT', qty: 2, waiting: 2, ...rest },
+      ],
+    })
+  })
+
+  it.each<[string, object, [code: string, path: string][]]>([
+    ['no lines', { lines: [] }, [['INVALID_LINES', 'lines']]],
+    ['101 lines', { lines: many(101) }, [['INVALID_LINES', 'lines']]],
+    ['neither lines nor a SKU', {}, [['INVALID_LINES', 'lines']]],
+    ['no SKU', { qty: 1 }, [['INVALID_LINES', 'lines']]],
+    ['no quantity', { sku: 'BOLT' }, [['INVALID_LINES', 'lines']]],
+    ['null for a quantity', { sku: 'BOLT', qty: null }, [['INVALID_LINES', 'lines']]],
+    ['both lines and a SKU', { ...line('BOLT'), lines: [line('NUT')] }, [['INVALID_LINES', 'lines']]],
+    [
+      'the same SKU twice',
+      { lines: [line('BOLT'), line('NUT'), line('BOLT')] },
+      [['DUPLICATE_SKU', 'lines.2.sku']],
+    ],
+    ['nothing of a SKU', { lines: [line('BOLT'), line('NUT', 0)] }, [['INVALID_QTY', 'lines.1.qty']]],
+    ['1,000,001 of a SKU', { lines: [line('BOLT', 1_000_001)] }, [['INVALID_QTY', 'lines.0.qty']]],
+    [
+      'unknown SKUs among known ones',
+      { lines: [line('BOLT'), line('NOPE'), line('NUT'), line('NEITHER')] },
+      [
+        ['UNKNOWN_SKU', 'lines.1.sku'],
+        ['UNKNOWN_SKU', 'lines.3.sku'],
+      ],
+    ],
+    ['what can be no SKU', { lines: [line('BOLT'), line('nul\0')] }, [['UNKNOWN_SKU', 'lines.1.sku']]],
+    [
+      'an unknown location and an inactive one',
+      { ...line('BOLT'), locations: ['MAIN', 'NOWHERE', 'CLOSED'] },
+      [
+        ['UNKNOWN_LOCATION', 'locations.1'],
+        ['UNKNOWN_LOCATION', 'locations.2'],
+      ],
+    ],
+    ['no location at all', { ...line('BOLT'), locations: [] }, [['UNKNOWN_LOCATION', 'locations']]],
+  ])('refuses %s, orders nothing and uses up no key', async (name, input, expected) => {
+    await seed(server.app).location('CLOSED', { isActive: false })
+    const before = await countOrders()
+    const idempotencyKey = `of lines: ${name}`
+    const { order, userErrors } = await place({ ...input, idempotencyKey })
+    expect(order).toBeNull()
+    // biome-ignore lint/suspicious/noExplicitAny: an answer
+    expect(userErrors.map(({ code, field }: any) => [code, field.slice(1).join('.')])).toEqual(expected)
+    expect(await countOrders()).toBe(before)
+    expect((await place({ lines: [line('BOLT')], idempotencyKey })).userErrors).toEqual([])
+  })
+
+  it('is the same order under a key as in the form of one line, and no other', async () => {
+    const idempotencyKey = 'short or long'
+    const create = (input: object) => execute(server, CREATE, { input: { ...input, idempotencyKey } })
+    const short = (await create(line('BOLT', 2))).data.createOrder.order
+    expect((await create({ lines: [line('BOLT', 2)] })).data.createOrder.order.id).toBe(short.id)
+    for (const other of [{ reference: 'x' }, { locations: ['MAIN'] }]) {
+      const { data } = await create({ ...line('BOLT', 2), ...other })
+      expect(data.createOrder.userErrors).toMatchObject([{ code: 'IDEMPOTENCY_KEY_REUSED' }])
+    }
+  })
+
+  it.each(['', ' ', 'line\nbreak', 'x'.repeat(201)])(
+    'refuses the reference %j with a code',
+    async (reference) => {
+      expect(codesOf(await execute(server, LINES, { input: { ...line('BOLT'), reference } }))).toEqual([
+        'BAD_USER_INPUT',
+      ])
+    },
+  )
 })
 
 describe('under an idempotency key', () => {

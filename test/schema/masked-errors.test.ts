@@ -75,14 +75,15 @@ describe('an error that nobody expected', () => {
     testApp.allowBreaches('a view stands in the place of a table')
     await pool.query(`create function refuse() returns trigger language plpgsql as
       $$ begin raise exception 'relation "orders" does not exist, select again'; end $$`)
-    for (const table of ['orders', 'inventory_items', 'inventory_movements']) {
+    for (const table of ['orders', 'items', 'inventory_movements']) {
       await pool.query(`create trigger refuse before insert or update on ${table} execute function refuse()`)
     }
-    await pool.query('alter table inventory_items disable trigger user')
+    await pool.query('alter table items disable trigger user')
+    await pool.query(`insert into items (sku, name) values ('BOLT', 'Bolt')`)
     await pool.query(
-      `insert into inventory_items (sku, name, available, reserved) values ('BOLT', 'Bolt', 0, 0)`,
+      `insert into stock_levels (sku, location, available, reserved) values ('BOLT', 'MAIN', 0, 0)`,
     )
-    await pool.query('alter table inventory_items enable trigger user')
+    await pool.query('alter table items enable trigger user')
     const expectAllMasked = async (operations: string[]) => {
       for (const operation of operations) {
         const answer = await execute(server, operation)
@@ -91,8 +92,9 @@ describe('an error that nobody expected', () => {
       }
     }
     await expectAllMasked(OPERATIONS.slice(3))
-    await pool.query(`alter table inventory_items rename to items_before;
-      create view inventory_items as select sku, name, available, 1 / available as reserved from items_before`)
+    await pool.query(`alter table stock_levels rename to levels_before;
+      create view stock_levels as
+        select sku, location, available, 1 / available as reserved, safety_stock from levels_before`)
     await expectAllMasked(['{ inventoryItem(sku: "BOLT") { name reserved } }'])
   })
 })

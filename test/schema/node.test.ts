@@ -1,5 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { codesOf, execute } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
@@ -13,6 +15,9 @@ const NODE = `query ($id: ID!) {
     ... on DeadLetter { error order { id } }
     ... on InventoryItem { sku available onHand }
     ... on InventoryMovement { sku delta cause: order { id } }
+    ... on InventoryLevel { sku location { id } available reserved onHand safetyStock availableToPromise }
+    ... on Location { code name priority isActive isDefault }
+    ... on Shipment { order { id } location { id } lines { sku qty } }
   }
 }`
 
@@ -34,6 +39,14 @@ beforeAll(async () => {
   const { rows } = await app.pool.query("select id from inventory_movements where type = 'RECEIPT'")
   ids.receipt = String(rows[0].id)
   ids.item = 'item:A.b_c-1'
+  ids.location = 'location:MAIN'
+  ids.level = 'level:A.b_c-1:MAIN'
+  for (const customerId of ['alice', 'bob']) {
+    const { id } = await seed(app).order({ sku: 'A.b_c-1', customerId })
+    await reserveOrders(app, [id])
+    const { shipments } = await shipOrder(app, LOCAL_OPERATOR, { id })
+    ids[`shipment of ${customerId}`] = shipments[0]!.id
+  }
   ids['dead letter'] = uuidv7()
   ids['retried dead letter'] = uuidv7()
   await app.pool.query(
@@ -65,8 +78,8 @@ describe('node', () => {
       __typename: 'InventoryItem',
       id: ids.item,
       sku: 'A.b_c-1',
-      available: 8,
-      onHand: 10,
+      available: 6,
+      onHand: 8,
     })
     expect(await find('operator', ids['movement of bob'])).toEqual({
       __typename: 'InventoryMovement',
@@ -74,6 +87,33 @@ describe('node', () => {
       sku: 'A.b_c-1',
       delta: -1,
       cause: { id: ids['order of bob'] },
+    })
+    expect(await find('operator', ids.level)).toEqual({
+      __typename: 'InventoryLevel',
+      id: ids.level,
+      sku: 'A.b_c-1',
+      location: { id: ids.location },
+      available: 6,
+      reserved: 2,
+      onHand: 8,
+      safetyStock: 0,
+      availableToPromise: 6,
+    })
+    expect(await find('operator', ids.location)).toEqual({
+      __typename: 'Location',
+      id: ids.location,
+      code: 'MAIN',
+      name: 'Main',
+      priority: 100,
+      isActive: true,
+      isDefault: true,
+    })
+    expect(await find('operator', ids['shipment of bob'])).toEqual({
+      __typename: 'Shipment',
+      id: ids['shipment of bob'],
+      order: { id: expect.stringMatching(/^[\da-f-]{36}$/) },
+      location: { id: ids.location },
+      lines: [{ sku: 'A.b_c-1', qty: 1 }],
     })
     for (const letter of ['dead letter', 'retried dead letter']) {
       expect(await find('operator', ids[letter])).toEqual({
@@ -86,14 +126,11 @@ describe('node', () => {
   })
 
   it.each([
-    ['customer', ['order of alice', 'movement of alice', 'item']],
-    [
-      'service',
-      ['order of alice', 'order of bob', 'movement of alice', 'movement of bob', 'receipt', 'item'],
-    ],
-    ['operator', Object.keys(ids)],
+    ['customer', ['order of alice', 'movement of alice', 'shipment of alice', 'item', 'location']],
+    ['service', () => Object.keys(ids).filter((name) => !name.includes('dead letter'))],
+    ['operator', () => Object.keys(ids)],
   ])('gives a %s what it may see elsewhere, and null for the rest', async (role, seen) => {
-    const visible = role === 'operator' ? Object.keys(ids) : seen
+    const visible = typeof seen === 'function' ? seen() : seen
     for (const [name, id] of Object.entries(ids)) {
       const node = await find(role, id)
       expect([name, node?.id]).toEqual([name, visible.includes(name) ? id : undefined])
@@ -110,6 +147,22 @@ describe('node', () => {
       'item:§',
       `item:${'S'.repeat(10_000)}`,
       'A.b_c-1',
+    ],
+    ...[
+      'level:',
+      'level:A.b_c-1',
+      'level:A.b_c-1:',
+      'level::MAIN',
+      'level:A.b_c-1:NO',
+      'level:A.b_c-1:MAIN:',
+    ],
+    ...[
+      'level:NO:MAIN',
+      'level:\u0000:MAIN',
+      'level:A.b_c-1:\u0000',
+      'location:',
+      'location:NO',
+      'location:\u0000',
     ],
     ...['Item:A.b_c-1', 'T3JkZXI6MQ==', '00000000-0000-0000-0000-000000000000', uuidv7(), 'constructor'],
   ])('is null for %j, which is of nothing', async (id) => {
@@ -154,5 +207,5 @@ it('gives an item the id under which adjustInventory tells of its new stock', as
     server.as('operator'),
     `mutation { adjustInventory(input: { sku: "A.b_c-1", delta: 5, reason: "found" }) { inventoryItem { id available } } }`,
   )
-  expect(data.adjustInventory.inventoryItem).toEqual({ id: ids.item, available: 13 })
+  expect(data.adjustInventory.inventoryItem).toEqual({ id: ids.item, available: 11 })
 })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { SupplierOutcome } from '../../src/domain/supplier/supplier-policy.ts'
 import { codesOf, execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
+import { readRequest } from '../support/read-stock.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
 const ORDER = `query ($id: ID!) {
@@ -124,7 +125,6 @@ it('refuses a query for a field that is not there, before anything runs', async 
 
 /** What the supplier's answer to the order's current call comes to. */
 async function settle(orderId: string, outcome: SupplierOutcome): Promise<void> {
-  const { rows } = await server.app.pool.query('select supplier_step from orders where id = $1', [orderId])
-  const step: number = rows[0].supplier_step
-  await server.app.groups.settleSupplierOutcome.submit({ orderId, step, outcome })
+  const { sku, step } = await readRequest(server.app, orderId)
+  await server.app.groups.settleSupplierOutcome.submit({ orderId, sku, step, outcome })
 }

@@ -1,4 +1,4 @@
-import type { App } from '../../src/app.ts'
+import type { App } from '../../src/create-app.ts'
 import type { InventoryItem } from '../../src/domain/stock/stock.ts'
 import type { SupplierRequest } from '../../src/domain/supplier/supplier-request.ts'
 import { findItem } from '../../src/sql/stock/items.ts'

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { App } from '../../src/create-app.ts'
 import { eventually } from './harness.ts'
 
 /** As promised: jobs of a killed worker are free again within 10 s, and then due. */
@@ -47,4 +48,25 @@ export async function get(url: string, path: string): Promise<{ status: number; 
   const text = await response.text()
   const isJson = response.headers.get('content-type')?.includes('json')
   return { status: response.status, body: isJson ? JSON.parse(text) : {} }
+}
+
+const TABLES = [
+  'orders',
+  'order_lines',
+  'order_events',
+  'idempotency_keys',
+  'stock_levels',
+  'inventory_movements',
+  'shipments',
+  'supplier_requests',
+]
+
+/** Everything that a call may change, as text: two that are alike say that nothing changed between them. */
+export async function readEverything({ pool }: Pick<App, 'pool'>): Promise<Record<string, string>> {
+  const columns = TABLES.map(
+    (table) =>
+      `(select md5(coalesce(string_agg(${table}::text, e'\n' order by ${table}::text), '')) from ${table}) as ${table}`,
+  )
+  const { rows } = await pool.query(`select ${columns.join(', ')}`)
+  return rows[0]
 }

@@ -302,6 +302,8 @@ alter table orders add constraint orders_ending_check check (coalesce(ending = s
 -- with every transition; together they have an entry an order, as one index had.
 create index orders_open_status_id_idx on orders (status, id) where (status < 'FAILED');
 create index orders_ended_status_id_idx on orders (status, id) where (status >= 'FAILED');
+-- a shop looks for an order by its own number; an order without one costs nothing here
+create index orders_reference_id_idx on orders (reference, id) where (reference is not null);
 
 alter table repairs add column location text not null default 'MAIN';
 alter table repairs alter column location drop default;

@@ -64,7 +64,10 @@ export type StockChangeNote = Pick<InventoryMovement, 'createdAt'> &
   Partial<Pick<InventoryMovement, 'reason' | 'reference' | 'actor'>>
 
 /** What of a level a new order can get. */
-export function promisableAt({ available, safetyStock }: StockLevel): bigint {
+export function promisableAt({
+  available,
+  safetyStock,
+}: Pick<StockLevel, 'available' | 'safetyStock'>): bigint {
   return available > safetyStock ? available - safetyStock : 0n
 }
 

@@ -102,6 +102,6 @@ function retry(
   return {
     kind: 'ask-again',
     delayMs: askedMs + Math.round(random * boundMs),
-    progress: { ...progress, attempts },
+    progress: { attempts, rechecks: progress.rechecks },
   }
 }

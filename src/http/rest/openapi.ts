@@ -52,8 +52,8 @@ export async function openApi(fastify: FastifyInstance): Promise<void> {
         license: { name: packageJson.license, identifier: packageJson.license },
       },
       tags: [
-        { name: 'Orders', description: 'Take orders and follow them' },
-        { name: 'Inventory', description: 'What changed the stock' },
+        { name: 'Orders', description: 'Take orders, follow them, and carry them to their end' },
+        { name: 'Inventory', description: 'What stock there is, and what changed it' },
       ],
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       // or none: a server on a machine of one's own may have no authentication

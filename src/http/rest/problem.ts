@@ -44,7 +44,7 @@ const PROBLEMS = {
   INSUFFICIENT_STOCK: { status: 422, detail: 'Not enough in stock' },
   HOLD_EXPIRED: { status: 409, detail: 'The hold has expired' },
   INVALID_HOLD: { status: 422, detail: 'No order can be held for so long' },
-  STALE_EXPECTATION: { status: 422, detail: 'The stock differs from the expected quantity' },
+  STALE_EXPECTATION: { status: 409, detail: 'This is no longer as you expected it' },
   RATE_LIMITED: { status: 429, detail: 'You have placed too many orders. Try again in a moment' },
   INTERNAL_ERROR: { status: 500, detail: 'Something went wrong on our side' },
   UNAVAILABLE: { status: 503, detail: 'The service cannot answer right now. Try again in a moment' },
@@ -77,6 +77,13 @@ const problemSchema = z
       .array(culpritSchema)
       .optional()
       .describe('Where in the request it is: a JSON pointer into the body, a parameter or a header'),
+    limit: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Of `QTY_EXCEEDED` and `INSUFFICIENT_STOCK`: the largest quantity that would have been accepted',
+      ),
   })
   .meta({ id: 'Problem', description: 'Why a call was not answered (RFC 9457)' })
 
@@ -87,17 +94,41 @@ export class ProblemError extends Error {
   override readonly name = 'ProblemError'
   readonly code: ProblemCode
   readonly culprits: Culprit[]
+  readonly limit: bigint | undefined
 
-  constructor(code: ProblemCode, detail: string = PROBLEMS[code].detail, culprits: Culprit[] = []) {
+  constructor(
+    code: ProblemCode,
+    detail: string = PROBLEMS[code].detail,
+    culprits: Culprit[] = [],
+    limit?: bigint,
+  ) {
     super(detail)
     this.code = code
     this.culprits = culprits
+    this.limit = limit
   }
 }
 
-/** What a use-case refused, as a problem. `culprit` is where a REST call has the field that is to blame. */
-export function refusal({ code, message }: UserError, culprit: Omit<Culprit, 'detail'>): ProblemError {
-  return new ProblemError(code, message, [{ detail: message, ...culprit }])
+/** What a use-case refused, as a problem: the first error's, with the place of each. */
+export function refusal(userErrors: readonly [UserError, ...UserError[]]): ProblemError {
+  const [{ code, message, limit }] = userErrors
+  const culprits = userErrors.flatMap((error) => {
+    const place = placeOf(error)
+    return place ? [{ detail: error.message, ...place }] : []
+  })
+  return new ProblemError(code, message, culprits, limit)
+}
+
+/** Where a REST call has a key. */
+export const KEY_PLACE = { header: 'Idempotency-Key' }
+
+/** Where a REST call has the field of a use-case's input that is to blame; undefined for what its path names. */
+function placeOf({ field }: UserError): Omit<Culprit, 'detail'> | undefined {
+  const [, ...path] = field ?? []
+  if (path[0] === 'idempotencyKey') return KEY_PLACE
+  if (path.length === 0 || path[0] === 'id') return undefined
+  const names = path.map((name) => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+  return { pointer: `#/${names.join('/')}` }
 }
 
 /**
@@ -214,7 +245,7 @@ export function statusOfCallError(code: CallErrorCode): number {
 }
 
 function problemOf(error: unknown): Problem {
-  if (error instanceof ProblemError) return toProblem(error.code, error.message, error.culprits)
+  if (error instanceof ProblemError) return toProblem(error.code, error.message, error.culprits, error.limit)
   if (error instanceof CallError && error.code !== 'UNAVAILABLE') {
     return toProblem(problemCodeOf(error.code), error.message)
   }
@@ -229,7 +260,8 @@ function shapeProblem({ validation, validationContext }: ShapeError): Problem {
   if (validationContext === 'querystring') {
     const culprits = mistakes.map(({ detail, path }) => ({ detail, parameter: path.slice(1) }))
     const { detail, parameter } = culprits[0]!
-    return toProblem(PARAMETER_CODES.get(parameter) ?? 'BAD_REQUEST', detail, culprits)
+    const code = mistakes[0]!.isUnknown ? undefined : PARAMETER_CODES.get(parameter)
+    return toProblem(code ?? 'BAD_REQUEST', detail, culprits)
   }
   const culprits = mistakes.map(({ detail, path }) => ({ detail, pointer: path === '/' ? '#' : `#${path}` }))
   return toProblem('MALFORMED_BODY', undefined, culprits)
@@ -237,11 +269,12 @@ function shapeProblem({ validation, validationContext }: ShapeError): Problem {
 
 /** One for each field that there is not: who misspelt a name looks for that name. */
 function toMistakes({ instancePath, message = '', params }: ShapeError['validation'][number]) {
-  if (!Array.isArray(params?.keys)) return [{ detail: message, path: instancePath }]
+  if (!Array.isArray(params?.keys)) return [{ detail: message, path: instancePath, isUnknown: false }]
   const parent = instancePath === '/' ? '' : instancePath
   return params.keys.map((key: string) => ({
     detail: `This call has no ${JSON.stringify(key)}`,
     path: `${parent}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
+    isUnknown: true,
   }))
 }
 
@@ -264,6 +297,7 @@ export function toProblem(
   code: ProblemCode,
   detail: string = PROBLEMS[code].detail,
   culprits: Culprit[] = [],
+  limit?: bigint,
 ): Problem {
   const { status } = PROBLEMS[code]
   return {
@@ -273,5 +307,7 @@ export function toProblem(
     detail,
     code,
     ...(culprits.length > 0 && { errors: culprits }),
+    // quantities stay below 2^53
+    ...(limit !== undefined && { limit: Number(limit) }),
   }
 }

@@ -8,6 +8,8 @@ export type OrderPage = {
   /** Of any line. */
   sku: string | null
   status: OrderStatus | null
+  /** The shop's own number. */
+  reference: string | null
   /** The id of the order before the page's first, itself not on the page; null for none. */
   cursor: string | null
   /** `older`: orders before the cursor, newest first. `newer`: orders after it, oldest first. */
@@ -23,25 +25,27 @@ const PASSING: readonly (OrderStatus | null)[] = ['PENDING', 'AWAITING_RESTOCK',
 
 /** Reads a page of orders. @returns their ids, newest first */
 export async function findOrderPage(on: Queryable, page: OrderPage): Promise<string[]> {
-  const { customerId, sku, status, direction, sizeMax } = page
+  const { customerId, sku, reference, direction, sizeMax } = page
   const isOlder = direction === 'older'
-  const filters = [customerId === null ? '' : 'customer', sku === null ? '' : 'sku'].filter(
-    (name) => name !== '',
-  )
-  const isByLine = sku !== null && customerId === null && !PASSING.includes(status)
-  const list = lists.get([direction, ...filters, ...(isByLine ? ['line'] : [])].join('-'))!
-  const rows = await list(
-    on,
-    status === null ? ORDER_STATUSES : [status],
-    page.cursor ?? (isOlder ? NEWEST : OLDEST),
-    sizeMax,
-    ...[customerId, sku].filter((value) => value !== null),
-  )
+  const statuses = page.status === null ? ORDER_STATUSES : [page.status]
+  const values = [statuses, page.cursor ?? (isOlder ? NEWEST : OLDEST), sizeMax]
+  const rows =
+    reference === null
+      ? await listOf(page)(on, ...values, ...[customerId, sku].filter((value) => value !== null))
+      : await referenceLists[direction](on, ...values, reference, customerId, sku)
   const ids = rows.map(({ id }) => id)
   return isOlder ? ids : ids.reverse()
 }
 
 type Direction = OrderPage['direction']
+
+function listOf({ customerId, sku, status, direction }: OrderPage) {
+  const filters = [customerId === null ? '' : 'customer', sku === null ? '' : 'sku'].filter(
+    (name) => name !== '',
+  )
+  const isByLine = sku !== null && customerId === null && !PASSING.includes(status)
+  return lists.get([direction, ...filters, ...(isByLine ? ['line'] : [])].join('-'))!
+}
 
 const lists = new Map(
   (['older', 'newer'] as const).flatMap((direction) => [
@@ -52,6 +56,11 @@ const lists = new Map(
     named([direction, 'sku', 'line'], byLine(direction)),
   ]),
 )
+
+const referenceLists = {
+  older: prepare<unknown[], { id: string }>('list-older-reference-orders', byReference('older')),
+  newer: prepare<unknown[], { id: string }>('list-newer-reference-orders', byReference('newer')),
+}
 
 function named(parts: readonly string[], text: string) {
   const name = parts.join('-')
@@ -102,5 +111,18 @@ function byLine(direction: Direction): string {
       or exists (select from orders where orders.id = order_lines.order_id and orders.status = any ($1))
     )
   order by order_lines.sku ${sort}, order_lines.order_id ${sort}
+  limit $3::int`
+}
+
+/** Reads along the orders of one reference: a shop has few under one number, whatever else they are filtered by. */
+function byReference(direction: Direction): string {
+  const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']
+  return `select orders.id
+  from orders
+  where (orders.reference, orders.id) ${beyond} ($4, $2::uuid) and orders.reference ${within} $4
+    and orders.status = any ($1::order_status[])
+    and ($5::text is null or orders.customer_id = $5)
+    and ($6::text is null or exists (select from order_lines where order_lines.order_id = orders.id and order_lines.sku = $6))
+  order by orders.reference ${sort}, orders.id ${sort}
   limit $3::int`
 }

@@ -2,12 +2,13 @@ import type pg from 'pg'
 import { validate as isUuid } from 'uuid'
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { canSee, customerSeenBy } from '../../domain/authorisation.ts'
-import type { Caller } from '../../domain/caller.ts'
+import { type Caller, isCallerId } from '../../domain/caller.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { isSku } from '../../domain/stock/stock.ts'
 import { findOrderPage, type OrderPage } from '../../sql/orders/find-order-page.ts'
 import { findOrders } from '../../sql/orders/find-orders.ts'
 import type { ReadContext } from '../context.ts'
+import { isText, REFERENCE_LENGTH_MAX } from '../user-errors.ts'
 
 /** Group in which reads of orders share a statement. A read returns the order, or undefined if there is none. */
 export type OrderReader = GroupCommit<string, Order | undefined>
@@ -39,12 +40,19 @@ export function createOrderReader(pool: pg.Pool, observer: GroupObserver): Order
   return new GroupCommit(read, { batchSizeMax: READ_BATCH_MAX, waitingMax: READS_WAITING_MAX, ...observer })
 }
 
-/** The ids of a page of the orders that a caller may see, newest first; of what is no SKU an empty one. */
+/** Filters: of a customer, by the shop's number. Left out or null, they match every order. */
+export type OrderListRequest = Omit<OrderPage, 'customerId' | 'reference'> &
+  Partial<Pick<OrderPage, 'customerId' | 'reference'>>
+
+/** The ids of a page of the orders that a caller may see, newest first; of what no order can have an empty one. */
 export async function listOrders(
   { pool }: ReadContext,
   caller: Caller,
-  page: Omit<OrderPage, 'customerId'>,
+  { customerId = null, reference = null, ...page }: OrderListRequest,
 ): Promise<string[]> {
+  const seen = customerSeenBy(caller)
+  if (customerId !== null && (!isCallerId(customerId) || (seen ?? customerId) !== customerId)) return []
   if (page.sku !== null && !isSku(page.sku)) return []
-  return findOrderPage(pool, { ...page, customerId: customerSeenBy(caller) })
+  if (reference !== null && !isText(reference, REFERENCE_LENGTH_MAX)) return []
+  return findOrderPage(pool, { ...page, reference, customerId: seen ?? customerId })
 }

@@ -39,13 +39,33 @@ test('lists what changed the stock, newest first', async () => {
   expect(answer.statusCode).toBe(200)
   const movement = {
     sku: 'LEDGER',
+    location: 'MAIN',
     id: expect.stringMatching(/^\d+$/),
+    shipment_id: null,
+    reason: null,
+    reference: null,
     created_at: expect.stringMatching(/Z$/),
   }
   expect(answer.json()).toEqual({
     data: [
-      { ...movement, type: 'RESERVATION', delta: -1, available_after: 999, order_id: orderId, reason: null },
-      { ...movement, type: 'RECEIPT', delta: 1_000, available_after: 1_000, order_id: null, reason: null },
+      {
+        ...movement,
+        type: 'RESERVATION',
+        delta: -1,
+        reserved_delta: 1,
+        available_after: 999,
+        reserved_after: 1,
+        order_id: orderId,
+      },
+      {
+        ...movement,
+        type: 'RECEIPT',
+        delta: 1_000,
+        reserved_delta: 0,
+        available_after: 1_000,
+        reserved_after: 0,
+        order_id: null,
+      },
     ],
     next_cursor: null,
   })
@@ -91,6 +111,28 @@ test('lists nothing of an item that never had stock', async () => {
   expect((await get('EMPTY')).json()).toEqual({ data: [], next_cursor: null })
 })
 
+test('lists what changed the stock at one location', async () => {
+  const { app } = server
+  await seed(app).location('NORTH')
+  await seed(app).item({ sku: 'PLACED', available: 5 })
+  await seed(app).stock({ sku: 'PLACED', location: 'NORTH', qty: 7 })
+  const deltasAt = async (query?: Record<string, string>) =>
+    (await get('PLACED', query)).json().data.map(({ location, delta }: never) => [location, delta])
+  expect(await deltasAt()).toEqual([
+    ['NORTH', 7],
+    ['MAIN', 5],
+  ])
+  expect(await deltasAt({ location: 'NORTH' })).toEqual([['NORTH', 7]])
+  expect(await deltasAt({ location: 'MAIN' })).toEqual([['MAIN', 5]])
+  for (const location of ['SOUTH', 'no place', '']) expect(await deltasAt({ location })).toEqual([])
+})
+
+test('refuses two locations', async () => {
+  const url = '/api/inventory/WIDGET/movements?location=MAIN&location=NORTH'
+  const { errors } = expectProblem(await http.inject(url), 400, 'BAD_REQUEST')
+  expect(errors).toEqual([{ detail: 'Name one location', parameter: 'location' }])
+})
+
 test('writes numbers beyond 32 bits as they are', async () => {
   server.allowBreaches(
     'the ids and quantities are those that no ledger of a test comes to',
@@ -102,9 +144,12 @@ test('writes numbers beyond 32 bits as they are', async () => {
   await server.app.prisma.inventoryMovement.create({
     data: {
       sku: 'LARGE',
+      locationCode: 'MAIN',
       type: 'ADJUSTMENT',
       delta: 1,
+      reservedDelta: 0,
       availableAfter: largest,
+      reservedAfter: 0n,
       createdAt: new Date(),
       id: 2n ** 62n,
     },

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
+import { reserveOrders } from '../../support/reserve-orders.ts'
 import { serveRest } from './serve-rest.ts'
 
 type Json = { [key: string]: Json } & Json[]
@@ -27,6 +28,11 @@ describe('/openapi.json', () => {
     expect(operations().map(({ name }) => name)).toEqual([
       'post /api/order',
       'get /api/orders/{id}',
+      'post /api/orders/{id}/cancel',
+      'post /api/orders/{id}/ship',
+      'post /api/orders/{id}/return',
+      'post /api/shipments/{id}/undo',
+      'get /api/inventory/{sku}',
       'get /api/inventory/{sku}/movements',
     ])
   })
@@ -58,20 +64,38 @@ describe('/openapi.json', () => {
       }
       return [name, responses.map(([status]) => Number(status))]
     })
+    const ofVerbs = [200, 400, 401, 403, 404, 409, 413, 415, 422, 500, 503]
     expect(Object.fromEntries(statuses)).toEqual({
       'post /api/order': [201, 400, 401, 403, 413, 415, 422, 429, 500, 503],
       'get /api/orders/{id}': [200, 400, 401, 403, 404, 500, 503],
+      'post /api/orders/{id}/cancel': ofVerbs,
+      'post /api/orders/{id}/ship': ofVerbs,
+      'post /api/orders/{id}/return': ofVerbs,
+      'post /api/shipments/{id}/undo': ofVerbs,
+      'get /api/inventory/{sku}': [200, 400, 401, 403, 404, 500, 503],
       'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
     })
   })
 
   test('has the bounds that hold', () => {
-    const [createOrder, , listMovements] = operations()
-    const body = resolve(createOrder!.operation.requestBody!.content!['application/json']!.schema!)
-    expect(body.properties!.qty).toMatchObject({ type: 'integer', minimum: 1, maximum: 1_000_000 })
-    expect(body.examples).toEqual([{ sku: 'WIDGET', qty: 2 }])
-    expect(body.additionalProperties).toBe(false)
-    const limit = listMovements!.operation.parameters!.find((parameter) => `${parameter.name}` === 'limit')
+    for (const name of ['createOrder', 'cancelOrder', 'shipOrder', 'returnOrder']) {
+      const body = resolve(operationOf(name).requestBody!.content!['application/json']!.schema!)
+      expect(body.additionalProperties).toBe(false)
+      const lines = unlessNull(body.properties!.lines!)
+      expect(lines).toMatchObject({ type: 'array', minItems: 1, maxItems: 100 })
+      expect(lines.items!.additionalProperties).toBe(false)
+      expect(lines.items!.required).toEqual(['sku', 'qty'])
+      expect(lines.items!.properties!.qty).toMatchObject({ type: 'integer', minimum: 1, maximum: 1_000_000 })
+    }
+    const body = resolve(operationOf('createOrder').requestBody!.content!['application/json']!.schema!)
+    expect(unlessNull(body.properties!.qty!)).toMatchObject({
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_000_000,
+    })
+    const limit = operationOf('listMovements').parameters!.find(
+      (parameter) => `${parameter.name}` === 'limit',
+    )
     expect(limit!.schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 100, default: 20 })
   })
 
@@ -94,30 +118,31 @@ describe('/openapi.json', () => {
 
   test('describes what is answered', async () => {
     await seed(server.app).item({ sku: 'WIDGET', available: 5 })
-    const [createOrder, getOrder, listMovements] = operations().map(({ operation }) => operation)
-    const schemaOf = (operation: Json | undefined, status: number) =>
-      Object.values(operation!.responses![status]!.content!)[0]!.schema!
+    const schemaOf = (name: string, status: number) =>
+      Object.values(operationOf(name).responses![status]!.content!)[0]!.schema!
+    const post = (url: string, payload: object) => http.inject({ method: 'POST', url, payload })
 
-    const created = await http.inject({
-      method: 'POST',
-      url: '/api/order',
-      payload: { sku: 'WIDGET', qty: 2 },
-    })
-    const refused = await http.inject({
-      method: 'POST',
-      url: '/api/order',
-      payload: { sku: 'WIDGET', qty: 0 },
-    })
-    const read = await http.inject(created.headers.location as string)
-    const listed = await http.inject('/api/inventory/WIDGET/movements')
+    const created = await post('/api/order', { sku: 'WIDGET', qty: 2 })
+    const { id } = created.json()
+    await reserveOrders(server.app, [id])
+    const shipped = await post(`/api/orders/${id}/ship`, { lines: [{ sku: 'WIDGET', qty: 1 }] })
+    const [shipment] = shipped.json().shipments
 
-    for (const [answer, operation] of [
-      [created, createOrder],
-      [refused, createOrder],
-      [read, getOrder],
-      [listed, listMovements],
+    for (const [name, status, answer] of [
+      ['createOrder', 201, created],
+      ['createOrder', 422, await post('/api/order', { sku: 'WIDGET', qty: 0 })],
+      ['getOrder', 200, await http.inject(created.headers.location as string)],
+      ['shipOrder', 200, shipped],
+      ['shipOrder', 422, await post(`/api/orders/${id}/ship`, { lines: [{ sku: 'WIDGET', qty: 2 }] })],
+      ['returnOrder', 200, await post(`/api/orders/${id}/return`, { lines: [{ sku: 'WIDGET', qty: 1 }] })],
+      ['undoShipment', 422, await post(`/api/shipments/${shipment.id}/undo`, {})],
+      ['cancelOrder', 200, await post(`/api/orders/${id}/cancel`, {})],
+      ['cancelOrder', 409, await post(`/api/orders/${id}/cancel`, {})],
+      ['getInventoryItem', 200, await http.inject('/api/inventory/WIDGET')],
+      ['listMovements', 200, await http.inject('/api/inventory/WIDGET/movements')],
     ] as const) {
-      expect(check(schemaOf(operation, answer.statusCode), answer.json())).toEqual(answer.json())
+      expect(answer.statusCode, name).toBe(status)
+      expect(check(schemaOf(name, status), answer.json())).toEqual(answer.json())
     }
   })
 })
@@ -164,6 +189,15 @@ function operations(): { name: string; operation: Json }[] {
       operation: operation as Json,
     })),
   )
+}
+
+function operationOf(operationId: string): Json {
+  return operations().find(({ operation }) => `${operation.operationId}` === operationId)!.operation
+}
+
+/** The schema of a value that may be null. */
+function unlessNull(schema: Json): Json {
+  return schema.anyOf?.find(({ type }) => `${type}` !== 'null') ?? schema
 }
 
 /** What the schema makes of a value: throws where it does not take it. */

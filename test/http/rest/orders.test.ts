@@ -2,10 +2,12 @@ import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import type { ProblemCode } from '../../../src/http/rest/problem.ts'
 import { createOrder } from '../../../src/use-cases/orders/create-order.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
+import { readEverything } from '../../support/rest-orders.ts'
 import { expectProblem, serveRest } from './serve-rest.ts'
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
@@ -59,9 +61,12 @@ describe('POST /api/order', () => {
       id: expect.stringMatching(UUID_V7),
       sku: 'WIDGET',
       qty: 2,
+      lines: [{ sku: 'WIDGET', qty: 2, reserved: 0, waiting: 2, shipped: 0, cancelled: 0, returned: 0 }],
+      reference: null,
       status: 'pending',
       failure_reason: null,
       supplier_ref: null,
+      shipments: [],
       version: 1,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       updated_at: order.created_at,
@@ -198,6 +203,122 @@ describe('POST /api/order', () => {
     expect(errors).toMatchObject([{ pointer }])
   })
 
+  test('takes lines, locations and a reference', async () => {
+    await seed(server.app).location('EAST')
+    await seed(server.app).item({ sku: 'LINE-A', available: 9, location: 'EAST' })
+    await seed(server.app).item({ sku: 'LINE-B', available: 9 })
+    const lines = [
+      { sku: 'LINE-B', qty: 3 },
+      { sku: 'LINE-A', qty: 2 },
+    ]
+    const answer = await post({ lines, locations: ['EAST'], reference: 'SHOP-1' })
+    expect(answer.statusCode).toBe(201)
+    const { id } = answer.json()
+    await reserveOrders(server.app, [id])
+    const rest = { shipped: 0, cancelled: 0, returned: 0 }
+    expect((await http.inject(`/api/orders/${id}`)).json()).toMatchObject({
+      sku: 'LINE-B',
+      qty: 3,
+      lines: [
+        { sku: 'LINE-B', qty: 3, reserved: 0, waiting: 3, ...rest },
+        { sku: 'LINE-A', qty: 2, reserved: 2, waiting: 0, ...rest },
+      ],
+      reference: 'SHOP-1',
+      status: 'awaiting_restock',
+      shipments: [],
+    })
+  })
+
+  test('takes fields that are null as left out', async () => {
+    const lines = [{ sku: 'WIDGET', qty: 1 }]
+    const none = { locations: null, reference: null, customer_id: null }
+    expect((await post({ sku: null, qty: null, lines, ...none })).statusCode).toBe(201)
+    expect((await post({ sku: 'WIDGET', qty: 1, lines: null, ...none })).statusCode).toBe(201)
+  })
+
+  test('is the same call under a key in both forms, and with the key in quotes', async () => {
+    const { id } = (await post({ sku: 'WIDGET', qty: 1 }, { 'idempotency-key': 'two-forms' })).json()
+    const lines = [{ sku: 'WIDGET', qty: 1 }]
+    expect((await post({ lines }, { 'idempotency-key': 'two-forms' })).json().id).toBe(id)
+    expect((await post({ lines }, { 'idempotency-key': '"two-forms"' })).json().id).toBe(id)
+    const another = [...lines, { sku: 'LINE-A', qty: 1 }]
+    const answer = await post({ lines: another }, { 'idempotency-key': '"two-forms"' })
+    expectProblem(answer, 422, 'IDEMPOTENCY_KEY_REUSED')
+  })
+
+  describe('of lines', () => {
+    const line = (sku: string, qty = 1) => ({ sku, qty })
+    const known = line('WIDGET')
+    beforeAll(async () => {
+      await seed(server.app).location('QUARANTINE', { isActive: false })
+      for (let i = 0; i <= 100; i++) await seed(server.app).item({ sku: `MANY-${i}` })
+    })
+    const many = (count: number) => Array.from({ length: count }, (_, i) => line(`MANY-${i}`))
+
+    test('takes 100', async () => {
+      const answer = await post({ lines: many(100) })
+      expect(answer.statusCode).toBe(201)
+      expect(answer.json().lines).toHaveLength(100)
+    })
+
+    test.each<[string, object, ProblemCode, pointers: string[]]>([
+      ['no lines', { lines: [] }, 'INVALID_LINES', ['#/lines']],
+      ['101 lines', { lines: many(101) }, 'INVALID_LINES', ['#/lines']],
+      ['both forms', { ...known, lines: [known] }, 'INVALID_LINES', ['#/lines']],
+      ['a part of both forms', { qty: 1, lines: [known] }, 'INVALID_LINES', ['#/lines']],
+      ['a SKU twice', { lines: [known, line('MANY-1'), known] }, 'DUPLICATE_SKU', ['#/lines/2/sku']],
+      ['a qty of 0', { lines: [known, line('MANY-1', 0)] }, 'INVALID_QTY', ['#/lines/1/qty']],
+      ['a qty of 1,000,001', { lines: [known, line('MANY-1', 1_000_001)] }, 'INVALID_QTY', ['#/lines/1/qty']],
+      ['half a piece', { lines: [line('MANY-1', 0.5)] }, 'INVALID_QTY', ['#/lines/0/qty']],
+      [
+        'unknown SKUs among known ones',
+        { lines: [known, line('NOWHERE'), line('MANY-1'), line('NOWHERE-EITHER')] },
+        'UNKNOWN_SKU',
+        ['#/lines/1/sku', '#/lines/3/sku'],
+      ],
+      ['what is no SKU', { lines: [known, line('a\0b')] }, 'UNKNOWN_SKU', ['#/lines/1/sku']],
+      ['no locations', { lines: [known], locations: [] }, 'UNKNOWN_LOCATION', ['#/locations']],
+      [
+        'an unknown location',
+        { lines: [known], locations: ['MAIN', 'NOWHERE'] },
+        'UNKNOWN_LOCATION',
+        ['#/locations/1'],
+      ],
+      [
+        'an inactive location',
+        { ...known, locations: ['QUARANTINE', 'MAIN'] },
+        'UNKNOWN_LOCATION',
+        ['#/locations/0'],
+      ],
+      ['what is no location', { ...known, locations: ['a b'] }, 'UNKNOWN_LOCATION', ['#/locations/0']],
+    ])('refuses %s: nothing changes, and no key is used up', async (name, body, code, pointers) => {
+      const key = { 'idempotency-key': `bad ${name}` }
+      const before = await readEverything(server.app)
+      const problem = expectProblem(await post(body, key), 422, code)
+      expect(problem.errors).toMatchObject(pointers.map((pointer) => ({ pointer })))
+      expect(await readEverything(server.app)).toEqual(before)
+      expect((await post(known, key)).statusCode).toBe(201)
+    })
+
+    test.each<[string, object, pointer: string]>([
+      ['an unknown field of a line', { lines: [known, { ...known, price: 1 }] }, '#/lines/1/price'],
+      ['a line without a SKU', { lines: [{ qty: 1 }] }, '#/lines/0/sku'],
+      ['a line without a qty', { lines: [known, { sku: 'MANY-1' }] }, '#/lines/1/qty'],
+      ['a qty that is a string', { lines: [{ sku: 'WIDGET', qty: '1' }] }, '#/lines/0/qty'],
+      ['lines that are no list', { lines: known }, '#/lines'],
+      ['a line that is null', { lines: [null] }, '#/lines/0'],
+      ['a location that is a number', { ...known, locations: [1] }, '#/locations/0'],
+      ['a blank reference', { ...known, reference: ' ' }, '#/reference'],
+      ['a reference of two lines', { ...known, reference: 'a\nb' }, '#/reference'],
+      ['a reference that is too long', { ...known, reference: 'x'.repeat(201) }, '#/reference'],
+    ])('answers 422 to a body of another shape: %s', async (_, body, pointer) => {
+      const before = await readEverything(server.app)
+      const { errors } = expectProblem(await post(body), 422, 'MALFORMED_BODY')
+      expect(errors).toMatchObject([{ pointer }])
+      expect(await readEverything(server.app)).toEqual(before)
+    })
+  })
+
   test.each(['0', '-1', '-0', '1.5', '0.999999', '1000001', '1e400', '-1e400', '9007199254740993', '5e-324'])(
     'refuses the quantity %s',
     async (qty) => {
@@ -281,9 +402,9 @@ describe('GET /api/orders/:id', () => {
     const orderId = (await seed(server.app).order({ sku: 'WIDGET', qty: 1_000 })).id
     await reserveOrders(server.app, [orderId])
     await settleSupplierOutcomes(server.app, [
-      { orderId, step: 1, outcome: { kind: 'accepted', ref: '1234' } },
+      { orderId, sku: 'WIDGET', step: 1, outcome: { kind: 'accepted', ref: '1234' } },
     ])
-    await settleSupplierOutcomes(server.app, [{ orderId, step: 2, outcome: { kind: 'fail' } }])
+    await settleSupplierOutcomes(server.app, [{ orderId, sku: 'WIDGET', step: 2, outcome: { kind: 'fail' } }])
     expect((await http.inject(`/api/orders/${orderId}`)).json()).toMatchObject({
       status: 'failed',
       failure_reason: 'SUPPLIER_FAILED',

@@ -26,7 +26,7 @@ async function serveFailing(error: unknown) {
   const logger = pino({ level: 'info' }, { write: (line) => lines.push(line) })
   const createOrder = { submit: () => Promise.reject(error) } as unknown as App['groups']['createOrder']
   const app: App = { ...server.app, groups: { ...server.app.groups, createOrder } }
-  http = await serveRest(app, logger)
+  http = await serveRest(app, { loggerInstance: logger })
   const answer = await http.inject({ method: 'POST', url: '/api/order', payload: { sku: 'WIDGET', qty: 1 } })
   return { answer, logged: lines.map((line) => JSON.parse(line)) }
 }

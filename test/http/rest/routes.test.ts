@@ -25,6 +25,16 @@ describe('below /api', () => {
     },
   )
 
+  test.each(['limit', 'cursor'])(
+    'refuses the parameter %s by its name where there are no pages',
+    async (name) => {
+      for (const url of [`/api/inventory/WIDGET?${name}=1`, `/api/orders/1?${name}=1`]) {
+        const { errors } = expectProblem(await http.inject(url), 400, 'BAD_REQUEST')
+        expect(errors).toEqual([{ detail: `This call has no "${name}"`, parameter: name }])
+      }
+    },
+  )
+
   test('answers 404 to an unknown path', async () => {
     for (const url of ['/api', '/api/', '/api/orders', '/api/order/', '/api/nowhere?x=1']) {
       expectProblem(await http.inject(url), 404, 'NOT_FOUND')
@@ -38,6 +48,11 @@ describe('below /api', () => {
     ['PROPFIND', '/api/order', 'POST, OPTIONS'],
     ['DELETE', '/api/orders/1', 'GET, HEAD, OPTIONS'],
     ['POST', '/api/orders/1', 'GET, HEAD, OPTIONS'],
+    ['GET', '/api/orders/1/cancel', 'POST, OPTIONS'],
+    ['PUT', '/api/orders/1/ship', 'POST, OPTIONS'],
+    ['DELETE', '/api/orders/1/return', 'POST, OPTIONS'],
+    ['PATCH', '/api/shipments/1/undo', 'POST, OPTIONS'],
+    ['POST', '/api/inventory/WIDGET', 'GET, HEAD, OPTIONS'],
     ['PATCH', '/api/inventory/WIDGET/movements', 'GET, HEAD, OPTIONS'],
   ] as const)('answers 405 to %s %s', async (method, url, allow) => {
     const answer = await http.inject({

@@ -1,20 +1,23 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import { expect } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
-import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { type Caller, LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { answerFrameworkError, type ProblemCode } from '../../../src/http/rest/problem.ts'
 import { restApi } from '../../../src/http/rest/rest-api.ts'
 import { BODY_SIZE_MAX_BYTES } from '../../../src/limits.ts'
 
-/** The REST API of an application and nothing else, to be called by `inject`. */
-export async function serveRest(app: App, loggerInstance?: FastifyBaseLogger): Promise<FastifyInstance> {
+/** The REST API of an application and nothing else, to be called by `inject`; by `caller`, who is the operator by default. */
+export async function serveRest(
+  app: App,
+  { loggerInstance, caller = LOCAL_OPERATOR }: { loggerInstance?: FastifyBaseLogger; caller?: Caller } = {},
+): Promise<FastifyInstance> {
   const http = fastify({
     bodyLimit: BODY_SIZE_MAX_BYTES,
     frameworkErrors: answerFrameworkError,
     logController: new LogController({ requestIdLogLabel: 'requestId' }),
     ...(loggerInstance && { loggerInstance }),
   })
-  await http.register(restApi(app, { authenticate: () => LOCAL_OPERATOR, explorer: true }))
+  await http.register(restApi(app, { authenticate: () => caller, explorer: true }))
   return http
 }
 
@@ -30,6 +33,7 @@ export function expectProblem(answer: Answer, status: number, code: ProblemCode)
     detail: expect.stringMatching(/./),
     code,
     ...(problem.errors && { errors: expect.any(Array) }),
+    ...(problem.limit !== undefined && { limit: expect.any(Number) }),
   })
   expect(answer.statusCode).toBe(status)
   expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8')

@@ -9,8 +9,8 @@ import { confirmOrder } from '../../../src/use-cases/orders/verbs/confirm-order.
 import { extendHold } from '../../../src/use-cases/orders/verbs/extend-hold.ts'
 import { shipOrder } from '../../../src/use-cases/orders/verbs/ship-order.ts'
 import { retryDeadLetters } from '../../../src/use-cases/upkeep/retry-dead-letters.ts'
-import { sharedTest as test } from '../../support/fixtures.ts'
 import { failOrder } from '../../support/fail-order.ts'
+import { sharedTest as test } from '../../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker } from '../../support/harness.ts'
 import { readItem } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
@@ -21,20 +21,29 @@ const read = async (app: App, id: string) => (await findOrder(app, LOCAL_OPERATO
 const codeOf = ({ userErrors }: { userErrors: readonly { code: string }[] }) => userErrors[0]?.code ?? 'done'
 
 /** A hold of a SKU of its own, reserved. */
-async function held(app: App, { qty = 2, available = 5, holdSeconds = 600, customerId = null as string | null } = {}) {
+async function held(
+  app: App,
+  { qty = 2, available = 5, holdSeconds = 600, customerId = null as string | null } = {},
+) {
   const sku = `HOLD-${++skuCount}`
   await seed(app).item({ sku, available })
-  const { order } = await createOrder(app, LOCAL_OPERATOR, { sku, qty, holdSeconds, customerId, idempotencyKey: null })
+  const { order } = await createOrder(app, LOCAL_OPERATOR, {
+    sku,
+    qty,
+    holdSeconds,
+    customerId,
+    idempotencyKey: null,
+  })
   await reserveOrders(app, [order!.id])
   return { id: order!.id, sku, expiresAt: order!.expiresAt! }
 }
 
 /** Lets a hold expire so many milliseconds from now, by the database's clock. */
 async function expireIn(app: App, id: string, ms: number): Promise<void> {
-  await app.pool.query(`update orders set expires_at = clock_timestamp() + $2::float8 * interval '1 ms' where id = $1`, [
-    id,
-    ms,
-  ])
+  await app.pool.query(
+    `update orders set expires_at = clock_timestamp() + $2::float8 * interval '1 ms' where id = $1`,
+    [id, ms],
+  )
 }
 
 const databaseTime = async (app: App): Promise<number> =>
@@ -77,13 +86,17 @@ describe('a hold', () => {
     const { order } = await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 900 })
     expect(order!.expiresAt!.getTime()).toBeGreaterThanOrEqual(before + 900_000 - 1)
     expect(await read(app, id)).toEqual(order)
-    expect(codeOf(await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 1_000_000_000 }))).toBe('INVALID_HOLD')
+    expect(codeOf(await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 1_000_000_000 }))).toBe(
+      'INVALID_HOLD',
+    )
     expect(codeOf(await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 9, expectedVersion: 1 }))).toBe(
       'STALE_EXPECTATION',
     )
   })
 
-  test('that has expired is neither confirmed nor extended, before and after it was released', async ({ app }) => {
+  test('that has expired is neither confirmed nor extended, before and after it was released', async ({
+    app,
+  }) => {
     const { id, sku } = await held(app)
     await expireIn(app, id, 0)
     for (const isReleased of [false, true]) {
@@ -91,7 +104,11 @@ describe('a hold', () => {
       expect(codeOf(await confirmOrder(app, LOCAL_OPERATOR, { id }))).toBe('HOLD_EXPIRED')
       expect(codeOf(await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 60 }))).toBe('HOLD_EXPIRED')
     }
-    expect(await read(app, id)).toMatchObject({ status: 'EXPIRED', ending: 'EXPIRED', lines: [{ cancelled: 2 }] })
+    expect(await read(app, id)).toMatchObject({
+      status: 'EXPIRED',
+      ending: 'EXPIRED',
+      lines: [{ cancelled: 2 }],
+    })
     expect(await readItem(app, sku)).toMatchObject({ available: 5n, reserved: 0n })
     expect((await cancelOrder(app, LOCAL_OPERATOR, { id })).order?.status).toBe('EXPIRED')
   })
@@ -129,7 +146,10 @@ describe('a hold', () => {
   })
 })
 
-test('of confirmation and expiry at the same instant exactly one wins, a thousand times', async ({ app, testApp }) => {
+test('of confirmation and expiry at the same instant exactly one wins, a thousand times', async ({
+  app,
+  testApp,
+}) => {
   const other = await joinTestApp(testApp)
   const RACES = 1_000
   const sku = `RACE-${++skuCount}`
@@ -177,7 +197,10 @@ test('of confirmation and expiry at the same instant exactly one wins, a thousan
   await other.close()
 })
 
-test('workers release holds within a second, each hold once, and watchers are told', async ({ app, testApp }) => {
+test('workers release holds within a second, each hold once, and watchers are told', async ({
+  app,
+  testApp,
+}) => {
   const other = await joinTestApp(testApp)
   const { order } = await createOrder(app, LOCAL_OPERATOR, {
     sku: (await held(app)).sku,
@@ -200,7 +223,13 @@ test('workers release holds within a second, each hold once, and watchers are to
   await seed(app).item({ sku, available: SOME })
   await Promise.all(
     Array.from({ length: SOME }, () =>
-      createOrder(app, LOCAL_OPERATOR, { sku, qty: 1, holdSeconds: 3_600, customerId: null, idempotencyKey: null }),
+      createOrder(app, LOCAL_OPERATOR, {
+        sku,
+        qty: 1,
+        holdSeconds: 3_600,
+        customerId: null,
+        idempotencyKey: null,
+      }),
     ),
   )
   await eventually(async () => (await readItem(app, sku)).reserved === BigInt(SOME))

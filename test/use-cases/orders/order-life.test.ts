@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { SupplierOutcome } from '../../../src/domain/supplier/supplier-policy.ts'
 import { findRequestsOf } from '../../../src/sql/supplier/supplier-requests.ts'

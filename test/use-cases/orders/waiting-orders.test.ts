@@ -79,7 +79,9 @@ describe('an order that is short', () => {
       ],
     })
     expect(await read(app, id)).toMatchObject({ status: 'FAILED', failureReason: 'OUT_OF_STOCK', version: 2 })
-    const event = await app.prisma.orderEvent.findFirstOrThrow({ where: { orderId: id, type: 'OrderFailed' } })
+    const event = await app.prisma.orderEvent.findFirstOrThrow({
+      where: { orderId: id, type: 'OrderFailed' },
+    })
     expect(event.lines).toEqual([
       { sku: 'A', qty: 5, missing: 2 },
       { sku: 'B', qty: 1 },
@@ -97,7 +99,10 @@ describe('an order that is short', () => {
       ['B', 2],
     ]
     const id = await place(app, { lines })
-    expect(await read(app, id)).toMatchObject({ status: 'AWAITING_RESTOCK', lines: [{ reserved: 0 }, { reserved: 0 }] })
+    expect(await read(app, id)).toMatchObject({
+      status: 'AWAITING_RESTOCK',
+      lines: [{ reserved: 0 }, { reserved: 0 }],
+    })
     expect(await app.prisma.supplierRequest.count()).toBe(0)
     expect(await sumWaiting(app, LOCAL_OPERATOR, ['A', 'B', 'C'])).toEqual(
       new Map([
@@ -107,7 +112,10 @@ describe('an order that is short', () => {
     )
     await seed(app).stock({ sku: 'A', qty: 1 })
     await serveAll(app)
-    expect(await read(app, id)).toMatchObject({ status: 'RESERVED', lines: [{ reserved: 2 }, { reserved: 2 }] })
+    expect(await read(app, id)).toMatchObject({
+      status: 'RESERVED',
+      lines: [{ reserved: 2 }, { reserved: 2 }],
+    })
     expect(await sumWaiting(app, LOCAL_OPERATOR, ['A', 'B'])).toEqual(new Map())
   })
 })
@@ -139,12 +147,22 @@ describe('what raises the stock of a SKU', () => {
       await place(app, { qty: 1 }),
     ]
     expect(await statusesOf(app, late)).toEqual(['PENDING', 'PENDING', 'PENDING'])
-    expect(await listWaitingOrders(app, LOCAL_OPERATOR, { sku: 'A', after: null, sizeMax: 9 })).toEqual([first, ...late])
+    expect(await listWaitingOrders(app, LOCAL_OPERATOR, { sku: 'A', after: null, sizeMax: 9 })).toEqual([
+      first,
+      ...late,
+    ])
     await serveAll(app)
-    expect(await statusesOf(app, [first, ...late])).toEqual(['RESERVED', 'FAILED', 'RESERVED', 'AWAITING_RESTOCK'])
+    expect(await statusesOf(app, [first, ...late])).toEqual([
+      'RESERVED',
+      'FAILED',
+      'RESERVED',
+      'AWAITING_RESTOCK',
+    ])
   })
 
-  test('is also a level that is made, a location that becomes active, and a part that is cancelled', async ({ app }) => {
+  test('is also a level that is made, a location that becomes active, and a part that is cancelled', async ({
+    app,
+  }) => {
     await seed(app).item({ sku: 'A' })
     await seed(app).item({ sku: 'B', available: 1 })
     await seed(app).location('WEST')
@@ -167,7 +185,10 @@ describe('what raises the stock of a SKU', () => {
     })
     await cancelOrder(app, LOCAL_OPERATOR, { id: both, lines: [{ sku: 'A', qty: 1 }] })
     await serveAll(app)
-    expect(await read(app, both)).toMatchObject({ status: 'RESERVED', lines: [{ cancelled: 1 }, { reserved: 1 }] })
+    expect(await read(app, both)).toMatchObject({
+      status: 'RESERVED',
+      lines: [{ cancelled: 1 }, { reserved: 1 }],
+    })
   })
 
   test('passes over who does not fit, or may not take from there', async ({ app }) => {
@@ -181,11 +202,15 @@ describe('what raises the stock of a SKU', () => {
     await seed(app).stock({ sku: 'A', qty: 3 })
     await serveAll(app)
     expect(await statusesOf(app, ids)).toEqual(['AWAITING_RESTOCK', 'AWAITING_RESTOCK', 'RESERVED'])
-    expect(await listWaitingOrders(app, LOCAL_OPERATOR, { sku: 'A', after: null, sizeMax: 9 })).toEqual(ids.slice(0, 2))
+    expect(await listWaitingOrders(app, LOCAL_OPERATOR, { sku: 'A', after: null, sizeMax: 9 })).toEqual(
+      ids.slice(0, 2),
+    )
   })
 })
 
-test('who is served from stock needs the supplier no more, and what that delivers serves the next', async ({ app }) => {
+test('who is served from stock needs the supplier no more, and what that delivers serves the next', async ({
+  app,
+}) => {
   await seed(app).item({ sku: 'A' })
   const settle = async (orderId: string, outcome: SupplierOutcome) => {
     const { step } = await readRequest(app, orderId)
@@ -309,7 +334,8 @@ test('200 orders that wait are served strictly in turn, whatever brings the stoc
     [sources.expiring],
   )
   const workers = await Promise.all([testApp, other].map((each) => startTestWorker(each)))
-  const soon = (index: number) => new Promise((resolve) => setTimeout(resolve, index * 35 + Math.random() * 40))
+  const soon = (index: number) =>
+    new Promise((resolve) => setTimeout(resolve, index * 35 + Math.random() * 40))
   const newcomers: string[] = []
   await Promise.all([
     ...sources.cancelled.map(async (id, index) => {
@@ -338,7 +364,10 @@ test('200 orders that wait are served strictly in turn, whatever brings the stoc
   await Promise.all(workers.map((worker) => worker.stop()))
 
   // the ledger tells what there was at each moment, and who got it
-  const ledger = await app.prisma.inventoryMovement.findMany({ where: { id: { gt: since } }, orderBy: { id: 'asc' } })
+  const ledger = await app.prisma.inventoryMovement.findMany({
+    where: { id: { gt: since } },
+    orderBy: { id: 'asc' },
+  })
   const left = new Set(waiting)
   let served = 0
   for (const { type, delta, availableAfter, orderId } of ledger) {

@@ -97,7 +97,6 @@ test('mends each SKU by itself: what only people can decide about one does not k
   const { id } = await seed(test_.app).order({ sku: 'C', qty: 4 })
   await reserveOrders(test_.app, [id])
   await query(`delete from inventory_movements where order_id = '${id}'`)
-  await query(`update stock_levels set reserved = 0 where sku = 'C'`)
   await query(`update stock_levels set available = 1 where sku = 'D'`)
   const { breaches, failures, remaining } = await reconcile(test_.app, { repair: true })
   expect(failures).toEqual([expect.stringMatching(/^B: .*stock_levels_available_check/)])

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import type { DeadLetter } from '../../../src/domain/upkeep/dead-letter.ts'
 import { failOrders } from '../../../src/use-cases/orders/fail-orders.ts'
 import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
 import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
@@ -32,6 +33,14 @@ const settle = async (app: App, orderId: string, sku: string, kind: 'ok' | 'refu
   const { step } = await readRequest(app, orderId, sku)
   await settleSupplierOutcomes(app, [{ orderId, sku, step, outcome: { kind } }])
 }
+
+/** The dead letter of the first call for a line. */
+const givenUp = (orderId: string, sku: string): DeadLetter => ({
+  task: 'request-supplier',
+  payload: { orderId, sku, step: 1 },
+  error: 'x',
+  attempts: 8,
+})
 
 test('each short line is asked for, under a key of its own, and a line that is there is not', async ({
   app,
@@ -102,20 +111,11 @@ test('a call that is given up ends its request, and its order only while that wa
   app,
 }) => {
   const { id, one, two } = await short(app)
-  const failure = (sku: string) => ({
-    orderId: id,
-    deadLetter: {
-      task: 'request-supplier' as const,
-      payload: { orderId: id, sku, step: 1 },
-      error: 'x',
-      attempts: 8,
-    },
-  })
-  await failOrders(app, [failure(one)])
+  await failOrders(app, [givenUp(id, one)])
   expect(await read(app, id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
   expect(await readRequest(app, id, one)).toMatchObject({ state: 'UNREACHABLE' })
   expect(await readRequest(app, id, two)).toMatchObject({ state: 'ASKED', step: 1 })
-  await failOrders(app, [failure(one), failure(two)])
+  await failOrders(app, [givenUp(id, one), givenUp(id, two)])
   expect(await readRequest(app, id, two)).toMatchObject({ state: 'UNREACHABLE' })
   expect(await app.prisma.deadLetter.count({ where: { orderId: id } })).toBe(1)
 })
@@ -124,17 +124,7 @@ test('an order that is opened again asks anew for what failed, and waits for wha
   app,
 }) => {
   const { id, there, one, two } = await short(app)
-  await failOrders(app, [
-    {
-      orderId: id,
-      deadLetter: {
-        task: 'request-supplier',
-        payload: { orderId: id, sku: one, step: 1 },
-        error: 'x',
-        attempts: 8,
-      },
-    },
-  ])
+  await failOrders(app, [givenUp(id, one)])
   const [letter] = await app.prisma.deadLetter.findMany({ where: { orderId: id } })
   expect(await retryDeadLetters(app, LOCAL_OPERATOR, [letter!.id])).toEqual([letter!.id])
   expect(await read(app, id)).toMatchObject({
@@ -157,17 +147,7 @@ test('an order whose goods came while it had failed, and that others took, is fo
   await settleSupplierOutcomes(app, [
     { orderId: id, sku: two, step: 1, outcome: { kind: 'accepted', ref: 'r' } },
   ])
-  await failOrders(app, [
-    {
-      orderId: id,
-      deadLetter: {
-        task: 'request-supplier',
-        payload: { orderId: id, sku: one, step: 1 },
-        error: 'x',
-        attempts: 8,
-      },
-    },
-  ])
+  await failOrders(app, [givenUp(id, one)])
   await settle(app, id, two, 'ok')
   const taker = await seed(app).order({ sku: two, qty: 2 })
   await reserveOrders(app, [taker.id])

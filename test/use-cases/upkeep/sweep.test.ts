@@ -14,6 +14,8 @@ import { playSupplier } from '../../support/supplier.ts'
 /** Sweeps in the middle of load: it goes on until there were so many. */
 const SWEEPS_MIN = 6
 
+const INSERT_KEYS = 'insert into idempotency_keys (caller, key, verb, fingerprint, order_id, created_at)'
+
 const supplier = playSupplier()
 let test_: TestApp
 beforeAll(async () => {
@@ -35,7 +37,7 @@ describe('the sweeper', () => {
   test('gives up a step that takes too long, and does what is behind it', async () => {
     const { pool } = test_.app
     await pool.query(
-      `insert into idempotency_keys values ('sweep', 'old', '00000000-0000-7000-8000-000000000000', now() - interval '3 days')`,
+      `${INSERT_KEYS} values ('sweep', 'old', 'createOrder', '', '00000000-0000-7000-8000-000000000000', now() - interval '3 days')`,
     )
     const blocker = await pool.connect()
     await blocker.query('begin; lock table orders in access exclusive mode')
@@ -82,8 +84,8 @@ describe('the sweeper', () => {
     expect(jobs.map(({ task, payload }) => ({ task, payload }))).toEqual(
       expect.arrayContaining([
         { task: 'reserve-inventory', payload: { orders: [{ orderId: pending }] } },
-        { task: 'request-supplier', payload: { orderId: awaiting, step: 1 } },
-        { task: 'check-supplier-status', payload: { orderId: accepted, step: 2 } },
+        { task: 'request-supplier', payload: { orderId: awaiting, sku: 'A', step: 1 } },
+        { task: 'check-supplier-status', payload: { orderId: accepted, sku: 'A', step: 2 } },
         {
           task: 'reserve-inventory',
           payload: { orders: [{ orderId: healthy, origin: { caller: 'anonymous' } }] },
@@ -179,7 +181,7 @@ describe('the sweeper', () => {
   })
 
   test('forgets idempotency keys after two days, and not after one', async () => {
-    const insert = `insert into idempotency_keys select 'c', $1, id, now() - $2::interval from orders limit 1`
+    const insert = `${INSERT_KEYS} select 'c', $1, 'createOrder', '', id, now() - $2::interval from orders limit 1`
     await test_.app.pool.query(insert, ['old', '49 hours'])
     await test_.app.pool.query(insert, ['young', '25 hours'])
     expect(await sweep(test_.app)).toMatchObject({ keysDeleted: 1 })
@@ -218,7 +220,7 @@ describe('the sweeper', () => {
     const { id: dead } = await seed(test_.app).order({ sku: 'A', qty: 1 })
     await killJobs(test_.app.pool, null, { orderIds: [dead] })
     await test_.app.pool.query(
-      `insert into idempotency_keys select 'c', 'old', id, now() - interval '49 hours' from orders limit 1`,
+      `${INSERT_KEYS} select 'c', 'old', 'createOrder', '', id, now() - interval '49 hours' from orders limit 1`,
     )
     await test_.app.pool.query('alter table dead_letters rename to elsewhere')
     const swept = await sweep(test_.app)
@@ -229,8 +231,8 @@ describe('the sweeper', () => {
   })
 
   test('does more than a batch, in transactions of a batch each, and stops when its time is over', async () => {
-    const insert = `insert into idempotency_keys
-      select 'c', 'batch ' || turn, orders.id, now() - interval '49 hours'
+    const insert = `${INSERT_KEYS}
+      select 'c', 'batch ' || turn, 'createOrder', '', orders.id, now() - interval '49 hours'
       from (select id from orders limit 1) as orders, generate_series(1, 2500) as turn`
     await test_.app.pool.query(insert)
     expect(await sweep(test_.app, { timeMaxMs: 0 })).toMatchObject({ keysDeleted: 1_000 })

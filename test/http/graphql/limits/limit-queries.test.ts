@@ -177,6 +177,20 @@ const hostile: [name: string, query: string, variables: object | undefined, code
       /cost: \d{6}, and at most 20000/,
     ],
     [
+      'the levels of the items of all lines of a page of orders',
+      '{ orders(first: 100) { edges { node { lines { inventoryItem { levels { id available location { code } } } } } } } }',
+      undefined,
+      COSTLY,
+      /cost: \d{5}, and at most 20000/,
+    ],
+    [
+      'the events of the orders of the shipments of a page of orders',
+      '{ orders(first: 100) { edges { node { shipments { order { shipments { lines { sku qty } } events { lines { sku } } } } } } } }',
+      undefined,
+      COSTLY,
+      /cost: \d{5}, and at most 20000/,
+    ],
+    [
       'an introspection under many names',
       `{ __schema { types { ${times(30, (i) => `f${i}: fields { name }`)} } } }`,
       undefined,
@@ -236,6 +250,7 @@ describe.each(Object.keys(transports))('by %s', (transport) => {
         inventoryItem { sku name available reserved onHand movements(first: 10) { edges { node { id type delta } } } }
         events { type from to reason version at }
         movements { id sku type delta availableAfter reason actor createdAt }
+        lines { sku qty reserved waiting }
       } }
       pageInfo { hasNextPage endCursor }
     } }`

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import type { App } from '../../../../src/app.ts'
+import type { App } from '../../../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR, type Role } from '../../../../src/domain/caller.ts'
 import { findOrder } from '../../../../src/use-cases/orders/find-order.ts'
 import { cancelOrder } from '../../../../src/use-cases/orders/verbs/cancel-order.ts'

@@ -1,0 +1,17 @@
+/** Callers who each wait for an answer before they call again. */
+export const CALLERS = 50
+
+/** Calls once with each input. @returns calls per second */
+export async function measureCalls<Input>(
+  inputs: readonly Input[],
+  call: (input: Input) => Promise<void>,
+): Promise<number> {
+  const waiting = inputs.values()
+  const startedAt = performance.now()
+  await Promise.all(
+    Array.from({ length: CALLERS }, async () => {
+      for (const input of waiting) await call(input)
+    }),
+  )
+  return (inputs.length / (performance.now() - startedAt)) * 1000
+}

@@ -1,0 +1,101 @@
+import { queryFromInfo } from '@pothos/plugin-prisma'
+import { isSku, promisableAt } from '../../domain/stock/stock.ts'
+import { builder } from '../builder.ts'
+import { itemIdOf, Node } from '../node.ts'
+import { byColumn, type List, pageCost, readPage } from '../page.ts'
+import { InventoryLevel } from './inventory-level.ts'
+import { InventoryMovement, listMovements, MovementConnection } from './inventory-movement.ts'
+
+const items: List<{ sku: string }> = { name: 'inventoryItems', keyOf: ({ sku }) => sku, isKey: isSku }
+
+/** Levels, as all fields of an item read them: together, by one statement. */
+const LEVELS = { orderBy: { locationCode: 'asc' } } as const
+
+export const InventoryItem = builder.prismaObject('InventoryItem', {
+  description: 'What there is of one SKU.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: '`item:<SKU>`', select: { sku: true }, resolve: itemIdOf }),
+    sku: t.exposeString('sku', { description: 'Its key: no two items have the same.' }),
+    name: t.exposeString('name', { description: 'For people.' }),
+    available: t.field({
+      type: 'Quantity',
+      description: 'What can still be promised, over all locations.',
+      select: { levels: LEVELS },
+      resolve: ({ levels }) => sum(levels.map(({ available }) => available)),
+    }),
+    reserved: t.field({
+      type: 'Quantity',
+      description: 'What is promised to orders, over all locations.',
+      select: { levels: LEVELS },
+      resolve: ({ levels }) => sum(levels.map(({ reserved }) => reserved)),
+    }),
+    onHand: t.field({
+      type: 'Quantity',
+      description: 'Available and reserved together.',
+      select: { levels: LEVELS },
+      resolve: ({ levels }) => sum(levels.map(({ available, reserved }) => available + reserved)),
+    }),
+    availableToPromise: t.field({
+      type: 'Quantity',
+      description: 'What a new order can get, at the locations that orders take from.',
+      select: { levels: { ...LEVELS, include: { location: true } } },
+      resolve: ({ levels }) => sum(levels.filter(({ location }) => location.isActive).map(promisableAt)),
+    }),
+    levels: t.relation('levels', {
+      type: InventoryLevel,
+      description: 'What there is at each location, by its code. For operators and services.',
+      authScopes: { may: 'readLevels' },
+      query: LEVELS,
+    }),
+    // not a relatedConnection: for several items at once Prisma reads their ledgers whole, and cuts them in memory
+    movements: t.connection(
+      {
+        type: InventoryMovement,
+        description: 'The ledger of this SKU, newest first. For operators and services.',
+        authScopes: { may: 'readLedger' },
+        complexity: pageCost,
+        select: { sku: true },
+        resolve: ({ sku }, args, context) => listMovements({ sku }, args, context),
+      },
+      MovementConnection,
+    ),
+  }),
+})
+
+builder.queryField('inventoryItem', (t) =>
+  t.prismaField({
+    type: 'InventoryItem',
+    nullable: true,
+    description: 'An item. Null where no item has this SKU.',
+    args: { sku: t.arg.string({ required: true, description: "The item's SKU." }) },
+    resolve: (query, _root, { sku }, { app }) =>
+      isSku(sku) ? app.prisma.inventoryItem.findUnique({ ...query, where: { sku } }) : null,
+  }),
+)
+
+builder.queryField('inventoryItems', (t) =>
+  t.connection(
+    {
+      type: InventoryItem,
+      description: 'Items, in the order of their SKUs.',
+      complexity: pageCost,
+      resolve: (_root, args, context, info) =>
+        readPage(items, args, (page) => {
+          const { take, beyond } = byColumn(page, 'asc')
+          return context.app.prisma.inventoryItem.findMany({
+            ...queryFromInfo({ context, info, typeName: 'InventoryItem', path: ['edges', 'node'] }),
+            where: { sku: beyond },
+            orderBy: { sku: 'asc' },
+            take,
+          })
+        }),
+    },
+    { name: 'InventoryItemConnection', description: 'A page of items.' },
+    { name: 'InventoryItemEdge', description: 'An item of a page.' },
+  ),
+)
+
+function sum(quantities: readonly bigint[]): bigint {
+  return quantities.reduce((total, quantity) => total + quantity, 0n)
+}

@@ -1,0 +1,60 @@
+import { GroupCommit } from '../../database/group-commit.ts'
+import type { Caller } from '../../domain/caller.ts'
+import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
+import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
+import { findRequestsOf, type RequestKey } from '../../sql/supplier/supplier-requests.ts'
+import type { ReadContext } from '../context.ts'
+import { createMovementPageReader, type MovementPageReader } from '../stock/list-movements.ts'
+
+/** Lines or orders of one statement: a reply of about 250 kB. */
+const PARTS_BATCH_MAX = 1_000
+/** What a page of orders of the largest size comes to, twice over. */
+const PARTS_WAITING_MAX = 20_000
+
+/**
+ * Groups in which what one operation asks for shares a statement, however many orders and items its answer holds. A group is
+ * made when it is first asked for: a stream asks for none.
+ */
+export class OperationReads {
+  readonly #context: ReadContext
+  readonly #caller: Caller
+  #movementPages: MovementPageReader | undefined
+  #allocations: GroupCommit<RequestKey, Holding[]> | undefined
+  #supplierRequests: GroupCommit<string, SupplierRequest[]> | undefined
+
+  constructor(context: ReadContext, caller: Caller) {
+    this.#context = context
+    this.#caller = caller
+  }
+
+  /** Pages of ledgers. */
+  get movementPages(): MovementPageReader {
+    this.#movementPages ??= createMovementPageReader(this.#context, this.#caller)
+    return this.#movementPages
+  }
+
+  /** Where what is reserved for a line is held. It checks no rights. */
+  get allocations(): GroupCommit<RequestKey, Holding[]> {
+    this.#allocations ??= groupOf(async (lines) => {
+      const ids = new Set(lines.map(({ orderId }) => orderId))
+      const nameOf = ({ orderId, sku }: RequestKey) => `${orderId} ${sku}`
+      const heldFor = Map.groupBy(await findHoldings(this.#context.pool, [...ids]), nameOf)
+      return lines.map((line) => heldFor.get(nameOf(line)) ?? [])
+    })
+    return this.#allocations
+  }
+
+  /** What suppliers were asked for an order. It checks no rights. */
+  get supplierRequests(): GroupCommit<string, SupplierRequest[]> {
+    this.#supplierRequests ??= groupOf(async (ids) => {
+      const requests = await findRequestsOf(this.#context.pool, [...new Set(ids)])
+      const requestsOf = Map.groupBy(requests, ({ orderId }) => orderId)
+      return ids.map((id) => requestsOf.get(id) ?? [])
+    })
+    return this.#supplierRequests
+  }
+}
+
+function groupOf<Item, Result>(read: (items: Item[]) => Promise<Result[]>): GroupCommit<Item, Result> {
+  return new GroupCommit(read, { batchSizeMax: PARTS_BATCH_MAX, waitingMax: PARTS_WAITING_MAX })
+}
