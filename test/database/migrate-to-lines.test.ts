@@ -277,7 +277,7 @@ test.each([
   expect(await query(url, 'select sku, qty, supplier_step from orders limit 1')).toHaveLength(1)
   await end?.()
   if (statement) await query(url, `update workers set seen_at = now() - interval '9 s'`)
-  expect(await migrate(url)).toEqual(['0010_lines'])
+  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting'])
 })
 
 test('a migration that fails leaves the database of the version before', async () => {
@@ -290,7 +290,7 @@ test('a migration that fails leaves the database of the version before', async (
   )
   expect(await all(url, [labels, 'select * from orders order by id'])).toEqual(before)
   await query(url, 'drop table shipments')
-  expect(await migrate(url)).toEqual(['0010_lines'])
+  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting'])
 })
 
 function order(key: string, sku: string, qty: number, rest: object) {

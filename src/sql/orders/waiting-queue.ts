@@ -7,7 +7,7 @@ import { plainArray, prepare, type Queryable, quotedArray } from '../statement.t
 const SERVE_WAITING = 'serve-waiting' satisfies Job['task']
 
 /** What a new order of a SKU can get at all locations together. Compared with a column of an index, so of its type. */
-const promisableOf = (sku: string) => `(
+export const promisableOf = (sku: string) => `(
     select least(coalesce(sum(greatest(stock_levels.available - stock_levels.safety_stock, 0)), 0), 2147483647)::int
     from stock_levels join locations on locations.code = stock_levels.location
     where stock_levels.sku = ${sku} and locations.is_active
@@ -16,7 +16,7 @@ const promisableOf = (sku: string) => `(
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 
 /** Writes a job for each new mark of `marked`. */
-const ADD_SERVING_JOBS = `graphile_worker.add_jobs(array(
+export const ADD_SERVING_JOBS = `graphile_worker.add_jobs(array(
     select ('${SERVE_WAITING}', json_build_object('sku', sku), null, now(), ${JOB_ATTEMPTS_MAX}::smallint, null, null, null)::graphile_worker.job_spec
     from marked where is_new
   ))`
@@ -110,35 +110,6 @@ export async function endServing(on: Queryable, sku: string): Promise<void> {
 }
 
 const end = prepare<[sku: string]>('end-serving', 'delete from serving where sku = $1')
-
-/**
- * Has queues served that lost their job, or their mark while somebody who waits there may fit.
- *
- * @returns their SKUs
- */
-export const findLostQueues = prepare<[limit: number], { sku: string }>(
-  'find-lost-queues',
-  `with lost as (
-    select queued.sku from (
-      select sku, min(queued_qty) as smallest from order_lines where queued_qty is not null group by sku
-    ) as queued
-    where queued.smallest <= ${promisableOf('queued.sku')} and not exists (select from serving where serving.sku = queued.sku)
-    limit $1
-  ), added as (
-    insert into serving (sku) select sku from lost order by sku on conflict do nothing returning sku
-  ), jobless as (
-    select serving.sku from serving
-    where not exists (
-      select from graphile_worker._private_jobs as jobs
-      join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
-      where tasks.identifier = '${SERVE_WAITING}' and jobs.payload ->> 'sku' = serving.sku
-    )
-    limit $1
-  ), marked as (
-    select sku, true as is_new from (select sku from added union select sku from jobless) as each order by sku limit $1
-  )
-  select marked.sku from marked, (select count(*) from ${ADD_SERVING_JOBS}) as jobs`,
-)
 
 /**
  * Reads a page of the orders that wait for a SKU, in the order in which they are served.

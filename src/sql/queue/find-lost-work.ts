@@ -1,8 +1,9 @@
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import { JOB_TASKS, type OrderRef } from '../../domain/upkeep/jobs.ts'
+import { ADD_SERVING_JOBS, promisableOf } from '../orders/waiting-queue.ts'
 import { prepare, type Queryable } from '../statement.ts'
 import { REQUEST_COLUMNS } from '../supplier/supplier-requests.ts'
-import { NEEDED_JOBS, ORDERS_OF_JOBS } from './orders-of-jobs.ts'
+import { NEEDED_JOBS, ORDERS_OF_JOBS, SERVED_SKUS } from './orders-of-jobs.ts'
 
 // These statements use graphile-worker's private tables, because its public view has no payload. A test pins their columns.
 
@@ -58,6 +59,43 @@ const findOrphaned = prepare<[limit: number], SupplierRequest & { pendingId: str
   from orphaned
   left join supplier_requests as requests on requests.order_id = orphaned.order_id and requests.sku = orphaned.sku
   order by orphaned.order_id`,
+)
+
+/**
+ * Has queues served that lost their job, or their mark while somebody who waits there may fit.
+ *
+ * @returns their SKUs
+ */
+export const requeueLostQueues = prepare<[limit: number], { sku: string }>(
+  'requeue-lost-queues',
+  // from SKU to SKU by an index that only lines that wait are in, however many do
+  `with recursive queued as (
+    (
+      select sku, queued_qty as smallest from order_lines
+      where queued_qty is not null order by sku, queued_qty limit 1
+    )
+    union all
+    select following.sku, following.smallest
+    from queued
+    cross join lateral (
+      select order_lines.sku, order_lines.queued_qty as smallest from order_lines
+      where order_lines.queued_qty is not null and order_lines.sku > queued.sku
+      order by order_lines.sku, order_lines.queued_qty limit 1
+    ) as following
+  ), added as (
+    insert into serving (sku)
+    select queued.sku from queued
+    where queued.smallest <= ${promisableOf('queued.sku')}
+      and not exists (select from serving where serving.sku = queued.sku)
+    order by queued.sku limit $1
+    on conflict do nothing
+    returning sku
+  ), jobless as (
+    select sku from serving where sku not in (select served.sku from (${SERVED_SKUS}) as served where served.sku is not null)
+  ), marked as (
+    select sku, true as is_new from (select sku from added union select sku from jobless) as lost order by sku limit $1
+  )
+  select marked.sku from marked, (select count(*) from ${ADD_SERVING_JOBS}) as jobs`,
 )
 
 /** A job that has used up its tries and that nobody holds. */

@@ -1,4 +1,4 @@
-import { JOB_TASKS } from '../../domain/upkeep/jobs.ts'
+import { JOB_TASKS, type Job } from '../../domain/upkeep/jobs.ts'
 
 // Which jobs there have to be, and which there are, for statements that look for lost jobs. They read graphile-worker's private
 // tables, because the public view has no payload. All columns are text, because a payload may have been written by hand.
@@ -23,6 +23,13 @@ export const NEEDED_JOBS = `
   )
   union all
   select order_id::text collate "C", sku collate "C", step::text collate "C" from supplier_requests where ended_at is null`
+
+/** The SKUs that jobs serve the queues of. */
+export const SERVED_SKUS = `
+  select jobs.payload ->> 'sku' as sku
+  from graphile_worker._private_jobs as jobs
+  join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
+  where tasks.identifier = '${'serve-waiting' satisfies Job['task']}'`
 
 const UUID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { QueryConfig } from 'pg'
-import { NEEDED_JOBS, ORDERS_OF_JOBS } from '../queue/orders-of-jobs.ts'
+import { NEEDED_JOBS, ORDERS_OF_JOBS, SERVED_SKUS } from '../queue/orders-of-jobs.ts'
 import type { Queryable } from '../statement.ts'
 
 /** An invariant that does not hold, for what, what was found, and how it came about: null where that cannot be told. */
@@ -17,7 +17,7 @@ export const INVARIANTS: readonly string[] = [...text.matchAll(/^select '((?:[^'
 const CHECK_TIMEOUT_MS = 300_000
 
 /** In one piece: the planner leaves out what another invariant asks for. */
-const byName = `with jobs as (${ORDERS_OF_JOBS}), needed as (${NEEDED_JOBS})
+const byName = `with jobs as (${ORDERS_OF_JOBS}), needed as (${NEEDED_JOBS}), served as (${SERVED_SKUS})
   select * from (${text.replace(/;\s*$/, '')}) as breaches where $1::text is null or invariant = $1`
 
 /**

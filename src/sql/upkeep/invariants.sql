@@ -2,7 +2,7 @@
 -- One row for each breach, with the name of the invariant, what breaks it, and the cause where it can be told.
 -- No row: all hold. Causes are subqueries of breaches, and cost nothing while there are none.
 -- docs/reliability.md says which test tries to break what.
--- `jobs` and `needed` come before it, from find-breaches.ts: which jobs there have to be is said in sql/queue.
+-- `jobs`, `needed` and `served` come before it, from find-breaches.ts: which jobs there have to be is said in sql/queue.
 -- A level is called by its SKU, and elsewhere than at the default location by both: `WIDGET at WEST`.
 
 with ledger as (
@@ -269,10 +269,7 @@ union all
 select 'a queue that is served has the job that serves it', serving.sku, format('served up to %s', coalesce(after::text, 'nobody')),
   'its job is lost'
 from serving
-where not exists (
-  select from graphile_worker._private_jobs as private join graphile_worker._private_tasks as tasks on tasks.id = private.task_id
-  where tasks.identifier = 'serve-waiting' and private.payload ->> 'sku' = serving.sku
-)
+where not exists (select from served where served.sku = serving.sku)
 
 union all
 select 'nobody waits who would fit', orders.id::text, string_agg(format('%s: %s', fitting.sku, fitting.queued_qty), ', ' order by fitting.sku),

@@ -4,7 +4,6 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { findLostQueues } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
@@ -12,6 +11,7 @@ import {
   findOrphans,
   lockDeadJobs,
   putDeadJobsAside,
+  requeueLostQueues,
   tryLockSweep,
 } from '../../sql/queue/find-lost-work.ts'
 import { limitStatements } from '../../sql/statement.ts'
@@ -97,7 +97,7 @@ export async function sweep(
 
   const requeued = await repeat('sweep-orphans', requeueOrphans)
   const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
-  const queues = await repeat('sweep-lost-queues', (tx) => findLostQueues(tx, SWEEP_BATCH_MAX))
+  const queues = await repeat('sweep-lost-queues', (tx) => requeueLostQueues(tx, SWEEP_BATCH_MAX))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
 
   const buried = dead.flatMap(({ orders }) => orders.map(({ orderId }) => orderId))

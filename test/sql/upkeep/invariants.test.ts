@@ -236,6 +236,41 @@ const corruptions: [string, Corruption, string, string | null][] = [
     "an order's SKU exists",
     null,
   ],
+  [
+    'a line that left its queue',
+    () => `update order_lines set queued_qty = null where order_id = '${waitingId}'`,
+    'a line is in its queue as long as it waits',
+    'the line or the order was changed',
+  ],
+  [
+    'a turn in a queue that nobody serves',
+    () => `update order_lines set queued_qty = 0 where order_id = '${openId}'`,
+    'an order that waits for its turn is of a SKU that is served',
+    'the mark of the queue is lost',
+  ],
+  [
+    'a mark without its job',
+    () => `insert into serving (sku) values ('A')`,
+    'a queue that is served has the job that serves it',
+    'its job is lost',
+  ],
+  [
+    'stock that serves nobody',
+    () => `update stock_levels set available = 100 where sku = 'A'`,
+    'nobody waits who would fit',
+    'its queue was not served after stock came, or the stock was changed without a movement',
+  ],
+  [
+    'a hold that outlives its time',
+    async (on) => {
+      await on.query(`update orders set expires_at = now() - interval '6 s' where id = '${reservedId}'`)
+      await on.query(
+        `insert into workers (id, started_at, seen_at, jobs_held, pool_ids) values ('alive', now() - interval '1 h', now(), '{}', '{}')`,
+      )
+    },
+    'a hold is released within 5 s of its expiry',
+    'no worker that lives releases it',
+  ],
 ]
 
 describe('finds', () => {
