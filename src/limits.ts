@@ -98,6 +98,11 @@ export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 export const CALLS_UNDER_WAY_MAX = 300
 /** The lowest limit, however busy the process is: a commit of ten orders is worth its round trips. */
 export const CALLS_UNDER_WAY_MIN = 10
+/**
+ * Calls that wait for what becomes of their orders: they are not in flight meanwhile. As many as the watchers that we measured in one
+ * process, and no more memory each. Further calls are answered at once, with the order as it stands.
+ */
+export const WAITING_CALLS_MAX = 10_000
 /** Some ten commits: a shorter window says little. An overload ends after one window without a shed call. */
 export const OVERLOAD_WINDOW_MS = 100
 /** Seconds after which a shed call may be retried: enough for a restart of the database, and for queues to empty. */
@@ -158,5 +163,7 @@ export const TRACES_FLUSH_TIMEOUT_MS = 1_500
  * once a second is never cut off.
  */
 export const LEAVE_TIMEOUT_MS = 1.5 * SECOND
+/** Time for calls that waited to be answered, before WebSockets are closed. */
+export const WAITS_ANSWER_TIMEOUT_MS = 0.5 * SECOND
 /** Time for a WebSocket client to answer the close, before it is cut off. */
 export const WEBSOCKET_CLOSE_TIMEOUT_MS = 1 * SECOND

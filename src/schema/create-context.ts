@@ -9,6 +9,7 @@ import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
 import type { OrderReader } from '../use-cases/orders/find-order.ts'
 import { OperationReads } from '../use-cases/orders/operation-reads.ts'
 import type { ChangeContext } from '../use-cases/orders/verbs/order-call.ts'
+import { WAIT_MAX_MS } from '../use-cases/orders/wait-for-outcome.ts'
 
 export type FieldTracing = {
   /** The span that is under way, in the form of W3C Trace Context. */
@@ -45,8 +46,10 @@ export type StreamPosition = {
 export type CallSource = {
   /** The request, and the span, in which the call came. */
   requestOrigin: RequestOrigin
-  /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
+  /** Tells when the caller of a stream, or of a WebSocket, has hung up or was cut off, and why. */
   disconnected?: AbortSignal | undefined
+  /** Makes such a signal for a call with one answer: few need it. */
+  watchConnection?: (() => AbortSignal) | undefined
   /** Where the call came from. */
   address?: string | undefined
   /** What carries its stream, where it asks for one. */
@@ -59,14 +62,27 @@ export type GraphQLContext = CallSource & {
   app: ResolverApp
   caller: Caller
   reads: OperationReads
+  /** When its calls wait no longer, by `performance.now()`: they run one after the other. */
+  waitsUntilMs: number
 }
 
 /** The context of one operation. */
 export function createContext(
   app: ResolverApp,
   caller: Caller,
-  { requestOrigin, disconnected, address, transport, position }: CallSource,
+  { requestOrigin, disconnected, watchConnection, address, transport, position }: CallSource,
 ): GraphQLContext {
   const reads = new OperationReads(app, caller)
-  return { app, caller, address, requestOrigin, disconnected, transport, position, reads }
+  return {
+    app,
+    caller,
+    address,
+    requestOrigin,
+    disconnected,
+    watchConnection,
+    transport,
+    position,
+    reads,
+    waitsUntilMs: performance.now() + WAIT_MAX_MS,
+  }
 }

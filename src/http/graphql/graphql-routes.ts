@@ -68,7 +68,7 @@ export function graphqlRoutes(
           headers,
           body: body as string,
           raw,
-          context: caller,
+          context: { caller, response: reply.raw },
         })
         reply.status(init.status).headers(init.headers ?? {})
         // graphql-http refuses some requests with only a status

@@ -97,11 +97,12 @@ export function createGraphQLServer(
   return createYoga<ServerContext, GraphQLContext>({
     schema,
     graphqlEndpoint: GRAPHQL_PATH,
-    context: ({ caller, request, disconnected, address, transport, position }) => {
+    context: ({ caller, request, disconnected, watchConnection, address, transport, position }) => {
       // GraphiQL's page alone is served to strangers, and takes no operation
       if (!caller) throw new CallError('UNAUTHENTICATED', 'This call needs a valid bearer token')
       const requestOrigin = readRequestOrigin(request)
-      return createContext(app, caller, { disconnected, address, transport, position, requestOrigin })
+      const source = { disconnected, watchConnection, address, transport, position, requestOrigin }
+      return createContext(app, caller, source)
     },
     maskedErrors: {
       // what comes from outside of operations

@@ -1,4 +1,4 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { GraphQLError, getOperationAST, OperationTypeNode } from 'graphql'
 import {
   createHandler,
@@ -9,6 +9,7 @@ import {
   type Response,
 } from 'graphql-http'
 import type { Caller } from '../../domain/caller.ts'
+import { whenDisconnected } from '../requests/when-disconnected.ts'
 import { asSeen } from './graphql-errors.ts'
 import type { GraphQLServer } from './graphql-server.ts'
 import { findPersistedDocument, type PersistedDocuments, refusePersisted } from './persisted-documents.ts'
@@ -17,16 +18,19 @@ import { streamsServed } from './streams/hand-over-streams.ts'
 
 type Enveloped = ReturnType<GraphQLServer['getEnveloped']>
 
+/** Who calls, and what the answer is written to. */
+type Call = { caller: Caller; response: ServerResponse }
+
 /**
  * Makes what answers a plain POST of JSON, through graphql-http and without Yoga's way from Node's request to its Request
  * and back.
  */
 export function createLeanHandler(server: GraphQLServer, documents?: PersistedDocuments) {
-  return createHandler<IncomingMessage, Caller>({
+  return createHandler<IncomingMessage, Call>({
     parseRequestParams: (request) =>
       documents ? parsePersisted(request, documents) : parseWithText(request),
     onSubscribe: async (
-      { raw, context: caller }: Request<IncomingMessage, Caller>,
+      { raw, context: { caller, response } }: Request<IncomingMessage, Call>,
       { query, operationName, variables },
     ) => {
       const { schema, parse, validate, execute, contextFactory } = server.getEnveloped({
@@ -35,6 +39,7 @@ export function createLeanHandler(server: GraphQLServer, documents?: PersistedDo
         // by it Yoga tells which of several operations is meant
         params: { operationName: operationName ?? undefined },
         address: raw.socket.remoteAddress,
+        watchConnection: () => whenDisconnected(response),
       })
       let document: ReturnType<Enveloped['parse']>
       try {
@@ -75,7 +80,7 @@ export function createLeanHandler(server: GraphQLServer, documents?: PersistedDo
 }
 
 /** A request that brings its document. Only what brings none is looked at again, for why. */
-async function parseWithText(request: Request<IncomingMessage, Caller>): Promise<RequestParams | Response> {
+async function parseWithText(request: Request<IncomingMessage, Call>): Promise<RequestParams | Response> {
   try {
     return await parseRequestParams(request)
   } catch (error) {
@@ -98,7 +103,7 @@ async function parseWithText(request: Request<IncomingMessage, Caller>): Promise
 
 /** A request with its document in the place of its id. */
 async function parsePersisted(
-  request: Request<IncomingMessage, Caller>,
+  request: Request<IncomingMessage, Call>,
   documents: PersistedDocuments,
 ): Promise<RequestParams | Response> {
   const params = readBody(request)
@@ -108,7 +113,7 @@ async function parsePersisted(
 }
 
 /** A body's object or list; undefined where it is neither. */
-function readBody({ body }: Request<IncomingMessage, Caller>): object | undefined {
+function readBody({ body }: Request<IncomingMessage, Call>): object | undefined {
   try {
     const value = JSON.parse(String(body))
     return typeof value === 'object' && value !== null ? value : undefined

@@ -1,4 +1,9 @@
-import { CALLS_UNDER_WAY_MAX, CALLS_UNDER_WAY_MIN, OVERLOAD_WINDOW_MS } from '../../limits.ts'
+import {
+  CALLS_UNDER_WAY_MAX,
+  CALLS_UNDER_WAY_MIN,
+  OVERLOAD_WINDOW_MS,
+  WAITING_CALLS_MAX,
+} from '../../limits.ts'
 import { LoopLimit } from './loop-limit.ts'
 
 /**
@@ -13,6 +18,8 @@ import { LoopLimit } from './loop-limit.ts'
 export class CallsUnderWay {
   readonly #onRefusal: () => void
   readonly #loop: LoopLimit
+  readonly #waits = new Set<AbortController>()
+  #isStopping = false
   #count = 0
   #refusedAtMs = -Infinity
   #windowStartedAtMs = 0
@@ -24,6 +31,11 @@ export class CallsUnderWay {
 
   get count(): number {
     return this.#count
+  }
+
+  /** How many calls wait for what becomes of their orders. They are not in flight meanwhile. */
+  get waiting(): number {
+    return this.#waits.size
   }
 
   /** The current limit of calls in flight. */
@@ -68,6 +80,31 @@ export class CallsUnderWay {
       this.#release()
       throw error
     }
+  }
+
+  /**
+   * Lets a call that `run` works on wait. Its place is free meanwhile; then it counts again, however many are in flight.
+   *
+   * @param work waits until it has what it waits for, or `ending` is aborted, by whoever has a reason
+   * @returns undefined, at once, if WAITING_CALLS_MAX calls wait or waits were ended
+   */
+  async wait<Result>(work: (ending: AbortController) => Promise<Result>): Promise<Result | undefined> {
+    if (this.#isStopping || this.#waits.size >= WAITING_CALLS_MAX) return undefined
+    const ending = new AbortController()
+    this.#waits.add(ending)
+    this.#count--
+    try {
+      return await work(ending)
+    } finally {
+      this.#count++
+      this.#waits.delete(ending)
+    }
+  }
+
+  /** Ends every wait, and lets nobody wait any more: the server stops. */
+  endWaits(): void {
+    this.#isStopping = true
+    for (const ending of this.#waits) ending.abort()
   }
 
   readonly #release = () => {

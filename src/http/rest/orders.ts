@@ -5,7 +5,9 @@ import { ORDER_LINES_MAX } from '../../domain/orders/order.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
 import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-order.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
+import { WAIT_MAX_MS } from '../../use-cases/orders/wait-for-outcome.ts'
 import { REFERENCE_LENGTH_MAX } from '../../use-cases/user-errors.ts'
+import { whenDisconnected } from '../requests/when-disconnected.ts'
 import {
   KEYED_CALL_PROBLEMS,
   type KeyedCallContext,
@@ -16,6 +18,7 @@ import {
   textSchema,
 } from './keyed-call.ts'
 import { orderBody, orderSchema } from './order-body.ts'
+import { readWait } from './prefer.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
 
 const skuSchema = z.string().meta({ description: 'What to order: the SKU of an item in the inventory' })
@@ -69,6 +72,16 @@ const newOrderSchema = z
     ],
   })
 
+const newOrderHeadersSchema = keyHeadersSchema.extend({
+  prefer: z
+    .string()
+    .optional()
+    .meta({
+      description: `\`wait=SECONDS\` (RFC 7240): the answer waits for what becomes of the order, ${WAIT_MAX_MS / 1_000} s at most`,
+      examples: ['wait=5'],
+    }),
+})
+
 export type OrdersContext = ReadContext & CreateOrderContext & KeyedCallContext
 
 /** `POST /order` and `GET /orders/:id`: take an order, and say how it stands. */
@@ -82,14 +95,20 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
           tags: ['Orders'],
           summary: 'Order quantities of one or more SKUs',
           description:
-            'Answers at once with the order as `pending`; stock is reserved for it in the background. Read the order at its `Location` to see what became of it.',
-          headers: keyHeadersSchema,
+            'Answers at once with the order as `pending`; stock is reserved for it in the background. With `Prefer: wait=SECONDS` the answer comes as soon as the order is no longer `pending`, or when the time is over. Read the order at its `Location` to see what became of it.',
+          headers: newOrderHeadersSchema,
           querystring: z.strictObject({}),
           body: newOrderSchema,
           response: {
             201: {
               description: 'The order, as it stands: one that a repeat finds may have moved on',
-              headers: { Location: { type: 'string', description: 'Where to read the order' } },
+              headers: {
+                Location: { type: 'string', description: 'Where to read the order' },
+                'Preference-Applied': {
+                  type: 'string',
+                  description: 'The longest wait, as `wait=SECONDS`, where one was asked for',
+                },
+              },
               content: { 'application/json': { schema: orderSchema } },
             },
             ...problemResponses(...KEYED_CALL_PROBLEMS, 'RATE_LIMITED'),
@@ -101,10 +120,13 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
         const { caller, socket } = request
         const { customer_id: customerId = null, ...body } = request.body
         const budget = budgetOf(caller, socket.remoteAddress)
+        const waitS = readWait(request.headers.prefer)
+        const wait = waitS ? { waitMs: waitS * 1_000, disconnected: whenDisconnected(reply.raw) } : {}
         const { order, userErrors } = await runKeyed(context, request, (call) =>
-          createOrder(context, caller, { ...call, ...body, customerId, budget }),
+          createOrder(context, caller, { ...call, ...body, ...wait, customerId, budget }),
         )
         if (!order) throw refusal(userErrors)
+        if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
         return reply
           .code(201)
           .header('location', `/api/orders/${order.id}`)

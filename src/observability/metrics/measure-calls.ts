@@ -6,7 +6,7 @@ export type RefusedBy = 'calls' | 'intake'
 /** Counts shed calls, and shows the calls in flight. */
 export function measureCalls(
   registry: Registry,
-  calls: { count: number; limit: number },
+  calls: { count: number; limit: number; waiting: number },
 ): (by: RefusedBy) => void {
   const refused = new Counter({
     name: 'holdfast_refused_calls_total',
@@ -18,7 +18,7 @@ export function measureCalls(
   for (const by of ['calls', 'intake'] satisfies RefusedBy[]) refused.inc({ by }, 0)
   new Gauge({
     name: 'holdfast_calls_under_way',
-    help: 'Calls in flight, streams excluded',
+    help: 'Calls in flight, without streams and calls that wait',
     registers: [registry],
     collect() {
       this.set(calls.count)
@@ -30,6 +30,14 @@ export function measureCalls(
     registers: [registry],
     collect() {
       this.set(calls.limit)
+    },
+  })
+  new Gauge({
+    name: 'holdfast_calls_waiting',
+    help: 'Calls that wait for what becomes of their orders',
+    registers: [registry],
+    collect() {
+      this.set(calls.waiting)
     },
   })
   return (by) => refused.inc({ by })

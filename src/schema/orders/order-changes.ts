@@ -42,6 +42,11 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
     customerId: t.string({
       description: 'Whom a service or an operator orders for. An order of a customer is its own.',
     }),
+    waitMs: t.int({
+      defaultValue: 0,
+      description:
+        'How long the answer may wait for what becomes of the order, in milliseconds: 0 to 10,000, for all orders of a request together. It comes as soon as the order is no longer PENDING.',
+    }),
   }),
 })
 
@@ -62,13 +67,15 @@ builder.mutationField('createOrder', (t) =>
   t.field({
     type: CreateOrderPayload,
     description:
-      'Takes an order at once. Stock is reserved in the background: watch it with orderStatusChanged.',
+      'Takes an order at once. Stock is reserved in the background: wait for it with `waitMs`, or watch it with orderStatusChanged.',
     args: { input: t.arg({ type: CreateOrderInput, required: true, description: 'The order.' }) },
     resolve: (_root, { input }, context) =>
       createOrder(context.app, context.caller, {
         ...input,
         idempotencyKey: input.idempotencyKey ?? null,
         customerId: input.customerId ?? null,
+        waitsUntilMs: context.waitsUntilMs,
+        disconnected: input.waitMs ? (context.disconnected ?? context.watchConnection?.()) : undefined,
         // with all others of its request: limit-orders.ts
         budget: null,
         ...originOf(context),

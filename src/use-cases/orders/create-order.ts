@@ -21,38 +21,41 @@ import {
   refuseUnknownSku,
 } from '../user-errors.ts'
 import type { OrderIntake } from './order-intake.ts'
+import { assertWaitMs, type Wait, type WaitContext, waitForOutcome } from './wait-for-outcome.ts'
 
 /**
  * An order as a caller asks for it: `lines`, or `sku` and `qty` for one line. `customerId`: whom the caller orders for, null
  * for nobody in particular; a customer orders for itself. `budget`: the rate limit's counter, the caller's own by default; null
  * if the order was already counted, with all orders of its call.
  */
-export type CreateOrderRequest = RequestOrigin & {
-  sku?: string | null
-  qty?: number | null
-  lines?: readonly { sku: string; qty: number }[] | null
-  /** Where alone it may take from; null for anywhere. */
-  locations?: readonly string[] | null
-  /** The shop's own number. */
-  reference?: string | null
-  /** What becomes of what is short; null to ask suppliers for it. */
-  ifShort?: IfShort | null
-  /** For how long it is a hold; null for a firm order. */
-  holdSeconds?: number | null
-  idempotencyKey: string | null
-  customerId: string | null
-  budget?: string | null
-}
+export type CreateOrderRequest = RequestOrigin &
+  Wait & {
+    sku?: string | null
+    qty?: number | null
+    lines?: readonly { sku: string; qty: number }[] | null
+    /** Where alone it may take from; null for anywhere. */
+    locations?: readonly string[] | null
+    /** The shop's own number. */
+    reference?: string | null
+    /** What becomes of what is short; null to ask suppliers for it. */
+    ifShort?: IfShort | null
+    /** For how long it is a hold; null for a firm order. */
+    holdSeconds?: number | null
+    idempotencyKey: string | null
+    customerId: string | null
+    budget?: string | null
+  }
 
 export type CreateOrderResult =
   | { order: Order; userErrors: [] }
   | { order: null; userErrors: [UserError, ...UserError[]] }
 
-export type CreateOrderContext = ReadContext & {
-  groups: { createOrder: OrderIntake }
-  /** Limits the orders of each caller; undefined without a limit. */
-  orderLimiter: OrderBudgets | undefined
-}
+export type CreateOrderContext = ReadContext &
+  WaitContext & {
+    groups: { createOrder: OrderIntake }
+    /** Limits the orders of each caller; undefined without a limit. */
+    orderLimiter: OrderBudgets | undefined
+  }
 
 /** Counts orders against a budget. @throws {RateLimitedError} if it is used up */
 export type OrderBudgets = { take: (budget: string, orders?: number) => Promise<void> }
@@ -64,11 +67,23 @@ const KEY_TRIES_MAX = 2
 /**
  * Creates an order. Once this returns, the order is committed and will reach a final state.
  *
- * @returns the PENDING order, or the order that the caller created earlier under this key, in its current state
+ * @returns the PENDING order, or the order that the caller created earlier under this key, in its current state; after the wait
+ * that the caller asks for, the order as it stands then
  * @throws {RateLimitedError} if the caller has ordered too often: each call counts, whatever its result
- * @throws {CallError} BAD_USER_INPUT for a malformed key, reference or customer, FORBIDDEN for a customer that names another
+ * @throws {CallError} BAD_USER_INPUT for a malformed key, reference, customer or wait, FORBIDDEN for a customer that names another
  */
 export async function createOrder(
+  context: CreateOrderContext,
+  caller: Caller,
+  asked: CreateOrderRequest,
+): Promise<CreateOrderResult> {
+  const calledAtMs = performance.now()
+  const result = await placeOrder(context, caller, asked)
+  if (!result.order) return result
+  return { order: await waitForOutcome(context, caller, result.order, asked, calledAtMs), userErrors: [] }
+}
+
+async function placeOrder(
   { pool, groups, orderLimiter }: CreateOrderContext,
   caller: Caller,
   asked: CreateOrderRequest,
@@ -86,6 +101,7 @@ export async function createOrder(
   const customerId = customerOf(caller, asked.customerId)
   assertKey(idempotencyKey)
   assertReference(reference)
+  assertWaitMs(asked.waitMs ?? 0)
   const form = refuseForm(asked)
   if (form) return { order: null, ...form }
   const lines = (asked.lines ?? [{ sku: asked.sku!, qty: asked.qty! }]).map(({ sku, qty }) => ({ sku, qty }))

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CallsUnderWay } from '../../../src/http/overload/calls-under-way.ts'
 import { LoopLimit } from '../../../src/http/overload/loop-limit.ts'
-import { CALLS_UNDER_WAY_MAX, OVERLOAD_WINDOW_MS } from '../../../src/limits.ts'
+import { CALLS_UNDER_WAY_MAX, OVERLOAD_WINDOW_MS, WAITING_CALLS_MAX } from '../../../src/limits.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
 afterEach(() => void vi.useRealTimers())
@@ -87,6 +87,57 @@ test('a call that throws is no longer under way', () => {
   }
   expect(() => calls.run(fail, () => undefined)).toThrow('broken')
   expect(calls.count).toBe(0)
+})
+
+describe('calls that wait', () => {
+  const serve = () => new CallsUnderWay(() => {}, new LoopLimit(() => 0))
+  const wait = (calls: CallsUnderWay) =>
+    calls.run<Promise<string | undefined>>(
+      () =>
+        calls.wait(async ({ signal }) => {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+          return 'waited'
+        }),
+      () => Promise.reject(new Error('refused')),
+    )
+
+  test('are no longer in flight, and are again when they go on', async () => {
+    const calls = serve()
+    const waiting = Array.from({ length: 2 * CALLS_UNDER_WAY_MAX }, () => wait(calls))
+    expect([calls.count, calls.waiting]).toEqual([0, waiting.length])
+    expect(calls.isFull()).toBe(false)
+    calls.endWaits()
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(calls.isFull()).toBe(true)
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['waited']))
+    expect([calls.count, calls.waiting]).toEqual([0, 0])
+  })
+
+  test('are so many and no more: the next goes on at once, and after the end every one', async () => {
+    const calls = serve()
+    const waiting = Array.from({ length: WAITING_CALLS_MAX }, () => wait(calls))
+    expect(await wait(calls)).toBeUndefined()
+    expect(calls.waiting).toBe(WAITING_CALLS_MAX)
+    calls.endWaits()
+    await Promise.all(waiting)
+    expect(await wait(calls)).toBeUndefined()
+    expect([calls.count, calls.waiting]).toEqual([0, 0])
+  })
+
+  test('that fail are neither', async () => {
+    const calls = serve()
+    const fail = async () => {
+      throw new Error('broken')
+    }
+    await expect(
+      calls.run<unknown>(
+        () => calls.wait(fail),
+        () => undefined,
+      ),
+    ).rejects.toThrow('broken')
+    expect([calls.count, calls.waiting]).toEqual([0, 0])
+  })
 })
 
 describe('a load that stays at twice what can be done', () => {

@@ -66,6 +66,7 @@ describe('the status', () => {
       AWAITING_RESTOCK: { count: exactly(1), oldestOpenAgeS: expect.closeTo(0, -1) },
       PARTIALLY_SHIPPED: { count: exactly(0), oldestOpenAgeS: null },
       SHIPPED: { count: exactly(0), oldestOpenAgeS: null },
+      EXPIRED: { count: exactly(0), oldestOpenAgeS: null },
       CANCELLED: { count: exactly(0), oldestOpenAgeS: null },
       FAILED: { count: exactly(1), oldestOpenAgeS: null },
     })
@@ -88,6 +89,7 @@ describe('the status', () => {
         held: 0,
         oldestReadyAgeS: expect.closeTo(120, -1),
       },
+      'serve-waiting': { ready: exactly(0), scheduled: exactly(0), held: 0, oldestReadyAgeS: null },
       'request-supplier': { ready: exactly(0), scheduled: exactly(1), held: 0, oldestReadyAgeS: null },
       'check-supplier-status': {
         ready: exactly(0),
