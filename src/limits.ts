@@ -163,7 +163,5 @@ export const TRACES_FLUSH_TIMEOUT_MS = 1_500
  * once a second is never cut off.
  */
 export const LEAVE_TIMEOUT_MS = 1.5 * SECOND
-/** Time for calls that waited to be answered, before WebSockets are closed. */
-export const WAITS_ANSWER_TIMEOUT_MS = 0.5 * SECOND
 /** Time for a WebSocket client to answer the close, before it is cut off. */
 export const WEBSOCKET_CLOSE_TIMEOUT_MS = 1 * SECOND

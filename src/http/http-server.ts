@@ -13,7 +13,6 @@ import {
   KEEP_ALIVE_TIMEOUT_MS,
   REQUEST_CHECK_INTERVAL_MS,
   REQUEST_TIMEOUT_MS,
-  WAITS_ANSWER_TIMEOUT_MS,
 } from '../limits.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
 import { type ApiOptions, frontDoor } from './front-door.ts'
@@ -111,7 +110,6 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
   const readinessChecks = { ...options.readinessChecks, open: () => !isClosing }
   http.addHook('preClose', async () => {
     isClosing = true
-    await endWaits(app.calls)
   })
   await http.register(healthRoutes(app, readinessChecks))
   http.get('/metrics', async (_request, reply) => {
@@ -138,15 +136,6 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
     await untilDisconnected(http.server, leaveTimeoutMs)
   })
   return http
-}
-
-/** Answers the calls that wait. WebSockets close next: what is asked by them needs its answer before. */
-async function endWaits(calls: HttpApp['calls']): Promise<void> {
-  const isAwaited = calls.waiting > 0
-  calls.endWaits()
-  const deadline = performance.now() + WAITS_ANSWER_TIMEOUT_MS
-  while (isAwaited && calls.waiting + calls.count > 0 && performance.now() < deadline)
-    await sleep(DISCONNECT_POLL_MS)
 }
 
 /**

@@ -46,9 +46,9 @@ export type StreamPosition = {
 export type CallSource = {
   /** The request, and the span, in which the call came. */
   requestOrigin: RequestOrigin
-  /** Tells when the caller of a stream, or of a WebSocket, has hung up or was cut off, and why. */
+  /** Tells when the caller of a stream has hung up or was cut off; a WebSocket tells of the latter alone, and why. */
   disconnected?: AbortSignal | undefined
-  /** Makes such a signal for a call with one answer: few need it. */
+  /** Makes a signal that tells when the caller of a single answer has hung up: few calls need it. */
   watchConnection?: (() => AbortSignal) | undefined
   /** Where the call came from. */
   address?: string | undefined

@@ -1,15 +1,8 @@
 import { describe, expect } from 'vitest'
 import type { App } from '../../src/create-app.ts'
+import { LEAVE_TIMEOUT_MS } from '../../src/limits.ts'
 import { test } from '../support/fixtures.ts'
-import {
-  type Answer,
-  codesOf,
-  connectByWebSocket,
-  execute,
-  serveApp,
-  subscribeBySse,
-  type Target,
-} from '../support/graphql.ts'
+import { type Answer, codesOf, execute, serveApp, subscribeBySse, type Target } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
@@ -42,18 +35,6 @@ const transports: [string, (target: Target, waitMs: number) => Call][] = [
     (target, waitMs) => {
       const { next, leave } = subscribeBySse(target, CREATE, { waitMs })
       return { answer: next(), hangUp: leave }
-    },
-  ],
-  [
-    'WebSocket',
-    (target, waitMs) => {
-      const { subscribe, terminate } = connectByWebSocket(target)
-      return {
-        answer: subscribe(CREATE, { waitMs })
-          .next()
-          .catch(() => undefined),
-        hangUp: terminate,
-      }
     },
   ],
 ]
@@ -105,7 +86,7 @@ describe.each(transports)('createOrder with waitMs by %s', (_name, call) => {
 
   test('answers with the order as it stands when the server stops', async ({ app, testApp }) => {
     await seed(app).item({ sku: 'BOLT', available: 10 })
-    const server = await serveApp(testApp)
+    const server = await serveApp(testApp, { leaveTimeoutMs: LEAVE_TIMEOUT_MS })
     const { answer } = call(server, 10_000)
     await awaited(app)
     const startedAt = performance.now()

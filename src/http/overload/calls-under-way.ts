@@ -18,9 +18,8 @@ import { LoopLimit } from './loop-limit.ts'
 export class CallsUnderWay {
   readonly #onRefusal: () => void
   readonly #loop: LoopLimit
-  readonly #waits = new Set<AbortController>()
-  #isStopping = false
   #count = 0
+  #waiting = 0
   #refusedAtMs = -Infinity
   #windowStartedAtMs = 0
 
@@ -35,7 +34,7 @@ export class CallsUnderWay {
 
   /** How many calls wait for what becomes of their orders. They are not in flight meanwhile. */
   get waiting(): number {
-    return this.#waits.size
+    return this.#waiting
   }
 
   /** The current limit of calls in flight. */
@@ -85,26 +84,18 @@ export class CallsUnderWay {
   /**
    * Lets a call that `run` works on wait. Its place is free meanwhile; then it counts again, however many are in flight.
    *
-   * @param work waits until it has what it waits for, or `ending` is aborted, by whoever has a reason
-   * @returns undefined, at once, if WAITING_CALLS_MAX calls wait or waits were ended
+   * @returns what `work` waited for; undefined, at once, if WAITING_CALLS_MAX calls wait
    */
-  async wait<Result>(work: (ending: AbortController) => Promise<Result>): Promise<Result | undefined> {
-    if (this.#isStopping || this.#waits.size >= WAITING_CALLS_MAX) return undefined
-    const ending = new AbortController()
-    this.#waits.add(ending)
+  async wait<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+    if (this.#waiting >= WAITING_CALLS_MAX) return undefined
+    this.#waiting++
     this.#count--
     try {
-      return await work(ending)
+      return await work()
     } finally {
       this.#count++
-      this.#waits.delete(ending)
+      this.#waiting--
     }
-  }
-
-  /** Ends every wait, and lets nobody wait any more: the server stops. */
-  endWaits(): void {
-    this.#isStopping = true
-    for (const ending of this.#waits) ending.abort()
   }
 
   readonly #release = () => {

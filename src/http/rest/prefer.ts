@@ -3,7 +3,7 @@ import { WAIT_MAX_MS } from '../../use-cases/orders/wait-for-outcome.ts'
 /** One preference of the header, with its parameters, up to the next comma: quoted texts may have commas of their own. */
 const PREFERENCE = /((?:[^",]|"(?:[^"\\]|\\.)*")*)(?:,|$)/y
 const WAIT = /^[ \t]*wait[ \t]*(?:=[ \t]*([^; \t]*)[ \t]*)?(?:;|$)/i
-const SECONDS = /^\d+$/
+const DELTA_SECONDS = /^\d+$/
 
 /**
  * Returns the seconds of `Prefer: wait=SECONDS` (RFC 7240), at most the longest wait. Of a preference that is given more than
@@ -20,7 +20,7 @@ export function readWait(prefer: string | undefined): number | undefined {
     const wait = WAIT.exec(preference[1]!)
     if (!wait) continue
     const [, seconds = ''] = wait
-    return SECONDS.test(seconds) ? Math.min(Number(seconds), WAIT_MAX_MS / 1_000) : undefined
+    return DELTA_SECONDS.test(seconds) ? Math.min(Number(seconds), WAIT_MAX_MS / 1_000) : undefined
   }
   return undefined
 }

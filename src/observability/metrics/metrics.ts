@@ -16,7 +16,7 @@ import { measureJobs, measureTransactions } from './measure-transactions.ts'
 export type MetricsSources = {
   pool: pg.Pool
   feed: OrderFeed
-  calls: { count: number; limit: number }
+  calls: { count: number; limit: number; waiting: number }
   /** Called at a scrape, because the groups are made after the metrics. */
   groups: () => Groups
   logger: Logger

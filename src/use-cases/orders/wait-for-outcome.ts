@@ -18,7 +18,7 @@ export type Wait = {
 
 export type WaitContext = {
   feed: {
-    /** Resolves with every version of an order that is newer than `afterVersion`, until `ended`. */
+    /** Gives every version of an order that is newer than `afterVersion`, until `ended`. It fails when the server stops. */
     watch: (
       caller: Caller,
       id: string,
@@ -28,8 +28,8 @@ export type WaitContext = {
     ) => Promise<AsyncIterable<Order>>
   }
   calls: {
-    /** Runs the wait of a call, unless too many wait: undefined. A stop of the server ends it. */
-    wait: <Result>(work: (ending: AbortController) => Promise<Result>) => Promise<Result | undefined>
+    /** Runs the wait of a call, unless too many wait: undefined. */
+    wait: <Result>(work: () => Promise<Result>) => Promise<Result | undefined>
   }
 }
 
@@ -55,7 +55,8 @@ export async function waitForOutcome(
 ): Promise<Order> {
   const waitsMs = Math.min(calledAtMs + (waitMs ?? 0), waitsUntilMs) - performance.now()
   if (waitsMs <= 0 || order.status !== 'PENDING' || disconnected?.aborted) return order
-  const outcome = await calls.wait(async (ending) => {
+  const outcome = await calls.wait(async () => {
+    const ending = new AbortController()
     const end = () => ending.abort()
     const timer = setTimeout(end, Math.ceil(waitsMs))
     disconnected?.addEventListener('abort', end)
@@ -82,7 +83,7 @@ async function watchUntil(
       for await (latest of await feed.watch(caller, order.id, order.version, undefined, ended))
         if (latest.status !== 'PENDING') return
     } catch (error) {
-      // the order is committed: a caller whose token expires, or that cannot watch it now, gets it as it was seen last
+      // the order is committed: when the server stops, a token expires or the database is away, it is answered as it was seen last
       if (!(error instanceof CallError) && !isUnavailable(error)) throw error
     }
   }

@@ -91,37 +91,34 @@ test('a call that throws is no longer under way', () => {
 
 describe('calls that wait', () => {
   const serve = () => new CallsUnderWay(() => {}, new LoopLimit(() => 0))
-  const wait = (calls: CallsUnderWay) =>
+  const wait = (calls: CallsUnderWay, until: Promise<string>) =>
     calls.run<Promise<string | undefined>>(
-      () =>
-        calls.wait(async ({ signal }) => {
-          await new Promise((resolve) => signal.addEventListener('abort', resolve))
-          return 'waited'
-        }),
+      () => calls.wait(() => until),
       () => Promise.reject(new Error('refused')),
     )
 
   test('are no longer in flight, and are again when they go on', async () => {
     const calls = serve()
-    const waiting = Array.from({ length: 2 * CALLS_UNDER_WAY_MAX }, () => wait(calls))
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const waiting = Array.from({ length: 2 * CALLS_UNDER_WAY_MAX }, () => wait(calls, promise))
     expect([calls.count, calls.waiting]).toEqual([0, waiting.length])
     expect(calls.isFull()).toBe(false)
-    calls.endWaits()
-    await Promise.resolve()
-    await Promise.resolve()
+    resolve('waited')
+    await promise
     expect(calls.isFull()).toBe(true)
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['waited']))
     expect([calls.count, calls.waiting]).toEqual([0, 0])
   })
 
-  test('are so many and no more: the next goes on at once, and after the end every one', async () => {
+  test('are so many and no more: the next goes on at once', async () => {
     const calls = serve()
-    const waiting = Array.from({ length: WAITING_CALLS_MAX }, () => wait(calls))
-    expect(await wait(calls)).toBeUndefined()
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const waiting = Array.from({ length: WAITING_CALLS_MAX }, () => wait(calls, promise))
+    expect(await wait(calls, promise)).toBeUndefined()
     expect(calls.waiting).toBe(WAITING_CALLS_MAX)
-    calls.endWaits()
+    resolve('waited')
     await Promise.all(waiting)
-    expect(await wait(calls)).toBeUndefined()
+    expect(await wait(calls, promise)).toBe('waited')
     expect([calls.count, calls.waiting]).toEqual([0, 0])
   })
 

@@ -12,7 +12,7 @@ import { reserveOrders } from '../../support/reserve-orders.ts'
 const LONG_MS = 10_000
 
 beforeEach<{ app: App }>(async ({ app }) => {
-  if ((await app.prisma.item.count()) === 0) {
+  if ((await app.prisma.inventoryItem.count()) === 0) {
     await seed(app).item({ sku: 'GIZMO', available: 10_000 })
     await seed(app).item({ sku: 'OTHER', available: 10_000 })
   }

@@ -15,12 +15,12 @@ const CLOSE_REASON_MAX_BYTES = 123
 
 /**
  * What a connection is told from another: its socket, the request that opened it and, once that is known, who did. `cutOff`
- * tells whoever works for it that it is closed, and why, where it is not the client that leaves.
+ * tells its views why it is closed, where it is not the client that leaves.
  */
 export type Connection = {
   socket: WebSocket
   request: IncomingMessage
-  cutOff: { readonly signal: AbortSignal; abort: (reason?: DropReason) => void }
+  cutOff: { readonly signal: AbortSignal; abort: (reason: DropReason) => void }
   caller?: Caller
 }
 
@@ -78,7 +78,6 @@ export function attachWebSocket(
   socket.on('error', (error) => logger.info(about(error), 'WebSocket connection failed'))
   socket.once('close', (code, reason) => {
     clearInterval(pinging)
-    cutOff.abort()
     closed(code, String(reason)).catch((error) => logger.error(about(error), 'WebSocket close failed'))
   })
 }
