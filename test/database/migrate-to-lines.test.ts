@@ -63,7 +63,9 @@ test('what an order keeps stays as it is, and so does its history', async () => 
     'select * from dead_letters order by id',
     'select * from workers',
     'select id, sku, field, before, after, reason, actor, at from repairs',
-    'select * from graphile_worker._private_jobs order by id',
+    // those who wait have jobs besides: see below
+    `select jobs.* from graphile_worker._private_jobs as jobs join graphile_worker._private_tasks as tasks on tasks.id = task_id
+    where identifier <> 'serve-waiting' order by jobs.id`,
   ]
   const url = await createEarlierDatabase()
   const before = await all(url, kept)
@@ -135,6 +137,37 @@ test('a request to the supplier is its order, with what came of it', async () =>
     }),
     request('opened again and given up', 'NONE', 11, 'UNREACHABLE', { ...over, step: 3, attempts: 2 }),
   ])
+})
+
+test('who waits is in the queue of its SKU, and each queue is served: stock that is there may do for somebody', async () => {
+  const url = await createEarlierDatabase()
+  await migrate(url)
+  expect(
+    await query(
+      url,
+      `select key, order_lines.sku, queued_qty as queued from order_lines join idempotency_keys using (order_id)
+      where queued_qty is not null order by order_id`,
+    ),
+  ).toEqual([
+    { key: 'passed over', sku: 'FEW', queued: 4 },
+    { key: 'asked again', sku: 'NONE', queued: 6 },
+    { key: 'accepted', sku: 'NONE', queued: 6 },
+    { key: 'accepted and late', sku: 'NONE', queued: 6 },
+    { key: 'asked', sku: 'NONE', queued: 1 },
+    { key: 'opened again and asked', sku: 'NONE', queued: 11 },
+  ])
+  const marks = await query(url, 'select sku, after from serving order by sku')
+  expect(marks).toEqual([
+    { sku: 'FEW', after: null },
+    { sku: 'NONE', after: null },
+  ])
+  const jobs = await query(
+    url,
+    `select payload, max_attempts::int as tries from graphile_worker._private_jobs as jobs
+    join graphile_worker._private_tasks as tasks on tasks.id = task_id
+    where identifier = 'serve-waiting' order by jobs.id`,
+  )
+  expect(jobs).toEqual(marks.map(({ sku }) => ({ payload: { sku }, tries: 8 })))
 })
 
 test('every movement is at MAIN, and says what it did to reserved and which version it made', async () => {

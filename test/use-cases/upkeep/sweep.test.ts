@@ -39,6 +39,9 @@ describe('the sweeper', () => {
     await pool.query(
       `${INSERT_KEYS} values ('sweep', 'old', 'createOrder', '', '00000000-0000-7000-8000-000000000000', now() - interval '3 days')`,
     )
+    const orderId = '00000000-0000-7000-8000-000000000000'
+    const dead = await addJob(pool, 'reserve-inventory', { orderId })
+    await killJobs(pool, 'broken', { ids: [dead] })
     const blocker = await pool.connect()
     await blocker.query('begin; lock table orders in access exclusive mode')
     const result = await sweep(test_.app, { statementMaxMs: 300 })
@@ -50,7 +53,7 @@ describe('the sweeper', () => {
       ),
       keysDeleted: 1,
     })
-    expect(await sweep(test_.app)).toMatchObject({ failures: [] })
+    expect(await sweep(test_.app)).toMatchObject({ failures: [], buried: [orderId] })
   })
 
   test('finds the job of an order in either form of its payload', async () => {
