@@ -12,15 +12,19 @@ export function supplierJob(request: SupplierRequest, origin?: Origin): Supplier
   return { task, payload: { orderId, sku, origin, step } }
 }
 
-/** Whether an order still waits for the reservation that a dead letter is of: a late job's end is no end of the order. */
+/**
+ * Whether an order still waits for the reservation that a dead letter is of, or for its turn in a queue: a late job's end is no
+ * end of the order.
+ */
 export function isReservationAwaited({ task }: DeadLetter, { status }: Pick<Order, 'status'>): boolean {
+  if (task === 'serve-waiting') return status === 'PENDING' || status === 'AWAITING_RESTOCK'
   return task === 'reserve-inventory' && status === 'PENDING'
 }
 
 /** Whether a request still waits for the call that a dead letter is of. */
 export function isCallAwaited({ task, payload }: DeadLetter, request: SupplierRequest): boolean {
   const { sku, step } = payload
-  if (task === 'reserve-inventory' || !isOpen(request)) return false
+  if (task === 'reserve-inventory' || task === 'serve-waiting' || !isOpen(request)) return false
   return (sku === undefined || sku === request.sku) && step === request.step
 }
 

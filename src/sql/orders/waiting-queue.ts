@@ -43,8 +43,9 @@ const serve = prepare<[skus: string]>(
 )
 
 /**
- * Queues PENDING orders of which a SKU is being served: they take their turn. Where a queue is served behind them already, it
- * is served from the front again.
+ * Queues PENDING orders for those of their SKUs that are being served: they take their turn. They are in no queue of another
+ * SKU, whose newer orders do not wait for them (decision 17). Where a queue is served behind them already, it is served from the
+ * front again.
  */
 export async function queueOrders(on: Queryable, orderIds: readonly string[]): Promise<void> {
   if (orderIds.length > 0) await queue(on, plainArray(orderIds))
@@ -54,8 +55,8 @@ const queue = prepare<[orderIds: string]>(
   'queue-orders',
   `with queued as (
     update order_lines set queued_qty = 0
-    from unnest($1::uuid[]) as late (id)
-    where order_lines.order_id = late.id and order_lines.queued_qty is null
+    from unnest($1::uuid[]) as late (id), serving
+    where order_lines.order_id = late.id and order_lines.queued_qty is null and order_lines.sku = serving.sku
       and order_lines.qty > order_lines.reserved + order_lines.shipped + order_lines.cancelled
     returning order_lines.sku, order_lines.order_id
   )
@@ -123,20 +124,33 @@ export async function findWaitingOrders(
   page: { sku: string; customerId: string | null; after: string | null; sizeMax: number },
 ): Promise<string[]> {
   const { sku, customerId, after, sizeMax } = page
-  const rows = await list(on, sku, customerId, after ?? OLDEST, sizeMax)
+  const begin = after ?? OLDEST
+  const rows =
+    customerId === null
+      ? await listAll(on, sku, begin, sizeMax)
+      : await listOwn(on, sku, begin, sizeMax, customerId)
   return rows.map(({ id }) => id)
 }
 
-const list = prepare<unknown[], { id: string }>(
+const listAll = prepare<[sku: string, after: string, sizeMax: number], { id: string }>(
   'find-waiting-orders',
   `select order_lines.order_id as id from order_lines
-  where order_lines.sku = $1 and order_lines.queued_qty is not null and order_lines.order_id > $3::uuid
-    and (
-      $2::text is null
-      or exists (select from orders where orders.id = order_lines.order_id and orders.customer_id = $2)
-    )
+  where order_lines.sku = $1 and order_lines.queued_qty is not null and order_lines.order_id > $2::uuid
   order by order_lines.sku, order_lines.order_id
-  limit $4::int`,
+  limit $3::int`,
+)
+
+// along the customer's own orders of the two states that wait: a queue may have 100,000 of others
+const listOwn = prepare<[sku: string, after: string, sizeMax: number, customerId: string], { id: string }>(
+  'find-own-waiting-orders',
+  `select orders.id from orders
+  where orders.customer_id = $4 and orders.status in ('PENDING', 'AWAITING_RESTOCK') and orders.id > $2::uuid
+    and exists (
+      select from order_lines
+      where order_lines.order_id = orders.id and order_lines.sku = $1 and order_lines.queued_qty is not null
+    )
+  order by orders.id
+  limit $3::int`,
 )
 
 /** Reads what orders wait for, by SKU; 0 is left out. */

@@ -262,8 +262,8 @@ select 'an order that waits for its turn is of a SKU that is served', orders.id:
   'the mark of the queue is lost'
 from orders join order_lines on order_lines.order_id = orders.id
 where orders.status = 'PENDING' and order_lines.queued_qty is not null
+  and not exists (select from serving where serving.sku = order_lines.sku)
 group by orders.id
-having not bool_or(exists (select from serving where serving.sku = order_lines.sku))
 
 union all
 select 'a queue that is served has the job that serves it', serving.sku, format('served up to %s', coalesce(after::text, 'nobody')),

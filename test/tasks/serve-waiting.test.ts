@@ -1,0 +1,145 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import type { IfShort } from '../../src/domain/orders/order.ts'
+import { createOrder } from '../../src/use-cases/orders/create-order.ts'
+import { retryDeadLetters } from '../../src/use-cases/upkeep/retry-dead-letters.ts'
+import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
+import { breakReservations } from '../support/break-reservations.ts'
+import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { changeJobs, dropJobs, killJobs, readJobs, untilNoJobs } from '../support/queue.ts'
+import { readItem } from '../support/read-stock.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
+
+let test_: TestApp
+beforeEach(async () => {
+  test_ = await createTestApp()
+  await seed(test_.app).item({ sku: 'A' })
+  await seed(test_.app).item({ sku: 'POISON', available: 5 })
+})
+afterEach(() => test_.close())
+
+/** Creates an order of one piece of each SKU. */
+async function create(skus: readonly string[], ifShort: IfShort = 'WAIT'): Promise<string> {
+  const lines = skus.map((sku) => ({ sku, qty: 1 }))
+  const { order } = await createOrder(test_.app, LOCAL_OPERATOR, {
+    lines,
+    ifShort,
+    customerId: null,
+    idempotencyKey: null,
+  })
+  return order!.id
+}
+
+async function wait(skus: readonly string[], ifShort?: IfShort): Promise<string> {
+  const id = await create(skus, ifShort)
+  await reserveOrders(test_.app, [id])
+  return id
+}
+
+async function statusesOf(ids: readonly string[]): Promise<string[]> {
+  const orders = await test_.app.prisma.order.findMany({ where: { id: { in: [...ids] } } })
+  return ids.map((id) => orders.find((order) => order.id === id)!.status)
+}
+
+/** Waits until the job of a queue has failed so many times and is due again later, and has it come at once. */
+async function untilTried(attempts: number): Promise<void> {
+  await eventually(async () => {
+    const jobs = await readJobs(test_.app.pool, { task: 'serve-waiting' })
+    return jobs.length === 1 && jobs[0]!.attempts === attempts && jobs[0]!.heldBy === null && jobs[0]!.error
+  })
+  await changeJobs(test_.app.pool, { dueInMs: 0 }, { task: 'serve-waiting' })
+}
+
+const marks = async () => (await test_.app.pool.query('select sku from serving')).rows
+
+test('who cannot be served fails alone after some tries, and those behind it are served', async () => {
+  const { app } = test_
+  const [first, waiting, behind] = [await wait(['A']), await wait(['A', 'POISON']), await wait(['A'])]
+  await dropJobs(app.pool)
+  await seed(app).stock({ sku: 'A', qty: 4 })
+  const [pending, last] = [await wait(['POISON', 'A'], 'FAIL'), await wait(['A'], 'FAIL')]
+  const mend = await breakReservations(app, 'POISON')
+  const ids = [first, waiting, behind, pending, last]
+  const worker = await startTestWorker(test_)
+  await untilTried(1)
+  expect(await statusesOf(ids)).toEqual([...Array(3).fill('AWAITING_RESTOCK'), 'PENDING', 'PENDING'])
+  await untilTried(2)
+  await untilNoJobs(app.pool)
+  expect(await statusesOf(ids)).toEqual(['RESERVED', 'FAILED', 'RESERVED', 'FAILED', 'RESERVED'])
+  expect(await marks()).toEqual([])
+  const letters = await app.prisma.deadLetter.findMany({ orderBy: { orderId: 'asc' } })
+  expect(letters).toMatchObject(
+    [waiting, pending].map((orderId) => ({
+      orderId,
+      task: 'serve-waiting',
+      attempts: 3,
+      error: expect.stringContaining('broken'),
+    })),
+  )
+  const failed = await app.prisma.order.findMany({ where: { status: 'FAILED' } })
+  expect(failed.map(({ failureReason }) => failureReason)).toEqual(['INTERNAL_ERROR', 'INTERNAL_ERROR'])
+  expect(await readItem(app, 'A')).toMatchObject({ available: 1n, reserved: 3n })
+  // the queue is open again, and so are the orders once an operator wants them
+  await mend()
+  expect(await retryDeadLetters(app, LOCAL_OPERATOR, [letters[0]!.id])).toEqual([letters[0]!.id])
+  await untilNoJobs(app.pool)
+  expect(await statusesOf([waiting])).toEqual(['RESERVED'])
+  await worker.stop()
+})
+
+test('of a queue in which nobody can be served, only some fail with each try', async () => {
+  const { app } = test_
+  const ids: string[] = []
+  for (let count = 0; count < 14; count++) ids.push(await create(['A']))
+  await reserveOrders(app, ids)
+  await dropJobs(app.pool)
+  await seed(app).stock({ sku: 'A', qty: 20 })
+  const mend = await breakReservations(app, 'A')
+  await changeJobs(app.pool, { attempts: 2 })
+  const worker = await startTestWorker(test_)
+  await untilTried(3)
+  expect(await statusesOf(ids)).toEqual([...Array(10).fill('FAILED'), ...Array(4).fill('AWAITING_RESTOCK')])
+  await mend()
+  await untilNoJobs(app.pool)
+  expect(await statusesOf(ids.slice(10))).toEqual(Array(4).fill('RESERVED'))
+  await worker.stop()
+})
+
+test('a queue whose job has used up its tries gets another one by the sweep', async () => {
+  const { app } = test_
+  const id = await wait(['A'])
+  await dropJobs(app.pool)
+  await seed(app).stock({ sku: 'A', qty: 1 })
+  await killJobs(app.pool, 'broken', { task: 'serve-waiting' })
+  expect(await sweep(app)).toMatchObject({ queues: ['A'], buried: [], setAside: [] })
+  expect(await readJobs(app.pool)).toMatchObject([{ task: 'serve-waiting', attempts: 0, attemptsMax: 8 }])
+  const worker = await startTestWorker(test_)
+  await untilNoJobs(app.pool)
+  expect(await statusesOf([id])).toEqual(['RESERVED'])
+  expect(await marks()).toEqual([])
+  await worker.stop()
+})
+
+test('an order that waits for its turn is in no queue of a SKU that nobody serves', async () => {
+  const { app } = test_
+  await seed(app).item({ sku: 'B', available: 1 })
+  const first = await wait(['A'])
+  await seed(app).stock({ sku: 'A', qty: 2 })
+  const both = await wait(['A', 'B'])
+  // newer ones of B do not wait for it
+  const onlyB = await wait(['B'])
+  expect(await statusesOf([first, both, onlyB])).toEqual(['AWAITING_RESTOCK', 'PENDING', 'RESERVED'])
+  expect((await sweep(app)).queues).toEqual([])
+  const worker = await startTestWorker(test_)
+  await untilNoJobs(app.pool)
+  expect(await statusesOf([first, both])).toEqual(['RESERVED', 'AWAITING_RESTOCK'])
+  const { rows } = await app.pool.query(
+    'select sku, queued_qty from order_lines where order_id = $1 order by 1',
+    [both],
+  )
+  expect(rows).toEqual([
+    { sku: 'A', queued_qty: 1 },
+    { sku: 'B', queued_qty: 1 },
+  ])
+  await worker.stop()
+})
