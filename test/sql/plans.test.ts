@@ -132,6 +132,7 @@ async function recordAll(): Promise<RecordedStatement[]> {
   await exercise(test_.app, { orderId: rows[0].id, sku: 'COMMON' })
   await rescueJobs(test_.app, { alsoUnknown: true })
   await observeService(test_.app)
+  await ask(LOCAL_OPERATOR, `{ orders(filter: { customerId: "few" }) ${ORDER_PAGE} }`, {})
   for (const caller of [LOCAL_OPERATOR, customer('many'), customer('few')]) {
     for (const [text, variables] of caller.role === 'customer' ? LISTS : [...LISTS, ...STAFF_LISTS]) {
       await ask(caller, text, variables)
@@ -267,9 +268,12 @@ function customer(id: string): Caller {
 const ORDER_PAGE = `{
   edges { node { id events { type } movements { id } inventoryItem { sku } } } pageInfo { hasNextPage }
 }`
-const FILTERS = ['COMMON', 'RARE', null].flatMap((sku) =>
+const FILTERS: object[] = ['COMMON', 'RARE', null].flatMap((sku) =>
   [...ORDER_STATUSES, null].map((status) => ({ sku, status })),
 )
+for (const reference of ['web 7', 'NONE']) {
+  FILTERS.push({ reference }, { reference, sku: 'COMMON', status: 'RESERVED' })
+}
 /** Lists that everybody has. */
 const LISTS = FILTERS.flatMap((filter): [query: string, variables: object][] => [
   [`query ($filter: OrderFilter) { orders(first: 20, filter: $filter) ${ORDER_PAGE} }`, { filter }],
@@ -331,8 +335,9 @@ async function storeOpen(client: pg.Client): Promise<void> {
 /** Orders of before, with their movements, and dead letters that were all retried. */
 async function storeDone(client: pg.Client): Promise<void> {
   await client.query(
-    `insert into orders (id, status, customer_id, version, created_at, updated_at)
-    select ('01800000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'RESERVED', 'many', 2, now(), now()
+    `insert into orders (id, status, customer_id, reference, version, created_at, updated_at)
+    select
+      ('01800000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'RESERVED', 'many', 'web ' || n % 300000, 2, now(), now()
     from generate_series(1, $1::int) as n`,
     [DONE],
   )
