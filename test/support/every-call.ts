@@ -98,6 +98,8 @@ async function shipReturnAndCancel(server: { url: string }): Promise<void> {
   const { shipments } = shipped as unknown as { shipments: { id: string }[] }
   await change(`undoShipment(input: { id: "${shipments[0]!.id}" }) { ${result} }`)
   await change(`cancelOrder(${input(part)}) { ${result} }`)
-  expect((await change(`shipOrder(${input('reference: "parcel"')}) { ${result} }`)).order.status).toBe('SHIPPED')
+  expect((await change(`shipOrder(${input('reference: "parcel"')}) { ${result} }`)).order.status).toBe(
+    'SHIPPED',
+  )
   await change(`returnOrder(${input(part)}) { ${result} }`)
 }
