@@ -75,14 +75,11 @@ export async function reserveInventory(
       findEarlierRequests(tx, orders),
     ])
     const at = context.now()
-    const allocateTo = (claims: readonly Order[]) =>
-      allocate(claims, levels, locations, context.allocationStrategy)
-    const tried = allocateTo(orders)
-    const givenUp = tried
-      .filter(isShort)
-      .flatMap((one) => giveUp(one, earlier, sourceOf.get(one.order.id)!, at))
-    const over = new Set(givenUp.map(({ change }) => change.before.id))
-    const allocated = over.size === 0 ? tried : allocateTo(orders.filter(({ id }) => !over.has(id)))
+    const { allocated, givenUp } = allocateAndGiveUp(
+      orders,
+      (claims) => allocate(claims, levels, locations, context.allocationStrategy),
+      (one) => giveUp(one, earlier, sourceOf.get(one.order.id)!, at),
+    )
     const asked = allocated.filter(isShort).flatMap((one) => askSuppliers(one, earlier, at))
     const jobs = asked.map((request) => supplierJob(request, sourceOf.get(request.orderId)!.origin))
     const reserved = allocated.map((one) => {
@@ -91,6 +88,24 @@ export async function reserveInventory(
     })
     await writeChanges(tx, [...reserved, ...givenUp], { levels, requests: asked, jobs }, at)
   })
+}
+
+/** Allocates until nobody is left to give up. What they would have taken goes to others, of whom then others may be short. */
+function allocateAndGiveUp(
+  orders: readonly Order[],
+  allocateTo: (claims: readonly Order[]) => Allocated<Order>[],
+  giveUpOn: (one: Allocated<Order>) => SourcedChange[],
+): { allocated: Allocated<Order>[]; givenUp: SourcedChange[] } {
+  const givenUp: SourcedChange[] = []
+  let claims = orders
+  for (;;) {
+    const allocated = allocateTo(claims)
+    const over = allocated.filter(isShort).flatMap(giveUpOn)
+    if (over.length === 0) return { allocated, givenUp }
+    givenUp.push(...over)
+    const ids = new Set(over.map(({ change }) => change.before.id))
+    claims = claims.filter(({ id }) => !ids.has(id))
+  }
 }
 
 function isShort({ short }: Allocated<Order>): boolean {
