@@ -1,9 +1,17 @@
 import type { Findings } from './findings.ts'
+import type { Deed, Intent, Line, Verb } from './history.ts'
 
 /** A frozen process answers nobody: a client gives up and asks the other. */
 const CALL_LIMIT_MS = 6_000
 
-export type OrderAnswer = { id: string; sku: string; qty: number; status: string; version: number }
+/** An order as it is answered. `reference`: of a shipment, which not every answer has. */
+export type OrderAnswer = {
+  id: string
+  lines: readonly Line[]
+  status: string
+  version: number
+  shipments?: readonly { id: string; reference: string | null; lines: readonly Line[] }[]
+}
 
 /** What a call came to. `doubtful`: nobody can tell whether it took effect. */
 export type Outcome<Answer> =
@@ -11,12 +19,35 @@ export type Outcome<Answer> =
   | { kind: 'refused'; code: string }
   | { kind: 'doubtful'; why: string }
 
+const ORDER = 'order { id lines { sku qty } status version shipments { id reference lines { sku qty } } }'
 const CREATE_ORDER = `mutation Create($input: CreateOrderInput!) {
-  createOrder(input: $input) { order { id sku qty status version } userErrors { code } }
+  createOrder(input: $input) { order { id lines { sku qty } status version } userErrors { code } }
 }`
 const ADJUST = `mutation Adjust($input: AdjustInventoryInput!) {
   adjustInventory(input: $input) { movement { id } userErrors { code } }
 }`
+const CREATE_ITEM = `mutation Create($input: CreateInventoryItemInput!) {
+  createInventoryItem(input: $input) { inventoryItem { sku } userErrors { code } }
+}`
+const SAVE_LOCATION = `mutation Save($input: LocationInput!) {
+  saveLocation(input: $input) { location { code } userErrors { code } }
+}`
+
+const INPUTS: Record<Verb, string> = {
+  cancelOrder: 'CancelOrderInput',
+  shipOrder: 'ShipOrderInput',
+  undoShipment: 'UndoShipmentInput',
+  returnOrder: 'ReturnOrderInput',
+}
+
+const PATHS: Record<Verb, (deed: Deed) => string> = {
+  cancelOrder: ({ orderId }) => `/api/orders/${orderId}/cancel`,
+  shipOrder: ({ orderId }) => `/api/orders/${orderId}/ship`,
+  undoShipment: ({ shipmentId }) => `/api/shipments/${shipmentId}/undo`,
+  returnOrder: ({ orderId }) => `/api/orders/${orderId}/return`,
+}
+
+type Sent = Pick<Intent, 'lines' | 'locations'>
 
 export type Calls = ReturnType<typeof createCalls>
 
@@ -68,6 +99,11 @@ export function createCalls(findings: Findings, authorization: string) {
       findings.count('calls answered UNAVAILABLE by GraphQL')
       return { kind: 'doubtful', why: code }
     }
+    // it may have been done: what could not be read is what it has come to
+    if (status === 200 && code === 'UNAVAILABLE' && payload?.[answerField] === null) {
+      findings.count('calls answered by GraphQL without their order')
+      return { kind: 'doubtful', why: code }
+    }
     if (payload?.userErrors?.[0]) return { kind: 'refused', code: payload.userErrors[0].code }
     if (status === 200 && payload?.[answerField]) return { kind: 'answered', answer: payload[answerField] }
     findings.violate(
@@ -78,43 +114,96 @@ export function createCalls(findings: Findings, authorization: string) {
     return { kind: 'doubtful', why: `${status} ${code}` }
   }
 
+  /** Makes a REST call that answers with an order. */
+  async function postOrder(
+    url: string,
+    path: string,
+    body: object,
+    key: string | null,
+    success: number,
+  ): Promise<Outcome<OrderAnswer>> {
+    const reply = await post(`${url}${path}`, body, key === null ? {} : { 'idempotency-key': key })
+    if (reply.why !== undefined) return { kind: 'doubtful', why: reply.why }
+    const { status, headers, text } = reply
+    const answer = parse(text)
+    if (status === success && answer.id) {
+      return { kind: 'answered', answer: { ...answer, status: answer.status.toUpperCase() } }
+    }
+    if ([404, 409, 422].includes(status) && answer.code) return { kind: 'refused', code: answer.code }
+    if (status === 503 && answer.code === 'UNAVAILABLE' && headers.has('retry-after')) {
+      findings.count('calls answered 503 by REST')
+    } else {
+      findings.violate('REST answers well, or 503 with Retry-After', path, `${status} ${text}`)
+    }
+    return { kind: 'doubtful', why: String(status) }
+  }
+
+  async function mustMutate(url: string, query: string, field: string, answerField: string, input: object) {
+    const outcome = await mutate(url, query, field, answerField, input)
+    if (outcome.kind !== 'answered') throw new Error(`${field} of ${JSON.stringify(input)}: ${outcome.kind}`)
+  }
+
   return {
-    createOrderByGraphql(url: string, input: { sku: string; qty: number }, key: string | null) {
-      const idempotencyKey = key ?? undefined
-      return mutate<OrderAnswer>(url, CREATE_ORDER, 'createOrder', 'order', { ...input, idempotencyKey })
+    createOrderByGraphql(url: string, { lines, locations }: Sent, key: string | null) {
+      const input = { ...orderedBy(lines), locations, idempotencyKey: key }
+      return mutate<OrderAnswer>(url, CREATE_ORDER, 'createOrder', 'order', input)
     },
 
-    async createOrderByRest(
-      url: string,
-      input: { sku: string; qty: number },
-      key: string | null,
-    ): Promise<Outcome<OrderAnswer>> {
-      const reply = await post(`${url}/api/order`, input, key === null ? {} : { 'idempotency-key': key })
-      if (reply.why !== undefined) return { kind: 'doubtful', why: reply.why }
-      const { status, headers, text } = reply
-      const body = parse(text)
-      if (status === 201 && body.id) {
-        return { kind: 'answered', answer: { ...body, status: body.status.toUpperCase() } }
-      }
-      if (status === 422 && body.code) return { kind: 'refused', code: body.code }
-      if (status === 503 && body.code === 'UNAVAILABLE' && headers.has('retry-after')) {
-        findings.count('calls answered 503 by REST')
-      } else {
-        findings.violate('REST answers well, or 503 with Retry-After', 'POST /api/order', `${status} ${text}`)
-      }
-      return { kind: 'doubtful', why: String(status) }
+    createOrderByRest(url: string, { lines, locations }: Sent, key: string | null) {
+      return postOrder(url, '/api/order', { ...orderedBy(lines), locations }, key, 201)
     },
 
-    adjustInventory(url: string, input: { sku: string; delta: number; reason: string }) {
+    /** Changes an order by GraphQL. */
+    changeByGraphql(url: string, deed: Deed) {
+      const { verb, orderId, shipmentId, expectedVersion, key: idempotencyKey } = deed
+      const query = `mutation Change($input: ${INPUTS[verb]}!) { ${verb}(input: $input) { ${ORDER} userErrors { code } } }`
+      const input = { id: shipmentId ?? orderId, ...contentOf(deed), expectedVersion, idempotencyKey }
+      return mutate<OrderAnswer>(url, query, verb, 'order', input)
+    },
+
+    /** The same by REST. */
+    changeByRest(url: string, deed: Deed) {
+      const body = { ...contentOf(deed), expected_version: deed.expectedVersion }
+      return postOrder(url, PATHS[deed.verb](deed), body, deed.key, 200)
+    },
+
+    adjustInventory(url: string, input: { sku: string; location: string; delta: number; reason: string }) {
       return mutate<{ id: string }>(url, ADJUST, 'adjustInventory', 'movement', input)
     },
 
-    async createItem(url: string, sku: string, available: number): Promise<void> {
-      const query = `mutation { createInventoryItem(input: { sku: "${sku}", name: "${sku}", available: ${available} })
-        { inventoryItem { sku } userErrors { code } } }`
-      const reply = await post(`${url}/graphql`, { query })
-      if (!reply.text?.includes(`"sku":"${sku}"`)) throw new Error(`Cannot make ${sku}: ${reply.text}`)
+    createItem(url: string, sku: string, available: number): Promise<void> {
+      const input = { sku, name: sku, available }
+      return mustMutate(url, CREATE_ITEM, 'createInventoryItem', 'inventoryItem', input)
     },
+
+    saveLocation(url: string, input: { code: string; priority: number; isActive: boolean }): Promise<void> {
+      return mustMutate(url, SAVE_LOCATION, 'saveLocation', 'location', input)
+    },
+
+    /** Adds to what is available, before there are faults. */
+    addStock(url: string, sku: string, location: string, delta: number): Promise<void> {
+      const input = { sku, location, delta, reason: 'before' }
+      return mustMutate(url, ADJUST, 'adjustInventory', 'movement', input)
+    },
+  }
+}
+
+/** One line is sent without a list. */
+function orderedBy(lines: readonly Line[]): object {
+  return lines.length === 1 ? lines[0]! : { lines }
+}
+
+/** What a change is about, in words that both APIs have. */
+function contentOf({ verb, lines, location, tag }: Deed): object {
+  switch (verb) {
+    case 'cancelOrder':
+      return { lines, note: tag }
+    case 'shipOrder':
+      return { lines, location, reference: tag }
+    case 'undoShipment':
+      return { note: tag }
+    case 'returnOrder':
+      return { lines, location, note: tag }
   }
 }
 

@@ -10,7 +10,7 @@ export async function checkClaims(
   findings: Findings,
 ): Promise<void> {
   const keys = await database.query<{ key: string; id: string }>(
-    'select key, order_id::text as id from idempotency_keys',
+    `select key, order_id::text as id from idempotency_keys where verb = 'createOrder'`,
   )
   checkIntents(history, orders, new Map(keys.map(({ key, id }) => [key, id])), findings)
   await checkAdjustments(database, history, findings)
@@ -24,7 +24,7 @@ function checkIntents(
 ): void {
   const known = new Set<string>()
   let doubtfulWithoutKey = 0
-  for (const { key, sku, qty, expected, ids, version, status, doubtful } of intents) {
+  for (const { key, lines, locations, expected, ids, version, status, doubtful } of intents) {
     const subject = key ?? 'a call without key'
     if (key === null) doubtfulWithoutKey += doubtful
     if (ids.length > 1) findings.violate('one key gives one order', subject, ids.join(', '))
@@ -32,13 +32,14 @@ function checkIntents(
       findings.count('orders acknowledged')
       known.add(id)
       const order = orders.get(id)
-      const detail = `answered ${qty} of ${sku}, ${status} as ${version}: ${JSON.stringify(order)}`
+      const sent = JSON.stringify([lines, locations])
+      const detail = `answered to ${sent}, ${status} as ${version}: ${JSON.stringify(order)}`
       if (!order) findings.violate('an acknowledged order exists', id, `answered to ${subject}`)
-      else if (order.sku !== sku || order.qty !== qty) {
+      else if (asSent(order) !== sent) {
         findings.violate('an acknowledged order is as it was sent', id, detail)
       } else if (order.version < version) {
         findings.violate('no version is taken back', id, detail)
-      } else if (order.statuses[version - 1] !== status) {
+      } else if (order.events[version - 1]?.to !== status) {
         findings.violate('a call is answered with what was', id, detail)
       }
     }
@@ -60,24 +61,30 @@ function checkIntents(
   }
 }
 
+/** What of an order its client has said. */
+function asSent({ lines, locations }: FinalOrder): string {
+  return JSON.stringify([lines.map(({ sku, qty }) => ({ sku, qty })), locations])
+}
+
 async function checkAdjustments(
   database: Reader,
   { adjustments }: History,
   findings: Findings,
 ): Promise<void> {
-  const rows = await database.query<{ reason: string; sku: string; deltas: number[] }>(
-    `select reason, min(sku) as sku, array_agg(delta) as deltas from inventory_movements where type = 'ADJUSTMENT' group by reason`,
+  const rows = await database.query<{ reason: string; level: string; deltas: number[] }>(
+    `select reason, min(sku || ' at ' || location) as level, array_agg(delta) as deltas
+    from inventory_movements where type = 'ADJUSTMENT' and reason <> 'before' group by reason`,
   )
   const made = new Map(rows.map((row) => [row.reason, row]))
-  for (const { reason, sku, delta, outcome } of adjustments) {
+  for (const { reason, sku, location, delta, outcome } of adjustments) {
     findings.count(`adjustments ${outcome}`)
     const row = made.get(reason)
     made.delete(reason)
     const times = row?.deltas.length ?? 0
     const isRight = outcome === 'doubtful' ? times <= 1 : times === (outcome === 'done' ? 1 : 0)
-    const isSame = !row || (row.sku === sku && row.deltas[0] === delta)
+    const isSame = !row || (row.level === `${sku} at ${location}` && row.deltas[0] === delta)
     if (!isRight || !isSame) {
-      const detail = JSON.stringify({ sku, delta, outcome, row })
+      const detail = JSON.stringify({ sku, location, delta, outcome, row })
       findings.violate('an adjustment is made as it was answered', reason, detail)
     }
   }

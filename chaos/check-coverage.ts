@@ -1,10 +1,19 @@
 import type { Findings } from './findings.ts'
 import { HOUSEKEEPING } from './gaps.ts'
+import { VERBS } from './history.ts'
 
 /** Drawn so often, each kind of fault meets something to harm. */
 const DRAWN_MIN = 3
 /** What a run is there to check. */
-const CHECKED = ['orders', 'views', 'adjustments done', 'decisions made again', 'looks at what jobs wait for']
+export const CHECKED = [
+  ...['orders', 'orders of several lines', 'views', 'adjustments done', 'decisions made again'],
+  ...[
+    'looks at what jobs wait for',
+    'races of a cancellation and a shipment',
+    'goods that came as free stock',
+  ],
+  ...VERBS.map((verb) => `${verb}: done`),
+]
 /** In three minutes 14 to 27 gaps of the flow of orders were hit; half of the least is no longer bad luck. */
 const GAPS_HIT_MIN = 7
 const GAPS_MINUTES_MIN = 3

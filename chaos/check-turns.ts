@@ -10,7 +10,11 @@ type Entry = {
   committedAt: string | null
   /** Of a movement: its place in the ledger. Null for an order that was found short. */
   ledgerId: string | null
+  location: string | null
   orderId: string | null
+  /** Of the order: where alone it may take from. */
+  locations: string[] | null
+  /** `short`, `taken` for what an order took from what there was, or a type of movement. */
   type: string
   delta: number
   availableAfter: number
@@ -18,17 +22,24 @@ type Entry = {
 
 // A row's xmin is the transaction that wrote it, and neither table is ever updated.
 const ENTRIES = `
-  select entries.*, entries.xmin::text as tx,
+  select entries.*, orders.locations, entries.xmin::text as tx,
     (extract(epoch from pg_xact_commit_timestamp(entries.xmin)) * 1000000)::int8::text as "committedAt"
   from (
-    select orders.sku, order_events.xmin, null as "ledgerId", orders.id::text as "orderId", 'short' as type,
-      -orders.qty as delta, 0 as "availableAfter"
-    from order_events join orders on orders.id = order_events.order_id
-    where order_events.to_status = 'AWAITING_RESTOCK'
+    select line ->> 'sku' as sku, events.xmin, null as "ledgerId", null as location, events.order_id as "orderId",
+      'short' as type, -(line ->> 'qty')::int as delta, 0 as "availableAfter"
+    from order_events as events cross join lateral jsonb_array_elements(events.lines) as line
+    where events.type = 'OrderAwaitingRestock'
     union all
-    select sku, xmin, id::text, order_id::text, type::text, delta, available_after::float8 from inventory_movements
+    select sku, moved.xmin, moved.id::text, location, moved.order_id,
+      case when moved.type = 'RESERVATION' and events.from_status = 'PENDING' then 'taken' else moved.type::text end,
+      delta, available_after::float8
+    from inventory_movements as moved
+    left join order_events as events on events.order_id = moved.order_id and events.version = moved.order_version
   ) as entries
+  left join orders on orders.id = entries."orderId"
   order by sku, pg_xact_commit_timestamp(entries.xmin), tx, ("ledgerId" is null), "ledgerId"::int8`
+
+const CLOSED = 'select code from locations where not is_active'
 
 /**
  * Invariant 10: stock that was there is never refused, and within a batch orders take their turn in the order of creation.
@@ -39,47 +50,62 @@ const ENTRIES = `
  */
 export async function checkTurns(database: Reader, findings: Findings): Promise<void> {
   const entries = await database.query<Entry>(ENTRIES)
-  let available = 0
-  let lastId = 0n
+  const closed = new Set((await database.query<{ code: string }>(CLOSED)).map(({ code }) => code))
+  /** Of the SKU, by location. */
+  let available = new Map<string, number>()
+  let lastIds = new Map<string, bigint>()
   for (let start = 0, end = 0; start < entries.length; start = end) {
     const { sku, tx, committedAt } = entries[start]!
     while (entries[end]?.sku === sku && entries[end]?.tx === tx) end++
     const decided = entries.slice(start, end)
     if (sku !== entries[start - 1]?.sku) {
-      available = 0
-      lastId = 0n
+      available = new Map()
+      lastIds = new Map()
     }
     if (committedAt === null) {
       findings.violate('each decision has its time', sku, JSON.stringify(decided))
     }
-    decideAgain(decided, available, findings)
-    for (const { ledgerId, availableAfter } of decided) {
+    decideAgain(decided, available, closed, findings)
+    for (const { ledgerId, location, availableAfter } of decided) {
       if (ledgerId === null) continue
+      const lastId = lastIds.get(location!) ?? 0n
       if (BigInt(ledgerId) <= lastId) {
-        findings.violate('the ledger runs in the order of the changes', sku, `${ledgerId} after ${lastId}`)
+        const detail = `${ledgerId} after ${lastId} at ${location}`
+        findings.violate('the ledger runs in the order of the changes', sku, detail)
       }
-      lastId = BigInt(ledgerId)
-      available = availableAfter
+      lastIds.set(location!, BigInt(ledgerId))
+      available.set(location!, availableAfter)
     }
   }
 }
 
-/** @param available what there was before the transaction */
-function decideAgain(decided: readonly Entry[], available: number, findings: Findings): void {
-  const supplied = new Set(
-    decided.filter(({ type }) => type === 'SUPPLIER_RECEIPT').map(({ orderId }) => orderId),
+/** @param available what there was at each location before the transaction */
+function decideAgain(
+  decided: readonly Entry[],
+  available: ReadonlyMap<string, number>,
+  closed: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  const left = new Map(available)
+  const claims = Map.groupBy(
+    decided.filter(({ type }) => type === 'short' || type === 'taken'),
+    ({ orderId }) => orderId!,
   )
-  const claims = decided
-    .filter(({ type, orderId }) => type === 'short' || (type === 'RESERVATION' && !supplied.has(orderId)))
-    .sort((one, other) => (one.orderId! < other.orderId! ? -1 : 1))
-  let left = available
-  for (const { sku, type, delta, orderId } of claims) {
-    const fits = left + delta >= 0
-    if (fits !== (type !== 'short')) {
-      const detail = `${orderId} wanted ${-delta} of ${left} and was ${fits ? 'refused' : 'reserved'}: ${JSON.stringify(claims)}`
+  for (const [orderId, claim] of [...claims].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    const { sku, type, locations } = claim[0]!
+    const isOpen = (location: string) => !closed.has(location) && (locations?.includes(location) ?? true)
+    const qty = claim.reduce((sum, { delta }) => sum - delta, 0)
+    const there = [...left].reduce((sum, [location, some]) => (isOpen(location) ? sum + some : sum), 0)
+    const fits = there >= qty
+    const detail = `${orderId} wanted ${qty} of ${there} and was ${type}: ${JSON.stringify(decided)}`
+    if (fits !== (type === 'taken')) {
       findings.violate('stock that was there is never refused, in the order of creation', sku, detail)
     }
-    if (type !== 'short') left += delta
+    if (type === 'short') continue
+    for (const { location, delta } of claim) {
+      if (!isOpen(location!)) findings.violate('an order takes from where it may', sku, detail)
+      left.set(location!, left.get(location!)! + delta)
+    }
   }
-  findings.count('decisions made again', claims.length)
+  findings.count('decisions made again', claims.size)
 }

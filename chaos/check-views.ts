@@ -9,12 +9,13 @@ export function checkViews(
   findings: Findings,
 ): void {
   for (const view of views) {
-    const { orderId, connections, tries, isDone } = view
+    const { orderId, connections, tries, end } = view
     findings.count('views')
     findings.count('connections of views', tries)
     const order = orders.get(orderId)
     const detail = `saw ${JSON.stringify(connections)} by ${tries} connections, order ${JSON.stringify(order)}`
-    if (!isDone || newestSeen(view)?.version !== order?.version) {
+    findings.count(`views that ended ${end ?? 'with the run'}`)
+    if (end !== 'by its watcher' && newestSeen(view)?.version !== order?.version) {
       findings.violate('a watcher sees the newest version', orderId, detail)
     }
     for (const { afterVersion, known, seen } of connections) {
@@ -25,7 +26,7 @@ export function checkViews(
       if (seen.some(({ version }, index) => index > 0 && version <= seen[index - 1]!.version)) {
         findings.violate('versions rise', orderId, detail)
       }
-      if (seen.some(({ version, status }) => order?.statuses[version - 1] !== status)) {
+      if (seen.some(({ version, status }) => order?.events[version - 1]?.to !== status)) {
         findings.violate('a watcher sees what was', orderId, detail)
       }
     }

@@ -33,13 +33,14 @@ type WaitingJob = { id: string; waitMs: number; task: string; deaths: number; su
 export const ORDERS_OF_JOB = `case json_typeof(jobs.payload -> 'orders')
     when 'array' then jobs.payload -> 'orders' else json_build_array(jobs.payload) end`
 
-const WAITING_JOBS = `select jobs.id::text, tasks.identifier as task, orders.supplier_attempts as "supplierAttempts",
+const WAITING_JOBS = `select jobs.id::text, tasks.identifier as task, coalesce(requests.attempts, 0) as "supplierAttempts",
     extract(epoch from jobs.run_at - now())::float8 * 1000 as "waitMs",
     coalesce((jobs.flags ->> 'deaths')::int, 0) as deaths, jobs.attempts, left(jobs.last_error, 300) as "lastError"
   from graphile_worker._private_jobs as jobs
   join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
-  cross join lateral json_array_elements(${ORDERS_OF_JOB}) as ref
-  join orders on orders.id::text = ref ->> 'orderId'
+  cross join lateral json_array_elements(${ORDERS_OF_JOB}) as named (ref)
+  join orders on orders.id::text = named.ref ->> 'orderId'
+  left join supplier_requests as requests on requests.order_id = orders.id and requests.sku = named.ref ->> 'sku'
   where jobs.run_at > now()`
 
 /**

@@ -1,6 +1,8 @@
 import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import { checkClaims } from './check-claims.ts'
+import { checkDeeds } from './check-deeds.ts'
 import { checkLives } from './check-lives.ts'
+import { checkStock } from './check-stock.ts'
 import { checkSupplier } from './check-supplier.ts'
 import { checkTurns } from './check-turns.ts'
 import { checkViews } from './check-views.ts'
@@ -12,49 +14,94 @@ import type { SupplierRecord } from './hostile-supplier.ts'
 /** Reads the database under test, which has come to rest. */
 export type Reader = Pick<ChaosDatabase, 'query' | 'withClient'>
 
+export type FinalLine = {
+  sku: string
+  qty: number
+  reserved: number
+  shipped: number
+  cancelled: number
+  returned: number
+}
+
+export type FinalEvent = {
+  type: string
+  from: string | null
+  to: string
+  reason: string | null
+  note: string | null
+  /** Null: it was about the whole order. */
+  lines: { sku: string; qty: number; missing?: number; location?: string }[] | null
+}
+
+/** What a supplier was asked for, as the database has it, and what came of it. */
+export type FinalRequest = {
+  sku: string
+  qty: number
+  state: string
+  ref: string | null
+  /** What came in by SUPPLIER_RECEIPT, and how often. */
+  received: number
+  receipts: number
+}
+
 /** An order as the database has it at the end. */
 export type FinalOrder = {
   id: string
-  sku: string
-  qty: number
+  lines: FinalLine[]
+  locations: string[] | null
   status: string
   version: number
   reason: string | null
-  ref: string | null
-  /** Whether a supplier's goods came in for it. */
-  isBrought: boolean
+  requests: FinalRequest[]
   /** The error of its dead letter. */
   deadLetter: string | null
-  /** By its events, oldest first. */
-  statuses: string[]
-  /** From its first event to its last, by the database's clock. */
+  /** Oldest first. */
+  events: FinalEvent[]
+  /** From its first event to that with which it no longer waited for a job, by the database's clock. */
   lifeSeconds: number
   /** How far the processes' clocks were from the database's when they wrote its events, at most. */
   clockOffSeconds: number
 }
 
-const ORDERS = `select orders.id::text, orders.sku, orders.qty, orders.status::text, orders.version,
-    orders.failure_reason::text as reason, orders.supplier_ref as ref,
-    exists (
-      select from inventory_movements as moved where moved.order_id = orders.id and moved.type = 'SUPPLIER_RECEIPT'
-    ) as "isBrought",
+const ORDERS = `select orders.id::text, orders.locations, orders.status::text, orders.version, orders.failure_reason::text as reason,
+    lines.lines, coalesce(requests.requests, '[]') as requests,
     (
       select error from dead_letters where dead_letters.order_id = orders.id order by created_at desc limit 1
     ) as "deadLetter",
-    coalesce(history.statuses, '{}') as statuses,
+    coalesce(history.events, '[]') as events,
     coalesce(history.seconds, 0)::float8 as "lifeSeconds",
     coalesce(history.off, 0)::float8 as "clockOffSeconds"
   from orders, lateral (
+    select json_agg(json_build_object(
+      'sku', sku, 'qty', qty, 'reserved', reserved, 'shipped', shipped, 'cancelled', cancelled, 'returned', returned
+    ) order by position) as lines
+    from order_lines where order_id = orders.id
+  ) as lines, lateral (
+    select json_agg(json_build_object(
+      'sku', requested.sku, 'qty', requested.qty, 'state', requested.state, 'ref', requested.ref,
+      'received', coalesce(came.received, 0), 'receipts', coalesce(came.receipts, 0)
+    )) as requests
+    from supplier_requests as requested left join (
+      select order_id, sku, sum(delta) as received, count(*) as receipts
+      from inventory_movements where type = 'SUPPLIER_RECEIPT' group by order_id, sku
+    ) as came using (order_id, sku)
+    where requested.order_id = orders.id
+  ) as requests, lateral (
     select
-      array_agg(to_status::text order by version) as statuses,
-      extract(epoch from max(pg_xact_commit_timestamp(xmin)) - min(pg_xact_commit_timestamp(xmin))) as seconds,
+      json_agg(json_build_object(
+        'type', type, 'from', from_status, 'to', to_status, 'reason', reason, 'note', note, 'lines', lines
+      ) order by version) as events,
+      extract(epoch from
+        min(pg_xact_commit_timestamp(xmin)) filter (where to_status not in ('PENDING', 'AWAITING_RESTOCK'))
+        - min(pg_xact_commit_timestamp(xmin))
+      ) as seconds,
       max(abs(extract(epoch from at - pg_xact_commit_timestamp(xmin)))) as off
     from order_events where order_id = orders.id
   ) as history`
 
 /**
- * Checks all ten invariants of the design on a database that has come to rest: by SQL, and against what the clients and
- * the supplier know. Each violation goes to `findings`.
+ * Checks the invariants of the design on a database that has come to rest: by SQL, and against what the clients and the
+ * supplier know. Each violation goes to `findings`.
  */
 export async function checkAll(
   database: Reader,
@@ -68,10 +115,19 @@ export async function checkAll(
   const rows = await database.query<FinalOrder>(ORDERS)
   const orders = new Map(rows.map((row) => [row.id, row]))
   findings.count('orders', orders.size)
+  findings.count('orders of several lines', rows.filter(({ lines }) => lines.length > 1).length)
   for (const { status, reason } of rows) findings.count(`orders ${status} ${reason ?? ''}`.trim())
   await checkClaims(database, history, orders, findings)
+  await checkDeeds(database, history, orders, findings)
   checkLives(orders, findings)
   checkSupplier(supplierRecords, orders, findings)
+  await checkStock(database, history, orders, findings)
   checkViews(history, orders, findings)
   await checkTurns(database, findings)
+}
+
+/** The version of each order. */
+export async function readVersions(database: Reader): Promise<Map<string, number>> {
+  const rows = await database.query<{ id: string; version: number }>('select id::text, version from orders')
+  return new Map(rows.map(({ id, version }) => [id, version]))
 }

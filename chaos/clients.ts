@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Calls, OrderAnswer, Outcome } from './calls.ts'
+import { createOrderChanges } from './change-orders.ts'
 import type { Findings } from './findings.ts'
-import { createIntent, type History, type Intent, isSettled } from './history.ts'
+import { createIntent, type History, type Intent, isSettled, type Line } from './history.ts'
 import { createRandom, type Random } from './random.ts'
 
 const CLIENTS = 24
@@ -14,18 +15,37 @@ const BURST = 5
 /** Clients at once that ask again what has no answer yet, at the end of a run. */
 const SETTLERS = 8
 
-/** SKUs by what there is of each: some last for ever, some run out and are refilled, some only the supplier has. */
-export const STOCK: Record<string, number> = {
-  'PLENTY-A': 1_000_000,
-  'PLENTY-B': 1_000_000,
-  'SOME-A': 100,
-  'SOME-B': 100,
-  SCARCE: 0,
-  'SUPPLIED-A': 0,
-  'SUPPLIED-B': 0,
+/** SKUs by what there is of each at each location: some last for ever, some run out and are refilled, some only the supplier has. */
+const STOCK: Record<string, Record<string, number>> = {
+  'PLENTY-A': { MAIN: 1_000_000, EAST: 1_000_000, WEST: 1_000_000 },
+  'PLENTY-B': { MAIN: 1_000_000, EAST: 1_000_000, WEST: 1_000_000 },
+  'SOME-A': { MAIN: 100, EAST: 20, WEST: 20 },
+  'SOME-B': { MAIN: 100, EAST: 20, WEST: 20 },
+  SCARCE: { MAIN: 1, EAST: 1, WEST: 1 },
+  'SUPPLIED-A': { MAIN: 1, EAST: 1, WEST: 1 },
+  'SUPPLIED-B': { MAIN: 1, EAST: 1, WEST: 1 },
 }
 const SKUS = Object.keys(STOCK)
 const REFILLED = ['SOME-A', 'SOME-B', 'SCARCE']
+export const LOCATIONS = ['MAIN', 'EAST', 'WEST']
+/** Stock is there that no order may have. */
+export const CLOSED_LOCATION = 'CLOSED'
+const CLOSED_STOCK = 1_000
+
+/** Makes what clients order. Every level that an order may take from is there before the first: nobody locks one that is not. */
+export async function stockUp(calls: Calls, url: string, { stock }: History): Promise<void> {
+  await calls.saveLocation(url, { code: 'EAST', priority: 50, isActive: true })
+  await calls.saveLocation(url, { code: 'WEST', priority: 100, isActive: true })
+  await calls.saveLocation(url, { code: CLOSED_LOCATION, priority: 10, isActive: false })
+  for (const [sku, { MAIN: inMain, ...elsewhere }] of Object.entries(STOCK)) {
+    await calls.createItem(url, sku, inMain!)
+    for (const [location, qty] of Object.entries({ ...elsewhere, [CLOSED_LOCATION]: CLOSED_STOCK })) {
+      await calls.addStock(url, sku, location, qty)
+    }
+    const everywhere = Object.values(elsewhere).reduce((sum, qty) => sum + qty, inMain! + CLOSED_STOCK)
+    stock.set(sku, everywhere)
+  }
+}
 
 export type ClientsOptions = {
   urls: readonly string[]
@@ -39,18 +59,26 @@ export type ClientsOptions = {
   onOrder: (orderId: string) => void
 }
 
-/** Clients that order, repeat and adjust, and note all they did and were told. */
+/** Clients that order, change orders, repeat and adjust, and note all they did and were told. */
 export function startClients(options: ClientsOptions) {
   const { urls, calls, findings, history, seed, onOrder, count = CLIENTS } = options
   let isStopped = false
   let adjustments = 0
+  const changes = createOrderChanges({
+    urls,
+    locations: LOCATIONS,
+    calls,
+    findings,
+    history,
+    isStopped: () => isStopped,
+  })
 
   /** Sends the order once more, to any process by any way. */
   async function send(intent: Intent, random: Random): Promise<void> {
     const url = random.pick(urls)
     const known = intent.version
     const way = random.chance(0.5) ? calls.createOrderByGraphql : calls.createOrderByRest
-    const outcome = await way(url, { sku: intent.sku, qty: intent.qty }, intent.key)
+    const outcome = await way(url, intent, intent.key)
     note(intent, outcome, known)
   }
 
@@ -66,7 +94,7 @@ export function startClients(options: ClientsOptions) {
       }
     } else {
       const { answer } = outcome
-      if (answer.sku !== intent.sku || answer.qty !== intent.qty || intent.expected !== 'an order') {
+      if (!isAs(answer.lines, intent.lines) || intent.expected !== 'an order') {
         findings.violate(
           'an order is answered as it was sent',
           subject,
@@ -86,14 +114,18 @@ export function startClients(options: ClientsOptions) {
         intent.version = answer.version
         intent.status = answer.status
       }
-      if (isNew) onOrder(answer.id)
+      if (isNew) {
+        changes.learn(answer)
+        onOrder(answer.id)
+      }
     }
   }
 
   /** A key that was answered with an order is refused with other content, and stays what it was. */
   async function reuseWrongly(intent: Intent, random: Random): Promise<void> {
     if (intent.ids.length === 0) return
-    const other = { sku: intent.sku, qty: intent.qty + 1 }
+    const lines = intent.lines.map(({ sku, qty }) => ({ sku, qty: qty + 1 }))
+    const other = { lines, locations: intent.locations }
     const outcome = await calls.createOrderByRest(random.pick(urls), other, intent.key)
     const isRight =
       outcome.kind === 'doubtful' || (outcome.kind === 'refused' && outcome.code === 'IDEMPOTENCY_KEY_REUSED')
@@ -104,25 +136,52 @@ export function startClients(options: ClientsOptions) {
   async function adjust(random: Random): Promise<void> {
     const reason = `chaos ${++adjustments}`
     const sku = random.pick(REFILLED)
+    const location = random.pick(LOCATIONS)
     const delta = random.chance(0.8) ? random.whole(1, 60) : -random.whole(1, 30)
-    const outcome = await calls.adjustInventory(random.pick(urls), { sku, delta, reason })
+    const outcome = await calls.adjustInventory(random.pick(urls), { sku, location, delta, reason })
     if (outcome.kind === 'refused' && (outcome.code !== 'INSUFFICIENT_STOCK' || delta > 0)) {
-      findings.violate('only what is wrong is refused', reason, `${outcome.code} for ${delta} of ${sku}`)
+      findings.violate(
+        'only what is wrong is refused',
+        reason,
+        `${outcome.code} for ${delta} of ${sku} at ${location}`,
+      )
     }
     const kinds = { answered: 'done', refused: 'refused', doubtful: 'doubtful' } as const
-    history.adjustments.push({ reason, sku, delta, outcome: kinds[outcome.kind] })
+    history.adjustments.push({ reason, sku, location, delta, outcome: kinds[outcome.kind] })
   }
 
   function wish(random: Random, key: string | null): Intent {
     const kind = random.next()
+    const one = (sku: string, qty: number) => ({ key, lines: [{ sku, qty }], locations: null })
     const intent =
       kind < 0.03
-        ? createIntent({ key, sku: 'NOWHERE', qty: 1, expected: 'UNKNOWN_SKU' })
+        ? createIntent({ ...one('NOWHERE', 1), expected: 'UNKNOWN_SKU' })
         : kind < 0.05
-          ? createIntent({ key, sku: 'PLENTY-A', qty: 0, expected: 'INVALID_QTY' })
-          : createIntent({ key, sku: random.pick(SKUS), qty: random.whole(1, 5), expected: 'an order' })
+          ? createIntent({ ...one('PLENTY-A', 0), expected: 'INVALID_QTY' })
+          : kind < 0.06
+            ? createIntent({
+                ...wishLines(random),
+                key,
+                expected: 'UNKNOWN_LOCATION',
+                locations: ['EAST', CLOSED_LOCATION],
+              })
+            : createIntent({ ...wishLines(random), key, expected: 'an order' })
     history.intents.push(intent)
     return intent
+  }
+
+  /** Of one line as often as of several, and now and then from some locations only. */
+  function wishLines(random: Random): Pick<Intent, 'lines' | 'locations'> {
+    const count = random.chance(0.5) ? 1 : random.whole(2, 4)
+    const skus = [...SKUS]
+    const lines = Array.from({ length: count }, () => {
+      const [sku] = skus.splice(random.whole(0, skus.length - 1), 1)
+      return { sku: sku!, qty: random.whole(1, 5) }
+    })
+    const locations = random.chance(0.15)
+      ? [...new Set([random.pick(LOCATIONS), random.pick(LOCATIONS)])]
+      : null
+    return { lines, locations }
   }
 
   async function live(index: number): Promise<void> {
@@ -136,6 +195,9 @@ export function startClients(options: ClientsOptions) {
       else if (kind < 0.16 && earlier) await send(earlier, random)
       else if (kind < 0.18 && earlier) await reuseWrongly(earlier, random)
       else if (kind < 0.24) await send(wish(random, null), random)
+      else if (kind < 0.42) await changes.changeSomething(random)
+      else if (kind < 0.46) await changes.repeat(random)
+      else if (kind < 0.5) await changes.raceForOne(random)
       else {
         const intent = wish(random, `${seed}-${index}-${turn}`)
         const isBurst = random.chance(0.05)
@@ -174,10 +236,16 @@ export function startClients(options: ClientsOptions) {
         }
       }
       await Promise.all(Array.from({ length: SETTLERS }, settleNext))
+      await changes.settle(random, limitMs)
     },
   }
 }
 
-function describe({ sku, qty }: Intent): string {
-  return `${qty} of ${sku}`
+function describe({ lines, locations }: Intent): string {
+  return JSON.stringify({ lines, locations })
+}
+
+function isAs(answered: readonly Line[], sent: readonly Line[]): boolean {
+  const isLine = ({ sku, qty }: Line, index: number) => sku === sent[index]?.sku && qty === sent[index]?.qty
+  return answered.length === sent.length && answered.every(isLine)
 }

@@ -3,10 +3,10 @@ import { parseArgs } from 'node:util'
 import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
 import { SUPPLIER_SETTINGS } from './check-waits.ts'
-import { checkAll } from './checks.ts'
-import { STOCK, startClients } from './clients.ts'
+import { checkAll, readVersions } from './checks.ts'
+import { startClients, stockUp } from './clients.ts'
 import { Findings } from './findings.ts'
-import type { History } from './history.ts'
+import { createHistory, type History } from './history.ts'
 import { HoldfastProcess } from './holdfast-process.ts'
 import { startHostileSupplier } from './hostile-supplier.ts'
 import { createRandom } from './random.ts'
@@ -48,7 +48,7 @@ export async function runFailover(
   say: (text: string) => void,
 ): Promise<Findings> {
   const findings = new Findings()
-  const history: History = { intents: [], adjustments: [], views: [] }
+  const history = createHistory()
   const undos: (() => Promise<unknown>)[] = []
   try {
     const database = await startReplicatedDatabase()
@@ -88,7 +88,7 @@ export async function runFailover(
 
     const calls = createCalls(findings, '')
     const urls = processes.map(({ url }) => url)
-    for (const [sku, available] of Object.entries(STOCK)) await calls.createItem(urls[0]!, sku, available)
+    await stockUp(calls, urls[0]!, history)
     const watchers = createWatchers({ urls, findings, history, seed, authorization: '' })
     let takenAtMs = Number.POSITIVE_INFINITY
     let promotedAtMs = Number.POSITIVE_INFINITY
@@ -124,13 +124,13 @@ export async function runFailover(
 
     await untilReady()
     await clients.settle(READY_LIMIT_MS)
-    const isSettled = async () =>
-      (await database.query(`select from orders where status in ('PENDING', 'AWAITING_RESTOCK') limit 1`))
-        .length === 0
+    const open = `select from orders where status in ('PENDING', 'AWAITING_RESTOCK')
+      union all select from supplier_requests where ended_at is null limit 1`
+    const isSettled = async () => (await database.query(open)).length === 0
     await until(isSettled, SETTLE_LIMIT_MS).catch(() => {
       findings.violate('every order is final', 'some', `not within ${SETTLE_LIMIT_MS} ms`)
     })
-    await watchers.settle(LAST_VIEWS_LIMIT_MS)
+    await watchers.settle(LAST_VIEWS_LIMIT_MS, await readVersions(database))
     await checkAll(database, history, supplier.records, findings)
     say(`${acknowledged(history)} orders were acknowledged, ${findings.counts.get('orders')} are there`)
     await Promise.all(processes.map((one) => one.stop()))

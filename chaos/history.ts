@@ -1,11 +1,13 @@
+export type Line = { sku: string; qty: number }
+
 /** What the clients did and were told about one order they wanted. A long run has some 100,000: each is kept small. */
 export type Intent = {
   /** Null: sent once and never again, as nobody could tell a repeat from another order. */
   key: string | null
-  sku: string
-  qty: number
+  lines: readonly Line[]
+  locations: readonly string[] | null
   /** What has to come of it. */
-  expected: 'an order' | 'UNKNOWN_SKU' | 'INVALID_QTY'
+  expected: 'an order' | 'UNKNOWN_SKU' | 'INVALID_QTY' | 'DUPLICATE_SKU' | 'UNKNOWN_LOCATION'
   /** Each order it was answered with, once: never more than one. */
   ids: string[]
   /** The newest state that an answer had. */
@@ -16,9 +18,40 @@ export type Intent = {
   doubtful: number
 }
 
+export const VERBS = ['cancelOrder', 'shipOrder', 'undoShipment', 'returnOrder'] as const
+export type Verb = (typeof VERBS)[number]
+
+/** What a shipment is to clients. */
+export type ToldShipment = { id: string; lines: readonly Line[] }
+
+/** What the clients did and were told about one change of an order. */
+export type Deed = {
+  verb: Verb
+  /** What the change is known by in the order's history: its note, or the reference of its shipments. */
+  tag: string
+  /** The tag; null: sent once and never again. */
+  key: string | null
+  orderId: string
+  /** Of `undoShipment`. */
+  shipmentId: string | undefined
+  /** Null: all that can be. */
+  lines: readonly (Line & { disposition?: 'RESTOCK' | 'DISCARD' })[] | null
+  location: string | null
+  expectedVersion: number | null
+  /** Whether an answer said that it is done. */
+  isDone: boolean
+  /** Shipments that answers said it has made. */
+  shipments: readonly ToldShipment[]
+  refusals: string[]
+  /** Calls that came to no definite answer, and whether a refusal came after the last of them once all was calm. */
+  doubtful: number
+  isSettled: boolean
+}
+
 type Adjustment = {
   reason: string
   sku: string
+  location: string
   delta: number
   outcome: 'done' | 'refused' | 'doubtful'
 }
@@ -41,18 +74,45 @@ export type View = {
   connections: Connection[]
   /** How many there were. */
   tries: number
-  isDone: boolean
+  /** Whether it has ended with the order, or its watcher has seen enough. The others must have seen the newest version. */
+  end: 'with the order' | 'by its watcher' | undefined
 }
 
 /** The clients' own memory of a run, to hold against the database at its end. */
 export type History = {
+  /** What there was of each SKU, over all locations, before anybody ordered. */
+  stock: Map<string, number>
   intents: Intent[]
+  deeds: Deed[]
   adjustments: Adjustment[]
   views: View[]
 }
 
-export function createIntent(wanted: Pick<Intent, 'key' | 'sku' | 'qty' | 'expected'>): Intent {
+export function createHistory(): History {
+  return { stock: new Map(), intents: [], deeds: [], adjustments: [], views: [] }
+}
+
+export function createIntent(wanted: Pick<Intent, 'key' | 'lines' | 'locations' | 'expected'>): Intent {
   return { ...wanted, ids: [], version: 0, status: undefined, refusals: [], doubtful: 0 }
+}
+
+export function createDeed(
+  wanted: Pick<Deed, 'verb' | 'tag' | 'orderId'> &
+    Partial<Pick<Deed, 'key' | 'shipmentId' | 'lines' | 'location' | 'expectedVersion'>>,
+): Deed {
+  return {
+    key: wanted.tag,
+    shipmentId: undefined,
+    lines: null,
+    location: null,
+    expectedVersion: null,
+    ...wanted,
+    isDone: false,
+    shipments: [],
+    refusals: [],
+    doubtful: 0,
+    isSettled: false,
+  }
 }
 
 export function isSettled({ ids, refusals }: Intent): boolean {

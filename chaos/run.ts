@@ -6,13 +6,13 @@ import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
 import { checkCoverage } from './check-coverage.ts'
 import { checkWaits, ORDERS_OF_JOB, SUPPLIER_SETTINGS, startWaitChecks } from './check-waits.ts'
-import { checkAll } from './checks.ts'
-import { STOCK, startClients } from './clients.ts'
+import { checkAll, readVersions } from './checks.ts'
+import { startClients, stockUp } from './clients.ts'
 import { type ChaosDatabase, startDatabase } from './database.ts'
 import { startFaults } from './faults.ts'
 import { Findings } from './findings.ts'
 import { Gaps } from './gaps.ts'
-import type { History } from './history.ts'
+import { createHistory } from './history.ts'
 import { HoldfastProcess } from './holdfast-process.ts'
 import { startHostileSupplier } from './hostile-supplier.ts'
 import { createRandom } from './random.ts'
@@ -66,7 +66,7 @@ async function eventually(check: () => Promise<boolean>, limitMs: number): Promi
 }
 
 async function run(): Promise<void> {
-  const history: History = { intents: [], adjustments: [], views: [] }
+  const history = createHistory()
   const database = await startDatabase()
   undos.push(database.remove)
   const gaps = new Gaps(findings)
@@ -123,7 +123,7 @@ async function run(): Promise<void> {
 
   const calls = createCalls(findings, authorization)
   const urls = processes.map(({ url }) => url)
-  for (const [sku, available] of Object.entries(STOCK)) await calls.createItem(urls[0]!, sku, available)
+  await stockUp(calls, urls[0]!, history)
   gaps.learn()
   const watchers = createWatchers({ urls, findings, history, seed, authorization })
   const clients = startClients({ urls, calls, findings, history, seed, onOrder: watchers.offer })
@@ -159,7 +159,7 @@ async function run(): Promise<void> {
   await clients.settle(READY_LIMIT_MS)
   await settleOrders(database)
   findings.count('ms until all was final', Math.round(performance.now() - settlingSince))
-  await watchers.settle(LAST_VIEWS_LIMIT_MS)
+  await watchers.settle(LAST_VIEWS_LIMIT_MS, await readVersions(database))
   const checkingSince = performance.now()
   await checkAll(database, history, supplier.records, findings)
   checkCoverage(findings, minutes)
@@ -168,16 +168,21 @@ async function run(): Promise<void> {
   await Promise.all(processes.map((one) => one.stop()))
 }
 
-const UNSETTLED = `select orders.id::text, orders.status, orders.version, orders.supplier_step, orders.supplier_attempts,
-    orders.updated_at, now(), jobs.attempts, jobs.run_at, jobs.locked_at, jobs.locked_by, left(jobs.last_error, 300) as last_error,
-    jobs.payload, (
+/** Orders that wait for a job, and what suppliers have yet to answer, with the job that they wait for. */
+const UNSETTLED = `select needed.*, now(), jobs.attempts, jobs.run_at, jobs.locked_at, jobs.locked_by,
+    left(jobs.last_error, 300) as last_error, jobs.payload, (
       select seen_at from workers where jobs.locked_by = workers.id or jobs.locked_by = any (workers.pool_ids)
     ) as holder_seen_at
-  from orders left join (
+  from (
+    select orders.id::text, orders.status::text, orders.version, null as sku, null as step, null as supplier_attempts, orders.updated_at
+    from orders where orders.status in ('PENDING', 'AWAITING_RESTOCK')
+    union all
+    select order_id::text, state::text, null, sku, step, attempts, asked_at from supplier_requests where ended_at is null
+  ) as needed
+  left join (
     select jobs.*, ref ->> 'orderId' as order_id
     from graphile_worker._private_jobs as jobs cross join lateral json_array_elements(${ORDERS_OF_JOB}) as ref
-  ) as jobs on jobs.order_id = orders.id::text
-  where orders.status in ('PENDING', 'AWAITING_RESTOCK')`
+  ) as jobs on jobs.order_id = needed.id`
 
 async function settleOrders(database: ChaosDatabase): Promise<void> {
   const isSettled = async () =>

@@ -11,6 +11,13 @@ const RECONNECT_DELAY_MS = 300
 /** A share of the views is cut by the client itself after this long at most, to come back for what it missed. */
 const LEAVE_SHARE = 0.3
 const LEAVE_AFTER_MS = 1_500
+/** How long a watcher goes on, at most, once its order waits for nobody but its owner. Some go on to the end. */
+const PATIENCE_MAX_MS = 12_000
+const PATIENT_SHARE = 0.3
+/** No more of them than leave room for others. */
+const PATIENT_MAX = 20
+const ENDED = ['FAILED', 'CANCELLED']
+const UNDER_WAY = ['PENDING', 'AWAITING_RESTOCK']
 
 const WATCH = `subscription Watch($id: ID!, $afterVersion: Int) {
   orderStatusChanged(id: $id, afterVersion: $afterVersion) { id status version }
@@ -22,7 +29,7 @@ type Message = {
   errors?: readonly { message: string; extensions?: object }[]
 }
 
-/** Clients that watch orders by WebSocket and server-sent events, each until its order is final. */
+/** Clients that watch orders by WebSocket and server-sent events, each until its order has ended or it has seen enough. */
 export function createWatchers(options: {
   urls: readonly string[]
   findings: Findings
@@ -33,27 +40,37 @@ export function createWatchers(options: {
   const { urls, findings, history, seed, authorization } = options
   const random = createRandom(seed, 'watchers')
   const ending = new AbortController()
-  const running = new Set<Promise<void>>()
+  const running = new Map<View, Promise<void>>()
+  let patient = 0
 
-  async function follow(view: View): Promise<void> {
-    while (!view.isDone && !ending.signal.aborted) {
+  /** @param patienceMs for how long from now, once its order is not under way; undefined to the end of the run */
+  async function follow(view: View, patienceMs: number | undefined): Promise<void> {
+    const enough = new AbortController()
+    const timer = patienceMs === undefined ? undefined : setTimeout(() => enough.abort(), patienceMs)
+    const isOver = () => {
+      const seen = newestSeen(view)
+      if (enough.signal.aborted && seen && !UNDER_WAY.includes(seen.status)) view.end ??= 'by its watcher'
+      return view.end !== undefined || ending.signal.aborted
+    }
+    while (!isOver()) {
       view.tries++
       const leaving = new AbortController()
-      const timer = random.chance(LEAVE_SHARE)
+      const leavingTimer = random.chance(LEAVE_SHARE)
         ? setTimeout(() => leaving.abort(), random.next() * LEAVE_AFTER_MS)
         : undefined
-      const signal = AbortSignal.any([ending.signal, leaving.signal])
+      const untilEnough = enough.signal.aborted ? [] : [enough.signal]
+      const signal = AbortSignal.any([ending.signal, leaving.signal, ...untilEnough])
       const known = newestSeen(view)?.version ?? 0
       // to go on, or from the beginning
       const connection: Connection = { known, afterVersion: random.chance(0.7) ? known : 0, seen: [] }
       const variables = { id: view.orderId, afterVersion: connection.afterVersion }
       const connect = random.chance(0.5) ? watchBySse : watchByWebSocket
-      const onMessage = (message: Message) => see(view, connection, message)
+      const onMessage = (message: Message) => see(view, connection, message) || isOver()
       await connect({ url: random.pick(urls), authorization }, variables, signal, onMessage).catch(() => {})
-      if (connection.seen.length > 0) view.connections.push(connection)
-      clearTimeout(timer)
-      if (!view.isDone) await sleep(RECONNECT_DELAY_MS, undefined, { signal: ending.signal }).catch(() => {})
+      clearTimeout(leavingTimer)
+      if (!isOver()) await sleep(RECONNECT_DELAY_MS, undefined, { signal: ending.signal }).catch(() => {})
     }
+    clearTimeout(timer)
   }
 
   /** @returns whether there is nothing more to wait for */
@@ -66,25 +83,35 @@ export function createWatchers(options: {
       return false
     }
     if (state.id !== view.orderId) findings.violate('a watcher sees its own order', view.orderId, state.id)
+    if (connection.seen.length === 0) view.connections.push(connection)
     connection.seen.push({ version: state.version, status: state.status })
-    view.isDone = state.status === 'RESERVED' || state.status === 'FAILED'
-    return view.isDone
+    if (ENDED.includes(state.status)) view.end = 'with the order'
+    return view.end !== undefined
   }
 
   return {
     /** Watches an order, or does not: few enough are watched at once. */
     offer(orderId: string): void {
       if (running.size >= WATCHERS_MAX || !random.chance(WATCHED_SHARE)) return
-      const view: View = { orderId, connections: [], tries: 0, isDone: false }
+      const view: View = { orderId, connections: [], tries: 0, end: undefined }
       history.views.push(view)
-      const following = follow(view).finally(() => running.delete(following))
-      running.add(following)
+      const isPatient = patient < PATIENT_MAX && random.chance(PATIENT_SHARE)
+      if (isPatient) patient++
+      const following = follow(view, isPatient ? undefined : random.next() * PATIENCE_MAX_MS).finally(() => {
+        running.delete(view)
+        if (isPatient) patient--
+      })
+      running.set(view, following)
     },
-    /** Waits until every watched order was seen to be final, and no longer than the limit; then ends the rest. */
-    async settle(limitMs: number): Promise<void> {
-      await Promise.race([Promise.all(running), sleep(limitMs, undefined, { ref: false })])
+    /** Waits until every watcher that is left has seen the newest version of its order, and no longer than the limit; then ends them. */
+    async settle(limitMs: number, versions: ReadonlyMap<string, number>): Promise<void> {
+      const isBehind = (view: View) => (newestSeen(view)?.version ?? 0) < (versions.get(view.orderId) ?? 0)
+      for (const deadline = performance.now() + limitMs; performance.now() < deadline; ) {
+        if (![...running.keys()].some(isBehind)) break
+        await sleep(50)
+      }
       ending.abort()
-      await Promise.all(running)
+      await Promise.all(running.values())
     },
   }
 }

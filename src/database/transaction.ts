@@ -114,8 +114,16 @@ export function isUndone(error: unknown): boolean {
 async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promise<Result>) {
   const client = await context.pool.connect()
   const events: OrderEvent[] = []
+  let firstError: unknown
+  const send = (...args: Parameters<pg.PoolClient['query']>) => {
+    const sent = client.query(...args) as unknown as Promise<unknown>
+    sent.catch((error) => {
+      firstError ??= error
+    })
+    return sent
+  }
   const tx: Tx = {
-    query: client.query.bind(client) as pg.PoolClient['query'],
+    query: send as unknown as pg.PoolClient['query'],
     record: (more) => {
       events.push(...more)
     },
@@ -130,7 +138,9 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
     // PostgreSQL answers ROLLBACK to the commit of a transaction in which a statement failed
     if (command !== 'COMMIT') throw new Error(`PostgreSQL answered the commit with ${command}`)
     return { result, events }
-  } catch (error) {
+  } catch (thrown) {
+    // of statements that were sent together, one behind the one that failed may be heard of first
+    const error = isFollowUp(thrown) ? firstError : thrown
     if (!isCommitSent && error instanceof Error) undone.add(error)
     // a client that cannot roll back is discarded, and its transaction with it; so is one that hangs, or whose server or
     // prepared statements are no longer usable
@@ -145,4 +155,9 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
   } finally {
     client.release(broken)
   }
+}
+
+/** Whether a statement failed only because one before it had: 25P02, in_failed_sql_transaction. */
+function isFollowUp(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '25P02'
 }

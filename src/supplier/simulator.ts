@@ -13,11 +13,12 @@ const bodyBytesMax = 64 * 1024
  * A supplier for development and tests: `POST /supplier/reserve` and `GET /supplier/status/:ref`.
  *
  * The SKU's part after its last `-` decides: OK, FAIL, DELAYED (for ever), LATE (delayed once, then ok),
- * REFUSED, DOWN (503 always), FLAKY (of an order's calls to either path every odd one 503, so the first
- * fails); any other SKU is ok. What an order meets does not depend on other orders. A body that is no
+ * REFUSED, DOWN (503 always), FLAKY (of the calls of a reservation to either path every odd one 503, so the first
+ * fails); any other SKU is ok. A reservation is what one Idempotency-Key is of, or one order where there is no key; what it
+ * meets does not depend on others. A body that is no
  * reservation is answered 400, a reference that was not made here 404.
  *
- * A reference carries its behaviour and order, so it needs no memory. Only LATE and FLAKY count calls, per
+ * A reference carries its behaviour and key, so it needs no memory. Only LATE and FLAKY count calls, per
  * registration of the plugin and in memory: after a restart LATE says `delayed` once more and FLAKY fails
  * once more, and then both end as before.
  */
@@ -30,7 +31,8 @@ export const supplierSimulator: FastifyPluginAsync = async (fastify) => {
     const body = reserveRequestSchema.safeParse(request.body)
     if (!body.success) return reply.code(400).send({ error: 'not a reservation: order_id, sku, qty' })
     const behaviour = behaviourOf(body.data.sku)
-    const ref = makeRef(behaviour, body.data.order_id)
+    const { 'idempotency-key': key = body.data.order_id } = request.headers
+    const ref = makeRef(behaviour, String(key))
     if (isDown(behaviour, ref)) return reply.code(503).send({ error: 'down' })
     const answer: ReserveAnswerBody = behaviour === 'refused' ? { accepted: false } : { accepted: true, ref }
     return answer
@@ -61,12 +63,12 @@ function behaviourOf(sku: string): Behaviour {
 }
 
 /**
- * `late-<order id>`: the same for every call of an order. An id that a path would not carry as it is, or too
+ * `late-<key>`: the same for every call of a reservation. A key that a path would not carry as it is, or too
  * long for one of Fastify's parameters (100 characters), is replaced by its hash.
  */
-function makeRef(behaviour: Behaviour, orderId: string): string {
-  const isPlain = /^[\w-]{1,64}$/.test(orderId)
-  const name = isPlain ? orderId : createHash('sha256').update(orderId).digest('base64url')
+function makeRef(behaviour: Behaviour, key: string): string {
+  const isPlain = /^[\w-]{1,64}$/.test(key)
+  const name = isPlain ? key : createHash('sha256').update(key).digest('base64url')
   return `${behaviour}-${name}`
 }
 

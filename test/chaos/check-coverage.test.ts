@@ -1,14 +1,10 @@
 import { expect, test } from 'vitest'
-import { checkCoverage } from '../../chaos/check-coverage.ts'
+import { CHECKED, checkCoverage } from '../../chaos/check-coverage.ts'
 import { Findings } from '../../chaos/findings.ts'
 
 /** What a run counts in which enough happened. */
 const ENOUGH = {
-  orders: 1,
-  views: 1,
-  'adjustments done': 1,
-  'decisions made again': 1,
-  'looks at what jobs wait for': 1,
+  ...Object.fromEntries(CHECKED.map((what) => [what, 1])),
   'drawn: connections cut': 3,
   'fault: connections cut': 1,
   'drawn: connections refused': 2,
@@ -39,12 +35,9 @@ test('finds a kind of fault that never met anything', () => {
   expect(check({ 'fault: connections cut': 0 }, 1)).toEqual(['each kind of fault takes effect'])
 })
 
-test.each(['orders', 'views', 'adjustments done', 'decisions made again', 'looks at what jobs wait for'])(
-  'finds a run with nothing of what is checked: %s',
-  (what) => {
-    expect(check({ [what]: 0 }, 1)).toEqual(['there is something to check'])
-  },
-)
+test.each(CHECKED)('finds a run with nothing of what is checked: %s', (what) => {
+  expect(check({ [what]: 0 }, 1)).toEqual(['there is something to check'])
+})
 
 test('finds a run of three minutes that hit few gaps of the flow of orders', () => {
   const few = { 'gap: g → commit': 0, 'gap: … → beat': 5 }

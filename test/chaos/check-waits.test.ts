@@ -27,7 +27,7 @@ async function isWrong(job: JobFilter, seconds: number, { deaths = 0, supplierAt
   const findings = new Findings()
   await changeJobs(pool, { dueInMs: 0, deaths: null })
   await changeJobs(pool, { dueInMs: seconds * 1_000, deaths }, job)
-  await pool.query('update orders set supplier_attempts = $1', [supplierAttempts])
+  await pool.query('update supplier_requests set attempts = $1', [supplierAttempts])
   const query = async (text: string) => (await pool.query(text)).rows
   const waitMs = await checkWaits({ query } as Parameters<typeof checkWaits>[0], findings)
   expect(waitMs).toBeLessThanOrEqual(seconds * 1_000)

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { inTransaction } from '../../src/database/transaction.ts'
+import { reserve } from '../../src/domain/orders/verbs/reserve.ts'
 import { lockOrders } from '../../src/sql/orders/find-orders.ts'
-import { lockStock, moveStock } from '../../src/sql/stock/move-stock.ts'
-import { reservation } from '../../src/use-cases/orders/reserve-inventory.ts'
-import { transitionOrders } from '../../src/use-cases/orders/transition-orders.ts'
+import { lockStock } from '../../src/sql/stock/lock-stock.ts'
+import { writeChanges } from '../../src/use-cases/orders/write-changes.ts'
 import { seed } from '../support/harness.ts'
 import { EMPTY_QUEUE } from '../support/queue.ts'
 import { type Remains, SmallRun } from './small-run.ts'
@@ -22,17 +22,32 @@ test('let an order pass that was under way at 20 deaths of a worker', async () =
   expect(await run.check(run.remember(), giveUp('INTERNAL_ERROR', 'Its worker died 20 times'))).toEqual([])
 })
 
+/** Statements that take back that a supplier refused an order. */
+const unrefused = () => `delete from order_events where order_id = '${run.refused.id}' and version = 3;
+  update order_lines set cancelled = 0 where order_id = '${run.refused.id}';
+  update orders set status = 'AWAITING_RESTOCK', ending = null, failure_reason = null, version = 2 where id = '${run.refused.id}'`
+
 describe('a fault in the database is found:', () => {
   const faults: [string, () => string, string][] = [
     [
       'a lost order',
       () => `delete from orders where id = '${run.stocked.id}'; delete from order_events where order_id = '${run.stocked.id}';
-        delete from idempotency_keys where key = 'stocked'`,
+        delete from order_lines where order_id = '${run.stocked.id}'; delete from idempotency_keys where key = 'stocked'`,
       'an acknowledged order exists',
     ],
     [
       'an order of another quantity',
-      () => `update orders set qty = 7 where id = '${run.stocked.id}'`,
+      () => `update order_lines set qty = 7 where order_id = '${run.stocked.id}'`,
+      'an acknowledged order is as it was sent',
+    ],
+    [
+      'an order without one of its lines',
+      () => `delete from order_lines where order_id = '${run.late.id}' and sku = 'B'`,
+      'an acknowledged order is as it was sent',
+    ],
+    [
+      'an order of other locations',
+      () => `update orders set locations = '{EAST}' where id = '${run.stocked.id}'`,
       'an acknowledged order is as it was sent',
     ],
     [
@@ -42,30 +57,88 @@ describe('a fault in the database is found:', () => {
     ],
     [
       'an order of a call that was refused',
-      () => `insert into idempotency_keys select caller, 'nowhere', order_id, created_at
-        from idempotency_keys where key = 'stocked'`,
+      () => `insert into idempotency_keys (caller, key, verb, fingerprint, order_id, created_at)
+        select caller, 'nowhere', verb, fingerprint, order_id, created_at from idempotency_keys where key = 'stocked'`,
       'a refused call leaves nothing',
     ],
     [
+      'a change that was acknowledged and lost',
+      () => `update order_events set note = null where note = 'deed-3'`,
+      'a change that was acknowledged is made',
+    ],
+    [
+      'a change that was made twice',
+      () => `update order_events set note = 'deed-3' where order_id = '${run.late.id}' and note = 'deed-6'`,
+      'a change is made once',
+    ],
+    [
+      'a change that was refused and made',
+      () => `update order_events set note = 'deed-7' where note = 'deed-6'`,
+      'a refused call leaves nothing',
+    ],
+    [
+      'a change of another quantity',
+      () => `update order_events set lines = '[{"sku": "B", "qty": 4}]' where note = 'deed-2'`,
+      'a change is the one that was asked for',
+    ],
+    [
+      'a change that nobody asked for',
+      () => `update order_events set note = 'stray' where note = 'deed-6'`,
+      'no change of an order but those that were sent',
+    ],
+    [
+      'a change that lost its key',
+      () => `delete from idempotency_keys where key = 'deed-2'`,
+      'a key keeps what its call made',
+    ],
+    [
+      'more returned than clients said',
+      () => `update order_lines set returned = 4 where order_id = '${run.carried.id}' and sku = 'B'`,
+      'what was shipped and came back is what clients were told',
+    ],
+    [
+      'more shipped than an order held',
+      () =>
+        `update inventory_movements set reserved_delta = reserved_delta - 1 where order_id = '${run.carried.id}' and type = 'SHIPMENT'`,
+      'an order gives up and ships what it holds',
+    ],
+    [
+      'goods on hand that did not come back',
+      () => `update stock_levels set available = available + 1 where sku = 'B' and location = 'EAST'`,
+      'stock is what came in less what went out',
+    ],
+    [
+      'goods kept back from who waits for them',
+      () =>
+        `update inventory_movements set order_version = null where order_id = '${run.supplied.id}' and type = 'SUPPLIER_RECEIPT'`,
+      'goods are free stock when nobody waits for them',
+    ],
+    [
+      'goods given to an order that was cancelled',
+      () =>
+        `update inventory_movements set order_version = 4 where order_id = '${run.late.id}' and type = 'SUPPLIER_RECEIPT'`,
+      'goods are for who waits for them',
+    ],
+    [
       'a movement twice',
-      () => `drop index inventory_movements_order_id_type_key;
-        insert into inventory_movements (sku, type, delta, available_after, order_id, created_at)
-        select sku, type, delta, available_after + delta, order_id, created_at
+      () => `drop index inventory_movements_transition_key;
+        insert into inventory_movements (sku, location, type, delta, reserved_delta, available_after, reserved_after, order_id, order_version, created_at)
+        select sku, location, type, delta, reserved_delta, available_after + delta, reserved_after + reserved_delta, order_id, order_version, created_at
         from inventory_movements where order_id = '${run.stocked.id}'`,
-      'invariant: a reserved order has its one reservation, and no other has any',
+      'invariant: a line has reserved what its movements hold',
     ],
     [
       'more sold than there is',
       () => `do $$ declare name text; begin
-          for name in select conname from pg_constraint where conrelid = 'inventory_items'::regclass and contype = 'c'
-          loop execute format('alter table inventory_items drop constraint %I', name); end loop;
+          for name in select conname from pg_constraint where conrelid = 'stock_levels'::regclass and contype = 'c'
+          loop execute format('alter table stock_levels drop constraint %I', name); end loop;
         end $$;
-        update inventory_items set available = -1`,
+        update stock_levels set available = -1`,
       'invariant: available is never below zero',
     ],
     [
       'stock that no movement explains',
-      () => `update inventory_items set available = available + 1`,
+      () => `update stock_levels set available = available + 1`,
       'invariant: available is the sum of the movements',
     ],
     [
@@ -73,6 +146,11 @@ describe('a fault in the database is found:', () => {
       () => `update order_events set version = 4 where order_id = '${run.supplied.id}' and version = 3;
         update orders set version = 4 where id = '${run.supplied.id}'`,
       'invariant: each event starts where the one before ended',
+    ],
+    [
+      'an event that leads where it may not',
+      () => `update order_events set type = 'OrderReserved' where note = 'deed-3'`,
+      'an order goes from state to state as the table has it',
     ],
     [
       'a wrong reason',
@@ -96,28 +174,29 @@ describe('a fault in the database is found:', () => {
       () => giveUp('INTERNAL_ERROR', 'Connection terminated unexpectedly'),
       'no order is given up',
     ],
-    [
-      'an order that never ends',
-      () => `delete from order_events where order_id = '${run.refused.id}' and version = 3;
-        update orders set status = 'AWAITING_RESTOCK', failure_reason = null, version = 2 where id = '${run.refused.id}'`,
-      'an order goes from state to state as the table has it',
-    ],
+    ['an order that never ends', unrefused, 'an order goes from state to state as the table has it'],
     [
       'an order that never ends and that nobody works on',
-      () => `delete from order_events where order_id = '${run.refused.id}' and version = 3;
-        update orders set status = 'AWAITING_RESTOCK', failure_reason = null, version = 2 where id = '${run.refused.id}'; ${EMPTY_QUEUE}`,
-      'invariant: an order that is not final has the job that brings it on',
+      () => `${unrefused()}; update supplier_requests set state = 'ASKED', ended_at = null where order_id = '${run.refused.id}';
+        ${EMPTY_QUEUE}`,
+      'invariant: an open order and an open request have the job that brings them on',
     ],
     [
       'goods that never came',
       () =>
         `delete from inventory_movements where order_id = '${run.supplied.id}' and type = 'SUPPLIER_RECEIPT'`,
-      'what waited for the supplier is reserved by what came in',
+      'what came in was delivered',
     ],
     [
       'stock refused that was there',
-      () => `update orders set qty = 3 where id = '${run.refused.id}'`,
+      () => `update order_events set lines = '[{"sku": "A", "qty": 1, "missing": 1}]'
+        where order_id = '${run.refused.id}' and type = 'OrderAwaitingRestock'`,
       'stock that was there is never refused, in the order of creation',
+    ],
+    [
+      'stock taken from where an order may not',
+      () => `update locations set is_active = false where code = 'EAST'`,
+      'an order takes from where it may',
     ],
     [
       'a ledger out of order',
@@ -126,8 +205,8 @@ describe('a fault in the database is found:', () => {
     ],
     [
       'an adjustment twice',
-      () => `insert into inventory_movements (sku, type, delta, available_after, reason, created_at)
-        select sku, type, delta, available_after + delta, reason, created_at
+      () => `insert into inventory_movements (sku, location, type, delta, reserved_delta, available_after, reserved_after, reason, created_at)
+        select sku, location, type, delta, 0, available_after + delta, reserved_after, reason, created_at
         from inventory_movements where reason = 'chaos 1'`,
       'an adjustment is made as it was answered',
     ],
@@ -138,6 +217,9 @@ describe('a fault in the database is found:', () => {
 })
 
 describe('what clients and supplier should not have seen is found:', () => {
+  const view = ({ history }: Remains) => history.views[0]!
+  const deed = ({ history }: Remains, tag: string) => history.deeds.find((deed) => deed.tag === tag)!
+  const record = ({ records }: Remains, key = run.supplied.id) => records.get(key)!
   const faults: [string, (remains: Remains) => void, string][] = [
     [
       'a success that is not there',
@@ -165,8 +247,33 @@ describe('what clients and supplier should not have seen is found:', () => {
       'no order but those that were sent',
     ],
     [
+      'a change in spite of a refusal',
+      (remains) => Object.assign(deed(remains, 'deed-2'), { isDone: false, refusals: ['WRONG_STATE'] }),
+      'a refused call leaves nothing',
+    ],
+    [
+      'a shipment that nobody was told of',
+      (remains) => Object.assign(deed(remains, 'deed-1'), { shipments: [] }),
+      'what was shipped and came back is what clients were told',
+    ],
+    [
+      'a shipment that was undone twice',
+      (remains) => remains.history.deeds.push({ ...deed(remains, 'deed-5'), tag: 'deed-8' }),
+      'a shipment is undone once',
+    ],
+    [
+      'a shipment that is out of stock for good, and was undone by its client',
+      (remains) => remains.history.deeds.splice(remains.history.deeds.indexOf(deed(remains, 'deed-5')), 1),
+      'stock is what came in less what went out',
+    ],
+    [
       'an adjustment in spite of a refusal',
       ({ history }) => Object.assign(history.adjustments[0]!, { outcome: 'refused' }),
+      'an adjustment is made as it was answered',
+    ],
+    [
+      'an adjustment at another location',
+      ({ history }) => Object.assign(history.adjustments[0]!, { location: 'EAST' }),
       'an adjustment is made as it was answered',
     ],
     [
@@ -176,47 +283,57 @@ describe('what clients and supplier should not have seen is found:', () => {
     ],
     [
       'a view without its end',
-      ({ history }) => history.views[0]!.connections.at(-1)!.seen.pop(),
+      (remains) => view(remains).connections.at(-1)!.seen.pop(),
       'a watcher sees the newest version',
     ],
     [
       'a version twice',
-      ({ history }) => history.views[0]!.connections[1]!.seen.push({ version: 3, status: 'RESERVED' }),
+      (remains) => view(remains).connections[1]!.seen.push({ version: 3, status: 'RESERVED' }),
       'versions rise',
     ],
     [
       'an old state first',
-      ({ history }) => Object.assign(history.views[0]!.connections[1]!, { known: 3 }),
+      (remains) => Object.assign(view(remains).connections[1]!, { known: 3 }),
       'a watcher sees the current state first',
     ],
     [
       'a state in a view that never was',
-      ({ history }) => Object.assign(history.views[0]!.connections[0]!.seen[0]!, { status: 'FAILED' }),
+      (remains) => Object.assign(view(remains).connections[0]!.seen[0]!, { status: 'FAILED' }),
       'a watcher sees what was',
     ],
     [
       'goods of a supplier that failed',
-      ({ records }) => Object.assign(records.get(run.supplied.id)!, { plan: 'fail' }),
+      (remains) => Object.assign(record(remains), { plan: 'fail' }),
+      'what the supplier means to do is what comes of it',
+    ],
+    [
+      'goods of a supplier under another reference',
+      (remains) => Object.assign(record(remains), { ref: 'r9' }),
       'what came in was delivered',
     ],
     [
-      'a second delivery for one order',
-      ({ records }) => records.set('another key', { ...records.get(run.supplied.id)!, ref: 'r2' }),
-      'the supplier delivers once an order',
+      'a second delivery for one line',
+      (remains) => remains.records.set('another key', { ...record(remains), ref: 'r9' }),
+      'the supplier delivers once a line',
+    ],
+    [
+      'a supplier asked under the key of the order for one of several lines',
+      (remains) => {
+        const { late } = run
+        remains.records.set(late.id, record(remains, `${late.id}:C`))
+        remains.records.delete(`${late.id}:C`)
+      },
+      'the supplier is asked for orders as they are',
     ],
     [
       'a supplier asked for what was in stock',
-      ({ records }) =>
-        records.set(run.stocked.id, {
-          ...records.get(run.supplied.id)!,
-          orderId: run.stocked.id,
-          qty: run.stocked.qty,
-        }),
+      (remains) =>
+        remains.records.set(run.stocked.id, { ...record(remains), orderId: run.stocked.id, qty: 2 }),
       'the supplier is asked when stock is short',
     ],
     [
       'a supplier asked for something else',
-      ({ records }) => Object.assign(records.get(run.supplied.id)!, { qty: 1 }),
+      (remains) => Object.assign(record(remains), { qty: 1 }),
       'the supplier is asked for orders as they are',
     ],
   ]
@@ -228,17 +345,23 @@ describe('what clients and supplier should not have seen is found:', () => {
 })
 
 test('a turn taken out of order is found', async () => {
-  const { available } = (await seed(run.app).item({ sku: 'B', available: 1 }))!
-  const older = await seed(run.app).order({ sku: 'B', qty: 1 })
-  const newer = await seed(run.app).order({ sku: 'B', qty: 1 })
-  await inTransaction(run.app, 'reserve-inventory', async (tx) => {
+  const { app } = run
+  await seed(app).item({ sku: 'D', available: 1 })
+  const older = await seed(app).order({ sku: 'D', qty: 1 })
+  const newer = await seed(app).order({ sku: 'D', qty: 1 })
+  await inTransaction(app, 'reserve-inventory', async (tx) => {
     await lockOrders(tx, [older.id, newer.id])
-    await lockStock(tx, ['B'])
-    await moveStock(tx, [reservation(newer, available - 1n)], { createdAt: run.app.now() })
-    await transitionOrders(run.app, tx, [
-      { order: newer, to: 'RESERVED' },
-      { order: older, to: 'AWAITING_RESTOCK' },
-    ])
+    const { levels } = await lockStock(tx, ['D'])
+    const at = app.now()
+    const [taken, short] = [
+      { sku: 'D', location: 'MAIN', qty: 1 },
+      { sku: 'D', qty: 1, missing: 1 },
+    ]
+    const changes = [
+      { change: reserve({ order: newer, taken: [taken], short: [] }, at) },
+      { change: reserve({ order: older, taken: [], short: [short] }, at) },
+    ]
+    await writeChanges(tx, changes, { levels }, at)
   })
   expect(await run.check(run.remember())).toContain(
     'stock that was there is never refused, in the order of creation',

@@ -34,7 +34,7 @@ beforeEach(() => {
   cut = (tap) => tap
 })
 
-const INSERT = `insert into inventory_items (sku, name, available, reserved) values ($1, '', 0, 0)`
+const INSERT = `insert into items (sku, name) values ($1, '')`
 
 async function insertItem(sku: string): Promise<void> {
   client = new pg.Client({ connectionString: proxiedUrl() })
@@ -44,14 +44,14 @@ async function insertItem(sku: string): Promise<void> {
     await client.query('select 1')
     await client.query({
       name: 'look',
-      text: 'select sku from inventory_items where sku = $1',
+      text: 'select sku from items where sku = $1',
       values: [sku],
     })
     await client.query('begin')
     await client.query({ name: 'insert', text: INSERT, values: [sku] })
     await client.query({
       name: 'look',
-      text: 'select sku from inventory_items where sku = $1',
+      text: 'select sku from items where sku = $1',
       values: [sku],
     })
     await client.query('commit')
@@ -69,7 +69,7 @@ function proxiedUrl(): string {
 async function isThere(sku: string): Promise<boolean> {
   const direct = new pg.Client({ connectionString: database.databaseUrl })
   await direct.connect()
-  const { rowCount } = await direct.query('select from inventory_items where sku = $1', [sku])
+  const { rowCount } = await direct.query('select from items where sku = $1', [sku])
   await direct.end()
   return rowCount === 1
 }
@@ -98,7 +98,7 @@ test('reads messages in pieces of any size', async () => {
 test('takes statements that are sent together for one step', async () => {
   client = new pg.Client({ connectionString: proxiedUrl(), pipeline: true } as pg.ClientConfig)
   await client.connect()
-  const look = (name: string) => client.query({ name, text: 'select sku from inventory_items' })
+  const look = (name: string) => client.query({ name, text: 'select sku from items' })
   await client.query('begin')
   await look('first')
   await Promise.all(['second', 'third', 'fourth'].map(look))

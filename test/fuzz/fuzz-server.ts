@@ -1,11 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
+import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR, ROLES } from '../../src/domain/caller.ts'
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
 import type { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
+import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
+import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
+import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { authorizationOf, bySecret, SECRET } from '../support/tokens.ts'
@@ -18,6 +22,7 @@ const HIDDEN_KEY = 'hidden-idempotency-key'
 /** Customers are not answered with these: what is in the ledger, and what is another's. */
 const LEDGER_REASON = 'hidden reason in the ledger'
 const BOBS_REF = 'hidden-ref-of-bobs'
+const NOTE = 'hidden note of an operator'
 
 const LETTERS = 12
 const DAY_MS = 24 * 3_600_000
@@ -45,7 +50,10 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     hidden: await listen(watched, { authenticate, explorer: false }),
   } satisfies Record<ServerName, { http: FastifyInstance; url: string }>
   const ids = await fill(testApp)
-  const worker = await startTestWorker(testApp, { baseUrl: listening.open.url, circuit: () => 'closed' })
+  // so slow that jobs wait for it: how long they do is asked as well
+  const slow = { concurrency: 2 }
+  const supplier = { baseUrl: listening.open.url, circuit: () => 'closed' } as const
+  const worker = await startTestWorker(testApp, { ...slow, ...supplier })
   const corpus = { ...(await readCorpus(testApp, listening.open.url, ids)), ...(await callers()) }
   const secrets = [SECRET, HIDDEN_KEY, testApp.databaseUrl, new URL(testApp.databaseUrl).pathname.slice(1)]
   const { password } = new URL(testApp.databaseUrl)
@@ -55,7 +63,7 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     corpus,
     secretsFrom: (server, caller) =>
       server !== 'open' && !['operator', 'service'].includes(caller)
-        ? [...secrets, LEDGER_REASON, BOBS_REF]
+        ? [...secrets, LEDGER_REASON, BOBS_REF, NOTE]
         : secrets,
     takeLogged: () => logged.splice(0),
     close: () => closeAll(testApp, worker, Object.values(listening)),
@@ -110,11 +118,25 @@ async function callers(): Promise<Corpus> {
 }
 
 const SKUS = ['GIZMO', 'BOLT', 'NUT-OK', 'NUT-FAIL', 'NUT-LATE', 'NUT-REFUSED', 'NUT-DOWN', 'NUT-DELAYED']
+/** Some come again often, most do not. */
+const KEYS = ['key-1', 'key-2', 'key-3', ...Array.from({ length: 300 }, (_, n) => `other-key-${n}`)]
+const LOCATIONS = ['EAST', 'WEST']
+/** Ordered so often, by each customer: verbs use orders up. */
+const LARGE_ORDERS = 40
+const SHIPPED_ORDERS = 20
+const LARGE_ORDER: [string, number][] = [
+  ['GIZMO', 500_000],
+  ['BOLT', 500],
+  ['NUT-OK', 3],
+]
 const UNFINISHED = "select 1 from orders where status in ('PENDING', 'AWAITING_RESTOCK')"
 
 /** Puts something into every table, before there is a worker. */
 async function fill({ app }: TestApp): Promise<string[]> {
   for (const sku of SKUS) await seed(app).item({ sku, available: sku.startsWith('NUT') ? 0 : 2_000_000_000 })
+  for (const code of LOCATIONS) await seed(app).location(code)
+  await seed(app).location('CLOSED', { isActive: false })
+  for (const location of LOCATIONS) await seed(app).stock({ sku: 'GIZMO', location, qty: 1_000_000_000 })
   await app.pool.query('update inventory_movements set reason = $1', [LEDGER_REASON])
   const lost = await Promise.all(Array.from({ length: LETTERS }, () => seed(app).order({ sku: 'BOLT' })))
   const letter = { task: 'reserve-inventory' as const, error: 'it ran out of luck', attempts: 8 }
@@ -127,14 +149,45 @@ async function fill({ app }: TestApp): Promise<string[]> {
   const ids: string[] = []
   for (const customerId of ['alice', 'bob', null]) {
     for (const sku of SKUS) ids.push((await seed(app).order({ sku, qty: 2, customerId })).id)
+    for (let count = 0; count < LARGE_ORDERS; count++) {
+      ids.push((await seed(app).order({ lines: LARGE_ORDER, customerId })).id)
+    }
   }
   return ids
+}
+
+/** Carries orders on once they are reserved: parts of some have come back, and one is cancelled. @returns ids of orders and shipments */
+async function carryOn(app: App): Promise<{ shipped: string[]; shipments: string[] }> {
+  const { rows } = await app.pool.query<{ id: string }>(
+    "select distinct order_id as id from order_lines join orders on orders.id = order_id where order_lines.qty = $1 and customer_id = 'alice'",
+    [LARGE_ORDER[0]![1]],
+  )
+  const [cancelled, ...others] = rows.map(({ id }) => id)
+  const results = [await cancelOrder(app, LOCAL_OPERATOR, { id: cancelled!, note: NOTE })]
+  const shipped = others.slice(0, SHIPPED_ORDERS)
+  for (const id of shipped) {
+    const lines = [{ sku: 'GIZMO', qty: 3 }]
+    results.push(await shipOrder(app, LOCAL_OPERATOR, { id, lines, reference: 'PARCEL-1' }))
+    results.push(await shipOrder(app, LOCAL_OPERATOR, { id, lines, location: 'EAST' }))
+    results.push(
+      await returnOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku: 'GIZMO', qty: 1 }], note: NOTE }),
+    )
+  }
+  const shipments = results.flatMap(({ shipments, userErrors }) => {
+    if (userErrors[0]) throw new Error(userErrors[0].message)
+    return shipments.map(({ id }) => id)
+  })
+  return { shipped, shipments }
 }
 
 /** The names by which what there is can be asked for. */
 async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise<Corpus> {
   await eventually(async () => (await app.pool.query(UNFINISHED)).rows.length === 0)
-  await app.pool.query("update orders set supplier_ref = $1 where customer_id = 'bob'", [BOBS_REF])
+  const { shipped, shipments } = await carryOn(app)
+  await app.pool.query(
+    "update supplier_requests set ref = $1 where ref is not null and order_id in (select id from orders where customer_id = 'bob')",
+    [BOBS_REF],
+  )
   const lists = `{ orders { edges { cursor } } inventoryItems { edges { cursor } }
     movements(sku: "GIZMO") { edges { cursor node { id } } } deadLetters { edges { cursor node { id } } } }`
   const { data } = await execute({ url }, lists)
@@ -144,12 +197,22 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
   const cursors = edges.flatMap((list) => [list[0], list[1], list.at(-1)].map((edge) => edge!.cursor))
   const letters: string[] = data.deadLetters.edges.map(({ node }: { node: { id: string } }) => node.id)
   const movements: string[] = data.movements.edges.map(({ node }: { node: { id: string } }) => node.id)
-  const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), 'item:GIZMO', 'item:UNKNOWN']
+  const places = ['location:EAST', 'location:NOWHERE', 'level:GIZMO:EAST', 'level:GIZMO:MAIN', 'level:GIZMO']
+  const items = ['item:GIZMO', 'item:UNKNOWN']
+  const orders = [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()]
+  const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), ...shipments, ...items, ...places]
   const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
   const { next_cursor: cursor } = (await ofLedger.json()) as { next_cursor: string }
   return {
-    sku: [...SKUS, 'GIZMO', 'BOLT', 'UNKNOWN', 'gizmo'],
-    id: [...ids, ...nodes, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()],
+    sku: [...SKUS, ...Array.from({ length: 12 }, () => 'GIZMO'), 'BOLT', 'BOLT', 'UNKNOWN', 'gizmo'],
+    id: [...orders, ...nodes],
+    '/api/orders/{id} id': orders,
+    '/api/orders/{id}/cancel id': orders,
+    '/api/orders/{id}/ship id': orders,
+    'UndoShipmentInput.id': [...shipments, ids[0]!],
+    '/api/shipments/{id}/undo id': [...shipments, ids[0]!],
+    'ReturnOrderInput.id': [...shipped, ids[0]!],
+    '/api/orders/{id}/return id': [...shipped, ids[0]!],
     ids: letters,
     after: cursors,
     before: cursors,
@@ -158,14 +221,23 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     last: [1, 2, 5, 0, 20, 100, 101, -1],
     limit: [1, 2, 100, 20],
     afterVersion: [0, 1, 2, 3, -1],
-    qty: [1, 2, 3, 1_000_000, 1_000_001, 0],
+    qty: [1, 2, 3, 1, 2, 3, 1, 2, 1_000_000, 1_000_001, 0],
     delta: [1, -1, 100, -1_000, 2_147_483_647, -2_147_483_648, 0],
     available: [0, 1, 1_000, 2_000_000_000, 2_000_000_001, -1],
     expectedAvailable: [0, 1, 2_000_000_000],
     name: ['Gizmo', 'Schraube M4 × 20'],
     reason: ['counted', 'broken'],
-    idempotencyKey: ['key-1', 'key-2', 'key-3'],
-    'idempotency-key': ['key-1', 'key-2', 'key-3'],
+    code: [...LOCATIONS, 'NEW', 'MAIN', 'no code'],
+    priority: [0, 50, 100, 1_000_001],
+    location: [...LOCATIONS, 'MAIN', 'MAIN', 'CLOSED', 'NOWHERE'],
+    locations: [...LOCATIONS, 'MAIN', 'MAIN', 'CLOSED', 'NOWHERE'],
+    reference: ['PARCEL-1'],
+    note: ['changed their mind'],
+    expectedVersion: [1, 2, 3, 3, 3, 4],
+    expected_version: [1, 2, 3, 3, 3, 4],
+    disposition: ['RESTOCK', 'DISCARD'],
+    idempotencyKey: KEYS,
+    'idempotency-key': KEYS,
     customerId: ['alice', 'bob'],
     customer_id: ['alice', 'bob'],
   }

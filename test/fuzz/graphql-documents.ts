@@ -120,6 +120,9 @@ class DocumentWriter {
     }
     const fields = Object.values(type.getFields())
     const leaves = fields.filter((field) => isLeafType(getNamedType(field.type)))
+    const others = fields.filter((field) => !leaves.includes(field))
+    // what lies deep is reached by few else
+    if (depth > 1 && others.length > 0 && this.#choices.oneIn(3)) return this.#choices.pick(others)
     if (depth > 1) return this.#choices.pick(fields)
     return this.#choices.pick(leaves.length > 0 ? leaves : [TypeNameMetaFieldDef as Field])
   }
@@ -182,10 +185,10 @@ function generateValue(choices: Choices, type: GraphQLInputType, name: string, c
     const fields = Object.values(nullable.getFields()).filter(
       (field) => isNonNullType(field.type) || choices.oneIn(3),
     )
-    const entries = fields.map((field) => [
-      field.name,
-      generateValue(choices, field.type, field.name, corpus),
-    ])
+    const entries = fields.map((field) => {
+      const own = `${nullable.name}.${field.name}`
+      return [field.name, generateValue(choices, field.type, corpus[own] ? own : field.name, corpus)]
+    })
     if (choices.oneIn(60)) entries.push(['unknownField', 1])
     return Object.fromEntries(entries)
   }

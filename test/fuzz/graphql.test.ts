@@ -8,7 +8,7 @@ import { type FuzzServer, startFuzzServer } from './fuzz-server.ts'
 import { generateGraphqlCall } from './graphql-calls.ts'
 import { Tally } from './tally.ts'
 
-const CALLS = 13_000
+const CALLS = 16_000
 
 const schema = buildSchema(await readFile('schema.graphql', 'utf8'))
 

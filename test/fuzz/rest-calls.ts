@@ -52,7 +52,8 @@ function writePath(
 ): string {
   const path = template.replaceAll(/\{(\w+)\}/g, (_, name) => {
     const { schema } = parameters.find((parameter) => parameter.name === name)!
-    return encode(writeParameter(choices, name, schema, corpus))
+    const own = `${template} ${name}`
+    return encode(writeParameter(choices, corpus[own] ? own : name, schema, corpus))
   })
   const search = parameters
     .filter((parameter) => parameter.in === 'query')
@@ -110,19 +111,28 @@ function writeBody(
 function generate(choices: Choices, schema: JsonSchema, name: string, corpus: Corpus): unknown {
   if (choices.oneIn(40)) return anyJson(choices)
   if (schema.properties) {
-    const required = schema.required ?? []
+    // what goes together is in its examples
+    const example = schema.examples ? Object.keys(choices.pick(schema.examples) as object) : []
+    const usual = [...(schema.required ?? []), ...example]
     const asked = Object.entries(schema.properties).filter(([key]) =>
-      required.includes(key) ? !choices.oneIn(60) : choices.oneIn(3),
+      usual.includes(key) ? !choices.oneIn(60) : choices.oneIn(example.length > 0 ? 10 : 3),
     )
     const entries = asked.map(([key, property]) => [key, generate(choices, property, key, corpus)])
     if (choices.oneIn(40)) entries.push([choices.pick(HOSTILE_STRINGS), anyJson(choices)])
     return Object.fromEntries(entries)
   }
+  if (schema.anyOf) {
+    const options = schema.anyOf.filter(({ type }) => type !== 'null' || choices.oneIn(6))
+    return generate(choices, choices.pick(options), name, corpus)
+  }
+  if (schema.type === 'null') return null
+  if (schema.items) {
+    const length = choices.oneIn(60) ? 101 : choices.pick([1, 1, 2, 3, 0])
+    return Array.from({ length }, () => generate(choices, schema.items!, name, corpus))
+  }
   const known = corpus[name]
   if (known && !choices.oneIn(8)) return choices.pick(known)
-  if (schema.anyOf) return generate(choices, choices.pick(schema.anyOf), name, corpus)
   if (schema.enum) return choices.pick(schema.enum)
-  if (schema.type === 'null') return null
   if (schema.type === 'boolean') return choices.oneIn(2)
   if (schema.type === 'integer' || schema.type === 'number') return choices.pick(HOSTILE_NUMBERS)
   return choices.pick([...(schema.examples ?? []), ...HOSTILE_STRINGS])

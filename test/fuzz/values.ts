@@ -1,6 +1,9 @@
 import type { Choices } from './choices.ts'
 
-/** Values that mean something to the service, by the name of the argument, field or parameter that takes them. */
+/**
+ * Values that mean something to the service, by the name of the argument, field or parameter that takes them; of some also by
+ * the input or path that has it.
+ */
 export type Corpus = Readonly<Record<string, readonly unknown[]>>
 
 /** What no name says more of. The words that tell a leak are in none of them: an answer may well repeat its call. */

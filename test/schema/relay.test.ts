@@ -43,6 +43,15 @@ graphql\`
   fragment appDeadLetter on DeadLetter @refetchable(queryName: "appDeadLetterRefetchQuery") { error }
 \`
 graphql\`
+  fragment appLevel on InventoryLevel @refetchable(queryName: "appLevelRefetchQuery") { available location { id } }
+\`
+graphql\`
+  fragment appLocation on Location @refetchable(queryName: "appLocationRefetchQuery") { priority }
+\`
+graphql\`
+  fragment appShipment on Shipment @refetchable(queryName: "appShipmentRefetchQuery") { undoneAt lines { sku qty } }
+\`
+graphql\`
   fragment appOrders on Query @refetchable(queryName: "appOrdersPaginationQuery")
   @argumentDefinitions(count: { type: "Int", defaultValue: 20 }, cursor: { type: "String" }) {
     orders(first: $count, after: $cursor) @connection(key: "app_orders") { edges { node { id ...appOrder } } }

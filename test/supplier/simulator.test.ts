@@ -61,6 +61,14 @@ describe('by request', () => {
     expect(await accept('SCARCE-LATE')).toBe(await accept('SCARCE-LATE'))
   })
 
+  it('tells two lines of an order apart by their keys', async () => {
+    const refs = await Promise.all(
+      ['A-LATE', 'B-LATE'].map((sku) => accept(sku, orderId, `${orderId}:${sku}`)),
+    )
+    for (const ref of refs) expect((await checkStatus(ref)).json()).toEqual({ status: 'delayed' })
+    for (const ref of refs) expect((await checkStatus(ref)).json()).toEqual({ status: 'ok' })
+  })
+
   it.each([
     ['SCARCE-FAIL', ['fail']],
     ['SCARCE-LATE', ['delayed', 'ok']],
@@ -100,11 +108,14 @@ describe('by request', () => {
     expect((await checkStatus(ref)).statusCode).toBe(404)
   })
 
-  const reserve = (sku: string, order_id = orderId) =>
-    server.inject({ method: 'POST', url: '/supplier/reserve', payload: { order_id, sku, qty: 1 } })
+  const reserve = (sku: string, order_id = orderId, key?: string) => {
+    const headers = key === undefined ? {} : { 'idempotency-key': key }
+    const payload = { order_id, sku, qty: 1 }
+    return server.inject({ method: 'POST', url: '/supplier/reserve', headers, payload })
+  }
   const checkStatus = (ref: string) => server.inject(`/supplier/status/${ref}`)
-  const accept = async (sku: string, id = orderId): Promise<string> => {
-    const answer = (await reserve(sku, id)).json()
+  const accept = async (sku: string, id = orderId, key?: string): Promise<string> => {
+    const answer = (await reserve(sku, id, key)).json()
     expect(answer).toEqual({ accepted: true, ref: expect.any(String) })
     return answer.ref
   }

@@ -7,7 +7,8 @@ import type { Env, Processes } from './server-process.ts'
 const LISTS = `{
   inventoryItems(first: 5) { edges { node { sku available } } }
   orders(first: 5, filter: { status: RESERVED }) { edges { node { id createdAt events { type at } movements { type createdAt } } } }
-  movements(sku: "WIDGET", first: 5) { edges { node { type createdAt } } }
+  movements(sku: "WIDGET", location: "MAIN", first: 5) { edges { node { type createdAt } } }
+  locations { id code }
   deadLetters(first: 5) { edges { node { id } } }
   status { workersAlive orders { status count { count } } }
 }`
@@ -60,6 +61,7 @@ async function makeEveryCall(server: { url: string }): Promise<void> {
     `mutation { adjustInventory(input: { sku: "WIDGET", delta: 1, reason: "naïve ☃" }) { userErrors { message } } }`,
   ).then(({ errors, data }) => expect([errors, data.adjustInventory.userErrors]).toEqual([undefined, []]))
 
+  await shipReturnAndCancel(server)
   const rest = await readOrder(url, id)
   const { data, errors } = await execute(
     server,
@@ -75,4 +77,29 @@ async function makeEveryCall(server: { url: string }): Promise<void> {
   const found = lists.data.orders.edges.find(({ node }: { node: { id: string } }) => node.id === id)
   expect(found.node.createdAt).toBe(rest.created_at)
   expect(lists.data.status.workersAlive).toBeGreaterThan(0)
+}
+
+/** An order of two lines that is shipped in part, undone and shipped, that comes back in part, and of which a part is cancelled. */
+async function shipReturnAndCancel(server: { url: string }): Promise<void> {
+  const change = async (mutation: string) => {
+    const { data, errors } = await execute(server, `mutation { ${mutation} }`)
+    expect(errors).toBeUndefined()
+    const [result] = Object.values(data) as { order: { id: string; status: string }; userErrors: unknown[] }[]
+    expect(result!.userErrors).toEqual([])
+    return result!
+  }
+  const result = 'order { id status lines { sku allocations { qty } } } userErrors { message }'
+  const lines = 'lines: [{ sku: "WIDGET", qty: 3 }, { sku: "GADGET", qty: 2 }]'
+  const { order } = await change(`createOrder(input: { ${lines}, reference: "every call" }) { ${result} }`)
+  await untilOrder(server.url, order.id, 'reserved')
+  const input = (more: string) => `input: { id: "${order.id}", ${more} }`
+  const part = 'lines: [{ sku: "WIDGET", qty: 1 }]'
+  const shipped = await change(`shipOrder(${input(part)}) { shipments { id } ${result} }`)
+  const { shipments } = shipped as unknown as { shipments: { id: string }[] }
+  await change(`undoShipment(input: { id: "${shipments[0]!.id}" }) { ${result} }`)
+  await change(`cancelOrder(${input(part)}) { ${result} }`)
+  expect((await change(`shipOrder(${input('reference: "parcel"')}) { ${result} }`)).order.status).toBe(
+    'SHIPPED',
+  )
+  await change(`returnOrder(${input(part)}) { ${result} }`)
 }

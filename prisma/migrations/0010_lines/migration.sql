@@ -305,7 +305,11 @@ create index orders_ended_status_id_idx on orders (status, id) where (status >= 
 -- a shop looks for an order by its own number; an order without one costs nothing here
 create index orders_reference_id_idx on orders (reference, id) where (reference is not null);
 
-alter table repairs add column location text not null default 'MAIN';
+-- of a level, or of an order's line
+alter table repairs
+  add column location text default 'MAIN',
+  add column order_id uuid,
+  add constraint repairs_subject_check check ((location is null) <> (order_id is null));
 alter table repairs alter column location drop default;
 
 -- they are others now: each is due

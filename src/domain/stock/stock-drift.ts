@@ -1,3 +1,6 @@
+import { type Order, openOf } from '../orders/order.ts'
+import { statusOf } from '../orders/order-status.ts'
+
 /** What there is to say of a level, by each who says it, at one moment. */
 export type StockWitnesses = {
   /** Its counters. */
@@ -34,6 +37,35 @@ export function decideRepairs(stock: StockWitnesses): StockRepair[] {
   if (available !== ledger && lastAfter === available) repairs.push({ movements: split(available - ledger) })
   if (reserved !== promised) repairs.push({ field: 'reserved', to: promised })
   return repairs
+}
+
+/** What there is to say of a line, beside itself. */
+export type LineWitnesses = {
+  sku: string
+  /** The sum of what its movements reserve. */
+  promised: number
+  /** Whether the levels of the SKU have reserved what their movements say. */
+  isLedgerSound: boolean
+}
+
+/** What a line has reserved, and what it is set to. */
+export type LineRepair = { sku: string; before: number; after: number }
+
+/**
+ * Decides which lines of an order are set to what their movements hold: where the levels confirm those, and if the status of the
+ * order then follows from its lines. Otherwise it may be the movements that were altered.
+ */
+export function decideLineRepairs(order: Order, witnesses: readonly LineWitnesses[]): LineRepair[] {
+  const lines = order.lines.map((line) => {
+    const said = witnesses.find(({ sku }) => sku === line.sku)
+    return said?.isLedgerSound ? { ...line, reserved: said.promised } : line
+  })
+  const isPossible = lines.every((line) => line.reserved >= 0 && line.reserved <= openOf(line))
+  if (!isPossible || statusOf({ ...order, lines }) !== order.status) return []
+  return order.lines.flatMap(({ sku, reserved: before }, index) => {
+    const after = lines[index]!.reserved
+    return before === after ? [] : [{ sku, before, after }]
+  })
 }
 
 /** A difference as deltas that a movement can hold. */

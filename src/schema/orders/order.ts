@@ -12,6 +12,9 @@ import { OrderEvent } from './order-history.ts'
 import { OrderLine } from './order-line.ts'
 import { FailureReason, OrderStatus } from './order-states.ts'
 
+/** By the order first, as an index has them: by id alone PostgreSQL may walk the primary key, which is the whole table. */
+const IN_ORDER = { orderBy: [{ orderId: 'asc' }, { id: 'asc' }] } as const
+
 export const Order = builder.prismaObject('Order', {
   description: 'An order of 1 to 100 lines, each a quantity of one SKU.',
   interfaces: [Node],
@@ -72,7 +75,7 @@ export const Order = builder.prismaObject('Order', {
     reference: t.exposeString('reference', { nullable: true, description: "The shop's own number of it." }),
     shipments: t.relation('shipments', {
       description: 'What left, oldest first; those that were undone included.',
-      query: { orderBy: { id: 'asc' } },
+      query: IN_ORDER,
     }),
     events: t.relation('events', {
       type: OrderEvent,
@@ -81,7 +84,7 @@ export const Order = builder.prismaObject('Order', {
     }),
     movements: t.relation('movements', {
       description: 'What the order changed in stock, in its order.',
-      query: { orderBy: { id: 'asc' } },
+      query: IN_ORDER,
     }),
   }),
 })

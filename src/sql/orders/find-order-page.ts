@@ -114,13 +114,16 @@ function byLine(direction: Direction): string {
   limit $3::int`
 }
 
-/** Reads along the orders of one reference: a shop has few under one number, whatever else they are filtered by. */
+/**
+ * Reads along the orders of one reference: a shop has few under one number, whatever else they are filtered by. `is true` keeps
+ * the state from an index of its own: by statistics of another time PostgreSQL read every open order there (1,000,008 rows).
+ */
 function byReference(direction: Direction): string {
   const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']
   return `select orders.id
   from orders
   where (orders.reference, orders.id) ${beyond} ($4, $2::uuid) and orders.reference ${within} $4
-    and orders.status = any ($1::order_status[])
+    and (orders.status = any ($1::order_status[])) is true
     and ($5::text is null or orders.customer_id = $5)
     and ($6::text is null or exists (select from order_lines where order_lines.order_id = orders.id and order_lines.sku = $6))
   order by orders.reference ${sort}, orders.id ${sort}

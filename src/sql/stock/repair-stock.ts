@@ -1,4 +1,4 @@
-import type { StockWitnesses } from '../../domain/stock/stock-drift.ts'
+import type { LineWitnesses, StockWitnesses } from '../../domain/stock/stock-drift.ts'
 import { prepare, type Queryable } from '../statement.ts'
 import type { LevelKey } from './lock-stock.ts'
 
@@ -42,6 +42,38 @@ const read = prepare<[sku: string, location: string], StockWitnesses>(
       where coalesce(lines.reserved, 0) <> coalesce(held.reserved, 0) or lines.order_id is null
     ) as "isMismatched"
   from stock_levels where sku = $1 and location = $2`,
+)
+
+/** Reads what movements and levels say about the lines of an order. The caller holds the locks of both. */
+export const readLineWitnesses = prepare<[orderId: string], LineWitnesses>(
+  'read-line-witnesses',
+  `select
+    order_lines.sku,
+    coalesce((
+      select sum(reserved_delta)::int from inventory_movements as movements
+      where movements.order_id = order_lines.order_id and movements.sku = order_lines.sku
+    ), 0) as promised,
+    not exists (
+      select from (select location, reserved from stock_levels where stock_levels.sku = order_lines.sku) as levels
+      full join (
+        select location, sum(reserved_delta) as reserved from inventory_movements as movements
+        where movements.sku = order_lines.sku group by location
+      ) as ledger using (location)
+      where levels.reserved is distinct from coalesce(ledger.reserved, 0)
+    ) as "isLedgerSound"
+  from order_lines where order_id = $1`,
+)
+
+/** Sets what a line has reserved to what its movements hold, and records it in `repairs`. */
+export const setReserved = prepare<
+  [orderId: string, sku: string, before: number, after: number, reason: string, at: Date]
+>(
+  'set-reserved',
+  `with noted as (
+    insert into repairs (order_id, sku, field, before, after, reason, actor, at)
+    values ($1, $2, 'reserved', $3::int, $4::int, $5, 'reconcile', $6)
+  )
+  update order_lines set reserved = $4 where order_id = $1 and sku = $2`,
 )
 
 /** Writes a movement that makes the ledger add up. It is the only one that leaves the counter as it is. */

@@ -54,16 +54,19 @@ with ledger as (
   select
     order_id, sku,
     sum(reserved_delta) as reserved,
-    coalesce(sum(-reserved_delta) filter (where type in ('SHIPMENT', 'SHIPMENT_UNDONE')), 0) as shipped
+    coalesce(sum(-reserved_delta) filter (where type in ('SHIPMENT', 'SHIPMENT_UNDONE')), 0) as shipped,
+    coalesce(sum(delta) filter (where type = 'RETURN'), 0) as restocked
   from inventory_movements where order_id is not null group by order_id, sku
 ), mismatched as (
   select
     order_id, sku, order_lines.qty is not null as has_line,
-    order_lines.reserved, order_lines.shipped,
-    coalesce(moved.reserved, 0) as reserved_moved, coalesce(moved.shipped, 0) as shipped_moved
+    order_lines.reserved, order_lines.shipped, order_lines.returned,
+    coalesce(moved.reserved, 0) as reserved_moved, coalesce(moved.shipped, 0) as shipped_moved,
+    coalesce(moved.restocked, 0) as restocked
   from order_lines full join moved using (order_id, sku)
   where order_lines.reserved is distinct from coalesce(moved.reserved, 0)
     or order_lines.shipped is distinct from coalesce(moved.shipped, 0)
+    or order_lines.returned < coalesce(moved.restocked, 0)
 ), problems as (
   -- per SKU: lines and movements that do not go together, so that it is not the counters that are to be mended
   select
@@ -160,6 +163,11 @@ select 'a line has reserved what its movements hold', order_id::text,
     else format('%s: movements %s, and no line', sku, reserved_moved) end,
   case
     when not exists (select from orders where orders.id = mismatched.order_id) then 'there is no such order'
+    when has_line and not exists (select from levels where levels.sku = mismatched.sku and reserved is distinct from reserved_sum)
+      then format(
+        'the line was changed by %s, or a movement was said to be of another order',
+        to_char(reserved - reserved_moved, 'FMSG9999999999999999990')
+      )
     when reserved > reserved_moved then 'a movement was deleted or altered, or the line was changed'
     else 'a movement was written or altered, or the line was changed'
   end
@@ -169,6 +177,12 @@ union all
 select 'a line has shipped what its shipments took', order_id::text, format('%s: shipped %s, movements %s', sku, shipped, shipped_moved),
   'the line was changed, or a movement of a shipment was deleted or altered'
 from mismatched where shipped <> shipped_moved
+
+union all
+select 'a line has as many back as its returns brought', order_id::text,
+  format('%s: returned %s, movements %s', sku, returned, restocked),
+  'the line was changed, or a movement of a return was written or altered'
+from mismatched where returned < restocked
 
 union all
 select 'a line''s parts are what was ordered', order_id::text,
@@ -221,17 +235,31 @@ full join (
 where coalesce(brought.qty, 0) is distinct from case when asked.state = 'DELIVERED' then asked.qty else 0 end
 
 union all
+select 'a supplier is asked for a line of an order', asked.order_id::text,
+  format('%s: asked for %s, ordered %s', asked.sku, asked.qty, coalesce(order_lines.qty, 0)),
+  case when not exists (select from orders where orders.id = asked.order_id) then 'there is no such order' end
+from supplier_requests as asked left join order_lines on order_lines.order_id = asked.order_id and order_lines.sku = asked.sku
+where order_lines.qty is null or asked.qty > order_lines.qty
+
+union all
 select 'an order that waits for restock asks for each line that waits', orders.id::text, order_lines.sku,
-  case when asked.order_id is null then 'nobody was asked' else format('the supplier''s last answer has come: %s', asked.state) end
+  case
+    when asked.order_id is null then 'nobody was asked'
+    when asked.ended_at is not null then format('the supplier''s last answer has come: %s', asked.state)
+    else format('fewer are asked for than wait: %s', asked.qty)
+  end
 from orders
 join order_lines on order_lines.order_id = orders.id
 left join supplier_requests as asked on asked.order_id = orders.id and asked.sku = order_lines.sku
 where orders.status = 'AWAITING_RESTOCK' and orders.if_short = 'ASK_SUPPLIER'
   and order_lines.qty > order_lines.reserved + order_lines.shipped + order_lines.cancelled
-  and (asked.order_id is null or asked.ended_at is not null)
+  and (
+    asked.order_id is null or asked.ended_at is not null
+    or asked.qty < order_lines.qty - order_lines.reserved - order_lines.shipped - order_lines.cancelled
+  )
 
 union all
-select 'an order that is not final has the job that brings it on', needed.order_id,
+select 'an open order and an open request have the job that brings them on', needed.order_id,
   case needed.sku when '' then 'PENDING' else format('%s is asked for', needed.sku) end,
   case
     when needed.sku = '' and (
@@ -295,6 +323,15 @@ from idempotency_keys
 where not exists (select from orders where orders.id = idempotency_keys.order_id)
 
 union all
+select 'an idempotency key has its shipments', caller || ' ' || key, shipment_id::text,
+  case when exists (select from inventory_movements as movements where movements.shipment_id = named.shipment_id)
+    then 'its shipment was deleted, or is another order''s' end
+from idempotency_keys cross join lateral unnest(shipment_ids) as named (shipment_id)
+where not exists (
+  select from shipments where shipments.id = named.shipment_id and shipments.order_id = idempotency_keys.order_id
+)
+
+union all
 select 'events number an order''s version', coalesce(orders.id, history.order_id)::text,
   format('version %s, %s events to version %s', orders.version, history.events, history.version),
   case
@@ -328,5 +365,11 @@ select 'an order''s SKU exists', order_id::text, sku,
       then 'the order was changed: its movements are of another SKU'
   end
 from order_lines where not exists (select from items where items.sku = order_lines.sku)
+
+union all
+select 'a level is of an item, at a location', stock_levels.sku || ' at ' || location,
+  case when items.sku is null then 'no such item' else 'no such location' end, 'it was deleted'
+from stock_levels left join items on items.sku = stock_levels.sku left join locations on code = location
+where items.sku is null or code is null
 
 order by invariant, subject;

@@ -36,17 +36,35 @@ export function giveStock(
 ): { changes: SourcedChange[]; beside: Beside; at: Date } {
   const { levels, locations } = stock
   const at = now()
-  const allocateTo = (claims: readonly Order[]) => allocate(claims, levels, locations, allocationStrategy)
-  const tried = allocateTo(orders)
-  const givenUp = tried.filter(isToBeAsked).flatMap((one) => giveUp(one, earlier, sourceOf(one.order), at))
-  const over = new Set(givenUp.map(({ change }) => change.before.id))
-  const allocated = over.size === 0 ? tried : allocateTo(orders.filter(({ id }) => !over.has(id)))
+  const { allocated, givenUp } = allocateAndGiveUp(
+    orders,
+    (claims) => allocate(claims, levels, locations, allocationStrategy),
+    (one) => giveUp(one, earlier, sourceOf(one.order), at),
+  )
   const changes = allocated.map((one) => ({ change: reserve(one, at), ...sourceOf(one.order) }))
   const asked = allocated.filter(isToBeAsked)
   const requests = asked.flatMap((one) => askSuppliers(one, earlier, at))
   const originOf = new Map(asked.map(({ order }) => [order.id, sourceOf(order).origin]))
   const jobs = requests.map((request) => supplierJob(request, originOf.get(request.orderId)))
   return { changes: [...changes, ...givenUp], beside: { levels, requests, jobs }, at }
+}
+
+/** Allocates until nobody is left to give up. What they would have taken goes to others, of whom then others may be short. */
+function allocateAndGiveUp(
+  orders: readonly Order[],
+  allocateTo: (claims: readonly Order[]) => Allocated<Order>[],
+  giveUpOn: (one: Allocated<Order>) => SourcedChange[],
+): { allocated: Allocated<Order>[]; givenUp: SourcedChange[] } {
+  const givenUp: SourcedChange[] = []
+  let claims = orders
+  for (;;) {
+    const allocated = allocateTo(claims)
+    const over = allocated.filter(isToBeAsked).flatMap(giveUpOn)
+    if (over.length === 0) return { allocated, givenUp }
+    givenUp.push(...over)
+    const ids = new Set(over.map(({ change }) => change.before.id))
+    claims = claims.filter(({ id }) => !ids.has(id))
+  }
 }
 
 /** Whether suppliers are to be asked for what a new order is short of. */

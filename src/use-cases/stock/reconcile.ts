@@ -1,9 +1,21 @@
 import { inTransaction, type Tx } from '../../database/transaction.ts'
 import { isUnavailable } from '../../database/unavailable.ts'
 import { DEFAULT_LOCATION } from '../../domain/stock/location.ts'
-import { decideRepairs, type StockRepair, type StockWitnesses } from '../../domain/stock/stock-drift.ts'
-import type { LevelKey } from '../../sql/stock/lock-stock.ts'
-import { insertCorrection, lockWitnesses, setCounter } from '../../sql/stock/repair-stock.ts'
+import {
+  decideLineRepairs,
+  decideRepairs,
+  type StockRepair,
+  type StockWitnesses,
+} from '../../domain/stock/stock-drift.ts'
+import { lockOrders } from '../../sql/orders/find-orders.ts'
+import { type LevelKey, lockStock } from '../../sql/stock/lock-stock.ts'
+import {
+  insertCorrection,
+  lockWitnesses,
+  readLineWitnesses,
+  setCounter,
+  setReserved,
+} from '../../sql/stock/repair-stock.ts'
 import { type Breach, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { noteChecks } from '../../sql/upkeep/invariant-checks.ts'
 import type { ReadContext, UpkeepContext, WriteContext } from '../context.ts'
@@ -13,20 +25,25 @@ import { sweep } from '../upkeep/sweep.ts'
 /** The invariants whose subject is a level with a counter that is off. */
 const OF_COUNTERS = new Set(['available is the sum of the movements', 'reserved is the sum of the movements'])
 
+/** The invariant whose subject is an order with a line that is off. */
+const OF_LINES = 'a line has reserved what its movements hold'
+
 /** What a correction gives as its reason. */
 const REPAIR_REASONS = {
   ledger: 'reconcile: the ledger did not add up to what is available',
   available: 'changed without a movement: set to the sum of the ledger',
   reserved: 'changed without a movement: set to what its movements promise',
+  line: 'changed without a movement: set to what its movements hold',
 }
 
 /**
  * Checks every invariant at one moment: ledger, counters, orders, events and jobs. Reads whole tables, and writes the result for
  * the metrics.
  *
- * With `repair`: a counter that the ledger contradicts is set to what that says, with a row in `repairs`; a ledger
- * that does not add up to a counter it confirms gets an ADJUSTMENT movement; orders without a job get one. Each level is a
- * transaction. Nothing that is sold, and no order's history, is touched: what else is broken is left to people.
+ * With `repair`: a counter that the ledger contradicts, and what a line has reserved where it contradicts a ledger that is
+ * otherwise sound, is set to what that says, with a row in `repairs`; a ledger that does not add up to a counter it confirms gets
+ * an ADJUSTMENT movement; orders without a job get one. Each order and each level is a transaction. Nothing that is sold, and no
+ * order's history, is touched: what else is broken is left to people.
  *
  * @returns what it found, what it mended where it was asked to, what it could not mend for now, and what is left
  */
@@ -38,15 +55,20 @@ export async function reconcile(context: UpkeepContext, { repair }: { repair: bo
   }
   const repairs: string[] = []
   const failures: string[] = []
-  const levels = breaches.filter(({ invariant }) => OF_COUNTERS.has(invariant)).map(({ subject }) => subject)
-  for (const level of new Set(levels)) {
+  const subjectsOf = (isOne: (invariant: string) => boolean) => [
+    ...new Set(breaches.filter(({ invariant }) => isOne(invariant)).map(({ subject }) => subject)),
+  ]
+  const attempt = async (subject: string, repairOne: typeof repairLevel) => {
     try {
-      repairs.push(...(await repairLevel(context, level)))
+      repairs.push(...(await repairOne(context, subject)))
     } catch (error) {
       if (isUnavailable(error)) throw error
-      failures.push(`${level}: ${error instanceof Error ? error.message : error}`)
+      failures.push(`${subject}: ${error instanceof Error ? error.message : error}`)
     }
   }
+  // lines first: a level is left alone as long as a line of its SKU is off
+  for (const id of subjectsOf((invariant) => invariant === OF_LINES)) await attempt(id, repairLines)
+  for (const level of subjectsOf((invariant) => OF_COUNTERS.has(invariant))) await attempt(level, repairLevel)
   const swept = await sweep(context, { timeMaxMs: Number.POSITIVE_INFINITY })
   repairs.push(
     ...swept.requeued.map((id) => `order ${id}: it had no job and got one`),
@@ -63,6 +85,28 @@ export async function reconcile(context: UpkeepContext, { repair }: { repair: bo
   const remaining = await checkInvariants(context)
   await note(context, remaining)
   return { breaches, repairs, failures, remaining }
+}
+
+/** Repairs the lines of an order. @returns what it did, a line each */
+async function repairLines(context: WriteContext, orderId: string): Promise<string[]> {
+  return inTransaction(context, 'repair-stock', async (tx) => {
+    // compared again under the locks: the order may have changed during the check
+    const [order] = await lockOrders(tx, [orderId])
+    if (!order) return []
+    await lockStock(
+      tx,
+      order.lines.map(({ sku }) => sku),
+    )
+    const repairs = decideLineRepairs(order, await readLineWitnesses(tx, orderId))
+    const at = context.now()
+    for (const { sku, before, after } of repairs) {
+      await setReserved(tx, orderId, sku, before, after, REPAIR_REASONS.line, at)
+    }
+    return repairs.map(
+      ({ sku, before, after }) =>
+        `order ${orderId}: reserved ${before} of ${sku} set to ${after}: ${REPAIR_REASONS.line}`,
+    )
+  })
 }
 
 /** Repairs a level, as invariants name it. @returns what it did, a line each */

@@ -1,4 +1,4 @@
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Queryable } from '../../../src/sql/statement.ts'
 import { findBreaches, INVARIANTS } from '../../../src/sql/upkeep/find-breaches.ts'
@@ -9,13 +9,15 @@ import { undoShipment } from '../../../src/use-cases/orders/verbs/undo-shipment.
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
-import { changeJobs, loseJobsOf } from '../../support/queue.ts'
+import { changeJobs, dropJobs, loseJobsOf, readJobs } from '../../support/queue.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 
 let reservedId = ''
 let openId = ''
 let waitingId = ''
 let shippedId = ''
+let severalId = ''
+let overId = ''
 test.beforeAll(async ({ app }) => {
   await seed(app).item({ sku: 'A', available: 5 })
   await seed(app).item({ sku: 'B', available: 5 })
@@ -35,6 +37,19 @@ test.beforeAll(async ({ app }) => {
   await undoShipment(app, LOCAL_OPERATOR, { id: shipments[0]!.id })
   await returnOrder(app, LOCAL_OPERATOR, { id: shippedId, lines: [{ sku: 'B', qty: 1 }] })
   await cancelOrder(app, LOCAL_OPERATOR, { id: cancelled })
+  // of several lines, two of which are short, with stock elsewhere
+  await seed(app).location('WEST')
+  for (const sku of ['C', 'D', 'E']) await seed(app).item({ sku, location: 'WEST' })
+  await seed(app).stock({ sku: 'C', location: 'WEST', qty: 5 })
+  const several = async (each: number) => {
+    const lines = ['C', 'D', 'E'].map((sku): [string, number] => [sku, each])
+    const { id } = await seed(app).order({ lines })
+    await reserveOrders(app, [id])
+    return id
+  }
+  severalId = await several(2)
+  overId = await several(1)
+  await cancelOrder(app, LOCAL_OPERATOR, { id: overId })
   openId = (await seed(app).order({ sku: 'A', qty: 1 })).id
 })
 
@@ -70,6 +85,12 @@ const corruptions: [string, Corruption, string, string | null][] = [
     'there are movements of it, and no level',
   ],
   [
+    'stock at another location without a movement',
+    () => `update stock_levels set available = available + 1 where sku = 'C' and location = 'WEST'`,
+    'available is the sum of the movements',
+    'the counter was changed by +1 without a movement',
+  ],
+  [
     'a quantity after that is off',
     () =>
       `update inventory_movements set available_after = available_after + 1 where type = 'RECEIPT' and sku = 'A'`,
@@ -93,7 +114,13 @@ const corruptions: [string, Corruption, string, string | null][] = [
     'a reservation of a line that is not reserved',
     () => `update order_lines set reserved = 0 where order_id = '${reservedId}'`,
     'a line has reserved what its movements hold',
-    'a movement was written or altered, or the line was changed',
+    'the line was changed by -2, or a movement was said to be of another order',
+  ],
+  [
+    'one line of several that is reserved without a reservation',
+    () => `update order_lines set reserved = 1 where order_id = '${severalId}' and sku = 'D'`,
+    'a line has reserved what its movements hold',
+    'the line was changed by +1, or a movement was said to be of another order',
   ],
   [
     'movements for another SKU than was ordered',
@@ -110,6 +137,12 @@ const corruptions: [string, Corruption, string, string | null][] = [
     'the line was changed, or a movement of a shipment was deleted or altered',
   ],
   [
+    'a line with fewer back than came',
+    () => `update order_lines set returned = 0 where order_id = '${shippedId}'`,
+    'a line has as many back as its returns brought',
+    'the line was changed, or a movement of a return was written or altered',
+  ],
+  [
     'a line that has more than was ordered',
     () => `alter table order_lines drop constraint order_lines_parts_check;
       update order_lines set qty = 1 where order_id = '${shippedId}'`,
@@ -121,6 +154,19 @@ const corruptions: [string, Corruption, string, string | null][] = [
     () => `update orders set status = 'PENDING' where id = '${reservedId}'`,
     'the status of an order follows from its lines',
     'its status was changed without an event',
+  ],
+  [
+    'a state of an order that has ended, which its end does not say',
+    () => `alter table orders drop constraint orders_ending_check;
+      update orders set ending = null where id = '${overId}'`,
+    'the status of an order follows from its lines',
+    null,
+  ],
+  [
+    'an order that waits while its lines are all there',
+    () => `update order_lines set reserved = qty where order_id = '${severalId}'`,
+    'the status of an order follows from its lines',
+    null,
   ],
   [
     'an order without lines',
@@ -153,6 +199,37 @@ const corruptions: [string, Corruption, string, string | null][] = [
     'there is no such request',
   ],
   [
+    'a request for a line that the order does not have',
+    () => `update supplier_requests set sku = 'A' where order_id = '${severalId}' and sku = 'D'`,
+    'a supplier is asked for a line of an order',
+    null,
+  ],
+  [
+    'a request for more than was ordered',
+    () => `update supplier_requests set qty = 3 where order_id = '${severalId}' and sku = 'D'`,
+    'a supplier is asked for a line of an order',
+    null,
+  ],
+  [
+    'a request of no order',
+    () =>
+      `update supplier_requests set order_id = gen_random_uuid() where order_id = '${overId}' and sku = 'D'`,
+    'a supplier is asked for a line of an order',
+    'there is no such order',
+  ],
+  [
+    'an order that waits for more than was asked for',
+    () => `update supplier_requests set qty = 1 where order_id = '${severalId}' and sku = 'D'`,
+    'an order that waits for restock asks for each line that waits',
+    'fewer are asked for than wait: 1',
+  ],
+  [
+    'one line of several that nobody was asked for',
+    () => `delete from supplier_requests where order_id = '${severalId}' and sku = 'E'`,
+    'an order that waits for restock asks for each line that waits',
+    'nobody was asked',
+  ],
+  [
     'an order that waits, and nobody was asked',
     () => `delete from supplier_requests where order_id = '${waitingId}'`,
     'an order that waits for restock asks for each line that waits',
@@ -167,7 +244,7 @@ const corruptions: [string, Corruption, string, string | null][] = [
   [
     'an order that waits for a call that no job makes',
     (on) => loseJobsOf(on, [waitingId]),
-    'an order that is not final has the job that brings it on',
+    'an open order and an open request have the job that brings them on',
     'its job is lost',
   ],
   [
@@ -178,25 +255,43 @@ const corruptions: [string, Corruption, string, string | null][] = [
         { payload: { orderId: waitingId, sku: 'A', step: 7 } },
         { orderIds: [waitingId], task: 'request-supplier' },
       ),
-    'an order that is not final has the job that brings it on',
+    'an open order and an open request have the job that brings them on',
     'its job is lost; there is one of another step',
+  ],
+  [
+    'a line of several whose call no job makes',
+    async (on) => {
+      const jobs = await readJobs(on, { orderIds: [severalId], task: 'request-supplier' })
+      await dropJobs(on, { ids: jobs.filter(({ payload }) => payload.sku === 'D').map(({ id }) => id) })
+    },
+    'an open order and an open request have the job that brings them on',
+    'its job is lost',
+  ],
+  [
+    'a request that outlives its order, and that no job makes',
+    async (on) => {
+      const jobs = await readJobs(on, { orderIds: [overId], task: 'request-supplier' })
+      await dropJobs(on, { ids: jobs.filter(({ payload }) => payload.sku === 'E').map(({ id }) => id) })
+    },
+    'an open order and an open request have the job that brings them on',
+    'its job is lost',
   ],
   [
     'an open order without a job',
     (on) => loseJobsOf(on, [openId]),
-    'an order that is not final has the job that brings it on',
+    'an open order and an open request have the job that brings them on',
     'its job is lost',
   ],
   [
     'an open order that the job of its commit leaves out',
     (on) => changeJobs(on, { payload: { orders: [{ orderId: reservedId }] } }, { orderIds: [openId] }),
-    'an order that is not final has the job that brings it on',
+    'an open order and an open request have the job that brings them on',
     'its job is lost',
   ],
   [
     'an open order with an out-of-date job alone',
     (on) => changeJobs(on, { payload: { orderId: openId, step: 7 } }, { orderIds: [openId] }),
-    'an order that is not final has the job that brings it on',
+    'an open order and an open request have the job that brings them on',
     'its job is lost; there is one of another step',
   ],
   [
@@ -204,6 +299,21 @@ const corruptions: [string, Corruption, string, string | null][] = [
     () => `insert into idempotency_keys values ('c', 'k', 'v', 'f', gen_random_uuid(), null, now())`,
     'an idempotency key has its order',
     null,
+  ],
+  [
+    'a key without its shipment',
+    () =>
+      `insert into idempotency_keys values ('c', 'k', 'v', 'f', '${shippedId}', array[gen_random_uuid()], now())`,
+    'an idempotency key has its shipments',
+    null,
+  ],
+  [
+    "a key with another order's shipment",
+    () =>
+      `insert into idempotency_keys
+        select 'c', 'k', 'v', 'f', '${openId}', array[id], now() from shipments where undone_at is null`,
+    'an idempotency key has its shipments',
+    "its shipment was deleted, or is another order's",
   ],
   [
     'a version without an event',
@@ -232,7 +342,7 @@ const corruptions: [string, Corruption, string, string | null][] = [
   ],
   [
     'an order of no item',
-    () => `update order_lines set sku = 'C' where order_id = '${openId}'`,
+    () => `update order_lines set sku = 'Z' where order_id = '${openId}'`,
     "an order's SKU exists",
     null,
   ],
@@ -271,18 +381,33 @@ const corruptions: [string, Corruption, string, string | null][] = [
     'a hold is released within 5 s of its expiry',
     'no worker that lives releases it',
   ],
+  [
+    'a level of no item',
+    () => `delete from items where sku = 'C'`,
+    'a level is of an item, at a location',
+    'it was deleted',
+  ],
+  [
+    'a level at no location',
+    () => `delete from locations where code = 'WEST';
+      delete from stock_levels where location = 'WEST' and sku <> 'C'`,
+    'a level is of an item, at a location',
+    'it was deleted',
+  ],
 ]
 
 describe('finds', () => {
   test.for(corruptions)('%s', async ([_name, corrupt, invariant, cause], { app }) => {
     const client = await app.pool.connect()
+    onTestFinished(async () => {
+      await client.query('rollback')
+      client.release()
+    })
     await client.query('begin')
     const corruption = corrupt(client)
     await (typeof corruption === 'string' ? client.query(corruption) : corruption)
     const breaches = await findBreaches(client)
     const ofOne = await findBreaches(client, invariant)
-    await client.query('rollback')
-    client.release()
     expect(ofOne).not.toEqual([])
     expect(ofOne).toEqual(breaches.filter((breach) => breach.invariant === invariant))
     expect(ofOne.map((breach) => breach.cause)).toEqual([cause])
@@ -301,7 +426,12 @@ const refusals: [string, () => string, string][] = [
     () => `update locations set is_active = false`,
     'locations_default_check',
   ],
-  ['a line of nothing', () => `update order_lines set qty = 0`, 'order_lines_qty_check'],
+  [
+    'a line of nothing',
+    () =>
+      `update order_lines set qty = 0, reserved = 0, shipped = 0, cancelled = 0, returned = 0, queued_qty = null`,
+    'order_lines_qty_check',
+  ],
   [
     'a line of more than was ordered',
     () => `update order_lines set cancelled = qty + 1`,
@@ -314,8 +444,28 @@ const refusals: [string, () => string, string][] = [
   ],
   [
     'a failure without a reason',
-    () => `update orders set status = 'FAILED', failure_reason = null where id = '${openId}'`,
+    () => `update orders set failure_reason = null where status = 'FAILED'`,
     'orders_failure_reason_check',
+  ],
+  [
+    'a failure that is no end',
+    () => `update orders set ending = null where status = 'FAILED'`,
+    'orders_ending_check',
+  ],
+  [
+    'an end of an order in another state',
+    () => `update orders set ending = 'CANCELLED' where id = '${openId}'`,
+    'orders_ending_check',
+  ],
+  [
+    'a second request for one line',
+    () => `insert into supplier_requests select * from supplier_requests`,
+    'supplier_requests_pkey',
+  ],
+  [
+    'a request that is over and open',
+    () => `update supplier_requests set ended_at = now() where state = 'ASKED'`,
+    'supplier_requests_ended_at_check',
   ],
   [
     'a second movement of one kind by one version',

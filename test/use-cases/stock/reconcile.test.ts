@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { tryLockSweep } from '../../../src/sql/queue/find-lost-work.ts'
+import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
 import { adjustInventory } from '../../../src/use-cases/stock/adjust-inventory.ts'
 import { reconcile } from '../../../src/use-cases/stock/reconcile.ts'
 import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
@@ -65,6 +66,52 @@ test('sets counters that were changed by hand to what ledger and orders say, wit
     failures: [],
     remaining: [],
   })
+})
+
+test('sets what lines have reserved to what their movements hold, with an audit row each, and then mends their levels', async () => {
+  await seed(test_.app).location('WEST')
+  await seed(test_.app).item({ sku: 'B', available: 5, location: 'WEST' })
+  await seed(test_.app).item({ sku: 'C' })
+  const lines: [string, number][] = [
+    ['A', 4],
+    ['B', 2],
+  ]
+  const { id: reserved } = await seed(test_.app).order({ lines })
+  const { id: waiting } = await seed(test_.app).order({ lines: [...lines, ['C', 1]] })
+  await reserveOrders(test_.app, [reserved, waiting])
+  await query(`update order_lines set reserved = 0 where sku = 'B'`)
+  await query(`update order_lines set reserved = 1 where sku = 'A' and order_id = '${waiting}'`)
+  await query(`update stock_levels set available = available + 3 where sku = 'B'`)
+  const { breaches, failures, remaining } = await reconcile(test_.app, { repair: true })
+  expect(breaches.map(({ subject }) => subject)).toContain('B at WEST')
+  expect({ failures, remaining }).toEqual({ failures: [], remaining: [] })
+  const line = { field: 'reserved', location: null, actor: 'reconcile' }
+  expect(await repairs()).toEqual([
+    expect.objectContaining({ ...line, orderId: reserved, sku: 'B', before: 0n, after: 2n }),
+    expect.objectContaining({ ...line, orderId: waiting, sku: 'A', before: 1n, after: 4n }),
+    expect.objectContaining({ ...line, orderId: waiting, sku: 'B', before: 0n, after: 2n }),
+    expect.objectContaining({ sku: 'B', location: 'WEST', field: 'available', before: 4n, after: 1n }),
+  ])
+  const { lines: mended } = (await findOrder(test_.app, LOCAL_OPERATOR, waiting))!
+  expect(mended.map(({ sku, reserved }) => [sku, reserved])).toEqual([
+    ['A', 4],
+    ['B', 2],
+    ['C', 0],
+  ])
+})
+
+test('leaves a line to people whose movements would make another status of its order', async () => {
+  test_.allowBreaches('it is left to people')
+  const { id: reserved } = await seed(test_.app).order({ sku: 'A', qty: 4 })
+  const { id: pending } = await seed(test_.app).order({ sku: 'A', qty: 4 })
+  await reserveOrders(test_.app, [reserved])
+  await query(`update inventory_movements set order_id = '${pending}' where order_id = '${reserved}'`)
+  const { repairs, remaining } = await reconcile(test_.app, { repair: true })
+  expect(repairs).toEqual([])
+  expect(remaining.map(({ subject, cause }) => [subject, cause])).toEqual([
+    [reserved, 'the line was changed by +4, or a movement was said to be of another order'],
+    [pending, 'the line was changed by -4, or a movement was said to be of another order'],
+  ])
 })
 
 test('gives a ledger that lost movements the difference, in as many movements as hold it, and leaves the gap to people', async () => {

@@ -140,6 +140,35 @@ test('an order that is opened again asks anew for what failed, and waits for wha
   expect(await readItem(app, there)).toMatchObject({ available: 0n, reserved: 2n })
 })
 
+test('what an order that is given up would have taken is for others, and of them none asks for what came already', async ({
+  app,
+}) => {
+  const [x, y, z] = ['X', 'Y', 'Z'].map((name) => `${name}-${++orderCount}`) as [string, string, string]
+  for (const sku of [x, y, z]) await seed(app).item({ sku })
+  const place = (lines: Record<string, number>) => seed(app).order({ lines: Object.entries(lines) })
+  const first = await place({ [x]: 2, [y]: 2 })
+  const second = await place({ [x]: 3 })
+  const third = await place({ [x]: 1, [z]: 1 })
+  await reserveOrders(app, [first.id, third.id])
+  await failOrders(app, [givenUp(first.id, x), givenUp(third.id, z)])
+  await settle(app, first.id, y, 'ok')
+  await settle(app, third.id, x, 'ok')
+  const taker = await place({ [y]: 2 })
+  await reserveOrders(app, [taker.id])
+  await seed(app).stock({ sku: x, qty: 2 })
+  const letters = await app.prisma.deadLetter.findMany({ where: { orderId: { in: [first.id, third.id] } } })
+  await retryDeadLetters(
+    app,
+    LOCAL_OPERATOR,
+    letters.map(({ id }) => id),
+  )
+  await reserveOrders(app, [first.id, second.id, third.id])
+  expect(await read(app, first.id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
+  expect(await read(app, second.id)).toMatchObject({ status: 'RESERVED' })
+  expect(await read(app, third.id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
+  expect(await readRequest(app, third.id, x)).toMatchObject({ state: 'DELIVERED', step: 2 })
+})
+
 test('an order whose goods came while it had failed, and that others took, is for an operator to look at', async ({
   app,
 }) => {

@@ -8,6 +8,7 @@ import { retryDeadLetters } from '../../../src/use-cases/upkeep/retry-dead-lette
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../../support/harness.ts'
 import { addJob, dropJobs, killJobs, loseJobsOf, readJobs } from '../../support/queue.ts'
+import { readItem, readRequest } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 import { playSupplier } from '../../support/supplier.ts'
 
@@ -36,12 +37,11 @@ const dropJobsOf = (id: string) => loseJobsOf(test_.app.pool, [id])
 describe('the sweeper', () => {
   test('gives up a step that takes too long, and does what is behind it', async () => {
     const { pool } = test_.app
+    const { id } = await seed(test_.app).order({ sku: 'A', qty: 1 })
+    await killJobs(pool, 'gone', { orderIds: [id] })
     await pool.query(
       `${INSERT_KEYS} values ('sweep', 'old', 'createOrder', '', '00000000-0000-7000-8000-000000000000', now() - interval '3 days')`,
     )
-    const orderId = '00000000-0000-7000-8000-000000000000'
-    const dead = await addJob(pool, 'reserve-inventory', { orderId })
-    await killJobs(pool, 'broken', { ids: [dead] })
     const blocker = await pool.connect()
     await blocker.query('begin; lock table orders in access exclusive mode')
     const result = await sweep(test_.app, { statementMaxMs: 300 })
@@ -53,7 +53,7 @@ describe('the sweeper', () => {
       ),
       keysDeleted: 1,
     })
-    expect(await sweep(test_.app)).toMatchObject({ failures: [], buried: [orderId] })
+    expect(await sweep(test_.app)).toMatchObject({ failures: [], buried: [id] })
   })
 
   test('finds the job of an order in either form of its payload', async () => {
@@ -95,6 +95,56 @@ describe('the sweeper', () => {
         },
       ]),
     )
+  })
+
+  test('looks after each call for an order of several lines by itself', async () => {
+    const { pool } = test_.app
+    for (const sku of ['ONE', 'TWO']) await seed(test_.app).item({ sku })
+    const lines: [string, number][] = [
+      ['A', 1],
+      ['ONE', 2],
+      ['TWO', 2],
+    ]
+    const { id } = await seed(test_.app).order({ lines })
+    await dropJobsOf(id)
+    // the job says how many lines it is about, by which batches are measured
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [id] })
+    expect(await readJobs(pool, { orderIds: [id] })).toMatchObject([
+      { task: 'reserve-inventory', payload: { orders: [{ orderId: id, lines: 3 }] } },
+    ])
+    await reserveOrders(test_.app, [id])
+    await dropJobs(pool, { orderIds: [id], task: 'reserve-inventory' })
+    const callOf = async (sku: string) => {
+      const jobs = await readJobs(pool, { orderIds: [id] })
+      return jobs.filter(({ payload }) => payload.sku === sku).map(({ id }) => id)
+    }
+    const kept = await callOf('TWO')
+    await dropJobs(pool, { ids: await callOf('ONE') })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [id], buried: [] })
+    expect(await callOf('ONE')).toHaveLength(1)
+    expect(await callOf('TWO')).toEqual(kept)
+    // one that is dead ends the order, and what it holds is free; the other goes on
+    const before = await readItem(test_.app, 'A')
+    await killJobs(pool, 'gone', { ids: await callOf('ONE') })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [id], failures: [] })
+    expect(await find(id)).toMatchObject({
+      status: 'FAILED',
+      deadLetters: [{ task: 'request-supplier', payload: { orderId: id, sku: 'ONE', step: 1 } }],
+    })
+    expect(await readItem(test_.app, 'A')).toMatchObject({
+      available: before.available + 1n,
+      reserved: before.reserved - 1n,
+    })
+    expect(await readRequest(test_.app, id, 'ONE')).toMatchObject({ state: 'UNREACHABLE' })
+    expect(await callOf('TWO')).toEqual(kept)
+    // and so it does though its order has ended, until it is dead too, which ends nothing more
+    await dropJobs(pool, { ids: kept })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [id] })
+    await killJobs(pool, 'gone', { ids: await callOf('TWO') })
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [id], failures: [] })
+    expect(await readRequest(test_.app, id, 'TWO')).toMatchObject({ state: 'UNREACHABLE' })
+    expect((await find(id)).deadLetters).toHaveLength(1)
+    expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [] })
   })
 
   test('is not deceived by an out-of-date job: an order that lost its current one gets it', async () => {

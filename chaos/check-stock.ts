@@ -1,0 +1,101 @@
+import { qtyOf } from './check-deeds.ts'
+import type { FinalOrder, Reader } from './checks.ts'
+import type { Findings } from './findings.ts'
+import type { History } from './history.ts'
+
+/** Where an order, at some moment, would have held less than nothing of a SKU at a location. */
+const OVERDRAWN = `select distinct order_id::text as id, sku, location from (
+    select order_id, sku, location,
+      sum(reserved_delta) over (partition by order_id, sku, location order by id) as held
+    from inventory_movements where order_id is not null
+  ) as steps where held < 0`
+
+/** Goods that came in with no change of their order, and whether that had an end before. */
+const FREE = `select order_id::text as id, sku, exists (
+    select from order_events as events
+    where events.order_id = receipts.order_id and events.type in ('OrderCancelled', 'OrderFailed')
+      and pg_xact_commit_timestamp(events.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
+  ) as "wasGivenUp"
+  from inventory_movements as receipts where type = 'SUPPLIER_RECEIPT' and order_version is null`
+
+/** Goods that came in for an order that waited for them, and of which it did not get its part in the same transaction. */
+const UNUSED = `select receipts.order_id::text as id, receipts.sku
+  from inventory_movements as receipts
+  where receipts.type = 'SUPPLIER_RECEIPT' and receipts.order_version is not null and not exists (
+    select from inventory_movements as reserved
+    where reserved.type = 'RESERVATION' and reserved.order_id = receipts.order_id and reserved.sku = receipts.sku
+      and reserved.location = receipts.location and reserved.xmin = receipts.xmin and reserved.reserved_delta <= receipts.delta
+  )`
+
+/**
+ * Invariants 1 and 2: orders give up, ship and keep what they hold and no more; stock is what came in, less what went out, by
+ * what clients and the supplier were told; what came for nobody is free.
+ */
+export async function checkStock(
+  database: Reader,
+  history: History,
+  orders: ReadonlyMap<string, FinalOrder>,
+  findings: Findings,
+): Promise<void> {
+  for (const { id, sku, location } of await database.query<{ id: string; sku: string; location: string }>(
+    OVERDRAWN,
+  )) {
+    findings.violate('an order gives up and ships what it holds', id, `${sku} at ${location}`)
+  }
+  const free = await database.query<{ id: string; sku: string; wasGivenUp: boolean }>(FREE)
+  findings.count('goods that came as free stock', free.length)
+  for (const { id, sku, wasGivenUp } of free) {
+    if (wasGivenUp) continue
+    findings.violate(
+      'goods are free stock when nobody waits for them',
+      id,
+      `${sku}: ${JSON.stringify(orders.get(id))}`,
+    )
+  }
+  for (const { id, sku } of await database.query<{ id: string; sku: string }>(UNUSED)) {
+    findings.violate('goods are for who waits for them', id, `${sku}: ${JSON.stringify(orders.get(id))}`)
+  }
+  await checkConservation(database, history, orders, findings)
+}
+
+async function checkConservation(
+  database: Reader,
+  { stock, deeds, adjustments }: History,
+  orders: ReadonlyMap<string, FinalOrder>,
+  findings: Findings,
+): Promise<void> {
+  const counted = await database.query<{ sku: string; onHand: number }>(
+    'select sku, sum(available + reserved)::float8 as "onHand" from stock_levels group by sku',
+  )
+  // nobody can tell of those that were never answered: they are as the ledger has them
+  const rows = await database.query<{ reason: string }>(
+    `select reason from inventory_movements where type = 'ADJUSTMENT'`,
+  )
+  const made = new Set(rows.map(({ reason }) => reason))
+  const done = deeds.filter(({ isDone }) => isDone)
+  const undone = new Set(done.flatMap(({ shipmentId }) => shipmentId ?? []))
+  const sent = done
+    .flatMap(({ shipments }) => shipments)
+    .flatMap(({ id, lines }) => (undone.has(id) ? [] : lines))
+  const back = done
+    .flatMap(({ verb, lines }) => (verb === 'returnOrder' ? lines! : []))
+    .filter(({ disposition }) => disposition === 'RESTOCK')
+  const adjusted = adjustments
+    .filter(({ outcome, reason }) => outcome === 'done' || (outcome === 'doubtful' && made.has(reason)))
+    .map(({ sku, delta }) => ({ sku, qty: delta }))
+  const delivered = [...orders.values()]
+    .flatMap(({ requests }) => requests)
+    .filter(({ state }) => state === 'DELIVERED')
+  for (const [sku, before] of stock) {
+    const expected =
+      before + qtyOf(adjusted, sku) + qtyOf(delivered, sku) + qtyOf(back, sku) - qtyOf(sent, sku)
+    const onHand = counted.find((row) => row.sku === sku)?.onHand
+    if (onHand !== expected) {
+      findings.violate(
+        'stock is what came in less what went out',
+        sku,
+        `${onHand} on hand, ${expected} expected`,
+      )
+    }
+  }
+}
