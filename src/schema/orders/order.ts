@@ -10,7 +10,7 @@ import { type List, pageCost, readPage } from '../page.ts'
 import { InventoryItem } from '../stock/inventory.ts'
 import { OrderEvent } from './order-history.ts'
 import { OrderLine } from './order-line.ts'
-import { FailureReason, OrderStatus } from './order-states.ts'
+import { FailureReason, IfShort, OrderStatus } from './order-states.ts'
 
 export const Order = builder.prismaObject('Order', {
   description: 'An order of 1 to 100 lines, each a quantity of one SKU.',
@@ -70,6 +70,13 @@ export const Order = builder.prismaObject('Order', {
       },
     }),
     reference: t.exposeString('reference', { nullable: true, description: "The shop's own number of it." }),
+    ifShort: t.expose('ifShort', { type: IfShort, description: 'What becomes of what is short.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'Of a hold: until then confirmOrder makes it firm, and from then on it is EXPIRED. A hold that has ended keeps it. Null: firm.',
+    }),
     shipments: t.relation('shipments', {
       description: 'What left, oldest first; those that were undone included.',
       query: { orderBy: { id: 'asc' } },
@@ -97,6 +104,11 @@ builder.queryField('order', (t) =>
   }),
 )
 
+export const OrderConnection = builder.connectionObject(
+  { type: Order, name: 'OrderConnection', description: 'A page of orders.' },
+  { name: 'OrderEdge', description: 'An order of a page.' },
+)
+
 const OrderFilter = builder.inputType('OrderFilter', {
   description: 'Orders for which all of it holds.',
   fields: (t) => ({
@@ -104,6 +116,10 @@ const OrderFilter = builder.inputType('OrderFilter', {
     status: t.field({ type: OrderStatus, description: 'Only in this state.' }),
     customerId: t.string({ description: 'Only of this customer.' }),
     reference: t.string({ description: "Only with this number of the shop's." }),
+    isHold: t.boolean({
+      description:
+        'Only holds, also such as have ended: those that have `expiresAt`. If false, only firm orders.',
+    }),
   }),
 })
 
@@ -124,6 +140,7 @@ builder.queryField('orders', (t) =>
             status: filter?.status ?? null,
             customerId: filter?.customerId ?? null,
             reference: filter?.reference ?? null,
+            isHold: filter?.isHold ?? null,
             cursor: key ?? null,
             direction: isBackwards ? 'newer' : 'older',
             sizeMax,
@@ -135,8 +152,7 @@ builder.queryField('orders', (t) =>
           })
         }),
     },
-    { name: 'OrderConnection', description: 'A page of orders.' },
-    { name: 'OrderEdge', description: 'An order of a page.' },
+    OrderConnection,
   ),
 )
 
