@@ -28,6 +28,8 @@ export default [
       ],
       // lists that are not paged are short: the events of an order, user errors
       '@graphql-eslint/relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
+      // a queue is read from its front alone: waitingOrders
+      '@graphql-eslint/relay-arguments': ['error', { includeBoth: false }],
       // what is read with its parent, and never by itself, has no id
       '@graphql-eslint/strict-id-in-types': [
         'error',

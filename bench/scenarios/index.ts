@@ -15,6 +15,7 @@ import { scenario as recheckLateness } from './recheck-lateness.ts'
 import { scenario as reserveBacklog } from './reserve-backlog.ts'
 import { scenario as reserveLines } from './reserve-lines.ts'
 import { scenario as reserveLocations } from './reserve-locations.ts'
+import { scenario as waitingOrders } from './waiting-orders.ts'
 import { scenario as watchLatency } from './watch-latency.ts'
 import { scenario as watchers } from './watchers.ts'
 
@@ -30,6 +31,7 @@ export const scenarios: readonly Scenario[] = [
   reserveLines,
   reserveLocations,
   leftBacklog,
+  waitingOrders,
   mixedLoad,
   watchLatency,
   recheckLateness,

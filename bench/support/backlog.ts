@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { v7 as uuidv7 } from 'uuid'
+import type { IfShort } from '../../src/domain/orders/order.ts'
 import { DEFAULT_LOCATION } from '../../src/domain/stock/location.ts'
 import { insertOrders } from '../../src/sql/orders/insert-orders.ts'
 
@@ -44,6 +45,9 @@ export async function storeItems(
 /** The SKU of an order, or of each of its lines. */
 export type OrderedSkus = string | readonly string[]
 
+/** What orders of a backlog are, where they are not firm orders of one piece that ask suppliers. */
+export type BacklogOptions = { qty?: number; ifShort?: IfShort; holdSeconds?: number }
+
 /**
  * Writes orders with lines of one piece, and their events and jobs, by the statement that createOrder uses, and commits
  * them all at once.
@@ -55,13 +59,14 @@ export async function storeBacklog(
   client: pg.ClientBase,
   skus: readonly OrderedSkus[],
   ordersPerJob = ORDERS_PER_COMMIT,
+  { qty = 1, ifShort = 'ASK_SUPPLIER', holdSeconds }: BacklogOptions = {},
 ): Promise<string[]> {
   const orders = skus.map((ordered) => ({
     id: uuidv7(),
-    lines: [ordered].flat().map((sku) => ({ sku, qty: 1 })),
+    lines: [ordered].flat().map((sku) => ({ sku, qty })),
     locations: null,
-    ifShort: 'ASK_SUPPLIER' as const,
-    holdSeconds: null,
+    ifShort,
+    holdSeconds: holdSeconds ?? null,
     reference: null,
     customerId: null,
     key: null,

@@ -101,12 +101,30 @@ const TRIALS: Record<string, Trial> = {
       const server = await start({ SUPPLIER_RECHECK_DELAY_MS: '3600000' })
       const before = await inGoodOrder(server)
       await order(server, 'A-DELAYED')
-      const status = { status: 'AWAITING_RESTOCK' }
-      await until(server, (shown) => sumOf(shown, 'holdfast_oldest_open_order_age_seconds', status) > 0)
-      await query(
-        `update orders set created_at = now() - interval '40 min' where status = 'AWAITING_RESTOCK'`,
-      )
+      await until(server, (shown) => sumOf(shown, 'holdfast_oldest_supplier_request_age_seconds') > 0)
+      await query(`update supplier_requests set asked_at = now() - interval '40 min' where ended_at is null`)
       return courseOf(before, await scrape(server.url))
+    },
+  },
+  'a hold that cannot be released': {
+    alerts: { HoldfastHoldsOverdue: 1, HoldfastDrift: 0 },
+    provoke: async () => {
+      const server = await start()
+      const before = await inGoodOrder(server)
+      const { id } = await seed(test_.app).order({ sku: 'PLENTY' })
+      await until(server, (shown) => sumOf(shown, 'holdfast_oldest_open_order_age_seconds') === 0)
+      const blocker = await test_.app.pool.connect()
+      await blocker.query('begin')
+      await query(`update orders set expires_at = now() + interval '1 s' where id = $1`, [id])
+      await blocker.query('select from orders where id = $1 for update', [id])
+      const after = await until(server, (shown) => {
+        return (
+          sumOf(shown, 'holdfast_hold_overdue_seconds') > 30 && sumOf(shown, 'holdfast_reconcile_drift') > 0
+        )
+      })
+      await blocker.query('rollback')
+      blocker.release()
+      return courseOf(before, after)
     },
   },
   'a worker that is killed': {

@@ -155,6 +155,7 @@ describe('the dashboard', () => {
     expect(panels.filter(({ type }) => type === 'row').map(({ title }) => title)).toEqual([
       'Orders',
       'Reservation',
+      'Waiting orders and holds',
       'Supplier',
       'Queue and workers',
       'Batches',

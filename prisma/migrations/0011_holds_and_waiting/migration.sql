@@ -14,6 +14,8 @@ alter table orders
   add column expires_at timestamptz(3);
 -- the timer of all holds
 create index orders_expires_at_idx on orders (expires_at) where (expires_at is not null and status < 'FAILED');
+-- lists of holds. It has nothing in it for a shop that has none
+create index orders_hold_status_id_idx on orders (status, id) where (expires_at is not null);
 
 -- Set while a line is in its SKU's queue: how many must be promisable for its order to be looked at again, or 0 for an order
 -- that came while the queue was served, and was not looked at yet. Usual orders never have it, so their updates stay HOT.

@@ -62,7 +62,7 @@ export function isQty(value: number): boolean {
   return Number.isInteger(value) && value >= QTY_MIN && value <= QTY_MAX
 }
 
-const HOLD_SECONDS_MIN = 1
+export const HOLD_SECONDS_MIN = 1
 /** 31 days. */
 export const HOLD_SECONDS_MAX = 2_678_400
 

@@ -51,6 +51,13 @@ export type ServiceStatus = {
   workers: WorkerStatus[]
   openDeadLetters: Count
   orders: OrderCount[]
+  holds: {
+    open: Count
+    /** For how long the first to expire is past its time; 0 if none is. */
+    overdueS: number
+  }
+  /** How long ago a supplier was asked for the oldest order that it has not given its last answer for; null without one. */
+  oldestRequestAgeS: number | null
 }
 
 /** What the database says for it. No count goes beyond COUNTED_MAX + 1. */
@@ -60,6 +67,9 @@ export type StatusReading = {
   workers: (WorkerReport & { id: string; startedAt: Date; lastBeatAt: Date; silentMs: number })[]
   deadLetters: { count: number; estimate: number }
   orders: { status: OrderStatus; count: number; oldestAgeS: number }[]
+  /** `overdueS`: below 0 if none has expired, null without one. */
+  holds: { count: number; estimate: number; overdueS: number | null }
+  oldestRequestAgeS: number | null
   /** Of all orders. Below zero it is none. */
   ordersEstimate: number
   /** The share of each state among all orders, as far as statistics know it. */
@@ -75,6 +85,11 @@ export function interpretStatus(reading: StatusReading, silenceMaxMs: number): S
     }),
     openDeadLetters: countOrEstimate(reading.deadLetters.count, reading.deadLetters.estimate),
     orders: countOrders(reading),
+    holds: {
+      open: countOrEstimate(reading.holds.count, reading.holds.estimate),
+      overdueS: Math.max(reading.holds.overdueS ?? 0, 0),
+    },
+    oldestRequestAgeS: reading.oldestRequestAgeS === null ? null : Math.max(reading.oldestRequestAgeS, 0),
   }
 }
 

@@ -15,14 +15,18 @@ export const KEYED_CALL_PROBLEMS = [
   'MALFORMED_JSON',
   'BODY_TOO_LARGE',
   'UNSUPPORTED_MEDIA_TYPE',
+  'MALFORMED_BODY',
+  'INVALID_IDEMPOTENCY_KEY',
+  'IDEMPOTENCY_KEY_REUSED',
+] as const
+
+/** What lines are refused for, and the locations that they name. */
+export const LINE_PROBLEMS = [
   'INVALID_LINES',
   'DUPLICATE_SKU',
   'INVALID_QTY',
   'UNKNOWN_SKU',
   'UNKNOWN_LOCATION',
-  'MALFORMED_BODY',
-  'INVALID_IDEMPOTENCY_KEY',
-  'IDEMPOTENCY_KEY_REUSED',
 ] as const
 
 // loose: validation replaces the headers by what comes out of it, and others want to read theirs
@@ -33,11 +37,17 @@ export const keyHeadersSchema = z.looseObject({
   }),
 })
 
-// Of a quantity only the type is looked at: which values it may have is for the use-case to say. Not z.number(), which has no
-// place for 1e400: a number, if far from a quantity.
-export const qtySchema = z
-  .custom<number>((value) => typeof value === 'number', 'Invalid input: expected number')
-  .meta({ type: 'integer', minimum: QTY_MIN, maximum: QTY_MAX, description: 'How many' })
+export const qtySchema = wholeNumberSchema(QTY_MIN, QTY_MAX, 'How many')
+
+/**
+ * Only the type is looked at: which values it may have is for the use-case to say. Not z.number(), which has no place for 1e400:
+ * a number, if far from a quantity.
+ */
+export function wholeNumberSchema(minimum: number, maximum: number, description: string) {
+  return z
+    .custom<number>((value) => typeof value === 'number', 'Invalid input: expected number')
+    .meta({ type: 'integer', minimum, maximum, description })
+}
 
 /** A text that people write and read, as the use-cases take it. */
 export function textSchema(lengthMax: number, description: string) {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Order, QTY_MAX, QTY_MIN, waitingOf } from '../../domain/orders/order.ts'
+import { IF_SHORT, type Order, QTY_MAX, QTY_MIN, waitingOf } from '../../domain/orders/order.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-status.ts'
 import type { Shipment } from '../../domain/orders/shipment.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
@@ -16,7 +16,7 @@ const orderLineSchema = z
     reserved: partSchema,
     waiting: partSchema.describe('Not reserved yet'),
     shipped: partSchema,
-    cancelled: partSchema.describe('Given up: it was cancelled, or the order failed'),
+    cancelled: partSchema.describe('Given up: it was cancelled, or the order failed or expired'),
     returned: partSchema.describe('Of those shipped'),
   })
   .meta({ id: 'OrderLine', description: 'A quantity of one SKU in an order' })
@@ -40,6 +40,13 @@ export const orderSchema = z
     qty: orderedSchema.describe('Of the first line'),
     lines: z.array(orderLineSchema).min(1).describe('In the order in which they were ordered'),
     reference: z.string().nullable().describe("The shop's own number"),
+    if_short: z.enum(IF_SHORT).describe('What becomes of what is short'),
+    expires_at: z.iso
+      .datetime()
+      .nullable()
+      .describe(
+        'Of a hold: until then it can be confirmed, and from then on it is `expired`. A hold that has ended keeps it. Null for a firm order',
+      ),
     status: z
       .enum(ORDER_STATUSES.map(inLowerCase))
       .describe(
@@ -65,6 +72,8 @@ export const orderSchema = z
         qty: 2,
         lines: [{ sku: 'WIDGET', qty: 2, reserved: 0, waiting: 2, shipped: 0, cancelled: 0, returned: 0 }],
         reference: null,
+        if_short: 'ASK_SUPPLIER',
+        expires_at: null,
         status: 'pending',
         failure_reason: null,
         supplier_ref: null,
@@ -99,6 +108,8 @@ export async function orderBody(context: ReadContext, order: Order): Promise<Ord
       returned: line.returned,
     })),
     reference: order.reference,
+    if_short: order.ifShort,
+    expires_at: order.expiresAt?.toISOString() ?? null,
     status: inLowerCase(order.status),
     failure_reason: order.failureReason,
     supplier_ref: supplierRef,

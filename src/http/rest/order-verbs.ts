@@ -1,41 +1,24 @@
-import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { ORDER_LINES_MAX } from '../../domain/orders/order.ts'
 import { DISPOSITIONS } from '../../domain/orders/verbs/take-back.ts'
 import { REASON_LENGTH_MAX } from '../../domain/stock/stock.ts'
-import type { ReadContext } from '../../use-cases/context.ts'
 import { cancelOrder } from '../../use-cases/orders/verbs/cancel-order.ts'
-import type { ChangeContext, ChangeOrderResult } from '../../use-cases/orders/verbs/order-call.ts'
 import { returnOrder } from '../../use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../use-cases/orders/verbs/ship-order.ts'
 import { undoShipment } from '../../use-cases/orders/verbs/undo-shipment.ts'
 import { REFERENCE_LENGTH_MAX } from '../../use-cases/user-errors.ts'
-import {
-  KEYED_CALL_PROBLEMS,
-  type KeyedCall,
-  type KeyedCallContext,
-  keyHeadersSchema,
-  qtySchema,
-  refuseOtherMedia,
-  runKeyed,
-  textSchema,
-} from './keyed-call.ts'
-import { orderBody, orderSchema } from './order-body.ts'
-import { type ProblemCode, problemResponses, refusal } from './problem.ts'
+import { LINE_PROBLEMS, qtySchema, refuseOtherMedia, textSchema } from './keyed-call.ts'
+import { answerVerb, describeVerb, expectedVersionSchema, type OrderVerbContext } from './order-verb.ts'
 
-export type OrderVerbsContext = ReadContext & ChangeContext & KeyedCallContext
+/** What they are refused for as the order, or the stock, stands. */
+const VERB_PROBLEMS = [...LINE_PROBLEMS, 'QTY_EXCEEDED', 'INSUFFICIENT_STOCK'] as const
 
 const skuSchema = z.string().meta({ description: 'Of a line of the order' })
 
 function linesSchema<Line extends z.ZodType>(line: Line, description: string) {
   return z.array(line).meta({ minItems: 1, maxItems: ORDER_LINES_MAX, description })
 }
-
-const expectedVersionSchema = z
-  .int32()
-  .nullish()
-  .meta({ description: 'The version that the order must have: nothing changes if it has another' })
 
 const noteSchema = textSchema(REASON_LENGTH_MAX, "For the order's history").nullish()
 
@@ -107,7 +90,7 @@ const undoingSchema = z
   .meta({ id: 'UndoShipment', description: 'How to undo it', examples: [{}] })
 
 /** What becomes of an order: `POST /orders/:id/cancel`, `/ship` and `/return`, and `POST /shipments/:id/undo`. */
-export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
+export function orderVerbs(context: OrderVerbContext): FastifyPluginAsyncZod {
   return async (fastify) => {
     fastify.post(
       '/orders/:id/cancel',
@@ -116,16 +99,17 @@ export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
           operationId: 'cancelOrder',
           target: 'order',
           body: cancellationSchema,
+          problems: VERB_PROBLEMS,
           summary: 'Cancel an order, or a part of it',
           description:
-            'Of a line what waits is cancelled first, then what is reserved, which is released. An order that is cancelled or failed already is answered as it is.',
+            'Of a line what waits is cancelled first, then what is reserved, which is released. An order that is cancelled, expired or failed already is answered as it is.',
         }),
         onRequest: refuseOtherMedia,
       },
       (request) => {
         const { expected_version: expectedVersion, ...body } = request.body
         const { id } = request.params
-        return answer(request, (call) =>
+        return answerVerb(context, request, (call) =>
           cancelOrder(context, request.caller, { ...call, ...body, id, expectedVersion }),
         )
       },
@@ -138,6 +122,7 @@ export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
           operationId: 'shipOrder',
           target: 'order',
           body: shippingSchema,
+          problems: VERB_PROBLEMS,
           summary: 'Ship what is reserved for an order, or a part of it',
           description:
             'Makes one shipment for each location that goods leave. Nothing of the order may wait. A location that is named ships what it holds for the order, and takes the promise for the rest over. For operators and services.',
@@ -147,7 +132,7 @@ export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
       (request) => {
         const { expected_version: expectedVersion, ...body } = request.body
         const { id } = request.params
-        return answer(request, (call) =>
+        return answerVerb(context, request, (call) =>
           shipOrder(context, request.caller, { ...call, ...body, id, expectedVersion }),
         )
       },
@@ -160,6 +145,7 @@ export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
           operationId: 'returnOrder',
           target: 'order',
           body: returnSchema,
+          problems: VERB_PROBLEMS,
           summary: 'Take goods back that were shipped',
           description: 'At most what was shipped and has not come back yet. For operators and services.',
         }),
@@ -168,7 +154,7 @@ export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
       (request) => {
         const { expected_version: expectedVersion, ...body } = request.body
         const { id } = request.params
-        return answer(request, (call) =>
+        return answerVerb(context, request, (call) =>
           returnOrder(context, request.caller, { ...call, ...body, id, expectedVersion }),
         )
       },
@@ -181,6 +167,7 @@ export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
           operationId: 'undoShipment',
           target: 'shipment',
           body: undoingSchema,
+          problems: ['QTY_EXCEEDED', 'INVALID_QTY'],
           summary: 'Undo a shipment',
           description:
             'Its goods are on hand again where they left, and promised to the order again. For operators and services.',
@@ -190,50 +177,10 @@ export function orderVerbs(context: OrderVerbsContext): FastifyPluginAsyncZod {
       (request) => {
         const { expected_version: expectedVersion, note } = request.body
         const { id } = request.params
-        return answer(request, (call) =>
+        return answerVerb(context, request, (call) =>
           undoShipment(context, request.caller, { ...call, id, note, expectedVersion }),
         )
       },
     )
-  }
-
-  async function answer(request: FastifyRequest, verb: (call: KeyedCall) => Promise<ChangeOrderResult>) {
-    const { order, userErrors } = await runKeyed(context, request, verb)
-    if (!order) throw refusal(userErrors)
-    return orderBody(context, order)
-  }
-}
-
-type VerbDescription<Body extends z.ZodType> = {
-  operationId: string
-  summary: string
-  description: string
-  body: Body
-  /** What the path names. */
-  target: 'order' | 'shipment'
-}
-
-function describeVerb<Body extends z.ZodType>({ body, target, ...texts }: VerbDescription<Body>) {
-  return {
-    ...texts,
-    tags: ['Orders'],
-    headers: keyHeadersSchema,
-    params: z.object({ id: z.string().meta({ format: 'uuid', description: `The id of the ${target}` }) }),
-    querystring: z.strictObject({}),
-    body,
-    response: {
-      200: {
-        description: 'The order as it is afterwards',
-        content: { 'application/json': { schema: orderSchema } },
-      },
-      ...problemResponses<ProblemCode>(
-        ...KEYED_CALL_PROBLEMS,
-        target === 'order' ? 'UNKNOWN_ORDER' : 'UNKNOWN_SHIPMENT',
-        'QTY_EXCEEDED',
-        'INSUFFICIENT_STOCK',
-        'WRONG_STATE',
-        'STALE_EXPECTATION',
-      ),
-    },
   }
 }

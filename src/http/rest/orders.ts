@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { budgetOf, isCallerId } from '../../domain/caller.ts'
-import { ORDER_LINES_MAX } from '../../domain/orders/order.ts'
+import { HOLD_SECONDS_MAX, HOLD_SECONDS_MIN, IF_SHORT, ORDER_LINES_MAX } from '../../domain/orders/order.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
 import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-order.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
@@ -12,10 +12,12 @@ import {
   KEYED_CALL_PROBLEMS,
   type KeyedCallContext,
   keyHeadersSchema,
+  LINE_PROBLEMS,
   qtySchema,
   refuseOtherMedia,
   runKeyed,
   textSchema,
+  wholeNumberSchema,
 } from './keyed-call.ts'
 import { orderBody, orderSchema } from './order-body.ts'
 import { readWait } from './prefer.ts'
@@ -40,6 +42,16 @@ const newOrderSchema = z
       .meta({ minItems: 1, description: 'Codes of the locations that alone it may take from' })
       .nullish(),
     reference: textSchema(REFERENCE_LENGTH_MAX, "The shop's own number of the order").nullish(),
+    if_short: z.enum(IF_SHORT).nullish().meta({
+      default: 'ASK_SUPPLIER',
+      description:
+        'What becomes of what is short: a supplier is asked for it, the order waits until stock comes for all of it, or it fails',
+    }),
+    hold_seconds: wholeNumberSchema(
+      HOLD_SECONDS_MIN,
+      HOLD_SECONDS_MAX,
+      'Makes it a hold, which expires so many seconds after its creation unless it is confirmed',
+    ).nullish(),
     customer_id: z
       .string()
       .refine(isCallerId, 'Must be 1 to 255 characters on one line, and not blank')
@@ -69,6 +81,8 @@ const newOrderSchema = z
         ],
         reference: 'SHOP-4711',
       },
+      // a checkout: the cart is held for ten minutes, or it is known at once that it is not there
+      { lines: [{ sku: 'WIDGET', qty: 2 }], hold_seconds: 600, if_short: 'FAIL' },
     ],
   })
 
@@ -111,19 +125,32 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
               },
               content: { 'application/json': { schema: orderSchema } },
             },
-            ...problemResponses(...KEYED_CALL_PROBLEMS, 'RATE_LIMITED'),
+            ...problemResponses(...KEYED_CALL_PROBLEMS, ...LINE_PROBLEMS, 'INVALID_HOLD', 'RATE_LIMITED'),
           },
         },
         onRequest: refuseOtherMedia,
       },
       async (request, reply) => {
         const { caller, socket } = request
-        const { customer_id: customerId = null, ...body } = request.body
+        const {
+          customer_id: customerId = null,
+          if_short: ifShort,
+          hold_seconds: holdSeconds,
+          ...body
+        } = request.body
         const budget = budgetOf(caller, socket.remoteAddress)
         const waitS = readWait(request.headers.prefer)
         const wait = waitS ? { waitMs: waitS * 1_000, disconnected: whenDisconnected(reply.raw) } : {}
         const { order, userErrors } = await runKeyed(context, request, (call) =>
-          createOrder(context, caller, { ...call, ...body, ...wait, customerId, budget }),
+          createOrder(context, caller, {
+            ...call,
+            ...body,
+            ...wait,
+            ifShort,
+            holdSeconds,
+            customerId,
+            budget,
+          }),
         )
         if (!order) throw refusal(userErrors)
         if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)

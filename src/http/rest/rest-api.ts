@@ -5,10 +5,12 @@ import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
+import { holds } from './holds.ts'
 import { inventoryItems } from './inventory-items.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
-import { type OrderVerbsContext, orderVerbs } from './order-verbs.ts'
+import type { OrderVerbContext } from './order-verb.ts'
+import { orderVerbs } from './order-verbs.ts'
 import { type OrdersContext, orders } from './orders.ts'
 import {
   answerNotFound,
@@ -20,7 +22,7 @@ import {
 
 export const REST_PATH = '/api'
 
-export type RestContext = OrdersContext & OrderVerbsContext & { calls: CallsUnderWay }
+export type RestContext = OrdersContext & OrderVerbContext & { calls: CallsUnderWay }
 
 /**
  * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
@@ -54,6 +56,7 @@ export function restApi(
     parseJsonOnly(fastify)
     fastify.setNotFoundHandler(answerNotFound)
     await fastify.register(orders(context))
+    await fastify.register(holds(context))
     await fastify.register(orderVerbs(context))
     await fastify.register(inventoryItems(context))
     await fastify.register(movements(context))

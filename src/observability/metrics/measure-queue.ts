@@ -2,7 +2,7 @@ import { isFinal } from '../../domain/orders/order-status.ts'
 import type { Count, ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { DatabaseFigures } from './database-figures.ts'
 
-/** Shows the queue, workers, dead letters and oldest orders. Every process shows the same. */
+/** Shows the queue, workers, dead letters, holds, and those who wait. Every process shows the same. */
 export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise<ServiceStatus>): void {
   const gauge = figures.group('status', readStatus, (status) => {
     for (const { task, ready, scheduled, held, oldestReadyAgeS } of status.queue) {
@@ -18,9 +18,13 @@ export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise
     }
     workers.set(status.workers.filter(({ isAlive }) => isAlive).length)
     deadLetters.set(status.openDeadLetters.count)
-    for (const { status: state, oldestOpenAgeS } of status.orders) {
+    for (const { status: state, count, oldestOpenAgeS } of status.orders) {
       if (!isFinal(state)) orderAge.set({ status: state }, oldestOpenAgeS ?? 0)
+      if (state === 'AWAITING_RESTOCK') waiting.set(count.count)
     }
+    requestAge.set(status.oldestRequestAgeS ?? 0)
+    holds.set(status.holds.open.count)
+    overdue.set(status.holds.overdueS)
   })
   const jobs = gauge(
     'holdfast_queue_jobs',
@@ -46,6 +50,19 @@ export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise
     'holdfast_oldest_open_order_age_seconds',
     'Age of the oldest order in each state that is not final. 0 without one',
     ['status'],
+  )
+  const waiting = gauge(
+    'holdfast_waiting_orders',
+    'Orders that are short and wait. An estimate beyond 10,000',
+  )
+  const requestAge = gauge(
+    'holdfast_oldest_supplier_request_age_seconds',
+    'Time since a supplier was asked for the oldest order without its last answer. 0 without one',
+  )
+  const holds = gauge('holdfast_holds_open', 'Holds that have not expired. An estimate beyond 10,000')
+  const overdue = gauge(
+    'holdfast_hold_overdue_seconds',
+    'Time since the expiry of the first hold that is not released yet. 0 without one',
   )
 }
 

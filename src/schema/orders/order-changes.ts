@@ -11,6 +11,7 @@ import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../create-context.ts'
 import { USER_ERRORS } from '../user-error.ts'
 import { Order, orderRowOf } from './order.ts'
+import { IfShort } from './order-states.ts'
 import { Shipment } from './shipment-node.ts'
 
 const OrderLineInput = builder.inputType('OrderLineInput', {
@@ -35,6 +36,15 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
     }),
     reference: t.string({
       description: "The shop's own number of it: 1 to 200 characters on one line.",
+    }),
+    ifShort: t.field({
+      type: IfShort,
+      defaultValue: 'ASK_SUPPLIER',
+      description: 'What becomes of what is short.',
+    }),
+    holdSeconds: t.int({
+      description:
+        'Makes it a hold, which expires so many seconds after its creation unless it is confirmed: 1 to 2,678,400 (31 days). A firm order if left out.',
     }),
     idempotencyKey: t.string({
       description: 'A repeat under the same key answers with the same order, and orders nothing more.',
@@ -84,15 +94,15 @@ builder.mutationField('createOrder', (t) =>
 )
 
 /** What every verb takes. */
-const EXPECTED_VERSION = {
+export const EXPECTED_VERSION = {
   description: 'When the order is at another version, nothing changes.',
 }
-const IDEMPOTENCY_KEY = {
+export const IDEMPOTENCY_KEY = {
   description: 'A repeat under the same key answers with what the call made, and changes nothing more.',
 }
 const NOTE = { description: "For the order's history: 1 to 500 characters on one line." }
 
-const OrderPayload = builder.objectRef<ChangeOrderResult>('OrderPayload').implement({
+export const OrderPayload = builder.objectRef<ChangeOrderResult>('OrderPayload').implement({
   description: 'The answer to a change of an order.',
   fields: (t) => ({
     order: t.field({
@@ -263,7 +273,7 @@ builder.mutationField('returnOrder', (t) =>
 )
 
 /** The request in which a call came, and the span that is under way. */
-function originOf({ app, requestOrigin }: GraphQLContext): RequestOrigin {
+export function originOf({ app, requestOrigin }: GraphQLContext): RequestOrigin {
   const { requestId, traceparent } = requestOrigin
   return { requestId, traceparent: app.tracing?.traceparent() ?? traceparent }
 }

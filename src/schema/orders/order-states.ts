@@ -1,3 +1,4 @@
+import type * as order from '../../domain/orders/order.ts'
 import type * as domain from '../../domain/orders/order-status.ts'
 import { builder } from '../builder.ts'
 
@@ -5,7 +6,7 @@ export const OrderStatus = builder.enumType('OrderStatus', {
   description: 'Where an order stands.',
   values: {
     AWAITING_RESTOCK: {
-      description: 'Stock was short: what is there is held, and the supplier is asked for the rest.',
+      description: 'Stock was short, and `ifShort` says what it waits for.',
     },
     CANCELLED: { description: 'All of it was cancelled.' },
     EXPIRED: { description: 'A hold that nobody confirmed in time: what it held is released.' },
@@ -34,11 +35,25 @@ export const FailureReason = builder.enumType('FailureReason', {
   } as const satisfies Record<domain.FailureReason, object>,
 })
 
+export const IfShort = builder.enumType('IfShort', {
+  description: 'What becomes of what is short.',
+  values: {
+    ASK_SUPPLIER: {
+      description:
+        'The lines that are there are held, and for each other one a supplier is asked. Stock that comes first serves it too.',
+    },
+    FAIL: { description: 'The order fails at once, with the reason OUT_OF_STOCK.' },
+    WAIT: {
+      description: 'The order waits until stock comes for all of it. Nothing is held for it meanwhile.',
+    },
+  } as const satisfies Record<order.IfShort, object>,
+})
+
 export const OrderEventType = builder.enumType('OrderEventType', {
   description: 'What happened to an order.',
   values: {
     HoldExtended: { description: 'It expires at another time.' },
-    OrderAwaitingRestock: { description: 'Stock was short, and the supplier is asked.' },
+    OrderAwaitingRestock: { description: 'Stock was short, and it waits.' },
     OrderCancelled: { description: 'It was cancelled, or a part of it.' },
     OrderConfirmed: { description: 'The hold is firm: it expires no more.' },
     OrderCreated: { description: 'It was placed.' },

@@ -10,7 +10,7 @@ import { type List, pageCost, readPage } from '../page.ts'
 import { InventoryItem } from '../stock/inventory.ts'
 import { OrderEvent } from './order-history.ts'
 import { OrderLine } from './order-line.ts'
-import { FailureReason, OrderStatus } from './order-states.ts'
+import { FailureReason, IfShort, OrderStatus } from './order-states.ts'
 
 /** By the order first, as an index has them: by id alone PostgreSQL may walk the primary key, which is the whole table. */
 const IN_ORDER = { orderBy: [{ orderId: 'asc' }, { id: 'asc' }] } as const
@@ -73,6 +73,13 @@ export const Order = builder.prismaObject('Order', {
       },
     }),
     reference: t.exposeString('reference', { nullable: true, description: "The shop's own number of it." }),
+    ifShort: t.expose('ifShort', { type: IfShort, description: 'What becomes of what is short.' }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'Of a hold: until then confirmOrder makes it firm, and from then on it is EXPIRED. A hold that has ended keeps it. Null: firm.',
+    }),
     shipments: t.relation('shipments', {
       description: 'What left, oldest first; those that were undone included.',
       query: IN_ORDER,
@@ -100,6 +107,11 @@ builder.queryField('order', (t) =>
   }),
 )
 
+export const OrderConnection = builder.connectionObject(
+  { type: Order, name: 'OrderConnection', description: 'A page of orders.' },
+  { name: 'OrderEdge', description: 'An order of a page.' },
+)
+
 const OrderFilter = builder.inputType('OrderFilter', {
   description: 'Orders for which all of it holds.',
   fields: (t) => ({
@@ -107,6 +119,10 @@ const OrderFilter = builder.inputType('OrderFilter', {
     status: t.field({ type: OrderStatus, description: 'Only in this state.' }),
     customerId: t.string({ description: 'Only of this customer.' }),
     reference: t.string({ description: "Only with this number of the shop's." }),
+    isHold: t.boolean({
+      description:
+        'Only holds, also such as have ended: those that have `expiresAt`. If false, only firm orders.',
+    }),
   }),
 })
 
@@ -127,6 +143,7 @@ builder.queryField('orders', (t) =>
             status: filter?.status ?? null,
             customerId: filter?.customerId ?? null,
             reference: filter?.reference ?? null,
+            isHold: filter?.isHold ?? null,
             cursor: key ?? null,
             direction: isBackwards ? 'newer' : 'older',
             sizeMax,
@@ -138,8 +155,7 @@ builder.queryField('orders', (t) =>
           })
         }),
     },
-    { name: 'OrderConnection', description: 'A page of orders.' },
-    { name: 'OrderEdge', description: 'An order of a page.' },
+    OrderConnection,
   ),
 )
 

@@ -42,6 +42,13 @@ export const InventoryItem = builder.prismaObject('InventoryItem', {
       select: { levels: { ...LEVELS, include: { location: true } } },
       resolve: ({ levels }) => sum(levels.filter(({ location }) => location.isActive).map(promisableAt)),
     }),
+    backordered: t.field({
+      type: 'Quantity',
+      description: 'What orders wait for. For operators and services.',
+      authScopes: { may: 'readLevels' },
+      select: { sku: true },
+      resolve: ({ sku }, _args, { reads }) => reads.backordered.submit(sku),
+    }),
     levels: t.relation('levels', {
       type: InventoryLevel,
       description: 'What there is at each location, by its code. For operators and services.',

@@ -10,6 +10,8 @@ export type OrderPage = {
   status: OrderStatus | null
   /** The shop's own number. */
   reference: string | null
+  /** `true`: holds alone, also those that have ended. `false`: firm orders alone. */
+  isHold: boolean | null
   /** The id of the order before the page's first, itself not on the page; null for none. */
   cursor: string | null
   /** `older`: orders before the cursor, newest first. `newer`: orders after it, oldest first. */
@@ -25,36 +27,49 @@ const PASSING: readonly (OrderStatus | null)[] = ['PENDING', 'AWAITING_RESTOCK',
 
 /** Reads a page of orders. @returns their ids, newest first */
 export async function findOrderPage(on: Queryable, page: OrderPage): Promise<string[]> {
-  const { customerId, sku, reference, direction, sizeMax } = page
+  const { customerId, sku, reference, isHold, direction, sizeMax } = page
   const isOlder = direction === 'older'
-  const statuses = page.status === null ? ORDER_STATUSES : [page.status]
+  const all = page.status === null ? ORDER_STATUSES : [page.status]
+  // only holds expire: there is no firm one to look for among them
+  const statuses = isHold === false ? all.filter((status) => status !== 'EXPIRED') : all
   const values = [statuses, page.cursor ?? (isOlder ? NEWEST : OLDEST), sizeMax]
   const rows =
     reference === null
       ? await listOf(page)(on, ...values, ...[customerId, sku].filter((value) => value !== null))
-      : await referenceLists[direction](on, ...values, reference, customerId, sku)
+      : await referenceLists[direction](on, ...values, reference, customerId, sku, isHold)
   const ids = rows.map(({ id }) => id)
   return isOlder ? ids : ids.reverse()
 }
 
 type Direction = OrderPage['direction']
 
-function listOf({ customerId, sku, status, direction }: OrderPage) {
+function listOf({ customerId, sku, status, isHold, direction }: OrderPage) {
   const filters = [customerId === null ? '' : 'customer', sku === null ? '' : 'sku'].filter(
     (name) => name !== '',
   )
   const isByLine = sku !== null && customerId === null && !PASSING.includes(status)
-  return lists.get([direction, ...filters, ...(isByLine ? ['line'] : [])].join('-'))!
+  const kind: Kind = isHold === null ? 'any' : isHold ? 'hold' : 'firm'
+  return lists.get(nameOf(direction, kind, [...filters, ...(isByLine ? ['line'] : [])]))!
 }
 
+/** Whether orders of a list expire, with the condition that says so. */
+const KINDS = {
+  any: '',
+  hold: 'and orders.expires_at is not null',
+  firm: 'and orders.expires_at is null',
+} as const
+type Kind = keyof typeof KINDS
+
 const lists = new Map(
-  (['older', 'newer'] as const).flatMap((direction) => [
-    named([direction], byState(direction, [])),
-    named([direction, 'customer'], byState(direction, ['customer'])),
-    named([direction, 'sku'], byState(direction, ['sku'])),
-    named([direction, 'customer', 'sku'], byState(direction, ['customer', 'sku'])),
-    named([direction, 'sku', 'line'], byLine(direction)),
-  ]),
+  (['older', 'newer'] as const).flatMap((direction) =>
+    (['any', 'hold', 'firm'] as const).flatMap((kind) => [
+      named(direction, kind, [], byState(direction, kind, [])),
+      named(direction, kind, ['customer'], byState(direction, kind, ['customer'])),
+      named(direction, kind, ['sku'], byState(direction, kind, ['sku'])),
+      named(direction, kind, ['customer', 'sku'], byState(direction, kind, ['customer', 'sku'])),
+      named(direction, kind, ['sku', 'line'], byLine(direction, kind)),
+    ]),
+  ),
 )
 
 const referenceLists = {
@@ -62,9 +77,13 @@ const referenceLists = {
   newer: prepare<unknown[], { id: string }>('list-newer-reference-orders', byReference('newer')),
 }
 
-function named(parts: readonly string[], text: string) {
-  const name = parts.join('-')
+function named(direction: Direction, kind: Kind, filters: readonly string[], text: string) {
+  const name = nameOf(direction, kind, filters)
   return [name, prepare<unknown[], { id: string }>(`list-${name}-orders`, text)] as const
+}
+
+function nameOf(direction: Direction, kind: Kind, filters: readonly string[]): string {
+  return [direction, ...(kind === 'any' ? [] : [kind]), ...filters].join('-')
 }
 
 /**
@@ -72,7 +91,7 @@ function named(parts: readonly string[], text: string) {
  * `order by id` may walk the primary key: if few orders match, PostgreSQL reads the whole table (0.3 to 0.6 s of 1,100,000
  * orders), and only its statistics tell it how many match.
  */
-function byState(direction: Direction, filters: readonly string[]): string {
+function byState(direction: Direction, kind: Kind, filters: readonly string[]): string {
   const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']
   const conditions = filters.map((filter, index) =>
     filter === 'customer'
@@ -82,14 +101,15 @@ function byState(direction: Direction, filters: readonly string[]): string {
   const range = (condition: string) => `(
       select orders.id from orders
       where (orders.status, orders.id) ${beyond} (listed.status, $2::uuid) and orders.status ${within} listed.status
-        ${condition} ${conditions.join(' ')}
+        ${condition} ${KINDS[kind]} ${conditions.join(' ')}
       order by orders.status ${sort}, orders.id ${sort}
       limit $3::int
     )`
-  // the customers' index has every state; else open orders and those that are over have an index each
-  const ranges = filters.includes('customer')
-    ? range('')
-    : `${range("and orders.status < 'FAILED'")} union all ${range("and orders.status >= 'FAILED'")}`
+  // the indexes of customers and of holds have every state; else open orders and those that are over have an index each
+  const ranges =
+    filters.includes('customer') || kind === 'hold'
+      ? range('')
+      : `${range("and orders.status < 'FAILED'")} union all ${range("and orders.status >= 'FAILED'")}`
   return `select page.id
   from unnest($1::order_status[]) as listed (status)
   cross join lateral (${ranges}) as page
@@ -101,14 +121,14 @@ function byState(direction: Direction, filters: readonly string[]): string {
  * Reads along the lines of a SKU, for states in which most orders are. No index has SKU and state, which would make each
  * change of a state write to it: where nearly all orders of a popular SKU are in another state, it reads them all.
  */
-function byLine(direction: Direction): string {
+function byLine(direction: Direction, kind: Kind): string {
   const [beyond, within, sort] = direction === 'older' ? ['<', '>=', 'desc'] : ['>', '<=', 'asc']
   return `select order_lines.order_id as id
   from order_lines
   where (order_lines.sku, order_lines.order_id) ${beyond} ($4, $2::uuid) and order_lines.sku ${within} $4
     and (
-      cardinality($1::order_status[]) = ${ORDER_STATUSES.length}
-      or exists (select from orders where orders.id = order_lines.order_id and orders.status = any ($1))
+      ${kind === 'any' ? `cardinality($1::order_status[]) = ${ORDER_STATUSES.length} or` : ''}
+      exists (select from orders where orders.id = order_lines.order_id and orders.status = any ($1) ${KINDS[kind]})
     )
   order by order_lines.sku ${sort}, order_lines.order_id ${sort}
   limit $3::int`
@@ -125,6 +145,7 @@ function byReference(direction: Direction): string {
   where (orders.reference, orders.id) ${beyond} ($4, $2::uuid) and orders.reference ${within} $4
     and (orders.status = any ($1::order_status[])) is true
     and ($5::text is null or orders.customer_id = $5)
+    and ($7::boolean is null or (orders.expires_at is not null) = $7)
     and ($6::text is null or exists (select from order_lines where order_lines.order_id = orders.id and order_lines.sku = $6))
   order by orders.reference ${sort}, orders.id ${sort}
   limit $3::int`

@@ -93,6 +93,22 @@ const read = prepare<[countMax: number, statuses: readonly OrderStatus[]], Row>(
         'status', status, 'count', count, 'oldestAgeS', extract(epoch from now() - since)
       )) from listed
     ) as orders,
+    json_build_object(
+      'count', (
+        select count(*) from (
+          select from orders where expires_at is not null and status < 'FAILED' order by expires_at limit $1
+        ) as first
+      ),
+      'estimate', (select reltuples from pg_class where oid = 'orders_expires_at_idx'::regclass),
+      'overdueS', (
+        select extract(epoch from clock_timestamp() - min(expires_at))
+        from orders where expires_at is not null and status < 'FAILED'
+      )
+    ) as holds,
+    (
+      select extract(epoch from now() - asked_at)::float8 from supplier_requests
+      where ended_at is null order by order_id, sku limit 1
+    ) as "oldestRequestAgeS",
     (select reltuples from pg_class where oid = 'orders'::regclass) as "ordersEstimate",
     (
       select coalesce(json_object_agg(status, share), '{}')

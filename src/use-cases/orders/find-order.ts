@@ -40,19 +40,19 @@ export function createOrderReader(pool: pg.Pool, observer: GroupObserver): Order
   return new GroupCommit(read, { batchSizeMax: READ_BATCH_MAX, waitingMax: READS_WAITING_MAX, ...observer })
 }
 
-/** Filters: of a customer, by the shop's number. Left out or null, they match every order. */
-export type OrderListRequest = Omit<OrderPage, 'customerId' | 'reference'> &
-  Partial<Pick<OrderPage, 'customerId' | 'reference'>>
+/** Filters: of a customer, by the shop's number, holds alone. Left out or null, they match every order. */
+export type OrderListRequest = Omit<OrderPage, 'customerId' | 'reference' | 'isHold'> &
+  Partial<Pick<OrderPage, 'customerId' | 'reference' | 'isHold'>>
 
 /** The ids of a page of the orders that a caller may see, newest first; of what no order can have an empty one. */
 export async function listOrders(
   { pool }: ReadContext,
   caller: Caller,
-  { customerId = null, reference = null, ...page }: OrderListRequest,
+  { customerId = null, reference = null, isHold = null, ...page }: OrderListRequest,
 ): Promise<string[]> {
   const seen = customerSeenBy(caller)
   if (customerId !== null && (!isCallerId(customerId) || (seen ?? customerId) !== customerId)) return []
   if (page.sku !== null && !isSku(page.sku)) return []
   if (reference !== null && !isText(reference, REFERENCE_LENGTH_MAX)) return []
-  return findOrderPage(pool, { ...page, reference, customerId: seen ?? customerId })
+  return findOrderPage(pool, { ...page, reference, isHold, customerId: seen ?? customerId })
 }

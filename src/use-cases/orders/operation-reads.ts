@@ -5,6 +5,7 @@ import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
 import { findRequestsOf, type RequestKey } from '../../sql/supplier/supplier-requests.ts'
 import type { ReadContext } from '../context.ts'
 import { createMovementPageReader, type MovementPageReader } from '../stock/list-movements.ts'
+import { sumWaiting } from '../stock/list-waiting-orders.ts'
 
 /** Lines or orders of one statement: a reply of about 250 kB. */
 const PARTS_BATCH_MAX = 1_000
@@ -21,6 +22,7 @@ export class OperationReads {
   #movementPages: MovementPageReader | undefined
   #allocations: GroupCommit<RequestKey, Holding[]> | undefined
   #supplierRequests: GroupCommit<string, SupplierRequest[]> | undefined
+  #backordered: GroupCommit<string, bigint> | undefined
 
   constructor(context: ReadContext, caller: Caller) {
     this.#context = context
@@ -52,6 +54,15 @@ export class OperationReads {
       return ids.map((id) => requestsOf.get(id) ?? [])
     })
     return this.#supplierRequests
+  }
+
+  /** What orders wait for of a SKU. */
+  get backordered(): GroupCommit<string, bigint> {
+    this.#backordered ??= groupOf(async (skus) => {
+      const sums = await sumWaiting(this.#context, this.#caller, skus)
+      return skus.map((sku) => sums.get(sku) ?? 0n)
+    })
+    return this.#backordered
   }
 }
 

@@ -16,6 +16,8 @@ const EMPTY: StatusReading = {
   workers: [],
   deadLetters: { count: 0, estimate: -1 },
   orders: listed({}),
+  holds: { count: 0, estimate: -1, overdueS: null },
+  oldestRequestAgeS: null,
   ordersEstimate: -1,
   orderShares: {},
 }
@@ -57,6 +59,19 @@ describe('orders', () => {
     const { orders: counted } = interpretStatus({ ...EMPTY, orders }, 8_000)
     expect(counted.find(({ status }) => status === 'PENDING')?.oldestOpenAgeS).toBe(0)
   })
+})
+
+test('holds are estimated like orders, and none is overdue before its time', () => {
+  const holdsOf = (holds: StatusReading['holds']) => interpretStatus({ ...EMPTY, holds }, 8_000).holds
+  expect(holdsOf({ count: 3, estimate: -1, overdueS: -2.5 })).toEqual({
+    open: { count: 3, isEstimate: false },
+    overdueS: 0,
+  })
+  expect(holdsOf({ count: MANY, estimate: 40_000, overdueS: 2.5 })).toEqual({
+    open: { count: 40_000, isEstimate: true },
+    overdueS: 2.5,
+  })
+  expect(interpretStatus(EMPTY, 8_000).holds.overdueS).toBe(0)
 })
 
 test('a queue that is longer than what is counted is an estimate for every task', () => {

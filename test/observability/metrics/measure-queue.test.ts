@@ -19,9 +19,11 @@ const STATUS: ServiceStatus = {
   openDeadLetters: { count: 20_000, isEstimate: true },
   orders: [
     { status: 'PENDING', count: exactly(1), oldestOpenAgeS: 7 },
-    { status: 'AWAITING_RESTOCK', count: exactly(0), oldestOpenAgeS: null },
+    { status: 'AWAITING_RESTOCK', count: exactly(9), oldestOpenAgeS: null },
     { status: 'FAILED', count: exactly(1), oldestOpenAgeS: null },
   ],
+  holds: { open: { count: 12_000, isEstimate: true }, overdueS: 1.5 },
+  oldestRequestAgeS: 8.5,
 }
 
 const LAST_READ = 'holdfast_figures_last_read_timestamp_seconds{figures="status"} '
@@ -70,6 +72,10 @@ const SAMPLES = [
   'holdfast_dead_letters_open 20000',
   'holdfast_oldest_open_order_age_seconds{status="PENDING"} 7',
   'holdfast_oldest_open_order_age_seconds{status="AWAITING_RESTOCK"} 0',
+  'holdfast_waiting_orders 9',
+  'holdfast_oldest_supplier_request_age_seconds 8.5',
+  'holdfast_holds_open 12000',
+  'holdfast_hold_overdue_seconds 1.5',
 ]
 
 test('all of it comes of one reading for a scrape, and of one for scrapes at once', async () => {
