@@ -1,7 +1,6 @@
 import type { UserError } from '../errors.ts'
 import type { StockMove } from '../stock/stock.ts'
-import type { Order, OrderLine } from './order.ts'
-import type { EventLine } from './order.ts'
+import type { EventLine, Order, OrderLine } from './order.ts'
 import { assertMove, type Ending, type FailureReason, type OrderEventType, statusOf } from './order-status.ts'
 
 /** What a verb makes of an order. */

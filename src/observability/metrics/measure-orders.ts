@@ -128,7 +128,9 @@ function isSettled({ type, order }: OrderEvent): boolean {
 }
 
 function isAnswered(event: OrderEvent): boolean {
-  return event.from === 'AWAITING_RESTOCK' && isSettled(event) && !UNANSWERED.includes(event.order.failureReason)
+  return (
+    event.from === 'AWAITING_RESTOCK' && isSettled(event) && !UNANSWERED.includes(event.order.failureReason)
+  )
 }
 
 function isSameWay(one: OrderEvent, other: OrderEvent): boolean {

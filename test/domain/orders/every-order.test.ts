@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import type { EventLine } from '../../../src/domain/orders/order.ts'
 import { type Order, waitingOf } from '../../../src/domain/orders/order.ts'
 import type { OrderChange, Refusal } from '../../../src/domain/orders/order-change.ts'
-import type { EventLine } from '../../../src/domain/orders/order.ts'
 import {
   FAILURE_REASONS,
   ORDER_EVENTS,

@@ -1,6 +1,5 @@
-import type { Order } from '../order.ts'
+import type { EventLine, Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, wholeOrPart } from '../order-change.ts'
-import type { EventLine } from '../order.ts'
 
 /**
  * Opens a failed order again: PENDING, to be reserved from the start. What was cancelled before it failed stays cancelled.
