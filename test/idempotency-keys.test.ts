@@ -65,7 +65,9 @@ async function untilWaiting(kind: 'advisory' | 'transactionid'): Promise<number>
 }
 
 async function countOrders(): Promise<number> {
-  const { rows } = await holder.query('select count(*)::int as count from order_lines where qty = $1', [HELD_QTY])
+  const { rows } = await holder.query('select count(*)::int as count from order_lines where qty = $1', [
+    HELD_QTY,
+  ])
   return rows[0].count
 }
 

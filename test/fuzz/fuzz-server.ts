@@ -52,7 +52,7 @@ export async function startFuzzServer(): Promise<FuzzServer> {
   const ids = await fill(testApp)
   // so slow that jobs wait for it: how long they do is asked as well
   const slow = { concurrency: 2 }
-  const supplier = { baseUrl: listening.open.url, circuit: () => 'closed' } as const
+  const supplier = { baseUrl: listening.open.url, circuit: () => 'closed' as const }
   const worker = await startTestWorker(testApp, { ...slow, ...supplier })
   const corpus = { ...(await readCorpus(testApp, listening.open.url, ids)), ...(await callers()) }
   const secrets = [SECRET, HIDDEN_KEY, testApp.databaseUrl, new URL(testApp.databaseUrl).pathname.slice(1)]

@@ -241,7 +241,7 @@ describe('a call that is refused has a code and the path to the culprit, changes
     input: (ids: Ids) => object,
     code: string,
     path: string,
-    limit?: number,
+    limit?: number | null,
     who?: string,
   ]
 
@@ -301,7 +301,7 @@ describe('a call that is refused has a code and the path to the culprit, changes
       ...badLines('reserved'),
       ...badOrders({}),
       stale('reserved', {}),
-      ["another's order", ({ bobs }) => ({ id: bobs }), 'UNKNOWN_ORDER', 'id', undefined, 'customer'],
+      ["another's order", ({ bobs }) => ({ id: bobs }), 'UNKNOWN_ORDER', 'id', null, 'customer'],
       [
         'more than is open',
         ({ reserved }) => ({ id: reserved, lines: [line('A', 5)] }),
@@ -376,14 +376,14 @@ describe('a call that is refused has a code and the path to the culprit, changes
   }
 
   const cases = (Object.keys(BAD) as Verb[]).flatMap((verb) =>
-    BAD[verb].map((bad) => [verb, ...bad] as const),
+    BAD[verb].map((bad): [Verb, ...Bad] => [verb, ...bad]),
   )
-  it.each(cases)('%s: %s', async (verb, _name, input, code, path, limit = undefined, who = 'operator') => {
+  it.for(cases)('%s: %s', async ([verb, _name, input, code, path, limit = null, who = 'operator']) => {
     const before = await readAll()
     const answer = await call(verb, { ...input(ids), idempotencyKey: 'a key' }, who)
     expect(answer.order).toBeNull()
     if (verb === 'shipOrder') expect(answer.shipments).toEqual([])
-    expect(answer.userErrors).toEqual([{ code, field: ['input', ...path.split('.')], limit: limit ?? null }])
+    expect(answer.userErrors).toEqual([{ code, field: ['input', ...path.split('.')], limit }])
     expect(await readAll()).toEqual(before)
   })
 

@@ -9,19 +9,17 @@ import {
  * How far a supplier is with what it was asked for. ASKED and ACCEPTED are open: a job asks again. UNREACHABLE: whether
  * it delivers is not known, and nobody asks any more.
  */
-export const SUPPLIER_REQUEST_STATES = [
-  'ASKED',
-  'ACCEPTED',
-  'DELIVERED',
-  'REFUSED',
-  'FAILED',
-  'DELAYED',
-  'UNREACHABLE',
-] as const
-export type SupplierRequestState = (typeof SUPPLIER_REQUEST_STATES)[number]
+export type SupplierRequestState =
+  | 'ASKED'
+  | 'ACCEPTED'
+  | 'DELIVERED'
+  | 'REFUSED'
+  | 'FAILED'
+  | 'DELAYED'
+  | 'UNREACHABLE'
 
 /** The supplier, as long as there is one. */
-export const DEFAULT_SUPPLIER = 'default'
+const DEFAULT_SUPPLIER = 'default'
 
 /** What a supplier is asked for: the waiting part of one line of an order. It outlives its order. */
 export type SupplierRequest = {

@@ -13,7 +13,9 @@ import { OrderLine } from './order-line.ts'
 import { FailureReason, IfShort, OrderStatus } from './order-states.ts'
 
 /** By the order first, as an index has them: by id alone PostgreSQL may walk the primary key, which is the whole table. */
-const IN_ORDER = { orderBy: [{ orderId: 'asc' }, { id: 'asc' }] } as const
+const IN_ORDER: { orderBy: { orderId?: 'asc'; id?: 'asc' }[] } = {
+  orderBy: [{ orderId: 'asc' }, { id: 'asc' }],
+}
 
 export const Order = builder.prismaObject('Order', {
   description: 'An order of 1 to 100 lines, each a quantity of one SKU.',

@@ -54,7 +54,7 @@ export function createChangeGroup(context: WriteContext, observer: GroupObserver
  * @param calls no two for one order
  * @returns a result for each, in their order
  */
-export async function changeOrders(
+async function changeOrders(
   context: WriteContext,
   calls: readonly OrderCall[],
 ): Promise<ChangeOrderResult[]> {
