@@ -155,7 +155,13 @@ const createInBatch = command('createOrders', wishes, async (model, real, all) =
         locations: locations && [...new Set(locations)],
       }
       const fingerprint = fingerprintOf('createOrder', input)
-      return { ...input, caller, key: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint } }
+      return {
+        ...input,
+        ifShort: 'ASK_SUPPLIER',
+        holdSeconds: null,
+        caller,
+        key: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint },
+      }
     }),
   )
   const refusals = wishes.map(keyless)

@@ -21,7 +21,7 @@ export type ModelOrder = {
   status: OrderStatus
   failureReason: FailureReason | null
   lookedAt: boolean
-  ending: 'CANCELLED' | 'FAILED' | null
+  ending: 'CANCELLED' | 'EXPIRED' | 'FAILED' | null
   version: number
   /** What each line lost when the order failed the last time. */
   gaveUp: { sku: string; qty: number }[]
