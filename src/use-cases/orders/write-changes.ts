@@ -51,8 +51,8 @@ export async function writeChanges(
   for (const sourced of changes) {
     const event = eventOf(sourced)
     if (!event) continue
+    addChangedLines(lines, sourced.change, events.length)
     events.push(event)
-    addChangedLines(lines, sourced.change)
   }
   const moves = changes.flatMap(({ change }) => change.moves)
   // sent together: if the first statement finds that an order has changed, nothing is committed
@@ -92,7 +92,7 @@ function eventOf({ change, actor, note, deadLetter, origin, job }: SourcedChange
   }
 }
 
-function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange): void {
+function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange, event: number): void {
   for (const [index, line] of after.lines.entries()) {
     const { reserved, shipped, cancelled, returned } = before.lines[index]!
     const isAsBefore =
@@ -100,7 +100,7 @@ function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange): 
       line.shipped === shipped &&
       line.cancelled === cancelled &&
       line.returned === returned
-    if (!isAsBefore) lines.push({ orderId: after.id, line })
+    if (!isAsBefore) lines.push({ event, line })
   }
 }
 
