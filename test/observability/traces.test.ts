@@ -210,7 +210,16 @@ test('a job that fails for the last time is marked, and the end of its order is 
   expect(job!.status.code).toBe(SpanStatusCode.ERROR)
   expect(job!.events).toMatchObject([{ name: 'exception', attributes: { 'exception.message': 'a bug' } }])
   expect(traced.treeBelow(idOf(job!))).toEqual([
-    inTransaction('fail-orders', 'lock-orders', 'move-orders', 'insert-dead-letters', 'notify-watchers'),
+    inTransaction(
+      'fail-orders',
+      'lock-orders',
+      'find-requests-of',
+      'find-holdings',
+      'lock-levels',
+      'move-orders',
+      'insert-dead-letters',
+      'notify-watchers',
+    ),
   ])
 })
 

@@ -24,9 +24,13 @@ export async function moveStockOnce(
 }
 
 function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unknown[] {
+  const { sums, sumOf } = sumByLevel(changes)
   return [
-    quotedArray(changes.map((change) => change.sku)),
-    quotedArray(changes.map((change) => change.location)),
+    quotedArray(sums.map((sum) => sum.sku)),
+    quotedArray(sums.map((sum) => sum.location)),
+    plainArray(sums.map((sum) => sum.delta)),
+    plainArray(sums.map((sum) => sum.reservedDelta)),
+    plainArray(sumOf),
     plainArray(changes.map((change) => change.type)),
     plainArray(changes.map((change) => change.delta)),
     plainArray(changes.map((change) => change.reservedDelta)),
@@ -42,25 +46,34 @@ function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unkno
   ]
 }
 
-const MOVE_STOCK = `with input as (
-    select *
-    from unnest(
-      $1::text[], $2::text[], $3::movement_type[], $4::int[], $5::int[], $6::bigint[], $7::bigint[],
-      $8::uuid[], $9::int[], $10::uuid[]
-    ) with ordinality as input (
-      sku, location, type, delta, reserved_delta, available_after, reserved_after,
-      order_id, order_version, shipment_id, ordinal
-    )
-  ), stock as (
+/** What changes add to a level, all together. */
+type LevelSum = Pick<StockChange, 'sku' | 'location' | 'delta' | 'reservedDelta'> & { number: number }
+
+/** Sums up changes by level. @returns the sums, and of each change the number of its level's from 1 */
+function sumByLevel(changes: readonly StockChange[]): { sums: LevelSum[]; sumOf: number[] } {
+  const byLevel = new Map<string, LevelSum>()
+  const sumOf = changes.map(({ sku, location, delta, reservedDelta }) => {
+    const key = `${sku} ${location}`
+    let sum = byLevel.get(key)
+    if (!sum) {
+      sum = { sku, location, delta: 0, reservedDelta: 0, number: byLevel.size + 1 }
+      byLevel.set(key, sum)
+    }
+    sum.delta += delta
+    sum.reservedDelta += reservedDelta
+    return sum.number
+  })
+  return { sums: [...byLevel.values()], sumOf }
+}
+
+// levels are summed up above, and movements name them by their number: PostgreSQL reads each once
+const MOVE_STOCK = `with stock as (
     update stock_levels
     set
-      available = stock_levels.available + change.delta,
-      reserved = stock_levels.reserved + change.reserved_delta
-    from (
-      select sku, location, sum(delta) as delta, sum(reserved_delta) as reserved_delta
-      from input group by sku, location
-    ) as change
-    where stock_levels.sku = change.sku and stock_levels.location = change.location
+      available = stock_levels.available + level.delta,
+      reserved = stock_levels.reserved + level.reserved_delta
+    from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as level (sku, location, delta, reserved_delta)
+    where stock_levels.sku = level.sku and stock_levels.location = level.location
   )
   insert into inventory_movements (
     sku, location, type, delta, reserved_delta, available_after, reserved_after,
@@ -68,8 +81,14 @@ const MOVE_STOCK = `with input as (
   )
   select
     sku, location, type, delta, reserved_delta, available_after, reserved_after,
-    order_id, order_version, shipment_id, $11, $12, $13, $14
-  from input order by ordinal`
+    order_id, order_version, shipment_id, $14, $15, $16, $17
+  from unnest(
+    $5::int[], $6::movement_type[], $7::int[], $8::int[], $9::bigint[], $10::bigint[], $11::uuid[], $12::int[], $13::uuid[]
+  ) with ordinality as movement (
+    level, type, delta, reserved_delta, available_after, reserved_after, order_id, order_version, shipment_id, ordinal
+  )
+  join unnest($1::text[], $2::text[]) with ordinality as level (sku, location, number) on level.number = movement.level
+  order by movement.ordinal`
 
 const move = prepare('move-stock', MOVE_STOCK)
 

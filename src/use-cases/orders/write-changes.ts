@@ -52,8 +52,8 @@ export async function writeChanges(
   for (const sourced of changes) {
     const event = eventOf(sourced)
     if (!event) continue
+    addChangedLines(lines, sourced.change, events.length)
     events.push(event)
-    addChangedLines(lines, sourced.change)
   }
   const moves = changes.flatMap(({ change }) => change.moves)
   // sent together: if the first statement finds that an order has changed, nothing is committed
@@ -94,7 +94,7 @@ function eventOf({ change, actor, note, deadLetter, origin, job }: SourcedChange
   }
 }
 
-function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange): void {
+function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange, event: number): void {
   for (const [index, line] of after.lines.entries()) {
     const { reserved, shipped, cancelled, returned } = before.lines[index]!
     const isAsBefore =
@@ -104,7 +104,7 @@ function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange): 
       line.returned === returned
     const queuedQty = queuedQtyOf(after, line)
     const isQueuedAnew = after.status !== before.status && queuedQty !== null
-    if (!isAsBefore || isQueuedAnew) lines.push({ orderId: after.id, line, queuedQty })
+    if (!isAsBefore || isQueuedAnew) lines.push({ event, line, queuedQty })
   }
 }
 
