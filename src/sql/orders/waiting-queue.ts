@@ -44,7 +44,7 @@ const serve = prepare<[skus: string]>(
 
 /**
  * Queues PENDING orders for those of their SKUs that are being served: they take their turn. They are in no queue of another
- * SKU, whose newer orders do not wait for them (decision 17). Where a queue is served behind them already, it is served from the
+ * SKU, whose newer orders do not wait for them (decision 15). Where a queue is served behind them already, it is served from the
  * front again.
  */
 export async function queueOrders(on: Queryable, orderIds: readonly string[]): Promise<void> {
