@@ -79,6 +79,7 @@ describe('POST /api/order', () => {
   test('answers with the outcome', async () => {
     const answer = post({ prefer: 'wait=10' })
     await isAwaited()
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('\nholdfast_calls_waiting 1\n')
     await reserveOrders(testApp.app, await ids())
     expect(await answer).toMatchObject({
       status: 201,
