@@ -2,9 +2,13 @@ import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
+import { expireHolds, findNextExpiry } from '../../src/use-cases/orders/expire-holds.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { splitReservation } from '../../src/use-cases/orders/reserve-inventory.ts'
+import { serveWaiting } from '../../src/use-cases/orders/serve-waiting.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
+import { confirmOrder } from '../../src/use-cases/orders/verbs/confirm-order.ts'
+import { extendHold } from '../../src/use-cases/orders/verbs/extend-hold.ts'
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { undoShipment } from '../../src/use-cases/orders/verbs/undo-shipment.ts'
@@ -13,6 +17,7 @@ import { createInventoryItem } from '../../src/use-cases/stock/create-inventory-
 import { listLevels } from '../../src/use-cases/stock/list-levels.ts'
 import { listLocations } from '../../src/use-cases/stock/list-locations.ts'
 import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
+import { listWaitingOrders, sumWaiting } from '../../src/use-cases/stock/list-waiting-orders.ts'
 import { saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { findSupplierCall } from '../../src/use-cases/supplier/find-supplier-call.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
@@ -21,12 +26,15 @@ import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
 import { QUERIES } from './queries.ts'
 
 const SCARCE = 'SCARCE'
+const ONE = { qty: 1, idempotencyKey: null, customerId: null }
 
 /** Does once everything that Holdfast does for callers and for jobs, so that each of its statements runs. */
 export async function exercise(app: App, { orderId, sku }: { orderId: string; sku: string }): Promise<void> {
   await reserve(app, sku)
   await goToTheSupplier(app)
   await shipAndCancel(app, sku)
+  await holdAndExpire(app, sku)
+  await exerciseQueue(app, SCARCE)
   const watch = await app.feed.watch(LOCAL_OPERATOR, orderId, 0)
   await watch.next()
   await watch.return?.()
@@ -78,6 +86,35 @@ async function shipAndCancel(app: App, sku: string): Promise<void> {
   await returnOrder(app, LOCAL_OPERATOR, { id, lines, location: location!.code })
   const { userErrors } = await cancelOrder(app, LOCAL_OPERATOR, { id, lines })
   if (userErrors[0]) throw new Error(userErrors[0].message)
+}
+
+async function holdAndExpire(app: App, sku: string): Promise<void> {
+  const { order } = await createOrder(app, LOCAL_OPERATOR, { ...ONE, sku, holdSeconds: 3_600 })
+  const { id } = order!
+  await app.groups.reserveInventory.submit([{ orderId: id }])
+  await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 7_200 })
+  await app.pool.query('update orders set expires_at = clock_timestamp() where id = $1', [id])
+  await findNextExpiry(app)
+  await expireHolds(app)
+  const { order: firm } = await createOrder(app, LOCAL_OPERATOR, { ...ONE, sku, holdSeconds: 3_600 })
+  await confirmOrder(app, LOCAL_OPERATOR, { id: firm!.id })
+}
+
+/** Has somebody wait for a SKU, and serves those who do. */
+export async function exerciseQueue(app: App, sku: string): Promise<void> {
+  const place = async () => {
+    const { order } = await createOrder(app, LOCAL_OPERATOR, { ...ONE, sku, ifShort: 'WAIT' })
+    await app.groups.reserveInventory.submit([{ orderId: order!.id }])
+  }
+  await place()
+  const page = { sku, after: null, sizeMax: 20 }
+  await listWaitingOrders(app, LOCAL_OPERATOR, page)
+  await listWaitingOrders(app, { ...LOCAL_OPERATOR, id: 'somebody', role: 'customer' }, page)
+  await sumWaiting(app, LOCAL_OPERATOR, [sku])
+  await adjustInventory(app, LOCAL_OPERATOR, { sku, delta: 1, reason: 'counted', expectedAvailable: null })
+  // it takes its turn
+  await place()
+  await serveWaiting(app, { sku })
 }
 
 async function giveUp(app: App, orderId: string): Promise<void> {

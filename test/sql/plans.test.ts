@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { exercise } from '../../bench/support/exercise.ts'
+import { exercise, exerciseQueue } from '../../bench/support/exercise.ts'
 import { type RecordedStatement, recordStatements } from '../../bench/support/recorded-statements.ts'
 import { encodeCursor } from '../../src/cursor.ts'
 import { connect, ServerPool } from '../../src/database/connections.ts'
@@ -17,6 +17,8 @@ import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '
 
 const OPEN = 200_000
 const DONE = 1_000_000
+/** Orders that wait for stock, half of them holds, all of one SKU. */
+const WAITING = 100_000
 /** Orders that `exercise` places, in all stages. */
 const EXERCISED_MAX = 100
 /** What a statement of a batch or a page may have to do with: rows that a node of its plan reads, makes or leaves out. */
@@ -30,8 +32,11 @@ const ALLOWED: Record<string, number> = {
   // every job, once
   'find-unknown-holders': OPEN + 1_000,
   'lock-dead-jobs': OPEN + 1_000,
+  'requeue-lost-queues': OPEN + 1_000,
   // a worker has died: no index lists what each holds
   'rescue-jobs-of': OPEN + 1_000,
+  // every line that waits for the SKU
+  'sum-backorders': WAITING + EXERCISED_MAX,
   // runs with a setting of its own
   // a customer's own orders, where it has none of the SKU
   'list-older-customer-sku-orders': OPEN + DONE + EXERCISED_MAX,
@@ -132,6 +137,12 @@ async function recordAll(): Promise<RecordedStatement[]> {
   const statements = await recordStatements(pool, ({ text, values }) => inspect([text, values], { depth: 9 }))
   const { rows } = await client.query('select id from orders order by id desc limit 1')
   await exercise(test_.app, { orderId: rows[0].id, sku: 'COMMON' })
+  await exerciseQueue(test_.app, 'CROWDED')
+  // what is explained finds a queue that is served, and somebody there who fits
+  await client.query(`update stock_levels set available = 2 where sku = 'CROWDED'`)
+  await client.query(
+    `insert into serving (sku) values ('CROWDED') on conflict (sku) do update set after = null`,
+  )
   await rescueJobs(test_.app, { alsoUnknown: true })
   await observeService(test_.app)
   await ask(LOCAL_OPERATOR, `{ orders(filter: { customerId: "few" }) ${ORDER_PAGE} }`, {})
@@ -310,11 +321,11 @@ const STAFF_LISTS: typeof LISTS = [
 async function storeItems(client: pg.Client): Promise<void> {
   await client.query(`
     insert into items (sku, name)
-    select sku, sku from unnest(array['COMMON', 'RARE']) as sku
+    select sku, sku from unnest(array['COMMON', 'RARE', 'CROWDED']) as sku
     union all select 'SKU-' || n, 'Item' from generate_series(1, 20000) as n`)
   await client.query(`
     insert into stock_levels (sku, location, available, reserved)
-    select sku, 'MAIN', case when sku in ('COMMON', 'RARE') then 1000000000 else 1000 end, 0 from items`)
+    select sku, 'MAIN', case sku when 'CROWDED' then 0 when 'COMMON' then 1000000000 when 'RARE' then 1000000000 else 1000 end, 0 from items`)
 }
 
 /** Orders that came just now, all of one SKU, each with its job. */
@@ -332,6 +343,23 @@ async function storeOpen(client: pg.Client): Promise<void> {
     from orders cross join graphile_worker._private_tasks as tasks
     where orders.status = 'PENDING' and tasks.identifier = 'reserve-inventory'
       and not exists (select from graphile_worker._private_jobs as jobs where jobs.payload ->> 'orderId' = orders.id::text)`)
+  await storeWaiting(client)
+}
+
+/** Orders that wait for two pieces of one SKU, every other of them a hold of a customer who waits for nothing else. */
+async function storeWaiting(client: pg.Client): Promise<void> {
+  await client.query(
+    `insert into orders (id, status, looked_at, if_short, expires_at, customer_id, version, created_at, updated_at)
+    select
+      ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'AWAITING_RESTOCK', true, 'WAIT',
+      case n % 2 when 0 then now() + n * interval '1 s' + interval '1 h' end, case n % 2 when 0 then 'waiting' end, 2, now(), now()
+    from generate_series(1, $1::int) as n`,
+    [WAITING],
+  )
+  await client.query(`
+    insert into order_lines (order_id, sku, position, qty, queued_qty)
+    select id, 'CROWDED', 0, 2, 2 from orders where if_short = 'WAIT' and status = 'AWAITING_RESTOCK'
+      and not exists (select from order_lines where order_id = id)`)
 }
 
 /** Orders of before, with their movements, and dead letters that were all retried. */

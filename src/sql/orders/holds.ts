@@ -31,10 +31,11 @@ export async function lockExpired(on: Queryable, limit: number): Promise<string[
   return rows.map(({ id }) => id)
 }
 
+// the time is a subquery, read once: called for each row it would be no bound of the index, and every open hold be read
 const lock = prepare<[limit: number], { id: string }>(
   'lock-expired',
   `select id from orders
-  where expires_at is not null and expires_at <= clock_timestamp() and status < 'FAILED'
+  where expires_at is not null and expires_at <= (select clock_timestamp()) and status < 'FAILED'
   order by expires_at
   limit $1
   for update skip locked`,
