@@ -45,7 +45,14 @@ const ROOMS: Record<string, readonly string[]> = {
 }
 
 /** Files of one name that are of one subject, each in its room. */
-const NAMESAKES = ['dead-letter.ts', 'order.ts', 'reconcile.ts', 'reserve-inventory.ts', 'serve-waiting.ts', 'service-status.ts']
+const NAMESAKES = [
+  'dead-letter.ts',
+  'order.ts',
+  'reconcile.ts',
+  'reserve-inventory.ts',
+  'serve-waiting.ts',
+  'service-status.ts',
+]
 
 /** The most files of a folder; of metrics each is one subject, and all have one form. */
 const FILES_MAX = 12

@@ -174,7 +174,7 @@ test('of confirmation and expiry at the same instant exactly one wins, a thousan
   })
   const confirmed = await Promise.all(
     orders.map(async (id, index) => {
-      const around = startsAt + 2 * (index + 1) - 15 + Math.random() * 20
+      const around = startsAt + 2 * (index + 1) - 40 + Math.random() * 50
       await new Promise((resolve) => setTimeout(resolve, around - performance.now()))
       return codeOf(await confirmOrder([app, other.app][index % 2]!, LOCAL_OPERATOR, { id }))
     }),

@@ -100,8 +100,9 @@ describe('the sweeper', () => {
   test('looks after each call for an order of several lines by itself', async () => {
     const { pool } = test_.app
     for (const sku of ['ONE', 'TWO']) await seed(test_.app).item({ sku })
+    await seed(test_.app).item({ sku: 'HELD', available: 5 })
     const lines: [string, number][] = [
-      ['A', 1],
+      ['HELD', 1],
       ['ONE', 2],
       ['TWO', 2],
     ]
@@ -124,14 +125,14 @@ describe('the sweeper', () => {
     expect(await callOf('ONE')).toHaveLength(1)
     expect(await callOf('TWO')).toEqual(kept)
     // one that is dead ends the order, and what it holds is free; the other goes on
-    const before = await readItem(test_.app, 'A')
+    const before = await readItem(test_.app, 'HELD')
     await killJobs(pool, 'gone', { ids: await callOf('ONE') })
     expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [id], failures: [] })
     expect(await find(id)).toMatchObject({
       status: 'FAILED',
       deadLetters: [{ task: 'request-supplier', payload: { orderId: id, sku: 'ONE', step: 1 } }],
     })
-    expect(await readItem(test_.app, 'A')).toMatchObject({
+    expect(await readItem(test_.app, 'HELD')).toMatchObject({
       available: before.available + 1n,
       reserved: before.reserved - 1n,
     })
