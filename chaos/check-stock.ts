@@ -10,18 +10,15 @@ const OVERDRAWN = `select distinct order_id::text as id, sku, location from (
     from inventory_movements where order_id is not null
   ) as steps where held < 0`
 
-/** Goods that came in with no change of their order, and whether that had an end before. */
+/** Goods that came in for an order and that it did not get, and whether it had given them up before. */
 const FREE = `select order_id::text as id, sku, exists (
     select from order_events as events
     where events.order_id = receipts.order_id and events.type in ('OrderCancelled', 'OrderFailed')
+      and (events.lines is null or events.lines @> jsonb_build_array(jsonb_build_object('sku', receipts.sku)))
       and pg_xact_commit_timestamp(events.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
   ) as "wasGivenUp"
-  from inventory_movements as receipts where type = 'SUPPLIER_RECEIPT' and order_version is null`
-
-/** Goods that came in for an order that waited for them, and of which it did not get its part in the same transaction. */
-const UNUSED = `select receipts.order_id::text as id, receipts.sku
   from inventory_movements as receipts
-  where receipts.type = 'SUPPLIER_RECEIPT' and receipts.order_version is not null and not exists (
+  where receipts.type = 'SUPPLIER_RECEIPT' and not exists (
     select from inventory_movements as reserved
     where reserved.type = 'RESERVATION' and reserved.order_id = receipts.order_id and reserved.sku = receipts.sku
       and reserved.location = receipts.location and reserved.xmin = receipts.xmin and reserved.reserved_delta <= receipts.delta
@@ -46,13 +43,6 @@ export async function checkStock(
   findings.count('goods that came as free stock', free.length)
   for (const { id, sku, wasGivenUp } of free) {
     if (wasGivenUp) continue
-    findings.violate(
-      'goods are free stock when nobody waits for them',
-      id,
-      `${sku}: ${JSON.stringify(orders.get(id))}`,
-    )
-  }
-  for (const { id, sku } of await database.query<{ id: string; sku: string }>(UNUSED)) {
     findings.violate('goods are for who waits for them', id, `${sku}: ${JSON.stringify(orders.get(id))}`)
   }
   await checkConservation(database, history, orders, findings)

@@ -67,7 +67,7 @@ function behaviourOf(sku: string): Behaviour {
  * long for one of Fastify's parameters (100 characters), is replaced by its hash.
  */
 function makeRef(behaviour: Behaviour, key: string): string {
-  const isPlain = /^[\w-]{1,64}$/.test(key)
+  const isPlain = /^[\w:-]{1,64}$/.test(key)
   const name = isPlain ? key : createHash('sha256').update(key).digest('base64url')
   return `${behaviour}-${name}`
 }
