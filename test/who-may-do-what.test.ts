@@ -14,6 +14,10 @@ let server: RolesServer
 let alices: Order
 /** Of alice's, too: what is cancelled, shipped and returned. */
 let parcel: Order
+/** Of alice's, too. */
+let hold: Order
+/** Of such holds: one for each who confirms one, by each API. */
+const holdIds: string[] = []
 /** Of Alice's order: one for each who undoes one. */
 const shipmentIds: string[] = []
 
@@ -24,6 +28,9 @@ beforeAll(async () => {
   alices = await seed(app).order({ customerId: 'alice', qty: 50 })
   parcel = await seed(app).order({ qty: 50, customerId: 'alice' })
   await reserveOrders(app, [alices.id, parcel.id])
+  const placeHold = () => seed(app).order({ customerId: 'alice', holdSeconds: 600 })
+  hold = await placeHold()
+  for (const _ of [...WHO, ...WHO]) holdIds.push((await placeHold()).id)
   const lines = [{ sku: 'GIZMO', qty: 1 }]
   for (const _ of WHO) {
     const shipped = await shipOrder(app, LOCAL_OPERATOR, { id: alices.id, lines })
@@ -62,6 +69,10 @@ const OPERATIONS: Record<string, Row> = {
     comesTo: everyone,
   },
   'Query.orders': { query: '{ orders { edges { node { id } } } }', comesTo: everyone },
+  'Query.waitingOrders': {
+    query: '{ waitingOrders(sku: "GIZMO") { edges { node { id } } } }',
+    comesTo: everyone,
+  },
   'Query.locations': { query: '{ locations { id code isDefault } }', comesTo: everyone },
   'Query.inventoryItem': { query: '{ inventoryItem(sku: "GIZMO") { available } }', comesTo: everyone },
   'Query.inventoryItems': { query: '{ inventoryItems { edges { node { sku } } } }', comesTo: everyone },
@@ -73,6 +84,18 @@ const OPERATIONS: Record<string, Row> = {
   'Query.status': { query: '{ status { workersAlive orders { count { count } } } }', comesTo: operators },
   'Mutation.createOrder': {
     query: 'mutation { createOrder(input: { sku: "GIZMO", qty: 1 }) { order { id } } }',
+    comesTo: everyone,
+  },
+  'Mutation.confirmOrder': {
+    query:
+      'mutation ($id: ID!) { confirmOrder(input: { id: $id }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: holdIds.pop() }),
+    comesTo: everyone,
+  },
+  'Mutation.extendHold': {
+    query:
+      'mutation ($id: ID!) { extendHold(input: { id: $id, holdSeconds: 600 }) { order { version } userErrors { code } } }',
+    variables: () => ({ id: hold.id }),
     comesTo: everyone,
   },
   'Mutation.cancelOrder': {
@@ -121,6 +144,10 @@ const OPERATIONS: Record<string, Row> = {
     variables: () => ({ id: alices.id }),
     comesTo: everyone,
   },
+  'InventoryItem.backordered': {
+    query: '{ inventoryItem(sku: "GIZMO") { sku backordered } }',
+    comesTo: staff,
+  },
   'InventoryItem.levels': {
     query: '{ inventoryItem(sku: "GIZMO") { levels { id available } } }',
     comesTo: staff,
@@ -168,6 +195,16 @@ const ROUTES: Record<string, { call?: string; body?: object; comesTo: Record<str
     comesTo: { nobody: 401, customer: 201, service: 201, operator: 201 },
   },
   '/api/orders/:id': { call: 'GET /api/orders/ALICES', comesTo: { ...open, nobody: 401 } },
+  '/api/orders/:id/confirm': {
+    call: 'POST /api/orders/HOLD/confirm',
+    body: {},
+    comesTo: { ...open, nobody: 401 },
+  },
+  '/api/orders/:id/extend': {
+    call: 'POST /api/orders/ALICES_HOLD/extend',
+    body: { hold_seconds: 600 },
+    comesTo: { ...open, nobody: 401 },
+  },
   '/api/orders/:id/cancel': {
     call: 'POST /api/orders/ALICES/cancel',
     body: { lines: [{ sku: 'GIZMO', qty: 1 }] },
@@ -238,8 +275,10 @@ describe.each(Object.entries(OPERATIONS))('%s', (name, { query, variables, comes
 describe.each(Object.entries(ROUTES))('the route %s', (path, { call = `GET ${path}`, body, comesTo }) => {
   it.each(WHO)('by %s', async (who) => {
     const [method = 'GET', at = path] = call
-      .replace('ALICES', alices.id)
       .replace('SHIPMENT', () => shipmentIds.pop()!)
+      .replace('ALICES_HOLD', hold.id)
+      .replace('HOLD', () => holdIds.pop()!)
+      .replace('ALICES', alices.id)
       .split(' ')
     const answer = await fetch(`${server.url}${at}`, {
       method,

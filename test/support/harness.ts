@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { inject } from 'vitest'
 import { type App, createApp } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
-import type { Order } from '../../src/domain/orders/order.ts'
+import type { IfShort, Order } from '../../src/domain/orders/order.ts'
 import type { Location } from '../../src/domain/stock/location.ts'
 import type { InventoryItem } from '../../src/domain/stock/stock.ts'
 import type { SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
@@ -181,10 +181,14 @@ export function seed(app: App) {
       lines = [[sku, qty]] as [sku: string, qty: number][],
       locations = null as string[] | null,
       customerId = null as string | null,
+      ifShort = null as IfShort | null,
+      holdSeconds = null as number | null,
     } = {}): Promise<Order> {
       const { order, userErrors } = await createOrder(app, LOCAL_OPERATOR, {
         lines: lines.map(([sku, qty]) => ({ sku, qty })),
         locations,
+        ifShort,
+        holdSeconds,
         idempotencyKey: null,
         customerId,
       })

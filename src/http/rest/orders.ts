@@ -43,9 +43,8 @@ const newOrderSchema = z
       .nullish(),
     reference: textSchema(REFERENCE_LENGTH_MAX, "The shop's own number of the order").nullish(),
     if_short: z.enum(IF_SHORT).nullish().meta({
-      default: 'ASK_SUPPLIER',
       description:
-        'What becomes of what is short: a supplier is asked for it, the order waits until stock comes for all of it, or it fails',
+        'What becomes of what is short: a supplier is asked for it (also if this is left out), the order waits until stock comes for all of it, or it fails',
     }),
     hold_seconds: wholeNumberSchema(
       HOLD_SECONDS_MIN,

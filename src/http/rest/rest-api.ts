@@ -5,7 +5,7 @@ import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
-import { holds } from './holds.ts'
+import { holdVerbs } from './hold-verbs.ts'
 import { inventoryItems } from './inventory-items.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
@@ -56,7 +56,7 @@ export function restApi(
     parseJsonOnly(fastify)
     fastify.setNotFoundHandler(answerNotFound)
     await fastify.register(orders(context))
-    await fastify.register(holds(context))
+    await fastify.register(holdVerbs(context))
     await fastify.register(orderVerbs(context))
     await fastify.register(inventoryItems(context))
     await fastify.register(movements(context))

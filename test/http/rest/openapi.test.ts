@@ -28,6 +28,8 @@ describe('/openapi.json', () => {
     expect(operations().map(({ name }) => name)).toEqual([
       'post /api/order',
       'get /api/orders/{id}',
+      'post /api/orders/{id}/confirm',
+      'post /api/orders/{id}/extend',
       'post /api/orders/{id}/cancel',
       'post /api/orders/{id}/ship',
       'post /api/orders/{id}/return',
@@ -68,6 +70,8 @@ describe('/openapi.json', () => {
     expect(Object.fromEntries(statuses)).toEqual({
       'post /api/order': [201, 400, 401, 403, 413, 415, 422, 429, 500, 503],
       'get /api/orders/{id}': [200, 400, 401, 403, 404, 500, 503],
+      'post /api/orders/{id}/confirm': ofVerbs,
+      'post /api/orders/{id}/extend': ofVerbs,
       'post /api/orders/{id}/cancel': ofVerbs,
       'post /api/orders/{id}/ship': ofVerbs,
       'post /api/orders/{id}/return': ofVerbs,
@@ -93,6 +97,10 @@ describe('/openapi.json', () => {
       minimum: 1,
       maximum: 1_000_000,
     })
+    const extension = resolve(operationOf('extendHold').requestBody!.content!['application/json']!.schema!)
+    for (const property of [body.properties!.hold_seconds!, extension.properties!.hold_seconds!]) {
+      expect(unlessNull(property)).toMatchObject({ type: 'integer', minimum: 1, maximum: 2_678_400 })
+    }
     const limit = operationOf('listMovements').parameters!.find(
       (parameter) => `${parameter.name}` === 'limit',
     )
@@ -127,6 +135,8 @@ describe('/openapi.json', () => {
     await reserveOrders(server.app, [id])
     const shipped = await post(`/api/orders/${id}/ship`, { lines: [{ sku: 'WIDGET', qty: 1 }] })
     const [shipment] = shipped.json().shipments
+    const held = await post('/api/order', { sku: 'WIDGET', qty: 1, hold_seconds: 60, if_short: 'FAIL' })
+    const holdAt = held.headers.location as string
 
     for (const [name, status, answer] of [
       ['createOrder', 201, created],
@@ -138,6 +148,11 @@ describe('/openapi.json', () => {
       ['undoShipment', 422, await post(`/api/shipments/${shipment.id}/undo`, {})],
       ['cancelOrder', 200, await post(`/api/orders/${id}/cancel`, {})],
       ['cancelOrder', 409, await post(`/api/orders/${id}/cancel`, {})],
+      ['createOrder', 201, held],
+      ['extendHold', 422, await post(`${holdAt}/extend`, { hold_seconds: 0 })],
+      ['extendHold', 200, await post(`${holdAt}/extend`, { hold_seconds: 120 })],
+      ['confirmOrder', 200, await post(`${holdAt}/confirm`, {})],
+      ['confirmOrder', 409, await post(`${holdAt}/confirm`, {})],
       ['getInventoryItem', 200, await http.inject('/api/inventory/WIDGET')],
       ['listMovements', 200, await http.inject('/api/inventory/WIDGET/movements')],
     ] as const) {

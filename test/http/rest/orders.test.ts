@@ -63,6 +63,8 @@ describe('POST /api/order', () => {
       qty: 2,
       lines: [{ sku: 'WIDGET', qty: 2, reserved: 0, waiting: 2, shipped: 0, cancelled: 0, returned: 0 }],
       reference: null,
+      if_short: 'ASK_SUPPLIER',
+      expires_at: null,
       status: 'pending',
       failure_reason: null,
       supplier_ref: null,

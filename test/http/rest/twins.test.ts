@@ -28,6 +28,12 @@ async function place() {
   return { id, skus, shipmentId: shipmentIds[0]! }
 }
 
+/** A hold that nobody has looked at. */
+async function placeHold(): Promise<string> {
+  const { skus } = await place()
+  return (await byRest('/api/order', { sku: skus[0], qty: 1, hold_seconds: 600 })).id
+}
+
 async function byRest(path: string, body: object, key?: string): Promise<Answer> {
   const response = await fetch(server.url + path, {
     method: 'POST',
@@ -81,6 +87,38 @@ const TWINS: [string, () => Promise<Twins>][] = [
         field: 'cancelOrder',
         input: { id, ...body, expectedVersion: 3 },
       }
+    },
+  ],
+  [
+    'createOrder of a hold',
+    async () => {
+      const { skus } = await place()
+      const order = { sku: skus[0], qty: 1 }
+      return {
+        path: '/api/order',
+        body: { ...order, hold_seconds: 600, if_short: 'FAIL' },
+        field: 'createOrder',
+        input: { ...order, holdSeconds: 600, ifShort: 'FAIL' },
+      }
+    },
+  ],
+  [
+    'extendHold',
+    async () => {
+      const id = await placeHold()
+      return {
+        path: `/api/orders/${id}/extend`,
+        body: { hold_seconds: 60, expected_version: 1 },
+        field: 'extendHold',
+        input: { id, holdSeconds: 60, expectedVersion: 1 },
+      }
+    },
+  ],
+  [
+    'confirmOrder',
+    async () => {
+      const id = await placeHold()
+      return { path: `/api/orders/${id}/confirm`, body: {}, field: 'confirmOrder', input: { id } }
     },
   ],
   [

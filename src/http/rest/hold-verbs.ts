@@ -22,7 +22,7 @@ const extensionSchema = z
   .meta({ id: 'ExtendHold', description: 'When it expires', examples: [{ hold_seconds: 600 }] })
 
 /** What becomes of a hold: `POST /orders/:id/confirm` and `/extend`. */
-export function holds(context: OrderVerbContext): FastifyPluginAsyncZod {
+export function holdVerbs(context: OrderVerbContext): FastifyPluginAsyncZod {
   return async (fastify) => {
     fastify.post(
       '/orders/:id/confirm',
