@@ -43,7 +43,8 @@ with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, au
 insert into serving (sku) select distinct sku from order_lines where queued_qty is not null;
 do $$
 begin
-  if to_regprocedure('graphile_worker.add_jobs(graphile_worker.job_spec[], boolean)') is not null then
+  -- not by its arguments: before PostgreSQL 16 a type of a schema that is not there is an error
+  if to_regproc('graphile_worker.add_jobs') is not null then
     perform graphile_worker.add_jobs(array(
       select ('serve-waiting', json_build_object('sku', sku), null, now(), 8::smallint, null, null, null)::graphile_worker.job_spec
       from serving order by sku
