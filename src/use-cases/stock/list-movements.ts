@@ -26,10 +26,10 @@ export async function listMovements(
 ): Promise<{ movements: InventoryMovement[]; hasOlder: boolean } | null> {
   assertAllowed(caller, 'readLedger')
   if (!isSku(sku)) return null
-  if (location !== null && !isLocationCode(location)) return { movements: [], hasOlder: false }
   // one more than asked for tells whether another page follows
   const page = { sku, location, cursor: before ?? null, direction: 'older', sizeMax: limit + 1 } as const
-  const [movements = []] = await findMovements(pool, [page])
+  const isPlace = location === null || isLocationCode(location)
+  const [movements = []] = isPlace ? await findMovements(pool, [page]) : []
   // a ledger with something in it is an item's: only an empty page needs the second query
   if (movements.length === 0 && !(await findItem(pool, sku))) return null
   return { movements: movements.slice(0, limit), hasOlder: movements.length > limit }

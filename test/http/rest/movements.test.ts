@@ -124,7 +124,10 @@ test('lists what changed the stock at one location', async () => {
   ])
   expect(await deltasAt({ location: 'NORTH' })).toEqual([['NORTH', 7]])
   expect(await deltasAt({ location: 'MAIN' })).toEqual([['MAIN', 5]])
-  for (const location of ['SOUTH', 'no place', '']) expect(await deltasAt({ location })).toEqual([])
+  for (const location of ['SOUTH', 'no place', '']) {
+    expect(await deltasAt({ location })).toEqual([])
+    expectProblem(await get('NOWHERE', { location }), 404, 'NOT_FOUND')
+  }
 })
 
 test('refuses two locations', async () => {
