@@ -95,7 +95,7 @@ function* everyVerb({ order, held, shipments, gaveUp }: Life): Generator<[string
       }
     }
   }
-  for (const shipment of shipments) yield ['unship', unship(order, shipment, asked, NOW)]
+  for (const shipment of shipments) yield ['unship', unship(order, shipment, [], asked, NOW)]
   for (const lines of SOME_OF_EACH) {
     for (const disposition of ['RESTOCK', 'DISCARD'] as const) {
       const request = { ...asked, lines: lines.map((line) => ({ ...line, disposition })), location: null }

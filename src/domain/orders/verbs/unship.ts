@@ -1,13 +1,18 @@
-import { stockMove } from '../../stock/stock.ts'
+import { hasRoomFor, type StockLevel, stockMove } from '../../stock/stock.ts'
 import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, type Refusal } from '../order-change.ts'
 import type { Shipment } from '../shipment.ts'
 import { type Expectation, refuse, refuseExcess, refuseStale } from './refusals.ts'
 
-/** Undoes a shipment: its goods are on hand again where they left, and promised to the order again. */
+/**
+ * Undoes a shipment: its goods are on hand again where they left, and promised to the order again.
+ *
+ * @param levels those that the goods left
+ */
 export function unship(
   order: Order,
   { id, location, lines: goods, undoneAt }: Shipment,
+  levels: readonly StockLevel[],
   asked: Expectation,
   at: Date,
 ): OrderChange | Refusal {
@@ -23,6 +28,11 @@ export function unship(
     const qty = goods.find(({ sku }) => sku === over.sku)!.qty
     return refuseExcess('QTY_EXCEEDED', message, ['id'], over.shipped + qty - over.returned)
   }
+  const full = goods.find(({ sku, qty }) => {
+    const level = levels.find((level) => level.sku === sku && level.location === location)
+    return level && !hasRoomFor(level, qty)
+  })
+  if (full) return refuse('INVALID_QTY', `No more of ${full.sku} can be at ${location}`, ['id'])
   const after = nextVersion(order, 'ShipmentUndone', { lines }, at)
   const back = goods.map(({ sku, qty }) => ({ sku, location, qty }))
   const cause = { orderId: order.id, version: after.version, shipmentId: id }

@@ -39,10 +39,10 @@ export async function undoShipment(
     name: 'undoShipment',
     named: [],
     needsShipments: true,
-    decide: (order, { shipments }, at) => {
+    decide: (order, { shipments, levels }, at) => {
       // as it is now that its order is locked
       const shipment = shipments.find((shipment) => shipment.id === known.id)!
-      const change = unship(order, shipment, { expectedVersion }, at)
+      const change = unship(order, shipment, levels, { expectedVersion }, at)
       return 'refusal' in change ? change : { ...change, undone: shipment.id }
     },
   }

@@ -211,10 +211,10 @@ describe('unship', () => {
   const [fromEast, fromMain] = shipped.shipments as [Shipment, Shipment]
 
   test('restores the promise where the goods had left', () => {
-    const change = made(unship(shipped.after, fromEast, { expectedVersion: null }, NOW))
+    const change = made(unship(shipped.after, fromEast, [], { expectedVersion: null }, NOW))
     expect(change.after).toMatchObject({ status: 'PARTIALLY_SHIPPED', lines: [{ reserved: 2, shipped: 1 }] })
     expect(movesOf(change)).toEqual(['SHIPMENT_UNDONE A EAST 0/2 shipment-1'])
-    expect(made(unship(change.after, fromMain, { expectedVersion: null }, NOW)).after).toMatchObject({
+    expect(made(unship(change.after, fromMain, [], { expectedVersion: null }, NOW)).after).toMatchObject({
       status: 'RESERVED',
       lines: [{ reserved: 3, shipped: 0 }],
     })
@@ -222,16 +222,25 @@ describe('unship', () => {
 
   test('a second time is refused', () => {
     const undone = { ...fromEast, undoneAt: NOW }
-    expect(unship(shipped.after, undone, { expectedVersion: null }, NOW)).toMatchObject({
+    expect(unship(shipped.after, undone, [], { expectedVersion: null }, NOW)).toMatchObject({
       refusal: { code: 'WRONG_STATE' },
     })
   })
 
   test('is refused where more would have come back than was shipped', () => {
     const lines = [{ ...shipped.after.lines[0]!, returned: 2 }]
-    expect(unship({ ...shipped.after, lines }, fromEast, { expectedVersion: null }, NOW)).toMatchObject({
+    expect(unship({ ...shipped.after, lines }, fromEast, [], { expectedVersion: null }, NOW)).toMatchObject({
       refusal: { code: 'QTY_EXCEEDED', limit: 1n },
     })
+  })
+
+  test('to a level that can hold no more is refused', () => {
+    const undo = (available: bigint) => {
+      const levels = [{ ...aLevel('A', 'EAST', 0), available }, aLevel('A', 'MAIN', 0)]
+      return unship(shipped.after, fromEast, levels, { expectedVersion: null }, NOW)
+    }
+    expect(undo(2n ** 53n - 2n)).toMatchObject({ refusal: { code: 'INVALID_QTY', field: ['input', 'id'] } })
+    expect(movesOf(made(undo(2n ** 53n - 3n)))).toEqual(['SHIPMENT_UNDONE A EAST 0/2 shipment-1'])
   })
 })
 
@@ -262,7 +271,7 @@ describe('takeBack', () => {
 
   test('brings nothing back to where a shipment was undone', () => {
     const [first, second] = shipped.shipments as [Shipment, Shipment]
-    const { after } = made(unship(shipped.after, first, { expectedVersion: null }, NOW))
+    const { after } = made(unship(shipped.after, first, [], { expectedVersion: null }, NOW))
     const stock = { shipments: [{ ...first, undoneAt: NOW }, second], levels: [], locations: [] }
     const asked = { lines: restock(1), location: null, expectedVersion: null }
     expect(movesOf(made(takeBack(after, stock, asked, NOW)))).toEqual(['RETURN A MAIN 1/0'])
