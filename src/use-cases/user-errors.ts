@@ -33,11 +33,12 @@ function quote(text: string): string {
 }
 
 /**
- * Whether this is a text that people write and read: not blank, no longer than `lengthMax`, and without control characters. A
- * zero byte cannot be stored, and a line break would forge a line where the text is listed.
+ * Whether this is a text that people write and read: not blank, no longer than `lengthMax`, without control characters and
+ * without half a surrogate pair. A zero byte cannot be stored, nor can half a pair, and a line break would forge a line where
+ * the text is listed.
  */
 export function isText(text: string, lengthMax: number): boolean {
-  return text.trim() !== '' && text.length <= lengthMax && !/\p{Cc}/u.test(text)
+  return text.trim() !== '' && text.length <= lengthMax && !/\p{Cc}/u.test(text) && text.isWellFormed()
 }
 
 /** Checks a text that people write and read. @throws {CallError} BAD_USER_INPUT where it is none */

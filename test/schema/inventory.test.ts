@@ -247,7 +247,7 @@ describe('adjustInventory', () => {
     ).toEqual(Array.from({ length: 16 }, (_, index) => index))
   })
 
-  it.each(['', ' ', 'two\nlines', 'zero\u0000', 'r'.repeat(501)])(
+  it.each(['', ' ', 'two\nlines', 'zero\u0000', 'half\ud83d', 'r'.repeat(501)])(
     'refuses the reason %j by an error with a code',
     async (reason) => {
       expect(codesOf(await adjust({ sku: 'ANY', delta: 1, reason }))).toEqual(['BAD_USER_INPUT'])

@@ -306,7 +306,7 @@ describe.each(Object.entries(VERBS))('%s', (verb, prepare) => {
     },
   )
 
-  test.each(['', ' ', 'a\nb', 'a\0b', 'x'.repeat(501)])('refuses the text %j', async (text) => {
+  test.each(['', ' ', 'a\nb', 'a\0b', 'a\ud800', 'x'.repeat(501)])('refuses the text %j', async (text) => {
     const { url, payload } = await prepare()
     const field = verb === 'ship' ? 'reference' : 'note'
     const problem = await refuse(url, { ...payload, [field]: text }, 422, 'MALFORMED_BODY')
@@ -456,7 +456,7 @@ describe('what cannot be done', () => {
   })
 
   test('refuses to bring stock beyond 2^53', async () => {
-    const { url, sku } = await placeShipped()
+    const { url, sku, shipmentId } = await placeShipped()
     server.allowBreaches(
       'no ledger of a test comes to such quantities',
       'available is the sum of the movements',
@@ -465,5 +465,6 @@ describe('what cannot be done', () => {
     await server.app.prisma.stockLevel.updateMany({ where: { sku }, data: { available: AVAILABLE_MAX - 1n } })
     const { errors } = await refuse(`${url}/return`, { lines: [{ sku, qty: 1 }] }, 422, 'INVALID_QTY')
     expect(errors).toMatchObject([{ pointer: '#/lines' }])
+    await refuse(`/api/shipments/${shipmentId}/undo`, {}, 422, 'INVALID_QTY')
   })
 })
