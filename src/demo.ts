@@ -14,8 +14,8 @@ import {
 import { type Watching, watchOrders } from './demo/watch-orders.ts'
 import { outliveOutput } from './observability/logs/output.ts'
 
-// `npm run demo`: places an order for each thing that can become of one at a running server, watches them all, and ships, takes
-// back or cancels some.
+// `npm run demo`: places an order for each thing that can become of one at a running server, watches them all, confirms,
+// ships, takes back or cancels some, and brings in what one waits for.
 
 const SECOND = 1_000
 

@@ -11,7 +11,7 @@ let database: Awaited<ReturnType<typeof createTestDatabase>>
 beforeAll(async () => {
   database = await createTestDatabase()
   const seed = await processes.run('prisma/seed.ts', { DATABASE_URL: database.databaseUrl }).ended
-  expect(seed).toMatchObject({ code: 0, stdout: '10 items created\n' })
+  expect(seed).toMatchObject({ code: 0, stdout: '11 items created\n' })
 })
 afterEach(() => processes.end())
 afterAll(() => database.drop())
@@ -23,9 +23,10 @@ test('brings each order to the end that it is there to show', async () => {
   expect(outcomesOf(demo.stdout)).toEqual(
     Object.fromEntries(SCENARIOS.map((scenario) => [nameOf(scenario), scenario.outcome])),
   )
-  expect(demo.stdout).toContain(`5 × RESERVED
+  expect(demo.stdout).toContain(`7 × RESERVED
   1 × SHIPPED
   1 × CANCELLED
+  1 × EXPIRED
   1 × SUPPLIER_REFUSED
   1 × SUPPLIER_FAILED
   1 × SUPPLIER_DELAYED
@@ -36,6 +37,9 @@ test('brings each order to the end that it is there to show', async () => {
     )
   expect(eventsOf('GADGET')).toEqual(['OrderCreated', 'OrderReserved', 'OrderShipped', 'OrderReturned'])
   expect(eventsOf('GIZMO')).toEqual(['OrderCreated', 'OrderReserved', 'OrderCancelled'])
+  expect(eventsOf('GADGET\\+WIDGET')).toEqual(['OrderCreated', 'OrderReserved', 'OrderConfirmed'])
+  expect(eventsOf('GIZMO\\+WIDGET')).toEqual(['OrderCreated', 'OrderReserved', 'OrderExpired'])
+  expect(eventsOf('BACKORDER')).toEqual(['OrderCreated', 'OrderAwaitingRestock', 'OrderReserved'])
   // no escape codes where it is no terminal
   expect(demo.stdout).not.toContain('\u001b')
   expect(await server.end('SIGTERM')).toMatchObject({ code: 0 })
@@ -54,11 +58,11 @@ test('takes a token for a server with authentication, and says that it needs one
     PORT,
     HOLDFAST_TOKEN: await mint('alice', 'customer'),
   }).ended
-  expect(customer).toMatchObject({ code: 1, stderr: expect.stringContaining('a service or an operator') })
-  const HOLDFAST_TOKEN = await mint('shop', 'service')
+  expect(customer).toMatchObject({ code: 1, stderr: expect.stringContaining('the token of an operator') })
+  const HOLDFAST_TOKEN = await mint('olga', 'operator')
   const demo = await processes.run('src/demo.ts', { PORT, HOLDFAST_TOKEN }).ended
   expect(demo).toMatchObject({ code: 0, stderr: '' })
-  expect(demo.stdout).toContain('5 × RESERVED')
+  expect(demo.stdout).toContain('7 × RESERVED')
 })
 
 test('ends in seconds where only the delay of the re-checks is short, and says what is still retried', async () => {
@@ -79,7 +83,7 @@ test('prints no change twice when the server is killed and started again', async
   const server = await startServer(env)
   const port = portOf(server.url)
   const demo = processes.run('src/demo.ts', { PORT: port })
-  await eventually(() => demo.stdout().match(/→ AWAITING_RESTOCK/g)?.length === 8)
+  await eventually(() => demo.stdout().match(/SCARCE-.*→ AWAITING_RESTOCK/g)?.length === 8)
   await server.end('SIGKILL')
   await eventually(() => demo.stdout().includes('The connection is lost'))
   await startServer({ ...env, PORT: port })
@@ -90,8 +94,9 @@ test('prints no change twice when the server is killed and started again', async
     ([, sku, version]) => `${sku} ${version}`,
   )
   expect(changes.toSorted()).toEqual([...new Set(changes)].toSorted())
-  // by eight orders that ask the supplier, one that is reserved, one that is shipped and returned, one that is cancelled
-  expect(changes).toHaveLength(8 * 3 + 2 + 4 + 3)
+  // by eight orders that ask the supplier, one that is reserved, one that is shipped and returned, and one each that is cancelled,
+  // confirmed, that expires, and that is restocked
+  expect(changes).toHaveLength(8 * 3 + 2 + 4 + 4 * 3)
 })
 
 test('leaves on Ctrl-C with what it has seen so far', async () => {

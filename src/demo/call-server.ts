@@ -1,8 +1,8 @@
 import type { DemoServer } from './scenarios.ts'
 
 type UserError = { code: string; message: string }
-/** What every mutation answers with: nothing but errors, or what it made and none. */
-type Payload<Made> = Made & { userErrors: UserError[] }
+/** What every mutation answers with: nothing but errors, or what it made and none. A query has no errors of its own. */
+type Payload<Made> = Made & { userErrors?: UserError[] }
 type Answer<Made> = {
   data?: { payload: Payload<Made> } | null
   errors?: { message: string; extensions?: { code?: string } }[]
@@ -11,19 +11,19 @@ type Answer<Made> = {
 const HINTS: Record<string, string> = {
   UNKNOWN_SKU: '. `npm run seed` puts it into the database at DATABASE_URL',
   UNAUTHENTICATED: '. HOLDFAST_TOKEN takes a token, such as `npm run token` makes',
-  FORBIDDEN: '. HOLDFAST_TOKEN takes the token of a service or an operator',
+  FORBIDDEN: '. HOLDFAST_TOKEN takes the token of an operator',
 }
 
 /**
- * Runs a mutation by GraphQL over HTTP.
+ * Runs a mutation or a query by GraphQL over HTTP.
  *
- * @param query with one field, called `payload`
+ * @param query with one field, called `payload`, and one variable, `$input`
  * @throws {Error} that says why it was refused
  */
 export async function callServer<Made>(
   { url, authorization }: DemoServer,
   query: string,
-  input: object,
+  input: object | string,
 ): Promise<Payload<Made>> {
   const response = await fetch(`${url}/graphql`, {
     method: 'POST',

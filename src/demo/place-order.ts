@@ -21,6 +21,8 @@ export async function placeOrder(server: DemoServer, scenario: Scenario): Promis
   try {
     const { order } = await callServer<{ order: { id: string; events: Change[] } }>(server, MUTATION, {
       lines: scenario.lines,
+      holdSeconds: scenario.holdSeconds,
+      ifShort: scenario.ifShort,
     })
     return { id: order.id, scenario, changes: order.events }
   } catch (error) {

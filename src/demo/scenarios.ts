@@ -1,3 +1,4 @@
+import type { IfShort } from '../domain/orders/order.ts'
 import {
   type FailureReason,
   isFinal,
@@ -6,14 +7,19 @@ import {
 } from '../domain/orders/order-status.ts'
 
 /** What became of an order: where it is now, or why it failed. */
-export type Outcome = 'RESERVED' | 'SHIPPED' | 'CANCELLED' | FailureReason
+export type Outcome = 'RESERVED' | 'SHIPPED' | 'CANCELLED' | 'EXPIRED' | FailureReason
 
 /** What the demo does with an order that is reserved. */
-export type Verb = 'shipOrder' | 'returnOrder' | 'cancelOrder'
+export type Verb = 'confirmOrder' | 'shipOrder' | 'returnOrder' | 'cancelOrder'
 
 export type Scenario = {
   lines: readonly { sku: string; qty: number }[]
   story: string
+  /** Of a hold. */
+  holdSeconds?: number
+  ifShort?: IfShort
+  /** Whether the demo brings in what it waits for. */
+  isRestocked?: true
   /** One after the other. */
   verbs?: readonly Verb[]
   outcome: Outcome
@@ -38,6 +44,32 @@ export const SCENARIOS: readonly Scenario[] = [
     story: 'is cancelled',
     verbs: ['cancelOrder'],
     outcome: 'CANCELLED',
+  },
+  {
+    lines: [
+      { sku: 'GADGET', qty: 1 },
+      { sku: 'WIDGET', qty: 1 },
+    ],
+    story: 'is held, and confirmed',
+    holdSeconds: 600,
+    verbs: ['confirmOrder'],
+    outcome: 'RESERVED',
+  },
+  {
+    lines: [
+      { sku: 'GIZMO', qty: 1 },
+      { sku: 'WIDGET', qty: 1 },
+    ],
+    story: 'is held, and nobody confirms it',
+    holdSeconds: 2,
+    outcome: 'EXPIRED',
+  },
+  {
+    lines: [{ sku: 'BACKORDER', qty: 2 }],
+    story: 'waits for stock, which comes',
+    ifShort: 'WAIT',
+    isRestocked: true,
+    outcome: 'RESERVED',
   },
   {
     lines: [
@@ -97,7 +129,8 @@ export type DemoOrder = { id: string; scenario: Scenario; changes: Change[] }
 export const CHANGES_FIELD = 'events { type from to reason version at }'
 
 /** What the demo is to do next with an order; undefined while others are to do something, and when all is done. */
-export function nextVerbOf({ scenario, changes }: DemoOrder): Verb | undefined {
+export function nextVerbOf({ scenario, changes }: DemoOrder): Verb | 'restock' | undefined {
+  if (changes.at(-1)!.to === 'AWAITING_RESTOCK') return scenario.isRestocked && 'restock'
   return isFinal(changes.at(-1)!.to) ? scenario.verbs?.[countVerbs(changes)] : undefined
 }
 
@@ -106,10 +139,17 @@ export function outcomeOf({ scenario, changes }: DemoOrder): Outcome | undefined
   const { to, reason } = changes.at(-1)!
   if (!isFinal(to)) return undefined
   if (reason) return reason
+  // a hold that is reserved will expire
+  if (scenario.outcome === 'EXPIRED' && to === 'RESERVED') return undefined
   return countVerbs(changes) < (scenario.verbs?.length ?? 0) ? undefined : (to as Outcome)
 }
 
-const VERB_EVENTS: readonly OrderEventType[] = ['OrderShipped', 'OrderReturned', 'OrderCancelled']
+const VERB_EVENTS: readonly OrderEventType[] = [
+  'OrderConfirmed',
+  'OrderShipped',
+  'OrderReturned',
+  'OrderCancelled',
+]
 
 function countVerbs(changes: readonly Change[]): number {
   return changes.filter(({ type }) => VERB_EVENTS.includes(type)).length

@@ -10,6 +10,7 @@ const DEMO_CATALOGUE = [
   { sku: 'WIDGET', name: 'Widget', available: 1_000 },
   { sku: 'GADGET', name: 'Gadget', available: 50 },
   { sku: 'GIZMO', name: 'Gizmo', available: 5 },
+  { sku: 'BACKORDER', name: 'Backorder, until it is restocked', available: 0 },
   { sku: 'SCARCE-OK', name: 'Scarce, the supplier delivers', available: 0 },
   { sku: 'SCARCE-FAIL', name: 'Scarce, the supplier fails', available: 0 },
   { sku: 'SCARCE-DELAYED', name: 'Scarce, the supplier is late for ever', available: 0 },

@@ -15,6 +15,7 @@ beforeAll(async () => {
     ['WIDGET', 100],
     ['SCARCE-OK', 0],
     ['SCARCE-FAIL', 0],
+    ['LAST', 1],
   ] as const)
     await seed(server.app).item({ sku, available })
   worker = await startTestWorker(server.testApp, { baseUrl: server.url })
@@ -31,6 +32,18 @@ const start = async (file: string, ...args: string[]) => {
   })
   return stdout.trim().split('\n')
 }
+
+it('checkout.ts holds, extends and confirms a cart, and lets go of one that nobody pays for', async () => {
+  const left = await start('checkout.ts', 'LAST', 'leave')
+  expect(left[0]).toBe('held: RESERVED')
+  expect(left.at(-1)).toBe('expired')
+  // so the last one is there for the next
+  const paid = await start('checkout.ts', 'LAST')
+  expect(paid[0]).toBe('held: RESERVED')
+  expect(paid.at(-1)).toBe('confirmed')
+  await expect(start('checkout.ts', 'LAST')).rejects.toThrow('LAST is out of stock')
+  await expect(start('checkout.ts', 'NO-SUCH')).rejects.toThrow('NO-SUCH')
+})
 
 it.each(['apollo.ts', 'urql.ts'])('%s orders, watches, and ends with the order', async (file) => {
   // PENDING is passed over where the order is reserved before it is watched

@@ -1,4 +1,7 @@
+import { parse, validate } from 'graphql'
 import { expect } from 'vitest'
+import { graphiqlSetup } from '../../src/http/graphql/explorer/graphiql-setup.ts'
+import { schema } from '../../src/schema/index.ts'
 import { sharedTest as it } from '../support/fixtures.ts'
 import type { TestServer } from '../support/graphql.ts'
 
@@ -15,6 +18,12 @@ it('is served to a browser, with tabs to try', async ({ server }) => {
   expect(type).toMatch(/^text\/html/)
   expect(text).toContain('<title>Holdfast</title>')
   expect(text).toContain('orderStatusChanged(id: $id)')
+})
+
+it('has tabs that the schema takes, a checkout among them', () => {
+  const queries = graphiqlSetup(false).defaultTabs.map(({ query }) => query)
+  for (const query of queries) expect(validate(schema, parse(query))).toEqual([])
+  expect(queries.join('')).toMatch(/holdSeconds.*extendHold.*confirmOrder/s)
 })
 
 it('works offline: it loads nothing from another address', async ({ server }) => {

@@ -56,4 +56,39 @@ subscription Watch($id: ID!) {
 `,
     variables: '{\n  "id": ""\n}',
   },
+  {
+    query: `# A checkout: holds a cart for ten minutes, and
+# says at once whether it is there.
+mutation Hold {
+  createOrder(
+    input: {
+      lines: [{ sku: "WIDGET", qty: 2 }]
+      holdSeconds: 600
+      ifShort: FAIL
+      waitMs: 5000
+    }
+  ) {
+    order { id status failureReason expiresAt }
+    userErrors { code message field }
+  }
+}
+
+# More time: put the id into the variables.
+mutation Extend($id: ID!) {
+  extendHold(input: { id: $id, holdSeconds: 600 }) {
+    order { id status expiresAt }
+    userErrors { code message field }
+  }
+}
+
+# Paid: it expires no more.
+mutation Confirm($id: ID!) {
+  confirmOrder(input: { id: $id }) {
+    order { id status expiresAt }
+    userErrors { code message field }
+  }
+}
+`,
+    variables: '{\n  "id": ""\n}',
+  },
 ]
