@@ -6,14 +6,18 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import TracingPlugin, { isRootField } from '@pothos/plugin-tracing'
 import type { GraphQLFieldResolver } from 'graphql'
 import { type Action, forbidden, isAllowed } from '../domain/authorisation.ts'
+import type { Order } from '../domain/orders/order.ts'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
 import { LIST_SIZE_ESTIMATE } from '../limits.ts'
 import type { GraphQLContext } from './create-context.ts'
+import './list-cost.ts'
 
 type SchemaTypes = {
   Context: GraphQLContext
   AuthScopes: { may: Action }
+  /** By name, for those whose orders these are. */
+  Objects: { Order: Order }
   PrismaTypes: PrismaTypes
   DefaultFieldNullability: false
   DefaultEdgesNullability: false
@@ -28,7 +32,7 @@ type SchemaTypes = {
 
 export const builder = new SchemaBuilder<SchemaTypes>({
   // a field's span is around all else; then scopes: what may not be read is not looked for
-  plugins: [TracingPlugin, ScopeAuthPlugin, PrismaPlugin, RelayPlugin, ComplexityPlugin],
+  plugins: [TracingPlugin, ScopeAuthPlugin, 'listCost', PrismaPlugin, RelayPlugin, ComplexityPlugin],
   defaultFieldNullability: false,
   relay: {
     // an order's id is the same in GraphQL and REST: node.ts finds by such ids, and not by opaque global ones

@@ -62,6 +62,8 @@ export type GraphQLContext = CallSource & {
   app: ResolverApp
   caller: Caller
   reads: OperationReads
+  /** Values in lists that are longer than was counted before: list-cost.ts. */
+  excess: Map<string | number, number>
   /** When its calls wait no longer, by `performance.now()`: they run one after the other. */
   waitsUntilMs: number
 }
@@ -83,6 +85,7 @@ export function createContext(
     transport,
     position,
     reads,
+    excess: new Map(),
     waitsUntilMs: performance.now() + WAIT_MAX_MS,
   }
 }

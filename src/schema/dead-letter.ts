@@ -21,7 +21,12 @@ const DeadLetter = builder.prismaObject('DeadLetter', {
       description:
         "The trace of the request that asked for the order or, where that had none, the order's id without hyphens.",
     }),
-    order: t.relation('order', { description: 'The order that failed with it.' }),
+    order: t.field({
+      type: 'Order',
+      description: 'The order that failed with it.',
+      select: { orderId: true },
+      resolve: async ({ orderId }, _args, { app }) => (await app.groups.findOrder.submit(orderId))!,
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was given up.' }),
   }),
 })

@@ -4,6 +4,7 @@ import { customerSeenBy, isAllowed } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
 import { isLocationCode } from '../domain/stock/location.ts'
 import { isMovementId, isSku } from '../domain/stock/stock.ts'
+import { findOrder } from '../use-cases/orders/find-order.ts'
 import { builder } from './builder.ts'
 import type { GraphQLContext } from './create-context.ts'
 
@@ -94,8 +95,9 @@ async function findPlace(code: string, queryOf: QueryOf, { app: { prisma } }: Gr
   return typed('Location', await prisma.location.findUnique({ ...queryOf('Location'), where: { code } }))
 }
 
-async function findByUuid(id: string, queryOf: QueryOf, { app: { prisma }, caller }: GraphQLContext) {
-  const order = await prisma.order.findUnique({ ...queryOf('Order'), where: { id, ...visibleTo(caller) } })
+async function findByUuid(id: string, queryOf: QueryOf, { app, caller }: GraphQLContext) {
+  const { prisma } = app
+  const order = await findOrder(app, caller, id)
   if (order) return typed('Order', order)
   const where = { id, order: visibleTo(caller) }
   const shipment = await prisma.shipment.findUnique({ ...queryOf('Shipment'), where })

@@ -2,7 +2,7 @@ import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
 import type { Logger } from 'pino'
 import { isUnavailable, QueueFullError } from '../../database/unavailable.ts'
 import { CallError, RateLimitedError } from '../../domain/errors.ts'
-import { codedError, DATABASE_AWAY, OVERLOADED } from './graphql-errors.ts'
+import { codedError, DATABASE_AWAY, type GraphQLErrorCode, OVERLOADED } from './graphql-errors.ts'
 
 /**
  * What a caller sees of an error: those that they caused or can act on, with a code; of all others only that there was
@@ -28,7 +28,9 @@ export function maskError(error: unknown, message: string, logger: Logger): Erro
   }
   // what graphql-js and its plugins say of the request itself: syntax, validation, variables, cursors
   if (thrown instanceof GraphQLError)
-    return thrown === located ? thrown : codedError(thrown.message, 'BAD_USER_INPUT', where)
+    return thrown === located
+      ? thrown
+      : codedError(thrown.message, (thrown.extensions['code'] ?? 'BAD_USER_INPUT') as GraphQLErrorCode, where)
   logger.error({ err: thrown, path: located?.path }, 'unexpected error')
   return codedError(message, 'INTERNAL_SERVER_ERROR', where)
 }

@@ -10,7 +10,7 @@ import { undoShipment } from '../../use-cases/orders/verbs/undo-shipment.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../create-context.ts'
 import { USER_ERRORS } from '../user-error.ts'
-import { Order, orderRowOf } from './order.ts'
+import { Order } from './order.ts'
 import { IfShort } from './order-states.ts'
 import { Shipment } from './shipment-node.ts'
 
@@ -63,11 +63,10 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
 const CreateOrderPayload = builder.objectRef<CreateOrderResult>('CreateOrderPayload').implement({
   description: 'The answer to createOrder.',
   fields: (t) => ({
-    order: t.field({
+    order: t.expose('order', {
       type: Order,
       nullable: true,
       description: 'Null where it was refused.',
-      resolve: ({ order }) => order && orderRowOf(order),
     }),
     userErrors: t.expose('userErrors', USER_ERRORS),
   }),
@@ -105,11 +104,10 @@ const NOTE = { description: "For the order's history: 1 to 500 characters on one
 export const OrderPayload = builder.objectRef<ChangeOrderResult>('OrderPayload').implement({
   description: 'The answer to a change of an order.',
   fields: (t) => ({
-    order: t.field({
+    order: t.expose('order', {
       type: Order,
       nullable: true,
       description: 'As it is now. Null where the change was refused.',
-      resolve: ({ order }) => order && orderRowOf(order),
     }),
     userErrors: t.expose('userErrors', USER_ERRORS),
   }),
@@ -173,11 +171,10 @@ const ShipOrderInput = builder.inputType('ShipOrderInput', {
 const ShipOrderPayload = builder.objectRef<ChangeOrderResult>('ShipOrderPayload').implement({
   description: 'The answer to shipOrder.',
   fields: (t) => ({
-    order: t.field({
+    order: t.expose('order', {
       type: Order,
       nullable: true,
       description: 'As it is now. Null where it was refused.',
-      resolve: ({ order }) => order && orderRowOf(order),
     }),
     shipments: t.field({
       type: [Shipment],

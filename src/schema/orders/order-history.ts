@@ -1,7 +1,7 @@
 import { isAllowed } from '../../domain/authorisation.ts'
 import type { EventLine } from '../../domain/orders/order.ts'
 import { builder } from '../builder.ts'
-import { findLocation, Location } from '../stock/location-node.ts'
+import { findLocationOf, Location } from '../stock/location-node.ts'
 import { FailureReason, OrderEventType, OrderStatus } from './order-states.ts'
 
 const OrderEventLine = builder.objectRef<EventLine>('OrderEventLine').implement({
@@ -13,12 +13,12 @@ const OrderEventLine = builder.objectRef<EventLine>('OrderEventLine').implement(
       nullable: true,
       description: 'What it lacked, where it was short; else null.',
     }),
-    location: t.prismaField({
+    location: t.field({
       type: Location,
       nullable: true,
       description: 'Where, if it was about one location.',
-      resolve: (query, { location }, _args, { app }) =>
-        location === undefined ? null : findLocation(app, query, location),
+      resolve: ({ location }, _args, context, info) =>
+        location === undefined ? null : findLocationOf(location, context, info),
     }),
   }),
 })

@@ -2,16 +2,16 @@ import { type OrderLine as Line, waitingOf } from '../../domain/orders/order.ts'
 import type { Allocation as Held } from '../../domain/stock/allocation.ts'
 import type * as domain from '../../domain/supplier/supplier-request.ts'
 import { builder } from '../builder.ts'
-import { InventoryItem } from '../stock/inventory.ts'
-import { findLocation, Location } from '../stock/location-node.ts'
+import { findItemOf, InventoryItem } from '../stock/inventory.ts'
+import { findLocationOf, Location } from '../stock/location-node.ts'
 
 const Allocation = builder.objectRef<Held>('Allocation').implement({
   description: 'What an order holds at one location.',
   fields: (t) => ({
-    location: t.prismaField({
+    location: t.field({
       type: Location,
       description: 'Where.',
-      resolve: (query, { location }, _args, { app }) => findLocation(app, query, location),
+      resolve: ({ location }, _args, context, info) => findLocationOf(location, context, info),
     }),
     qty: t.exposeInt('qty', { description: 'How many.' }),
   }),
@@ -27,6 +27,7 @@ const SupplierRequestState = builder.enumType('SupplierRequestState', {
     FAILED: { description: 'It accepted, and does not deliver.' },
     REFUSED: { description: 'It did not accept.' },
     UNREACHABLE: { description: 'Whether it delivers is not known, and nobody asks any more.' },
+    WITHDRAWN: { description: 'The line no longer waited before anybody had asked.' },
   } as const satisfies Record<domain.SupplierRequestState, object>,
 })
 
@@ -78,11 +79,10 @@ export const OrderLine = builder.objectRef<Line & { orderId: string }>('OrderLin
         return requests.filter((request) => request.sku === sku)
       },
     }),
-    inventoryItem: t.prismaField({
+    inventoryItem: t.field({
       type: InventoryItem,
       description: 'The item of its SKU.',
-      resolve: (query, { sku }, _args, { app }) =>
-        app.prisma.inventoryItem.findUniqueOrThrow({ ...query, where: { sku } }),
+      resolve: ({ sku }, _args, context, info) => findItemOf(sku, context, info),
     }),
   }),
 })

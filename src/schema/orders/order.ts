@@ -1,23 +1,22 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
+import type { GraphQLResolveInfo } from 'graphql'
 import { validate as isUuid } from 'uuid'
-import type { OrderLine as Line, Order as OrderOf } from '../../domain/orders/order.ts'
 import { ORDER_LINES_ESTIMATE } from '../../limits.ts'
-import { listOrders } from '../../use-cases/orders/find-order.ts'
+import { findOrder, listOrders, readOrdersOf } from '../../use-cases/orders/find-order.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../create-context.ts'
-import { Node, visibleTo } from '../node.ts'
+import { entriesMaxOf } from '../list-cost.ts'
+import { Node } from '../node.ts'
 import { type List, pageCost, readPage } from '../page.ts'
-import { InventoryItem } from '../stock/inventory.ts'
+import { findItemOf, InventoryItem } from '../stock/inventory.ts'
+import { InventoryMovement } from '../stock/inventory-movement.ts'
 import { OrderEvent } from './order-history.ts'
 import { OrderLine } from './order-line.ts'
 import { FailureReason, IfShort, OrderStatus } from './order-states.ts'
+import { Shipment } from './shipment-node.ts'
 
-/** By the order first, as an index has them: by id alone PostgreSQL may walk the primary key, which is the whole table. */
-const IN_ORDER: { orderBy: { orderId?: 'asc'; id?: 'asc' }[] } = {
-  orderBy: [{ orderId: 'asc' }, { id: 'asc' }],
-}
-
-export const Order = builder.prismaObject('Order', {
+/** An order always comes with its lines, of one statement: what is shown of it is never of two versions. */
+export const Order = builder.objectType('Order', {
   description: 'An order of 1 to 100 lines, each a quantity of one SKU.',
   interfaces: [Node],
   fields: (t) => ({
@@ -28,11 +27,11 @@ export const Order = builder.prismaObject('Order', {
     }),
     sku: t.string({
       description: 'What is ordered: of the first line.',
-      resolve: async (order, _args, context) => (await linesOf(order, context))[0]!.sku,
+      resolve: ({ lines }) => lines[0]!.sku,
     }),
     qty: t.int({
       description: 'How many are ordered: of the first line.',
-      resolve: async (order, _args, context) => (await linesOf(order, context))[0]!.qty,
+      resolve: ({ lines }) => lines[0]!.qty,
     }),
     status: t.expose('status', { type: OrderStatus, description: 'Where it stands.' }),
     failureReason: t.expose('failureReason', {
@@ -43,13 +42,11 @@ export const Order = builder.prismaObject('Order', {
     supplierRef: t.string({
       nullable: true,
       description: "The supplier's name for what it will deliver: of the first line.",
-      resolve: async (order, _args, context) => {
+      resolve: async ({ id, version, lines }, _args, { reads }) => {
         // nobody was asked for an order that nothing has changed
-        if (order.version === 1) return null
-        const requests = await context.reads.supplierRequests.submit(order.id)
-        if (requests.length === 0) return null
-        const { sku } = (await linesOf(order, context))[0]!
-        return requests.find((request) => request.sku === sku)?.ref
+        if (version === 1) return null
+        const requests = await reads.supplierRequests.submit(id)
+        return requests.find(({ sku }) => sku === lines[0]!.sku)?.ref
       },
     }),
     version: t.exposeInt('version', {
@@ -57,22 +54,16 @@ export const Order = builder.prismaObject('Order', {
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was placed.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
-    inventoryItem: t.prismaField({
+    inventoryItem: t.field({
       type: InventoryItem,
       description: 'The item of its SKU: of the first line.',
-      resolve: async (query, order, _args, context) => {
-        const { sku } = (await linesOf(order, context))[0]!
-        return context.app.prisma.inventoryItem.findUniqueOrThrow({ ...query, where: { sku } })
-      },
+      resolve: ({ lines }, _args, context, info) => findItemOf(lines[0]!.sku, context, info),
     }),
     lines: t.field({
       type: [OrderLine],
       description: 'What is ordered, in the order of the input; each SKU once.',
       complexity: { field: 1, multiplier: ORDER_LINES_ESTIMATE },
-      resolve: async (order, _args, context) => {
-        const lines = await linesOf(order, context)
-        return lines.map((line) => ({ ...line, orderId: order.id }))
-      },
+      resolve: ({ id, lines }) => lines.map((line) => ({ ...line, orderId: id })),
     }),
     reference: t.exposeString('reference', { nullable: true, description: "The shop's own number of it." }),
     ifShort: t.expose('ifShort', { type: IfShort, description: 'What becomes of what is short.' }),
@@ -82,30 +73,70 @@ export const Order = builder.prismaObject('Order', {
       description:
         'Of a hold: until then confirmOrder makes it firm, and from then on it is EXPIRED. A hold that has ended keeps it. Null: firm.',
     }),
-    shipments: t.relation('shipments', {
+    shipments: t.field({
+      type: [Shipment],
       description: 'What left, oldest first; those that were undone included.',
-      query: IN_ORDER,
+      resolve: ({ id }, _args, context, info) =>
+        readList(id, 'Shipment', context, info, (query) =>
+          context.app.prisma.shipment.findMany({ ...query, orderBy: BY_ID }),
+        ),
     }),
-    events: t.relation('events', {
-      type: OrderEvent,
+    events: t.field({
+      type: [OrderEvent],
       description: 'Every change, oldest first.',
-      query: { orderBy: { version: 'asc' } },
+      resolve: ({ id }, _args, context, info) =>
+        readList(id, 'OrderEvent', context, info, (query) =>
+          context.app.prisma.orderEvent.findMany({
+            ...query,
+            orderBy: [{ orderId: 'asc' }, { version: 'asc' }],
+          }),
+        ),
     }),
-    movements: t.relation('movements', {
+    movements: t.field({
+      type: [InventoryMovement],
       description: 'What the order changed in stock, in its order.',
-      query: IN_ORDER,
+      resolve: ({ id }, _args, context, info) =>
+        readList(id, 'InventoryMovement', context, info, (query) =>
+          context.app.prisma.inventoryMovement.findMany({ ...query, orderBy: BY_ID }),
+        ),
     }),
   }),
 })
 
+/** By the order first, as an index has them: by id alone PostgreSQL may walk the primary key, which is the whole table. */
+const BY_ID: { orderId?: 'asc'; id?: 'asc' }[] = [{ orderId: 'asc' }, { id: 'asc' }]
+
+/**
+ * Reads a list of an order together with those of the other orders at this place in the answer: no more of them than the answer
+ * may show.
+ */
+function readList<Row extends { orderId: string | null }>(
+  id: string,
+  typeName: string,
+  context: GraphQLContext,
+  info: GraphQLResolveInfo,
+  read: (query: { where: { orderId: { in: string[] } }; take: number }) => Promise<Row[]>,
+): Promise<Row[]> {
+  const group = context.reads.at(info.fieldNodes, async (ids: string[]) => {
+    const wanted = [...new Set(ids)]
+    const rows = await read({
+      ...queryFromInfo({ context, info, typeName }),
+      where: { orderId: { in: wanted } },
+      take: entriesMaxOf(wanted.length, context, info),
+    })
+    const rowsOf = Map.groupBy(rows, ({ orderId }) => orderId)
+    return ids.map((id) => rowsOf.get(id) ?? [])
+  })
+  return group.submit(id)
+}
+
 builder.queryField('order', (t) =>
-  t.prismaField({
-    type: 'Order',
+  t.field({
+    type: Order,
     nullable: true,
     description: 'An order. Null where there is none, or none that you may see.',
     args: { id: t.arg.id({ required: true, description: "The order's UUID." }) },
-    resolve: (query, _root, { id }, { app, caller }) =>
-      isUuid(id) ? app.prisma.order.findUnique({ ...query, where: { id, ...visibleTo(caller) } }) : null,
+    resolve: (_root, { id }, { app, caller }) => findOrder(app, caller, id),
   }),
 )
 
@@ -137,9 +168,8 @@ builder.queryField('orders', (t) =>
       description: 'Orders, newest first. A customer sees its own.',
       complexity: pageCost,
       args: { filter: t.arg({ type: OrderFilter, description: 'Which orders; null for all.' }) },
-      resolve: (_root, { filter, ...args }, context, info) =>
+      resolve: (_root, { filter, ...args }, context) =>
         readPage(orders, args, async ({ key, isBackwards, sizeMax }) => {
-          // not by Prisma: it casts the state, which PostgreSQL then cannot tell while it plans, and compares ids alone
           const ids = await listOrders(context.app, context.caller, {
             sku: filter?.sku ?? null,
             status: filter?.status ?? null,
@@ -150,11 +180,7 @@ builder.queryField('orders', (t) =>
             direction: isBackwards ? 'newer' : 'older',
             sizeMax,
           })
-          return context.app.prisma.order.findMany({
-            ...queryFromInfo({ context, info, typeName: 'Order', path: ['edges', 'node'] }),
-            where: { id: { in: ids } },
-            orderBy: { id: 'desc' },
-          })
+          return readOrdersOf(context.app, ids)
         }),
     },
     OrderConnection,
@@ -177,22 +203,11 @@ builder.subscriptionField('orderStatusChanged', (t) =>
       if (position) position.isOver = watcher.isOver
       return watcher
     },
-    resolve: (order, _args, { position }) => {
+    resolve: (order, _args, { position, excess }) => {
       if (position) position.version = order.version
-      return orderRowOf(order)
+      // each event is an answer of its own
+      excess.clear()
+      return order
     },
   }),
 )
-
-/** An order as the table has it, with the lines that came with it. */
-export function orderRowOf(order: OrderOf) {
-  return { ...order, locations: [...(order.locations ?? [])] }
-}
-
-/** The lines of an order: those that came with it, else read with those of other orders. */
-async function linesOf(
-  { id, lines }: { id: string; lines?: readonly Line[] },
-  { app }: GraphQLContext,
-): Promise<readonly Line[]> {
-  return lines ?? (await app.groups.findOrder.submit(id))!.lines
-}

@@ -15,7 +15,12 @@ export const Shipment = builder.prismaObject('Shipment', {
   interfaces: [Node],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'A UUID, the same in REST.' }),
-    order: t.relation('order', { description: 'Whose goods they are.' }),
+    order: t.field({
+      type: 'Order',
+      description: 'Whose goods they are.',
+      select: { orderId: true },
+      resolve: async ({ orderId }, _args, { app }) => (await app.groups.findOrder.submit(orderId))!,
+    }),
     location: t.relation('location', { description: 'Where they left.' }),
     lines: t.field({
       type: [ShipmentLine],

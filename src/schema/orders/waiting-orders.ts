@@ -1,5 +1,5 @@
-import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
+import { readOrdersOf } from '../../use-cases/orders/find-order.ts'
 import { listWaitingOrders } from '../../use-cases/stock/list-waiting-orders.ts'
 import { builder } from '../builder.ts'
 import { pageCost, readPage } from '../page.ts'
@@ -22,22 +22,17 @@ builder.queryField('waitingOrders', (t) =>
       }),
       after: t.arg.string({ description: 'Begin behind this cursor of the list.' }),
     },
-    resolve: (_root, { sku, ...args }, context, info) =>
+    resolve: (_root, { sku, ...args }, { app, caller }) =>
       readPage(
         { name: `waitingOrders:${sku}`, keyOf: ({ id }: { id: string }) => id, isKey: isUuid },
         args,
         async (page) => {
-          const { app, caller } = context
           const ids = await listWaitingOrders(app, caller, {
             sku,
             after: page.key ?? null,
             sizeMax: page.sizeMax,
           })
-          return app.prisma.order.findMany({
-            ...queryFromInfo({ context, info, typeName: 'Order', path: ['edges', 'node'] }),
-            where: { id: { in: ids } },
-            orderBy: { id: 'asc' },
-          })
+          return readOrdersOf(app, ids)
         },
       ),
   }),

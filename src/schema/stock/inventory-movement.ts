@@ -45,7 +45,13 @@ export const InventoryMovement = builder.prismaObject('InventoryMovement', {
       description: 'What was on hand there right after it.',
       resolve: ({ availableAfter, reservedAfter }) => availableAfter + reservedAfter,
     }),
-    order: t.relation('order', { nullable: true, description: 'The order that caused it; else null.' }),
+    order: t.field({
+      type: 'Order',
+      nullable: true,
+      description: 'The order that caused it; else null.',
+      resolve: ({ orderId }, _args, { app }) =>
+        orderId === null ? null : app.groups.findOrder.submit(orderId),
+    }),
     reason: t.exposeString('reason', {
       nullable: true,
       description: 'What the operator wrote who made it; else null.',

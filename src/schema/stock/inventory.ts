@@ -1,6 +1,8 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
+import type { GraphQLResolveInfo } from 'graphql'
 import { isSku, promisableAt } from '../../domain/stock/stock.ts'
 import { builder } from '../builder.ts'
+import type { GraphQLContext } from '../create-context.ts'
 import { itemIdOf, Node } from '../node.ts'
 import { byColumn, type List, pageCost, readPage } from '../page.ts'
 import { InventoryLevel } from './inventory-level.ts'
@@ -69,6 +71,18 @@ export const InventoryItem = builder.prismaObject('InventoryItem', {
     ),
   }),
 })
+
+/** Reads an item that exists, once with all others at this place in the answer. */
+export function findItemOf(sku: string, context: GraphQLContext, info: GraphQLResolveInfo) {
+  const group = context.reads.at(info.fieldNodes, async (skus: string[]) => {
+    const query = queryFromInfo({ context, info, typeName: 'InventoryItem' })
+    const where = { sku: { in: [...new Set(skus)] } }
+    const found = await context.app.prisma.inventoryItem.findMany({ ...query, where })
+    const itemOf = new Map(found.map((item) => [item.sku, item]))
+    return skus.map((sku) => itemOf.get(sku)!)
+  })
+  return group.submit(sku)
+}
 
 builder.queryField('inventoryItem', (t) =>
   t.prismaField({

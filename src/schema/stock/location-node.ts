@@ -1,9 +1,10 @@
+import { queryFromInfo } from '@pothos/plugin-prisma'
+import type { GraphQLResolveInfo } from 'graphql'
 import { DEFAULT_LOCATION } from '../../domain/stock/location.ts'
-import type { Prisma } from '../../generated/prisma/client.ts'
 import { listLocations } from '../../use-cases/stock/list-locations.ts'
 import { type SaveLocationResult, saveLocation } from '../../use-cases/stock/save-location.ts'
 import { builder } from '../builder.ts'
-import type { ResolverApp } from '../create-context.ts'
+import type { GraphQLContext } from '../create-context.ts'
 import { locationIdOf, Node } from '../node.ts'
 import { USER_ERRORS } from '../user-error.ts'
 
@@ -28,9 +29,16 @@ export const Location = builder.prismaObject('Location', {
   }),
 })
 
-/** Reads a location that exists, with others that are asked for at the same time. */
-export function findLocation({ prisma }: ResolverApp, query: Prisma.LocationDefaultArgs, code: string) {
-  return prisma.location.findUniqueOrThrow({ ...query, where: { code } })
+/** Reads a location that exists, once with all others at this place in the answer. */
+export function findLocationOf(code: string, context: GraphQLContext, info: GraphQLResolveInfo) {
+  const group = context.reads.at(info.fieldNodes, async (codes: string[]) => {
+    const query = queryFromInfo({ context, info, typeName: 'Location' })
+    const where = { code: { in: [...new Set(codes)] } }
+    const locations = await context.app.prisma.location.findMany({ ...query, where })
+    const locationOf = new Map(locations.map((location) => [location.code, location]))
+    return codes.map((code) => locationOf.get(code)!)
+  })
+  return group.submit(code)
 }
 
 builder.queryField('locations', (t) =>

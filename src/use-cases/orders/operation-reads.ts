@@ -23,6 +23,7 @@ export class OperationReads {
   #allocations: GroupCommit<RequestKey, Holding[]> | undefined
   #supplierRequests: GroupCommit<string, SupplierRequest[]> | undefined
   #backordered: GroupCommit<string, bigint> | undefined
+  readonly #places = new WeakMap<object, GroupCommit<string, unknown>>()
 
   constructor(context: ReadContext, caller: Caller) {
     this.#context = context
@@ -63,6 +64,21 @@ export class OperationReads {
       return skus.map((sku) => sums.get(sku) ?? 0n)
     })
     return this.#backordered
+  }
+
+  /**
+   * What is read by keys at a place in the answer, whatever that is: for all objects there by one statement.
+   *
+   * @param place the same object for all that is read together, and always with the same `read`
+   * @param read returns a result for each key, in their order; a key may come twice
+   */
+  at<Result>(place: object, read: (keys: string[]) => Promise<Result[]>): GroupCommit<string, Result> {
+    let group = this.#places.get(place) as GroupCommit<string, Result> | undefined
+    if (!group) {
+      group = new GroupCommit(read, { batchSizeMax: PARTS_WAITING_MAX, waitingMax: PARTS_WAITING_MAX })
+      this.#places.set(place, group as GroupCommit<string, unknown>)
+    }
+    return group
   }
 }
 
