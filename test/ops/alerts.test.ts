@@ -16,7 +16,7 @@ import {
 } from '../support/promtool.ts'
 import { changeJobs } from '../support/queue.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
-import { scrape } from '../support/scrape.ts'
+import { type Scrape, scrape } from '../support/scrape.ts'
 import { type Env, Processes, type RunningServer } from '../support/server-process.ts'
 
 // CI has both: there, a missing one is a failure
@@ -113,18 +113,19 @@ const TRIALS: Record<string, Trial> = {
       const before = await inGoodOrder(server)
       const { id } = await seed(test_.app).order({ sku: 'PLENTY' })
       await until(server, (shown) => sumOf(shown, 'holdfast_oldest_open_order_age_seconds') === 0)
-      const blocker = await test_.app.pool.connect()
-      await blocker.query('begin')
       await query(`update orders set expires_at = now() + interval '1 s' where id = $1`, [id])
-      await blocker.query('select from orders where id = $1 for update', [id])
-      const after = await until(server, (shown) => {
-        return (
+      const blocker = await test_.app.pool.connect()
+      try {
+        // nobody ends it for being idle
+        await blocker.query('begin; set local idle_in_transaction_session_timeout = 0')
+        await blocker.query('select from orders where id = $1 for update', [id])
+        const isOverdue = (shown: Scrape) =>
           sumOf(shown, 'holdfast_hold_overdue_seconds') > 30 && sumOf(shown, 'holdfast_reconcile_drift') > 0
-        )
-      })
-      await blocker.query('rollback')
-      blocker.release()
-      return courseOf(before, after)
+        return courseOf(before, await until(server, isOverdue))
+      } finally {
+        await blocker.query('rollback')
+        blocker.release()
+      }
     },
   },
   'a worker that is killed': {
