@@ -271,7 +271,8 @@ export class StockModel {
     const earlier = this.request(order.id, sku)
     if (earlier && isOpen(earlier)) return
     const line = order.lines.find((line) => line.sku === sku)!
-    const asked = { qty: waitingOf(line), state: 'ASKED', ref: null, attempts: 0, rechecks: 0 } as const
+    const qty = earlier?.qty ?? waitingOf(line)
+    const asked = { qty, state: 'ASKED', ref: null, attempts: 0, rechecks: 0 } as const
     const request = { orderId: order.id, sku, ...asked, step: (earlier?.step ?? 0) + 1 }
     if (earlier) Object.assign(earlier, request)
     else this.requests.push(request)

@@ -62,7 +62,7 @@ export function supplierKeyOf(
  * Asks a supplier for a line.
  *
  * @param earlier what it was asked for the same line before, and gave its last answer to: the order was opened again.
- * Calls that were scheduled then do nothing any more
+ * Calls that were scheduled then do nothing any more. Under the same key, it delivers what it was asked for first
  */
 export function askSupplier(
   { orderId, sku, qty }: Pick<SupplierRequest, 'orderId' | 'sku' | 'qty'>,
@@ -72,7 +72,7 @@ export function askSupplier(
   return {
     orderId,
     sku,
-    qty,
+    qty: earlier?.qty ?? qty,
     supplier: DEFAULT_SUPPLIER,
     state: 'ASKED',
     ref: null,

@@ -140,6 +140,25 @@ test('an order that is opened again asks anew for what failed, and waits for wha
   expect(await readItem(app, there)).toMatchObject({ available: 0n, reserved: 2n })
 })
 
+test('an order of which a part was cancelled before it asks anew gets what was asked for first, under the one key', async ({
+  app,
+}) => {
+  const sku = `PART-${++orderCount}`
+  await seed(app).item({ sku })
+  const { id } = await seed(app).order({ sku, qty: 10 })
+  await reserveOrders(app, [id])
+  // it may have taken the order for 10, and its answer was lost
+  await failOrders(app, [givenUp(id, sku)])
+  const [letter] = await app.prisma.deadLetter.findMany({ where: { orderId: id } })
+  await retryDeadLetters(app, LOCAL_OPERATOR, [letter!.id])
+  await cancelOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku, qty: 4 }] })
+  await reserveOrders(app, [id])
+  expect(await findSupplierCall(app, { orderId: id, sku, step: 3 })).toMatchObject({ qty: 10 })
+  await settle(app, id, sku, 'ok')
+  expect(await read(app, id)).toMatchObject({ status: 'RESERVED', lines: [{ reserved: 6, cancelled: 4 }] })
+  expect(await readItem(app, sku)).toMatchObject({ available: 4n, reserved: 6n })
+})
+
 test('what an order that is given up would have taken is for others, and of them none asks for what came already', async ({
   app,
 }) => {
