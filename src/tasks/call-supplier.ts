@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { type Origin, traceIdOf } from '../domain/origin.ts'
 import type { SupplierOutcome } from '../domain/supplier/supplier-policy.ts'
-import { supplierKeyOf } from '../domain/supplier/supplier-request.ts'
+import { isFirstCall, supplierKeyOf } from '../domain/supplier/supplier-request.ts'
 import type { JobTry, SupplierJob } from '../domain/upkeep/jobs.ts'
 import type { CallTarget } from '../sql/supplier/supplier-requests.ts'
 import type { Supplier, SupplierCall } from '../supplier/contract.ts'
 import { supplierCallPayload } from '../use-cases/job-payloads.ts'
 import { findSupplierCall } from '../use-cases/supplier/find-supplier-call.ts'
+import type { SettledCall } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import { defineTask, type TaskOf } from './define-task.ts'
 
 /** Asks the supplier to deliver what a line of an order wants. Asked again under the same key, it delivers once all the same. */
@@ -22,7 +23,10 @@ export const checkSupplierStatusTask = callSupplier('check-supplier-status', (su
   return supplier.checkStatus(request.ref, call)
 })
 
-/** Makes a task that calls the supplier for the request that waits for this call, and settles the outcome. */
+/**
+ * Makes a task that calls the supplier for the request that waits for this call, and settles the outcome. For a line that no
+ * longer waits, a supplier is not asked that knows nothing of it yet.
+ */
 function callSupplier(
   task: SupplierJob['task'],
   ask: (supplier: Supplier, request: CallTarget, call: SupplierCall) => Promise<SupplierOutcome>,
@@ -30,7 +34,12 @@ function callSupplier(
   return defineTask(task, supplierCallPayload, async ({ app, supplier }, payload, job) => {
     const request = await findSupplierCall(app, payload)
     if (!request) return
-    const outcome = await ask(supplier, request, callFor(request, payload.origin, job))
+    // versions before 0.3, whose jobs name no SKU, did not tell whether a job may have run
+    const isUnknown = isFirstCall(request) && !job.mayHaveRun && payload.sku !== undefined
+    const outcome: SettledCall['outcome'] =
+      isUnknown && !request.mayWait
+        ? { kind: 'not-asked' }
+        : await ask(supplier, request, callFor(request, payload.origin, job))
     await app.groups.settleSupplierOutcome.submit({ ...payload, outcome, job })
   })
 }

@@ -26,8 +26,11 @@ export type TaskContext = { app: TaskApp; supplier: Supplier }
 
 export type TaskOf = (context: TaskContext) => Task
 
-/** A run of a job: whether it is the last try, and how many workers have died with the job. */
-export type TaskRun = JobTry & { isLastTry: boolean; workerDeaths: number }
+/**
+ * A run of a job: whether it is the last try, and how many workers have died with the job. `mayHaveRun`: what the job does may
+ * have been begun before, as far as the queue knows.
+ */
+export type TaskRun = JobTry & { isLastTry: boolean; workerDeaths: number; mayHaveRun: boolean }
 
 /**
  * Makes a task that parses its payload, and fails the order of a job that has used up its tries.
@@ -45,7 +48,14 @@ export function defineTask<Payload extends Job['payload']>(
     async (rawPayload, { job, abortSignal }) => {
       const { app } = context
       const { attempts: attempt, max_attempts: attemptsMax } = job
-      const taskRun = { task, attempt, isLastTry: attempt >= attemptsMax, workerDeaths: workerDeathsOf(job) }
+      const taskRun = {
+        task,
+        attempt,
+        isLastTry: attempt >= attemptsMax,
+        workerDeaths: workerDeathsOf(job),
+        // a job that was given back has its attempt again, and a flag
+        mayHaveRun: attempt > 1 || job.flags !== null,
+      }
       const report = beginJobRun(app, { task, attempt, attemptsMax })
       let orders: JobRun['orders'] = []
       let isBuried = false
@@ -58,6 +68,7 @@ export function defineTask<Payload extends Job['payload']>(
           try {
             await run(context, payload, taskRun)
           } catch (error) {
+            taskRun.mayHaveRun = true
             if (!taskRun.isLastTry || isAway(error)) throw error
             isBuried = await failForGood(app, { task, payload } as Job, attempt, error)
             throw error

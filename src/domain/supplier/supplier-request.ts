@@ -7,7 +7,7 @@ import {
 
 /**
  * How far a supplier is with what it was asked for. ASKED and ACCEPTED are open: a job asks again. UNREACHABLE: whether
- * it delivers is not known, and nobody asks any more.
+ * it delivers is not known, and nobody asks any more. WITHDRAWN: its line no longer waited before anybody had asked.
  */
 export type SupplierRequestState =
   | 'ASKED'
@@ -17,6 +17,7 @@ export type SupplierRequestState =
   | 'FAILED'
   | 'DELAYED'
   | 'UNREACHABLE'
+  | 'WITHDRAWN'
 
 /** The supplier, as long as there is one. */
 const DEFAULT_SUPPLIER = 'default'
@@ -62,7 +63,8 @@ export function supplierKeyOf(
  * Asks a supplier for a line.
  *
  * @param earlier what it was asked for the same line before, and gave its last answer to: the order was opened again.
- * Calls that were scheduled then do nothing any more. Under the same key, it delivers what it was asked for first
+ * Calls that were scheduled then do nothing any more. Under the same key, it delivers what it was asked for first,
+ * if it was asked
  */
 export function askSupplier(
   { orderId, sku, qty }: Pick<SupplierRequest, 'orderId' | 'sku' | 'qty'>,
@@ -72,7 +74,7 @@ export function askSupplier(
   return {
     orderId,
     sku,
-    qty: earlier?.qty ?? qty,
+    qty: earlier && earlier.state !== 'WITHDRAWN' ? earlier.qty : qty,
     supplier: DEFAULT_SUPPLIER,
     state: 'ASKED',
     ref: null,
@@ -110,6 +112,30 @@ export function settleRequest(
     case 'fail':
       return { decision, after: { ...next, state: FAILED_STATES[decision.reason], endedAt: at } }
   }
+}
+
+/** Whether the scheduled call is the first one ever, so that the supplier knows of nothing unless that was begun. */
+export function isFirstCall({ step }: SupplierRequest): boolean {
+  return step === 1
+}
+
+/**
+ * Draws the consequences of a call that was not made, because the line did not wait: nobody asks any more.
+ *
+ * @param isAwaited whether the line waits again: then the call is made at once
+ */
+export function settleUnasked(
+  request: SupplierRequest,
+  isAwaited: boolean,
+  at: Date,
+): {
+  decision: Extract<SupplierDecision, { kind: 'ask-again' }> | { kind: 'withdraw' }
+  after: SupplierRequest
+} {
+  const next = { ...request, step: request.step + 1 }
+  if (!isAwaited)
+    return { decision: { kind: 'withdraw' }, after: { ...next, state: 'WITHDRAWN', endedAt: at } }
+  return { decision: { kind: 'ask-again', delayMs: 0, progress: request }, after: next }
 }
 
 /** The request of a job that was given up: nobody asks any more. */

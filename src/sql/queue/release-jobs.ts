@@ -112,7 +112,7 @@ const rescue = prepare<unknown[], { released: number; givenUp: number }>(
 
 /**
  * Releases the jobs that a worker holds in the database, each with the attempt it was on, except those in `heldIds`. These are
- * jobs whose fetch never reached the worker, or all jobs of a worker that has ended.
+ * jobs whose fetch never reached the worker, or all jobs of a worker that has ended. A flag tells that one may have run.
  *
  * @param lockedForMs only jobs that have been held for at least this long
  * @returns how many jobs were released
@@ -131,7 +131,11 @@ const releaseUnheld = prepare<unknown[], { released: number }>(
   'release-unheld-jobs',
   `with released as (
     update graphile_worker._private_jobs
-    set locked_at = null, locked_by = null, attempts = greatest(attempts - 1, 0)
+    set
+      locked_at = null,
+      locked_by = null,
+      attempts = greatest(attempts - 1, 0),
+      flags = coalesce(flags, '{}') || '{"released": true}'
     where locked_by = any ($1::text[]) and locked_at < now() - $3::float8 * interval '1 ms' and id <> all ($2::bigint[])
     returning id
   )

@@ -31,8 +31,11 @@ const findOf = prepare<[orderIds: string], SupplierRequest>(
   order by requests.order_id, requests.sku`,
 )
 
-/** A call to make: what it is about, and how many lines the order has, by which the supplier knows it. */
-export type CallTarget = SupplierRequest & { lines: number }
+/**
+ * A call to make: what it is about, how many lines the order has, by which the supplier knows it, and whether its line may still
+ * wait.
+ */
+export type CallTarget = SupplierRequest & { lines: number; mayWait: boolean }
 
 /**
  * Reads what scheduled calls are about.
@@ -57,7 +60,12 @@ const findTargets = prepare<[orderIds: string[], skus: (string | null)[]], CallT
   'find-call-targets',
   `select
     wanted.ordinal, ${REQUEST_COLUMNS},
-    (select count(*)::int from order_lines where order_lines.order_id = requests.order_id) as lines
+    (select count(*)::int from order_lines where order_lines.order_id = requests.order_id) as lines,
+    exists (
+      select from order_lines
+      where order_lines.order_id = requests.order_id and order_lines.sku = requests.sku
+        and order_lines.qty > order_lines.reserved + order_lines.shipped + order_lines.cancelled
+    ) as "mayWait"
   from unnest($1::uuid[], $2::text[]) with ordinality as wanted (order_id, sku, ordinal)
   join supplier_requests as requests
     on requests.order_id = wanted.order_id and (wanted.sku is null or requests.sku = wanted.sku)`,

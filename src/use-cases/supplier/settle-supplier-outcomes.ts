@@ -9,7 +9,12 @@ import type {
   SupplierOutcome,
   SupplierPolicy,
 } from '../../domain/supplier/supplier-policy.ts'
-import { isOpen, type SupplierRequest, settleRequest } from '../../domain/supplier/supplier-request.ts'
+import {
+  isOpen,
+  type SupplierRequest,
+  settleRequest,
+  settleUnasked,
+} from '../../domain/supplier/supplier-request.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import type { JobTry, SupplierJob } from '../../domain/upkeep/jobs.ts'
 import { isRestockAwaited, supplierJob } from '../../domain/upkeep/next-job.ts'
@@ -21,8 +26,14 @@ import type { WriteContext } from '../context.ts'
 import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
 import { type SourcedChange, writeChanges } from '../orders/write-changes.ts'
 
-/** A supplier call that has ended: what its job names, the outcome, and the job run that made the call. */
-export type SettledCall = SupplierJob['payload'] & { outcome: SupplierOutcome; job?: JobTry }
+/**
+ * A supplier call that has ended: what its job names, the outcome, and the job run that made the call. `not-asked`: it was not
+ * made, because the line did not wait, and none was made before.
+ */
+export type SettledCall = SupplierJob['payload'] & {
+  outcome: SupplierOutcome | { kind: 'not-asked' }
+  job?: JobTry
+}
 
 export type SettleContext = WriteContext & {
   supplierPolicy: SupplierPolicy
@@ -52,7 +63,8 @@ export function createOutcomeGroup(context: SettleContext, observer: GroupObserv
 /**
  * Applies outcomes of supplier calls to their requests and orders, in one transaction: receives what was delivered, and reserves
  * it for the line that still waits for it; fails the order whose line waits after a refusal or failure; and otherwise schedules
- * the next call. The outcome of an outdated call changes nothing, so a repeat does nothing.
+ * the next call. What was not asked for is withdrawn, unless its line waits again. The outcome of an outdated call changes
+ * nothing, so a repeat does nothing.
  */
 export async function settleSupplierOutcomes(
   context: SettleContext,
@@ -63,7 +75,7 @@ export async function settleSupplierOutcomes(
     // behind the locks of their orders, under which alone requests are written
     const [orders, requests] = await Promise.all([lockOrders(tx, ids), findRequestsOf(tx, ids)])
     const at = context.now()
-    const settled = settle(context, requests, calls, at)
+    const settled = settle(context, orders, requests, calls, at)
     const settledOf = Map.groupBy(settled, ({ before }) => before.orderId)
     const concerned = orders.flatMap((order): Concerned[] => {
       const own = settledOf.get(order.id)
@@ -82,7 +94,7 @@ export async function settleSupplierOutcomes(
 /** A call that was not outdated, and its request before and after it. */
 type Settled = {
   call: SettledCall
-  decision: SupplierDecision
+  decision: SupplierDecision | { kind: 'withdraw' }
   before: SupplierRequest
   after: SupplierRequest
 }
@@ -94,11 +106,13 @@ type Concerned = { order: Order; settled: readonly Settled[]; failure: Failing |
 
 function settle(
   { supplierPolicy, random }: SettleContext,
+  orders: readonly Order[],
   requests: readonly SupplierRequest[],
   calls: readonly SettledCall[],
   at: Date,
 ): Settled[] {
   const callsOf = Map.groupBy(calls, ({ orderId }) => orderId)
+  const orderOf = new Map(orders.map((order) => [order.id, order]))
   return requests.flatMap((before) => {
     if (!isOpen(before)) return []
     const { orderId, sku, step } = before
@@ -106,7 +120,12 @@ function settle(
     const isAbout = (call: SettledCall) => (call.sku ?? sku) === sku && call.step === step
     const call = callsOf.get(orderId)?.find(isAbout)
     if (!call) return []
-    return [{ call, before, ...settleRequest(before, call.outcome, supplierPolicy, random(), at) }]
+    const { outcome } = call
+    const settled =
+      outcome.kind === 'not-asked'
+        ? settleUnasked(before, isRestockAwaited(orderOf.get(orderId)!, sku), at)
+        : settleRequest(before, outcome, supplierPolicy, random(), at)
+    return [{ call, before, ...settled }]
   })
 }
 

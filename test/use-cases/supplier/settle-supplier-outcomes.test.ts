@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
 import { adjustInventory } from '../../../src/use-cases/stock/adjust-inventory.ts'
 import { findSupplierCall } from '../../../src/use-cases/supplier/find-supplier-call.ts'
 import {
@@ -73,6 +74,17 @@ test('"delayed" leaves state and version, and schedules the next check in 15 s',
     step: 3,
     dueInS: RECHECK_DELAY_MS / 1_000,
   })
+})
+
+test('a call that was not made is made at once where the line waits again, and withdrawn where it does not', async () => {
+  const [id] = await awaiting()
+  await settleSupplierOutcomes(test_.app, [{ orderId: id!, step: 1, outcome: { kind: 'not-asked' } }])
+  expect(await readRequest(test_.app, id!)).toMatchObject({ state: 'ASKED', step: 2, attempts: 0 })
+  expect((await jobsOf(id!)).at(-1)).toEqual({ task: 'request-supplier', step: 2, dueInS: 0 })
+  await cancelOrder(test_.app, LOCAL_OPERATOR, { id: id! })
+  await settleSupplierOutcomes(test_.app, [{ orderId: id!, step: 2, outcome: { kind: 'not-asked' } }])
+  expect(await readRequest(test_.app, id!)).toMatchObject({ state: 'WITHDRAWN', step: 3 })
+  expect(await find(id!)).toMatchObject({ status: 'CANCELLED', version: 3 })
 })
 
 test('the outcome of a call that is out of date changes nothing and schedules nothing', async () => {
