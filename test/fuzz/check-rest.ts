@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readWait } from '../../src/http/rest/prefer.ts'
 import { type JsonSchema, type OpenApi, type Operation, resolve } from './openapi.ts'
 import type { Answer, Call } from './send.ts'
 
@@ -33,9 +34,11 @@ export class RestCheck {
     if (!operation) return { faults: this.#checkRefusal(answer), operationId }
     const response = operation.responses[status]
     if (!response) return { faults: [`has the status ${status}, which is not described`], operationId }
-    const faults = Object.keys(response.headers ?? {}).flatMap((name) =>
-      answer.headers[name.toLowerCase()] === undefined ? [`has no ${name}`] : [],
-    )
+    const faults = Object.keys(response.headers ?? {}).flatMap((name) => {
+      const isDue = name !== 'Preference-Applied' || readWait(call.headers.prefer) !== undefined
+      const isThere = answer.headers[name.toLowerCase()] !== undefined
+      return isThere === isDue ? [] : [`has ${isThere ? 'a' : 'no'} ${name}`]
+    })
     const [type, media] = Object.entries(response.content ?? {})[0]!
     return { faults: [...faults, ...this.#checkBody(type, media.schema, answer)], operationId }
   }

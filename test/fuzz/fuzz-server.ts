@@ -236,6 +236,17 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     expectedVersion: [1, 2, 3, 3, 3, 4],
     expected_version: [1, 2, 3, 3, 3, 4],
     disposition: ['RESTOCK', 'DISCARD'],
+    // short waits: most orders stay PENDING
+    waitMs: [0, 0, 1, 5, 20, -1, 10_001],
+    prefer: [
+      'wait=0',
+      'respond-async, wait=0',
+      'return=minimal',
+      'wait=-1',
+      'wait="1"',
+      'wait=0; x="',
+      'wait',
+    ],
     idempotencyKey: KEYS,
     'idempotency-key': KEYS,
     customerId: ['alice', 'bob'],
