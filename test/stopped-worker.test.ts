@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ReserveAnswerBody, ReserveRequest, StatusAnswerBody } from '../src/supplier/contract.ts'
 import { createTestApp, eventually, seed, type TestApp } from './support/harness.ts'
 import { readJobs } from './support/queue.ts'
+import { readItem } from './support/read-stock.ts'
 import { scrape } from './support/scrape.ts'
 import { Processes, type RunningServer } from './support/server-process.ts'
 
@@ -54,7 +55,8 @@ test('answers of the supplier that a worker gets after it was stopped change not
     expect(order).toMatchObject({
       status: 'RESERVED',
       version: 3,
-      inventoryItem: { available: 0n, reserved: 2n },
+      lines: [{ reserved: 2, inventoryItem: { levels: [{ available: 0n, reserved: 2n }] } }],
+      supplierRequests: [{ state: 'DELIVERED' }],
     })
     expect(order.events.map(({ type }) => type)).toEqual([
       'OrderCreated',
@@ -101,7 +103,7 @@ test.each(['waits for its stock', 'waits for its commit'])(
     expect(done).toMatchObject({
       status: 'RESERVED',
       version: 2,
-      inventoryItem: { available: 8n, reserved: 2n },
+      lines: [{ reserved: QTY, inventoryItem: { levels: [{ available: 8n, reserved: 2n }] } }],
     })
     expect(done.events.map(({ type }) => type)).toEqual(['OrderCreated', 'OrderReserved'])
     expect(done.movements).toMatchObject([{ type: 'RESERVATION', delta: -QTY }])
@@ -135,10 +137,7 @@ async function expectGoesOn(woken: RunningServer, other: RunningServer): Promise
     await seed(app).order({ sku: 'NEW', qty: 100 }),
   ]
   await untilDone(orders.map(({ id }) => id))
-  expect(await app.prisma.inventoryItem.findUnique({ where: { sku: 'NEW' } })).toMatchObject({
-    available: 8n,
-    reserved: 102n,
-  })
+  expect(await readItem(app, 'NEW')).toMatchObject({ available: 8n, reserved: 102n })
   expect(await woken.end('SIGTERM')).toMatchObject({ code: 0, stderr: '' })
 }
 
@@ -176,7 +175,8 @@ async function readAll(id: string) {
       events: { orderBy: { version: 'asc' } },
       movements: { orderBy: { id: 'asc' } },
       deadLetters: true,
-      inventoryItem: true,
+      lines: { include: { inventoryItem: { include: { levels: true } } } },
+      supplierRequests: true,
     },
   })
 }
@@ -189,7 +189,7 @@ type Hold = {
 
 /** Every reservation waits for its stock row. */
 async function holdStock(): Promise<Hold> {
-  return holdBy('begin; select from inventory_items for update', 'rollback')
+  return holdBy('begin; select from stock_levels for update', 'rollback')
 }
 
 /** Every reservation waits in its commit, with all that it has written. */

@@ -256,6 +256,28 @@ test('no more comes back than was shipped, to where it was shipped from or where
   ])
 })
 
+test('what comes back comes to where the first left, whatever the clocks of the processes that shipped it', async ({
+  app,
+}) => {
+  const { id, sku } = await reserved(app)
+  await seed(app).location('LATER')
+  await seed(app).stock({ sku, location: 'LATER', qty: 2 })
+  const lines = [{ sku, qty: 2 }]
+  const first = (await shipOrder(app, LOCAL_OPERATOR, { id, lines })).shipments[0]!
+  await shipOrder(app, LOCAL_OPERATOR, { id, lines, location: 'LATER' })
+  const ahead = 'ffffffff-ffff-7fff-bfff-ffffffffffff'
+  await app.pool.query('update shipments set id = $2 where id = $1', [first.id, ahead])
+  await app.pool.query('update inventory_movements set shipment_id = $2 where shipment_id = $1', [
+    first.id,
+    ahead,
+  ])
+  await returnOrder(app, LOCAL_OPERATOR, { id, lines })
+  expect(await listLevels(app, LOCAL_OPERATOR, [sku])).toMatchObject([
+    { location: 'LATER', available: 0n },
+    { location: 'MAIN', available: 5n },
+  ])
+})
+
 describe('an idempotency key', () => {
   test('answers a repeat with what the call made, as it now is', async ({ app }) => {
     const { id, sku } = await reserved(app)
