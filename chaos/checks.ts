@@ -14,7 +14,7 @@ import type { SupplierRecord } from './hostile-supplier.ts'
 /** Reads the database under test, which has come to rest. */
 export type Reader = Pick<ChaosDatabase, 'query' | 'withClient'>
 
-export type FinalLine = {
+type FinalLine = {
   sku: string
   qty: number
   reserved: number
@@ -23,7 +23,7 @@ export type FinalLine = {
   returned: number
 }
 
-export type FinalEvent = {
+type FinalEvent = {
   type: string
   from: string | null
   to: string

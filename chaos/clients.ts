@@ -27,9 +27,9 @@ const STOCK: Record<string, Record<string, number>> = {
 }
 const SKUS = Object.keys(STOCK)
 const REFILLED = ['SOME-A', 'SOME-B', 'SCARCE']
-export const LOCATIONS = ['MAIN', 'EAST', 'WEST']
+const LOCATIONS = ['MAIN', 'EAST', 'WEST']
 /** Stock is there that no order may have. */
-export const CLOSED_LOCATION = 'CLOSED'
+const CLOSED_LOCATION = 'CLOSED'
 const CLOSED_STOCK = 1_000
 
 /** Makes what clients order. Every level that an order may take from is there before the first: nobody locks one that is not. */

@@ -22,7 +22,7 @@ export const VERBS = ['cancelOrder', 'shipOrder', 'undoShipment', 'returnOrder']
 export type Verb = (typeof VERBS)[number]
 
 /** What a shipment is to clients. */
-export type ToldShipment = { id: string; lines: readonly Line[] }
+type ToldShipment = { id: string; lines: readonly Line[] }
 
 /** What the clients did and were told about one change of an order. */
 export type Deed = {

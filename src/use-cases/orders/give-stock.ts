@@ -11,7 +11,7 @@ import { askSuppliers, type EarlierRequests, findDelivered } from '../supplier/a
 import type { Beside, SourcedChange } from './write-changes.ts'
 
 /** Where the work for an order comes from, and the job run that does it. */
-export type Source = { origin?: Origin | undefined; job?: JobTry | undefined }
+type Source = { origin?: Origin | undefined; job?: JobTry | undefined }
 
 export type GiveContext = { allocationStrategy: AllocationStrategy; now: () => Date }
 
