@@ -5,7 +5,7 @@ export type Piece = { sku: string; location: string; qty: number }
 
 export type ModelLevel = { available: number; reserved: number }
 
-/** What an order takes, and the SKUs of which there is not enough for it. */
+/** What an order takes, and the SKUs of which there is not enough for it. Only one that asks suppliers takes a part. */
 export type Allocated = { order: ModelOrder; taken: Piece[]; short: string[] }
 
 /**
@@ -34,7 +34,8 @@ export function allocateTo(
     const isThere = ({ sku, qty }: { sku: string; qty: number }) =>
       sources.reduce((sum, location) => sum + there(sku, location), 0) >= qty
     const short = wanted.filter((line) => !isThere(line)).map(({ sku }) => sku)
-    const taken = spread(wanted.filter(isThere), sources, there)
+    const isTaken = short.length === 0 || order.ifShort === 'ASK_SUPPLIER'
+    const taken = isTaken ? spread(wanted.filter(isThere), sources, there) : []
     for (const { sku, location, qty } of taken) left.set(`${sku} ${location}`, there(sku, location) - qty)
     return { order, taken, short }
   })

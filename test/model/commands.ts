@@ -5,10 +5,13 @@ import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { DeadLetter } from '../../src/domain/upkeep/dead-letter.ts'
 import { fingerprintOf } from '../../src/use-cases/fingerprint.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
+import { expireHolds } from '../../src/use-cases/orders/expire-holds.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { createOrders } from '../../src/use-cases/orders/order-intake.ts'
 import { splitReservation } from '../../src/use-cases/orders/reserve-inventory.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
+import { confirmOrder } from '../../src/use-cases/orders/verbs/confirm-order.ts'
+import { extendHold } from '../../src/use-cases/orders/verbs/extend-hold.ts'
 import type { ChangeOrderResult } from '../../src/use-cases/orders/verbs/order-call.ts'
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
@@ -24,6 +27,7 @@ import {
   adjustment,
   calls,
   callsOf,
+  isOpenHold,
   isPending,
   outcome,
   pick,
@@ -53,7 +57,7 @@ import {
 import { how, type Real, run, times, together } from './real.ts'
 import { isFinal, isOpen, type ModelAdjustment, type ModelWish, type StockModel } from './stock-model.ts'
 import { type Answer, call, type VerbCall } from './verbs.ts'
-import { work } from './work.ts'
+import { type Serving, serveQueues, work } from './work.ts'
 
 const NO_ORDER = '01900000-0000-7000-8000-000000000000'
 const ATTEMPTS_MAX = 8
@@ -66,29 +70,33 @@ const hasRequests = (model: Seen) => model.requests.length > 0
 
 type Command = fc.AsyncCommand<StockModel, Real>
 
-/** A command that runs on both, and then compares orders, stock and what suppliers were asked for. */
+const serving = fc.constantFrom<Serving[]>('in turn', 'one by one', 'at the same time')
+
+/** A command that runs on both, serves those who wait for what it left, and then compares orders, stock and what suppliers were asked for. */
 function command<Input>(
   name: string,
   input: fc.Arbitrary<Input>,
   act: (model: StockModel, real: Real, input: Input) => Promise<void>,
   canRun: (model: Seen) => boolean = () => true,
 ): fc.Arbitrary<Command> {
-  return input.map((value) => ({
+  return fc.tuple(input, serving).map(([value, serving]) => ({
     check: canRun,
     run: async (model, real) => {
       await act(model, real, value)
+      await serveQueues(real, serving)
+      model.serve()
       expect(await readState(real.first.pool)).toEqual(stateOf(model))
     },
-    toString: () => `${name}(${fc.stringify(value)})`,
+    toString: () => `${name}(${fc.stringify(value)}), served ${serving}`,
   }))
 }
 
 const as = (id: string): Caller => ({ ...LOCAL_OPERATOR, id })
 
 /** An order of one line without a list, now and then. */
-function place(app: App, { caller, lines, locations, idempotencyKey }: ModelWish, isShort = false) {
+function place(app: App, { caller, lines, ...wish }: ModelWish, isShort = false) {
   const what = isShort && lines.length === 1 ? lines[0]! : { lines }
-  return createOrder(app, as(caller), { ...what, locations, idempotencyKey, customerId: null })
+  return createOrder(app, as(caller), { ...what, ...wish, customerId: null })
 }
 
 const createInCalls = command('createOrder', wishes, async (model, real, wishes) => {
@@ -125,10 +133,14 @@ const createInCalls = command('createOrder', wishes, async (model, real, wishes)
 })
 
 /** Whether an order is what was wished for. */
-function isAs(order: Parameters<typeof fromOrder>[0], { lines, locations }: ModelWish): boolean {
+function isAs(order: Parameters<typeof fromOrder>[0], wish: ModelWish): boolean {
   const ordered = order.lines.map(({ sku, qty }) => ({ sku, qty }))
-  const named = locations && [...new Set(locations)]
-  return JSON.stringify([ordered, order.locations]) === JSON.stringify([lines, named])
+  const named = wish.locations && [...new Set(wish.locations)]
+  const [seen, wished] = [
+    [ordered, order.locations, order.ifShort, order.expiresAt !== null],
+    [wish.lines, named, wish.ifShort, wish.holdSeconds !== null],
+  ]
+  return JSON.stringify(seen) === JSON.stringify(wished)
 }
 
 const createInBatch = command('createOrders', wishes, async (model, real, all) => {
@@ -147,18 +159,19 @@ const createInBatch = command('createOrders', wishes, async (model, real, all) =
   if (wishes.length === 0) return
   const insertions = await createOrders(
     real.first,
-    wishes.map(({ lines, locations, caller, idempotencyKey }) => {
+    wishes.map(({ lines, locations, ifShort, holdSeconds, caller, idempotencyKey }) => {
       const input = {
         customerId: null,
         reference: null,
         lines: lines.map(({ sku, qty }) => ({ sku, qty })),
         locations: locations && [...new Set(locations)],
+        holdSeconds,
       }
-      const fingerprint = fingerprintOf('createOrder', input)
+      const named = { ...input, ifShort: ifShort === 'ASK_SUPPLIER' ? null : ifShort }
+      const fingerprint = fingerprintOf('createOrder', named)
       return {
         ...input,
-        ifShort: 'ASK_SUPPLIER',
-        holdSeconds: null,
+        ifShort,
         caller,
         key: idempotencyKey === null ? null : { key: idempotencyKey, fingerprint },
       }
@@ -263,12 +276,15 @@ const race = command(
     } as const
     const [doReal, doModel] = acts[other]
     const answers = await together<unknown>([callReal(real.first, asked), doReal(real.second)])
+    await serveQueues(real, 'in turn')
     const seen = { answers, state: await readState(real.first.pool), all: await readAll(real.first.pool) }
     const [before, after] = [model.copy(), model.copy()]
     const answer = inWords(call(before, asked))
     const answersBefore = [answer, doModel(before)]
+    before.serve()
     const answerAfter = doModel(after)
     const answersAfter = [inWords(call(after, asked)), answerAfter]
+    after.serve()
     const isBefore = isSame(seen, { answers: answersBefore, state: stateOf(before), all: allOf(before) })
     const result = isBefore ? before : after
     if (!isBefore) expect(seen).toEqual({ answers: answersAfter, state: stateOf(after), all: allOf(after) })
@@ -294,6 +310,12 @@ async function callReal(app: App, asked: VerbCall) {
   switch (asked.verb) {
     case 'cancelOrder':
       result = await cancelOrder(app, as(caller), { ...request, lines: asked.lines })
+      break
+    case 'confirmOrder':
+      result = await confirmOrder(app, as(caller), request)
+      break
+    case 'extendHold':
+      result = await extendHold(app, as(caller), { ...request, holdSeconds: asked.holdSeconds })
       break
     case 'shipOrder':
       result = await shipOrder(app, as(caller), { ...request, lines: asked.lines, location: asked.location })
@@ -423,6 +445,25 @@ const workSome = command(
   hasJobs,
 )
 
+const PUT_BACK = `update orders set expires_at = clock_timestamp() - interval '1 hour' where id = any ($1::uuid[])`
+
+/** Has the time of holds pass. Those that a worker has not ended yet are as good as ended. */
+const expire = command(
+  'expireHolds',
+  fc.record({ picks, isSeen: fc.constantFrom(true, true, false), how }),
+  async (model, real, { picks, isSeen, how }) => {
+    const holds = picks.map((pick) => pickFrom(model.orders, isOpenHold, pick)).filter(({ hold }) => hold)
+    for (const order of holds) order.hold = 'past'
+    await real.first.pool.query(PUT_BACK, [holds.map(({ id }) => id)])
+    if (!isSeen) return
+    const expected = model.expire()
+    // several workers share several holds: which of them releases first is open
+    const counts = await run(real, how !== 'once' && expected > 1 ? 'twice' : how, expireHolds)
+    expect(counts.reduce((sum, count) => sum + count)).toBe(expected)
+  },
+  hasOrders,
+)
+
 const split = command(
   'splitReservation',
   fc.record({ pick, how }),
@@ -533,6 +574,7 @@ export const COMMANDS: fc.Arbitrary<Command>[] = [
   adjust,
   fail,
   retry,
+  expire,
   workSome,
   workSome,
   split,

@@ -31,6 +31,7 @@ export function pickFrom<Item>(
   return from[Math.floor(number / 4) % from.length]!
 }
 
+export const isOpenHold = ({ hold, ending }: ModelOrder) => hold !== null && ending === null
 export const isPending = (order: ModelOrder) => order.status === 'PENDING'
 
 export const outcome = fc.oneof(
@@ -71,6 +72,10 @@ const odd = <Value>(usual: fc.Arbitrary<Value>, ...others: Value[]) =>
 const caller = fc.constantFrom('ann', 'bob')
 const idempotencyKey = fc.oneof(fc.constant(null), fc.constantFrom('k1', 'k2', 'k3'))
 
+/** No hold ends while a test runs, unless it has it end. */
+const HOLD_SECONDS = 86_400
+const holdSeconds = odd(fc.constantFrom(null, null, HOLD_SECONDS), 0, 2_678_401)
+
 const line = fc.record({
   sku: odd<string>(sku, 'NONE', '?'),
   qty: odd(fc.integer({ min: 1, max: 6 }), 0, -1, 1_000_000, 1_000_001),
@@ -83,6 +88,8 @@ const lines = fc.oneof(
 export const wish = fc.record<ModelWish>({
   lines,
   locations: fc.option(fc.array(odd<string>(location, 'NOWHERE', '?'), { maxLength: 2 }), { freq: 2 }),
+  ifShort: fc.constantFrom('ASK_SUPPLIER', 'ASK_SUPPLIER', 'WAIT', 'WAIT', 'FAIL'),
+  holdSeconds,
   idempotencyKey,
   caller,
 })
@@ -111,7 +118,19 @@ const place = odd<string | null>(fc.oneof(fc.constant(null), location), 'NOWHERE
 /** A call of a verb: `qtys` are of the order's lines, 0 for none of it. */
 export const verbCall = fc.record({
   verb: fc.constantFrom(
-    ...(['cancelOrder', 'shipOrder', 'shipOrder', 'undoShipment', 'returnOrder', 'returnOrder'] as const),
+    ...([
+      'cancelOrder',
+      'cancelOrder',
+      'confirmOrder',
+      'confirmOrder',
+      'extendHold',
+      'shipOrder',
+      'shipOrder',
+      'shipOrder',
+      'undoShipment',
+      'returnOrder',
+      'returnOrder',
+    ] as const),
   ),
   pick,
   isWhole: fc.constantFrom(true, true, false),
@@ -121,6 +140,7 @@ export const verbCall = fc.record({
   place,
   places: fc.array(place, { minLength: 4, maxLength: 4 }),
   isDiscarded: fc.boolean(),
+  holdSeconds: odd(fc.constant(HOLD_SECONDS), 0, 2_678_401),
   /** How far the expected version is off; null where none is expected. */
   off: fc.oneof(
     { weight: 5, arbitrary: fc.constant(null) },
@@ -133,6 +153,8 @@ type PickedVerb = typeof verbCall extends fc.Arbitrary<infer Picked> ? Picked : 
 
 const CAN: Record<VerbCall['verb'], (order: ModelOrder) => boolean> = {
   cancelOrder: ({ ending, status }) => ending === null && status !== 'SHIPPED',
+  confirmOrder: isOpenHold,
+  extendHold: isOpenHold,
   shipOrder: ({ status }) => status === 'RESERVED' || status === 'PARTIALLY_SHIPPED',
   undoShipment: ({ lines }) => lines.some(({ shipped }) => shipped > 0),
   returnOrder: ({ lines }) => lines.some(({ shipped, returned }) => shipped > returned),
@@ -141,6 +163,7 @@ const CAN: Record<VerbCall['verb'], (order: ModelOrder) => boolean> = {
 /** What a picked call is, of an order that is given or picked. */
 export function verbOf(model: StockModel, picked: PickedVerb, given?: ModelOrder): VerbCall {
   const { verb, pick, isWhole, qtys, more, place, places, isDiscarded, off, caller, idempotencyKey } = picked
+  const { holdSeconds } = picked
   const order = given ?? pickFrom(model.orders, CAN[verb], pick)
   const expectedVersion = off === null ? null : order.version - off
   const call = { orderId: order.id, caller, idempotencyKey, expectedVersion }
@@ -149,6 +172,10 @@ export function verbOf(model: StockModel, picked: PickedVerb, given?: ModelOrder
   switch (verb) {
     case 'cancelOrder':
       return { ...call, verb, lines: isWhole ? null : parts }
+    case 'confirmOrder':
+      return { ...call, verb }
+    case 'extendHold':
+      return { ...call, verb, holdSeconds }
     case 'shipOrder': {
       const lines = parts.map((part, index) => ({ ...part, location: places[index]! }))
       return { ...call, verb, lines: isWhole ? null : lines, location: place }

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
+import { expireHolds } from '../../src/use-cases/orders/expire-holds.ts'
 import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../support/harness.ts'
 import { COMMANDS, countSwept } from './commands.ts'
@@ -9,7 +10,7 @@ import { LOCATIONS, SKUS } from './inputs.ts'
 import { allOf, EMPTY, readAll } from './read-state.ts'
 import type { Real } from './real.ts'
 import { isFinal, isOpen, StockModel } from './stock-model.ts'
-import { work } from './work.ts'
+import { serveQueues, work } from './work.ts'
 
 // MODEL_SEED repeats a test; MODEL_PATH and MODEL_REPLAY, both printed with a failure, go straight to its smallest case
 const RUNS = Number(process.env.MODEL_RUNS ?? 1_000)
@@ -84,14 +85,21 @@ async function start(available: readonly (readonly number[])[]): Promise<StockMo
   return model
 }
 
-/** Nothing is broken, and every order comes to its end once its jobs run, whatever happened before. */
+/** Nothing is broken, and every order comes to its end or waits for stock once its jobs run, whatever happened before. */
 async function finish(model: StockModel): Promise<void> {
+  expect(await expireHolds(real.first)).toBe(model.expire())
   expect(countSwept([await sweep(real.first)])).toEqual(model.sweep([], []))
+  await serveQueues(real, 'in turn')
+  model.serve()
   expect(await findBreaches(real.first.pool)).toEqual([])
   while (model.jobs.length > 0) {
     await work(model, real, [...model.jobs], [{ kind: 'delayed' }], 'once')
+    await serveQueues(real, 'in turn')
+    model.serve()
   }
-  expect(model.orders.filter((order) => !isFinal(order))).toEqual([])
+  // nobody brings those that wait for stock what there is not
+  const open = model.orders.filter((order) => !isFinal(order))
+  expect(open.filter(({ status, ifShort }) => status === 'PENDING' || ifShort !== 'WAIT')).toEqual([])
   expect(model.requests.filter(isOpen)).toEqual([])
   await compareAll(model)
   expect(await findBreaches(real.first.pool)).toEqual([])

@@ -1,7 +1,13 @@
 import type { Order } from '../../src/domain/orders/order.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
 import { EMPTY_QUEUE, type QueuedJob, readJobs } from '../support/queue.ts'
-import type { ModelJob, ModelOrder, ModelShipment, StockModel } from './stock-model.ts'
+import {
+  type ModelJob,
+  type ModelOrder,
+  type ModelShipment,
+  type StockModel,
+  waitingOf,
+} from './stock-model.ts'
 
 // what the database holds, in the words of the model
 
@@ -11,7 +17,7 @@ export function byJson(a: object | null, b: object | null): number {
   return left! < right! ? -1 : left! > right! ? 1 : 0
 }
 
-export const EMPTY = `truncate items, stock_levels, orders, order_lines, order_events, inventory_movements, supplier_requests,
+export const EMPTY = `truncate serving, items, stock_levels, orders, order_lines, order_events, inventory_movements, supplier_requests,
     shipments, idempotency_keys, dead_letters;
   delete from locations where code <> 'MAIN';
   update locations set priority = 100;
@@ -19,11 +25,15 @@ export const EMPTY = `truncate items, stock_levels, orders, order_lines, order_e
 
 const ORDERS = `select json_build_object(
   'orders', (select coalesce(json_agg(row), '[]') from (
-    select id, locations, status, failure_reason as "failureReason", looked_at as "lookedAt", ending, version, (
+    select id, locations, if_short as "ifShort",
+      case when expires_at <= clock_timestamp() then 'past' when expires_at is not null then 'running' end as hold, status, failure_reason as "failureReason", looked_at as "lookedAt", ending, version, (
       select json_agg(line order by position) from (
         select position, sku, qty, reserved, shipped, cancelled, returned from order_lines where order_id = orders.id
       ) as line
     ) as lines from orders
+  ) as row),
+  'queues', (select coalesce(json_agg(row), '[]') from (
+    select sku, order_id as "orderId", queued_qty as qty from order_lines where queued_qty is not null
   ) as row),
   'levels', (select coalesce(json_agg(row), '[]') from (
     select sku, location, available, reserved from stock_levels where available <> 0 or reserved <> 0
@@ -61,12 +71,17 @@ const ALL = `select json_build_object(
 
 export const AGE = `update idempotency_keys set created_at = now() - interval '49 hours' where caller || ' ' || key = any ($1::text[])`
 
-/** Every order, level and request to a supplier. */
+/** Every order, queue of a SKU, level and request to a supplier. */
 export async function readState(on: Queryable) {
   const { rows } = await on.query({ name: 'read-state', text: ORDERS })
-  const { orders, levels, requests } = rows[0].state
+  const { orders, queues, levels, requests } = rows[0].state
   for (const { lines } of orders) for (const line of lines) delete line.position
-  return { orders: orders.sort(byJson), levels: levels.sort(byJson), requests: requests.sort(byJson) }
+  return {
+    orders: orders.sort(byJson),
+    queues: queues.sort(byJson),
+    levels: levels.sort(byJson),
+    requests: requests.sort(byJson),
+  }
 }
 
 /** The same of the model. */
@@ -75,8 +90,13 @@ export function stateOf(model: StockModel) {
     const [sku, location] = key.split(' ')
     return { sku, location, ...level }
   })
+  const queues = model.orders.flatMap(({ id: orderId, status, lines }) => {
+    const waiting = lines.map((line) => ({ sku: line.sku, orderId, qty: waitingOf(line) }))
+    return status === 'AWAITING_RESTOCK' ? waiting.filter(({ qty }) => qty > 0) : []
+  })
   return {
     orders: model.orders.map(visible).sort(byJson),
+    queues: queues.sort(byJson),
     levels: levels.filter(({ available, reserved }) => available !== 0 || reserved !== 0).sort(byJson),
     requests: model.requests.map((request) => ({ ...request })).sort(byJson),
   }
@@ -156,10 +176,13 @@ export function visible({ events, gaveUp, ...order }: ModelOrder): Omit<ModelOrd
 }
 
 export function fromOrder(order: Order): ReturnType<typeof visible> {
-  const { id, locations, lines, status, failureReason, lookedAt, ending, version } = order
+  const { id, locations, ifShort, expiresAt, lines, status, failureReason, lookedAt, ending, version } = order
+  const isPast = expiresAt !== null && expiresAt <= new Date()
   return {
     id,
     locations: locations && [...locations],
+    ifShort,
+    hold: isPast ? 'past' : expiresAt && 'running',
     lines: lines.map(({ sku, qty, reserved, shipped, cancelled, returned }) => {
       return { sku, qty, reserved, shipped, cancelled, returned }
     }),

@@ -1,3 +1,4 @@
+import type { IfShort } from '../../src/domain/orders/order.ts'
 import type { FailureReason, OrderEventType, OrderStatus } from '../../src/domain/orders/order-status.ts'
 import type { MovementType } from '../../src/domain/stock/stock.ts'
 import type { SupplierOutcome, SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
@@ -17,6 +18,9 @@ export type ModelLine = {
 export type ModelOrder = {
   id: string
   locations: string[] | null
+  ifShort: IfShort
+  /** Null for a firm order. One that ended keeps what it was. */
+  hold: 'running' | 'past' | null
   lines: ModelLine[]
   status: OrderStatus
   failureReason: FailureReason | null
@@ -70,6 +74,8 @@ export type ModelLetter = ModelFailure & { retried: boolean }
 export type ModelWish = {
   lines: { sku: string; qty: number }[]
   locations: string[] | null
+  ifShort: IfShort
+  holdSeconds: number | null
   idempotencyKey: string | null
   caller: string
 }
@@ -187,7 +193,9 @@ export class StockModel {
   }
 
   /** What a request for an order must come to: a refusal, an order that is there, or (null) a new order. */
-  answerTo({ lines, locations, idempotencyKey, caller }: ModelWish): string | ModelOrder | null {
+  answerTo(wish: ModelWish): string | ModelOrder | null {
+    const { lines, locations, holdSeconds, idempotencyKey, caller } = wish
+    if (holdSeconds !== null && !isHoldTime(holdSeconds)) return 'INVALID_HOLD'
     const malformed = refuseLines(lines, ({ sku }) => sku)
     if (malformed) return malformed
     if (!lines.every(({ sku }) => CODE.test(sku))) return 'UNKNOWN_SKU'
@@ -195,7 +203,7 @@ export class StockModel {
       return 'UNKNOWN_LOCATION'
     const earlier = this.keys.get(keyOf(caller, idempotencyKey))
     if (earlier) {
-      const isSame = earlier.verb === 'createOrder' && earlier.input === inputOf(lines, locations)
+      const isSame = earlier.verb === 'createOrder' && earlier.input === inputOf(wish)
       return isSame ? this.find(earlier.orderId)! : 'IDEMPOTENCY_KEY_REUSED'
     }
     if (!lines.every(({ sku }) => this.items.includes(sku))) return 'UNKNOWN_SKU'
@@ -204,10 +212,13 @@ export class StockModel {
   }
 
   /** Orders are created here, and get their job by `enqueueCommit`. */
-  create(id: string, { lines, locations, idempotencyKey, caller }: ModelWish): ModelOrder {
+  create(id: string, wish: ModelWish): ModelOrder {
+    const { lines, locations, ifShort, holdSeconds, idempotencyKey, caller } = wish
     const order: ModelOrder = {
       id,
       locations: locations && [...new Set(locations)],
+      ifShort,
+      hold: holdSeconds === null ? null : 'running',
       lines: lines.map(({ sku, qty }) => ({ sku, qty, reserved: 0, shipped: 0, cancelled: 0, returned: 0 })),
       status: 'PENDING',
       failureReason: null,
@@ -219,7 +230,7 @@ export class StockModel {
     }
     this.orders.push(order)
     if (idempotencyKey !== null) {
-      const input = inputOf(lines, locations)
+      const input = inputOf(wish)
       this.keys.set(keyOf(caller, idempotencyKey), { verb: 'createOrder', input, orderId: id, shipments: [] })
     }
     return order
@@ -252,18 +263,39 @@ export class StockModel {
       results = allocateTo(claims, this.levels, this.locations)
     }
     for (const { order, taken, short } of results) {
-      for (const piece of taken) this.move('RESERVATION', piece, order, order.version + 1)
-      for (const line of order.lines) if (!short.includes(line.sku)) line.reserved += waitingOf(line)
+      if (short.length > 0 && order.ifShort === 'FAIL') {
+        this.#fail(order, 'OUT_OF_STOCK')
+        continue
+      }
+      this.#take(order, taken)
       this.transition(order, short.length > 0 ? 'OrderAwaitingRestock' : 'OrderReserved', {
         lookedAt: short.length > 0,
       })
-      for (const sku of short) this.#ask(order, sku)
+      if (order.ifShort === 'ASK_SUPPLIER') for (const sku of short) this.#ask(order, sku)
     }
     for (const [order, sku] of givenUp) {
       const error = `The supplier delivered ${sku} for this order while it had failed, and other orders took it`
       const letter = { task: 'reserve-inventory', sku: null, step: null, error, attempts: 1, retried: false }
       this.letters.push({ ...letter, orderId: order.id })
       this.#fail(order, 'INTERNAL_ERROR')
+    }
+  }
+
+  /** Gives those who wait what is there for them, in the order of their creation. Who does not fit is passed over. */
+  serve(): void {
+    const waiting = this.orders.filter(({ status }) => status === 'AWAITING_RESTOCK')
+    for (const order of waiting.sort((one, other) => byText(one.id, other.id))) {
+      const { taken } = allocateTo([order], this.levels, this.locations)[0]!
+      if (taken.length === 0) continue
+      this.#take(order, taken)
+      this.transition(order, 'OrderReserved')
+    }
+  }
+
+  #take(order: ModelOrder, pieces: readonly Piece[]): void {
+    for (const piece of pieces) {
+      this.move('RESERVATION', piece, order, order.version + 1)
+      order.lines.find(({ sku }) => sku === piece.sku)!.reserved += piece.qty
     }
   }
 
@@ -394,21 +426,35 @@ export class StockModel {
   }
 
   #fail(order: ModelOrder, reason: FailureReason): void {
+    order.gaveUp = order.lines.map((line) => ({ sku: line.sku, qty: openOf(line) }))
+    this.#release(order)
+    this.transition(order, 'OrderFailed', { ending: 'FAILED', failureReason: reason })
+  }
+
+  #release(order: ModelOrder): void {
     for (const { sku } of order.lines)
       for (const piece of this.heldBy(order, sku)) this.move('RELEASE', piece, order, order.version + 1)
-    order.gaveUp = order.lines.map((line) => ({ sku: line.sku, qty: openOf(line) }))
     for (const line of order.lines) {
       line.cancelled += openOf(line)
       line.reserved = 0
     }
-    this.transition(order, 'OrderFailed', { ending: 'FAILED', failureReason: reason })
+  }
+
+  /** Ends open holds that are past. @returns how many */
+  expire(): number {
+    const past = this.orders.filter(({ hold, ending }) => hold === 'past' && ending === null)
+    for (const order of past.sort((one, other) => byText(one.id, other.id))) {
+      this.#release(order)
+      this.transition(order, 'OrderExpired', { ending: 'EXPIRED' })
+    }
+    return past.length
   }
 
   /** @returns those that were retried now */
   retry(letters: readonly ModelLetter[]): ModelLetter[] {
     return [...new Set(letters)].filter((letter) => {
       const order = this.find(letter.orderId)!
-      if (letter.retried || order.status !== 'FAILED') return false
+      if (letter.retried || order.status !== 'FAILED' || order.hold === 'past') return false
       letter.retried = true
       for (const { sku, qty } of order.gaveUp) order.lines.find((line) => line.sku === sku)!.cancelled -= qty
       this.transition(order, 'OrderReopened', { lookedAt: false })
@@ -530,8 +576,13 @@ export function keyOf(caller: string, key: string | null): string {
 }
 
 /** What tells an order from another under the same key. */
-function inputOf(lines: ModelWish['lines'], locations: ModelWish['locations']): string {
-  return JSON.stringify([lines, locations && [...new Set(locations)]])
+function inputOf({ lines, locations, ifShort, holdSeconds }: ModelWish): string {
+  return JSON.stringify([lines, locations && [...new Set(locations)], ifShort, holdSeconds])
+}
+
+/** Whether an order may be held for so long: 31 days at the most. */
+export function isHoldTime(seconds: number): boolean {
+  return seconds >= 1 && seconds <= 2_678_400
 }
 
 /** Why no call may have such lines. */

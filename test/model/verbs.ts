@@ -1,6 +1,7 @@
 import type { Piece } from './allocate.ts'
 import {
   byText,
+  isHoldTime,
   keyOf,
   type ModelOrder,
   type ModelShipment,
@@ -20,6 +21,8 @@ export type VerbCall = {
   expectedVersion: number | null
 } & (
   | { verb: 'cancelOrder'; lines: Line[] | null }
+  | { verb: 'confirmOrder' }
+  | { verb: 'extendHold'; holdSeconds: number }
   | { verb: 'shipOrder'; lines: (Line & { location: string | null })[] | null; location: string | null }
   | { verb: 'undoShipment'; shipment: Pick<ModelShipment, 'version' | 'location'> }
   | { verb: 'returnOrder'; lines: (Line & { disposition: 'RESTOCK' | 'DISCARD' })[]; location: string | null }
@@ -44,6 +47,7 @@ export function call(model: StockModel, asked: VerbCall): Answer {
     const isSame = earlier.verb === verb && earlier.input === text
     return isSame ? { order, shipments: earlier.shipments } : { refused: 'IDEMPOTENCY_KEY_REUSED' }
   }
+  if (verb === 'extendHold' && !isHoldTime(asked.holdSeconds)) return { refused: 'INVALID_HOLD' }
   if (asked.expectedVersion !== null && asked.expectedVersion !== order.version)
     return { refused: 'STALE_EXPECTATION' }
   const result = run(model, order, asked)
@@ -56,6 +60,10 @@ function run(model: StockModel, order: ModelOrder, asked: VerbCall): Refused | M
   switch (asked.verb) {
     case 'cancelOrder':
       return cancel(model, order, asked.lines)
+    case 'confirmOrder':
+      return changeHold(model, order, 'OrderConfirmed', null)
+    case 'extendHold':
+      return changeHold(model, order, 'HoldExtended', 'running')
     case 'shipOrder':
       return ship(model, order, asked.lines, asked.location)
     case 'undoShipment':
@@ -92,6 +100,20 @@ function cancel(model: StockModel, order: ModelOrder, lines: Line[] | null): Ref
   return []
 }
 
+function changeHold(
+  model: StockModel,
+  order: ModelOrder,
+  type: 'OrderConfirmed' | 'HoldExtended',
+  hold: ModelOrder['hold'],
+): Refused | [] {
+  const { ending } = order
+  if (order.hold === null || ending === 'CANCELLED' || ending === 'FAILED') return { refused: 'WRONG_STATE' }
+  if (order.hold === 'past') return { refused: 'HOLD_EXPIRED' }
+  order.hold = hold
+  model.transition(order, type)
+  return []
+}
+
 function ship(
   model: StockModel,
   order: ModelOrder,
@@ -99,6 +121,7 @@ function ship(
   location: string | null,
 ): Refused | ModelShipment[] {
   if (order.status !== 'RESERVED' && order.status !== 'PARTIALLY_SHIPPED') return { refused: 'WRONG_STATE' }
+  if (order.hold !== null) return { refused: 'WRONG_STATE' }
   if (order.lines.some((line) => waitingOf(line) > 0)) return { refused: 'WRONG_STATE' }
   const isUnknown = (code: string | null) => code !== null && !model.locations.has(code)
   if (isUnknown(location)) return { refused: 'UNKNOWN_LOCATION' }
