@@ -157,6 +157,21 @@ const OPERATIONS: Record<string, Row> = {
     variables: () => ({ id: alices.id }),
     comesTo: staff,
   },
+  'InventoryMovement.availableAfter': {
+    query: 'query ($id: ID!) { order(id: $id) { movements { delta availableAfter } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: staff,
+  },
+  'InventoryMovement.reservedAfter': {
+    query: 'query ($id: ID!) { order(id: $id) { movements { delta reservedAfter } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: staff,
+  },
+  'InventoryMovement.onHandAfter': {
+    query: 'query ($id: ID!) { order(id: $id) { movements { delta onHandAfter } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: staff,
+  },
   'InventoryItem.movements': {
     query: 'query ($id: ID!) { order(id: $id) { inventoryItem { movements { edges { node { id } } } } } }',
     variables: () => ({ id: alices.id }),

@@ -149,7 +149,7 @@ describe('what was changed of an order', () => {
   const HISTORY = `query ($id: ID!) { order(id: $id) {
     status events { type actor note }
     lines { sku reserved waiting allocations { qty location { code } } }
-    shipments { id location { code } lines { qty } }
+    shipments { id location { code } lines { qty } } movements { type delta reservedDelta location { code } }
     inventoryItem { available availableToPromise }
   } }`
   const CANCEL = `mutation ($id: ID!, $note: String) {
@@ -197,6 +197,33 @@ describe('what was changed of an order', () => {
       id: shipments[0].id,
     })
     expect(data).toEqual({ node: null })
+  })
+
+  it('is its customer to see also where it is held, and what its movements left there is not', async () => {
+    const { id } = await seed(server.testApp.app).order({ qty: 2, customerId: 'alice' })
+    await reserveOrders(server.testApp.app, [id])
+    const read = (who: string, fields: string) =>
+      execute(server.as(who), `query ($id: ID!) { order(id: $id) { ${fields} } }`, { id })
+    const held = await read(
+      'customer',
+      'lines { allocations { qty location { code } } } movements { id delta }',
+    )
+    const { lines, movements } = held.data.order
+    expect(lines).toEqual([{ allocations: [{ qty: 2, location: { code: 'MAIN' } }] }])
+    expect(movements).toMatchObject([{ delta: -2 }])
+    for (const field of ['availableAfter', 'reservedAfter', 'onHandAfter']) {
+      const NODE = `query ($id: ID!) { node(id: $id) { ... on InventoryMovement { ${field} } } }`
+      const variables = { id: movements[0].id }
+      for (const answer of [
+        await read('customer', `movements { ${field} }`),
+        await execute(server.as('customer'), NODE, variables),
+      ]) {
+        expect(codesOf(answer)).toEqual(['FORBIDDEN'])
+        expect(JSON.stringify(answer.data)).not.toContain(field)
+      }
+      const staff = await execute(server.as('service'), NODE, variables)
+      expect(staff.data.node[field]).toBeGreaterThan(0)
+    }
   })
 
   it.each(['{ node(id: "level:GIZMO:MAIN") { id } }', '{ inventoryItem(sku: "GIZMO") { levels { id } } }'])(

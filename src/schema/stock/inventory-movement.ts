@@ -34,15 +34,18 @@ export const InventoryMovement = builder.prismaObject('InventoryMovement', {
     }),
     availableAfter: t.expose('availableAfter', {
       type: 'Quantity',
-      description: 'What was available at the location right after it.',
+      description: 'What was available at the location right after it. For operators and services.',
+      authScopes: { may: 'readLevels' },
     }),
     reservedAfter: t.expose('reservedAfter', {
       type: 'Quantity',
-      description: 'What was reserved there right after it.',
+      description: 'What was reserved there right after it. For operators and services.',
+      authScopes: { may: 'readLevels' },
     }),
     onHandAfter: t.field({
       type: 'Quantity',
-      description: 'What was on hand there right after it.',
+      description: 'What was on hand there right after it. For operators and services.',
+      authScopes: { may: 'readLevels' },
       resolve: ({ availableAfter, reservedAfter }) => availableAfter + reservedAfter,
     }),
     order: t.field({
