@@ -19,6 +19,14 @@ export function refuseUnknownLocation(
   code: string,
   ...path: (string | number)[]
 ): { userErrors: [UserError] } {
+  return refuse('UNKNOWN_LOCATION', `There is no location ${quote(code)}`, ...path)
+}
+
+/** Returns the refusal for a location that does not exist, or that orders do not take from. */
+export function refuseClosedLocation(
+  code: string,
+  ...path: (string | number)[]
+): { userErrors: [UserError] } {
   return refuse('UNKNOWN_LOCATION', `There is no location ${quote(code)} that orders take from`, ...path)
 }
 

@@ -308,14 +308,22 @@ describe('in locations', () => {
   })
 
   it.each([
-    { code: '' },
-    { code: 'a b' },
-    { code: 'nul\0' },
-    { code: 'x'.repeat(65) },
+    [{ code: '' }, 'UNKNOWN_LOCATION', 'code'],
+    [{ code: 'a b' }, 'UNKNOWN_LOCATION', 'code'],
+    [{ code: 'nul\0' }, 'UNKNOWN_LOCATION', 'code'],
+    [{ code: 'x'.repeat(65) }, 'UNKNOWN_LOCATION', 'code'],
+    [{ code: 'EAST', priority: -1 }, 'INVALID_QTY', 'priority'],
+    [{ code: 'EAST', priority: 1_000_001 }, 'INVALID_QTY', 'priority'],
+  ])('refuses the location %j by a user error', async (input, code, field) => {
+    const before = await listLocations()
+    const { data } = await save(input)
+    expect(data.saveLocation).toEqual({ location: null, userErrors: [{ code, field: ['input', field] }] })
+    expect(await listLocations()).toEqual(before)
+  })
+
+  it.each([
     { code: 'EAST', name: ' ' },
     { code: 'EAST', name: 'two\nlines' },
-    { code: 'EAST', priority: -1 },
-    { code: 'EAST', priority: 1_000_001 },
   ])('refuses the location %j by an error with a code', async (input) => {
     const before = await listLocations()
     expect(codesOf(await save(input))).toEqual(['BAD_USER_INPUT'])

@@ -16,8 +16,8 @@ import { fingerprintOf } from '../fingerprint.ts'
 import {
   assertReference,
   refuse,
+  refuseClosedLocation,
   refuseReusedKey,
-  refuseUnknownLocation,
   refuseUnknownSku,
 } from '../user-errors.ts'
 import type { OrderIntake } from './order-intake.ts'
@@ -185,7 +185,7 @@ function unknownLocations(
 ): Errors {
   return indexes.map((index) => {
     const code = locations[index]!
-    return refuseUnknownLocation(code, 'locations', asked.locations!.indexOf(code)).userErrors[0]
+    return refuseClosedLocation(code, 'locations', asked.locations!.indexOf(code)).userErrors[0]
   }) as Errors
 }
 

@@ -1,7 +1,7 @@
 import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
-import { CallError, type UserError } from '../../domain/errors.ts'
+import type { UserError } from '../../domain/errors.ts'
 import { DEFAULT_LOCATION, isLocationCode, type Location } from '../../domain/stock/location.ts'
 import { NAME_LENGTH_MAX } from '../../domain/stock/stock.ts'
 import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
@@ -29,7 +29,7 @@ const PRIORITY_MAX = 1_000_000
  * at one that becomes active serves who waits.
  *
  * @param caller an operator
- * @throws {CallError} BAD_USER_INPUT for a code, name or priority that no location can have, FORBIDDEN for other roles
+ * @throws {CallError} BAD_USER_INPUT for a name that no location can have, FORBIDDEN for other roles
  */
 export async function saveLocation(
   context: WriteContext,
@@ -38,11 +38,13 @@ export async function saveLocation(
 ): Promise<SaveLocationResult> {
   assertAllowed(caller, 'saveLocation')
   if (!isLocationCode(code)) {
-    throw new CallError('BAD_USER_INPUT', 'code must be 1 to 64 of letters, digits, ".", "_" and "-"')
+    const message = 'code must be 1 to 64 of letters, digits, ".", "_" and "-"'
+    return { location: null, ...refuse('UNKNOWN_LOCATION', message, 'code') }
   }
   if (name !== null) assertText('name', name, NAME_LENGTH_MAX)
   if (priority !== null && !(Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX)) {
-    throw new CallError('BAD_USER_INPUT', `priority must be 0 to ${PRIORITY_MAX}`)
+    const message = `priority must be 0 to ${PRIORITY_MAX}, not ${priority}`
+    return { location: null, ...refuse('INVALID_QTY', message, 'priority') }
   }
   if (code === DEFAULT_LOCATION && isActive === false) {
     const message = `${DEFAULT_LOCATION} is where stock is if no location is named: it stays active`

@@ -34,15 +34,19 @@ test('the default location stays active, and no odd location is made', async ({ 
     userErrors: [{ code: 'LOCATION_IN_USE', field: ['input', 'isActive'] }],
   })
   const odd = [
-    { code: 'a b' },
-    { code: '' },
-    { code: 'X', name: ' ' },
-    { code: 'X', priority: -1 },
-    { code: 'X', priority: 0.5 },
-  ]
-  for (const request of odd) {
-    await expect(saveLocation(app, LOCAL_OPERATOR, request)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
+    [{ code: 'a b' }, 'UNKNOWN_LOCATION'],
+    [{ code: '' }, 'UNKNOWN_LOCATION'],
+    [{ code: 'X', priority: -1 }, 'INVALID_QTY'],
+    [{ code: 'X', priority: 0.5 }, 'INVALID_QTY'],
+  ] as const
+  for (const [request, code] of odd) {
+    expect(await saveLocation(app, LOCAL_OPERATOR, request)).toMatchObject({
+      location: null,
+      userErrors: [{ code }],
+    })
   }
+  const nameless = saveLocation(app, LOCAL_OPERATOR, { code: 'X', name: ' ' })
+  await expect(nameless).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
   await expect(saveLocation(app, service, { code: 'X' })).rejects.toMatchObject({ code: 'FORBIDDEN' })
   expect(await listLocations(app)).toEqual([MAIN])
 })
