@@ -52,7 +52,10 @@ export const NESTING_MAX = 10
 export const QUERY_DEPTH_MAX = 12
 /** Fields, counting a fragment's fields at each use. Fifty aliased orders with all fields have 400. */
 export const QUERY_BREADTH_MAX = 500
-/** Values in the answer, with full pages: some 0.2 s of this process. A page of orders with all fields has 9,000. */
+/**
+ * Values in the answer, with full pages: some 0.2 s of this process. A page of orders with all fields has 9,000. As many again may
+ * be in lists that are longer than what is counted for them.
+ */
 export const QUERY_COST_MAX = 20_000
 /** Entries that a list without a page size counts: an order has about as many events and movements, an item fewer levels. */
 export const LIST_SIZE_ESTIMATE = 5

@@ -28,7 +28,7 @@ class ListCostPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     resolver: GraphQLFieldResolver<unknown, Types['Context'], object>,
     { type, extensions }: PothosOutputFieldConfig<Types>,
   ): GraphQLFieldResolver<unknown, Types['Context'], object> {
-    const { field, multiplier } = (extensions?.['complexity'] ?? {}) as {
+    const { field, multiplier } = (extensions?.complexity ?? {}) as {
       field?: number
       multiplier?: number
     }

@@ -30,7 +30,7 @@ export function maskError(error: unknown, message: string, logger: Logger): Erro
   if (thrown instanceof GraphQLError)
     return thrown === located
       ? thrown
-      : codedError(thrown.message, (thrown.extensions['code'] ?? 'BAD_USER_INPUT') as GraphQLErrorCode, where)
+      : codedError(thrown.message, (thrown.extensions.code ?? 'BAD_USER_INPUT') as GraphQLErrorCode, where)
   logger.error({ err: thrown, path: located?.path }, 'unexpected error')
   return codedError(message, 'INTERNAL_SERVER_ERROR', where)
 }
