@@ -55,7 +55,16 @@ import {
   visible,
 } from './read-state.ts'
 import { how, type Real, run, times, together } from './real.ts'
-import { isFinal, isOpen, type ModelAdjustment, type ModelWish, type StockModel } from './stock-model.ts'
+import {
+  isFinal,
+  isOpen,
+  isShortOf,
+  type ModelAdjustment,
+  type ModelOrder,
+  type ModelWish,
+  type StockModel,
+  waitingOf,
+} from './stock-model.ts'
 import { type Answer, call, type VerbCall } from './verbs.ts'
 import { type Serving, serveQueues, work } from './work.ts'
 
@@ -374,6 +383,31 @@ const adjust = command(
   },
 )
 
+/** New orders are reserved while a queue is being served: they take their turn in it. Those of other SKUs do not wait. */
+const reserveWhileServed = command(
+  'reserveWhileServed',
+  fc.record({ adjustment, picks }),
+  async (model, real, { adjustment, picks }) => {
+    const { sku, location } = adjustment
+    const what = { sku, location, delta: Math.abs(adjustment.delta), expectedAvailable: null }
+    const picked = new Set(picks.map((pick) => pickFrom(model.orders, isPending, pick)))
+    const orders = [...picked].filter(isPending)
+    const isQueued = model.orders.some((order) => isShortOf(order, sku))
+    const adjusted = await adjustOnce(real.first, what)
+    await reserveOrders(
+      real.second,
+      orders.map(({ id }) => id),
+    )
+    expect(adjusted).toEqual(model.adjust(what))
+    const isServed = isQueued && !('refused' in adjusted)
+    const isLate = ({ lines }: ModelOrder) =>
+      isServed && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
+    model.reserve(orders.filter((order) => !isLate(order)).map(({ id }) => id))
+    model.serve(orders.filter(isLate))
+  },
+  (model) => model.orders.some(isPending),
+)
+
 async function adjustOnce(app: App, adjustment: ModelAdjustment) {
   const { inventoryItem, movement, userErrors } = await adjustInventory(app, LOCAL_OPERATOR, {
     ...adjustment,
@@ -572,6 +606,8 @@ export const COMMANDS: fc.Arbitrary<Command>[] = [
   race,
   save,
   adjust,
+  reserveWhileServed,
+  reserveWhileServed,
   fail,
   retry,
   expire,

@@ -4,9 +4,11 @@ import {
   isOpen,
   type ModelCall,
   type ModelJob,
+  type ModelLine,
   type ModelOrder,
   type ModelRequest,
   type ModelWish,
+  openOf,
   type StockModel,
 } from './stock-model.ts'
 import type { VerbCall } from './verbs.ts'
@@ -135,6 +137,8 @@ export const verbCall = fc.record({
   pick,
   isWhole: fc.constantFrom(true, true, false),
   qtys: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 3, maxLength: 3 }),
+  /** Whether no more is cancelled than is open. */
+  isWithin: fc.boolean(),
   /** One more line, which most often is one too many. */
   more: fc.option(line, { freq: 12 }),
   place,
@@ -163,11 +167,13 @@ const CAN: Record<VerbCall['verb'], (order: ModelOrder) => boolean> = {
 /** What a picked call is, of an order that is given or picked. */
 export function verbOf(model: StockModel, picked: PickedVerb, given?: ModelOrder): VerbCall {
   const { verb, pick, isWhole, qtys, more, place, places, isDiscarded, off, caller, idempotencyKey } = picked
-  const { holdSeconds } = picked
+  const { holdSeconds, isWithin } = picked
   const order = given ?? pickFrom(model.orders, CAN[verb], pick)
   const expectedVersion = off === null ? null : order.version - off
   const call = { orderId: order.id, caller, idempotencyKey, expectedVersion }
-  const parts = order.lines.map(({ sku }, index) => ({ sku, qty: qtys[index]! })).filter(({ qty }) => qty > 0)
+  const mostOf = (line: ModelLine) => (verb === 'cancelOrder' && isWithin ? openOf(line) : Infinity)
+  const all = order.lines.map((line, index) => ({ sku: line.sku, qty: Math.min(qtys[index]!, mostOf(line)) }))
+  const parts = all.filter(({ qty }) => qty > 0)
   if (more) parts.push(more)
   switch (verb) {
     case 'cancelOrder':

@@ -281,10 +281,18 @@ export class StockModel {
     }
   }
 
-  /** Gives those who wait what is there for them, in the order of their creation. Who does not fit is passed over. */
-  serve(): void {
+  /**
+   * Gives those who wait what is there for them, in the order of their creation. Who does not fit is passed over.
+   *
+   * @param late new orders that take their turn among them
+   */
+  serve(late: readonly ModelOrder[] = []): void {
     const waiting = this.orders.filter(({ status }) => status === 'AWAITING_RESTOCK')
-    for (const order of waiting.sort((one, other) => byText(one.id, other.id))) {
+    for (const order of [...waiting, ...late].sort((one, other) => byText(one.id, other.id))) {
+      if (order.status === 'PENDING') {
+        this.reserve([order.id])
+        continue
+      }
       const { taken } = allocateTo([order], this.levels, this.locations)[0]!
       if (taken.length === 0) continue
       this.#take(order, taken)
@@ -624,8 +632,8 @@ function statusOf({ lines, lookedAt }: ModelOrder, ending: ModelOrder['ending'])
   return lookedAt ? 'AWAITING_RESTOCK' : 'PENDING'
 }
 
-/** Whether an order waits for what its supplier was asked for. */
-function isShortOf({ status, lines }: ModelOrder, sku: string): boolean {
+/** Whether an order was found short of a SKU, and still is. */
+export function isShortOf({ status, lines }: ModelOrder, sku: string): boolean {
   return status === 'AWAITING_RESTOCK' && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
 }
 
