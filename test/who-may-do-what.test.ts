@@ -157,11 +157,6 @@ const OPERATIONS: Record<string, Row> = {
     variables: () => ({ id: alices.id }),
     comesTo: staff,
   },
-  'InventoryMovement.availableAfter': {
-    query: 'query ($id: ID!) { order(id: $id) { movements { delta availableAfter } } }',
-    variables: () => ({ id: alices.id }),
-    comesTo: staff,
-  },
   'InventoryMovement.reservedAfter': {
     query: 'query ($id: ID!) { order(id: $id) { movements { delta reservedAfter } } }',
     variables: () => ({ id: alices.id }),

@@ -152,7 +152,9 @@ function isAs(order: Parameters<typeof fromOrder>[0], wish: ModelWish): boolean 
   return JSON.stringify(seen) === JSON.stringify(wished)
 }
 
-const createInBatch = command('createOrders', wishes, async (model, real, all) => {
+/** Most are reserved at once: else few would ever wait for the same SKU. */
+const batch = fc.record({ wishes, isReserved: fc.constantFrom(true, true, false) })
+const createInBatch = command('createOrders', batch, async (model, real, { wishes: all, isReserved }) => {
   // malformed ones never get as far
   const keyless = (wish: ModelWish) => model.answerTo({ ...wish, idempotencyKey: null })
   const isWell = (wish: ModelWish) => {
@@ -205,6 +207,10 @@ const createInBatch = command('createOrders', wishes, async (model, real, all) =
   // what was not created has its key taken
   for (const [index, { order }] of insertions.entries())
     if (!order) expect(model.answerTo(wishes[index]!)).not.toBeNull()
+  if (!isReserved) return
+  const ids = insertions.flatMap(({ order }) => order?.id ?? [])
+  await reserveOrders(real.second, ids)
+  model.reserve(ids)
 })
 
 const reserve = command(
@@ -594,6 +600,8 @@ const sideBySide = command(
 /** Everything that is done, the more often what has most to go wrong. */
 export const COMMANDS: fc.Arbitrary<Command>[] = [
   createInCalls,
+  createInBatch,
+  createInBatch,
   createInBatch,
   reserve,
   settle,

@@ -46,6 +46,17 @@ const ALLOWED: Record<string, number> = {
   'list-newer-sku-orders': OPEN + EXERCISED_MAX,
   'list-older-sku-line-orders': OPEN + DONE + EXERCISED_MAX,
   'list-newer-sku-line-orders': OPEN + DONE + EXERCISED_MAX,
+  // a customer's own orders, where it has no hold
+  'list-older-hold-customer-orders': OPEN + DONE + EXERCISED_MAX,
+  'list-newer-hold-customer-orders': OPEN + DONE + EXERCISED_MAX,
+  'list-older-hold-customer-sku-orders': OPEN + DONE + EXERCISED_MAX,
+  'list-newer-hold-customer-sku-orders': OPEN + DONE + EXERCISED_MAX,
+  // or none of the SKU
+  'list-older-firm-customer-sku-orders': OPEN + DONE + EXERCISED_MAX,
+  'list-newer-firm-customer-sku-orders': OPEN + DONE + EXERCISED_MAX,
+  // every hold, where none is of the SKU
+  'list-older-hold-sku-orders': WAITING + EXERCISED_MAX,
+  'list-newer-hold-sku-orders': WAITING + EXERCISED_MAX,
 }
 
 let test_: TestApp
@@ -286,6 +297,10 @@ const FILTERS: object[] = ['COMMON', 'RARE', null].flatMap((sku) =>
 )
 for (const reference of ['web 7', 'NONE']) {
   FILTERS.push({ reference }, { reference, sku: 'COMMON', status: 'RESERVED' })
+}
+for (const isHold of [true, false]) {
+  FILTERS.push(...[...ORDER_STATUSES, null].map((status) => ({ isHold, status })))
+  FILTERS.push({ isHold, sku: 'COMMON' }, { isHold, sku: 'RARE' }, { isHold, reference: 'web 7' })
 }
 /** Lists that everybody has. */
 const LISTS = FILTERS.flatMap((filter): [query: string, variables: object][] => [

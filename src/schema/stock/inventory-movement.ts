@@ -34,8 +34,7 @@ export const InventoryMovement = builder.prismaObject('InventoryMovement', {
     }),
     availableAfter: t.expose('availableAfter', {
       type: 'Quantity',
-      description: 'What was available at the location right after it. For operators and services.',
-      authScopes: { may: 'readLevels' },
+      description: 'What was available at the location right after it.',
     }),
     reservedAfter: t.expose('reservedAfter', {
       type: 'Quantity',
