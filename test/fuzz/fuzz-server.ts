@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify'
+import pg from 'pg'
 import { pino } from 'pino'
 import { LOCAL_OPERATOR, ROLES } from '../../src/domain/caller.ts'
+import { reservationJob } from '../../src/domain/upkeep/jobs.ts'
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
-import type { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
+import { withholdJob } from '../support/queue.ts'
 import { authorizationOf, bySecret, SECRET } from '../support/tokens.ts'
 import { Sender } from './send.ts'
 import { SERVERS, type ServerName } from './surroundings.ts'
@@ -45,7 +47,12 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     hidden: await listen(watched, { authenticate, explorer: false }),
   } satisfies Record<ServerName, { http: FastifyInstance; url: string }>
   const ids = await fill(testApp)
-  const worker = await startTestWorker(testApp, { baseUrl: listening.open.url, circuit: () => 'closed' })
+  // how long jobs wait is asked as well: one always does
+  const holder = new pg.Client({ connectionString: testApp.databaseUrl })
+  await holder.connect()
+  await withholdJob(holder, reservationJob([{ orderId: ids[0]! }]))
+  const supplier = { baseUrl: listening.open.url, circuit: () => 'closed' as const }
+  const worker = await startTestWorker(testApp, supplier)
   const corpus = { ...(await readCorpus(testApp, listening.open.url, ids)), ...(await callers()) }
   const secrets = [SECRET, HIDDEN_KEY, testApp.databaseUrl, new URL(testApp.databaseUrl).pathname.slice(1)]
   const { password } = new URL(testApp.databaseUrl)
@@ -58,18 +65,13 @@ export async function startFuzzServer(): Promise<FuzzServer> {
         ? [...secrets, LEDGER_REASON, BOBS_REF]
         : secrets,
     takeLogged: () => logged.splice(0),
-    close: () => closeAll(testApp, worker, Object.values(listening)),
+    close: async () => {
+      await worker.stop()
+      await holder.end()
+      for (const { http } of Object.values(listening)) await http.close()
+      await testApp.close()
+    },
   }
-}
-
-async function closeAll(
-  testApp: TestApp,
-  worker: Worker,
-  listening: { http: FastifyInstance }[],
-): Promise<void> {
-  await worker.stop()
-  for (const { http } of listening) await http.close()
-  await testApp.close()
 }
 
 function mapServers<Value>(make: (name: ServerName) => Value): Record<ServerName, Value> {

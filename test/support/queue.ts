@@ -1,3 +1,5 @@
+import type { Job } from '../../src/domain/upkeep/jobs.ts'
+import { addJobs } from '../../src/sql/queue/add-jobs.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
 import { eventually } from './harness.ts'
 
@@ -188,4 +190,15 @@ export async function hideTasks(on: Queryable): Promise<() => Promise<unknown>> 
 
 function valuesOf({ orderIds, ids, task, step, isHeld }: JobFilter): unknown[] {
   return [orderIds ?? null, ids ?? null, task ?? null, step?.toString() ?? null, isHeld ?? null]
+}
+
+/**
+ * Writes a job that is due and that no worker gets while `holder` is connected: workers pass over a locked row. None may run yet.
+ *
+ * @param holder does nothing else
+ */
+export async function withholdJob(holder: Queryable, job: Job): Promise<void> {
+  await addJobs(holder, [job])
+  await holder.query('begin')
+  await holder.query('select from graphile_worker._private_jobs order by id desc limit 1 for update')
 }
