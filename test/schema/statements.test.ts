@@ -7,6 +7,7 @@ import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { execute, serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
+import { spyOnQueries } from '../support/spy-on-queries.ts'
 
 const ITEMS = 50
 const ORDERS_OF_EACH = 8
@@ -34,17 +35,16 @@ async function measure(query: string, variables: object) {
   // every connection is there: a new one has statements of its own
   const clients = await Promise.all(Array.from({ length: MAIN_POOL_SIZE }, () => server.app.pool.connect()))
   for (const client of clients) client.release()
-  const asked = vi.spyOn(pg.Client.prototype, 'query')
+  const spy = spyOnQueries()
   const received = vi.spyOn(pg.Result.prototype as unknown as { addRow: () => void }, 'addRow')
   try {
     const { data, errors } = await execute(server, query, variables)
     expect(errors).toBeUndefined()
     // a plain text is what a connection begins with, whichever statement opens it
-    const statements = asked.mock.calls.map(([config]) => config as unknown as string | { text: string })
-    const texts = statements.flatMap((statement) => (typeof statement === 'string' ? [] : [statement.text]))
+    const texts = spy.queries().flatMap((query) => (typeof query === 'string' ? [] : [query.text]))
     return { data, texts, rows: received.mock.calls.length }
   } finally {
-    asked.mockRestore()
+    spy.restore()
     received.mockRestore()
   }
 }

@@ -1,6 +1,5 @@
 import { getIntrospectionQuery } from 'graphql'
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type Answer,
   codesOf,
@@ -11,6 +10,7 @@ import {
   type TestServer,
 } from '../../../support/graphql.ts'
 import { seed } from '../../../support/harness.ts'
+import { spyOnQueries } from '../../../support/spy-on-queries.ts'
 
 let server: TestServer
 let orderId = ''
@@ -48,12 +48,12 @@ const transports: Record<string, Ask> = {
 
 /** Runs an operation, and counts what it asked of the database. */
 async function measure(ask: Ask, query: string, variables?: object) {
-  const asked = vi.spyOn(pg.Client.prototype, 'query')
+  const spy = spyOnQueries()
   try {
     const answer = await ask(query, variables)
-    return { answer, statements: asked.mock.calls.length }
+    return { answer, statements: spy.queries().length }
   } finally {
-    asked.mockRestore()
+    spy.restore()
   }
 }
 
