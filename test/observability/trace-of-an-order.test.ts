@@ -45,6 +45,7 @@ const TASKS_OF_A_LATE_ORDER: Tree[] = [
         'reserve-inventory',
         'lock-orders',
         'lock-stock',
+        'read-behind-lock',
         'move-orders',
         'save-requests',
         'add-jobs',
