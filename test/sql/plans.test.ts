@@ -170,7 +170,8 @@ async function ask(caller: Caller, query: string, variables: object): Promise<vo
   const body = JSON.stringify({ query, variables })
   const headers = { 'content-type': 'application/json' }
   const response = await server.fetch('http://test/graphql', { method: 'POST', headers, body }, { caller })
-  expect(((await response.json()) as { errors?: unknown }).errors).toBeUndefined()
+  const { errors } = (await response.json()) as { errors?: unknown }
+  expect(errors, `${caller.id}: ${body}`).toBeUndefined()
 }
 
 /**

@@ -100,22 +100,21 @@ function byState(direction: Direction, kind: Kind, filters: readonly string[]): 
   const range = (condition: string) => {
     const rangeOf = (columns: string, more: string) => `select ${columns} from orders
       where (orders.status, orders.id) ${beyond} (listed.status, $2::uuid) and orders.status ${within} listed.status
-        ${more} ${conditions.join(' ')}
+        ${condition} ${more} ${conditions.join(' ')}
       order by orders.status ${sort}, orders.id ${sort}`
-    if (kind === 'any' || isOfHolds) return `(${rangeOf('orders.id', condition)} limit $3::int)`
-    // apart: by statistics of another time few orders are firm, and PostgreSQL read and sorted all (300,016 rows); and a
-    // customer's few orders were looked for among all holds
+    const isAlone = kind === 'firm' && filters.length === 0
+    if (!isAlone) return `(${rangeOf('orders.id', kind === 'any' ? '' : `and ${KINDS[kind]}`)} limit $3::int)`
+    // apart: by statistics of another time few orders are firm, and PostgreSQL read and sorted all (300,016 rows)
     return `(
-      select orders.id from (${rangeOf('orders.status, orders.id, orders.expires_at', condition)} offset 0) as orders
-      where ${KINDS[kind]}
+      select orders.id from (${rangeOf('orders.status, orders.id, orders.expires_at', '')} offset 0) as orders
+      where ${KINDS.firm}
       order by orders.status ${sort}, orders.id ${sort}
       limit $3::int
     )`
   }
   // the indexes of customers and of holds have every state; else open orders and those that are over have an index each
-  const ranges = isOfHolds
-    ? range(`and ${KINDS.hold}`)
-    : filters.includes('customer')
+  const ranges =
+    filters.includes('customer') || kind === 'hold'
       ? range('')
       : `${range("and orders.status < 'FAILED'")} union all ${range("and orders.status >= 'FAILED'")}`
   return `select page.id
