@@ -185,45 +185,42 @@ function loseDatabase() {
 const CHAIN = ['reserve-inventory', 'request-supplier', 'check-supplier-status']
 
 describe('each task', () => {
-  test.each(CHAIN)(
-    '%s, run many times at once and again later, changes nothing twice',
-    async (task) => {
-      supplier.follow({})
-      await seed(test_.app).item({ available: 0 })
-      const { id } = await seed(test_.app).order()
-      const { app } = test_
-      const tasks = createTaskList(
-        { ...RESERVATION_TASKS, ...SUPPLIER_TASKS },
-        {
-          app,
-          supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
-        },
-      )
-      const helpers = { job: { attempts: 1, max_attempts: 8 } } as never
-      for (const identifier of CHAIN) {
-        const [job] = await readJobs(app.pool, { task: identifier })
-        const { payload, id: jobId } = job!
-        const times = identifier === task ? 20 : 1
-        const runs = Array.from({ length: times }, () => tasks[identifier]!(payload, helpers))
-        await Promise.all(runs)
-        if (identifier === task) await tasks[identifier]!(payload, helpers)
-        // what graphile-worker does with a job that has run
-        await dropJobs(app.pool, { ids: [jobId] })
-      }
-      const order = await app.prisma.order.findUniqueOrThrow({
-        where: { id },
-        include: { events: true, movements: true },
-      })
-      expect(order).toMatchObject({ status: 'RESERVED', version: 3 })
-      expect(order.events).toHaveLength(3)
-      expect(order.movements).toHaveLength(2)
-      // one chain of jobs, and it has ended
-      expect(await readJobs(app.pool)).toEqual([])
-      expect(new Set(supplier.calls.flatMap((call) => (call.kind === 'reserve' ? [call.key] : [])))).toEqual(
-        new Set([id]),
-      )
-    },
-  )
+  test.each(CHAIN)('%s, run many times at once and again later, changes nothing twice', async (task) => {
+    supplier.follow({})
+    await seed(test_.app).item({ available: 0 })
+    const { id } = await seed(test_.app).order()
+    const { app } = test_
+    const tasks = createTaskList(
+      { ...RESERVATION_TASKS, ...SUPPLIER_TASKS },
+      {
+        app,
+        supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
+      },
+    )
+    const helpers = { job: { attempts: 1, max_attempts: 8 } } as never
+    for (const identifier of CHAIN) {
+      const [job] = await readJobs(app.pool, { task: identifier })
+      const { payload, id: jobId } = job!
+      const times = identifier === task ? 20 : 1
+      const runs = Array.from({ length: times }, () => tasks[identifier]!(payload, helpers))
+      await Promise.all(runs)
+      if (identifier === task) await tasks[identifier]!(payload, helpers)
+      // what graphile-worker does with a job that has run
+      await dropJobs(app.pool, { ids: [jobId] })
+    }
+    const order = await app.prisma.order.findUniqueOrThrow({
+      where: { id },
+      include: { events: true, movements: true },
+    })
+    expect(order).toMatchObject({ status: 'RESERVED', version: 3 })
+    expect(order.events).toHaveLength(3)
+    expect(order.movements).toHaveLength(2)
+    // one chain of jobs, and it has ended
+    expect(await readJobs(app.pool)).toEqual([])
+    expect(new Set(supplier.calls.flatMap((call) => (call.kind === 'reserve' ? [call.key] : [])))).toEqual(
+      new Set([id]),
+    )
+  })
 
   test('refuses a payload that is none', async () => {
     const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app: test_.app } as never)
