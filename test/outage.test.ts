@@ -5,16 +5,12 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type ChaosDatabase, startDatabase } from '../chaos/database.ts'
 import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import { findFreePort } from './support/free-port.ts'
-import {
-  type Answer,
-  codesOf,
-  type Subscribe,
-  subscribeBySse,
-  subscribeByWebSocket,
-} from './support/graphql.ts'
+import { type Answer, type Subscribe, subscribeBySse, subscribeByWebSocket } from './support/graphql.ts'
 import { eventually } from './support/harness.ts'
+import { get, type HttpAnswer, post } from './support/http-answer.ts'
 import { changeJobs, readJobs } from './support/queue.ts'
 import { Processes, type RunningServer } from './support/server-process.ts'
+import { Trickle } from './support/trickle.ts'
 
 // One PostgreSQL with the durability of a real one, and one server that lives through everything done to it.
 
@@ -216,90 +212,12 @@ async function placeHeldUp(): Promise<string> {
   return id
 }
 
-/** One call after the other, each of another kind. Every answer is true, or says that the database is away. */
-class Trickle {
-  /** Ids of orders. */
-  readonly acknowledged: string[] = []
-  /** Calls that were answered that the database is away. */
-  refused = 0
-  readonly #url: string
-
-  constructor(url: string) {
-    this.#url = url
-  }
-
-  /** Goes on for as long as `work` does. */
-  async run(work: () => Promise<void>): Promise<void> {
-    const working = work()
-    let isDone = false
-    void working.finally(() => {
-      isDone = true
-    })
-    const calls = [this.#orderByRest, this.#orderByGraphql, this.#readByRest, this.#readByGraphql]
-    for (let count = 0; !isDone; count++) {
-      await calls[count % calls.length]!.call(this)
-      await sleep(20)
-    }
-    await working
-  }
-
-  async #orderByRest(): Promise<void> {
-    const { status, body, retryAfter } = await placeOrder(this.#url)
-    if (status === 201) this.acknowledged.push(String(body.id))
-    else this.#expectUnavailable({ status, retryAfter, code: body.code })
-  }
-
-  async #orderByGraphql(): Promise<void> {
-    const { body, ...answer } = await callGraphql(
-      this.#url,
-      'mutation { createOrder(input: { sku: "PLENTY", qty: 1 }) { order { id } userErrors { code } } }',
-    )
-    if (body.data?.createOrder) this.acknowledged.push(body.data.createOrder.order.id)
-    else this.#expectUnavailable({ ...answer, code: codesOf(body)[0] })
-  }
-
-  async #readByRest(): Promise<void> {
-    const id = this.acknowledged.at(-1)
-    if (!id) return
-    const { status, body, retryAfter } = await get(this.#url, `/api/orders/${id}`)
-    if (status === 200) expect(body.id).toBe(id)
-    else this.#expectUnavailable({ status, retryAfter, code: body.code })
-  }
-
-  async #readByGraphql(): Promise<void> {
-    const { body, ...answer } = await callGraphql(this.#url, '{ inventoryItem(sku: "PLENTY") { name } }')
-    if (body.data?.inventoryItem) expect(body.data.inventoryItem.name).toBe('Plenty')
-    else this.#expectUnavailable({ ...answer, code: codesOf(body)[0] })
-  }
-
-  #expectUnavailable(answer: unknown): void {
-    expect(answer).toEqual({ status: 503, retryAfter: '1', code: 'UNAVAILABLE' })
-    this.refused++
-  }
+function placeOrder(url: string): Promise<HttpAnswer> {
+  return post(`${url}/api/order`, { sku: 'PLENTY', qty: 1 })
 }
 
-type HttpAnswer<Body> = { status: number; retryAfter: string | null; body: Body }
-
-async function get(url: string, path: string): Promise<HttpAnswer<Record<string, unknown>>> {
-  return readAnswer(await fetch(url + path))
-}
-
-async function placeOrder(url: string): Promise<HttpAnswer<Record<string, unknown>>> {
-  return readAnswer(await post(`${url}/api/order`, { sku: 'PLENTY', qty: 1 }))
-}
-
-async function callGraphql(url: string, query: string): Promise<HttpAnswer<Answer>> {
-  return readAnswer(await post(`${url}/graphql`, { query }))
-}
-
-function post(url: string, body: object): Promise<Response> {
-  const headers = { 'content-type': 'application/json', accept: 'application/json' }
-  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
-}
-
-async function readAnswer<Body>(response: Response): Promise<HttpAnswer<Body>> {
-  const body = (await response.json()) as Body
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), body }
+function callGraphql(url: string, query: string): Promise<HttpAnswer<Answer>> {
+  return post(`${url}/graphql`, { query })
 }
 
 /** Asks the database itself: these orders exist, and are reserved. */

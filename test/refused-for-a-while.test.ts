@@ -7,6 +7,7 @@ import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import { withDatabase } from './support/database-server.ts'
 import { codesOf, subscribeBySse, subscribeByWebSocket } from './support/graphql.ts'
 import { eventually } from './support/harness.ts'
+import { get, type HttpAnswer, post } from './support/http-answer.ts'
 import { Processes, type RunningServer } from './support/server-process.ts'
 
 // One PostgreSQL, behind a proxy, and a process of each role. They have been ready: nothing that is done to the database
@@ -274,26 +275,10 @@ async function expectAllWell(sinceMs: number): Promise<void> {
   await eventually(async () => (await get(api.url, `/api/orders/${body.id}`)).body.status === 'reserved')
 }
 
-type HttpAnswer = { status: number; retryAfter: string | null; body: Record<string, unknown> }
-
-async function get(url: string, path: string): Promise<HttpAnswer> {
-  return readAnswer(await fetch(url + path))
-}
-
 async function placeOrder(url = api.url): Promise<HttpAnswer> {
   const answer = await post(`${url}/api/order`, { sku: 'PLENTY', qty: 1 })
   if (answer.status === 201) acknowledged.push(String(answer.body.id))
   return answer
-}
-
-async function post(url: string, body: object): Promise<HttpAnswer> {
-  const headers = { 'content-type': 'application/json', accept: 'application/json' }
-  return readAnswer(await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) }))
-}
-
-async function readAnswer(response: Response): Promise<HttpAnswer> {
-  const body = (await response.json()) as Record<string, unknown>
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), body }
 }
 
 /** Runs a statement beside the database under test. */

@@ -56,8 +56,7 @@ export async function startFuzzServer(): Promise<FuzzServer> {
   const holder = new pg.Client({ connectionString: testApp.databaseUrl })
   await holder.connect()
   await withholdJob(holder, reservationJob([{ orderId: ids[0]! }]))
-  const supplier = { baseUrl: listening.open.url, circuit: () => 'closed' as const }
-  const worker = await startTestWorker(testApp, supplier)
+  const worker = await startTestWorker(testApp, { baseUrl: listening.open.url, circuit: () => 'closed' })
   const corpus = { ...(await readCorpus(testApp, listening.open.url, ids)), ...(await callers()) }
   const secrets = [SECRET, HIDDEN_KEY, testApp.databaseUrl, new URL(testApp.databaseUrl).pathname.slice(1)]
   const { password } = new URL(testApp.databaseUrl)
