@@ -134,8 +134,16 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
   http.addHook('preClose', async () => {
     app.feed.failViews()
     await untilDisconnected(http.server, leaveTimeoutMs)
+    closeWhenIdle(http.server)
   })
   return http
+}
+
+/** Node closes those connections that are idle when a server closes, and would keep those that become idle later. */
+function closeWhenIdle(server: Server): void {
+  if (!server.listening) return
+  const timer = setInterval(() => server.closeIdleConnections(), DISCONNECT_POLL_MS)
+  server.once('close', () => clearInterval(timer))
 }
 
 /**

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createHttpServer } from '../../src/http/http-server.ts'
-import { CALLS_UNDER_WAY_MAX, IDLE_TIMEOUT_MS } from '../../src/limits.ts'
+import { CALLS_UNDER_WAY_MAX, IDLE_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS } from '../../src/limits.ts'
 import { codesOf, connectByWebSocket, subscribeBySse } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, type TestApp } from '../support/harness.ts'
 
@@ -302,4 +302,23 @@ describe('more calls under way than the limit', () => {
     agent.destroy()
     await closed
   })
+
+  test('that end after the server has closed keep no connection open', async () => {
+    const { http, url } = await listen(testApp)
+    const agent = new Agent({ keepAlive: true })
+    onTestFinished(() => agent.destroy())
+    const letGo = await holdItems()
+    const headers = { 'content-type': 'application/json' }
+    const call = request(`${url}/graphql`, { agent, method: 'POST', headers })
+    const answered = once(call.end(JSON.stringify({ query: HELD })), 'response')
+    await eventually(() => testApp.app.calls.count === 1)
+    const closed = http.close()
+    await eventually(() => !http.server.listening)
+    await letGo()
+    const [response] = await answered
+    expect(response.statusCode).toBe(200)
+    response.resume()
+    // Node would keep it for the keep-alive time-out
+    await closed
+  }, KEEP_ALIVE_TIMEOUT_MS / 2)
 })
