@@ -10,13 +10,18 @@ const OVERDRAWN = `select distinct order_id::text as id, sku, location from (
     from inventory_movements where order_id is not null
   ) as steps where held < 0`
 
-/** Goods that came in for an order and that it did not get, and whether it had given them up before. */
+/** Goods that came in for an order and that it did not get, and whether it had given them up, or was served from stock, before. */
 const FREE = `select order_id::text as id, sku, exists (
     select from order_events as events
     where events.order_id = receipts.order_id and events.type in ('OrderCancelled', 'OrderFailed')
       and (events.lines is null or events.lines @> jsonb_build_array(jsonb_build_object('sku', receipts.sku)))
       and pg_xact_commit_timestamp(events.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
-  ) as "wasGivenUp"
+  ) or exists (
+    select from inventory_movements as earlier
+    where earlier.type = 'RESERVATION' and earlier.order_id = receipts.order_id and earlier.sku = receipts.sku
+      and earlier.xmin <> receipts.xmin
+      and pg_xact_commit_timestamp(earlier.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
+  ) as "isForNobody"
   from inventory_movements as receipts
   where receipts.type = 'SUPPLIER_RECEIPT' and not exists (
     select from inventory_movements as reserved
@@ -39,10 +44,10 @@ export async function checkStock(
   )) {
     findings.violate('an order gives up and ships what it holds', id, `${sku} at ${location}`)
   }
-  const free = await database.query<{ id: string; sku: string; wasGivenUp: boolean }>(FREE)
+  const free = await database.query<{ id: string; sku: string; isForNobody: boolean }>(FREE)
   findings.count('goods that came as free stock', free.length)
-  for (const { id, sku, wasGivenUp } of free) {
-    if (wasGivenUp) continue
+  for (const { id, sku, isForNobody } of free) {
+    if (isForNobody) continue
     findings.violate('goods are for who waits for them', id, `${sku}: ${JSON.stringify(orders.get(id))}`)
   }
   await checkConservation(database, history, orders, findings)

@@ -51,13 +51,13 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     guarded: await listen(watched, { authenticate }),
     hidden: await listen(watched, { authenticate, explorer: false }),
   } satisfies Record<ServerName, { http: FastifyInstance; url: string }>
-  const ids = await fill(testApp)
+  const filled = await fill(testApp)
   // how long jobs wait is asked as well: one always does
   const holder = new pg.Client({ connectionString: testApp.databaseUrl })
   await holder.connect()
-  await withholdJob(holder, reservationJob([{ orderId: ids[0]! }]))
+  await withholdJob(holder, reservationJob([{ orderId: filled.orders[0]! }]))
   const worker = await startTestWorker(testApp, { baseUrl: listening.open.url, circuit: () => 'closed' })
-  const corpus = { ...(await readCorpus(testApp, listening.open.url, ids)), ...(await callers()) }
+  const corpus = { ...(await readCorpus(testApp, listening.open.url, filled)), ...(await callers()) }
   const secrets = [SECRET, HIDDEN_KEY, testApp.databaseUrl, new URL(testApp.databaseUrl).pathname.slice(1)]
   const { password } = new URL(testApp.databaseUrl)
   if (password !== '') secrets.push(password)
@@ -122,17 +122,26 @@ const LOCATIONS = ['EAST', 'WEST']
 /** Ordered so often, by each customer: verbs use orders up. */
 const LARGE_ORDERS = 40
 const SHIPPED_ORDERS = 20
+/** Held so often, by each customer: those that are confirmed are holds no more. */
+const HOLDS = 120
+const HOLD_SECONDS = 3_600
 const LARGE_ORDER: [string, number][] = [
   ['GIZMO', 500_000],
   ['BOLT', 500],
   ['NUT-OK', 3],
 ]
-const UNFINISHED = "select 1 from orders where status in ('PENDING', 'AWAITING_RESTOCK')"
+/** Nothing ever comes here. */
+const EMPTY_LOCATION = 'EMPTY'
+const UNFINISHED =
+  "select 1 from orders where status in ('PENDING', 'AWAITING_RESTOCK') and if_short = 'ASK_SUPPLIER'"
+
+/** Orders that there are when fuzzing begins. */
+type Filled = { orders: string[]; holds: string[] }
 
 /** Puts something into every table, before there is a worker. */
-async function fill({ app }: TestApp): Promise<string[]> {
+async function fill({ app }: TestApp): Promise<Filled> {
   for (const sku of SKUS) await seed(app).item({ sku, available: sku.startsWith('NUT') ? 0 : 2_000_000_000 })
-  for (const code of LOCATIONS) await seed(app).location(code)
+  for (const code of [...LOCATIONS, EMPTY_LOCATION]) await seed(app).location(code)
   await seed(app).location('CLOSED', { isActive: false })
   for (const location of LOCATIONS) await seed(app).stock({ sku: 'GIZMO', location, qty: 1_000_000_000 })
   await app.pool.query('update inventory_movements set reason = $1', [LEDGER_REASON])
@@ -144,14 +153,20 @@ async function fill({ app }: TestApp): Promise<string[]> {
   )
   const keyed = { sku: 'BOLT', qty: 1, idempotencyKey: HIDDEN_KEY, customerId: null }
   await createOrder(app, LOCAL_OPERATOR, keyed)
-  const ids: string[] = []
+  const orders: string[] = []
+  const holds: string[] = []
   for (const customerId of ['alice', 'bob', null]) {
-    for (const sku of SKUS) ids.push((await seed(app).order({ sku, qty: 2, customerId })).id)
+    for (const sku of SKUS) orders.push((await seed(app).order({ sku, qty: 2, customerId })).id)
     for (let count = 0; count < LARGE_ORDERS; count++) {
-      ids.push((await seed(app).order({ lines: LARGE_ORDER, customerId })).id)
+      orders.push((await seed(app).order({ lines: LARGE_ORDER, customerId })).id)
+    }
+    for (let count = 0; count < HOLDS; count++) {
+      holds.push((await seed(app).order({ sku: 'GIZMO', customerId, holdSeconds: HOLD_SECONDS })).id)
     }
   }
-  return ids
+  // the age of those that wait is asked as well: one always does
+  await seed(app).order({ sku: 'GIZMO', ifShort: 'WAIT', locations: [EMPTY_LOCATION] })
+  return { orders, holds }
 }
 
 /** Carries orders on once they are reserved: parts of some have come back, and one is cancelled. @returns ids of orders and shipments */
@@ -179,7 +194,7 @@ async function carryOn(app: App): Promise<{ shipped: string[]; shipments: string
 }
 
 /** The names by which what there is can be asked for. */
-async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise<Corpus> {
+async function readCorpus({ app }: TestApp, url: string, { orders: ids, holds }: Filled): Promise<Corpus> {
   await eventually(async () => (await app.pool.query(UNFINISHED)).rows.length === 0)
   const { shipped, shipments } = await carryOn(app)
   await app.pool.query(
@@ -207,6 +222,11 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     '/api/orders/{id} id': orders,
     '/api/orders/{id}/cancel id': orders,
     '/api/orders/{id}/ship id': orders,
+    // extended as often as it is asked for, while it is not confirmed
+    'ConfirmOrderInput.id': [...holds.filter((_, index) => index % 3 > 0), ids[0]!],
+    '/api/orders/{id}/confirm id': [...holds.filter((_, index) => index % 3 > 0), ids[0]!],
+    'ExtendHoldInput.id': [...holds.filter((_, index) => index % 3 === 0), ids[0]!],
+    '/api/orders/{id}/extend id': [...holds.filter((_, index) => index % 3 === 0), ids[0]!],
     'UndoShipmentInput.id': [...shipments, ids[0]!],
     '/api/shipments/{id}/undo id': [...shipments, ids[0]!],
     'ReturnOrderInput.id': [...shipped, ids[0]!],
@@ -231,9 +251,11 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     locations: [...LOCATIONS, 'MAIN', 'MAIN', 'CLOSED', 'NOWHERE'],
     reference: ['PARCEL-1'],
     note: ['changed their mind'],
-    expectedVersion: [1, 2, 3, 3, 3, 4],
-    expected_version: [1, 2, 3, 3, 3, 4],
+    expectedVersion: [2, 2, 2, 3, 3, 3, 1, 4],
+    expected_version: [2, 2, 2, 3, 3, 3, 1, 4],
     disposition: ['RESTOCK', 'DISCARD'],
+    holdSeconds: [60, 600, 2_678_400, 0],
+    hold_seconds: [60, 600, 2_678_400, 0],
     // short waits: most orders stay PENDING
     waitMs: [0, 0, 1, 5, 20, -1, 10_001],
     prefer: [
