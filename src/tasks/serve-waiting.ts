@@ -5,6 +5,8 @@ import { defineTask, isAway } from './define-task.ts'
 
 /** Some ten seconds after the first. Meanwhile the queue stands still, and new orders of the SKU with it. */
 const ONE_BY_ONE_FROM_TRY = 3
+/** One crash may have any cause; a queue that has seen two may have the order that causes them at its head. */
+const ONE_BY_ONE_AFTER_WORKER_DEATHS = 2
 
 /**
  * Serves those who wait for a SKU, in one pass; where there are more it writes the next job. A pass that fails for another
@@ -12,16 +14,16 @@ const ONE_BY_ONE_FROM_TRY = 3
  * alone.
  */
 export const serveWaitingTask = defineTask('serve-waiting', servingPayload, async ({ app }, { sku }, job) => {
+  const isTransient = (error: unknown) => isAway(error) || (isContention(error) && !job.isLastTry)
+  const serveEach = () => serveOneByOne(app, { sku, job, isTransient })
+  // who ends its worker each time is at the head once those before it are served
+  if (job.workerDeaths >= ONE_BY_ONE_AFTER_WORKER_DEATHS) await serveEach()
   try {
     await serveWaiting(app, { sku, job })
   } catch (error) {
     if (isTransient(error) || job.attempt < ONE_BY_ONE_FROM_TRY) throw error
     app.logger.warn({ err: error, sku }, 'queue could not be served together, served one by one')
-    await serveOneByOne(app, { sku, job, isTransient })
+    await serveEach()
     await serveWaiting(app, { sku, job })
   }
 })
-
-function isTransient(error: unknown): boolean {
-  return isAway(error) || isContention(error)
-}

@@ -105,17 +105,26 @@ test('of a queue in which nobody can be served, only some fail with each try', a
   await worker.stop()
 })
 
-test('a queue whose job has used up its tries gets another one by the sweep', async () => {
+test('a queue whose job has used up its tries gets another one by the sweep, without its first and its new orders', async () => {
   const { app } = test_
-  const id = await wait(['A'])
+  const [first, id] = [await wait(['A']), await wait(['A'])]
   await dropJobs(app.pool)
   await seed(app).stock({ sku: 'A', qty: 1 })
+  const pending = await wait(['A'])
+  await app.pool.query(`update orders set created_at = now() - interval '1 hour' where id = $1`, [pending])
+  const late = await wait(['A'])
   await killJobs(app.pool, 'broken', { task: 'serve-waiting' })
-  expect(await sweep(app)).toMatchObject({ queues: ['A'], buried: [], setAside: [] })
-  expect(await readJobs(app.pool)).toMatchObject([{ task: 'serve-waiting', attempts: 0, attemptsMax: 8 }])
+  expect(await sweep(app)).toMatchObject({ queues: ['A'], buried: [first, pending], setAside: [] })
+  expect(await statusesOf([first, id, pending, late])).toEqual([
+    'FAILED',
+    'AWAITING_RESTOCK',
+    'FAILED',
+    'PENDING',
+  ])
+  expect(await readJobs(app.pool, { task: 'serve-waiting' })).toMatchObject([{ attempts: 0, attemptsMax: 8 }])
   const worker = await startTestWorker(test_)
   await untilNoJobs(app.pool)
-  expect(await statusesOf([id])).toEqual(['RESERVED'])
+  expect(await statusesOf([id, late])).toEqual(['RESERVED', 'AWAITING_RESTOCK'])
   expect(await marks()).toEqual([])
   await worker.stop()
 })

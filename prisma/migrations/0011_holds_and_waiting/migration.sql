@@ -33,9 +33,7 @@ create index order_lines_queued_qty_idx on order_lines (sku, queued_qty) where (
 
 -- The mark of a SKU whose queue is being served. There is a job serve-waiting for each.
 create table serving (
-  sku text not null constraint serving_pkey primary key,
-  -- orders up to this one were looked at; null: the pass begins at the front
-  after uuid
+  sku text not null constraint serving_pkey primary key
 )
 -- a few rows that come and go all the time
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);

@@ -6,25 +6,30 @@ import { plainArray, prepare, type Queryable, quotedArray } from '../statement.t
 
 const SERVE_WAITING = 'serve-waiting' satisfies Job['task']
 
-/** What a new order of a SKU can get at all locations together. Compared with a column of an index, so of its type. */
-export const promisableOf = (sku: string) => `(
+/**
+ * What an order of a SKU can get at all locations together, or at those of an array that is not null. Compared with a column of
+ * an index, so of its type.
+ */
+export const promisableOf = (sku: string, locations = 'null') => `(
     select least(coalesce(sum(greatest(stock_levels.available - stock_levels.safety_stock, 0)), 0), 2147483647)::int
     from stock_levels join locations on locations.code = stock_levels.location
-    where stock_levels.sku = ${sku} and locations.is_active
+    where stock_levels.sku = ${sku} and locations.is_active${
+      locations === 'null'
+        ? ''
+        : `
+      and (${locations} is null or stock_levels.location = any (${locations}))`
+    }
   )`
 
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 
-/** Writes a job for each new mark of `marked`. */
+/** Writes a job for each SKU of `marked`. */
 export const ADD_SERVING_JOBS = `graphile_worker.add_jobs(array(
     select ('${SERVE_WAITING}', json_build_object('sku', sku), null, now(), ${JOB_ATTEMPTS_MAX}::smallint, null, null, null)::graphile_worker.job_spec
-    from marked where is_new
+    from marked
   ))`
 
-/**
- * Has the queues of SKUs served, from the front, by a job of this commit, if anybody waits there. The caller has locked a level
- * of each.
- */
+/** Has the queues of SKUs served, by a job of this commit, if anybody waits there. The caller has locked a level of each. */
 export async function serveQueuesOf(on: Queryable, skus: readonly string[]): Promise<void> {
   if (skus.length > 0) await serve(on, quotedArray(skus))
 }
@@ -36,16 +41,15 @@ const serve = prepare<[skus: string]>(
     select wanted.sku from (select distinct unnest($1::text[]) as sku) as wanted
     where exists (select from order_lines where order_lines.sku = wanted.sku and order_lines.queued_qty is not null)
     order by wanted.sku
-    on conflict (sku) do update set after = null
-    returning sku, xmax = 0 as is_new
+    on conflict (sku) do nothing
+    returning sku
   )
   select count(*) from ${ADD_SERVING_JOBS}`,
 )
 
 /**
  * Queues PENDING orders for those of their SKUs that are being served: they take their turn. They are in no queue of another
- * SKU, whose newer orders do not wait for them (decision 15). Where a queue is served behind them already, it is served from the
- * front again.
+ * SKU, whose newer orders do not wait for them (decision 15).
  */
 export async function queueOrders(on: Queryable, orderIds: readonly string[]): Promise<void> {
   if (orderIds.length > 0) await queue(on, plainArray(orderIds))
@@ -53,64 +57,121 @@ export async function queueOrders(on: Queryable, orderIds: readonly string[]): P
 
 const queue = prepare<[orderIds: string]>(
   'queue-orders',
-  `with queued as (
-    update order_lines set queued_qty = 0
-    from unnest($1::uuid[]) as late (id), serving
-    where order_lines.order_id = late.id and order_lines.queued_qty is null and order_lines.sku = serving.sku
-      and order_lines.qty > order_lines.reserved + order_lines.shipped + order_lines.cancelled
-    returning order_lines.sku, order_lines.order_id
-  )
-  update serving set after = null
-  from (select sku, min(order_id::text)::uuid as order_id from queued group by sku) as first
-  where serving.sku = first.sku and serving.after >= first.order_id`,
+  `update order_lines set queued_qty = 0
+  from unnest($1::uuid[]) as late (id), serving
+  where order_lines.order_id = late.id and order_lines.queued_qty is null and order_lines.sku = serving.sku
+    and order_lines.qty > order_lines.reserved + order_lines.shipped + order_lines.cancelled`,
 )
 
 /**
- * Reads whose turn it is in a SKU's queue: the first orders behind those that were looked at, of lines that fit into what can be
- * promised.
- *
- * @returns their ids, oldest first; null if the queue is not being served
+ * Who is next in the queue of a SKU: new orders, which nobody looked at yet, and of those that wait whom a look would serve. One
+ * that waits for stock of several SKUs gets all or nothing. The first condition is one probe of an index: where nobody fits, no
+ * queue is read. What is asked of an order is a scalar: PostgreSQL walks along the queue, and joins no tables.
  */
-export async function findTurn(on: Queryable, sku: string, limit: number): Promise<string[] | null> {
-  const [row] = await find(on, sku, limit)
-  return row ? row.ids : null
+export const turnOf = (sku: string, limit: string, passedOver = 'null') => `(
+    select candidate.order_id from (
+      select order_lines.order_id, order_lines.queued_qty from order_lines
+      where order_lines.sku = ${sku}
+        and (
+          select min(smallest.queued_qty) from order_lines as smallest
+          where smallest.sku = ${sku} and smallest.queued_qty is not null
+        ) <= ${promisableOf(sku)}
+        and order_lines.queued_qty is not null
+        and order_lines.queued_qty <= ${promisableOf(sku)}
+      order by order_lines.sku, order_lines.order_id
+    ) as candidate
+    where (${passedOver}::uuid[] is null or candidate.order_id <> all (${passedOver}::uuid[]))
+      and (candidate.queued_qty = 0 or (
+        select (orders.locations is null or candidate.queued_qty <= ${promisableOf(sku, 'orders.locations')})
+          and (orders.if_short <> 'WAIT' or (
+            select bool_and(waited.queued_qty <= ${promisableOf('waited.sku', 'orders.locations')}) from order_lines as waited
+            where waited.order_id = candidate.order_id and waited.queued_qty is not null
+          ))
+        from orders where orders.id = candidate.order_id
+      ))
+    limit ${limit}
+  )`
+
+/** Whose turn it is: ids of orders, oldest first, and the SKUs that are being served among those that they wait for. */
+export type Turn = { ids: string[]; skus: string[] }
+
+/**
+ * Reads whose turn it is in the queues of SKUs, as far as these are being served.
+ *
+ * @param passedOver orders that are left out
+ */
+export async function findTurn(
+  on: Queryable,
+  skus: Iterable<string>,
+  limit: number,
+  passedOver: readonly string[] = [],
+): Promise<Turn> {
+  const left = passedOver.length > 0 ? plainArray(passedOver) : null
+  const [turn] = await find(on, quotedArray([...skus]), limit, left)
+  return turn!
 }
 
-const find = prepare<[sku: string, limit: number], { ids: string[] }>(
+const find = prepare<[skus: string, limit: number, passedOver: string | null], Turn>(
   'find-turn',
-  // the first condition is one probe of an index: where nobody fits, no queue is read
-  `select array(
-    select order_lines.order_id::text from order_lines
-    where order_lines.sku = $1
-      and (
-        select min(smallest.queued_qty) from order_lines as smallest
-        where smallest.sku = $1 and smallest.queued_qty is not null
-      ) <= ${promisableOf('$1')}
-      and order_lines.queued_qty is not null
-      and order_lines.queued_qty <= ${promisableOf('$1')}
-      and order_lines.order_id > coalesce(serving.after, '${OLDEST}')
-    order by order_lines.sku, order_lines.order_id
-    limit $2::int
-  ) as ids
-  from serving where serving.sku = $1`,
+  `with turn as (
+    select distinct next.order_id
+    from serving cross join lateral ${turnOf('serving.sku', '$2::int', '$3')} as next
+    where serving.sku = any ($1::text[])
+    order by next.order_id limit $2::int
+  )
+  select
+    array(select order_id::text from turn order by order_id) as ids,
+    array(
+      select distinct waited.sku
+      from turn cross join lateral (
+        select sku from order_lines
+        where order_lines.order_id = turn.order_id and qty > reserved + shipped + cancelled order by sku
+      ) as waited
+      where waited.sku = any (array(select sku from serving))
+    ) as skus`,
 )
 
-/** Notes up to which order a SKU's queue was looked at. */
-export async function noteTurn(on: Queryable, sku: string, orderId: string): Promise<void> {
-  await note(on, sku, orderId)
+/**
+ * Reads who stands in a SKU's queue in vain: the first whose turn it is, and the new orders that came before a time.
+ *
+ * @returns ids of orders
+ */
+export async function findStuck(on: Queryable, sku: string, before: Date, limit: number): Promise<string[]> {
+  const rows = await stuck(on, sku, before, limit)
+  return rows.map(({ id }) => id)
 }
 
-const note = prepare<[sku: string, orderId: string]>(
-  'note-turn',
-  'update serving set after = $2 where sku = $1',
+const stuck = prepare<[sku: string, before: Date, limit: number], { id: string }>(
+  'find-stuck',
+  `select next.order_id as id from serving cross join lateral ${turnOf('serving.sku', '1')} as next where serving.sku = $1
+  union
+  (
+    select orders.id from order_lines join orders on orders.id = order_lines.order_id
+    where order_lines.sku = $1 and order_lines.queued_qty = 0 and orders.created_at < $2
+    order by orders.id limit $3
+  )`,
 )
 
-/** Takes a SKU's mark away: nobody who waits would fit. */
-export async function endServing(on: Queryable, sku: string): Promise<void> {
-  await end(on, sku)
+/**
+ * Takes the marks of SKUs away where it is nobody's turn any more. The caller has locked a level of each.
+ *
+ * @returns those whose mark stays
+ */
+export async function endServing(on: Queryable, skus: Iterable<string>): Promise<Set<string>> {
+  const rows = await end(on, quotedArray([...skus]))
+  return new Set(rows.map(({ sku }) => sku))
 }
 
-const end = prepare<[sku: string]>('end-serving', 'delete from serving where sku = $1')
+const end = prepare<[skus: string], { sku: string }>(
+  'end-serving',
+  `with still as (
+    select serving.sku, exists ${turnOf('serving.sku', '1')} as is_served
+    from serving where serving.sku = any ($1::text[])
+  ), ended as (
+    delete from serving using still where serving.sku = still.sku and not still.is_served
+  )
+  select sku from still where is_served`,
+)
 
 /**
  * Reads a page of the orders that wait for a SKU, in the order in which they are served.

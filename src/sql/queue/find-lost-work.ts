@@ -1,6 +1,6 @@
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import { JOB_TASKS, type OrderRef } from '../../domain/upkeep/jobs.ts'
-import { ADD_SERVING_JOBS, promisableOf } from '../orders/waiting-queue.ts'
+import { ADD_SERVING_JOBS, promisableOf, turnOf } from '../orders/waiting-queue.ts'
 import { prepare, type Queryable } from '../statement.ts'
 import { REQUEST_COLUMNS } from '../supplier/supplier-requests.ts'
 import { NEEDED_JOBS, ORDERS_OF_JOBS, SERVED_SKUS } from './orders-of-jobs.ts'
@@ -87,19 +87,27 @@ export const requeueLostQueues = prepare<[limit: number], { sku: string }>(
     select queued.sku from queued
     where queued.smallest <= ${promisableOf('queued.sku')}
       and not exists (select from serving where serving.sku = queued.sku)
+      and exists ${turnOf('queued.sku', '1')}
     order by queued.sku limit $1
     on conflict do nothing
     returning sku
   ), jobless as (
     select sku from serving where sku not in (select served.sku from (${SERVED_SKUS}) as served where served.sku is not null)
   ), marked as (
-    select sku, true as is_new from (select sku from added union select sku from jobless) as lost order by sku limit $1
+    select sku from (select sku from added union select sku from jobless) as lost order by sku limit $1
   )
   select marked.sku from marked, (select count(*) from ${ADD_SERVING_JOBS}) as jobs`,
 )
 
 /** A job that has used up its tries and that nobody holds. */
-export type DeadJob = { id: string; task: string; payload: unknown; attempts: number; error: string | null }
+export type DeadJob = {
+  id: string
+  task: string
+  payload: unknown
+  attempts: number
+  error: string | null
+  createdAt: Date
+}
 
 /** Locks dead jobs of our tasks that are not put aside, oldest first. */
 export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
@@ -108,7 +116,8 @@ export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
 
 const lockDead = prepare<[limit: number, tasks: readonly string[]], DeadJob>(
   'lock-dead-jobs',
-  `select jobs.id::text, tasks.identifier as task, jobs.payload, jobs.attempts, jobs.last_error as error
+  `select jobs.id::text, tasks.identifier as task, jobs.payload, jobs.attempts, jobs.last_error as error,
+    jobs.created_at as "createdAt"
   from graphile_worker._private_jobs as jobs
   join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
   where jobs.attempts >= jobs.max_attempts and jobs.locked_at is null

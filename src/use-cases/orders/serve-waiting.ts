@@ -2,9 +2,9 @@ import { inTransaction, type Tx } from '../../database/transaction.ts'
 import { type Order, waitingOf } from '../../domain/orders/order.ts'
 import type { JobTry } from '../../domain/upkeep/jobs.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
-import { endServing, findTurn, noteTurn } from '../../sql/orders/waiting-queue.ts'
+import { endServing, findTurn } from '../../sql/orders/waiting-queue.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { type LockedStock, lockStock } from '../../sql/stock/lock-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
 import { findEarlierRequests } from '../supplier/ask-suppliers.ts'
 import { failOrders } from './fail-orders.ts'
@@ -15,15 +15,14 @@ export type ServeContext = WriteContext & GiveContext
 
 /** Orders of one pass. */
 const SERVE_BATCH_MAX = 500
-/** A pass that has to wait for another SKU's comes again after this: some passes. */
+/** A pass that was overtaken, and served nobody, comes again after this: what overtook it is at work. */
 const NEXT_PASS_DELAY_MS = 20
 /** Orders that are failed at once. Where more of a queue cannot be served, it is not theirs: the job is tried again. */
 const GUILTY_MAX = 10
 
 /**
- * Serves those who wait for a SKU, in the order of their creation, in one bounded pass. Each gets what it waits for, or is passed
- * over if it does not fit; new orders that came meanwhile take their turn. If more may fit behind the last one, a job of the
- * same commit goes on; else the SKU is being served no more.
+ * Serves those who wait for a SKU, in the order of their creation, in one bounded pass: those whom a look would serve, and new
+ * orders, which take their turn. If there are more, a job of the same commit goes on; else the SKU is being served no more.
  *
  * Without a mark there is nothing to do, so a repeat is harmless, and so are two at once: locks have them take turns.
  */
@@ -50,7 +49,7 @@ export async function serveOneByOne(
   context: ServeContext,
   { sku, job, isTransient }: { sku: string; job: JobTry; isTransient: (error: unknown) => boolean },
 ): Promise<void> {
-  let guilty = 0
+  const passedOver: string[] = []
   for (let count = 0; count < SERVE_BATCH_MAX; count++) {
     let turn: string | undefined
     const onTurn = (id: string) => {
@@ -58,77 +57,89 @@ export async function serveOneByOne(
     }
     try {
       const { served } = await inTransaction(context, 'serve-waiting', (tx) =>
-        servePass(context, tx, { sku, job, sizeMax: 1, onTurn }),
+        servePass(context, tx, { sku, job, sizeMax: 1, onTurn, passedOver }),
       )
       if (served === 0) return
     } catch (error) {
-      if (turn === undefined || isTransient(error) || guilty === GUILTY_MAX) throw error
-      guilty++
+      if (turn === undefined || isTransient(error) || passedOver.length === GUILTY_MAX) throw error
+      passedOver.push(turn)
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      const payload = { orderId: turn }
-      await failOrders(context, [{ task: 'serve-waiting', payload, error: text, attempts: job.attempt }])
+      const letter = {
+        task: 'serve-waiting',
+        payload: { orderId: turn },
+        error: text,
+        attempts: job.attempt,
+      } as const
+      // one that cannot even fail holds up nobody either
+      await failOrders(context, [letter]).catch((err) => {
+        context.logger.error({ err, orderId: turn }, 'order could not be served and could not be failed')
+      })
     }
   }
 }
 
-type Pass = { sku: string; job?: JobTry | undefined; sizeMax: number; onTurn?: (orderId: string) => void }
+type Pass = {
+  sku: string
+  job?: JobTry | undefined
+  sizeMax: number
+  onTurn?: (orderId: string) => void
+  /** Orders whose turn is not to come. */
+  passedOver?: readonly string[]
+}
 
-/** @returns how many were looked at, and whether more may fit: if not, the SKU has no mark any more */
+/** @returns how many were looked at, and whether it is somebody's turn still: if not, the SKU has no mark any more */
 async function servePass(
   context: ServeContext,
   tx: Tx,
-  { sku, job, sizeMax, onTurn }: Pass,
+  { sku, job, sizeMax, onTurn, passedOver = [] }: Pass,
 ): Promise<{ served: number; isMore: boolean }> {
-  const candidates = await findTurn(tx, sku, sizeMax)
-  if (!candidates) return { served: 0, isMore: false }
-  const locked = await lockOrders(tx, candidates)
+  const locked = await lockOrders(tx, await findLinkedTurn(tx, sku, sizeMax, passedOver))
   const skus = new Set([sku, ...locked.flatMap(({ lines }) => lines.map(({ sku }) => sku))])
-  const [stock, earlier, due] = await Promise.all([
+  const isNew = ({ status }: Order) => status === 'PENDING'
+  const [stock, earlier] = await Promise.all([
     lockStock(tx, [...skus]),
-    findEarlierRequests(
-      tx,
-      locked.filter(({ status }) => status === 'PENDING'),
-    ),
-    // again: what came, and who left, before the locks
-    findTurn(tx, sku, sizeMax),
+    findEarlierRequests(tx, locked.filter(isNew)),
   ])
-  if (!due) return { served: 0, isMore: false }
-  const orders = await firstOf(tx, sku, due, locked, stock)
+  if (!stock.serving.has(sku)) return { served: 0, isMore: false }
+  const waited = locked.flatMap(({ lines }) => lines.filter((line) => waitingOf(line) > 0))
+  const served = new Set([sku, ...waited.map(({ sku }) => sku).filter((sku) => stock.serving.has(sku))])
+  // again: what came, and who left, before the locks
+  const due = await findTurn(tx, served, sizeMax, passedOver)
+  const orders = firstOf(due.ids, locked)
   const last = orders.at(-1)
   if (last) onTurn?.(last.id)
   const { changes, beside, at } = giveStock(context, { orders, stock, earlier, sourceOf: () => ({ job }) })
-  const [, , next] = await Promise.all([
-    writeChanges(tx, changes, beside, at),
-    last && noteTurn(tx, sku, last.id),
-    findTurn(tx, sku, 1),
-  ])
-  const isMore = next!.length > 0
-  if (!isMore) await endServing(tx, sku)
-  return { served: orders.length, isMore }
+  const [, still] = await Promise.all([writeChanges(tx, changes, beside, at), endServing(tx, [...served])])
+  return { served: orders.length, isMore: still.has(sku) }
 }
 
+/** Rounds of looking for queues that orders of a pass wait in too. What is beyond takes its turn in another pass. */
+const LINKS_MAX = 10
+
 /**
- * The first orders whose turn it is, as far as they are locked. Whoever is not came between, and takes its turn in the next
- * pass. So does one that waits for another SKU too, and has others before it there that are being served.
+ * The first orders in a SKU's queue, and in those that they are in as well: an order that waits for several SKUs takes its turn
+ * in all of them.
+ *
+ * @returns their ids, oldest first
  */
-async function firstOf(
+async function findLinkedTurn(
   tx: Tx,
   sku: string,
-  due: readonly string[],
-  locked: readonly Order[],
-  { serving }: LockedStock,
-): Promise<Order[]> {
+  sizeMax: number,
+  passedOver: readonly string[],
+): Promise<string[]> {
+  const skus = new Set([sku])
+  for (let rounds = 1; ; rounds++) {
+    const turn = await findTurn(tx, skus, sizeMax, passedOver)
+    const more = turn.skus.filter((sku) => !skus.has(sku))
+    if (more.length === 0 || rounds === LINKS_MAX) return turn.ids
+    for (const sku of more) skus.add(sku)
+  }
+}
+
+/** The first orders whose turn it is, as far as they are locked: whoever is not came between, and takes its turn in the next pass. */
+function firstOf(due: readonly string[], locked: readonly Order[]): Order[] {
   const orderOf = new Map(locked.map((order) => [order.id, order]))
-  const others = [...serving].filter((other) => other !== sku)
-  const firsts = await Promise.all(
-    others.map(async (other) => [other, (await findTurn(tx, other, 1))?.[0]] as const),
-  )
-  const firstOfOther = new Map(firsts)
-  const isBehind = ({ id, lines }: Order) =>
-    lines.some((line) => waitingOf(line) > 0 && (firstOfOther.get(line.sku) ?? id) < id)
-  const end = due.findIndex((id) => {
-    const order = orderOf.get(id)
-    return !order || isBehind(order)
-  })
+  const end = due.findIndex((id) => !orderOf.has(id))
   return (end === -1 ? due : due.slice(0, end)).map((id) => orderOf.get(id)!)
 }

@@ -4,6 +4,7 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
+import { findStuck } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
@@ -42,8 +43,11 @@ export type SweepResult = {
   failures: string[]
 }
 
-/** A dead job and its orders: none if its payload cannot be read. */
-type BuriedJob = DeadJob & { orders: readonly OrderRef[] }
+/** A dead job and its orders: none if its payload cannot be read. `stuck`: those that fail with the job of a queue. */
+type BuriedJob = DeadJob & { orders: readonly OrderRef[]; stuck: readonly string[] }
+
+/** What is said of a job without an error of its own. */
+const ENDED_WITH_PROCESS = 'The process ended during the last attempt'
 
 /** Parses a dead job into a `Job`. */
 const known = z.union([
@@ -100,7 +104,7 @@ export async function sweep(
   const queues = await repeat('sweep-lost-queues', (tx) => requeueLostQueues(tx, SWEEP_BATCH_MAX))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
 
-  const buried = dead.flatMap(({ orders }) => orders.map(({ orderId }) => orderId))
+  const buried = dead.flatMap(({ orders, stuck }) => [...orders.map(({ orderId }) => orderId), ...stuck])
   const aside = dead.filter(({ orders, task }) => orders.length === 0 && task !== 'serve-waiting')
   if (aside.length > 0) context.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
@@ -129,18 +133,38 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
   return orphans.map(({ order, request }) => order?.orderId ?? request!.orderId)
 }
 
-/** Ends the order of each dead job. A job of several orders is split instead, because only one of them may be at fault. */
+/**
+ * Ends the order of each dead job. A job of several orders is split instead, because only one of them may be at fault. Of a
+ * queue the first order ends, and the new ones that came before the job.
+ */
 async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]> {
   const jobs = (await lockDeadJobs(tx, SWEEP_BATCH_MAX)).map((job) => ({
     ...job,
     known: known.safeParse(job).data,
   }))
   const letters = jobs.flatMap(({ known, attempts, error }) => {
-    const reason = error ?? 'The process ended during the last attempt'
-    return (known && deadLetterOf(known, { error: reason, attempts })) ?? []
+    return (known && deadLetterOf(known, { error: error ?? ENDED_WITH_PROCESS, attempts })) ?? []
   })
-  await failOrdersIn(context, tx, letters)
-  const buried = jobs.map(({ known, ...job }) => ({ ...job, orders: known ? ordersOf(known.payload) : [] }))
+  const buried = await Promise.all(
+    jobs.map(async ({ known, ...job }) => ({
+      ...job,
+      orders: known ? ordersOf(known.payload) : [],
+      // nobody was served for as long as its tries took: who is new there is answered, and the first makes way
+      stuck:
+        known?.task === 'serve-waiting'
+          ? await findStuck(tx, known.payload.sku, job.createdAt, SWEEP_BATCH_MAX)
+          : [],
+    })),
+  )
+  const stuckLetters = buried.flatMap(({ stuck, error, attempts }) =>
+    stuck.map((orderId) => ({
+      task: 'serve-waiting' as const,
+      payload: { orderId },
+      error: error ?? ENDED_WITH_PROCESS,
+      attempts,
+    })),
+  )
+  await failOrdersIn(context, tx, [...letters, ...stuckLetters])
   const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
   await addJobs(
     tx,

@@ -48,8 +48,8 @@ describe('the sweeper', () => {
     await blocker.query('rollback')
     blocker.release()
     expect(result).toMatchObject({
-      failures: [/^sweep-orphans: .*statement timeout/, /^sweep-dead-jobs: .*statement timeout/].map(
-        (failure) => expect.stringMatching(failure),
+      failures: ['orphans', 'dead-jobs', 'lost-queues'].map((step) =>
+        expect.stringMatching(new RegExp(`^sweep-${step}: .*statement timeout`)),
       ),
       keysDeleted: 1,
     })
