@@ -253,6 +253,23 @@ test('an order of two SKUs takes its turn in both queues', async ({ app }) => {
   expect(await marked(app)).toEqual([])
 })
 
+test('orders that are in the same two queues are served together, and those that wait for a third SKU are left', async ({
+  app,
+}) => {
+  for (const sku of ['A', 'B', 'C']) await seed(app).item({ sku })
+  const lines = (...skus: string[]) => ({ lines: skus.map((sku): [string, number] => [sku, 1]) })
+  const waiting: string[] = []
+  for (let count = 0; count < 20; count++) {
+    waiting.push(await place(app, lines('A', 'B')), await place(app, lines('A', 'B', 'C')))
+  }
+  for (const sku of ['A', 'B']) await seed(app).stock({ sku, qty: 100 })
+  const late = await place(app, lines('A'))
+  await serveWaiting(app, { sku: 'A' })
+  const served = [...Array(20).fill(['RESERVED', 'AWAITING_RESTOCK']).flat(), 'RESERVED']
+  expect(await statusesOf(app, [...waiting, late])).toEqual(served)
+  expect(await marked(app)).toEqual([])
+})
+
 test('the queue of more orders than one pass takes is served to its end', async ({ app }) => {
   await seed(app).item({ sku: 'A' })
   const ids = await Promise.all(Array.from({ length: 1_100 }, () => create(app)))
