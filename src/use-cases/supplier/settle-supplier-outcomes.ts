@@ -23,6 +23,7 @@ import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
 import { lockEntered } from '../../sql/stock/lock-stock.ts'
 import { deleteRequests, findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
+import { findShortages, type Shortages } from '../orders/fail-orders.ts'
 import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
 import { type SourcedChange, writeChanges } from '../orders/write-changes.ts'
 
@@ -82,9 +83,17 @@ export async function settleSupplierOutcomes(
       if (!own) return []
       return [{ order, settled: own, failure: own.find((one) => isFailureOf(order, one)) }]
     })
-    const failing = concerned.filter(({ failure }) => failure).map(({ order }) => order.id)
-    const holdings = failing.length > 0 ? await findHoldings(tx, failing) : []
-    const changes = concerned.flatMap((one) => changeOf(one, holdings, at))
+    const failing = concerned.filter(({ failure }) => failure).map(({ order }) => order)
+    const [holdings, shortages] = await Promise.all([
+      failing.length > 0
+        ? findHoldings(
+            tx,
+            failing.map(({ id }) => id),
+          )
+        : [],
+      findShortages(tx, failing),
+    ])
+    const changes = concerned.flatMap((one) => changeOf(one, holdings, shortages, at))
     const levels = await lockMoved(tx, changes)
     const jobs = settled.flatMap(nextCallOf)
     const requests = settled.flatMap(({ after }) => after ?? [])
@@ -143,6 +152,7 @@ function isFailureOf(order: Order, one: Settled): one is Failing {
 function changeOf(
   { order, settled, failure }: Concerned,
   holdings: readonly Holding[],
+  shortages: Shortages,
   at: Date,
 ): SourcedChange[] {
   const delivered = settled.filter(({ decision }) => decision.kind === 'deliver')
@@ -152,7 +162,7 @@ function changeOf(
     return first ? [{ change: deliver(order, goods, at), ...sourceOf(first) }] : []
   }
   const held = holdings.filter(({ orderId }) => orderId === order.id)
-  const failed = fail(order, held, failure.decision.reason, at)
+  const failed = fail(order, held, failure.decision.reason, at, shortages.get(order.id) ?? [])
   // what comes at the same moment is free stock
   const change = { ...failed, moves: [...deliver(failed.after, goods, at).moves, ...failed.moves] }
   return [{ change, deadLetter: letterOf(failure), ...sourceOf(failure) }]
