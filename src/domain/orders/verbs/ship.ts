@@ -174,7 +174,8 @@ function shipmentsOf(
   { reference }: ShipRequest,
   newId: () => string,
 ): Shipment[] {
-  return [...Map.groupBy(shipped, ({ location }) => location)].map(([location, parts]) => ({
+  const byLocation = [...Map.groupBy(shipped, ({ location }) => location)].toSorted(byCode)
+  return byLocation.map(([location, parts]) => ({
     id: newId(),
     orderId: order.id,
     orderVersion: order.version,
@@ -184,4 +185,9 @@ function shipmentsOf(
     createdAt: order.updatedAt,
     undoneAt: null,
   }))
+}
+
+/** The order in which the shipments of one version are read. */
+function byCode([one]: [location: string, unknown], [other]: [location: string, unknown]): number {
+  return one < other ? -1 : 1
 }
