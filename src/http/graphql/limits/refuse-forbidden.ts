@@ -1,4 +1,14 @@
-import { type ExecutionArgs, type GraphQLError, type GraphQLField, getNamedType, isObjectType } from 'graphql'
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type GraphQLError,
+  type GraphQLField,
+  getNamedType,
+  isObjectType,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { type Action, isAllowed } from '../../../domain/authorisation.ts'
 import type { GraphQLContext } from '../../../schema/create-context.ts'
@@ -17,7 +27,7 @@ export const refuseForbidden: Plugin = {
 }
 
 function findForbidden(args: ExecutionArgs): GraphQLError | undefined {
-  const mutation = fieldsOfMutation(args)
+  const mutation = hasScopes(args) ? fieldsOfMutation(args) : undefined
   if (!mutation) return undefined
   const { caller } = args.contextValue as GraphQLContext
   const look = (fields: readonly SelectedField[]): GraphQLError | undefined => {
@@ -38,6 +48,24 @@ function findForbidden(args: ExecutionArgs): GraphQLError | undefined {
     return undefined
   }
   return look(mutation.fields)
+}
+
+/** By document, which is parsed once for all its calls: most have no such field, and are not looked at again. */
+const known = new WeakMap<DocumentNode, boolean>()
+
+/** Whether anything in a document is not for every role. */
+function hasScopes({ schema, document }: ExecutionArgs): boolean {
+  const before = known.get(document)
+  if (before !== undefined) return before
+  let found = false
+  const types = new TypeInfo(schema)
+  const look = () => {
+    const definition = types.getFieldDef()
+    if (definition && actionOf(definition)) found = true
+  }
+  visit(document, visitWithTypeInfo(types, { Field: look }))
+  known.set(document, found)
+  return found
 }
 
 /** What a field's scope has to be allowed, as the schema's builder keeps it. */
