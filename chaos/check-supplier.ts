@@ -19,8 +19,6 @@ const REASONS: Record<string, string> = {
 }
 /** Nobody asks any more when the job has died with 20 workers: check-lives.ts says how often that may be. */
 const GIVEN_UP = 'UNREACHABLE'
-/** The supplier was never asked, because the line had stopped waiting. */
-const WITHDRAWN = 'WITHDRAWN'
 
 /**
  * Invariant 8: the supplier delivers once at most for a line of an order, only what was wanted of it, and what came in came
@@ -83,8 +81,7 @@ function checkEnd(
 ): void {
   const subject = lineKey(order.id, sku)
   const detail = `${JSON.stringify(order)}, the supplier's books: ${JSON.stringify(record)}`
-  const isAsMeant = state === WITHDRAWN ? !record : record && state === ENDS[record.plan]
-  if (state !== GIVEN_UP && !isAsMeant) {
+  if (state !== GIVEN_UP && (!record || state !== ENDS[record.plan])) {
     findings.violate('what the supplier means to do is what comes of it', subject, detail)
   }
   const isRight = state === 'DELIVERED' ? receipts === 1 && received === qty : receipts === 0

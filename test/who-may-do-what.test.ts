@@ -325,6 +325,42 @@ it('keeps the operator of an adjustment in the ledger', async () => {
   expect(data.adjustInventory.movement.actor).toBe('olga')
 })
 
+describe('a mutation that asks for what its caller may not see', () => {
+  const CREATE = `mutation ($isStaff: Boolean = true) {
+    createOrder(input: { sku: "GIZMO", qty: 1 }) { order { id ...on Order { ...Parts } } }
+  }`
+  const PARTS: Record<string, string> = {
+    'OrderLine.supplierRequests': 'lines { supplierRequests @include(if: $isStaff) { state } }',
+    'InventoryItem.levels': 'inventoryItem { levels @include(if: $isStaff) { available } }',
+    'InventoryItem.backordered': 'inventoryItem { backordered @include(if: $isStaff) }',
+    'InventoryItem.movements': 'inventoryItem { movements @include(if: $isStaff) { edges { node { id } } } }',
+    'InventoryMovement.reservedAfter': 'movements { reservedAfter @include(if: $isStaff) }',
+    'InventoryMovement.onHandAfter': 'movements { onHandAfter @include(if: $isStaff) }',
+  }
+  const createWith = (who: 'customer' | 'service', parts: string, isStaff: boolean) =>
+    execute(server.as(who), `${CREATE} fragment Parts on Order { ${parts} }`, { isStaff })
+  const count = () => server.testApp.app.prisma.order.count()
+
+  it.each(Object.entries(PARTS))('does nothing, and names the field: %s', async (name, parts) => {
+    const before = await count()
+    const refused = await createWith('customer', parts, true)
+    expect(codesOf(refused)).toEqual(['FORBIDDEN'])
+    expect(refused.errors![0]!.message).toContain(name)
+    expect(await count()).toBe(before)
+    expect((await createWith('customer', parts, false)).data.createOrder.order.id).toBeTypeOf('string')
+    expect((await createWith('service', parts, true)).data.createOrder.order.id).toBeTypeOf('string')
+    expect(await count()).toBe(before + 2)
+  })
+
+  it('does nothing of what stands before a field that its caller may not call', async () => {
+    const before = await count()
+    const both = `mutation { createOrder(input: { sku: "GIZMO", qty: 1 }) { order { id } }
+      shipOrder(input: { id: "${parcel.id}" }) { order { id } } }`
+    expect(codesOf(await execute(server.as('customer'), both))).toEqual(['FORBIDDEN'])
+    expect(await count()).toBe(before)
+  })
+})
+
 /** The paths in what Fastify prints of its routes, as a tree. */
 function pathsOf(tree: string): string[] {
   const parents: string[] = []

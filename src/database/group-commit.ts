@@ -104,7 +104,7 @@ export class GroupCommit<Item, Result> {
   async #run(): Promise<void> {
     await new Promise(setImmediate)
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, this.#nextBatchLength())
+      const batch = this.#takeBatch()
       const startedAtMs = performance.now()
       try {
         await this.#commitBatch(batch)
@@ -121,18 +121,27 @@ export class GroupCommit<Item, Result> {
     this.#running = undefined
   }
 
-  #nextBatchLength(): number {
+  /** Takes the next batch off the line. Repeats of a key stay in it, in their order, and those behind them go. */
+  #takeBatch(): Waiting<Item, Result>[] {
     const { batchSizeMax, sizeOf, keyOf } = this.#options
-    if (!sizeOf && !keyOf) return batchSizeMax
-    let size = 0
+    if (!sizeOf && !keyOf) return this.#waiting.splice(0, batchSizeMax)
     const keys = new Set<string>()
-    const isApart = ({ item }: Waiting<Item, Result>, index: number) => {
-      size += sizeOf?.(item) ?? 1
-      if (keyOf) keys.add(keyOf(item))
-      return size > batchSizeMax || (keyOf && keys.size <= index)
+    const batch: Waiting<Item, Result>[] = []
+    const repeats: Waiting<Item, Result>[] = []
+    let size = 0
+    for (const one of this.#waiting) {
+      const key = keyOf?.(one.item)
+      if (key !== undefined && keys.has(key)) {
+        repeats.push(one)
+        continue
+      }
+      size += sizeOf?.(one.item) ?? 1
+      if (size > batchSizeMax && batch.length > 0) break
+      if (key !== undefined) keys.add(key)
+      batch.push(one)
     }
-    const end = this.#waiting.findIndex(isApart)
-    return end === -1 ? this.#waiting.length : Math.max(end, 1)
+    this.#waiting.splice(0, batch.length + repeats.length, ...repeats)
+    return batch
   }
 
   async #commitBatch(batch: Waiting<Item, Result>[]): Promise<void> {

@@ -58,16 +58,17 @@ builder.queryField('deadLetters', (t) =>
 )
 
 const RetryDeadLettersPayload = builder
-  .objectRef<{ retriedIds: string[] }>('RetryDeadLettersPayload')
+  .objectRef<{ closedIds: string[] }>('RetryDeadLettersPayload')
   .implement({
     description: 'The answer to retryDeadLetters.',
     fields: (t) => ({
       deadLetters: t.prismaField({
         type: [DeadLetter],
         complexity: { field: 1, multiplier: PAGE_SIZE_MAX },
-        description: 'Those that were retried now. Any other was retried before, or does not exist.',
-        resolve: (query, { retriedIds }, _args, { app }) => {
-          const where: Prisma.DeadLetterWhereInput = { id: { in: retriedIds } }
+        description:
+          'Those that were closed now. Any other was closed before, or does not exist. A hold whose time is over stays FAILED.',
+        resolve: (query, { closedIds }, _args, { app }) => {
+          const where: Prisma.DeadLetterWhereInput = { id: { in: closedIds } }
           return app.prisma.deadLetter.findMany({ ...query, where, orderBy: { id: 'asc' } })
         },
       }),
@@ -82,7 +83,7 @@ builder.mutationField('retryDeadLetters', (t) =>
     authScopes: { may: 'retryDeadLetters' },
     args: { ids: t.arg.idList({ required: true, description: 'Of dead letters, 100 at most.' }) },
     resolve: async (_root, { ids }, { app, caller, requestOrigin }) => ({
-      retriedIds: await retryDeadLetters(app, caller, ids, requestOrigin),
+      closedIds: await retryDeadLetters(app, caller, ids, requestOrigin),
     }),
   }),
 )

@@ -180,11 +180,6 @@ describe('a fault in the database is found:', () => {
       'invariant: an open order and an open request have the job that brings them on',
     ],
     [
-      'a request that was withdrawn though the supplier was asked',
-      () => `update supplier_requests set state = 'WITHDRAWN' where order_id = '${run.refused.id}'`,
-      'what the supplier means to do is what comes of it',
-    ],
-    [
       'goods that never came',
       () =>
         `delete from inventory_movements where order_id = '${run.supplied.id}' and type = 'SUPPLIER_RECEIPT'`,

@@ -43,6 +43,19 @@ describe('a group commit', () => {
     expect(await Promise.all([first, ...others])).toEqual([10, 20, 30, 40, 50])
   })
 
+  test('passes over repeats of a key, which share the batches behind with others, in their order', async () => {
+    const { batches, commit, letGo } = heldCommit()
+    const group = new GroupCommit(commit, { ...limits, keyOf: (item) => String(item % 10), waitingMax: 10 })
+    const results = [1, 11, 21, 2, 12, 3, 4, 5].map((item) => group.submit(item))
+    for (let i = 0; i < 3; i++) await letGo()
+    expect(batches).toEqual([
+      [1, 2, 3],
+      [11, 12, 4],
+      [21, 5],
+    ])
+    expect(await Promise.all(results)).toEqual([10, 110, 210, 20, 120, 30, 40, 50])
+  })
+
   test('goes at once when nothing is under way, with those of the same turn', async () => {
     const { batches, commit, letGo } = heldCommit()
     const group = new GroupCommit(commit, limits)

@@ -458,12 +458,13 @@ export class StockModel {
     return past.length
   }
 
-  /** @returns those that were retried now */
+  /** @returns those that were closed now */
   retry(letters: readonly ModelLetter[]): ModelLetter[] {
     return [...new Set(letters)].filter((letter) => {
       const order = this.find(letter.orderId)!
-      if (letter.retried || order.status !== 'FAILED' || order.hold === 'past') return false
+      if (letter.retried) return false
       letter.retried = true
+      if (order.status !== 'FAILED' || order.hold === 'past') return true
       for (const { sku, qty } of order.gaveUp) order.lines.find((line) => line.sku === sku)!.cancelled -= qty
       this.transition(order, 'OrderReopened', { lookedAt: false })
       this.#enqueueReservation([order.id])

@@ -189,6 +189,29 @@ describe('of lines', () => {
         ['UNKNOWN_LOCATION', 'locations.2'],
       ],
     ],
+    [
+      'what can be no SKU, among unknown ones',
+      { lines: [line('NOPE'), line('BOLT'), line('nul\0'), line('a b')] },
+      [
+        ['UNKNOWN_SKU', 'lines.0.sku'],
+        ['UNKNOWN_SKU', 'lines.2.sku'],
+        ['UNKNOWN_SKU', 'lines.3.sku'],
+      ],
+    ],
+    [
+      'what can be no location, among unknown ones',
+      { ...line('BOLT'), locations: ['a,b', 'MAIN', 'NOWHERE', 'nul\0'] },
+      [
+        ['UNKNOWN_LOCATION', 'locations.0'],
+        ['UNKNOWN_LOCATION', 'locations.2'],
+        ['UNKNOWN_LOCATION', 'locations.3'],
+      ],
+    ],
+    [
+      '101 locations',
+      { ...line('BOLT'), locations: Array.from({ length: 101 }, (_, index) => `PLACE-${index}`) },
+      [['UNKNOWN_LOCATION', 'locations']],
+    ],
     ['no location at all', { ...line('BOLT'), locations: [] }, [['UNKNOWN_LOCATION', 'locations']]],
   ])('refuses %s, orders nothing and uses up no key', async (name, input, expected) => {
     await seed(server.app).location('CLOSED', { isActive: false })

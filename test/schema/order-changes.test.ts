@@ -215,6 +215,31 @@ describe('an order', () => {
     })
     expect(shipments).toMatchObject([{ location: { code: 'WEST' }, lines: [line('A', 4)] }])
   })
+
+  it('lists its shipments in the order of its versions, and those of one by location', async () => {
+    const { id } = await place()
+    const lines = [line('B', 1), line('A', 1, { location: 'MAIN' })]
+    const asked = { id, lines, idempotencyKey: 'two places' }
+    const { shipments } = await call('shipOrder', asked)
+    await call('shipOrder', { id, lines: [line('A', 1)] })
+    const { rows } = await server.testApp.app.pool.query<{ id: string }>(
+      'select id from shipments where order_id = $1 order by order_version, location',
+      [id],
+    )
+    const expected = rows.map((row) => row.id)
+    const { data } = await execute(
+      server.as('operator'),
+      'query ($id: ID!) { order(id: $id) { shipments { id } } }',
+      { id },
+    )
+    const ids = (listed: { id: string }[]) => listed.map((shipment) => shipment.id)
+    expect(ids(data.order.shipments)).toEqual(expected)
+    const { url, authorization } = server.as('operator')
+    const rest = await fetch(`${url}/api/orders/${id}`, { headers: { authorization: authorization! } })
+    expect(ids((await rest.json()).shipments)).toEqual(expected)
+    expect(ids(shipments)).toEqual(expected.slice(0, 2))
+    expect((await call('shipOrder', asked)).shipments).toEqual(shipments)
+  })
 })
 
 /** All that a call could write. */

@@ -47,7 +47,7 @@ test.for<[string, (app: App, id: string) => Promise<unknown>]>([
   const id = await asking(app)
   await end(app, id)
   expect(await work(testApp)).toEqual([])
-  expect(await readRequest(app, id)).toMatchObject({ state: 'WITHDRAWN', step: 2, endedAt: expect.any(Date) })
+  expect(await readRequest(app, id)).toBeUndefined()
 })
 
 const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
@@ -85,10 +85,9 @@ test('a supplier whose answer came while the database was away is asked again', 
   expect(await readItem(app, 'SCARCE')).toMatchObject({ available: 7n, reserved: 0n })
 })
 
-test('an order that is opened again asks for what was withdrawn while it had failed', async ({
-  testApp,
-  app,
-}) => {
+/** An order of two lines that is opened again after it failed before anybody was asked for its second line. */
+async function openedAgain(testApp: TestApp): Promise<string> {
+  const { app } = testApp
   for (const sku of ['ONE', 'TWO']) await seed(app).item({ sku })
   const { id } = await seed(app).order({
     lines: [
@@ -100,13 +99,33 @@ test('an order that is opened again asks for what was withdrawn while it had fai
   const payload = { orderId: id, sku: 'ONE', step: 1 }
   await failOrders(app, [{ task: 'request-supplier', payload, error: 'x', attempts: 8 }])
   expect(await work(testApp)).toEqual([])
-  expect(await readRequest(app, id, 'TWO')).toMatchObject({ state: 'WITHDRAWN' })
+  expect(await readRequest(app, id, 'TWO')).toBeUndefined()
   const letters = await app.prisma.deadLetter.findMany({ where: { orderId: id } })
   await retryDeadLetters(
     app,
     LOCAL_OPERATOR,
     letters.map((letter) => letter.id),
   )
+  return id
+}
+
+test('an order that is opened again asks for what nobody was asked for while it had failed', async ({
+  testApp,
+  app,
+}) => {
+  const id = await openedAgain(testApp)
   expect(await work(testApp)).toHaveLength(4)
   expect(await app.prisma.order.findUnique({ where: { id } })).toMatchObject({ status: 'RESERVED' })
+})
+
+test('an order that is opened again and cancelled does not ask for what nobody was asked for before', async ({
+  testApp,
+  app,
+}) => {
+  const id = await openedAgain(testApp)
+  await reserveOrders(app, [id])
+  await cancelOrder(app, LOCAL_OPERATOR, { id })
+  expect(await work(testApp)).toEqual(['reserve', 'status'])
+  expect(await readRequest(app, id, 'ONE')).toMatchObject({ state: 'DELIVERED' })
+  expect(await readRequest(app, id, 'TWO')).toBeUndefined()
 })

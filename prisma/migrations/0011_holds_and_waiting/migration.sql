@@ -6,7 +6,6 @@ alter type order_event_type add value 'OrderConfirmed';
 alter type order_event_type add value 'HoldExtended';
 alter type order_event_type add value 'OrderExpired';
 alter type failure_reason add value 'OUT_OF_STOCK';
-alter type supplier_request_state add value 'WITHDRAWN';
 create type if_short as enum ('ASK_SUPPLIER', 'WAIT', 'FAIL');
 
 alter table orders

@@ -53,6 +53,9 @@ export type Order = {
 /** Lines of one order: more are a catalogue, not an order. */
 export const ORDER_LINES_MAX = 100
 
+/** Locations that one order may name: more would be better said by making others inactive. */
+export const ORDER_LOCATIONS_MAX = 100
+
 export const QTY_MIN = 1
 /** Keeps a million lines of one SKU within the 2^53 that JSON carries exactly. */
 export const QTY_MAX = 1_000_000

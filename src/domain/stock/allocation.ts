@@ -16,7 +16,7 @@ export function mergeAllocations(allocations: readonly Allocation[]): Allocation
 }
 
 /** A line that wants more than can be promised when its turn comes. It takes nothing. */
-type ShortLine = { sku: string; qty: number; missing: number }
+export type ShortLine = { sku: string; qty: number; missing: number }
 
 /** What an order wants: what waits of its lines. */
 export type Claim = Pick<Order, 'lines' | 'locations' | 'ifShort'>
@@ -86,6 +86,15 @@ export function allocate<C extends Claim>(
     const isTaken = short.length === 0 || order.ifShort === 'ASK_SUPPLIER'
     return { order, taken: isTaken ? take(coverable) : [], short }
   })
+}
+
+/** The lines of an order that want more than can be promised, as if it were its turn. */
+export function shortOf(
+  order: Claim,
+  levels: readonly StockLevel[],
+  locations: readonly Location[],
+): readonly ShortLine[] {
+  return allocate([order], levels, locations, 'priority')[0]!.short
 }
 
 /** The sources of each SKU, by priority. */

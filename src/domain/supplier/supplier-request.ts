@@ -7,7 +7,7 @@ import {
 
 /**
  * How far a supplier is with what it was asked for. ASKED and ACCEPTED are open: a job asks again. UNREACHABLE: whether
- * it delivers is not known, and nobody asks any more. WITHDRAWN: its line no longer waited before anybody had asked.
+ * it delivers is not known, and nobody asks any more.
  */
 export type SupplierRequestState =
   | 'ASKED'
@@ -17,7 +17,6 @@ export type SupplierRequestState =
   | 'FAILED'
   | 'DELAYED'
   | 'UNREACHABLE'
-  | 'WITHDRAWN'
 
 /** The supplier, as long as there is one. */
 const DEFAULT_SUPPLIER = 'default'
@@ -63,8 +62,7 @@ export function supplierKeyOf(
  * Asks a supplier for a line.
  *
  * @param earlier what it was asked for the same line before, and gave its last answer to: the order was opened again.
- * Calls that were scheduled then do nothing any more. Under the same key, it delivers what it was asked for first,
- * if it was asked
+ * Calls that were scheduled then do nothing any more. Under the same key, it delivers what it was asked for first
  */
 export function askSupplier(
   { orderId, sku, qty }: Pick<SupplierRequest, 'orderId' | 'sku' | 'qty'>,
@@ -74,7 +72,7 @@ export function askSupplier(
   return {
     orderId,
     sku,
-    qty: earlier && earlier.state !== 'WITHDRAWN' ? earlier.qty : qty,
+    qty: earlier?.qty ?? qty,
     supplier: DEFAULT_SUPPLIER,
     state: 'ASKED',
     ref: null,
@@ -120,22 +118,21 @@ export function isFirstCall({ step }: SupplierRequest): boolean {
 }
 
 /**
- * Draws the consequences of a call that was not made, because the line did not wait: nobody asks any more.
+ * Draws the consequences of a call that was not made, because the line did not wait.
  *
  * @param isAwaited whether the line waits again: then the call is made at once
+ * @returns no request after it if nobody waits: nothing was asked of a supplier
  */
 export function settleUnasked(
   request: SupplierRequest,
   isAwaited: boolean,
-  at: Date,
 ): {
-  decision: Extract<SupplierDecision, { kind: 'ask-again' }> | { kind: 'withdraw' }
-  after: SupplierRequest
+  decision: Extract<SupplierDecision, { kind: 'ask-again' }> | { kind: 'forget' }
+  after?: SupplierRequest
 } {
-  const next = { ...request, step: request.step + 1 }
-  if (!isAwaited)
-    return { decision: { kind: 'withdraw' }, after: { ...next, state: 'WITHDRAWN', endedAt: at } }
-  return { decision: { kind: 'ask-again', delayMs: 0, progress: request }, after: next }
+  if (!isAwaited) return { decision: { kind: 'forget' } }
+  const after = { ...request, step: request.step + 1 }
+  return { decision: { kind: 'ask-again', delayMs: 0, progress: request }, after }
 }
 
 /** The request of a job that was given up: nobody asks any more. */

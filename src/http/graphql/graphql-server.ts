@@ -26,6 +26,7 @@ import { hideSchema } from './limits/hide-schema.ts'
 import { limitExecutionTime } from './limits/limit-execution-time.ts'
 import { limitOrders } from './limits/limit-orders.ts'
 import { limitQueries } from './limits/limit-queries.ts'
+import { refuseForbidden } from './limits/refuse-forbidden.ts'
 import { maskError } from './mask-error.ts'
 import { nameRefusals, refuseBadJson } from './name-refusals.ts'
 import { runPersistedDocuments } from './persisted-documents.ts'
@@ -116,6 +117,7 @@ export function createGraphQLServer(
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
       limitStreams(),
       limitQueries,
+      refuseForbidden,
       maskOperation(logger),
       // within the limit on time: a call that was answered for its time counts until its work is done
       limitOperations(app.calls),

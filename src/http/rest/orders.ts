@@ -1,7 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { budgetOf, isCallerId } from '../../domain/caller.ts'
-import { HOLD_SECONDS_MAX, HOLD_SECONDS_MIN, IF_SHORT, ORDER_LINES_MAX } from '../../domain/orders/order.ts'
+import {
+  HOLD_SECONDS_MAX,
+  HOLD_SECONDS_MIN,
+  IF_SHORT,
+  ORDER_LINES_MAX,
+  ORDER_LOCATIONS_MAX,
+} from '../../domain/orders/order.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
 import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-order.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
@@ -39,7 +45,11 @@ const newOrderSchema = z
       .nullish(),
     locations: z
       .array(z.string())
-      .meta({ minItems: 1, description: 'Codes of the locations that alone it may take from' })
+      .meta({
+        minItems: 1,
+        maxItems: ORDER_LOCATIONS_MAX,
+        description: 'Codes of the locations that alone it may take from',
+      })
       .nullish(),
     reference: textSchema(REFERENCE_LENGTH_MAX, "The shop's own number of the order").nullish(),
     if_short: z.enum(IF_SHORT).nullish().meta({

@@ -32,7 +32,8 @@ const CreateOrderInput = builder.inputType('CreateOrderInput', {
       description: 'Instead of `sku` and `qty`: 1 to 100 lines, each SKU once.',
     }),
     locations: t.stringList({
-      description: 'The codes of the locations that alone it may take from; from any active one if left out.',
+      description:
+        '1 to 100 codes of the locations that alone it may take from; from any active one if left out.',
     }),
     reference: t.string({
       description: "The shop's own number of it: 1 to 200 characters on one line.",

@@ -27,7 +27,6 @@ const SupplierRequestState = builder.enumType('SupplierRequestState', {
     FAILED: { description: 'It accepted, and does not deliver.' },
     REFUSED: { description: 'It did not accept.' },
     UNREACHABLE: { description: 'Whether it delivers is not known, and nobody asks any more.' },
-    WITHDRAWN: { description: 'The line no longer waited before anybody had asked.' },
   } as const satisfies Record<domain.SupplierRequestState, object>,
 })
 

@@ -78,7 +78,10 @@ export const Order = builder.objectType('Order', {
       description: 'What left, oldest first; those that were undone included.',
       resolve: ({ id }, _args, context, info) =>
         readList(id, 'Shipment', context, info, (query) =>
-          context.app.prisma.shipment.findMany({ ...query, orderBy: BY_ID }),
+          context.app.prisma.shipment.findMany({
+            ...query,
+            orderBy: [{ orderId: 'asc' }, { orderVersion: 'asc' }, { locationCode: 'asc' }],
+          }),
         ),
     }),
     events: t.field({

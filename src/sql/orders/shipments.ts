@@ -13,10 +13,10 @@ const SHIPMENT_COLUMNS = `
 /** A row for each line. */
 type Row = Omit<Shipment, 'lines'> & ShipmentLine
 
-// by their version and not by their ids, which processes draw by clocks of their own
+// by their version, of which each has one a location, and not by their ids, which processes draw by clocks of their own
 const WITH_LINES = `join inventory_movements as movements
     on movements.shipment_id = shipments.id and movements.type = 'SHIPMENT'
-  order by shipments.order_id, shipments.order_version, shipments.id, movements.sku`
+  order by shipments.order_id, shipments.order_version, shipments.location, movements.sku`
 
 /** Reads the shipments that exist among `ids`, oldest first, with their lines. */
 export async function findShipments(on: Queryable, ids: readonly string[]): Promise<Shipment[]> {

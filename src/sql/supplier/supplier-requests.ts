@@ -101,3 +101,20 @@ const save = prepare(
     qty = excluded.qty, supplier = excluded.supplier, state = excluded.state, ref = excluded.ref, step = excluded.step,
     attempts = excluded.attempts, rechecks = excluded.rechecks, asked_at = excluded.asked_at, ended_at = excluded.ended_at`,
 )
+
+/** Deletes requests that no supplier was asked for. The caller holds the locks of their orders. */
+export async function deleteRequests(on: Queryable, requests: readonly SupplierRequest[]): Promise<void> {
+  if (requests.length === 0) return
+  await remove(
+    on,
+    plainArray(requests.map(({ orderId }) => orderId)),
+    quotedArray(requests.map(({ sku }) => sku)),
+    plainArray(requests.map(({ step }) => step)),
+  )
+}
+
+const remove = prepare(
+  'delete-requests',
+  `delete from supplier_requests
+  where (order_id, sku, step) in (select * from unnest($1::uuid[], $2::text[], $3::int[]))`,
+)

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { customerOf } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
-import type { IfShort, Order } from '../../domain/orders/order.ts'
+import { type IfShort, ORDER_LOCATIONS_MAX, type Order } from '../../domain/orders/order.ts'
 import { refuseHoldTime, refuseLines } from '../../domain/orders/verbs/refusals.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
 import { isLocationCode } from '../../domain/stock/location.ts'
@@ -114,7 +114,7 @@ async function placeOrder(
   const named = { ...input, ifShort: ifShort === 'ASK_SUPPLIER' ? null : ifShort }
   const key =
     idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprintOf(VERB, named) }
-  const request = { ...input, key, caller: caller.id, requestId, traceparent }
+  const request = { ...input, ...asAskedFor(input), key, caller: caller.id, requestId, traceparent }
   for (let tries = 1; tries <= KEY_TRIES_MAX; tries++) {
     const insertion = await groups.createOrder.submit(request)
     if (insertion.outcome === 'created') return { order: insertion.order, userErrors: [] }
@@ -147,13 +147,28 @@ function refuseInput(
   if (invalidHold) return { userErrors: [invalidHold.refusal] }
   const invalid = refuseLines(lines)
   if (invalid) return { userErrors: [asked.lines ? invalid.refusal : withoutLine(invalid.refusal)] }
-  const skus = lines.flatMap(({ sku }, index) => (isSku(sku) ? [] : [index]))
-  if (skus.length > 0) return { userErrors: unknownSkus(asked, lines, skus) }
-  if (locations?.length === 0) {
-    return refuse('UNKNOWN_LOCATION', 'locations must name one at least, or be left out', 'locations')
+  // where there may be some among them, the database tells what else is unknown
+  if (!lines.some(({ sku }) => isSku(sku)))
+    return { userErrors: unknownSkus(asked, lines, [...lines.keys()]) }
+  if (!locations) return undefined
+  const count = asked.locations!.length
+  if (count === 0 || count > ORDER_LOCATIONS_MAX) {
+    const message = `locations must name 1 to ${ORDER_LOCATIONS_MAX}, not ${count}, or be left out`
+    return refuse('UNKNOWN_LOCATION', message, 'locations')
   }
-  const unknown = locations?.findIndex((code) => !isLocationCode(code)) ?? -1
-  return unknown === -1 ? undefined : { userErrors: unknownLocations(asked, locations!, [unknown]) }
+  if (locations.some(isLocationCode)) return undefined
+  return { userErrors: unknownLocations(asked, locations, [...locations.keys()]) }
+}
+
+/**
+ * What the database is asked for. What can be no SKU or code may be an error there, a zero byte for example: an empty one
+ * stands for it, which nobody has.
+ */
+function asAskedFor({ lines, locations }: Input): Pick<Input, 'lines' | 'locations'> {
+  return {
+    lines: lines.map((line) => (isSku(line.sku) ? line : { ...line, sku: '' })),
+    locations: locations?.map((code) => (isLocationCode(code) ? code : '')) ?? null,
+  }
 }
 
 /** The path without its line, for an order in the form without lines. */

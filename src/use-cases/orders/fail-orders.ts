@@ -1,11 +1,14 @@
 import { inTransaction, type Tx } from '../../database/transaction.ts'
-import type { Order } from '../../domain/orders/order.ts'
+import { type Order, waitingOf } from '../../domain/orders/order.ts'
 import { fail } from '../../domain/orders/verbs/fail.ts'
+import { type ShortLine, shortOf } from '../../domain/stock/allocation.ts'
 import { giveUp, type SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import { type DeadLetter, ERROR_LENGTH_MAX } from '../../domain/upkeep/dead-letter.ts'
 import { isCallAwaited, isReservationAwaited, isRestockAwaited } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings } from '../../sql/stock/find-holdings.ts'
+import { findLevels } from '../../sql/stock/items.ts'
+import { findAllLocations } from '../../sql/stock/locations.ts'
 import { lockLevels } from '../../sql/stock/lock-stock.ts'
 import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
@@ -41,10 +44,13 @@ export async function failOrdersIn(
   const judged = orders.map((order) =>
     judge(order, lettersOf.get(order.id) ?? [], requestsOf.get(order.id) ?? []),
   )
+  const failing = judged.filter(({ deadLetter }) => deadLetter).map(({ order }) => order)
+  const shortages = await findShortages(tx, failing)
   const changes = judged.flatMap(({ order, deadLetter }) => {
     if (!deadLetter) return []
     const held = heldBy.get(order.id) ?? []
-    return [{ change: fail(order, held, 'INTERNAL_ERROR', at), deadLetter: readable(deadLetter) }]
+    const change = fail(order, held, 'INTERNAL_ERROR', at, shortages.get(order.id) ?? [])
+    return [{ change, deadLetter: readable(deadLetter) }]
   })
   const over = judged.flatMap(({ requests }) => requests.map((request) => giveUp(request, at)))
   await writeChanges(tx, changes, { levels, requests: over }, at)
@@ -68,4 +74,21 @@ function judge(
 
 function readable({ error, ...letter }: DeadLetter): DeadLetter {
   return { ...letter, error: error.slice(0, ERROR_LENGTH_MAX).replaceAll('\0', '') }
+}
+
+/** What orders are short of, by order id. */
+export type Shortages = ReadonlyMap<string, readonly ShortLine[]>
+
+/**
+ * Finds what orders that are to fail are short of now. Their events tell it and nothing is decided by it, so stock is read and
+ * not locked. Of an order that nobody has looked at yet, nothing is known to be short.
+ */
+export async function findShortages(tx: Tx, orders: readonly Order[]): Promise<Shortages> {
+  const waiting = orders.filter(({ lookedAt }) => lookedAt)
+  const skus = waiting.flatMap(({ lines }) =>
+    lines.filter((line) => waitingOf(line) > 0).map(({ sku }) => sku),
+  )
+  if (skus.length === 0) return new Map()
+  const [levels, locations] = await Promise.all([findLevels(tx, skus), findAllLocations(tx)])
+  return new Map(waiting.map((order) => [order.id, shortOf(order, levels, locations)]))
 }

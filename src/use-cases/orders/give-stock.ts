@@ -81,12 +81,12 @@ function giveUp(
 ): SourcedChange[] {
   const sku = findDelivered(allocated, earlier)
   if (sku === undefined) return []
-  const { order } = allocated
+  const { order, short } = allocated
   const deadLetter: DeadLetter = {
     task: 'reserve-inventory',
     payload: { orderId: order.id, origin },
     error: `The supplier delivered ${sku} for this order while it had failed, and other orders took it`,
     attempts: job?.attempt ?? 1,
   }
-  return [{ change: fail(order, [], 'INTERNAL_ERROR', at), deadLetter, origin, job }]
+  return [{ change: fail(order, [], 'INTERNAL_ERROR', at, short), deadLetter, origin, job }]
 }

@@ -21,8 +21,9 @@ import { isRestockAwaited, supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
 import { lockEntered } from '../../sql/stock/lock-stock.ts'
-import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
+import { deleteRequests, findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
+import { findShortages, type Shortages } from '../orders/fail-orders.ts'
 import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
 import { type SourcedChange, writeChanges } from '../orders/write-changes.ts'
 
@@ -63,7 +64,7 @@ export function createOutcomeGroup(context: SettleContext, observer: GroupObserv
 /**
  * Applies outcomes of supplier calls to their requests and orders, in one transaction: receives what was delivered, and reserves
  * it for the line that still waits for it; fails the order whose line waits after a refusal or failure; and otherwise schedules
- * the next call. What was not asked for is withdrawn, unless its line waits again. The outcome of an outdated call changes
+ * the next call. A request that was not made is deleted, unless its line waits again. The outcome of an outdated call changes
  * nothing, so a repeat does nothing.
  */
 export async function settleSupplierOutcomes(
@@ -73,30 +74,44 @@ export async function settleSupplierOutcomes(
   await inTransaction(context, 'settle-supplier-outcomes', async (tx) => {
     const ids = [...new Set(calls.map((call) => call.orderId))]
     // behind the locks of their orders, under which alone requests are written
-    const [orders, requests] = await Promise.all([lockOrders(tx, ids), findRequestsOf(tx, ids)])
+    const [orders, earlier] = await Promise.all([lockOrders(tx, ids), findRequestsOf(tx, ids)])
     const at = context.now()
-    const settled = settle(context, orders, requests, calls, at)
+    const settled = settle(context, orders, earlier, calls, at)
     const settledOf = Map.groupBy(settled, ({ before }) => before.orderId)
     const concerned = orders.flatMap((order): Concerned[] => {
       const own = settledOf.get(order.id)
       if (!own) return []
       return [{ order, settled: own, failure: own.find((one) => isFailureOf(order, one)) }]
     })
-    const failing = concerned.filter(({ failure }) => failure).map(({ order }) => order.id)
-    const holdings = failing.length > 0 ? await findHoldings(tx, failing) : []
-    const changes = concerned.flatMap((one) => changeOf(one, holdings, at))
+    const failing = concerned.filter(({ failure }) => failure).map(({ order }) => order)
+    const [holdings, shortages] = await Promise.all([
+      failing.length > 0
+        ? findHoldings(
+            tx,
+            failing.map(({ id }) => id),
+          )
+        : [],
+      findShortages(tx, failing),
+    ])
+    const changes = concerned.flatMap((one) => changeOf(one, holdings, shortages, at))
     const levels = await lockMoved(tx, changes)
     const jobs = settled.flatMap(nextCallOf)
-    await writeChanges(tx, changes, { levels, requests: settled.map(({ after }) => after), jobs }, at)
+    const requests = settled.flatMap(({ after }) => after ?? [])
+    const unasked = settled.filter(({ after }) => !after).map(({ before }) => before)
+    await Promise.all([
+      writeChanges(tx, changes, { levels, requests, jobs }, at),
+      deleteRequests(tx, unasked),
+    ])
   })
 }
 
 /** A call that was not outdated, and its request before and after it. */
 type Settled = {
   call: SettledCall
-  decision: SupplierDecision | { kind: 'withdraw' }
+  decision: SupplierDecision | { kind: 'forget' }
   before: SupplierRequest
-  after: SupplierRequest
+  /** Undefined if no supplier was asked, and nobody waits. */
+  after?: SupplierRequest
 }
 
 type Failing = Settled & { decision: Extract<SupplierDecision, { kind: 'fail' }> }
@@ -123,7 +138,7 @@ function settle(
     const { outcome } = call
     const settled =
       outcome.kind === 'not-asked'
-        ? settleUnasked(before, isRestockAwaited(orderOf.get(orderId)!, sku), at)
+        ? settleUnasked(before, isRestockAwaited(orderOf.get(orderId)!, sku))
         : settleRequest(before, outcome, supplierPolicy, random(), at)
     return [{ call, before, ...settled }]
   })
@@ -137,6 +152,7 @@ function isFailureOf(order: Order, one: Settled): one is Failing {
 function changeOf(
   { order, settled, failure }: Concerned,
   holdings: readonly Holding[],
+  shortages: Shortages,
   at: Date,
 ): SourcedChange[] {
   const delivered = settled.filter(({ decision }) => decision.kind === 'deliver')
@@ -146,7 +162,7 @@ function changeOf(
     return first ? [{ change: deliver(order, goods, at), ...sourceOf(first) }] : []
   }
   const held = holdings.filter(({ orderId }) => orderId === order.id)
-  const failed = fail(order, held, failure.decision.reason, at)
+  const failed = fail(order, held, failure.decision.reason, at, shortages.get(order.id) ?? [])
   // what comes at the same moment is free stock
   const change = { ...failed, moves: [...deliver(failed.after, goods, at).moves, ...failed.moves] }
   return [{ change, deadLetter: letterOf(failure), ...sourceOf(failure) }]
@@ -164,7 +180,7 @@ function letterOf({ call: { outcome, origin }, before }: Settled): DeadLetter | 
 }
 
 function nextCallOf({ call: { origin }, decision, after }: Settled): SupplierJob[] {
-  if (decision.kind !== 'ask-again') return []
+  if (decision.kind !== 'ask-again' || !after) return []
   return [{ ...supplierJob(after, origin), delayMs: decision.delayMs }]
 }
 

@@ -17,11 +17,12 @@ import { writeChanges } from '../orders/write-changes.ts'
 const RETRIED_LETTERS_MAX = 100
 
 /**
- * Retries dead letters: their orders become PENDING by a transition, and are reserved anew. Their history stays.
+ * Retries dead letters: their orders become PENDING by a transition, and are reserved anew. Their history stays. A hold
+ * that would have expired by now stays FAILED: nothing is left to do for its dead letter, which is closed.
  *
  * @param ids dead letters; skips those that do not exist or were retried before, so a repeat is harmless
  * @param request the request that asks for it, which becomes the origin of the work; the order keeps its trace
- * @returns the ids of the dead letters that were retried now
+ * @returns the ids of the dead letters that were closed now
  * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for all but operators
  */
 export async function retryDeadLetters(
@@ -57,9 +58,9 @@ export async function retryDeadLetters(
     })
     const jobs = reopened.map(({ change: { after }, origin }) => reservationJob([orderRefOf(after, origin)]))
     await writeChanges(tx, reopened, { levels: [], jobs }, at)
-    const isReopened = new Set(reopened.map(({ change }) => change.before.id))
-    const retried = letters.filter((letter) => isReopened.has(letter.orderId)).map((letter) => letter.id)
-    await closeDeadLetters(tx, retried, at)
-    return retried
+    // also those whose orders stay as they are: they would be open for ever
+    const closed = letters.map((letter) => letter.id)
+    await closeDeadLetters(tx, closed, at)
+    return closed
   })
 }

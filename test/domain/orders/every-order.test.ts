@@ -80,7 +80,7 @@ function* everyVerb({ order, held, shipments, gaveUp }: Life): Generator<[string
   yield ['extend', extend(order, { ...asked, holdSeconds: 60 }, NOW, NOW)]
   yield ['extend late', extend(order, { ...asked, holdSeconds: 60 }, EXPIRY, NOW)]
   if (order.expiresAt !== null) yield ['expire', unlessBug(() => expire(order, held, NOW))]
-  for (const reason of FAILURE_REASONS) yield ['fail', unlessBug(() => fail(order, held, reason, NOW))]
+  for (const reason of FAILURE_REASONS) yield ['fail', unlessBug(() => fail(order, held, reason, NOW, []))]
   yield ['reopen', unlessBug(() => reopen(order, gaveUp, NOW))]
   for (const lines of [null, ...SOME_OF_EACH]) yield ['cancel', cancel(order, held, { ...asked, lines }, NOW)]
   for (const lines of [

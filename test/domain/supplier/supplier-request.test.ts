@@ -36,25 +36,17 @@ test.each<[SupplierOutcome, string]>([
   expect(isOpen(after)).toBe(after.endedAt === null)
 })
 
-test('what nobody was asked for is withdrawn, and asked for at once where it is awaited again', () => {
+test('what nobody was asked for is forgotten, and asked for at once where it is awaited again', () => {
   expect(isFirstCall(asked)).toBe(true)
-  const withdrawn = settleUnasked(asked, false, NOW)
-  expect(withdrawn).toMatchObject({
-    decision: { kind: 'withdraw' },
-    after: { state: 'WITHDRAWN', endedAt: NOW },
+  expect(settleUnasked(asked, false)).toEqual({ decision: { kind: 'forget' } })
+  expect(settleUnasked(asked, true)).toMatchObject({
+    decision: { kind: 'ask-again', delayMs: 0 },
+    after: { state: 'ASKED', step: asked.step + 1 },
   })
-  const awaited = settleUnasked(asked, true, NOW)
-  expect(awaited).toMatchObject({ decision: { kind: 'ask-again', delayMs: 0 }, after: { state: 'ASKED' } })
-  for (const { after } of [withdrawn, awaited]) {
-    expect(after.step).toBe(asked.step + 1)
-    expect(isFirstCall(after)).toBe(false)
-  }
 })
 
-test('a supplier that may know of a line is asked for the same again, another for what is wanted now', () => {
-  const line = { ...asked, qty: 2 }
-  expect(askSupplier(line, settle({ kind: 'fail' }), NOW).qty).toBe(asked.qty)
-  expect(askSupplier(line, settleUnasked(asked, false, NOW).after, NOW).qty).toBe(2)
+test('a supplier is asked for the same again', () => {
+  expect(askSupplier({ ...asked, qty: 2 }, settle({ kind: 'fail' }), NOW).qty).toBe(asked.qty)
 })
 
 test('asked again, after an end, it goes on behind the calls of before', () => {

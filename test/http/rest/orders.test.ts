@@ -292,6 +292,18 @@ describe('POST /api/order', () => {
         'UNKNOWN_LOCATION',
         ['#/locations/0'],
       ],
+      [
+        '101 locations',
+        { ...known, locations: Array.from({ length: 101 }, (_, index) => `PLACE-${index}`) },
+        'UNKNOWN_LOCATION',
+        ['#/locations'],
+      ],
+      [
+        'what is no SKU, among unknown ones',
+        { lines: [line('NOWHERE'), line('a b')] },
+        'UNKNOWN_SKU',
+        ['#/lines/0/sku', '#/lines/1/sku'],
+      ],
       ['what is no location', { ...known, locations: ['a b'] }, 'UNKNOWN_LOCATION', ['#/locations/0']],
     ])('refuses %s: nothing changes, and no key is used up', async (name, body, code, pointers) => {
       const key = { 'idempotency-key': `bad ${name}` }

@@ -130,7 +130,9 @@ describe('a hold', () => {
     expect(rows).toEqual([{ queued_qty: null }])
   })
 
-  test('that failed is opened again only before it expires', async ({ app }) => {
+  test('that failed is opened again only before it expires; its dead letter is closed either way', async ({
+    app,
+  }) => {
     const letters = async (orderId: string) =>
       (await app.prisma.deadLetter.findMany({ where: { orderId } })).map(({ id }) => id)
     for (const isPast of [false, true]) {
@@ -141,7 +143,9 @@ describe('a hold', () => {
       await failOrder(app, order!.id)
       if (isPast) await expireIn(app, order!.id, 0)
       const retried = await retryDeadLetters(app, LOCAL_OPERATOR, await letters(order!.id))
-      expect(retried.length).toBe(isPast ? 0 : 1)
+      expect(retried).toHaveLength(1)
+      expect((await read(app, order!.id)).status).toBe(isPast ? 'FAILED' : 'PENDING')
+      expect(await app.prisma.deadLetter.count({ where: { orderId: order!.id, retriedAt: null } })).toBe(0)
     }
   })
 })

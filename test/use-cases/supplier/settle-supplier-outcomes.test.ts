@@ -76,14 +76,14 @@ test('"delayed" leaves state and version, and schedules the next check in 15 s',
   })
 })
 
-test('a call that was not made is made at once where the line waits again, and withdrawn where it does not', async () => {
+test('a call that was not made is made at once where the line waits again, and forgotten where it does not', async () => {
   const [id] = await awaiting()
   await settleSupplierOutcomes(test_.app, [{ orderId: id!, step: 1, outcome: { kind: 'not-asked' } }])
   expect(await readRequest(test_.app, id!)).toMatchObject({ state: 'ASKED', step: 2, attempts: 0 })
   expect((await jobsOf(id!)).at(-1)).toEqual({ task: 'request-supplier', step: 2, dueInS: 0 })
   await cancelOrder(test_.app, LOCAL_OPERATOR, { id: id! })
   await settleSupplierOutcomes(test_.app, [{ orderId: id!, step: 2, outcome: { kind: 'not-asked' } }])
-  expect(await readRequest(test_.app, id!)).toMatchObject({ state: 'WITHDRAWN', step: 3 })
+  expect(await readRequest(test_.app, id!)).toBeUndefined()
   expect(await find(id!)).toMatchObject({ status: 'CANCELLED', version: 3 })
 })
 

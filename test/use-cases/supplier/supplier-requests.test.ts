@@ -61,6 +61,27 @@ test('each short line is asked for, under a key of its own, and a line that is t
   })
 })
 
+const refuse = (app: App, id: string, sku: string) => settle(app, id, sku, 'refused')
+const giveUp = (app: App, id: string, sku: string) => failOrders(app, [givenUp(id, sku)])
+
+test.for([
+  ['refused', refuse],
+  ['given up', giveUp],
+] as const)('an order that is %s says what was missing when it failed', async ([, end], { app }) => {
+  const sku = `SOME-${++orderCount}`
+  await seed(app).item({ sku })
+  await seed(app).stock({ sku, qty: 6 })
+  const { id } = await seed(app).order({ sku, qty: 10 })
+  await reserveOrders(app, [id])
+  await seed(app).stock({ sku, qty: 1 })
+  await end(app, id, sku)
+  const events = await app.prisma.orderEvent.findMany({ where: { orderId: id }, orderBy: { version: 'asc' } })
+  expect(events.slice(1).map(({ type, lines }) => [type, lines])).toEqual([
+    ['OrderAwaitingRestock', [{ sku, qty: 10, missing: 4 }]],
+    ['OrderFailed', [{ sku, qty: 10, missing: 3 }]],
+  ])
+})
+
 test('what is delivered comes to the first location that the order names', async ({ app }) => {
   await seed(app).location('DOCK')
   const { id, one, two } = await short(app, { locations: ['DOCK', 'MAIN'] })
@@ -205,6 +226,11 @@ test('an order whose goods came while it had failed, and that others took, is fo
   await reserveOrders(app, [id])
   expect(await read(app, id)).toMatchObject({ status: 'FAILED', failureReason: 'INTERNAL_ERROR' })
   expect((await open()).error).toContain(`The supplier delivered ${two}`)
+  const { lines } = await app.prisma.orderEvent.findFirstOrThrow({
+    where: { orderId: id },
+    orderBy: { version: 'desc' },
+  })
+  expect(lines).toMatchObject([{ qty: 2 }, { sku: one, missing: 2 }, { sku: two, missing: 2 }])
   // asked again it would confirm what came, and nothing more would
   expect(await readRequest(app, id, two)).toMatchObject({ state: 'DELIVERED' })
   await cancelOrder(app, LOCAL_OPERATOR, { id: taker.id })

@@ -1,7 +1,7 @@
 import type { Allocation } from '../../stock/allocation.ts'
 import { stockMove } from '../../stock/stock.ts'
 import type { EventLine } from '../order.ts'
-import { type Order, openOf, waitingOf } from '../order.ts'
+import { type Order, openOf } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange } from '../order-change.ts'
 import type { FailureReason } from '../order-status.ts'
 
@@ -10,14 +10,14 @@ import type { FailureReason } from '../order-status.ts'
  * those that were found short: `reopen` gives it back.
  *
  * @param held where the order's stock is held
- * @param short lines that were found short just now; by default what waits of an order that was looked at before
+ * @param short its lines that are short now
  */
 export function fail(
   order: Order,
   held: readonly Allocation[],
   reason: FailureReason,
   at: Date,
-  short: readonly { sku: string; missing: number }[] = shortOf(order),
+  short: readonly { sku: string; missing: number }[],
 ): OrderChange {
   const gaveUp = order.lines.flatMap((line): EventLine[] => {
     const { sku } = line
@@ -37,11 +37,4 @@ export function fail(
     event: { type: 'OrderFailed', lines: gaveUp },
     moves: held.map((allocation) => stockMove('RELEASE', allocation, cause)),
   }
-}
-
-function shortOf({ lookedAt, lines }: Order): { sku: string; missing: number }[] {
-  if (!lookedAt) return []
-  return lines
-    .map((line) => ({ sku: line.sku, missing: waitingOf(line) }))
-    .filter(({ missing }) => missing > 0)
 }

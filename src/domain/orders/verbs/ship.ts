@@ -139,7 +139,7 @@ function pickAll(order: Order, stock: ShipStock, asked: ShipRequest): Picking | 
         const limit = asked.lines[index]!.qty - qty + room
         return refuseExcess(
           'INSUFFICIENT_STOCK',
-          `At most ${limit} of ${sku} can leave from ${location}`,
+          `At most ${limit} of ${sku} can leave from ${location}: ${whyNoMore(order, stock, location)}`,
           ['lines', index, 'qty'],
           limit,
         )
@@ -147,21 +147,33 @@ function pickAll(order: Order, stock: ShipStock, asked: ShipRequest): Picking | 
     }
   }
   if (picking.shipped.length > 0) return picking
-  const message = `${asked.location} holds nothing of the order, and has not enough to take any of it over`
+  // all that is reserved is there to be shipped, unless a location was named
+  const location = asked.location!
+  const why = whyNoMore(order, stock, location)
+  const message = `${location} holds nothing of the order, and cannot take any of it over: ${why}`
   return refuseExcess('INSUFFICIENT_STOCK', message, ['location'], 0)
 }
 
 /** How much a location can promise to an order, instead of other locations. */
-function roomAt(
-  { locations: named }: Order,
-  { levels, locations }: ShipStock,
-  sku: string,
-  location: string,
-): number {
-  const isOpen = locations.some(({ code, isActive }) => code === location && isActive)
-  if (!isOpen || named?.includes(location) === false) return 0
-  const level = levels.find((level) => level.sku === sku && level.location === location)
+function roomAt(order: Order, stock: ShipStock, sku: string, location: string): number {
+  if (whyClosed(order, stock, location) !== undefined) return 0
+  const level = stock.levels.find((level) => level.sku === sku && level.location === location)
   return level ? Number(promisableAt(level)) : 0
+}
+
+/** Why the order may take nothing from a location, whatever is there. @returns undefined if it may */
+function whyClosed(
+  { locations: named }: Order,
+  { locations }: ShipStock,
+  location: string,
+): string | undefined {
+  if (!locations.some(({ code, isActive }) => code === location && isActive)) return 'it is inactive'
+  if (named?.includes(location) === false) return 'the order takes from other locations alone'
+  return undefined
+}
+
+function whyNoMore(order: Order, stock: ShipStock, location: string): string {
+  return whyClosed(order, stock, location) ?? 'it has not enough to promise'
 }
 
 function without(held: readonly Allocation[], picked: readonly Allocation[]): Allocation[] {
@@ -174,7 +186,8 @@ function shipmentsOf(
   { reference }: ShipRequest,
   newId: () => string,
 ): Shipment[] {
-  return [...Map.groupBy(shipped, ({ location }) => location)].map(([location, parts]) => ({
+  const byLocation = [...Map.groupBy(shipped, ({ location }) => location)].toSorted(byCode)
+  return byLocation.map(([location, parts]) => ({
     id: newId(),
     orderId: order.id,
     orderVersion: order.version,
@@ -184,4 +197,9 @@ function shipmentsOf(
     createdAt: order.updatedAt,
     undoneAt: null,
   }))
+}
+
+/** The order in which the shipments of one version are read. */
+function byCode([one]: [location: string, unknown], [other]: [location: string, unknown]): number {
+  return one < other ? -1 : 1
 }

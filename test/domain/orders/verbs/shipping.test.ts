@@ -115,30 +115,53 @@ describe('ship', () => {
     ])
   })
 
-  test.each<[string, string, StockLevel[], Partial<Order>, bigint]>([
-    ['has too little', 'MAIN', [aLevel('A', 'MAIN', 1)], {}, 2n],
+  test.each<[string, string, StockLevel[], Partial<Order>, bigint, string]>([
+    ['has too little', 'MAIN', [aLevel('A', 'MAIN', 1)], {}, 2n, 'it has not enough to promise'],
     [
       'would have to touch its safety stock',
       'MAIN',
       [{ ...aLevel('A', 'MAIN', 9), safetyStock: 8n }],
       {},
       2n,
+      'it has not enough to promise',
     ],
-    ['orders may not take from', 'SHUT', [aLevel('A', 'SHUT', 9)], {}, 0n],
-    ['this order does not name', 'MAIN', [aLevel('A', 'MAIN', 9)], { locations: ['EAST'] }, 1n],
-  ])('takes nothing over at a location that %s', (_name, location, levels, given, limit) => {
-    const asked = { lines: [{ sku: 'A', qty: 3, location }] }
-    expect(shipIt({ ...order, ...given }, held, asked, { levels })).toMatchObject({
-      refusal: { code: 'INSUFFICIENT_STOCK', field: ['input', 'lines', '0', 'qty'], limit },
-    })
-  })
+    ['orders may not take from', 'SHUT', [aLevel('A', 'SHUT', 9)], {}, 0n, 'it is inactive'],
+    [
+      'this order does not name',
+      'MAIN',
+      [aLevel('A', 'MAIN', 9)],
+      { locations: ['EAST', 'WEST'] },
+      1n,
+      'the order takes from other locations alone',
+    ],
+  ])(
+    'takes nothing over at a location that %s, and says why',
+    (_name, location, levels, given, limit, why) => {
+      const asked = { lines: [{ sku: 'A', qty: 3, location }] }
+      expect(shipIt({ ...order, ...given }, held, asked, { levels })).toMatchObject({
+        refusal: {
+          code: 'INSUFFICIENT_STOCK',
+          message: `At most ${limit} of A can leave from ${location}: ${why}`,
+          field: ['input', 'lines', '0', 'qty'],
+          limit,
+        },
+      })
+    },
+  )
 
   test('ships, without lines, what a named location holds where it cannot take the rest over', () => {
     const change = made(shipIt(order, held, { location: 'MAIN' }))
     expect(change.after.status).toBe('PARTIALLY_SHIPPED')
     expect(movesOf(change)).toEqual(['SHIPMENT A MAIN 0/-1 shipment-1', 'SHIPMENT B MAIN 0/-1 shipment-1'])
     expect(shipIt(order, held, { location: 'SHUT' })).toMatchObject({
-      refusal: { code: 'INSUFFICIENT_STOCK', field: ['input', 'location'], limit: 0n },
+      refusal: {
+        code: 'INSUFFICIENT_STOCK',
+        message: expect.stringContaining(
+          'SHUT holds nothing of the order, and cannot take any of it over: it is inactive',
+        ),
+        field: ['input', 'location'],
+        limit: 0n,
+      },
     })
   })
 

@@ -138,7 +138,7 @@ describe('fail and reopen', () => {
   const waiting = holding(anOrder({ A: 2, B: 3 }), held)
 
   test('a failed order releases what its lines held, and says what it gave up and what it missed', () => {
-    const change = fail(waiting, held, 'SUPPLIER_REFUSED', NOW)
+    const change = fail(waiting, held, 'SUPPLIER_REFUSED', NOW, [{ sku: 'B', missing: 1 }])
     expect(change.after).toMatchObject({
       status: 'FAILED',
       ending: 'FAILED',
@@ -148,18 +148,20 @@ describe('fail and reopen', () => {
       type: 'OrderFailed',
       lines: [
         { sku: 'A', qty: 2 },
-        { sku: 'B', qty: 3, missing: 3 },
+        { sku: 'B', qty: 3, missing: 1 },
       ],
     })
     expect(movesOf(change)).toEqual(['RELEASE A EAST 1/-1', 'RELEASE A MAIN 1/-1'])
   })
 
-  test('one that nobody looked at misses nothing that is known of', () => {
-    expect(fail(anOrder({ A: 2 }), [], 'INTERNAL_ERROR', NOW).event!.lines).toEqual([{ sku: 'A', qty: 2 }])
+  test('one of which nothing is known to be short misses nothing', () => {
+    expect(fail(anOrder({ A: 2 }), [], 'INTERNAL_ERROR', NOW, []).event!.lines).toEqual([
+      { sku: 'A', qty: 2 },
+    ])
   })
 
   test('one that is opened again gets back what it gave up, to be looked at anew', () => {
-    const failed = fail(waiting, held, 'SUPPLIER_REFUSED', NOW)
+    const failed = fail(waiting, held, 'SUPPLIER_REFUSED', NOW, [{ sku: 'B', missing: 1 }])
     const change = reopen(failed.after, failed.event!.lines!, NOW)
     expect(change.after).toMatchObject({
       status: 'PENDING',
@@ -176,7 +178,7 @@ describe('fail and reopen', () => {
 
   test('what was cancelled before it failed stays cancelled', () => {
     const asked = { ...ANY_VERSION, lines: [{ sku: 'B', qty: 1 }] }
-    const failed = fail(made(cancel(waiting, held, asked, NOW)).after, held, 'SUPPLIER_FAILED', NOW)
+    const failed = fail(made(cancel(waiting, held, asked, NOW)).after, held, 'SUPPLIER_FAILED', NOW, [])
     const change = reopen(failed.after, failed.event!.lines!, NOW)
     expect(partsOf(change.after)).toEqual([
       [0, 0, 0],
@@ -191,7 +193,7 @@ describe('fail and reopen', () => {
   test('an order that was shipped from never fails', () => {
     const lines = [{ sku: 'A', qty: 2, reserved: 0, shipped: 1, cancelled: 0, returned: 0 }]
     const order = anOrder({}, { lines, lookedAt: true, status: 'PARTIALLY_SHIPPED' })
-    expect(() => fail(order, [], 'INTERNAL_ERROR', NOW)).toThrow(
+    expect(() => fail(order, [], 'INTERNAL_ERROR', NOW, [])).toThrow(
       'OrderFailed does not lead from PARTIALLY_SHIPPED',
     )
   })
@@ -212,7 +214,7 @@ describe('cancel', () => {
   test('releases once, however often it comes', () => {
     const { after } = made(cancel(reserved, held, whole, NOW))
     expect(cancel(after, [], whole, NOW)).toEqual({ before: after, after, event: null, moves: [] })
-    const failed = fail(holding(anOrder({ A: 1 }), []), [], 'SUPPLIER_FAILED', NOW).after
+    const failed = fail(holding(anOrder({ A: 1 }), []), [], 'SUPPLIER_FAILED', NOW, []).after
     expect(cancel(failed, [], whole, NOW)).toMatchObject({ after: failed, event: null })
   })
 
