@@ -28,7 +28,8 @@ const ENTRIES = `
     select line ->> 'sku' as sku, events.xmin, null as "ledgerId", null as location, events.order_id as "orderId",
       'short' as type, -(line ->> 'qty')::int as delta, 0 as "availableAfter"
     from order_events as events cross join lateral jsonb_array_elements(events.lines) as line
-    where events.type = 'OrderAwaitingRestock'
+    -- an order that fails names beside them what else it gave up
+    where (events.type = 'OrderAwaitingRestock' or events.reason = 'OUT_OF_STOCK') and line ? 'missing'
     union all
     select sku, moved.xmin, moved.id::text, location, moved.order_id,
       case
