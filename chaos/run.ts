@@ -174,7 +174,7 @@ const UNSETTLED = `select needed.*, now(), jobs.attempts, jobs.run_at, jobs.lock
       select seen_at from workers where jobs.locked_by = workers.id or jobs.locked_by = any (workers.pool_ids)
     ) as holder_seen_at
   from (
-    select orders.id::text, orders.status::text, orders.version, null as sku, null as step, null as supplier_attempts, orders.updated_at
+    select orders.id::text, orders.status::text, orders.version, null::text as sku, null::int as step, null::int as supplier_attempts, orders.updated_at
     from orders where orders.status = 'PENDING' or (orders.status = 'AWAITING_RESTOCK' and orders.if_short <> 'WAIT')
       or (orders.expires_at is not null and orders.status < 'FAILED')
     union all

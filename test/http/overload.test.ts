@@ -303,22 +303,26 @@ describe('more calls under way than the limit', () => {
     await closed
   })
 
-  test('that end after the server has closed keep no connection open', async () => {
-    const { http, url } = await listen(testApp)
-    const agent = new Agent({ keepAlive: true })
-    onTestFinished(() => agent.destroy())
-    const letGo = await holdItems()
-    const headers = { 'content-type': 'application/json' }
-    const call = request(`${url}/graphql`, { agent, method: 'POST', headers })
-    const answered = once(call.end(JSON.stringify({ query: HELD })), 'response')
-    await eventually(() => testApp.app.calls.count === 1)
-    const closed = http.close()
-    await eventually(() => !http.server.listening)
-    await letGo()
-    const [response] = await answered
-    expect(response.statusCode).toBe(200)
-    response.resume()
-    // Node would keep it for the keep-alive time-out
-    await closed
-  }, KEEP_ALIVE_TIMEOUT_MS / 2)
+  test(
+    'that end after the server has closed keep no connection open',
+    async () => {
+      const { http, url } = await listen(testApp)
+      const agent = new Agent({ keepAlive: true })
+      onTestFinished(() => agent.destroy())
+      const letGo = await holdItems()
+      const headers = { 'content-type': 'application/json' }
+      const call = request(`${url}/graphql`, { agent, method: 'POST', headers })
+      const answered = once(call.end(JSON.stringify({ query: HELD })), 'response')
+      await eventually(() => testApp.app.calls.count === 1)
+      const closed = http.close()
+      await eventually(() => !http.server.listening)
+      await letGo()
+      const [response] = await answered
+      expect(response.statusCode).toBe(200)
+      response.resume()
+      // Node would keep it for the keep-alive time-out
+      await closed
+    },
+    KEEP_ALIVE_TIMEOUT_MS / 2,
+  )
 })
