@@ -8,6 +8,7 @@ import type { Random } from './random.ts'
 const TRIES_MAX = 8
 /** Orders that clients still do something about: the newest. */
 const ORDERS_MAX = 300
+const NEWEST_HOLDS = 3
 const SHIPMENTS_MAX = 200
 const REMEMBERED_MAX = 200
 const BURST = 5
@@ -116,7 +117,7 @@ export function createOrderChanges(options: {
       tag: `deed-${++count}`,
       expectedVersion: random.chance(0.1) ? order.version : null,
     }
-    if (random.chance(0.1)) return changeOfHold(random)
+    if (random.chance(0.15)) return changeOfHold(random)
     const kind = random.next()
     const shipment = shipments.length > 0 ? random.pick(shipments) : undefined
     if (kind < 0.4 || !shipment) {
@@ -142,7 +143,9 @@ export function createOrderChanges(options: {
   /** Confirms or extends a hold, or what is none. */
   function changeOfHold(random: Random): Deed {
     const holds = orders.filter(({ isHold }) => isHold)
-    const { id: orderId, version } = random.pick(holds.length > 0 && random.chance(0.9) ? holds : orders)
+    // the newest: most others have expired
+    const some = holds.length > 0 && random.chance(0.9) ? holds.slice(-NEWEST_HOLDS) : orders
+    const { id: orderId, version } = random.pick(some)
     const common = {
       tag: `deed-${++count}`,
       orderId,
