@@ -38,6 +38,8 @@ const INPUTS: Record<Verb, string> = {
   shipOrder: 'ShipOrderInput',
   undoShipment: 'UndoShipmentInput',
   returnOrder: 'ReturnOrderInput',
+  confirmOrder: 'ConfirmOrderInput',
+  extendHold: 'ExtendHoldInput',
 }
 
 const PATHS: Record<Verb, (deed: Deed) => string> = {
@@ -45,9 +47,11 @@ const PATHS: Record<Verb, (deed: Deed) => string> = {
   shipOrder: ({ orderId }) => `/api/orders/${orderId}/ship`,
   undoShipment: ({ shipmentId }) => `/api/shipments/${shipmentId}/undo`,
   returnOrder: ({ orderId }) => `/api/orders/${orderId}/return`,
+  confirmOrder: ({ orderId }) => `/api/orders/${orderId}/confirm`,
+  extendHold: ({ orderId }) => `/api/orders/${orderId}/extend`,
 }
 
-type Sent = Pick<Intent, 'lines' | 'locations'>
+type Sent = Pick<Intent, 'lines' | 'locations' | 'ifShort' | 'holdSeconds'>
 
 export type Calls = ReturnType<typeof createCalls>
 
@@ -121,16 +125,18 @@ export function createCalls(findings: Findings, authorization: string) {
     body: object,
     key: string | null,
     success: number,
+    headers: Record<string, string> = {},
   ): Promise<Outcome<OrderAnswer>> {
-    const reply = await post(`${url}${path}`, body, key === null ? {} : { 'idempotency-key': key })
+    const keyed = key === null ? headers : { ...headers, 'idempotency-key': key }
+    const reply = await post(`${url}${path}`, body, keyed)
     if (reply.why !== undefined) return { kind: 'doubtful', why: reply.why }
-    const { status, headers, text } = reply
+    const { status, text } = reply
     const answer = parse(text)
     if (status === success && answer.id) {
       return { kind: 'answered', answer: { ...answer, status: answer.status.toUpperCase() } }
     }
     if ([404, 409, 422].includes(status) && answer.code) return { kind: 'refused', code: answer.code }
-    if (status === 503 && answer.code === 'UNAVAILABLE' && headers.has('retry-after')) {
+    if (status === 503 && answer.code === 'UNAVAILABLE' && reply.headers.has('retry-after')) {
       findings.count('calls answered 503 by REST')
     } else {
       findings.violate('REST answers well, or 503 with Retry-After', path, `${status} ${text}`)
@@ -144,26 +150,41 @@ export function createCalls(findings: Findings, authorization: string) {
   }
 
   return {
-    createOrderByGraphql(url: string, { lines, locations }: Sent, key: string | null) {
-      const input = { ...orderedBy(lines), locations, idempotencyKey: key }
+    /** @param waitS how long the answer may wait for what becomes of the order, in seconds */
+    createOrderByGraphql(url: string, { lines, ...how }: Sent, key: string | null, waitS: number) {
+      const { locations, ifShort, holdSeconds } = how
+      const asked = { locations, ifShort, holdSeconds, waitMs: waitS * 1_000 }
+      const input = { ...orderedBy(lines), ...asked, idempotencyKey: key }
       return mutate<OrderAnswer>(url, CREATE_ORDER, 'createOrder', 'order', input)
     },
 
-    createOrderByRest(url: string, { lines, locations }: Sent, key: string | null) {
-      return postOrder(url, '/api/order', { ...orderedBy(lines), locations }, key, 201)
+    createOrderByRest(url: string, { lines, ...how }: Sent, key: string | null, waitS: number) {
+      const asked = { locations: how.locations, if_short: how.ifShort, hold_seconds: how.holdSeconds }
+      const headers: Record<string, string> = waitS > 0 ? { prefer: `wait=${waitS}` } : {}
+      return postOrder(url, '/api/order', { ...orderedBy(lines), ...asked }, key, 201, headers)
     },
 
     /** Changes an order by GraphQL. */
     changeByGraphql(url: string, deed: Deed) {
-      const { verb, orderId, shipmentId, expectedVersion, key: idempotencyKey } = deed
+      const { verb, orderId, shipmentId, holdSeconds, expectedVersion, key: idempotencyKey } = deed
       const query = `mutation Change($input: ${INPUTS[verb]}!) { ${verb}(input: $input) { ${ORDER} userErrors { code } } }`
-      const input = { id: shipmentId ?? orderId, ...contentOf(deed), expectedVersion, idempotencyKey }
+      const input = {
+        id: shipmentId ?? orderId,
+        ...contentOf(deed),
+        holdSeconds,
+        expectedVersion,
+        idempotencyKey,
+      }
       return mutate<OrderAnswer>(url, query, verb, 'order', input)
     },
 
     /** The same by REST. */
     changeByRest(url: string, deed: Deed) {
-      const body = { ...contentOf(deed), expected_version: deed.expectedVersion }
+      const body = {
+        ...contentOf(deed),
+        hold_seconds: deed.holdSeconds,
+        expected_version: deed.expectedVersion,
+      }
       return postOrder(url, PATHS[deed.verb](deed), body, deed.key, 200)
     },
 
@@ -204,6 +225,9 @@ function contentOf({ verb, lines, location, tag }: Deed): object {
       return { note: tag }
     case 'returnOrder':
       return { lines, location, note: tag }
+    case 'confirmOrder':
+    case 'extendHold':
+      return {}
   }
 }
 

@@ -8,9 +8,12 @@ import type { Random } from './random.ts'
 const TRIES_MAX = 8
 /** Orders that clients still do something about: the newest. */
 const ORDERS_MAX = 300
+const NEWEST_HOLDS = 3
 const SHIPMENTS_MAX = 200
 const REMEMBERED_MAX = 200
 const BURST = 5
+/** Holds expire within a run, and some while a process is away. */
+export const HOLD_SECONDS_MAX = 5
 /** Clients at once that ask again what has no answer yet, at the end of a run. */
 const SETTLERS = 8
 
@@ -20,9 +23,11 @@ const REFUSALS: Record<Verb, readonly string[]> = {
   shipOrder: ['WRONG_STATE', 'QTY_EXCEEDED'],
   undoShipment: ['WRONG_STATE', 'QTY_EXCEEDED'],
   returnOrder: ['WRONG_STATE', 'QTY_EXCEEDED'],
+  confirmOrder: ['WRONG_STATE', 'HOLD_EXPIRED'],
+  extendHold: ['WRONG_STATE', 'HOLD_EXPIRED'],
 }
 
-type KnownOrder = { id: string; lines: readonly Line[]; version: number }
+type KnownOrder = { id: string; lines: readonly Line[]; version: number; isHold: boolean }
 type KnownShipment = { id: string; orderId: string; lines: readonly Line[] }
 
 /** What clients do to orders once they have them: all of it, in any order, at the same time. */
@@ -112,6 +117,7 @@ export function createOrderChanges(options: {
       tag: `deed-${++count}`,
       expectedVersion: random.chance(0.1) ? order.version : null,
     }
+    if (random.chance(0.15)) return changeOfHold(random)
     const kind = random.next()
     const shipment = shipments.length > 0 ? random.pick(shipments) : undefined
     if (kind < 0.4 || !shipment) {
@@ -132,6 +138,21 @@ export function createOrderChanges(options: {
     }))
     const location = random.chance(0.3) ? random.pick(locations) : null
     return createDeed({ tag: common.tag, verb: 'returnOrder', orderId, lines, location })
+  }
+
+  /** Confirms or extends a hold, or what is none. */
+  function changeOfHold(random: Random): Deed {
+    const holds = orders.filter(({ isHold }) => isHold)
+    // the newest: most others have expired
+    const some = holds.length > 0 && random.chance(0.9) ? holds.slice(-NEWEST_HOLDS) : orders
+    const { id: orderId, version } = random.pick(some)
+    const common = {
+      tag: `deed-${++count}`,
+      orderId,
+      expectedVersion: random.chance(0.1) ? version : null,
+    }
+    if (random.chance(0.5)) return createDeed({ ...common, verb: 'confirmOrder' })
+    return createDeed({ ...common, verb: 'extendHold', holdSeconds: random.whole(1, HOLD_SECONDS_MAX) })
   }
 
   /** Now and then all that is left, without a key: a repeat would do no harm. */
@@ -165,8 +186,8 @@ export function createOrderChanges(options: {
 
   return {
     /** An order that clients know of from now on. */
-    learn({ id, lines, version }: OrderAnswer): void {
-      orders.push({ id, lines, version })
+    learn({ id, lines, version }: OrderAnswer, isHold: boolean): void {
+      orders.push({ id, lines, version, isHold })
       if (orders.length > ORDERS_MAX) orders.shift()
     },
 
@@ -190,7 +211,8 @@ export function createOrderChanges(options: {
       const deed = random.pick(remembered)
       if (!deed.isDone || random.chance(0.8)) return void (await send(deed, random))
       const other = { ...deed, lines: [{ sku: 'NOWHERE', qty: 1 }], location: null }
-      if (deed.verb === 'undoShipment') return
+      // of these there is nothing that could be other
+      if (['undoShipment', 'confirmOrder', 'extendHold'].includes(deed.verb)) return
       const outcome = await calls.changeByRest(random.pick(urls), other)
       if (outcome.kind === 'doubtful') return
       if (outcome.kind !== 'refused' || outcome.code !== 'IDEMPOTENCY_KEY_REUSED')

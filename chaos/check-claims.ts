@@ -24,7 +24,8 @@ function checkIntents(
 ): void {
   const known = new Set<string>()
   let doubtfulWithoutKey = 0
-  for (const { key, lines, locations, expected, ids, version, status, doubtful } of intents) {
+  for (const intent of intents) {
+    const { key, lines, locations, ifShort, holdSeconds, expected, ids, version, status, doubtful } = intent
     const subject = key ?? 'a call without key'
     if (key === null) doubtfulWithoutKey += doubtful
     if (ids.length > 1) findings.violate('one key gives one order', subject, ids.join(', '))
@@ -32,7 +33,7 @@ function checkIntents(
       findings.count('orders acknowledged')
       known.add(id)
       const order = orders.get(id)
-      const sent = JSON.stringify([lines, locations])
+      const sent = JSON.stringify([lines, locations, ifShort, holdSeconds !== null])
       const detail = `answered to ${sent}, ${status} as ${version}: ${JSON.stringify(order)}`
       if (!order) findings.violate('an acknowledged order exists', id, `answered to ${subject}`)
       else if (asSent(order) !== sent) {
@@ -62,8 +63,8 @@ function checkIntents(
 }
 
 /** What of an order its client has said. */
-function asSent({ lines, locations }: FinalOrder): string {
-  return JSON.stringify([lines.map(({ sku, qty }) => ({ sku, qty })), locations])
+function asSent({ lines, locations, ifShort, isHold }: FinalOrder): string {
+  return JSON.stringify([lines.map(({ sku, qty }) => ({ sku, qty })), locations, ifShort, isHold])
 }
 
 async function checkAdjustments(

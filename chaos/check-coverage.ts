@@ -11,6 +11,9 @@ export const CHECKED = [
     'looks at what jobs wait for',
     'races of a cancellation and a shipment',
     'goods that came as free stock',
+    'orders EXPIRED',
+    'orders FAILED OUT_OF_STOCK',
+    'orders that waited and were served',
   ],
   ...VERBS.map((verb) => `${verb}: done`),
 ]

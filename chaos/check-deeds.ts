@@ -16,9 +16,13 @@ const EVENTS: Record<Deed['verb'], string> = {
   shipOrder: 'OrderShipped',
   undoShipment: 'ShipmentUndone',
   returnOrder: 'OrderReturned',
+  confirmOrder: 'OrderConfirmed',
+  extendHold: 'HoldExtended',
 }
+/** These leave no tag: how often each was made is all that can be told. */
+const UNTAGGED: readonly Deed['verb'][] = ['confirmOrder', 'extendHold']
 
-const ENDED = ['CANCELLED', 'FAILED']
+const ENDED = ['CANCELLED', 'EXPIRED', 'FAILED']
 
 type Key = { key: string; verb: string; orderId: string }
 
@@ -47,6 +51,7 @@ export async function checkDeeds(
     findings.violate('no change of an order but those that were sent', tag, JSON.stringify(versions))
   }
   checkTold(history, orders, findings)
+  checkHolds(history, orders, findings)
 }
 
 function checkDeed(
@@ -62,7 +67,8 @@ function checkDeed(
   const isWrong = ({ type, orderId: changed }: Made) => type !== EVENTS[verb] || changed !== orderId
   if (made.some(isWrong)) findings.violate('a change is the one that was asked for', tag, detail)
   // what had ended already is left as it is, for ever
-  const canBeNothing = verb === 'cancelOrder' && lines === null && ENDED.includes(order?.status ?? '')
+  const canBeEnded = verb === 'cancelOrder' && lines === null && ENDED.includes(order?.status ?? '')
+  const canBeNothing = canBeEnded || UNTAGGED.includes(verb)
   const isMade = made.length > 0
   if (isDone && !isMade && !canBeNothing)
     findings.violate('a change that was acknowledged is made', tag, detail)
@@ -101,6 +107,30 @@ function checkTold({ deeds }: History, orders: ReadonlyMap<string, FinalOrder>, 
         const detail = `${JSON.stringify(told)}, of ${JSON.stringify(order)} after ${JSON.stringify(own)}`
         findings.violate('what was shipped and came back is what clients were told', order.id, detail)
       }
+    }
+  }
+}
+
+/** Each hold was confirmed and extended as often as clients were told, and what was confirmed expired no more. */
+function checkHolds({ deeds }: History, orders: ReadonlyMap<string, FinalOrder>, findings: Findings): void {
+  const done = Map.groupBy(
+    deeds.filter(({ isDone, verb }) => isDone && UNTAGGED.includes(verb)),
+    ({ orderId }) => orderId,
+  )
+  for (const order of orders.values()) {
+    const own = done.get(order.id) ?? []
+    const types = order.events.map(({ type }) => type)
+    for (const verb of UNTAGGED) {
+      const told = own.filter((deed) => deed.verb === verb).length
+      const made = types.filter((type) => type === EVENTS[verb]).length
+      if (told !== made) {
+        const detail = `${verb}: told ${told} times, made ${made} times: ${JSON.stringify({ order, own })}`
+        findings.violate('a hold is changed as clients were told', order.id, detail)
+      }
+    }
+    const confirmedAt = types.indexOf('OrderConfirmed')
+    if (confirmedAt >= 0 && types.indexOf('OrderExpired') > confirmedAt) {
+      findings.violate('what was confirmed expires no more', order.id, JSON.stringify(order))
     }
   }
 }

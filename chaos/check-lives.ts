@@ -6,7 +6,10 @@ const MOVES: Record<string, Record<string, readonly string[]>> = {
   OrderCreated: { '': ['PENDING'] },
   OrderReserved: { PENDING: ['RESERVED'], AWAITING_RESTOCK: ['RESERVED', 'AWAITING_RESTOCK'] },
   OrderAwaitingRestock: { PENDING: ['AWAITING_RESTOCK'] },
-  OrderFailed: { AWAITING_RESTOCK: ['FAILED'] },
+  OrderFailed: { PENDING: ['FAILED'], AWAITING_RESTOCK: ['FAILED'] },
+  OrderConfirmed: { PENDING: ['PENDING'], AWAITING_RESTOCK: ['AWAITING_RESTOCK'], RESERVED: ['RESERVED'] },
+  HoldExtended: { PENDING: ['PENDING'], AWAITING_RESTOCK: ['AWAITING_RESTOCK'], RESERVED: ['RESERVED'] },
+  OrderExpired: { PENDING: ['EXPIRED'], AWAITING_RESTOCK: ['EXPIRED'], RESERVED: ['EXPIRED'] },
   OrderCancelled: {
     PENDING: ['CANCELLED', 'PENDING'],
     AWAITING_RESTOCK: ['CANCELLED', 'RESERVED', 'AWAITING_RESTOCK'],
@@ -23,8 +26,12 @@ const MOVES: Record<string, Record<string, readonly string[]>> = {
   },
   OrderReturned: { PARTIALLY_SHIPPED: ['PARTIALLY_SHIPPED'], SHIPPED: ['SHIPPED'] },
 }
-const UNDER_WAY = ['PENDING', 'AWAITING_RESTOCK']
-const SUPPLIERS_REASONS = ['SUPPLIER_REFUSED', 'SUPPLIER_FAILED', 'SUPPLIER_DELAYED']
+/** Why an order fails that Holdfast did not give up, by what was to become of what is short: who waits does not fail. */
+const REASONS: Record<FinalOrder['ifShort'], readonly string[]> = {
+  ASK_SUPPLIER: ['SUPPLIER_REFUSED', 'SUPPLIER_FAILED', 'SUPPLIER_DELAYED'],
+  WAIT: [],
+  FAIL: ['OUT_OF_STOCK'],
+}
 /** Given up by Holdfast itself: for an operator to look into. */
 const GIVEN_UP = ['SUPPLIER_UNREACHABLE', 'INTERNAL_ERROR']
 /** The one that chaos can earn: it was under way at each of 20 kills. By chance that happens to hardly any order. */
@@ -58,6 +65,10 @@ export function checkLives(orders: ReadonlyMap<string, FinalOrder>, findings: Fi
     if (order.lifeSeconds > LIFE_MAX_S) {
       findings.violate('every order is final within its deadline', order.id, detail)
     }
+    const isServed = order.events.some(
+      ({ type, from }) => type === 'OrderReserved' && from === 'AWAITING_RESTOCK',
+    )
+    if (isServed && order.ifShort === 'WAIT') findings.count('orders that waited and were served')
     clockOffS = Math.max(clockOffS, order.clockOffSeconds)
     longestS = Math.max(longestS, order.lifeSeconds)
   }
@@ -70,12 +81,20 @@ export function checkLives(orders: ReadonlyMap<string, FinalOrder>, findings: Fi
 }
 
 /** Whether an order went from state to state as it may, and is where nothing has to follow. */
-function isLife({ events, status, reason }: FinalOrder): boolean {
+function isLife({ events, status, reason, ifShort, lines, requests }: FinalOrder): boolean {
   let before = ''
   for (const { type, from, to } of events) {
     if ((from ?? '') !== before || !MOVES[type]?.[before]?.includes(to)) return false
     before = to
   }
-  const isRightReason = status === 'FAILED' ? SUPPLIERS_REASONS.includes(reason ?? '') : reason === null
-  return before === status && !UNDER_WAY.includes(status) && isRightReason
+  const isRightReason = status === 'FAILED' ? REASONS[ifShort].includes(reason ?? '') : reason === null
+  const isWaiting = status === 'AWAITING_RESTOCK' && ifShort === 'WAIT'
+  const isUnderWay = status === 'PENDING' || (status === 'AWAITING_RESTOCK' && !isWaiting)
+  if (before !== status || isUnderWay || !isRightReason) return false
+  if (ifShort === 'ASK_SUPPLIER')
+    return events.every(({ type, from }) => type !== 'OrderFailed' || from !== 'PENDING')
+  // all or nothing, and no supplier
+  const isWhole = events.every(({ type, to }) => type !== 'OrderReserved' || to === 'RESERVED')
+  const holdsNothing = !isWaiting || lines.every(({ reserved }) => reserved === 0)
+  return isWhole && holdsNothing && requests.length === 0
 }

@@ -13,7 +13,7 @@ const OVERDRAWN = `select distinct order_id::text as id, sku, location from (
 /** Goods that came in for an order and that it did not get, and whether it had given them up, or was served from stock, before. */
 const FREE = `select order_id::text as id, sku, exists (
     select from order_events as events
-    where events.order_id = receipts.order_id and events.type in ('OrderCancelled', 'OrderFailed')
+    where events.order_id = receipts.order_id and events.type in ('OrderCancelled', 'OrderExpired', 'OrderFailed')
       and (events.lines is null or events.lines @> jsonb_build_array(jsonb_build_object('sku', receipts.sku)))
       and pg_xact_commit_timestamp(events.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
   ) or exists (

@@ -14,21 +14,39 @@ type Entry = {
   orderId: string | null
   /** Of the order: where alone it may take from. */
   locations: string[] | null
-  /** `short`, `taken` or `served` for what a new or a waiting order took from what there was, or a type of movement. */
+  /**
+   * `short`, `taken` or `served` for what a new or a waiting order took from what there was, `left` for one that waits no
+   * more or for less, or a type of movement.
+   */
   type: string
+  /** Of what was taken: whether it was the order's turn. Of what was short: whether the order waits for its next. */
+  isTurn: boolean
+  /** Whether the order has no other line. */
+  isOneLine: boolean
   delta: number
   availableAfter: number
 }
 
+/** A line that waits. */
+type Waiter = { qty: number; locations: string[] | null }
+
 // A row's xmin is the transaction that wrote it, and neither table is ever updated.
 const ENTRIES = `
-  select entries.*, orders.locations, entries.xmin::text as tx,
+  select entries.*, orders.locations, (
+      select count(*) = 1 from order_lines where order_lines.order_id = entries."orderId"
+    ) as "isOneLine", entries.xmin::text as tx,
     (extract(epoch from pg_xact_commit_timestamp(entries.xmin)) * 1000000)::int8::text as "committedAt"
   from (
     select line ->> 'sku' as sku, events.xmin, null as "ledgerId", null as location, events.order_id as "orderId",
-      'short' as type, -(line ->> 'qty')::int as delta, 0 as "availableAfter"
+      'short' as type, -(line ->> 'qty')::int as delta, 0 as "availableAfter",
+      events.type = 'OrderAwaitingRestock' as "isTurn"
     from order_events as events cross join lateral jsonb_array_elements(events.lines) as line
-    where events.type = 'OrderAwaitingRestock'
+    -- an order that fails names beside them what else it gave up
+    where (events.type = 'OrderAwaitingRestock' or events.reason = 'OUT_OF_STOCK') and line ? 'missing'
+    union all
+    select sku, events.xmin, null, null, events.order_id, 'left', 0, 0, false
+    from order_events as events join order_lines using (order_id)
+    where events.from_status = 'AWAITING_RESTOCK' and events.type not in ('OrderConfirmed', 'HoldExtended')
     union all
     select sku, moved.xmin, moved.id::text, location, moved.order_id,
       case
@@ -42,7 +60,7 @@ const ENTRIES = `
         ) then 'delivered'
         else 'served'
       end,
-      delta, available_after::float8
+      delta, available_after::float8, coalesce(events.type in ('OrderReserved', 'OrderAwaitingRestock'), false)
     from inventory_movements as moved
     left join order_events as events on events.order_id = moved.order_id and events.version = moved.order_version
   ) as entries
@@ -52,7 +70,9 @@ const ENTRIES = `
 const CLOSED = 'select code from locations where not is_active'
 
 /**
- * Invariant 10: stock that was there is never refused, and within a batch orders take their turn in the order of creation.
+ * Invariants 7 and 11: stock that was there is never refused, nobody who waits is passed over for a newer order if it fits, and
+ * within a batch orders take their turn in the order of creation. Who waits for several SKUs is left out: whether it fits is
+ * not for one of them to say.
  *
  * Whoever decides about a SKU holds its lock until it has committed. So the times of the commits, which PostgreSQL keeps,
  * say exactly in which order it was decided and what was there each time. Each decision is made again here and has to
@@ -64,6 +84,7 @@ export async function checkTurns(database: Reader, findings: Findings): Promise<
   /** Of the SKU, by location. */
   let available = new Map<string, number>()
   let lastIds = new Map<string, bigint>()
+  let waiting = new Map<string, Waiter>()
   for (let start = 0, end = 0; start < entries.length; start = end) {
     const { sku, tx, committedAt } = entries[start]!
     while (entries[end]?.sku === sku && entries[end]?.tx === tx) end++
@@ -71,11 +92,12 @@ export async function checkTurns(database: Reader, findings: Findings): Promise<
     if (sku !== entries[start - 1]?.sku) {
       available = new Map()
       lastIds = new Map()
+      waiting = new Map()
     }
-    if (committedAt === null) {
+    if (committedAt === null && decided.some(({ type }) => type !== 'left')) {
       findings.violate('each decision has its time', sku, JSON.stringify(decided))
     }
-    decideAgain(decided, available, closed, findings)
+    decideAgain(decided, { available, waiting, closed }, findings)
     for (const { ledgerId, location, availableAfter } of decided) {
       if (ledgerId === null) continue
       const lastId = lastIds.get(location!) ?? 0n
@@ -89,31 +111,60 @@ export async function checkTurns(database: Reader, findings: Findings): Promise<
   }
 }
 
-/** @param available what there was at each location before the transaction */
+/**
+ * @param available what there was at each location before the transaction
+ * @param waiting who waited before it, by order; who waits after it, then
+ */
 function decideAgain(
   decided: readonly Entry[],
-  available: ReadonlyMap<string, number>,
-  closed: ReadonlySet<string>,
+  {
+    available,
+    waiting,
+    closed,
+  }: {
+    available: ReadonlyMap<string, number>
+    waiting: Map<string, Waiter>
+    closed: ReadonlySet<string>
+  },
   findings: Findings,
 ): void {
   const left = new Map(available)
+  const isOpen = (location: string, locations: string[] | null) =>
+    !closed.has(location) && (locations?.includes(location) ?? true)
+  const thereFor = (locations: string[] | null) =>
+    [...left].reduce((sum, [location, some]) => (isOpen(location, locations) ? sum + some : sum), 0)
   const claims = Map.groupBy(
     decided.filter(({ type }) => type === 'short' || type === 'taken' || type === 'served'),
     ({ orderId }) => orderId!,
   )
+  // who is served takes its turn below; the others have left before
+  for (const { type, orderId } of decided) {
+    if (type === 'left' && !claims.has(orderId!)) waiting.delete(orderId!)
+  }
   for (const [orderId, claim] of [...claims].sort(([one], [other]) => (one < other ? -1 : 1))) {
-    const { sku, type, locations } = claim[0]!
-    const isOpen = (location: string) => !closed.has(location) && (locations?.includes(location) ?? true)
+    const { sku, type, locations, isTurn, isOneLine } = claim[0]!
     const qty = claim.reduce((sum, { delta }) => sum - delta, 0)
-    const there = [...left].reduce((sum, [location, some]) => (isOpen(location) ? sum + some : sum), 0)
+    const there = thereFor(locations)
     const fits = there >= qty
     const detail = `${orderId} wanted ${qty} of ${there} and was ${type}: ${JSON.stringify(decided)}`
     if (fits !== (type !== 'short')) {
       findings.violate('stock that was there is never refused, in the order of creation', sku, detail)
     }
-    if (type === 'short') continue
+    if (type === 'short') {
+      if (isOneLine && isTurn) waiting.set(orderId, { qty, locations })
+      continue
+    }
+    waiting.delete(orderId)
+    for (const [olderId, older] of isTurn ? waiting : []) {
+      if (olderId > orderId || older.qty > thereFor(older.locations)) continue
+      findings.violate(
+        'who waits is served before newer orders',
+        sku,
+        `${olderId} waited for ${older.qty}: ${detail}`,
+      )
+    }
     for (const { location, delta } of claim) {
-      if (!isOpen(location!)) findings.violate('an order takes from where it may', sku, detail)
+      if (!isOpen(location!, locations)) findings.violate('an order takes from where it may', sku, detail)
       left.set(location!, left.get(location!)! + delta)
     }
   }

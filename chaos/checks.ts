@@ -49,6 +49,9 @@ export type FinalOrder = {
   id: string
   lines: FinalLine[]
   locations: string[] | null
+  ifShort: 'ASK_SUPPLIER' | 'WAIT' | 'FAIL'
+  /** Whether it is, or was until it was confirmed. */
+  isHold: boolean
   status: string
   version: number
   reason: string | null
@@ -63,7 +66,8 @@ export type FinalOrder = {
   clockOffSeconds: number
 }
 
-const ORDERS = `select orders.id::text, orders.locations, orders.status::text, orders.version, orders.failure_reason::text as reason,
+const ORDERS = `select orders.id::text, orders.locations, orders.if_short::text as "ifShort",
+    expires_at is not null or history.confirmed > 0 as "isHold", orders.status::text, orders.version, orders.failure_reason::text as reason,
     lines.lines, coalesce(requests.requests, '[]') as requests,
     (
       select error from dead_letters where dead_letters.order_id = orders.id order by created_at desc limit 1
@@ -92,9 +96,13 @@ const ORDERS = `select orders.id::text, orders.locations, orders.status::text, o
         'type', type, 'from', from_status, 'to', to_status, 'reason', reason, 'note', note, 'lines', lines
       ) order by version) as events,
       extract(epoch from
-        min(pg_xact_commit_timestamp(xmin)) filter (where to_status not in ('PENDING', 'AWAITING_RESTOCK'))
+        -- who waits for stock may do so for as long as it likes
+        min(pg_xact_commit_timestamp(xmin)) filter (
+          where to_status <> 'PENDING' and (to_status <> 'AWAITING_RESTOCK' or orders.if_short = 'WAIT')
+        )
         - min(pg_xact_commit_timestamp(xmin))
       ) as seconds,
+      count(*) filter (where type = 'OrderConfirmed') as confirmed,
       max(abs(extract(epoch from at - pg_xact_commit_timestamp(xmin)))) as off
     from order_events where order_id = orders.id
   ) as history`
@@ -111,6 +119,9 @@ export async function checkAll(
 ): Promise<void> {
   for (const { invariant, subject, detail } of await database.withClient(findBreaches)) {
     findings.violate(`invariant: ${invariant}`, subject, detail)
+  }
+  for (const { sku } of await database.query<{ sku: string }>('select sku from serving')) {
+    findings.violate('every queue is served to its end', sku, 'it is still marked')
   }
   const rows = await database.query<FinalOrder>(ORDERS)
   const orders = new Map(rows.map((row) => [row.id, row]))

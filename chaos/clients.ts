@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Calls, OrderAnswer, Outcome } from './calls.ts'
-import { createOrderChanges } from './change-orders.ts'
+import { createOrderChanges, HOLD_SECONDS_MAX } from './change-orders.ts'
 import type { Findings } from './findings.ts'
 import { createIntent, type History, type Intent, isSettled, type Line } from './history.ts'
 import { createRandom, type Random } from './random.ts'
@@ -78,7 +78,7 @@ export function startClients(options: ClientsOptions) {
     const url = random.pick(urls)
     const known = intent.version
     const way = random.chance(0.5) ? calls.createOrderByGraphql : calls.createOrderByRest
-    const outcome = await way(url, intent, intent.key)
+    const outcome = await way(url, intent, intent.key, random.chance(0.1) ? 1 : 0)
     note(intent, outcome, known)
   }
 
@@ -115,7 +115,7 @@ export function startClients(options: ClientsOptions) {
         intent.status = answer.status
       }
       if (isNew) {
-        changes.learn(answer)
+        changes.learn(answer, intent.holdSeconds !== null)
         onOrder(answer.id)
       }
     }
@@ -125,8 +125,7 @@ export function startClients(options: ClientsOptions) {
   async function reuseWrongly(intent: Intent, random: Random): Promise<void> {
     if (intent.ids.length === 0) return
     const lines = intent.lines.map(({ sku, qty }) => ({ sku, qty: qty + 1 }))
-    const other = { lines, locations: intent.locations }
-    const outcome = await calls.createOrderByRest(random.pick(urls), other, intent.key)
+    const outcome = await calls.createOrderByRest(random.pick(urls), { ...intent, lines }, intent.key, 0)
     const isRight =
       outcome.kind === 'doubtful' || (outcome.kind === 'refused' && outcome.code === 'IDEMPOTENCY_KEY_REUSED')
     if (!isRight)
@@ -170,8 +169,8 @@ export function startClients(options: ClientsOptions) {
     return intent
   }
 
-  /** Of one line as often as of several, and now and then from some locations only. */
-  function wishLines(random: Random): Pick<Intent, 'lines' | 'locations'> {
+  /** Of one line as often as of several; now and then from some locations only, a hold, or of those that ask no supplier. */
+  function wishLines(random: Random): Pick<Intent, 'lines' | 'locations' | 'ifShort' | 'holdSeconds'> {
     const count = random.chance(0.5) ? 1 : random.whole(2, 4)
     const skus = [...SKUS]
     const lines = Array.from({ length: count }, () => {
@@ -181,7 +180,10 @@ export function startClients(options: ClientsOptions) {
     const locations = random.chance(0.15)
       ? [...new Set([random.pick(LOCATIONS), random.pick(LOCATIONS)])]
       : null
-    return { lines, locations }
+    const kind = random.next()
+    const ifShort = kind < 0.15 ? 'WAIT' : kind < 0.25 ? 'FAIL' : 'ASK_SUPPLIER'
+    const holdSeconds = random.chance(0.2) ? random.whole(1, HOLD_SECONDS_MAX) : null
+    return { lines, locations, ifShort, holdSeconds }
   }
 
   async function live(index: number): Promise<void> {
@@ -241,8 +243,8 @@ export function startClients(options: ClientsOptions) {
   }
 }
 
-function describe({ lines, locations }: Intent): string {
-  return JSON.stringify({ lines, locations })
+function describe({ lines, locations, ifShort, holdSeconds }: Intent): string {
+  return JSON.stringify({ lines, locations, ifShort, holdSeconds })
 }
 
 function isAs(answered: readonly Line[], sent: readonly Line[]): boolean {

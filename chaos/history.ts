@@ -6,6 +6,9 @@ export type Intent = {
   key: string | null
   lines: readonly Line[]
   locations: readonly string[] | null
+  ifShort: 'ASK_SUPPLIER' | 'WAIT' | 'FAIL'
+  /** Null: it is no hold. */
+  holdSeconds: number | null
   /** What has to come of it. */
   expected: 'an order' | 'UNKNOWN_SKU' | 'INVALID_QTY' | 'DUPLICATE_SKU' | 'UNKNOWN_LOCATION'
   /** Each order it was answered with, once: never more than one. */
@@ -18,7 +21,14 @@ export type Intent = {
   doubtful: number
 }
 
-export const VERBS = ['cancelOrder', 'shipOrder', 'undoShipment', 'returnOrder'] as const
+export const VERBS = [
+  'cancelOrder',
+  'shipOrder',
+  'undoShipment',
+  'returnOrder',
+  'confirmOrder',
+  'extendHold',
+] as const
 export type Verb = (typeof VERBS)[number]
 
 /** What a shipment is to clients. */
@@ -37,6 +47,8 @@ export type Deed = {
   /** Null: all that can be. */
   lines: readonly (Line & { disposition?: 'RESTOCK' | 'DISCARD' })[] | null
   location: string | null
+  /** Of `extendHold`. */
+  holdSeconds: number | undefined
   expectedVersion: number | null
   /** Whether an answer said that it is done. */
   isDone: boolean
@@ -92,19 +104,24 @@ export function createHistory(): History {
   return { stock: new Map(), intents: [], deeds: [], adjustments: [], views: [] }
 }
 
-export function createIntent(wanted: Pick<Intent, 'key' | 'lines' | 'locations' | 'expected'>): Intent {
-  return { ...wanted, ids: [], version: 0, status: undefined, refusals: [], doubtful: 0 }
+export function createIntent(
+  wanted: Pick<Intent, 'key' | 'lines' | 'locations' | 'expected'> &
+    Partial<Pick<Intent, 'ifShort' | 'holdSeconds'>>,
+): Intent {
+  const usual = { ifShort: 'ASK_SUPPLIER', holdSeconds: null } as const
+  return { ...usual, ...wanted, ids: [], version: 0, status: undefined, refusals: [], doubtful: 0 }
 }
 
 export function createDeed(
   wanted: Pick<Deed, 'verb' | 'tag' | 'orderId'> &
-    Partial<Pick<Deed, 'key' | 'shipmentId' | 'lines' | 'location' | 'expectedVersion'>>,
+    Partial<Pick<Deed, 'key' | 'shipmentId' | 'lines' | 'location' | 'holdSeconds' | 'expectedVersion'>>,
 ): Deed {
   return {
     key: wanted.tag,
     shipmentId: undefined,
     lines: null,
     location: null,
+    holdSeconds: undefined,
     expectedVersion: null,
     ...wanted,
     isDone: false,

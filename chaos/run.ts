@@ -168,14 +168,17 @@ async function run(): Promise<void> {
   await Promise.all(processes.map((one) => one.stop()))
 }
 
-/** Orders that wait for a job, and what suppliers have yet to answer, with the job that they wait for. */
+/** Orders that wait for a job, holds, queues being served, and what suppliers have yet to answer, with the job that they wait for. */
 const UNSETTLED = `select needed.*, now(), jobs.attempts, jobs.run_at, jobs.locked_at, jobs.locked_by,
     left(jobs.last_error, 300) as last_error, jobs.payload, (
       select seen_at from workers where jobs.locked_by = workers.id or jobs.locked_by = any (workers.pool_ids)
     ) as holder_seen_at
   from (
-    select orders.id::text, orders.status::text, orders.version, null as sku, null as step, null as supplier_attempts, orders.updated_at
-    from orders where orders.status in ('PENDING', 'AWAITING_RESTOCK')
+    select orders.id::text, orders.status::text, orders.version, null::text as sku, null::int as step, null::int as supplier_attempts, orders.updated_at
+    from orders where orders.status = 'PENDING' or (orders.status = 'AWAITING_RESTOCK' and orders.if_short <> 'WAIT')
+      or (orders.expires_at is not null and orders.status < 'FAILED')
+    union all
+    select 'the queue of ' || sku, 'SERVED', null, sku, null, null, null from serving
     union all
     select order_id::text, state::text, null, sku, step, attempts, asked_at from supplier_requests where ended_at is null
   ) as needed

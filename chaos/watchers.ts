@@ -16,7 +16,7 @@ const PATIENCE_MAX_MS = 12_000
 const PATIENT_SHARE = 0.3
 /** No more of them than leave room for others. */
 const PATIENT_MAX = 20
-const ENDED = ['FAILED', 'CANCELLED']
+const ENDED = ['FAILED', 'CANCELLED', 'EXPIRED']
 const UNDER_WAY = ['PENDING', 'AWAITING_RESTOCK']
 
 const WATCH = `subscription Watch($id: ID!, $afterVersion: Int) {

@@ -6,6 +6,7 @@ import { lockStock } from '../../src/sql/stock/lock-stock.ts'
 import { writeChanges } from '../../src/use-cases/orders/write-changes.ts'
 import { seed } from '../support/harness.ts'
 import { EMPTY_QUEUE } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { type Remains, SmallRun } from './small-run.ts'
 
 // Something is wrong with what a run leaves, and the checks have to say what.
@@ -49,6 +50,80 @@ describe('a fault in the database is found:', () => {
       'an order of other locations',
       () => `update orders set locations = '{EAST}' where id = '${run.stocked.id}'`,
       'an acknowledged order is as it was sent',
+    ],
+    [
+      'an order that was to wait and asked a supplier',
+      () => `update orders set if_short = 'ASK_SUPPLIER' where id = '${run.waiting.id}'`,
+      'an acknowledged order is as it was sent',
+    ],
+    [
+      'a hold that never expires',
+      () => `update orders set expires_at = null where id = '${run.expired.id}'`,
+      'an acknowledged order is as it was sent',
+    ],
+    [
+      'a hold that expired although it was confirmed',
+      () => `insert into order_events (order_id, version, type, from_status, to_status, at)
+        values ('${run.firm.id}', 4, 'OrderExpired', 'RESERVED', 'EXPIRED', now());
+        update orders set status = 'EXPIRED', ending = 'EXPIRED', version = 4 where id = '${run.firm.id}'`,
+      'what was confirmed expires no more',
+    ],
+    [
+      'a confirmation that was acknowledged and lost',
+      () => `delete from order_events where order_id = '${run.firm.id}' and version = 3;
+        update orders set version = 2, expires_at = now() + interval '1 h' where id = '${run.firm.id}'`,
+      'a hold is changed as clients were told',
+    ],
+    [
+      'an extension that was made twice',
+      () => `update order_events set version = 5 where order_id = '${run.expired.id}' and version = 4;
+        insert into order_events (order_id, version, type, from_status, to_status, at)
+        values ('${run.expired.id}', 4, 'HoldExtended', 'RESERVED', 'RESERVED', now());
+        update orders set version = 5 where id = '${run.expired.id}'`,
+      'a hold is changed as clients were told',
+    ],
+    [
+      'a confirmation that lost its key',
+      () => `delete from idempotency_keys where key = 'deed-9'`,
+      'a key keeps what its call made',
+    ],
+    [
+      'an order that was to wait and failed',
+      () => `update orders set if_short = 'WAIT' where id = '${run.failed.id}'`,
+      'an order goes from state to state as the table has it',
+    ],
+    [
+      'an order that failed for want of stock and was to ask a supplier',
+      () => `update orders set if_short = 'ASK_SUPPLIER' where id = '${run.failed.id}'`,
+      'an order goes from state to state as the table has it',
+    ],
+    [
+      'a supplier asked for who waits',
+      () => `update orders set if_short = 'WAIT' where id = '${run.supplied.id}'`,
+      'an order goes from state to state as the table has it',
+    ],
+    [
+      'something held by who waits for all of it',
+      () => `update order_lines set reserved = 1 where order_id = '${run.waiting.id}' and sku = 'A'`,
+      'an order goes from state to state as the table has it',
+    ],
+    [
+      'a part of an order served that waits for all of it',
+      () => `insert into order_events (order_id, version, type, from_status, to_status, at)
+        values ('${run.waiting.id}', 3, 'OrderReserved', 'AWAITING_RESTOCK', 'AWAITING_RESTOCK', now());
+        update orders set version = 3 where id = '${run.waiting.id}'`,
+      'an order goes from state to state as the table has it',
+    ],
+    [
+      'a queue that is served for ever',
+      () => `insert into serving (sku) values ('E')`,
+      'every queue is served to its end',
+    ],
+    [
+      'an order failed for stock that was there',
+      () => `update order_events set lines = '[{"sku": "E", "qty": 3, "missing": 1}]'
+        where order_id = '${run.failed.id}' and type = 'OrderFailed'`,
+      'stock that was there is never refused, in the order of creation',
     ],
     [
       'an order that lost its key',
@@ -340,6 +415,30 @@ describe('what clients and supplier should not have seen is found:', () => {
     spoil(remains)
     expect(await run.check(remains)).toContain(expected)
   })
+})
+
+test('a newer order that takes what an older one waits for is found', async () => {
+  const { app } = run
+  await seed(app).item({ sku: 'F', available: 0 })
+  const failed = await seed(app).order({ sku: 'F', qty: 1, ifShort: 'FAIL' })
+  await reserveOrders(app, [failed.id])
+  await seed(app).stock({ sku: 'F', qty: 1 })
+  const next = await seed(app).order({ sku: 'F', qty: 1 })
+  await reserveOrders(app, [next.id])
+  const overtaken = 'who waits is served before newer orders'
+  expect(await run.check(run.remember())).not.toContain(overtaken)
+  const older = await seed(app).order({ sku: 'F', qty: 1, ifShort: 'WAIT' })
+  await reserveOrders(app, [older.id])
+  await seed(app).stock({ sku: 'F', qty: 2 })
+  const newer = await seed(app).order({ sku: 'F', qty: 1 })
+  await inTransaction(app, 'reserve-inventory', async (tx) => {
+    const [order] = await lockOrders(tx, [newer.id])
+    const { levels } = await lockStock(tx, ['F'])
+    const at = app.now()
+    const taken = [{ sku: 'F', location: 'MAIN', qty: 1 }]
+    await writeChanges(tx, [{ change: reserve({ order: order!, taken, short: [] }, at) }], { levels }, at)
+  })
+  expect(await run.check(run.remember())).toContain(overtaken)
 })
 
 test('a turn taken out of order is found', async () => {

@@ -17,6 +17,8 @@ import type { Order } from '../../src/domain/orders/order.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
+import { confirmOrder } from '../../src/use-cases/orders/verbs/confirm-order.ts'
+import { extendHold } from '../../src/use-cases/orders/verbs/extend-hold.ts'
 import type { ChangeOrderResult } from '../../src/use-cases/orders/verbs/order-call.ts'
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
@@ -24,6 +26,7 @@ import { undoShipment } from '../../src/use-cases/orders/verbs/undo-shipment.ts'
 import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { seed } from '../support/harness.ts'
+import { expireHold } from '../support/holds.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
 /** What clients saw, and what the supplier wrote down. */
@@ -47,6 +50,14 @@ export class SmallRun {
   undone!: Order
   /** Of two lines, cancelled while the supplier was asked for one of them, which came later. */
   late!: Order
+  /** A hold that was confirmed. */
+  firm!: Order
+  /** A hold that was extended, and has expired. */
+  expired!: Order
+  /** Waits for stock. */
+  waiting!: Order
+  /** Failed, for want of stock. */
+  failed!: Order
 
   async start(): Promise<void> {
     this.#database = await startDatabase()
@@ -87,6 +98,29 @@ export class SmallRun {
     await this.#doAll()
     await this.#settle(this.late, 'C', 2, { kind: 'ok' })
     await this.#adjust('A', 'MAIN', 3, 'chaos 1')
+    await this.#holdAndWait()
+  }
+
+  /** Holds, and orders that ask no supplier. */
+  async #holdAndWait(): Promise<void> {
+    const { app } = this
+    await seed(app).item({ sku: 'E', available: 5 })
+    this.firm = await this.#order({ E: 2 }, 'firm', { holdSeconds: 60 })
+    this.expired = await this.#order({ E: 1 }, 'expired', { holdSeconds: 60 })
+    const [firm, expired] = [this.firm.id, this.expired.id]
+    await reserveOrders(app, [firm, expired])
+    await this.#do(
+      { verb: 'confirmOrder', tag: 'deed-9', orderId: firm },
+      confirmOrder(app, LOCAL_OPERATOR, { id: firm, idempotencyKey: 'deed-9' }),
+    )
+    await this.#do(
+      { verb: 'extendHold', tag: 'deed-10', orderId: expired, holdSeconds: 90 },
+      extendHold(app, LOCAL_OPERATOR, { id: expired, holdSeconds: 90, idempotencyKey: 'deed-10' }),
+    )
+    await expireHold(app, expired)
+    this.waiting = await this.#order({ A: 1, E: 4 }, 'waiting', { ifShort: 'WAIT' })
+    this.failed = await this.#order({ A: 1, E: 5 }, 'failed', { ifShort: 'FAIL' })
+    await reserveOrders(app, [this.waiting.id, this.failed.id])
   }
 
   /** What clients do to orders, in this order. */
@@ -185,6 +219,7 @@ export class SmallRun {
           ['A', 5],
           ['B', 12],
           ['C', 1],
+          ['E', 5],
         ]),
         intents: [
           intent('stocked', this.stocked),
@@ -193,6 +228,10 @@ export class SmallRun {
           intent('carried', this.carried),
           intent('undone', this.undone),
           intent('late', late),
+          { ...intent('firm', this.firm), holdSeconds: 60 },
+          { ...intent('expired', this.expired), holdSeconds: 60 },
+          { ...intent('waiting', this.waiting), ifShort: 'WAIT' },
+          { ...intent('failed', this.failed), ifShort: 'FAIL' },
           createIntent({ ...nowhere, expected: 'UNKNOWN_SKU' }),
         ],
         deeds: structuredClone(this.#deeds),
@@ -246,9 +285,13 @@ export class SmallRun {
     return findings.violations().map((violation) => violation.check)
   }
 
-  async #order(qtys: Record<string, number>, key: string): Promise<Order> {
+  async #order(
+    qtys: Record<string, number>,
+    key: string,
+    how: { holdSeconds?: number; ifShort?: 'WAIT' | 'FAIL' } = {},
+  ): Promise<Order> {
     const lines = Object.entries(qtys).map(([sku, qty]) => ({ sku, qty }))
-    const request = { lines, idempotencyKey: key, customerId: null }
+    const request = { ...how, lines, idempotencyKey: key, customerId: null }
     return (await createOrder(this.app, LOCAL_OPERATOR, request)).order!
   }
 

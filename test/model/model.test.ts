@@ -88,7 +88,7 @@ async function start(available: readonly (readonly number[])[]): Promise<StockMo
 
 /** Nothing is broken, and every order comes to its end or waits for stock once its jobs run, whatever happened before. */
 async function finish(model: StockModel): Promise<void> {
-  expect(await expireHolds(real.first)).toBe(model.expire())
+  expect((await expireHolds(real.first)).expired).toBe(model.expire())
   expect(countSwept([await sweep(real.first)])).toEqual(model.sweep([], []))
   await serveQueues(real, 'in turn')
   model.serve()

@@ -129,7 +129,8 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
                 Location: { type: 'string', description: 'Where to read the order' },
                 'Preference-Applied': {
                   type: 'string',
-                  description: 'The longest wait, as `wait=SECONDS`, where one was asked for',
+                  description:
+                    'The longest wait, as `wait=SECONDS`, where one was asked for and not too many calls wait',
                 },
               },
               content: { 'application/json': { schema: orderSchema } },
@@ -149,7 +150,13 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
         } = request.body
         const budget = budgetOf(caller, socket.remoteAddress)
         const waitS = readWait(request.headers.prefer)
-        const wait = waitS ? { waitMs: waitS * 1_000, disconnected: whenDisconnected(reply.raw) } : {}
+        let isApplied = waitS !== undefined
+        const onTooMany = () => {
+          isApplied = false
+        }
+        const wait = waitS
+          ? { waitMs: waitS * 1_000, disconnected: whenDisconnected(reply.raw), onTooMany }
+          : {}
         const { order, userErrors } = await runKeyed(context, request, (call) =>
           createOrder(context, caller, {
             ...call,
@@ -162,7 +169,7 @@ export function orders(context: OrdersContext): FastifyPluginAsyncZod {
           }),
         )
         if (!order) throw refusal(userErrors)
-        if (waitS !== undefined) reply.header('preference-applied', `wait=${waitS}`)
+        if (isApplied) reply.header('preference-applied', `wait=${waitS}`)
         return reply
           .code(201)
           .header('location', `/api/orders/${order.id}`)

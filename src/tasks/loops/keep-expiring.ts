@@ -1,5 +1,5 @@
 import type { WriteContext } from '../../use-cases/context.ts'
-import { EXPIRE_BATCH_MAX, expireHolds, findNextExpiry } from '../../use-cases/orders/expire-holds.ts'
+import { expireHolds, findNextExpiry, type PassedOver } from '../../use-cases/orders/expire-holds.ts'
 import { pause } from './pause.ts'
 
 /** A hold that is made between two looks is released so late at most. */
@@ -10,14 +10,15 @@ const EXPIRY_LOOK_INTERVAL_MS = 500
  * their share.
  */
 export async function keepExpiring(context: WriteContext, signal: AbortSignal): Promise<void> {
+  const passedOver: PassedOver = new Map()
   while (!signal.aborted) {
     let pauseMs = EXPIRY_LOOK_INTERVAL_MS
     try {
       const nextMs = await findNextExpiry(context)
       if (nextMs !== null && nextMs <= 0) {
         const startedAtMs = performance.now()
-        const expired = await expireHolds(context)
-        if (expired === EXPIRE_BATCH_MAX) pauseMs = performance.now() - startedAtMs
+        const { mayBeMore } = await expireHolds(context, passedOver)
+        if (mayBeMore) pauseMs = performance.now() - startedAtMs
       } else if (nextMs !== null) {
         // a millisecond more than less: what is not due yet would cost another look
         pauseMs = Math.min(Math.ceil(nextMs) + 1, EXPIRY_LOOK_INTERVAL_MS)

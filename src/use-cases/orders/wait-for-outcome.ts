@@ -14,6 +14,8 @@ export type Wait = {
   waitsUntilMs?: number | undefined
   /** Ends it where the caller hung up. */
   disconnected?: AbortSignal | undefined
+  /** Told if it does not wait because too many others do. */
+  onTooMany?: (() => void) | undefined
 }
 
 export type WaitContext = {
@@ -50,7 +52,7 @@ export async function waitForOutcome(
   { feed, calls }: WaitContext,
   caller: Caller,
   order: Order,
-  { waitMs, waitsUntilMs = Infinity, disconnected }: Wait,
+  { waitMs, waitsUntilMs = Infinity, disconnected, onTooMany }: Wait,
   calledAtMs: number,
 ): Promise<Order> {
   const waitsMs = Math.min(calledAtMs + (waitMs ?? 0), waitsUntilMs) - performance.now()
@@ -67,6 +69,7 @@ export async function waitForOutcome(
       disconnected?.removeEventListener('abort', end)
     }
   })
+  if (!outcome) onTooMany?.()
   return outcome ?? order
 }
 

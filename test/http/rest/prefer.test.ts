@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readWait } from '../../../src/http/rest/prefer.ts'
-import { CALLS_UNDER_WAY_MAX } from '../../../src/limits.ts'
+import { CALLS_UNDER_WAY_MAX, WAITING_CALLS_MAX } from '../../../src/limits.ts'
 import { createTestApp, eventually, listen, seed, type TestApp } from '../../support/harness.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 
@@ -155,6 +155,17 @@ describe('POST /api/order', () => {
     for (const answer of answers) expect(answer).toMatchObject({ status: 201, body: { status: 'reserved' } })
     expect(answers.map(({ body }) => body.id).sort()).toEqual(awaited.sort())
     expect(testApp.app.calls.waiting + testApp.app.calls.count + testApp.app.feed.watcherCount).toBe(0)
+  })
+
+  test('is not said to be applied where too many wait', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { calls } = testApp.app
+    const waiting = Array.from({ length: WAITING_CALLS_MAX }, () => calls.wait(() => promise))
+    const answer = await post({ prefer: 'wait=10' })
+    expect(answer).toMatchObject({ status: 201, applied: null, body: { status: 'pending' } })
+    resolve()
+    await Promise.all(waiting)
+    expect(await post({ prefer: 'wait=0' })).toMatchObject({ status: 201, applied: 'wait=0' })
   })
 
   test('takes the header also where it is sent twice', async () => {

@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { createOrder } from '../../../src/use-cases/orders/create-order.ts'
-import { expireHolds, findNextExpiry } from '../../../src/use-cases/orders/expire-holds.ts'
+import { expireHolds, findNextExpiry, type PassedOver } from '../../../src/use-cases/orders/expire-holds.ts'
 import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
 import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
 import { confirmOrder } from '../../../src/use-cases/orders/verbs/confirm-order.ts'
@@ -100,7 +100,7 @@ describe('a hold', () => {
     const { id, sku } = await held(app)
     await expireIn(app, id, 0)
     for (const isReleased of [false, true]) {
-      if (isReleased) expect(await expireHolds(app)).toBeGreaterThan(0)
+      if (isReleased) expect((await expireHolds(app)).expired).toBeGreaterThan(0)
       expect(codeOf(await confirmOrder(app, LOCAL_OPERATOR, { id }))).toBe('HOLD_EXPIRED')
       expect(codeOf(await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 60 }))).toBe('HOLD_EXPIRED')
     }
@@ -174,7 +174,8 @@ test('of confirmation and expiry at the same instant exactly one wins, a thousan
   const startsAt = performance.now() + 300
   let isOver = false
   const sweeping = [app, other.app].map(async (one) => {
-    while (!isOver) if ((await expireHolds(one)) === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    while (!isOver)
+      if ((await expireHolds(one)).expired === 0) await new Promise((resolve) => setTimeout(resolve, 1))
   })
   const confirmed = await Promise.all(
     orders.map(async (id, index) => {
@@ -199,6 +200,73 @@ test('of confirmation and expiry at the same instant exactly one wins, a thousan
   expect(won).toBeGreaterThan(20)
   expect(won).toBeLessThan(RACES - 20)
   await other.close()
+})
+
+/** Holds of so many lines each that have expired, those first that are named first. */
+async function expired(app: App, orders: readonly (readonly string[])[]): Promise<string[]> {
+  const ids: string[] = []
+  for (const skus of orders) {
+    const lines = skus.map((sku) => ({ sku, qty: 1 }))
+    const request = { lines, holdSeconds: 3_600, customerId: null, idempotencyKey: null }
+    ids.push((await createOrder(app, LOCAL_OPERATOR, request)).order!.id)
+  }
+  await reserveOrders(app, ids)
+  for (const [index, id] of ids.entries()) await expireIn(app, id, index - ids.length)
+  return ids
+}
+
+test('one that cannot be released holds up no other, is tried again later, and expires once it can', async ({
+  app,
+}) => {
+  const [drifted, sound] = [`HOLD-${++skuCount}`, `HOLD-${++skuCount}`]
+  for (const sku of [drifted, sound]) await seed(app).item({ sku, available: 20 })
+  const ids = await expired(app, [[sound], [drifted], ...Array.from({ length: 9 }, () => [sound])])
+  const drift = (reserved: number) =>
+    app.pool.query('update stock_levels set reserved = $2 where sku = $1', [drifted, reserved])
+  const statuses = async () => (await Promise.all(ids.map((id) => read(app, id)))).map(({ status }) => status)
+  await drift(0)
+  const passedOver: PassedOver = new Map()
+  expect((await expireHolds(app, passedOver)).expired).toBe(10)
+  expect((await statuses()).map((status) => status === 'EXPIRED')).toEqual(ids.map((_, index) => index !== 1))
+  expect([...passedOver.keys()]).toEqual([ids[1]])
+  // at the head of the next batch it would hold up those behind it again
+  await drift(1)
+  const [later] = await expired(app, [[sound]])
+  expect((await expireHolds(app, passedOver)).expired).toBe(1)
+  expect((await read(app, later!)).status).toBe('EXPIRED')
+  expect((await read(app, ids[1]!)).status).toBe('RESERVED')
+  passedOver.set(ids[1]!, performance.now())
+  expect((await expireHolds(app, passedOver)).expired).toBe(1)
+  expect(new Set(await statuses())).toEqual(new Set(['EXPIRED']))
+  expect(passedOver.size).toBe(0)
+  for (const sku of [drifted, sound])
+    expect(await readItem(app, sku)).toMatchObject({ available: 20n, reserved: 0n })
+})
+
+test('a batch that fails because the database does not keep up is not taken apart', async ({ app }) => {
+  const sku = `HOLD-${++skuCount}`
+  await seed(app).item({ sku, available: 9 })
+  await expired(app, [[sku], [sku]])
+  await app.pool.query(`create function too_late() returns trigger language plpgsql as $$
+      begin raise 'too late' using errcode = '57014'; end $$;
+    create trigger too_late before update on stock_levels
+      for each row when (new.sku = '${sku}') execute function too_late()`)
+  const passedOver: PassedOver = new Map()
+  await expect(expireHolds(app, passedOver)).rejects.toThrow('too late')
+  expect(passedOver.size).toBe(0)
+  await app.pool.query('drop function too_late cascade')
+  expect((await expireHolds(app, passedOver)).expired).toBe(2)
+})
+
+test('a transaction takes no more lines than a batch of reservations, however many holds have expired', async ({
+  app,
+}) => {
+  const skus = Array.from({ length: 100 }, () => `HOLD-${++skuCount}`)
+  for (const sku of skus) await seed(app).item({ sku, available: 100 })
+  const ids = await expired(app, [...Array.from({ length: 13 }, () => skus), [skus[0]!]])
+  expect(await expireHolds(app)).toEqual({ expired: 10, mayBeMore: true })
+  expect(await expireHolds(app)).toEqual({ expired: 4, mayBeMore: false })
+  for (const id of ids) expect((await read(app, id)).status).toBe('EXPIRED')
 })
 
 test('workers release holds within a second, each hold once, and watchers are told', async ({
