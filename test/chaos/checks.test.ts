@@ -354,7 +354,7 @@ test('a turn taken out of order is found', async () => {
   const newer = await seed(app).order({ sku: 'D', qty: 1 })
   await inTransaction(app, 'reserve-inventory', async (tx) => {
     await lockOrders(tx, [older.id, newer.id])
-    const { levels } = await lockStock(tx, ['D'])
+    const stock = await lockStock(tx, ['D'])
     const at = app.now()
     const [taken, short] = [
       { sku: 'D', location: 'MAIN', qty: 1 },
@@ -364,7 +364,7 @@ test('a turn taken out of order is found', async () => {
       { change: reserve({ order: newer, taken: [taken], short: [] }, at) },
       { change: reserve({ order: older, taken: [], short: [short] }, at) },
     ]
-    await writeChanges(tx, changes, { levels }, at)
+    await writeChanges(tx, changes, { stock }, at)
   })
   expect(await run.check(run.remember())).toContain(
     'stock that was there is never refused, in the order of creation',

@@ -3,7 +3,7 @@ import { expire } from '../../domain/orders/verbs/expire.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { lockExpired, readNextExpiry } from '../../sql/orders/holds.ts'
 import { findHoldings } from '../../sql/stock/find-holdings.ts'
-import { lockLevels } from '../../sql/stock/lock-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { ReadContext, WriteContext } from '../context.ts'
 import { writeChanges } from './write-changes.ts'
 
@@ -20,11 +20,14 @@ export async function expireHolds(context: WriteContext): Promise<number> {
     const ids = await lockExpired(tx, EXPIRE_BATCH_MAX)
     if (ids.length === 0) return 0
     const [orders, holdings] = await Promise.all([lockOrders(tx, ids), findHoldings(tx, ids)])
-    const { levels } = await lockLevels(tx, holdings)
+    const stock = await lockStock(
+      tx,
+      holdings.map(({ sku }) => sku),
+    )
     const at = context.now()
     const heldBy = Map.groupBy(holdings, ({ orderId }) => orderId)
     const changes = orders.map((order) => ({ change: expire(order, heldBy.get(order.id) ?? [], at) }))
-    await writeChanges(tx, changes, { levels }, at)
+    await writeChanges(tx, changes, { stock }, at)
     return ids.length
   })
 }

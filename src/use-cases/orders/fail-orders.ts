@@ -6,7 +6,7 @@ import { type DeadLetter, ERROR_LENGTH_MAX } from '../../domain/upkeep/dead-lett
 import { isCallAwaited, isReservationAwaited, isRestockAwaited } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings } from '../../sql/stock/find-holdings.ts'
-import { lockLevels } from '../../sql/stock/lock-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
 import { writeChanges } from './write-changes.ts'
@@ -33,7 +33,10 @@ export async function failOrdersIn(
     findRequestsOf(tx, ids),
     findHoldings(tx, ids),
   ])
-  const { levels } = await lockLevels(tx, holdings)
+  const stock = await lockStock(
+    tx,
+    holdings.map(({ sku }) => sku),
+  )
   const at = now()
   const lettersOf = Map.groupBy(letters, ({ payload }) => payload.orderId)
   const requestsOf = Map.groupBy(requests, ({ orderId }) => orderId)
@@ -47,7 +50,7 @@ export async function failOrdersIn(
     return [{ change: fail(order, held, 'INTERNAL_ERROR', at), deadLetter: readable(deadLetter) }]
   })
   const over = judged.flatMap(({ requests }) => requests.map((request) => giveUp(request, at)))
-  await writeChanges(tx, changes, { levels, requests: over }, at)
+  await writeChanges(tx, changes, { stock, requests: over }, at)
 }
 
 /** What the jobs of an order that were given up end: its requests that waited for one, and itself if it waits for those. */

@@ -3,7 +3,6 @@ import { inTransaction, type Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { deliver } from '../../domain/orders/verbs/deliver.ts'
 import { fail } from '../../domain/orders/verbs/fail.ts'
-import type { StockLevel } from '../../domain/stock/stock.ts'
 import type {
   SupplierDecision,
   SupplierOutcome,
@@ -20,7 +19,7 @@ import type { JobTry, SupplierJob } from '../../domain/upkeep/jobs.ts'
 import { isRestockAwaited, supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
-import { lockEntered } from '../../sql/stock/lock-stock.ts'
+import { type LockedStock, lockStock, NO_STOCK } from '../../sql/stock/lock-stock.ts'
 import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
 import { RESERVE_BATCH_MAX } from '../orders/reserve-inventory.ts'
@@ -85,9 +84,9 @@ export async function settleSupplierOutcomes(
     const failing = concerned.filter(({ failure }) => failure).map(({ order }) => order.id)
     const holdings = failing.length > 0 ? await findHoldings(tx, failing) : []
     const changes = concerned.flatMap((one) => changeOf(one, holdings, at))
-    const levels = await lockMoved(tx, changes)
+    const stock = await lockMoved(tx, changes)
     const jobs = settled.flatMap(nextCallOf)
-    await writeChanges(tx, changes, { levels, requests: settled.map(({ after }) => after), jobs }, at)
+    await writeChanges(tx, changes, { stock, requests: settled.map(({ after }) => after), jobs }, at)
   })
 }
 
@@ -168,10 +167,14 @@ function nextCallOf({ call: { origin }, decision, after }: Settled): SupplierJob
   return [{ ...supplierJob(after, origin), delayMs: decision.delayMs }]
 }
 
-/** Locks the levels that are moved. A supplier's goods may be the first of their SKU where they come to. */
-async function lockMoved(tx: Tx, changes: readonly SourcedChange[]): Promise<StockLevel[]> {
+/** Locks the stock that is moved. A supplier's goods may be the first of their SKU where they come to. */
+async function lockMoved(tx: Tx, changes: readonly SourcedChange[]): Promise<LockedStock> {
   const moves = changes.flatMap(({ change }) => change.moves)
-  if (moves.length === 0) return []
+  if (moves.length === 0) return NO_STOCK
   const received = moves.filter(({ type }) => type === 'SUPPLIER_RECEIPT')
-  return lockEntered(tx, received, moves)
+  return lockStock(
+    tx,
+    moves.map(({ sku }) => sku),
+    received,
+  )
 }
