@@ -6,6 +6,7 @@ import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
 import type { OrderEvent } from './domain/orders/order.ts'
 import type { AllocationStrategy } from './domain/stock/allocation.ts'
+import type { StockCrossing } from './domain/stock/thresholds.ts'
 import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
@@ -13,6 +14,7 @@ import { PrismaClient } from './generated/prisma/client.ts'
 import type { HttpApp } from './http/http-server.ts'
 import { CallsUnderWay } from './http/overload/calls-under-way.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_TIMEOUT_MS, MAIN_POOL_SIZE, QUERY_TIMEOUT_MS } from './limits.ts'
+import { logCrossings } from './observability/logs/log-crossings.ts'
 import { logEvents } from './observability/logs/log-events.ts'
 import { logJobs } from './observability/logs/log-jobs.ts'
 import { logRefusals } from './observability/logs/log-refusals.ts'
@@ -96,6 +98,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     readStatus: () => observeService(app),
   })
   const log = logEvents(logger)
+  const logCrossing = logCrossings(logger)
   const logJobRun = logJobs(logger)
   const context = {
     databaseUrl,
@@ -114,6 +117,10 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       feed.tell(events.map(({ order }) => order))
       log(events)
       metrics.onEvents(events)
+    },
+    onCrossings: (crossings: readonly StockCrossing[]) => {
+      logCrossing(crossings)
+      metrics.onCrossings(crossings)
     },
     onTransaction: metrics.onTransaction,
     onJobRun: (run: JobRun) => {

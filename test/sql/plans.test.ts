@@ -336,9 +336,9 @@ const STAFF_LISTS: typeof LISTS = [
 
 async function storeItems(client: pg.Client): Promise<void> {
   await client.query(`
-    insert into items (sku, name)
-    select sku, sku from unnest(array['COMMON', 'RARE', 'CROWDED']) as sku
-    union all select 'SKU-' || n, 'Item' from generate_series(1, 20000) as n`)
+    insert into items (sku, name, is_out)
+    select sku, sku, sku = 'CROWDED' from unnest(array['COMMON', 'RARE', 'CROWDED']) as sku
+    union all select 'SKU-' || n, 'Item', false from generate_series(1, 20000) as n`)
   await client.query(`
     insert into stock_levels (sku, location, available, reserved)
     select sku, 'MAIN', case sku when 'CROWDED' then 0 when 'COMMON' then 1000000000 when 'RARE' then 1000000000 else 1000 end, 0 from items`)

@@ -11,6 +11,7 @@ import { measureFeed } from './measure-feed.ts'
 import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
+import { measureStock } from './measure-stock.ts'
 import { measureJobs, measureTransactions } from './measure-transactions.ts'
 
 export type MetricsSources = {
@@ -39,6 +40,7 @@ export function createMetrics({ pool, feed, calls, groups, logger, readStatus }:
   return {
     registry,
     onEvents: measureOrders(registry, pool, logger),
+    onCrossings: measureStock(registry),
     onTransaction: measureTransactions(registry),
     onJobRun: measureJobs(registry),
     onRefusal: measureCalls(registry, calls),

@@ -1,5 +1,6 @@
 import type { Location } from '../../domain/stock/location.ts'
 import type { StockLevel } from '../../domain/stock/stock.ts'
+import type { StockState } from '../../domain/stock/thresholds.ts'
 import { prepare, type Queryable, quotedArray } from '../statement.ts'
 
 /** Every level of some SKUs, locked, by SKU and location, and what is known of them under the lock. */
@@ -9,13 +10,15 @@ export type LockedStock = {
   locations: Location[]
   /** SKUs whose queue is being served. */
   serving: ReadonlySet<string>
+  /** Of the SKUs that have a rule or are out of stock. */
+  states: ReadonlyMap<string, StockState>
 }
 
 /** Where stock of a SKU is. */
 export type LevelKey = Pick<StockLevel, 'sku' | 'location'>
 
 /** No SKU's. */
-export const NO_STOCK: LockedStock = { levels: [], locations: [], serving: new Set() }
+export const NO_STOCK: LockedStock = { levels: [], locations: [], serving: new Set(), states: new Map() }
 
 /**
  * Locks every level of SKUs, by SKU and location, so that nothing raises or takes any of their stock. What a lock wait left
@@ -41,6 +44,7 @@ export async function lockStock(
       levels,
       locations: locations.map((location) => ({ ...location, isActive: active.has(location.code) })),
       serving: new Set(behind!.serving),
+      states: new Map(behind!.states.map(toState)),
     }
   }
 }
@@ -63,6 +67,13 @@ function toLevels(rows: readonly Row[]): Pick<LockedStock, 'levels' | 'locations
   return { levels, locations: [...locations.values()] }
 }
 
+/** As JSON has it: a bigint is text there. */
+type StateRow = Omit<StockState, 'lowStockAt'> & { sku: string; lowStockAt: string | null }
+
+function toState({ sku, lowStockAt, ...state }: StateRow): [string, StockState] {
+  return [sku, { ...state, lowStockAt: lowStockAt === null ? null : BigInt(lowStockAt) }]
+}
+
 const COLUMNS = `stock_levels.sku, stock_levels.location, stock_levels.available, stock_levels.reserved,
     stock_levels.safety_stock as "safetyStock", locations.name, locations.priority, locations.is_active as "isActive"`
 
@@ -79,7 +90,10 @@ const lock = prepare<[skus: string], Row>(
 )
 
 // a statement of its own, whose snapshot is later than the locks
-const readBehind = prepare<[skus: string], { levels: number; active: string[]; serving: string[] }>(
+const readBehind = prepare<
+  [skus: string],
+  { levels: number; active: string[]; serving: string[]; states: StateRow[] }
+>(
   'read-behind-lock',
   `select
     (
@@ -88,13 +102,24 @@ const readBehind = prepare<[skus: string], { levels: number; active: string[]; s
       join locations on locations.code = stock_levels.location
     ) as levels,
     array(select code from locations where is_active) as active,
-    array(select sku from serving where sku = any ($1::text[])) as serving`,
+    array(select sku from serving where sku = any ($1::text[])) as serving,
+    (
+      select coalesce(json_agg(json_build_object(
+        'sku', sku, 'lowStockAt', low_stock_at::text, 'isLow', is_low, 'isOut', is_out
+      )), '[]')
+      from items where sku = any ($1::text[]) and (low_stock_at is not null or is_out is not false)
+    ) as states`,
 )
 
 const ensure = prepare<LevelValues>(
   'ensure-levels',
-  `insert into stock_levels (sku, location, available, reserved)
-  select distinct sku, location, 0, 0 from unnest($1::text[], $2::text[]) as key (sku, location)
+  // of the location as it stays: who makes it active or not finds every level there (`lockLevelsAt`)
+  `with open as materialized (
+    select code from locations where code = any ($2::text[]) order by code for share
+  )
+  insert into stock_levels (sku, location, available, reserved)
+  select distinct sku, location, 0, 0
+  from unnest($1::text[], $2::text[]) as key (sku, location) join open on open.code = key.location
   order by sku, location
   on conflict do nothing`,
 )

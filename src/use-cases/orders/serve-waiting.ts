@@ -6,6 +6,7 @@ import { endServing, findTurn, noteTurn } from '../../sql/orders/waiting-queue.t
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { type LockedStock, lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
+import { judgeServed } from '../stock/write-moves.ts'
 import { findEarlierRequests } from '../supplier/ask-suppliers.ts'
 import { failOrders } from './fail-orders.ts'
 import { type GiveContext, giveStock } from './give-stock.ts'
@@ -23,7 +24,7 @@ const GUILTY_MAX = 10
 /**
  * Serves those who wait for a SKU, in the order of their creation, in one bounded pass. Each gets what it waits for, or is passed
  * over if it does not fit; new orders that came meanwhile take their turn. If more may fit behind the last one, a job of the
- * same commit goes on; else the SKU is being served no more.
+ * same commit goes on; else the SKU is being served no more, and is judged by its thresholds.
  *
  * Without a mark there is nothing to do, so a repeat is harmless, and so are two at once: locks have them take turns.
  */
@@ -103,7 +104,10 @@ async function servePass(
     findTurn(tx, sku, 1),
   ])
   const isMore = next!.length > 0
-  if (!isMore) await endServing(tx, sku)
+  if (!isMore) {
+    const moves = changes.flatMap(({ change }) => change.moves)
+    await Promise.all([endServing(tx, sku), judgeServed(tx, sku, moves, stock)])
+  }
   return { served: orders.length, isMore }
 }
 
