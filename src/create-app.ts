@@ -10,6 +10,7 @@ import type { StockCrossing } from './domain/stock/thresholds.ts'
 import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
+import { StockFeed } from './feed/stock-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
 import type { HttpApp } from './http/http-server.ts'
 import { CallsUnderWay } from './http/overload/calls-under-way.ts'
@@ -43,7 +44,12 @@ export type App = HttpApp &
   WorkerApp &
   ReserveContext &
   ChangeContext &
-  SettleContext & { groups: { findOrder: OrderReader }; feed: OrderFeed; tracing?: Tracing | undefined }
+  SettleContext & {
+    groups: { findOrder: OrderReader }
+    feed: OrderFeed
+    stockFeed: StockFeed
+    tracing?: Tracing | undefined
+  }
 
 export type AppOptions = {
   databaseUrl: string
@@ -73,11 +79,13 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     tracing: tracing?.group(group === 'findOrder' || group === 'findSupplierCall' ? undefined : group),
   })
   const findOrder = createOrderReader(pool, observe('findOrder'))
+  const stockFeed = new StockFeed({ pool, logger })
   const feed = new OrderFeed({
     databaseUrl,
     findOrder,
     logger,
     tracing,
+    onCommit: () => stockFeed.wake(),
     onServerLost: (error) => {
       // a server that only notifies slowly still answers other connections
       if (isServerUnfit(error) || pool.silenceMs > LISTEN_BEAT_TIMEOUT_MS / 2) pool.leaveServer()
@@ -92,6 +100,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const metrics = createMetrics({
     pool,
     feed,
+    stockFeed,
     calls,
     groups: () => app.groups,
     logger,
@@ -109,6 +118,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     allocationStrategy,
     orderLimiter: measureRateLimit(metrics.registry, orderLimiter),
     feed,
+    stockFeed,
     metrics: metrics.registry,
     tracing,
     calls,
@@ -144,12 +154,14 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   })
   const close = async () => {
     await Promise.all(Object.values(app.groups).map((group) => group.drain()))
+    stockFeed.stop()
     await feed.stop()
     await prisma.$disconnect()
     await pool.end()
   }
   try {
     await feed.start()
+    stockFeed.start()
     // now and not with the first query: Prisma loads files then, which an `npm ci` in this folder may have deleted
     await prisma.$connect()
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Location } from './location.ts'
-import { promisableAt, type StockLevel } from './stock.ts'
+import { type InventoryMovement, promisableAt, type StockLevel } from './stock.ts'
 
 /**
  * What a change of stock crosses, by what can be promised of a SKU at all active locations together:
@@ -26,6 +26,20 @@ export type Judgement = { sku: string; isLow: boolean; isOut: boolean; crossed: 
 
 /** What the stock of a SKU crossed. */
 export type StockCrossing = { sku: string; crossed: StockThreshold[] }
+
+/** A change of stock, as it is told to those who follow it. */
+export type InventoryChange = {
+  /** Its place in the stream: its movement's id or, where the movement comes a second time, a number of the same sequence. */
+  position: bigint
+  /** The transaction that wrote the movement. */
+  xid: bigint
+  movement: InventoryMovement
+  /** Where it was. */
+  location: Location
+  /** Of the SKU, when the change was read. */
+  availableToPromise: bigint
+  crossed: readonly StockThreshold[]
+}
 
 /** All levels of some SKUs, the locations that they are at, and the states of those that are not sound. */
 export type JudgedStock = {
