@@ -129,6 +129,7 @@ export class StockFeed {
     disconnected?: AbortSignal,
   ): Promise<StockWatcher> {
     assertAllowed(caller, 'readLedger')
+    if (this.#stopping.signal.aborted) throw goingAway()
     await this.#assertKnown(filter)
     const start = after === null ? await this.#startNow() : await this.#startAfter(after)
     if (this.#stopping.signal.aborted) throw goingAway()

@@ -8,7 +8,7 @@ import {
   type StockChangeNote,
   type StockMove,
 } from '../../domain/stock/stock.ts'
-import { judgeStock } from '../../domain/stock/thresholds.ts'
+import { judgeStock, type StockCrossing } from '../../domain/stock/thresholds.ts'
 import { notifyOfStock } from '../../sql/orders/notify-watchers.ts'
 import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
 import type { LockedStock } from '../../sql/stock/lock-stock.ts'
@@ -78,7 +78,9 @@ export async function judgeServed(
   moves: readonly StockMove[],
   stock: LockedStock,
 ): Promise<void> {
-  await judge(tx, stock, followMoves(stock.levels, moves), [sku])
+  const crossings = await judge(tx, stock, followMoves(stock.levels, moves), [sku])
+  // a pass that gave nobody anything tells of no order
+  if (crossings.length > 0) await notifyOfStock(tx)
 }
 
 async function judge(
@@ -86,7 +88,9 @@ async function judge(
   { levels, locations, states }: LockedStock,
   changes: readonly StockChange[],
   skus: Iterable<string>,
-): Promise<void> {
+): Promise<StockCrossing[]> {
   const judgements = judgeStock({ levels: levelsAfter(levels, changes), locations, states }, skus)
-  tx.recordCrossings(await writeStates(tx, judgements))
+  const crossings = await writeStates(tx, judgements)
+  tx.recordCrossings(crossings)
+  return crossings
 }
