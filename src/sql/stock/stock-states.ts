@@ -1,3 +1,4 @@
+import type { StockLevel } from '../../domain/stock/stock.ts'
 import type { Judgement, StockCrossing } from '../../domain/stock/thresholds.ts'
 import { plainArray, prepare, type Queryable, quotedArray } from '../statement.ts'
 
@@ -38,6 +39,29 @@ const write = prepare<string[], StockCrossing>(
     where newest.sku = judged.sku order by newest.sku desc, newest.id desc limit 1
   )
   returning judged.sku, judged.crossed::text[]`,
+)
+
+/** Sets what is never promised of a level, which is locked. */
+export async function setSafetyStock(
+  on: Queryable,
+  { sku, location, safetyStock }: Pick<StockLevel, 'sku' | 'location' | 'safetyStock'>,
+): Promise<void> {
+  await setSafety(on, sku, location, safetyStock)
+}
+
+const setSafety = prepare<[sku: string, location: string, safetyStock: bigint]>(
+  'set-safety-stock',
+  'update stock_levels set safety_stock = $3 where sku = $1 and location = $2',
+)
+
+/** Sets at which promisable quantity a SKU is low; null for never. Its levels are locked. */
+export async function setLowStockAt(on: Queryable, sku: string, lowStockAt: bigint | null): Promise<void> {
+  await setLow(on, sku, lowStockAt)
+}
+
+const setLow = prepare<[sku: string, lowStockAt: bigint | null]>(
+  'set-low-stock-at',
+  'update items set low_stock_at = $2, is_low = is_low and $2::bigint is not null where sku = $1',
 )
 
 /**
