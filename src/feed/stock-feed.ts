@@ -31,7 +31,7 @@ import { StockWatcher } from './stock-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
 
 /** A restarting database takes at least about this long. */
-const RETRY_DELAY_MS = 500
+const READ_AGAIN_DELAY_MS = 500
 /** Transactions of ours take a tenth of a second at most. */
 const HELD_BACK_MS = 10_000
 
@@ -225,7 +225,7 @@ export class StockFeed {
         if (!this.#stopping.signal.aborted) {
           this.#logger.warn({ err: error }, 'changes of stock not read, retrying')
         }
-        await this.#pause(RETRY_DELAY_MS)
+        await this.#pause(READ_AGAIN_DELAY_MS)
       }
     }
     this.#isLooking = false
@@ -283,7 +283,7 @@ export class StockFeed {
         return await this.#read(from, this.#end!)
       } catch (error) {
         this.#logger.warn({ err: error }, 'changes of stock not read, retrying')
-        await this.#pause(RETRY_DELAY_MS)
+        await this.#pause(READ_AGAIN_DELAY_MS)
       }
     }
     return undefined

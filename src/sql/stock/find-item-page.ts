@@ -59,7 +59,7 @@ const IS_QUEUED = 'order_lines.queued_qty is not null and order_lines.queued_qty
 const WAITING = `(select true from order_lines where order_lines.sku = items.sku and ${IS_QUEUED} limit 1)`
 
 // from one SKU to the next: 100,000 lines may wait for one
-const BACKORDERED = `with recursive queue as (
+const FROM_QUEUES = `with recursive queue as (
     (select order_lines.sku from order_lines where ${IS_QUEUED} order by order_lines.sku limit 1)
     union all
     select (
@@ -80,7 +80,7 @@ function textOf({ skuPrefix, isLow, isOut, isBackordered, direction, cursor }: I
     // by bytes, as an index has them: the order of SKUs is that of the database's language
     skuPrefix === null ? undefined : 'items.sku ~>=~ $3 and items.sku ~<~ $4',
   ]
-  return `${isBackordered ? BACKORDERED : 'select items.sku from items'}
+  return `${isBackordered ? FROM_QUEUES : 'select items.sku from items'}
   where ${conditions.filter(Boolean).join(' and ')}
   order by items.sku ${sort}
   limit $2::int`
