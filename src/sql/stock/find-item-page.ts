@@ -1,7 +1,7 @@
 import { prepare, type Queryable } from '../statement.ts'
 
 /** Which items: those for which all of it holds; null matches every item. */
-export type ItemFilter = {
+type ItemFilter = {
   skuPrefix: string | null
   isLow: boolean | null
   isOut: boolean | null
@@ -58,29 +58,35 @@ const IS_QUEUED = 'order_lines.queued_qty is not null and order_lines.queued_qty
 // a value, which is looked up: what merely exists was joined, from all lines that wait
 const WAITING = `(select true from order_lines where order_lines.sku = items.sku and ${IS_QUEUED} limit 1)`
 
-// from one SKU to the next: 100,000 lines may wait for one
-const FROM_QUEUES = `with recursive queue as (
-    (select order_lines.sku from order_lines where ${IS_QUEUED} order by order_lines.sku limit 1)
-    union all
-    select (
-      select order_lines.sku from order_lines where ${IS_QUEUED} and order_lines.sku > queue.sku
-      order by order_lines.sku limit 1
+// from one SKU to the next: 100,000 lines may wait for one. Each item is looked up: joined, all items were read
+const QUEUED_ITEMS = `(
+    with recursive queue as (
+      (select order_lines.sku from order_lines where ${IS_QUEUED} order by order_lines.sku limit 1)
+      union all
+      select (
+        select order_lines.sku from order_lines where ${IS_QUEUED} and order_lines.sku > queue.sku
+        order by order_lines.sku limit 1
+      )
+      from queue where queue.sku is not null
     )
-    from queue where queue.sku is not null
-  )
-  select items.sku from queue join items on items.sku = queue.sku`
+    select item.* from queue cross join lateral (select * from items where items.sku = queue.sku limit 1) as item
+  ) as items`
+
+// by bytes, as an index has them: the order of SKUs is that of the database's language. Apart: PostgreSQL may walk all items in
+// their order instead
+const PREFIXED_ITEMS = '(select * from items where sku ~>=~ $3 and sku ~<~ $4 offset 0) as items'
 
 function textOf({ skuPrefix, isLow, isOut, isBackordered, direction, cursor }: ItemPage): string {
   const [beyond, sort] = direction === 'later' ? ['>', 'asc'] : ['<', 'desc']
+  const from = isBackordered ? QUEUED_ITEMS : skuPrefix === null ? 'items' : PREFIXED_ITEMS
   const conditions = [
     cursor === null ? '$1::text is null' : `items.sku ${beyond} $1`,
     isLow === null ? undefined : isLow ? 'items.is_low' : 'not items.is_low',
     isOut === null ? undefined : isOut ? 'items.is_out is not false' : 'items.is_out is false',
     isBackordered === false ? `${WAITING} is null` : undefined,
-    // by bytes, as an index has them: the order of SKUs is that of the database's language
-    skuPrefix === null ? undefined : 'items.sku ~>=~ $3 and items.sku ~<~ $4',
+    isBackordered && skuPrefix !== null ? 'items.sku ~>=~ $3 and items.sku ~<~ $4' : undefined,
   ]
-  return `${isBackordered ? FROM_QUEUES : 'select items.sku from items'}
+  return `select items.sku from ${from}
   where ${conditions.filter(Boolean).join(' and ')}
   order by items.sku ${sort}
   limit $2::int`
