@@ -38,6 +38,7 @@ export default [
             types: [
               'Allocation',
               'Count',
+              'InventoryChange',
               'OrderCount',
               'OrderEvent',
               'OrderEventLine',

@@ -6,13 +6,16 @@ import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
 import type { OrderEvent } from './domain/orders/order.ts'
 import type { AllocationStrategy } from './domain/stock/allocation.ts'
+import type { StockCrossing } from './domain/stock/thresholds.ts'
 import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
 import { OrderFeed } from './feed/order-feed.ts'
+import { StockFeed } from './feed/stock-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
 import type { HttpApp } from './http/http-server.ts'
 import { CallsUnderWay } from './http/overload/calls-under-way.ts'
 import { CONNECT_TIMEOUT_MS, LISTEN_BEAT_TIMEOUT_MS, MAIN_POOL_SIZE, QUERY_TIMEOUT_MS } from './limits.ts'
+import { logCrossings } from './observability/logs/log-crossings.ts'
 import { logEvents } from './observability/logs/log-events.ts'
 import { logJobs } from './observability/logs/log-jobs.ts'
 import { logRefusals } from './observability/logs/log-refusals.ts'
@@ -41,7 +44,12 @@ export type App = HttpApp &
   WorkerApp &
   ReserveContext &
   ChangeContext &
-  SettleContext & { groups: { findOrder: OrderReader }; feed: OrderFeed; tracing?: Tracing | undefined }
+  SettleContext & {
+    groups: { findOrder: OrderReader }
+    feed: OrderFeed
+    stockFeed: StockFeed
+    tracing?: Tracing | undefined
+  }
 
 export type AppOptions = {
   databaseUrl: string
@@ -71,11 +79,13 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     tracing: tracing?.group(group === 'findOrder' || group === 'findSupplierCall' ? undefined : group),
   })
   const findOrder = createOrderReader(pool, observe('findOrder'))
+  const stockFeed = new StockFeed({ pool, logger })
   const feed = new OrderFeed({
     databaseUrl,
     findOrder,
     logger,
     tracing,
+    onCommit: () => stockFeed.wake(),
     onServerLost: (error) => {
       // a server that only notifies slowly still answers other connections
       if (isServerUnfit(error) || pool.silenceMs > LISTEN_BEAT_TIMEOUT_MS / 2) pool.leaveServer()
@@ -90,12 +100,14 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const metrics = createMetrics({
     pool,
     feed,
+    stockFeed,
     calls,
     groups: () => app.groups,
     logger,
     readStatus: () => observeService(app),
   })
   const log = logEvents(logger)
+  const logCrossing = logCrossings(logger)
   const logJobRun = logJobs(logger)
   const context = {
     databaseUrl,
@@ -106,6 +118,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     allocationStrategy,
     orderLimiter: measureRateLimit(metrics.registry, orderLimiter),
     feed,
+    stockFeed,
     metrics: metrics.registry,
     tracing,
     calls,
@@ -114,6 +127,10 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       feed.tell(events.map(({ order }) => order))
       log(events)
       metrics.onEvents(events)
+    },
+    onCrossings: (crossings: readonly StockCrossing[]) => {
+      logCrossing(crossings)
+      metrics.onCrossings(crossings)
     },
     onTransaction: metrics.onTransaction,
     onJobRun: (run: JobRun) => {
@@ -137,12 +154,14 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   })
   const close = async () => {
     await Promise.all(Object.values(app.groups).map((group) => group.drain()))
+    stockFeed.stop()
     await feed.stop()
     await prisma.$disconnect()
     await pool.end()
   }
   try {
     await feed.start()
+    stockFeed.start()
     // now and not with the first query: Prisma loads files then, which an `npm ci` in this folder may have deleted
     await prisma.$connect()
   } catch (error) {

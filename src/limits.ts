@@ -91,6 +91,28 @@ export const WEBSOCKET_OPERATIONS_MAX = 1_000
 /** Unread bytes at which a WebSocket client may still send operations: some hundred of the largest pages. */
 export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 
+// streams of changes of stock
+
+/** SKUs or locations that one stream names: what a planner of some dozen shelves watches. Who wants more filters for itself. */
+export const STREAM_FILTER_MAX = 1_000
+/**
+ * Changes that wait for the client of a stream: some seconds of a busy shop. A client that is farther behind is cut off with its
+ * cursor. Streams share the changes themselves: with all of them full they take some 10 MB together.
+ */
+export const STREAM_BACKLOG_MAX = 10_000
+/** Changes that are read at once: some 5 ms. */
+export const STREAM_PAGE_SIZE = 1_000
+/** How often the end of the ledger is looked for at most: 1,000 changes a second are 20 pages of 50. */
+export const STREAM_PACE_MS = 20
+/**
+ * Where nobody follows the stock, the end of the ledger is looked for this often all the same: the first who does is told of what
+ * was under way when it came, and that is searched for behind the last known end.
+ */
+export const STREAM_REST_MS = 30 * SECOND
+/** Delay between looks at a transaction that holds the stream back: doubled from the first to the second. */
+export const STREAM_WAIT_MIN_MS = 2
+export const STREAM_WAIT_MAX_MS = 100
+
 // overload: calls beyond these are shed at once, with 503 and Retry-After
 
 /**

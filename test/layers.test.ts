@@ -13,7 +13,7 @@ const ROOMS: Record<string, readonly string[]> = {
   domain: [],
   sql: ['domain', 'node', 'pg'],
   database: ['limits.ts', 'domain', 'sql', 'node', 'pg', 'pino', 'graphile-worker'],
-  feed: ['limits.ts', 'call-at.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino', 'uuid'],
+  feed: ['limits.ts', 'call-at.ts', 'cursor.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino', 'uuid'],
   'use-cases': ['limits.ts', 'domain', 'sql', 'database', 'node', 'pg', 'uuid', 'zod'],
   'rate-limit': ['limits.ts', 'domain', 'ioredis', 'pino', 'rate-limiter-flexible'],
   supplier: ['domain', 'node', 'cockatiel', 'fastify', 'undici', 'zod'],

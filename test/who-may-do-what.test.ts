@@ -2,6 +2,7 @@ import { type GraphQLObjectType, isObjectType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import type { Order } from '../src/domain/orders/order.ts'
+import { cursorOf } from '../src/feed/stock-feed.ts'
 import { schema } from '../src/schema/index.ts'
 import { failOrders } from '../src/use-cases/orders/fail-orders.ts'
 import { shipOrder } from '../src/use-cases/orders/verbs/ship-order.ts'
@@ -135,6 +136,10 @@ const OPERATIONS: Record<string, Row> = {
       { movement { actor } inventoryItem { available } } }`,
     comesTo: operators,
   },
+  'Mutation.setStockRules': {
+    query: 'mutation { setStockRules(input: { sku: "GIZMO", lowStockAt: 1 }) { inventoryItem { sku } } }',
+    comesTo: operators,
+  },
   'Mutation.retryDeadLetters': {
     query: 'mutation { retryDeadLetters(ids: []) { deadLetters { id } } }',
     comesTo: operators,
@@ -143,6 +148,15 @@ const OPERATIONS: Record<string, Row> = {
     query: 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }',
     variables: () => ({ id: alices.id }),
     comesTo: everyone,
+  },
+  'Subscription.inventoryChanged': {
+    query: 'subscription ($after: String!) { inventoryChanged(after: $after) { movement { id delta } } }',
+    variables: () => ({ after: cursorOf(0n) }),
+    comesTo: staff,
+  },
+  'InventoryItem.lowStockAt': {
+    query: '{ inventoryItem(sku: "GIZMO") { sku lowStockAt } }',
+    comesTo: staff,
   },
   'InventoryItem.backordered': {
     query: '{ inventoryItem(sku: "GIZMO") { sku backordered } }',
@@ -236,6 +250,7 @@ const ROUTES: Record<string, { call?: string; body?: object; comesTo: Record<str
     comesTo: { ...open, nobody: 401, customer: 403 },
   },
   '/api/inventory/:sku': { call: 'GET /api/inventory/GIZMO', comesTo: { ...open, nobody: 401 } },
+  '/api/inventory/changes': { comesTo: { ...open, nobody: 401, customer: 403 } },
   '/api/inventory/:sku/movements': {
     call: 'GET /api/inventory/GIZMO/movements',
     comesTo: { ...open, nobody: 401, customer: 403 },
@@ -301,6 +316,8 @@ describe.each(Object.entries(ROUTES))('the route %s', (path, { call = `GET ${pat
     })
     expect(answer.status).toBe(comesTo[who])
     expect(answer.headers.get('www-authenticate')).toBe(answer.status === 401 ? 'Bearer' : null)
+    // a stream has no end
+    if (answer.headers.get('content-type') === 'text/event-stream') return answer.body!.cancel()
     const text = await answer.text()
     if (path.startsWith('/api') && answer.status >= 400) {
       expect(answer.headers.get('content-type')).toMatch('application/problem+json')

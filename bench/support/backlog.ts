@@ -32,7 +32,7 @@ export async function storeItems(
       select sku, location, $3::int as available
       from unnest($1::text[]) as skus (sku) cross join unnest($2::text[]) as locations (location)
     ), item as (
-      insert into items (sku, name) select sku, sku from unnest($1::text[]) as skus (sku)
+      insert into items (sku, name, is_out) select sku, sku, $3 = 0 from unnest($1::text[]) as skus (sku)
     ), level as (
       insert into stock_levels (sku, location, available, reserved) select sku, location, available, 0 from input
     )

@@ -1,5 +1,6 @@
 import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { cursorOf } from '../../src/feed/stock-feed.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { expireHolds, findNextExpiry } from '../../src/use-cases/orders/expire-holds.ts'
@@ -19,6 +20,7 @@ import { listLocations } from '../../src/use-cases/stock/list-locations.ts'
 import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
 import { listWaitingOrders, sumWaiting } from '../../src/use-cases/stock/list-waiting-orders.ts'
 import { saveLocation } from '../../src/use-cases/stock/save-location.ts'
+import { setStockRules } from '../../src/use-cases/stock/set-stock-rules.ts'
 import { findSupplierCall } from '../../src/use-cases/supplier/find-supplier-call.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { rescueJobs } from '../../src/use-cases/upkeep/rescue-jobs.ts'
@@ -39,11 +41,26 @@ export async function exercise(app: App, { orderId, sku }: { orderId: string; sk
   await watch.next()
   await watch.return?.()
   await adjustInventory(app, LOCAL_OPERATOR, { sku, delta: 1, reason: 'counted', expectedAvailable: null })
+  await followStock(app, sku)
   await listMovements(app, LOCAL_OPERATOR, { sku, limit: 20 })
   await listLevels(app, LOCAL_OPERATOR, [sku])
   await rescueJobs(app, { alsoUnknown: false })
   await sweep(app)
   await query(app, { orderId, sku })
+}
+
+/** Follows the stock from the first change on, and from now on, and has a SKU cross thresholds. */
+async function followStock(app: App, sku: string): Promise<void> {
+  const all = { skus: null, locations: null, after: cursorOf(0n) }
+  const watcher = await app.stockFeed.watch(LOCAL_OPERATOR, all)
+  await watcher.next()
+  await watcher.return()
+  const some = { skus: [sku], locations: ['MAIN'], after: null }
+  await (await app.stockFeed.watch(LOCAL_OPERATOR, some)).return()
+  const change = { sku: SCARCE, reason: 'counted', expectedAvailable: null }
+  await adjustInventory(app, LOCAL_OPERATOR, { ...change, delta: 9 })
+  await setStockRules(app, LOCAL_OPERATOR, { sku: SCARCE, safetyStock: 0n, lowStockAt: 8n })
+  await adjustInventory(app, LOCAL_OPERATOR, { ...change, delta: -1 })
 }
 
 async function reserve(app: App, sku: string): Promise<void> {
@@ -70,7 +87,7 @@ async function goToTheSupplier(app: App): Promise<void> {
 }
 
 async function shipAndCancel(app: App, sku: string): Promise<void> {
-  const { location } = await saveLocation(app, LOCAL_OPERATOR, { code: 'EXERCISE' })
+  const { location } = await saveLocation(app, LOCAL_OPERATOR, { code: 'EXERCISE', isActive: true })
   await listLocations(app)
   const request = { sku, qty: 2, idempotencyKey: null, customerId: null }
   const { order } = await createOrder(app, LOCAL_OPERATOR, request)

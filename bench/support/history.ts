@@ -31,7 +31,9 @@ export async function storeHistory(client: pg.ClientBase, { orders, skus }: Hist
   await client.query('checkpoint')
 }
 
-const ITEMS = `insert into items (sku, name) select 'SKU-' || n, 'Item ' || n from generate_series(0, $1::int - 1) as n`
+const ITEMS = `
+  insert into items (sku, name, is_out)
+  select 'SKU-' || n, 'Item ' || n, false from generate_series(0, $1::int - 1) as n`
 
 const LEVELS = `
   insert into stock_levels (sku, location, available, reserved)

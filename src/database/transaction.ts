@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 import type { OrderEvent } from '../domain/orders/order.ts'
+import type { StockCrossing } from '../domain/stock/thresholds.ts'
 import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
 import { retryCollisions } from './retry-collisions.ts'
 import { isConnectionStale, isServerUnfit } from './unavailable.ts'
@@ -8,6 +9,8 @@ import { isConnectionStale, isServerUnfit } from './unavailable.ts'
 export type Tx = Pick<pg.PoolClient, 'query'> & {
   /** Adds events that `onEvents` gets after the commit. */
   record: (events: readonly OrderEvent[]) => void
+  /** Adds thresholds that stock crossed, which `onCrossings` gets after the commit. */
+  recordCrossings: (crossings: readonly StockCrossing[]) => void
 }
 
 export type TransactionTracing = {
@@ -19,6 +22,8 @@ export type TransactionContext = {
   logger: Logger
   /** Called with the events of a transaction after its commit, in the order in which they were recorded. */
   onEvents: (events: readonly OrderEvent[]) => void
+  /** Called after the commit of a transaction with what stock crossed by it. */
+  onCrossings: (crossings: readonly StockCrossing[]) => void
   onTransaction: (run: TransactionRun) => void
   tracing?: TransactionTracing | undefined
 }
@@ -40,6 +45,7 @@ export const TRANSACTIONS = [
   'retry-dead-letters',
   'save-location',
   'serve-waiting',
+  'set-stock-rules',
   'split-reservation',
   'settle-supplier-outcomes',
   'sweep-dead-jobs',
@@ -66,12 +72,13 @@ export async function inTransaction<Result>(
   name: TransactionName,
   work: (tx: Tx) => Promise<Result>,
 ): Promise<Result> {
-  const { result, events } = await retryCollisions(
+  const { result, events, crossings } = await retryCollisions(
     () => timed(context, name, () => once(context, work)),
     (error, tries) =>
       context.logger.debug({ err: error, transaction: name, tries }, 'transaction collided, retrying'),
   )
   if (events.length > 0) context.onEvents(events)
+  if (crossings.length > 0) context.onCrossings(crossings)
   return result
 }
 
@@ -114,6 +121,7 @@ export function isUndone(error: unknown): boolean {
 async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promise<Result>) {
   const client = await context.pool.connect()
   const events: OrderEvent[] = []
+  const crossings: StockCrossing[] = []
   let firstError: unknown
   const send = (...args: Parameters<pg.PoolClient['query']>) => {
     const sent = client.query(...args) as unknown as Promise<unknown>
@@ -127,6 +135,9 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
     record: (more) => {
       events.push(...more)
     },
+    recordCrossings: (more) => {
+      crossings.push(...more)
+    },
   }
   let broken: Error | undefined
   let isCommitSent = false
@@ -137,7 +148,7 @@ async function once<Result>(context: TransactionContext, work: (tx: Tx) => Promi
     const { command } = await client.query('commit')
     // PostgreSQL answers ROLLBACK to the commit of a transaction in which a statement failed
     if (command !== 'COMMIT') throw new Error(`PostgreSQL answered the commit with ${command}`)
-    return { result, events }
+    return { result, events, crossings }
   } catch (thrown) {
     // of statements that were sent together, one behind the one that failed may be heard of first
     const error = isFollowUp(thrown) ? firstError : thrown

@@ -15,6 +15,7 @@ const ALLOWED = {
   createInventoryItem: ['operator'],
   adjustInventory: ['operator'],
   saveLocation: ['operator'],
+  setStockRules: ['operator'],
   readStatus: ['operator'],
   readDeadLetters: ['operator'],
   retryDeadLetters: ['operator'],

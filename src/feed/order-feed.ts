@@ -32,6 +32,8 @@ type OrderReader = { submit: (id: string) => Promise<Order | undefined> }
 export type OrderFeedOptions = {
   databaseUrl: string
   findOrder: OrderReader
+  /** Called when another transaction has been committed, in this process or another, or may have been. */
+  onCommit: () => void
   /** Called when the database server is silent or read-only. */
   onServerLost: (error: unknown) => void
   logger: Logger
@@ -58,8 +60,14 @@ export class OrderFeed {
     this.#listener = new ChannelListener({
       ...options,
       channel: ORDER_CHANNEL,
-      onNotification: (payload) => void this.#hear(payload),
-      onGap: () => void this.#refresh([...this.#watchers.keys()].map((id) => ({ id }))),
+      onNotification: (payload) => {
+        options.onCommit()
+        void this.#hear(payload)
+      },
+      onGap: () => {
+        options.onCommit()
+        void this.#refresh([...this.#watchers.keys()].map((id) => ({ id })))
+      },
     })
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Authenticate } from '../domain/caller.ts'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
 import type { PersistedDocuments } from './graphql/persisted-documents.ts'
+import type { CountByKey } from './overload/count-by-key.ts'
 import { takeCanonicalUrl } from './requests/canonical-url.ts'
 import { dropUnreadBody } from './requests/drop-unread-body.ts'
 import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
@@ -21,6 +22,8 @@ export type ApiOptions = WebOptions & {
   /** Without it everyone is the local operator, and nobody may call but from this machine. */
   isAuthenticated: boolean
   persistedDocuments?: PersistedDocuments | undefined
+  /** The event streams of each caller, over all APIs. */
+  streams?: CountByKey
 }
 
 /** For answers that are no page. Pages bring a policy of their own. */

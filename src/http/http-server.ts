@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client'
 import { type Authenticate, LOCAL_OPERATOR } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import type { OrderFeed } from '../feed/order-feed.ts'
+import type { StockFeed } from '../feed/stock-feed.ts'
 import {
   BODY_SIZE_MAX_BYTES,
   CONNECTIONS_MAX,
@@ -13,6 +14,7 @@ import {
   KEEP_ALIVE_TIMEOUT_MS,
   REQUEST_CHECK_INTERVAL_MS,
   REQUEST_TIMEOUT_MS,
+  STREAMS_PER_CALLER_MAX,
 } from '../limits.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
 import { type ApiOptions, frontDoor } from './front-door.ts'
@@ -20,6 +22,7 @@ import { graphqlRoutes } from './graphql/graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH, type GraphQLServerContext } from './graphql/graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql/streams/graphql-websocket.ts'
 import { type HealthContext, healthRoutes, type ReadinessCheck } from './health.ts'
+import { CountByKey } from './overload/count-by-key.ts'
 import { guardCalls } from './overload/guard-calls.ts'
 import { isLoopbackHost, LOCAL_NAMES_ONLY } from './requests/is-foreign-page.ts'
 import { refuseBrokenRequest } from './requests/refuse-broken-request.ts'
@@ -36,10 +39,11 @@ export type HttpApp = HealthContext &
   GraphQLServerContext & {
     metrics: Registry
     feed: Pick<OrderFeed, 'failViews'>
+    stockFeed: Pick<StockFeed, 'stop'>
     tracing?: RequestTracing | undefined
   }
 
-export type HttpServerOptions = Omit<ApiOptions, 'authenticate' | 'isAuthenticated'> & {
+export type HttpServerOptions = Omit<ApiOptions, 'authenticate' | 'isAuthenticated' | 'streams'> & {
   /** Whether GraphQL and REST are served, and not health and metrics alone. */
   servesApis: boolean
   /** Tells who calls. Without it everyone is the local operator, and nobody may call but from this machine. */
@@ -118,7 +122,8 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
   })
   if (options.simulatesSupplier) await http.register(supplierSimulator)
   if (options.servesApis) {
-    const api = { ...options, authenticate, isAuthenticated }
+    const streams = new CountByKey(STREAMS_PER_CALLER_MAX)
+    const api = { ...options, authenticate, isAuthenticated, streams }
     const graphql = createGraphQLServer(app, api)
     if (options.explorer)
       http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
@@ -133,6 +138,7 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
   await http.register(refuseOtherMethods)
   http.addHook('preClose', async () => {
     app.feed.failViews()
+    app.stockFeed.stop()
     await untilDisconnected(http.server, leaveTimeoutMs)
     closeWhenIdle(http.server)
   })

@@ -2,6 +2,7 @@ import type { GraphQLFieldResolver } from 'graphql'
 import type { Caller } from '../domain/caller.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
 import type { OrderFeed } from '../feed/order-feed.ts'
+import type { StockFeed } from '../feed/stock-feed.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
 import type { WriteContext } from '../use-cases/context.ts'
@@ -26,18 +27,19 @@ export type ResolverApp = WriteContext &
   ChangeContext & {
     groups: { findOrder: OrderReader }
     feed: Pick<OrderFeed, 'watch'>
+    stockFeed: Pick<StockFeed, 'watch'>
     prisma: PrismaClient
     tracing?: FieldTracing | undefined
   }
 
 /**
- * Where the client of a stream of server-sent events stands, by the versions of the order that it watches: what it saw last
- * on the connection before, and sees on this one.
+ * Where the client of a stream of server-sent events stands, by the ids of events: what it saw last on the connection before,
+ * and sees on this one.
  */
 export type StreamPosition = {
   /** From the header Last-Event-ID; undefined for a client that has none. */
-  readonly seen: number | undefined
-  version: number | undefined
+  readonly seen: string | undefined
+  id: string | undefined
   /** Whether there is nothing to see, and nothing more to come. */
   isOver: boolean
 }

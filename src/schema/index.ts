@@ -7,6 +7,8 @@ import './orders/hold-changes.ts'
 import './orders/waiting-orders.ts'
 import './stock/inventory.ts'
 import './stock/inventory-changes.ts'
+import './stock/inventory-changed.ts'
+import './stock/stock-rules.ts'
 import './dead-letter.ts'
 import './service-status.ts'
 

@@ -433,10 +433,10 @@ test('a newer order that takes what an older one waits for is found', async () =
   const newer = await seed(app).order({ sku: 'F', qty: 1 })
   await inTransaction(app, 'reserve-inventory', async (tx) => {
     const [order] = await lockOrders(tx, [newer.id])
-    const { levels } = await lockStock(tx, ['F'])
+    const stock = await lockStock(tx, ['F'])
     const at = app.now()
     const taken = [{ sku: 'F', location: 'MAIN', qty: 1 }]
-    await writeChanges(tx, [{ change: reserve({ order: order!, taken, short: [] }, at) }], { levels }, at)
+    await writeChanges(tx, [{ change: reserve({ order: order!, taken, short: [] }, at) }], { stock }, at)
   })
   expect(await run.check(run.remember())).toContain(overtaken)
 })
@@ -448,7 +448,7 @@ test('a turn taken out of order is found', async () => {
   const newer = await seed(app).order({ sku: 'D', qty: 1 })
   await inTransaction(app, 'reserve-inventory', async (tx) => {
     await lockOrders(tx, [older.id, newer.id])
-    const { levels } = await lockStock(tx, ['D'])
+    const stock = await lockStock(tx, ['D'])
     const at = app.now()
     const [taken, short] = [
       { sku: 'D', location: 'MAIN', qty: 1 },
@@ -458,7 +458,7 @@ test('a turn taken out of order is found', async () => {
       { change: reserve({ order: newer, taken: [taken], short: [] }, at) },
       { change: reserve({ order: older, taken: [], short: [short] }, at) },
     ]
-    await writeChanges(tx, changes, { levels }, at)
+    await writeChanges(tx, changes, { stock }, at)
   })
   expect(await run.check(run.remember())).toContain(
     'stock that was there is never refused, in the order of creation',

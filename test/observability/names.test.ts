@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TRANSACTIONS } from '../../src/database/transaction.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { FAILURE_REASONS, ORDER_STATUSES } from '../../src/domain/orders/order-status.ts'
+import { STOCK_THRESHOLDS } from '../../src/domain/stock/thresholds.ts'
 import { JOB_TASKS } from '../../src/domain/upkeep/jobs.ts'
 import { DROP_REASONS, WATCH_TRANSPORTS } from '../../src/feed/watch-tally.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
@@ -47,6 +48,7 @@ const LABEL_VALUES: Record<string, readonly string[] | RegExp> = {
   figures: ['status', 'invariants'],
   store: ['memory', 'redis'],
   transport: WATCH_TRANSPORTS,
+  threshold: STOCK_THRESHOLDS,
   invariant: INVARIANTS,
   le: /^(\+Inf|\d+(\.\d+)?)$/,
 }

@@ -128,6 +128,28 @@ const TRIALS: Record<string, Trial> = {
       }
     },
   },
+  'a transaction that stays open while somebody follows the stock': {
+    alerts: { HoldfastStockStreamLagging: 2 },
+    provoke: async () => {
+      const server = await start()
+      const leaving = new AbortController()
+      await fetch(`${server.url}/api/inventory/changes`, { signal: leaving.signal })
+      const before = await inGoodOrder(server)
+      const blocker = await test_.app.pool.connect()
+      try {
+        // nobody ends it for being idle
+        await blocker.query('begin; set local idle_in_transaction_session_timeout = 0')
+        await blocker.query('select pg_current_xact_id()')
+        await seed(test_.app).stock({ sku: 'PLENTY' })
+        const isLagging = (shown: Scrape) => sumOf(shown, 'holdfast_stock_stream_lag_seconds') > 5
+        return courseOf(before, await until(server, isLagging))
+      } finally {
+        await blocker.query('rollback')
+        blocker.release()
+        leaving.abort()
+      }
+    },
+  },
   'a worker that is killed': {
     alerts: {
       HoldfastNoWorkerAlive: 1,

@@ -160,6 +160,7 @@ describe('the dashboard', () => {
       'Queue and workers',
       'Batches',
       'Subscriptions',
+      'Stock',
       'Refusals',
       'Database and process',
     ])

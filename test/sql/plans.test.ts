@@ -310,6 +310,15 @@ const LISTS = FILTERS.flatMap((filter): [query: string, variables: object][] => 
     { filter, after: cursorOf('orders') },
   ],
 ])
+const ITEM_PAGE = '{ edges { node { sku availableToPromise } } }'
+const ITEM_FILTERS: object[] = [
+  ...['isLow', 'isOut', 'isBackordered'].flatMap((flag) => [{ [flag]: true }, { [flag]: false }]),
+  { isOut: true, isBackordered: true },
+  { isOut: true, isBackordered: false },
+  { skuPrefix: 'SKU-123' },
+  { skuPrefix: 'SKU-123', isLow: true },
+  { skuPrefix: 'NONE' },
+]
 /** Lists of operators, of SKUs with and without a long ledger. */
 const STAFF_LISTS: typeof LISTS = [
   ['{ deadLetters(first: 20) { edges { node { id order { id } } } } }', {}],
@@ -322,6 +331,20 @@ const STAFF_LISTS: typeof LISTS = [
     '{ inventoryItems(first: 20) { edges { node { sku movements(first: 20) { edges { node { id } } } } } } }',
     {},
   ],
+  ...ITEM_FILTERS.flatMap((filter): typeof LISTS => [
+    [
+      `query ($filter: InventoryItemFilter) { inventoryItems(first: 20, filter: $filter) ${ITEM_PAGE} }`,
+      { filter },
+    ],
+    [
+      `query ($filter: InventoryItemFilter) { inventoryItems(last: 20, filter: $filter) ${ITEM_PAGE} }`,
+      { filter },
+    ],
+    [
+      `query ($filter: InventoryItemFilter, $after: String) { inventoryItems(first: 20, after: $after, filter: $filter) ${ITEM_PAGE} }`,
+      { filter, after: encodeCursor('inventoryItems', 'SKU-5') },
+    ],
+  ]),
   ...['COMMON', 'RARE', 'NONE'].flatMap((sku): typeof LISTS => [
     [
       'query ($sku: String!) { movements(sku: $sku, first: 20) { edges { node { id order { id } } } } }',
@@ -334,9 +357,9 @@ const STAFF_LISTS: typeof LISTS = [
 
 async function storeItems(client: pg.Client): Promise<void> {
   await client.query(`
-    insert into items (sku, name)
-    select sku, sku from unnest(array['COMMON', 'RARE', 'CROWDED']) as sku
-    union all select 'SKU-' || n, 'Item' from generate_series(1, 20000) as n`)
+    insert into items (sku, name, is_out)
+    select sku, sku, sku = 'CROWDED' from unnest(array['COMMON', 'RARE', 'CROWDED']) as sku
+    union all select 'SKU-' || n, 'Item', false from generate_series(1, 20000) as n`)
   await client.query(`
     insert into stock_levels (sku, location, available, reserved)
     select sku, 'MAIN', case sku when 'CROWDED' then 0 when 'COMMON' then 1000000000 when 'RARE' then 1000000000 else 1000 end, 0 from items`)

@@ -113,6 +113,15 @@ export function followMoves(levels: readonly StockLevel[], moves: readonly Stock
   })
 }
 
+/** Returns levels as changes of them leave them. */
+export function levelsAfter(levels: readonly StockLevel[], changes: readonly StockChange[]): StockLevel[] {
+  const last = new Map(changes.map((change) => [`${change.sku} ${change.location}`, change]))
+  return levels.map((level) => {
+    const change = last.get(`${level.sku} ${level.location}`)
+    return change ? { ...level, available: change.availableAfter, reserved: change.reservedAfter } : level
+  })
+}
+
 /** The SKUs of which moves leave more available than before at a location: somebody who waits may fit. */
 export function raisedBy(moves: readonly StockMove[]): string[] {
   const net = new Map<string, number>()

@@ -9,10 +9,11 @@ import type { ApiOptions } from '../front-door.ts'
 import { decodeUtf8, NOT_UTF_8, takeJsonType } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { statusOfCallError } from '../rest/problem.ts'
+import { EVENT_HEADERS, EVENT_STREAM } from '../streams/write-events.ts'
 import { codedError, type GraphQLErrorCode, requestCodeOf } from './graphql-errors.ts'
 import { GRAPHQL_PATH, type GraphQLServer } from './graphql-server.ts'
 import { createLeanHandler } from './lean-handler.ts'
-import { completeEvent, END_ID, EVENT_HEADERS, EVENT_STREAM, sendEvents } from './streams/send-events.ts'
+import { completeEvent, END_ID, sendEvents } from './streams/send-events.ts'
 
 /**
  * Mounts GraphQL on Fastify. A plain POST of JSON takes a lean path through graphql-http; GET, server-sent events and
@@ -109,7 +110,7 @@ async function answerByYoga(
   const { method = 'GET', url = GRAPHQL_PATH, headers } = raw
   const lastEventId = takesEvents(raw) ? headers['last-event-id'] : undefined
   if (lastEventId === END_ID) return reply.status(204).send()
-  const position = { seen: readVersion(lastEventId), version: undefined, isOver: false }
+  const position = { seen: readEventId(lastEventId), id: undefined, isOver: false }
   const isHead = method === 'HEAD'
   let results: AsyncIterable<ExecutionResult> | undefined
   const answer = await server.fetch(
@@ -171,9 +172,9 @@ function takesEvents({ headers: { accept } }: IncomingMessage): boolean {
   return accept?.toLowerCase().includes(EVENT_STREAM) ?? false
 }
 
-/** Returns the version in a Last-Event-ID; undefined if it is not one of ours. */
-function readVersion(lastEventId: string | string[] | undefined): number | undefined {
-  return typeof lastEventId === 'string' && /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : undefined
+/** A browser that has seen no event with an id says nothing, or nothing in it. */
+function readEventId(lastEventId: string | string[] | undefined): string | undefined {
+  return typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined
 }
 
 /** Whether the query string is UTF-8. Otherwise each wrong byte would become the same character. */

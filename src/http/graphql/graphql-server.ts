@@ -8,6 +8,7 @@ import {
 import type { Logger } from 'pino'
 import type { Caller } from '../../domain/caller.ts'
 import { CallError } from '../../domain/errors.ts'
+import { STREAMS_PER_CALLER_MAX } from '../../limits.ts'
 import {
   type CallSource,
   createContext,
@@ -17,6 +18,7 @@ import {
 import { schema } from '../../schema/index.ts'
 import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
+import { CountByKey } from '../overload/count-by-key.ts'
 import { limitStreams } from '../overload/limit-streams.ts'
 import { readRequestId, readRequestOrigin } from '../requests/request-id.ts'
 import { graphiqlPage } from './explorer/graphiql-page.ts'
@@ -91,7 +93,12 @@ export type GraphQLServerContext = ResolverApp & { calls: CallsUnderWay }
 /** The GraphQL server over `schema`, for HTTP and, through `getEnveloped`, for WebSocket. */
 export function createGraphQLServer(
   app: GraphQLServerContext,
-  { isAuthenticated, explorer, persistedDocuments }: Omit<ApiOptions, 'authenticate' | 'corsOrigins'>,
+  {
+    isAuthenticated,
+    explorer,
+    persistedDocuments,
+    streams = new CountByKey(STREAMS_PER_CALLER_MAX),
+  }: Omit<ApiOptions, 'authenticate' | 'corsOrigins'>,
 ): GraphQLServer {
   const { logger } = app
   const page = graphiqlPage()
@@ -115,7 +122,7 @@ export function createGraphQLServer(
       runPersistedDocuments(persistedDocuments),
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order
       app.orderLimiter ? limitOrders(app.orderLimiter) : {},
-      limitStreams(),
+      limitStreams(streams),
       limitQueries,
       refuseForbidden,
       maskOperation(logger),

@@ -45,6 +45,7 @@ const PROBLEMS = {
   HOLD_EXPIRED: { status: 409, detail: 'The hold has expired' },
   INVALID_HOLD: { status: 422, detail: 'No order can be held for so long' },
   STALE_EXPECTATION: { status: 409, detail: 'This is no longer as you expected it' },
+  TOO_MANY_STREAMS: { status: 429, detail: 'You have too many streams open' },
   RATE_LIMITED: { status: 429, detail: 'You have placed too many orders. Try again in a moment' },
   INTERNAL_ERROR: { status: 500, detail: 'Something went wrong on our side' },
   UNAVAILABLE: { status: 503, detail: 'The service cannot answer right now. Try again in a moment' },

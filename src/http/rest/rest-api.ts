@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
-import { RETRY_AFTER_S } from '../../limits.ts'
+import { RETRY_AFTER_S, STREAMS_PER_CALLER_MAX } from '../../limits.ts'
 import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
+import { CountByKey } from '../overload/count-by-key.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
+import { type StockStreamContext, stockStream } from '../streams/stock-stream.ts'
 import { holdVerbs } from './hold-verbs.ts'
 import { inventoryItems } from './inventory-items.ts'
 import { movements } from './movements.ts'
@@ -22,7 +24,7 @@ import {
 
 export const REST_PATH = '/api'
 
-export type RestContext = OrdersContext & OrderVerbContext & { calls: CallsUnderWay }
+export type RestContext = OrdersContext & OrderVerbContext & StockStreamContext & { calls: CallsUnderWay }
 
 /**
  * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
@@ -34,7 +36,11 @@ export type RestContext = OrdersContext & OrderVerbContext & { calls: CallsUnder
  */
 export function restApi(
   context: RestContext,
-  { authenticate, explorer }: Pick<ApiOptions, 'authenticate' | 'explorer'>,
+  {
+    authenticate,
+    explorer,
+    streams = new CountByKey(STREAMS_PER_CALLER_MAX),
+  }: Pick<ApiOptions, 'authenticate' | 'explorer' | 'streams'>,
 ): FastifyPluginAsync {
   return async (fastify) => {
     fastify.setValidatorCompiler(validatorCompiler)
@@ -60,6 +66,7 @@ export function restApi(
     await fastify.register(orderVerbs(context))
     await fastify.register(inventoryItems(context))
     await fastify.register(movements(context))
+    await fastify.register(stockStream(context, streams))
   }
 }
 

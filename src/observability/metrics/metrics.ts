@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { ServiceStatus } from '../../domain/upkeep/service-status.ts'
 import type { OrderFeed } from '../../feed/order-feed.ts'
+import type { StockFeed } from '../../feed/stock-feed.ts'
 import { DatabaseFigures } from './database-figures.ts'
 import { type Groups, measureBatches } from './measure-batches.ts'
 import { measureCalls } from './measure-calls.ts'
@@ -11,11 +12,13 @@ import { measureFeed } from './measure-feed.ts'
 import { measureOrders } from './measure-orders.ts'
 import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
+import { measureStock } from './measure-stock.ts'
 import { measureJobs, measureTransactions } from './measure-transactions.ts'
 
 export type MetricsSources = {
   pool: pg.Pool
   feed: OrderFeed
+  stockFeed: StockFeed
   calls: { count: number; limit: number; waiting: number }
   /** Called at a scrape, because the groups are made after the metrics. */
   groups: () => Groups
@@ -29,7 +32,7 @@ export type MetricsSources = {
  *
  * Labels have few values: no SKU, order or caller.
  */
-export function createMetrics({ pool, feed, calls, groups, logger, readStatus }: MetricsSources) {
+export function createMetrics({ pool, feed, stockFeed, calls, groups, logger, readStatus }: MetricsSources) {
   const registry = new Registry()
   measurePool(registry, pool)
   measureFeed(registry, feed)
@@ -39,6 +42,7 @@ export function createMetrics({ pool, feed, calls, groups, logger, readStatus }:
   return {
     registry,
     onEvents: measureOrders(registry, pool, logger),
+    onCrossings: measureStock(registry, stockFeed),
     onTransaction: measureTransactions(registry),
     onJobRun: measureJobs(registry),
     onRefusal: measureCalls(registry, calls),

@@ -201,16 +201,21 @@ builder.subscriptionField('orderStatusChanged', (t) =>
     },
     subscribe: async (_root, { id, afterVersion }, { app, caller, disconnected, transport, position }) => {
       // who comes back by Last-Event-ID repeats the afterVersion that it began with
-      const seen = Math.max(afterVersion ?? 0, position?.seen ?? 0)
+      const seen = Math.max(afterVersion ?? 0, readVersion(position?.seen))
       const watcher = await app.feed.watch(caller, id, seen, transport, disconnected)
       if (position) position.isOver = watcher.isOver
       return watcher
     },
     resolve: (order, _args, { position, excess }) => {
-      if (position) position.version = order.version
+      if (position) position.id = String(order.version)
       // each event is an answer of its own
       excess.clear()
       return order
     },
   }),
 )
+
+/** The version in an event's id; 0 for an id that is none of ours. */
+function readVersion(eventId: string | undefined): number {
+  return eventId !== undefined && /^\d{1,9}$/.test(eventId) ? Number(eventId) : 0
+}

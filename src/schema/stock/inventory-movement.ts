@@ -1,8 +1,10 @@
+import type { Location as LocationOf } from '../../domain/stock/location.ts'
 import { isMovementId, ledgerOf, type InventoryMovement as Movement } from '../../domain/stock/stock.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../create-context.ts'
 import { Node } from '../node.ts'
 import { pageCost, readPage } from '../page.ts'
+import { findLocationOf, Location } from './location-node.ts'
 
 const MovementType = builder.enumType('MovementType', {
   description: 'Why stock changed.',
@@ -27,7 +29,14 @@ export const InventoryMovement = builder.prismaObject('InventoryMovement', {
     }),
     sku: t.exposeString('sku', { description: 'Of which SKU.' }),
     type: t.expose('type', { type: MovementType, description: 'Why.' }),
-    location: t.relation('location', { description: 'Where.' }),
+    location: t.field({
+      type: Location,
+      description: 'Where.',
+      select: { locationCode: true },
+      // a change of the stream comes with it
+      resolve: (movement: { locationCode: string; location?: LocationOf }, _args, context, info) =>
+        movement.location ?? findLocationOf(movement.locationCode, context, info),
+    }),
     delta: t.exposeInt('delta', { description: 'What was added to what is available.' }),
     reservedDelta: t.exposeInt('reservedDelta', {
       description: 'What was added to what is reserved. On hand changes by both together.',

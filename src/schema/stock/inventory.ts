@@ -1,10 +1,11 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
 import { isSku, promisableAt } from '../../domain/stock/stock.ts'
+import { listItems } from '../../use-cases/stock/list-items.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../create-context.ts'
 import { itemIdOf, Node } from '../node.ts'
-import { byColumn, type List, pageCost, readPage } from '../page.ts'
+import { byColumn, type List, type Page, pageCost, readPage } from '../page.ts'
 import { InventoryLevel } from './inventory-level.ts'
 import { InventoryMovement, listMovements, MovementConnection } from './inventory-movement.ts'
 
@@ -51,6 +52,15 @@ export const InventoryItem = builder.prismaObject('InventoryItem', {
       select: { sku: true },
       resolve: ({ sku }, _args, { reads }) => reads.backordered.submit(sku),
     }),
+    lowStockAt: t.field({
+      type: 'Quantity',
+      nullable: true,
+      description:
+        'It is low once no more than this can be promised; null for never. For operators and services.',
+      authScopes: { may: 'readLevels' },
+      select: { lowStockAt: true },
+      resolve: ({ lowStockAt }) => lowStockAt,
+    }),
     levels: t.relation('levels', {
       type: InventoryLevel,
       description: 'What there is at each location, by its code. For operators and services.',
@@ -95,20 +105,37 @@ builder.queryField('inventoryItem', (t) =>
   }),
 )
 
+const InventoryItemFilter = builder.inputType('InventoryItemFilter', {
+  description: 'Items for which all of it holds.',
+  fields: (t) => ({
+    skuPrefix: t.string({ description: 'Only those whose SKU begins so, as it is written.' }),
+    isLow: t.boolean({
+      description:
+        'Only those of which no more can be promised than their `lowStockAt`; if false, only others. For operators and services.',
+    }),
+    isOut: t.boolean({ description: 'Only those of which nothing can be promised; if false, only others.' }),
+    isBackordered: t.boolean({
+      description: 'Only those that orders wait for; if false, only others. For operators and services.',
+    }),
+  }),
+})
+
 builder.queryField('inventoryItems', (t) =>
   t.connection(
     {
       type: InventoryItem,
       description: 'Items, in the order of their SKUs.',
       complexity: pageCost,
-      resolve: (_root, args, context, info) =>
-        readPage(items, args, (page) => {
+      args: { filter: t.arg({ type: InventoryItemFilter, description: 'Which items; null for all.' }) },
+      resolve: (_root, { filter, ...args }, context, info) =>
+        readPage(items, args, async (page) => {
           const { take, beyond } = byColumn(page, 'asc')
+          const skus = filter ? await listItemsOf(filter, page, context) : undefined
           return context.app.prisma.inventoryItem.findMany({
             ...queryFromInfo({ context, info, typeName: 'InventoryItem', path: ['edges', 'node'] }),
-            where: { sku: beyond },
+            where: { sku: skus ? { in: skus } : beyond },
             orderBy: { sku: 'asc' },
-            take,
+            take: skus ? skus.length : take,
           })
         }),
     },
@@ -116,6 +143,22 @@ builder.queryField('inventoryItems', (t) =>
     { name: 'InventoryItemEdge', description: 'An item of a page.' },
   ),
 )
+
+function listItemsOf(
+  { skuPrefix, isLow, isOut, isBackordered }: typeof InventoryItemFilter.$inferInput,
+  { key, isBackwards, sizeMax }: Page,
+  { app, caller }: GraphQLContext,
+): Promise<string[]> {
+  return listItems(app, caller, {
+    skuPrefix: skuPrefix ?? null,
+    isLow: isLow ?? null,
+    isOut: isOut ?? null,
+    isBackordered: isBackordered ?? null,
+    cursor: key ?? null,
+    direction: isBackwards ? 'earlier' : 'later',
+    sizeMax,
+  })
+}
 
 function sum(quantities: readonly bigint[]): bigint {
   return quantities.reduce((total, quantity) => total + quantity, 0n)

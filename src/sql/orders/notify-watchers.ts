@@ -2,7 +2,7 @@ import type { Order } from '../../domain/orders/order.ts'
 import type { RequestOrigin } from '../../domain/origin.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** The channel on which processes tell each other which orders changed. */
+/** The channel on which processes tell each other which orders changed, and that stock did. */
 export const ORDER_CHANNEL = 'holdfast_orders'
 
 /**
@@ -27,6 +27,11 @@ export async function notifyWatchers(on: Queryable, orders: readonly OrderNotice
   if (payload !== '') await notify(on, ORDER_CHANNEL, payload)
 }
 
+/** Notifies every process at the commit that stock moved, by something else than a version of an order. */
+export async function notifyOfStock(on: Queryable): Promise<void> {
+  await notify(on, ORDER_CHANNEL, '')
+}
+
 const notify = prepare<[channel: string, payload: string]>('notify-watchers', 'select pg_notify($1, $2)')
 
 /** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` if there is one. */
@@ -35,8 +40,9 @@ function encodeNotice({ id, version, traceparent }: OrderNotice): string {
   return traceparent === undefined ? notice : `${notice}:${encodeHex(traceparent)}`
 }
 
-/** Decodes what `notifyWatchers` sent. */
+/** Decodes what was sent: of a change of stock no notice. */
 export function decodeNotices(payload: string): OrderNotice[] {
+  if (payload === '') return []
   return payload.split(',').map((notice) => {
     const [id = '', version = '', span] = notice.split(':')
     return {

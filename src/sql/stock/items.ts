@@ -32,6 +32,17 @@ const findOne = prepare<[sku: string], InventoryItem>(
   group by items.sku`,
 )
 
+/** Reads which of some SKUs are those of items. */
+export async function findSkus(on: Queryable, skus: readonly string[]): Promise<string[]> {
+  const rows = await findExisting(on, quotedArray(skus))
+  return rows.map(({ sku }) => sku)
+}
+
+const findExisting = prepare<[skus: string], { sku: string }>(
+  'find-skus',
+  'select sku from items where sku = any ($1::text[])',
+)
+
 /** Writes a new item, of which there is nothing anywhere. @returns false if the SKU is taken */
 export async function insertItem(on: Queryable, sku: string, name: string): Promise<boolean> {
   return (await insert(on, sku, name)).length === 1

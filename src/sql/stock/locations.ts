@@ -33,19 +33,10 @@ export async function upsertLocation(
   return location!
 }
 
-/**
- * Locks the levels of a location of which orders can take something.
- *
- * @returns their SKUs
- */
-export async function lockPromisableAt(on: Queryable, code: string): Promise<string[]> {
-  const rows = await lockPromisable(on, code)
-  return rows.map(({ sku }) => sku)
-}
-
-const lockPromisable = prepare<[code: string], { sku: string }>(
-  'lock-promisable-at',
-  `select sku from stock_levels where location = $1 and available > safety_stock order by sku for update`,
+/** Locks every level of a location, so that nobody changes the stock of their SKUs. The caller has written the location. */
+export const lockLevelsAt = prepare<[code: string], { sku: string; isPromisable: boolean }>(
+  'lock-levels-at',
+  `select sku, available > safety_stock as "isPromisable" from stock_levels where location = $1 order by sku for update`,
 )
 
 const upsert = prepare<unknown[], Location>(

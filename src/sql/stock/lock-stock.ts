@@ -1,22 +1,39 @@
 import type { Location } from '../../domain/stock/location.ts'
 import type { StockLevel } from '../../domain/stock/stock.ts'
+import type { StockState } from '../../domain/stock/thresholds.ts'
 import { prepare, type Queryable, quotedArray } from '../statement.ts'
 
-/** Levels that are locked, by SKU and location, and the locations that they are at. */
-export type LockedLevels = { levels: StockLevel[]; locations: Location[] }
-
-/** Every level of some SKUs, locked, and those of the SKUs whose queue is being served. */
-export type LockedStock = LockedLevels & { serving: ReadonlySet<string> }
+/** Every level of some SKUs, locked, by SKU and location, and what is known of them under the lock. */
+export type LockedStock = {
+  levels: StockLevel[]
+  /** Those that the levels are at. */
+  locations: Location[]
+  /** SKUs whose queue is being served. */
+  serving: ReadonlySet<string>
+  /** Of the SKUs that have a rule or are out of stock. */
+  states: ReadonlyMap<string, StockState>
+}
 
 /** Where stock of a SKU is. */
 export type LevelKey = Pick<StockLevel, 'sku' | 'location'>
 
+/** No SKU's. */
+export const NO_STOCK: LockedStock = { levels: [], locations: [], serving: new Set(), states: new Map() }
+
 /**
  * Locks every level of SKUs, by SKU and location, so that nothing raises or takes any of their stock. What a lock wait left
  * outdated is read anew behind it: levels that were made, locations that became active, queues that are served.
+ *
+ * @param entered levels of these SKUs that are made if they do not exist
  */
-export async function lockStock(on: Queryable, skus: readonly string[]): Promise<LockedStock> {
-  const wanted = quotedArray(skus)
+export async function lockStock(
+  on: Queryable,
+  skus: Iterable<string>,
+  entered: readonly LevelKey[] = [],
+): Promise<LockedStock> {
+  const wanted = quotedArray([...new Set(skus)])
+  // made before any level is locked: who waits here for another that makes it holds none
+  if (entered.length > 0) await ensure(on, ...valuesOf(entered))
   for (;;) {
     const [rows, [behind]] = await Promise.all([lock(on, wanted), readBehind(on, wanted)])
     // who makes a level locks the others of its SKU: none is made any more
@@ -27,38 +44,9 @@ export async function lockStock(on: Queryable, skus: readonly string[]): Promise
       levels,
       locations: locations.map((location) => ({ ...location, isActive: active.has(location.code) })),
       serving: new Set(behind!.serving),
+      states: new Map(behind!.states.map(toState)),
     }
   }
-}
-
-/** Locks those levels that exist among `keys`, by SKU and location. */
-export async function lockLevels(on: Queryable, keys: readonly LevelKey[]): Promise<LockedLevels> {
-  return toLevels(await lockSome(on, ...valuesOf(keys)))
-}
-
-/**
- * Locks levels, of which those that are `entered` are made if they do not exist. Who makes one locks every level of its SKU:
- * nobody finds a SKU short and does not know of it.
- *
- * @param skus SKUs of which every level is locked
- * @returns the levels, and perhaps others
- */
-export async function lockEntered(
-  on: Queryable,
-  entered: readonly LevelKey[],
-  keys: readonly LevelKey[],
-  skus: readonly string[] = [],
-): Promise<StockLevel[]> {
-  const allSkus = [...new Set([...skus, ...keys.map(({ sku }) => sku)])]
-  if (skus.length > 0) {
-    if (entered.length > 0) await ensure(on, ...valuesOf(entered))
-    return (await lockStock(on, allSkus)).levels
-  }
-  if (entered.length === 0) return (await lockLevels(on, keys)).levels
-  // made before any level is locked: who waits there for another holds none
-  const [made, { levels }] = await Promise.all([ensure(on, ...valuesOf(entered)), lockLevels(on, keys)])
-  if (made.length === 0) return levels
-  return (await lockStock(on, allSkus)).levels
 }
 
 type LevelValues = [skus: string, locations: string]
@@ -69,7 +57,7 @@ function valuesOf(keys: readonly LevelKey[]): LevelValues {
 
 type Row = StockLevel & Omit<Location, 'code'>
 
-function toLevels(rows: readonly Row[]): LockedLevels {
+function toLevels(rows: readonly Row[]): Pick<LockedStock, 'levels' | 'locations'> {
   const locations = new Map<string, Location>()
   const levels = rows.map(({ name, priority, isActive, ...level }) => {
     const { location: code } = level
@@ -79,26 +67,33 @@ function toLevels(rows: readonly Row[]): LockedLevels {
   return { levels, locations: [...locations.values()] }
 }
 
+/** As JSON has it: a bigint is text there. */
+type StateRow = Omit<StockState, 'lowStockAt'> & { sku: string; lowStockAt: string | null }
+
+function toState({ sku, lowStockAt, ...state }: StateRow): [string, StockState] {
+  return [sku, { ...state, lowStockAt: lowStockAt === null ? null : BigInt(lowStockAt) }]
+}
+
 const COLUMNS = `stock_levels.sku, stock_levels.location, stock_levels.available, stock_levels.reserved,
     stock_levels.safety_stock as "safetyStock", locations.name, locations.priority, locations.is_active as "isActive"`
 
-// locked by SKU and location: two batches that share levels queue up and never deadlock
-const LOCKED = `join locations on locations.code = stock_levels.location
-  order by stock_levels.sku, stock_levels.location
-  for update of stock_levels`
-
-// a join and not `any`: after a lock wait PostgreSQL checks again whether a row matches, and would search the whole array
-// for each row
+// locked by SKU and location: two batches that share levels queue up and never deadlock. A join and not `any`: after a lock
+// wait PostgreSQL checks again whether a row matches, and would search the whole array for each row
 const lock = prepare<[skus: string], Row>(
   'lock-stock',
   `select ${COLUMNS}
   from (select distinct unnest($1::text[]) as sku) as wanted
   join stock_levels on stock_levels.sku = wanted.sku
-  ${LOCKED}`,
+  join locations on locations.code = stock_levels.location
+  order by stock_levels.sku, stock_levels.location
+  for update of stock_levels`,
 )
 
 // a statement of its own, whose snapshot is later than the locks
-const readBehind = prepare<[skus: string], { levels: number; active: string[]; serving: string[] }>(
+const readBehind = prepare<
+  [skus: string],
+  { levels: number; active: string[]; serving: string[]; states: StateRow[] }
+>(
   'read-behind-lock',
   `select
     (
@@ -107,22 +102,24 @@ const readBehind = prepare<[skus: string], { levels: number; active: string[]; s
       join locations on locations.code = stock_levels.location
     ) as levels,
     array(select code from locations where is_active) as active,
-    array(select sku from serving where sku = any ($1::text[])) as serving`,
+    array(select sku from serving where sku = any ($1::text[])) as serving,
+    (
+      select coalesce(json_agg(json_build_object(
+        'sku', sku, 'lowStockAt', low_stock_at::text, 'isLow', is_low, 'isOut', is_out
+      )), '[]')
+      from items where sku = any ($1::text[]) and (low_stock_at is not null or is_out is not false)
+    ) as states`,
 )
 
-const lockSome = prepare<LevelValues, Row>(
-  'lock-levels',
-  `select ${COLUMNS}
-  from (select distinct * from unnest($1::text[], $2::text[]) as key (sku, location)) as wanted
-  join stock_levels on stock_levels.sku = wanted.sku and stock_levels.location = wanted.location
-  ${LOCKED}`,
-)
-
-const ensure = prepare<LevelValues, { sku: string }>(
+const ensure = prepare<LevelValues>(
   'ensure-levels',
-  `insert into stock_levels (sku, location, available, reserved)
-  select distinct sku, location, 0, 0 from unnest($1::text[], $2::text[]) as key (sku, location)
+  // of the location as it stays: who makes it active or not finds every level there (`lockLevelsAt`)
+  `with open as materialized (
+    select code from locations where code = any ($2::text[]) order by code for share
+  )
+  insert into stock_levels (sku, location, available, reserved)
+  select distinct sku, location, 0, 0
+  from unnest($1::text[], $2::text[]) as key (sku, location) join open on open.code = key.location
   order by sku, location
-  on conflict do nothing
-  returning sku`,
+  on conflict do nothing`,
 )

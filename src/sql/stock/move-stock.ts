@@ -14,13 +14,13 @@ export async function moveStock(
   if (changes.length > 0) await move(on, ...valuesOf(changes, note))
 }
 
-export async function moveStockOnce(
+/** The same. @returns what was written to the ledger, in the given order */
+export async function moveStockReturning(
   on: Queryable,
-  change: StockChange,
+  changes: readonly StockChange[],
   note: StockChangeNote,
-): Promise<InventoryMovement> {
-  const [written] = await moveReturning(on, ...valuesOf([change], note))
-  return written!
+): Promise<InventoryMovement[]> {
+  return changes.length > 0 ? moveReturning(on, ...valuesOf(changes, note)) : []
 }
 
 function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unknown[] {
@@ -93,6 +93,6 @@ const MOVE_STOCK = `with stock as (
 const move = prepare('move-stock', MOVE_STOCK)
 
 const moveReturning = prepare<unknown[], InventoryMovement>(
-  'move-stock-once',
+  'move-stock-returning',
   `${MOVE_STOCK} returning ${MOVEMENT_COLUMNS}`,
 )

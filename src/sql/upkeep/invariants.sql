@@ -309,6 +309,18 @@ having orders.if_short = 'ASK_SUPPLIER'
   or count(*) = (select count(*) from order_lines where order_lines.order_id = orders.id and order_lines.queued_qty is not null)
 
 union all
+select 'an item is low or out of stock as its levels say', items.sku,
+  format('low %s, out %s, %s can be promised', is_low, coalesce(is_out::text, 'not judged'), coalesce(most.qty, 0)),
+  'its state or its rules were changed, or the stock was, without a movement'
+from items left join most on most.sku = items.sku
+where not exists (select from serving where serving.sku = items.sku) and (
+  is_low <> coalesce(low_stock_at >= coalesce(most.qty, 0), false)
+  or is_out <> (coalesce(most.qty, 0) = 0)
+  -- nothing ever came of an item that was never judged
+  or is_out is null and exists (select from inventory_movements as movements where movements.sku = items.sku)
+)
+
+union all
 select 'a hold is released within 5 s of its expiry', orders.id::text, format('%s, expired at %s', orders.status, expires_at),
   'no worker that lives releases it'
 from orders

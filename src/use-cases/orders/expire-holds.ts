@@ -4,7 +4,7 @@ import { expire } from '../../domain/orders/verbs/expire.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { type ExpiredHold, lockExpired, lockExpiredAmong, readNextExpiry } from '../../sql/orders/holds.ts'
 import { findHoldings } from '../../sql/stock/find-holdings.ts'
-import { lockLevels } from '../../sql/stock/lock-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { ReadContext, WriteContext } from '../context.ts'
 import { RESERVE_BATCH_MAX } from './reserve-inventory.ts'
 import { writeChanges } from './write-changes.ts'
@@ -76,11 +76,14 @@ async function expireBatch(
 
 async function release(context: WriteContext, tx: Tx, ids: readonly string[]): Promise<void> {
   const [orders, holdings] = await Promise.all([lockOrders(tx, ids), findHoldings(tx, ids)])
-  const { levels } = await lockLevels(tx, holdings)
+  const stock = await lockStock(
+    tx,
+    holdings.map(({ sku }) => sku),
+  )
   const at = context.now()
   const heldBy = Map.groupBy(holdings, ({ orderId }) => orderId)
   const changes = orders.map((order) => ({ change: expire(order, heldBy.get(order.id) ?? [], at) }))
-  await writeChanges(tx, changes, { levels }, at)
+  await writeChanges(tx, changes, { stock }, at)
 }
 
 /** Those at the beginning that have no more lines together than a batch may. */

@@ -9,7 +9,7 @@ import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings } from '../../sql/stock/find-holdings.ts'
 import { findLevels } from '../../sql/stock/items.ts'
 import { findAllLocations } from '../../sql/stock/locations.ts'
-import { lockLevels } from '../../sql/stock/lock-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
 import { writeChanges } from './write-changes.ts'
@@ -36,7 +36,10 @@ export async function failOrdersIn(
     findRequestsOf(tx, ids),
     findHoldings(tx, ids),
   ])
-  const { levels } = await lockLevels(tx, holdings)
+  const stock = await lockStock(
+    tx,
+    holdings.map(({ sku }) => sku),
+  )
   const at = now()
   const lettersOf = Map.groupBy(letters, ({ payload }) => payload.orderId)
   const requestsOf = Map.groupBy(requests, ({ orderId }) => orderId)
@@ -53,7 +56,7 @@ export async function failOrdersIn(
     return [{ change, deadLetter: readable(deadLetter) }]
   })
   const over = judged.flatMap(({ requests }) => requests.map((request) => giveUp(request, at)))
-  await writeChanges(tx, changes, { levels, requests: over }, at)
+  await writeChanges(tx, changes, { stock, requests: over }, at)
 }
 
 /** What the jobs of an order that were given up end: its requests that waited for one, and itself if it waits for those. */

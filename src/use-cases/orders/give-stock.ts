@@ -46,7 +46,7 @@ export function giveStock(
   const requests = asked.flatMap((one) => askSuppliers(one, earlier, at))
   const originOf = new Map(asked.map(({ order }) => [order.id, sourceOf(order).origin]))
   const jobs = requests.map((request) => supplierJob(request, originOf.get(request.orderId)))
-  return { changes: [...changes, ...givenUp], beside: { levels, requests, jobs }, at }
+  return { changes: [...changes, ...givenUp], beside: { stock, requests, jobs }, at }
 }
 
 /** Allocates until nobody is left to give up. What they would have taken goes to others, of whom then others may be short. */

@@ -6,6 +6,7 @@ import { endServing, findTurn } from '../../sql/orders/waiting-queue.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
+import { judgeServed } from '../stock/write-moves.ts'
 import { findEarlierRequests } from '../supplier/ask-suppliers.ts'
 import { failOrders } from './fail-orders.ts'
 import { type GiveContext, giveStock } from './give-stock.ts'
@@ -22,7 +23,8 @@ const GUILTY_MAX = 10
 
 /**
  * Serves those who wait for a SKU, in the order of their creation, in one bounded pass: those whom a look would serve, and new
- * orders, which take their turn. If there are more, a job of the same commit goes on; else the SKU is being served no more.
+ * orders, which take their turn. If there are more, a job of the same commit goes on; else the SKU is being served no
+ * more, and is judged by its thresholds.
  *
  * Without a mark there is nothing to do, so a repeat is harmless, and so are two at once: locks have them take turns.
  */
@@ -110,6 +112,13 @@ async function servePass(
   if (last) onTurn?.(last.id)
   const { changes, beside, at } = giveStock(context, { orders, stock, earlier, sourceOf: () => ({ job }) })
   const [, still] = await Promise.all([writeChanges(tx, changes, beside, at), endServing(tx, [...served])])
+  const moves = changes.flatMap(({ change }) => change.moves)
+  await judgeServed(
+    tx,
+    [...served].filter((sku) => !still.has(sku)),
+    moves,
+    stock,
+  )
   return { served: orders.length, isMore: still.has(sku) }
 }
 

@@ -3,17 +3,17 @@ import type { Tx } from '../../database/transaction.ts'
 import { type Order, type OrderEvent, type OrderLine, waitingOf } from '../../domain/orders/order.ts'
 import type { OrderChange } from '../../domain/orders/order-change.ts'
 import { type Origin, traceIdOf } from '../../domain/origin.ts'
-import { followMoves, raisedBy, type StockChangeNote, type StockLevel } from '../../domain/stock/stock.ts'
+import type { StockChangeNote } from '../../domain/stock/stock.ts'
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import type { Job, JobTry } from '../../domain/upkeep/jobs.ts'
 import { type ChangedLine, KEEP_QUEUED, moveOrders } from '../../sql/orders/move-orders.ts'
 import { notifyWatchers } from '../../sql/orders/notify-watchers.ts'
-import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
-import { moveStock } from '../../sql/stock/move-stock.ts'
+import type { LockedStock } from '../../sql/stock/lock-stock.ts'
 import { saveRequests } from '../../sql/supplier/supplier-requests.ts'
 import { insertDeadLetters, type NewDeadLetter } from '../../sql/upkeep/dead-letters.ts'
+import { writeMoves } from '../stock/write-moves.ts'
 
 /** A change of a locked order: who made it and why, or the job run that did, and what an order that was given up leaves. */
 export type SourcedChange = {
@@ -27,8 +27,8 @@ export type SourcedChange = {
 
 /** What is written with changes of orders. */
 export type Beside = {
-  /** One at least for each SKU and location that is moved, locked. */
-  levels: readonly StockLevel[]
+  /** Locked: every level of the SKUs that are moved. */
+  stock: LockedStock
   requests?: readonly SupplierRequest[]
   jobs?: readonly Job[]
   /** Of the movements. */
@@ -44,7 +44,7 @@ export type Beside = {
 export async function writeChanges(
   tx: Tx,
   changes: readonly SourcedChange[],
-  { levels, requests = [], jobs = [], note = {} }: Beside,
+  { stock, requests = [], jobs = [], note = {} }: Beside,
   at: Date,
 ): Promise<void> {
   const events: OrderEvent[] = []
@@ -56,11 +56,11 @@ export async function writeChanges(
     events.push(event)
   }
   const moves = changes.flatMap(({ change }) => change.moves)
+  const lowered = changes.flatMap(({ change }) => loweredBy(change))
   // sent together: if the first statement finds that an order has changed, nothing is committed
   const [written] = await Promise.all([
     moveOrders(tx, events, lines, at),
-    moveStock(tx, followMoves(levels, moves), { ...note, createdAt: at }),
-    serveQueuesOf(tx, [...raisedBy(moves), ...changes.flatMap(({ change }) => loweredBy(change))]),
+    writeMoves(tx, moves, { stock, note: { ...note, createdAt: at }, alsoServed: lowered }),
     saveRequests(tx, requests),
     addJobs(tx, jobs),
     insertDeadLetters(tx, events.flatMap(letterOf)),

@@ -5,21 +5,17 @@ import type { UserError } from '../../domain/errors.ts'
 import { DEFAULT_LOCATION, isLocationCode } from '../../domain/stock/location.ts'
 import {
   AVAILABLE_MAX,
-  followMoves,
   hasRoomFor,
   type InventoryItem,
   type InventoryMovement,
   isSku,
   REASON_LENGTH_MAX,
-  raisedBy,
   type StockLevel,
   stockMove,
 } from '../../domain/stock/stock.ts'
-import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
-import { findItem } from '../../sql/stock/items.ts'
+import { findItem, findLevels } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
-import { lockEntered, lockLevels } from '../../sql/stock/lock-stock.ts'
-import { moveStockOnce } from '../../sql/stock/move-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
 import {
   assertReference,
@@ -28,6 +24,7 @@ import {
   refuseUnknownLocation,
   refuseUnknownSku,
 } from '../user-errors.ts'
+import { writeMovesReturning } from './write-moves.ts'
 
 const NOTHING = { inventoryItem: null, movement: null }
 
@@ -69,36 +66,30 @@ export async function adjustInventory(
   if (!isSku(sku)) return { ...NOTHING, ...refuseUnknownSku(sku, 'sku') }
   if (!isLocationCode(at.location)) return { ...NOTHING, ...refuseUnknownLocation(at.location, 'location') }
   return inTransaction(context, 'adjust-inventory', async (tx) => {
-    const [item, [known], locked] = await Promise.all([
+    const [item, [known], levels] = await Promise.all([
       findItem(tx, sku),
       findLocations(tx, [at.location]),
-      lockLevels(tx, [at]),
+      findLevels(tx, [sku]),
     ])
     if (!item) return { ...NOTHING, ...refuseUnknownSku(sku, 'sku') }
     if (!known) return { ...NOTHING, ...refuseUnknownLocation(at.location, 'location') }
-    let { levels } = locked
-    if (levels.length === 0) {
-      // somebody else may make it, and move it, meanwhile
-      const refusal = refuseAdjustment({ ...NO_STOCK, ...at }, delta, expectedAvailable)
-      if (refusal) return { ...NOTHING, ...refusal }
-      levels = await lockEntered(tx, [at], [at])
-    }
-    const level = levels.find(({ location }) => location === at.location)!
-    const refusal = refuseAdjustment(level, delta, expectedAvailable)
+    const isThere = ({ location }: StockLevel) => location === at.location
+    const isNew = !levels.some(isThere)
+    // no level is made for what is refused; somebody else may make it, and move it, meanwhile
+    const early = isNew && refuseAdjustment({ ...NOTHING_THERE, ...at }, delta, expectedAvailable)
+    if (early) return { ...NOTHING, ...early }
+    const stock = await lockStock(tx, [sku], isNew ? [at] : [])
+    const refusal = refuseAdjustment(stock.levels.find(isThere)!, delta, expectedAvailable)
     if (refusal) return { ...NOTHING, ...refusal }
     const moves = [stockMove('ADJUSTMENT', { ...at, qty: delta })]
-    const [change] = followMoves(levels, moves)
     const note = { reason, reference, actor: caller.id, createdAt: context.now() }
-    const [movement] = await Promise.all([
-      moveStockOnce(tx, change!, note),
-      serveQueuesOf(tx, raisedBy(moves)),
-    ])
-    return { inventoryItem: (await findItem(tx, sku))!, movement, userErrors: [] }
+    const [movement] = await writeMovesReturning(tx, moves, { stock, note })
+    return { inventoryItem: (await findItem(tx, sku))!, movement: movement!, userErrors: [] }
   })
 }
 
 /** What there is where nothing of a SKU has ever been. */
-const NO_STOCK = { available: 0n, reserved: 0n, safetyStock: 0n }
+const NOTHING_THERE = { available: 0n, reserved: 0n, safetyStock: 0n }
 
 function refuseAdjustment(
   level: StockLevel,

@@ -4,7 +4,6 @@ import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
 import { DEFAULT_LOCATION, isLocationCode } from '../../domain/stock/location.ts'
 import {
-  followMoves,
   INITIAL_AVAILABLE_MAX,
   type InventoryItem,
   isSku,
@@ -13,10 +12,10 @@ import {
 } from '../../domain/stock/stock.ts'
 import { insertItem } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
-import { lockEntered } from '../../sql/stock/lock-stock.ts'
-import { moveStock } from '../../sql/stock/move-stock.ts'
+import { lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
 import { assertText, refuse, refuseUnknownLocation } from '../user-errors.ts'
+import { writeMoves } from './write-moves.ts'
 
 /** `available`: what it starts with, at `location`; null for the default one. */
 export type CreateInventoryItemRequest = {
@@ -61,9 +60,10 @@ export async function createInventoryItem(
       const message = `There is an item with the SKU ${sku} already`
       return { inventoryItem: null, ...refuse('SKU_TAKEN', message, 'sku') }
     }
-    const levels = await lockEntered(tx, [at], [at])
+    const stock = await lockStock(tx, [sku], [at])
     const receipts = available > 0 ? [stockMove('RECEIPT', { ...at, qty: available })] : []
-    await moveStock(tx, followMoves(levels, receipts), { actor: caller.id, createdAt: context.now() })
+    const note = { actor: caller.id, createdAt: context.now() }
+    await writeMoves(tx, receipts, { stock, note })
     return { inventoryItem: { sku, name, available: BigInt(available), reserved: 0n }, userErrors: [] }
   })
 }

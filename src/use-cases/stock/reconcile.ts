@@ -16,6 +16,7 @@ import {
   setCounter,
   setReserved,
 } from '../../sql/stock/repair-stock.ts'
+import { resetStates } from '../../sql/stock/stock-states.ts'
 import { type Breach, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { noteChecks } from '../../sql/upkeep/invariant-checks.ts'
 import type { ReadContext, UpkeepContext, WriteContext } from '../context.ts'
@@ -27,6 +28,9 @@ const OF_COUNTERS = new Set(['available is the sum of the movements', 'reserved 
 
 /** The invariant whose subject is an order with a line that is off. */
 const OF_LINES = 'a line has reserved what its movements hold'
+
+/** The invariant whose subject is a SKU with a state that is off. */
+const OF_STATES = 'an item is low or out of stock as its levels say'
 
 /** What a correction gives as its reason. */
 const REPAIR_REASONS = {
@@ -42,7 +46,7 @@ const REPAIR_REASONS = {
  *
  * With `repair`: a counter that the ledger contradicts, and what a line has reserved where it contradicts a ledger that is
  * otherwise sound, is set to what that says, with a row in `repairs`; a ledger that does not add up to a counter it confirms gets
- * an ADJUSTMENT movement; orders without a job get one. Each order and each level is a transaction. Nothing that is sold, and no
+ * an ADJUSTMENT movement; orders without a job get one; a SKU is low or out of stock as its levels say. Each order and each level is a transaction. Nothing that is sold, and no
  * order's history, is touched: what else is broken is left to people.
  *
  * @returns what it found, what it mended where it was asked to, what it could not mend for now, and what is left
@@ -69,6 +73,7 @@ export async function reconcile(context: UpkeepContext, { repair }: { repair: bo
   // lines first: a level is left alone as long as a line of its SKU is off
   for (const id of subjectsOf((invariant) => invariant === OF_LINES)) await attempt(id, repairLines)
   for (const level of subjectsOf((invariant) => OF_COUNTERS.has(invariant))) await attempt(level, repairLevel)
+  for (const sku of subjectsOf((invariant) => invariant === OF_STATES)) await attempt(sku, repairState)
   const swept = await sweep(context, { timeMaxMs: Number.POSITIVE_INFINITY })
   repairs.push(
     ...swept.requeued.map((id) => `order ${id}: it had no job and got one`),
@@ -121,7 +126,18 @@ async function repairLevel(context: WriteContext, subject: string): Promise<stri
       const what = await apply(tx, { sku, location }, stock, repair, context.now())
       done.push(`${subject}: ${what}`)
     }
+    // nobody who follows the stock may take what was found for what happened
+    await resetStates(tx, [sku])
     return done
+  })
+}
+
+/** Sets whether a SKU is low or out of stock to what its levels say: no threshold is crossed by that. @returns what it did */
+async function repairState(context: WriteContext, sku: string): Promise<string[]> {
+  return inTransaction(context, 'repair-stock', async (tx) => {
+    await lockStock(tx, [sku])
+    await resetStates(tx, [sku])
+    return [`${sku}: whether it is low or out of stock was set to what its levels say`]
   })
 }
 

@@ -1,11 +1,12 @@
-import { inTransaction } from '../../database/transaction.ts'
+import { inTransaction, type Tx } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
 import { DEFAULT_LOCATION, isLocationCode, type Location } from '../../domain/stock/location.ts'
 import { NAME_LENGTH_MAX } from '../../domain/stock/stock.ts'
 import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
-import { lockPromisableAt, upsertLocation } from '../../sql/stock/locations.ts'
+import { lockLevelsAt, upsertLocation } from '../../sql/stock/locations.ts'
+import { resetStates } from '../../sql/stock/stock-states.ts'
 import type { WriteContext } from '../context.ts'
 import { assertText, refuse } from '../user-errors.ts'
 
@@ -26,7 +27,7 @@ const PRIORITY_MAX = 1_000_000
 
 /**
  * Creates a location, or changes one. Orders take nothing from one that is not active; what they hold there they keep. What is
- * at one that becomes active serves who waits.
+ * at one that becomes active serves who waits. No thresholds are crossed by it.
  *
  * @param caller an operator
  * @throws {CallError} BAD_USER_INPUT for a name that no location can have, FORBIDDEN for other roles
@@ -52,8 +53,26 @@ export async function saveLocation(
   }
   return inTransaction(context, 'save-location', async (tx) => {
     const location = await upsertLocation(tx, { code, name, priority, isActive })
-    // who finds a SKU short meanwhile either knows of the location, or waits already when the queues are looked at
-    if (isActive) await serveQueuesOf(tx, await lockPromisableAt(tx, code))
+    if (isActive !== null) await followActivity(tx, location)
     return { location, userErrors: [] }
   })
+}
+
+/**
+ * Serves who waits for what is at a location that is active, and judges its SKUs anew: this crosses no thresholds. Who finds a SKU
+ * short meanwhile either knows of the location, or waits already when the queues are looked at.
+ */
+async function followActivity(tx: Tx, { code, isActive }: Location): Promise<void> {
+  const levels = await lockLevelsAt(tx, code)
+  const served = isActive ? levels.filter(({ isPromisable }) => isPromisable) : []
+  await Promise.all([
+    serveQueuesOf(
+      tx,
+      served.map(({ sku }) => sku),
+    ),
+    resetStates(
+      tx,
+      levels.map(({ sku }) => sku),
+    ),
+  ])
 }

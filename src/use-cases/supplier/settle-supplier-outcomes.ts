@@ -3,7 +3,6 @@ import { inTransaction, type Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import { deliver } from '../../domain/orders/verbs/deliver.ts'
 import { fail } from '../../domain/orders/verbs/fail.ts'
-import type { StockLevel } from '../../domain/stock/stock.ts'
 import type {
   SupplierDecision,
   SupplierOutcome,
@@ -20,7 +19,7 @@ import type { JobTry, SupplierJob } from '../../domain/upkeep/jobs.ts'
 import { isRestockAwaited, supplierJob } from '../../domain/upkeep/next-job.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
-import { lockEntered } from '../../sql/stock/lock-stock.ts'
+import { type LockedStock, lockStock, NO_STOCK } from '../../sql/stock/lock-stock.ts'
 import { deleteRequests, findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { WriteContext } from '../context.ts'
 import { findShortages, type Shortages } from '../orders/fail-orders.ts'
@@ -94,14 +93,11 @@ export async function settleSupplierOutcomes(
       findShortages(tx, failing),
     ])
     const changes = concerned.flatMap((one) => changeOf(one, holdings, shortages, at))
-    const levels = await lockMoved(tx, changes)
+    const stock = await lockMoved(tx, changes)
     const jobs = settled.flatMap(nextCallOf)
     const requests = settled.flatMap(({ after }) => after ?? [])
     const unasked = settled.filter(({ after }) => !after).map(({ before }) => before)
-    await Promise.all([
-      writeChanges(tx, changes, { levels, requests, jobs }, at),
-      deleteRequests(tx, unasked),
-    ])
+    await Promise.all([writeChanges(tx, changes, { stock, requests, jobs }, at), deleteRequests(tx, unasked)])
   })
 }
 
@@ -184,10 +180,14 @@ function nextCallOf({ call: { origin }, decision, after }: Settled): SupplierJob
   return [{ ...supplierJob(after, origin), delayMs: decision.delayMs }]
 }
 
-/** Locks the levels that are moved. A supplier's goods may be the first of their SKU where they come to. */
-async function lockMoved(tx: Tx, changes: readonly SourcedChange[]): Promise<StockLevel[]> {
+/** Locks the stock that is moved. A supplier's goods may be the first of their SKU where they come to. */
+async function lockMoved(tx: Tx, changes: readonly SourcedChange[]): Promise<LockedStock> {
   const moves = changes.flatMap(({ change }) => change.moves)
-  if (moves.length === 0) return []
+  if (moves.length === 0) return NO_STOCK
   const received = moves.filter(({ type }) => type === 'SUPPLIER_RECEIPT')
-  return lockEntered(tx, received, moves)
+  return lockStock(
+    tx,
+    moves.map(({ sku }) => sku),
+    received,
+  )
 }

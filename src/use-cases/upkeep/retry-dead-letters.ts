@@ -9,6 +9,7 @@ import { orderRefOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { findFailures } from '../../sql/orders/find-events.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { readClock } from '../../sql/orders/holds.ts'
+import { NO_STOCK } from '../../sql/stock/lock-stock.ts'
 import { closeDeadLetters, lockOpenDeadLetters } from '../../sql/upkeep/dead-letters.ts'
 import type { WriteContext } from '../context.ts'
 import { writeChanges } from '../orders/write-changes.ts'
@@ -57,7 +58,7 @@ export async function retryDeadLetters(
       return [{ change, actor: caller.id, origin }]
     })
     const jobs = reopened.map(({ change: { after }, origin }) => reservationJob([orderRefOf(after, origin)]))
-    await writeChanges(tx, reopened, { levels: [], jobs }, at)
+    await writeChanges(tx, reopened, { stock: NO_STOCK, jobs }, at)
     // also those whose orders stay as they are: they would be open for ever
     const closed = letters.map((letter) => letter.id)
     await closeDeadLetters(tx, closed, at)

@@ -36,6 +36,7 @@ describe('/openapi.json', () => {
       'post /api/shipments/{id}/undo',
       'get /api/inventory/{sku}',
       'get /api/inventory/{sku}/movements',
+      'get /api/inventory/changes',
     ])
   })
 
@@ -60,7 +61,8 @@ describe('/openapi.json', () => {
       const responses = Object.entries(operation.responses!)
       for (const [status, response] of responses) {
         expect(response.description).not.toBe('Default Response')
-        const type = Number(status) < 400 ? 'application/json' : 'application/problem+json'
+        const success = name.endsWith('/changes') ? 'text/event-stream' : 'application/json'
+        const type = Number(status) < 400 ? success : 'application/problem+json'
         expect(Object.keys(response.content!)).toEqual([type])
         expect(response.content![type]!.schema).toHaveProperty('$ref')
       }
@@ -78,6 +80,7 @@ describe('/openapi.json', () => {
       'post /api/shipments/{id}/undo': ofVerbs,
       'get /api/inventory/{sku}': [200, 400, 401, 403, 404, 500, 503],
       'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
+      'get /api/inventory/changes': [200, 400, 401, 403, 404, 429, 500, 503],
     })
   })
 

@@ -371,6 +371,24 @@ const corruptions: [string, Corruption, string, string | null][] = [
     'its queue was not served after stock came, or the stock was changed without a movement',
   ],
   [
+    'an item that is said to be out of stock',
+    () => `update items set is_out = true where sku = 'B'`,
+    'an item is low or out of stock as its levels say',
+    'its state or its rules were changed, or the stock was, without a movement',
+  ],
+  [
+    'an item that is said to be low',
+    () => `update items set low_stock_at = 0, is_low = true where sku = 'B'`,
+    'an item is low or out of stock as its levels say',
+    'its state or its rules were changed, or the stock was, without a movement',
+  ],
+  [
+    'an item that is no longer judged',
+    () => `update items set is_out = null where sku = 'B'`,
+    'an item is low or out of stock as its levels say',
+    'its state or its rules were changed, or the stock was, without a movement',
+  ],
+  [
     'a hold that outlives its time',
     async (on) => {
       await on.query(`update orders set expires_at = now() - interval '6 s' where id = '${reservedId}'`)

@@ -11,7 +11,7 @@ import { findKeys, insertKeys, type KeyedResult } from '../../../sql/orders/idem
 import { findShipments, findShipmentsOf, insertShipments, noteUndone } from '../../../sql/orders/shipments.ts'
 import { findHoldings } from '../../../sql/stock/find-holdings.ts'
 import { findLocations } from '../../../sql/stock/locations.ts'
-import { lockEntered } from '../../../sql/stock/lock-stock.ts'
+import { type LockedStock, lockStock, NO_STOCK } from '../../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../../context.ts'
 import { refuseReusedKey } from '../../user-errors.ts'
 import { writeChanges } from '../write-changes.ts'
@@ -74,7 +74,8 @@ async function changeOrdersIn(
 ): Promise<ChangeOrderResult[]> {
   const cases = await readCases(tx, calls)
   const at = now()
-  const stock = new CurrentStock(await lockNeeded(tx, cases, at))
+  const locked = await lockNeeded(tx, cases, at)
+  const stock = new CurrentStock(locked.levels)
   const claimed = new Set<string>()
   const verdicts = cases.map((one): Verdict => {
     const { call } = one
@@ -92,7 +93,7 @@ async function changeOrdersIn(
     }
   })
   const done = verdicts.flatMap(({ call, change }) => (change ? [{ call, change }] : []))
-  await write(tx, done, stock.before, at)
+  await write(tx, done, locked, at)
   return verdicts.map(({ result }) => result)
 }
 
@@ -160,39 +161,33 @@ function repeat(
   return { order, shipments, userErrors: [] }
 }
 
-/** Locks the levels that verbs look at or move. */
-async function lockNeeded(tx: Tx, cases: readonly Case[], at: Date): Promise<StockLevel[]> {
+/** Locks the stock that verbs look at or move. */
+async function lockNeeded(tx: Tx, cases: readonly Case[], at: Date): Promise<LockedStock> {
   const open = cases.flatMap((one) => ('order' in one ? [one] : []))
-  const needed = open.flatMap(
-    ({ order: { lines }, facts: { held, shipments, locations }, call: { verb } }) => [
-      ...held,
-      ...shipments.flatMap(({ location, lines }) => lines.map(({ sku }) => ({ sku, location }))),
-      ...locations
-        .filter(({ code }) => verb.named.includes(code))
-        .flatMap(({ code: location }) => lines.map(({ sku }) => ({ sku, location }))),
-    ],
-  )
+  const needed = open.flatMap(({ order, facts: { held, shipments }, call: { verb } }) => [
+    ...held,
+    ...shipments.flatMap(({ lines }) => lines),
+    // what is cancelled of an order may let the rest of it fit: nobody takes, or finds, the stock of that meanwhile
+    ...(verb.name === 'cancelOrder' && order.status === 'AWAITING_RESTOCK'
+      ? order.lines.filter((line) => waitingOf(line) > 0)
+      : []),
+  ])
+  if (needed.length === 0) return NO_STOCK
   const entered = open.flatMap(
     ({ call: { verb }, order, facts }) => verb.enteredBy?.(order, { ...facts, levels: [] }, at) ?? [],
   )
-  // what is cancelled of an order may let the rest of it fit: nobody takes, or finds, the stock of that meanwhile
-  const lowered = open.flatMap(({ order, call: { verb } }) =>
-    verb.name === 'cancelOrder' && order.status === 'AWAITING_RESTOCK'
-      ? order.lines.filter((line) => waitingOf(line) > 0).map(({ sku }) => sku)
-      : [],
+  return lockStock(
+    tx,
+    needed.map(({ sku }) => sku),
+    entered,
   )
-  if (needed.length === 0 && lowered.length === 0) return []
-  return lockEntered(tx, entered, needed, lowered)
 }
 
 /** Levels as verb after verb leaves them. */
 class CurrentStock {
-  /** As they were locked. */
-  readonly before: readonly StockLevel[]
   readonly #levels: Map<string, StockLevel[]>
 
   constructor(levels: readonly StockLevel[]) {
-    this.before = levels
     this.#levels = Map.groupBy(
       levels.map((level) => ({ ...level })),
       ({ sku }) => sku,
@@ -214,7 +209,7 @@ class CurrentStock {
 
 type Done = { call: OrderCall; change: VerbChange }
 
-async function write(tx: Tx, done: readonly Done[], levels: readonly StockLevel[], at: Date): Promise<void> {
+async function write(tx: Tx, done: readonly Done[], stock: LockedStock, at: Date): Promise<void> {
   const changes = done.map(({ call: { caller, note, origin }, change }) => ({
     change,
     actor: caller.id,
@@ -228,7 +223,7 @@ async function write(tx: Tx, done: readonly Done[], levels: readonly StockLevel[
     ]
   })
   const [, , , keysInserted] = await Promise.all([
-    writeChanges(tx, changes, { levels }, at),
+    writeChanges(tx, changes, { stock }, at),
     insertShipments(
       tx,
       done.flatMap(({ change }) => change.shipments ?? []),

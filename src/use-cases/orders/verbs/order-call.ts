@@ -31,7 +31,7 @@ export type OrderFacts = {
   held: readonly Allocation[]
   /** Those of the order, oldest first; none for a verb that does not need them. */
   shipments: readonly Shipment[]
-  /** Of the order's SKUs: where it is held, where it was shipped from, and at the locations that are named. */
+  /** Of the SKUs that the order holds, or shipped: every one. */
   levels: readonly StockLevel[]
   /** Those that are named, as far as they exist. */
   locations: readonly Location[]

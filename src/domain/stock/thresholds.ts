@@ -1,0 +1,77 @@
+import type { Location } from './location.ts'
+import { type InventoryMovement, promisableAt, type StockLevel } from './stock.ts'
+
+/**
+ * What a change of stock crosses, by what can be promised of a SKU at all active locations together:
+ * - LOW: it fell to the item's `lowStockAt`, or below;
+ * - OUT: it fell to 0;
+ * - BACK: it rose from 0.
+ */
+export const STOCK_THRESHOLDS = ['LOW', 'OUT', 'BACK'] as const
+export type StockThreshold = (typeof STOCK_THRESHOLDS)[number]
+
+/** What can be promised of an item, as it was last judged, and the rule that it is judged by. */
+export type StockState = {
+  lowStockAt: bigint | null
+  isLow: boolean
+  /** Null where what comes next crosses nothing: nothing ever came of it, or rules changed while it was served. */
+  isOut: boolean | null
+}
+
+/** The state of an item that has no rule, and is not out. */
+const SOUND: StockState = { lowStockAt: null, isLow: false, isOut: false }
+
+/** What a SKU's state becomes, and what was crossed by that. */
+export type Judgement = { sku: string; isLow: boolean; isOut: boolean; crossed: readonly StockThreshold[] }
+
+/** What the stock of a SKU crossed. */
+export type StockCrossing = { sku: string; crossed: StockThreshold[] }
+
+/** A change of stock, as it is told to those who follow it. */
+export type InventoryChange = {
+  /** Its place in the stream: its movement's id or, where the movement comes a second time, a number of the same sequence. */
+  position: bigint
+  /** The transaction that wrote the movement. */
+  xid: bigint
+  movement: InventoryMovement
+  /** Where it was. */
+  location: Location
+  /** Of the SKU, when the change was read. */
+  availableToPromise: bigint
+  crossed: readonly StockThreshold[]
+}
+
+/** All levels of some SKUs, the locations that they are at, and the states of those that are not sound. */
+export type JudgedStock = {
+  levels: readonly StockLevel[]
+  locations: readonly Location[]
+  states: ReadonlyMap<string, StockState>
+}
+
+/**
+ * Judges SKUs by their levels.
+ *
+ * @param stock its levels as they are now, its states as they were before
+ * @returns those whose state changes
+ */
+export function judgeStock({ levels, locations, states }: JudgedStock, skus: Iterable<string>): Judgement[] {
+  const active = new Set(locations.filter(({ isActive }) => isActive).map(({ code }) => code))
+  const left = new Map<string, bigint>(Array.from(skus, (sku) => [sku, 0n]))
+  for (const level of levels) {
+    const sum = left.get(level.sku)
+    if (sum !== undefined && active.has(level.location)) left.set(level.sku, sum + promisableAt(level))
+  }
+  return Array.from(left).flatMap(([sku, qty]) => judge(sku, states.get(sku) ?? SOUND, qty) ?? [])
+}
+
+function judge(sku: string, before: StockState, left: bigint): Judgement | undefined {
+  const isLow = before.lowStockAt !== null && left <= before.lowStockAt
+  const isOut = left === 0n
+  if (isLow === before.isLow && isOut === before.isOut) return undefined
+  if (before.isOut === null) return { sku, isLow, isOut, crossed: [] }
+  const crossed: StockThreshold[] = []
+  if (isLow && !before.isLow) crossed.push('LOW')
+  if (isOut && !before.isOut) crossed.push('OUT')
+  if (!isOut && before.isOut) crossed.push('BACK')
+  return { sku, isLow, isOut, crossed }
+}

@@ -1,0 +1,73 @@
+import type { InventoryChange as Change, StockThreshold as Threshold } from '../../domain/stock/thresholds.ts'
+import { cursorOf } from '../../feed/stock-feed.ts'
+import { eachOf } from '../../feed/stock-watcher.ts'
+import { builder } from '../builder.ts'
+import { InventoryMovement, movementRowOf } from './inventory-movement.ts'
+
+const StockThreshold = builder.enumType('StockThreshold', {
+  description: 'What a change of stock crosses, by what can be promised of the SKU at all active locations.',
+  values: {
+    BACK: { description: 'It rose from 0.' },
+    LOW: { description: "It fell to the item's `lowStockAt`, or below." },
+    OUT: { description: 'It fell to 0.' },
+  } as const satisfies Record<Threshold, object>,
+})
+
+const InventoryChange = builder.objectRef<Change>('InventoryChange').implement({
+  description: 'A change of stock.',
+  fields: (t) => ({
+    cursor: t.string({
+      description: 'Go on behind it with `after`.',
+      resolve: ({ position }) => cursorOf(position),
+    }),
+    movement: t.field({
+      type: InventoryMovement,
+      description:
+        'What changed. Where it was known only later what it crossed, when waiting orders were served, it comes a second time.',
+      resolve: ({ movement, location }) => ({ ...movementRowOf(movement), location }),
+    }),
+    availableToPromise: t.expose('availableToPromise', {
+      type: 'Quantity',
+      description: 'What a new order can get of the SKU: as it is when the change is read.',
+    }),
+    crossed: t.expose('crossed', {
+      type: [StockThreshold],
+      description: 'The thresholds that the SKU crossed; none for most changes.',
+    }),
+  }),
+})
+
+builder.subscriptionField('inventoryChanged', (t) =>
+  t.field({
+    type: InventoryChange,
+    description:
+      'Every change of stock, whatever caused it; in order for each SKU and location. Without `after` from now on. It never completes: a client that is too slow, and one whose server stops, gets an error and subscribes again with `after`. For operators and services.',
+    args: {
+      skus: t.arg.stringList({ description: 'Only of these SKUs, 1 to 1,000; of all if left out.' }),
+      locations: t.arg.stringList({
+        description: 'Only at the locations with these codes, 1 to 1,000; at all if left out.',
+      }),
+      after: t.arg.string({ description: 'The `cursor` of the last change that you have seen.' }),
+    },
+    subscribe: async (
+      _root,
+      { skus, locations, after },
+      { app, caller, disconnected, transport, position },
+    ) => {
+      const watcher = await app.stockFeed.watch(
+        caller,
+        // who comes back by Last-Event-ID repeats the `after` that it began with
+        { skus: skus ?? null, locations: locations ?? null, after: position?.seen ?? after ?? null },
+        transport,
+        disconnected,
+      )
+      return eachOf(watcher)
+    },
+    resolve: (change, _args, { position, excess }) => {
+      if (position) position.id = cursorOf(change.position)
+      // each event is an answer of its own
+      excess.clear()
+      return change
+    },
+  }),
+)

@@ -1,0 +1,93 @@
+import { prepare, type Queryable } from '../statement.ts'
+
+/** Which items: those for which all of it holds; null matches every item. */
+type ItemFilter = {
+  skuPrefix: string | null
+  isLow: boolean | null
+  isOut: boolean | null
+  /** Whether orders wait for it. */
+  isBackordered: boolean | null
+}
+
+/** A page of a list of items: at most `sizeMax` next to `cursor`, or from the end of the list without a cursor. */
+export type ItemPage = ItemFilter & {
+  /** The SKU before the page's first, itself not on the page; null for none. */
+  cursor: string | null
+  /** `later`: behind the cursor, in the order of SKUs. `earlier`: before it. */
+  direction: 'later' | 'earlier'
+  sizeMax: number
+}
+
+/** Reads a page of items. @returns their SKUs, in their order */
+export async function findItemPage(on: Queryable, page: ItemPage): Promise<string[]> {
+  const { skuPrefix, cursor, direction, sizeMax } = page
+  const values = [cursor, sizeMax, ...(skuPrefix === null ? [] : [skuPrefix, endOf(skuPrefix)])]
+  const rows = await listOf(page)(on, ...values)
+  const skus = rows.map(({ sku }) => sku)
+  return direction === 'later' ? skus : skus.reverse()
+}
+
+/** The first text behind all that begin with a prefix, by bytes. SKUs are ASCII. */
+function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
+}
+
+type List = (on: Queryable, ...values: unknown[]) => Promise<{ sku: string }[]>
+
+const lists = new Map<string, List>()
+
+/** Each filter has a statement of its own, whose conditions are those of an index. */
+function listOf(page: ItemPage): List {
+  const { skuPrefix, isLow, isOut, isBackordered, direction, cursor } = page
+  const flags = Object.entries({ low: isLow, out: isOut, backordered: isBackordered }).flatMap(
+    ([name, value]) => (value === null ? [] : [value ? name : `un${name}`]),
+  )
+  const start = cursor === null ? 'first' : 'next'
+  const name = ['list', start, direction, ...flags, ...(skuPrefix === null ? [] : ['prefix']), 'items'].join(
+    '-',
+  )
+  const known = lists.get(name)
+  if (known) return known
+  const list = prepare<unknown[], { sku: string }>(name, textOf(page))
+  lists.set(name, list)
+  return list
+}
+
+const IS_QUEUED = 'order_lines.queued_qty is not null and order_lines.queued_qty > 0'
+
+// a value, which is looked up: what merely exists was joined, from all lines that wait
+const WAITING = `(select true from order_lines where order_lines.sku = items.sku and ${IS_QUEUED} limit 1)`
+
+// from one SKU to the next: 100,000 lines may wait for one. Each item is looked up: joined, all items were read
+const QUEUED_ITEMS = `(
+    with recursive queue as (
+      (select order_lines.sku from order_lines where ${IS_QUEUED} order by order_lines.sku limit 1)
+      union all
+      select (
+        select order_lines.sku from order_lines where ${IS_QUEUED} and order_lines.sku > queue.sku
+        order by order_lines.sku limit 1
+      )
+      from queue where queue.sku is not null
+    )
+    select item.* from queue cross join lateral (select * from items where items.sku = queue.sku limit 1) as item
+  ) as items`
+
+// by bytes, as an index has them: the order of SKUs is that of the database's language. Apart: PostgreSQL may walk all items in
+// their order instead
+const PREFIXED_ITEMS = '(select * from items where sku ~>=~ $3 and sku ~<~ $4 offset 0) as items'
+
+function textOf({ skuPrefix, isLow, isOut, isBackordered, direction, cursor }: ItemPage): string {
+  const [beyond, sort] = direction === 'later' ? ['>', 'asc'] : ['<', 'desc']
+  const from = isBackordered ? QUEUED_ITEMS : skuPrefix === null ? 'items' : PREFIXED_ITEMS
+  const conditions = [
+    cursor === null ? '$1::text is null' : `items.sku ${beyond} $1`,
+    isLow === null ? undefined : isLow ? 'items.is_low' : 'not items.is_low',
+    isOut === null ? undefined : isOut ? 'items.is_out is not false' : 'items.is_out is false',
+    isBackordered === false ? `${WAITING} is null` : undefined,
+    isBackordered && skuPrefix !== null ? 'items.sku ~>=~ $3 and items.sku ~<~ $4' : undefined,
+  ]
+  return `select items.sku from ${from}
+  where ${conditions.filter(Boolean).join(' and ')}
+  order by items.sku ${sort}
+  limit $2::int`
+}

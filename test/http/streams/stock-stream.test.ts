@@ -1,0 +1,240 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { describe, expect, onTestFinished } from 'vitest'
+import { createAuthenticate } from '../../../src/http/access/create-authenticate.ts'
+import { STREAMS_PER_CALLER_MAX } from '../../../src/limits.ts'
+import { createLogger } from '../../../src/observability/logs/logger.ts'
+import { test } from '../../support/fixtures.ts'
+import {
+  connectByWebSocket,
+  execute,
+  serveApp,
+  serveTestApp,
+  subscribeBySse,
+  subscribeByWebSocket,
+  type Target,
+} from '../../support/graphql.ts'
+import { eventually, seed } from '../../support/harness.ts'
+import { rawCall } from '../../support/raw-call.ts'
+import { authorizationOf, bySecret } from '../../support/tokens.ts'
+
+const CHANGES = '/api/inventory/changes'
+
+/** A stream as it arrives. */
+async function open({ url, authorization }: Target, path = CHANGES, headers: Record<string, string> = {}) {
+  const accept = { accept: 'text/event-stream', ...(authorization && { authorization }) }
+  const [answer] = (await once(get(url + path, { headers: { ...accept, ...headers } }), 'response')) as [
+    IncomingMessage,
+  ]
+  onTestFinished(() => void answer.destroy())
+  let text = ''
+  answer.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk
+  })
+  answer.on('error', () => {})
+  const events = () =>
+    text
+      .split('\n\n')
+      .filter((event) => event.includes('data:'))
+      .map((event) => ({
+        id: /^id: (.*)$/m.exec(event)![1]!,
+        ...JSON.parse(/^data: (.*)$/m.exec(event)![1]!),
+      }))
+  return {
+    answer,
+    read: () => text,
+    async seen(count: number) {
+      await eventually(() => events().length >= count)
+      return events()
+    },
+  }
+}
+
+describe('the stream', () => {
+  test('tells of each change as an event with its cursor', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const { answer, read, seen } = await open(server)
+    expect(answer.statusCode).toBe(200)
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    })
+    await seed(app).stock({ sku: 'A', qty: -10 })
+    const [event] = await seen(1)
+    expect(event).toEqual({
+      id: event!.cursor,
+      cursor: expect.any(String),
+      movement: {
+        id: '2',
+        sku: 'A',
+        location: 'MAIN',
+        type: 'ADJUSTMENT',
+        delta: -10,
+        reserved_delta: 0,
+        available_after: 0,
+        reserved_after: 0,
+        order_id: null,
+        shipment_id: null,
+        reason: 'seed',
+        reference: null,
+        created_at: expect.any(String),
+      },
+      available_to_promise: 0,
+      crossed: ['OUT'],
+    })
+    expect(read()).toMatch(/^:\n\nid: .*\ndata: .*\n\n$/)
+  })
+
+  test('goes on behind Last-Event-ID, which goes before `after`', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const first = await open(server)
+    for (const qty of [1, 2, 3]) await seed(app).stock({ sku: 'A', qty })
+    const [one, two] = await first.seen(3)
+    const deltas = async (path: string, count: number, headers = {}) =>
+      (await (await open(server, path, headers)).seen(count)).map(({ movement }) => movement.delta)
+    expect(await deltas(`${CHANGES}?after=${one!.id}`, 2)).toEqual([2, 3])
+    expect(await deltas(CHANGES, 2, { 'last-event-id': one!.id })).toEqual([2, 3])
+    expect(await deltas(`${CHANGES}?after=${one!.id}`, 1, { 'last-event-id': two!.id })).toEqual([3])
+    expect(await deltas(`${CHANGES}?after=${one!.id}`, 2, { 'last-event-id': '' })).toEqual([2, 3])
+  })
+
+  test('is of the SKUs and locations that are asked for, one or several', async ({ app, server }) => {
+    await seed(app).location('WEST')
+    for (const sku of ['A', 'B', 'C']) await seed(app).item({ sku, available: 10 })
+    const one = await open(server, `${CHANGES}?sku=B`)
+    const several = await open(server, `${CHANGES}?sku=A&sku=C&location=WEST`)
+    for (const sku of ['A', 'B', 'C']) {
+      await seed(app).stock({ sku })
+      await seed(app).stock({ sku, location: 'WEST' })
+    }
+    const told = async (stream: typeof one) =>
+      (await stream.seen(2)).map(({ movement }) => `${movement.sku} ${movement.location}`)
+    expect(await told(one)).toEqual(['B MAIN', 'B WEST'])
+    expect(await told(several)).toEqual(['A WEST', 'C WEST'])
+  })
+
+  test('has the same cursors by REST, by server-sent events and by WebSocket', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const rest = await open(server)
+    await seed(app).stock({ sku: 'A', qty: 1 })
+    const [{ id: after }] = (await rest.seen(1)) as [{ id: string }]
+    const query = `subscription ($after: String) { inventoryChanged(after: $after) {
+      cursor availableToPromise crossed movement { delta location { code } onHandAfter order { id } }
+    } }`
+    for (const subscribe of [subscribeBySse, subscribeByWebSocket]) {
+      const subscription = subscribe(server, query, { after })
+      onTestFinished(subscription.leave)
+      await seed(app).stock({ sku: 'A', qty: 2 })
+      const { data, errors } = (await subscription.next())!
+      expect(errors).toBeUndefined()
+      expect(data.inventoryChanged).toMatchObject({
+        crossed: [],
+        movement: { delta: 2, location: { code: 'MAIN' }, order: null },
+      })
+      expect(data.inventoryChanged.cursor).toBe((await rest.seen(2))[1]!.id)
+    }
+    const path = `/graphql?query=${encodeURIComponent('subscription { inventoryChanged { crossed } }')}`
+    const resumed = await open(server, path, { 'last-event-id': after })
+    expect((await resumed.seen(2)).map(({ id }) => id)).toEqual(
+      (await rest.seen(3)).slice(1).map(({ id }) => id),
+    )
+  })
+
+  test('of a HEAD request is its headers', async ({ app, server }) => {
+    const answer = await rawCall(server.url + CHANGES, { method: 'HEAD' })
+    expect(answer).toMatchObject({ status: 200, text: '' })
+    expect(app.stockFeed.watcherCount).toBe(0)
+  })
+
+  test('ends when the server goes away, and a client that comes back misses nothing', async ({
+    testApp,
+    app,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const server = await serveApp(testApp)
+    const stream = await open(server)
+    const ended = once(stream.answer, 'end')
+    await seed(app).stock({ sku: 'A', qty: 1 })
+    await stream.seen(1)
+    await server.close()
+    await ended
+    expect(stream.answer.complete).toBe(true)
+  })
+
+  test('of a client that has left is forgotten', async ({ app, server }) => {
+    const { answer } = await open(server)
+    expect(app.stockFeed.watcherCount).toBe(1)
+    answer.destroy()
+    await eventually(() => app.stockFeed.watcherCount === 0)
+  })
+})
+
+test('what is asked for wrongly is refused, by every API in its own words', async ({ app, server }) => {
+  await seed(app).item({ sku: 'A', available: 10 })
+  const refused = [
+    ['?after=nonsense', 'after: "nonsense"', 400, 'BAD_REQUEST', 'BAD_USER_INPUT'],
+    ['?sku=GONE', 'skus: ["GONE"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
+    ['?sku=A&sku=a%20b', 'skus: ["A", "a b"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
+    ['?location=NOWHERE', 'locations: ["NOWHERE"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
+  ] as const
+  for (const [query, argument, status, problem, code] of refused) {
+    const answer = await fetch(server.url + CHANGES + query)
+    expect(answer.status).toBe(status)
+    expect(await answer.json()).toMatchObject({ code: problem })
+    const asked = subscribeByWebSocket(server, `subscription { inventoryChanged(${argument}) { cursor } }`)
+    expect((await asked.next())!.errors).toMatchObject([{ extensions: { code } }])
+    asked.leave()
+  }
+  const unknown = await fetch(`${server.url + CHANGES}?skus=A`)
+  expect(unknown.status).toBe(400)
+  expect(await unknown.json()).toMatchObject({ errors: [{ detail: 'This call has no "skus"' }] })
+  const lost = await fetch(server.url + CHANGES, { headers: { 'last-event-id': 'nonsense' } })
+  expect(lost.status).toBe(400)
+  expect(app.stockFeed.watcherCount).toBe(0)
+})
+
+describe('a caller', () => {
+  const serve = async () => {
+    const server = await serveTestApp({ authenticate: createAuthenticate(bySecret, createLogger('silent')) })
+    onTestFinished(server.close)
+    return server
+  }
+
+  test('who is a customer, or nobody, is refused', async () => {
+    const server = await serve()
+    const customer = { ...server, authorization: await authorizationOf('alice', 'customer') }
+    expect((await open(customer)).answer.statusCode).toBe(403)
+    expect((await open(server)).answer.statusCode).toBe(401)
+    const service = { ...server, authorization: await authorizationOf('wms', 'service') }
+    expect((await open(service)).answer.statusCode).toBe(200)
+    const asked = connectByWebSocket(customer)
+    onTestFinished(() => void asked.dispose())
+    const answer = await asked.subscribe('subscription { inventoryChanged { cursor } }').next()
+    expect(answer!.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
+  })
+
+  test('whose token expires has its stream ended, and is asked who it is when it comes back', async () => {
+    const server = await serve()
+    const authorization = await authorizationOf('wms', 'service', new Date(Date.now() + 1_500))
+    const { answer } = await open({ ...server, authorization })
+    await once(answer, 'end')
+    expect((await open({ ...server, authorization })).answer.statusCode).toBe(401)
+    expect(server.app.stockFeed.tallies.sse.dropped['token-expired']).toBe(1)
+  })
+
+  test('has its streams counted, whichever API they are of', async () => {
+    const server = await serve()
+    const wms = { ...server, authorization: await authorizationOf('wms', 'service') }
+    const streams = await Promise.all(Array.from({ length: STREAMS_PER_CALLER_MAX }, () => open(wms)))
+    const refused = await open(wms)
+    expect(refused.answer.statusCode).toBe(429)
+    await eventually(() => refused.read().includes('"TOO_MANY_STREAMS"'))
+    const path = `/graphql?query=${encodeURIComponent('subscription { inventoryChanged { cursor } }')}`
+    expect((await open(wms, path)).answer.statusCode).toBe(429)
+    streams[0]!.answer.destroy()
+    await expect.poll(async () => (await open(wms)).answer.statusCode).toBe(200)
+    const { data } = await execute(wms, '{ __typename }')
+    expect(data).toEqual({ __typename: 'Query' })
+  })
+})
