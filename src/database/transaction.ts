@@ -30,10 +30,12 @@ export const TRANSACTIONS = [
   'change-orders',
   'check-invariants',
   'create-inventory-item',
+  'count-inventory',
   'create-orders',
   'expire-holds',
   'fail-orders',
   'read-status',
+  'receive-inventory',
   'repair-stock',
   'rescue-jobs',
   'reserve-inventory',
@@ -47,6 +49,7 @@ export const TRANSACTIONS = [
   'sweep-lost-queues',
   'sweep-old-keys',
   'sweep-orphans',
+  'transfer-inventory',
 ] as const
 export type TransactionName = (typeof TRANSACTIONS)[number]
 
