@@ -6,7 +6,7 @@ import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { holdVerbs } from './hold-verbs.ts'
-import { inventoryItems } from './inventory-items.ts'
+import { type InventoryContext, inventoryItems } from './inventory-items.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
 import type { OrderVerbContext } from './order-verb.ts'
@@ -22,7 +22,7 @@ import {
 
 export const REST_PATH = '/api'
 
-export type RestContext = OrdersContext & OrderVerbContext & { calls: CallsUnderWay }
+export type RestContext = OrdersContext & OrderVerbContext & InventoryContext & { calls: CallsUnderWay }
 
 /**
  * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
