@@ -7,7 +7,7 @@ import type { WriteContext } from './context.ts'
 import { refuseReusedKey } from './user-errors.ts'
 
 /** A key that another call has taken meanwhile is found at the second try. */
-const TRIES_MAX = 2
+const KEY_TRIES_MAX = 2
 
 /** Another call has taken a key between this transaction's look for it and its end. */
 class KeyTakenError extends Error {
@@ -20,7 +20,7 @@ export async function retryTakenKeys<Result>(run: () => Promise<Result>): Promis
     try {
       return await run()
     } catch (error) {
-      if (!(error instanceof KeyTakenError) || tries === TRIES_MAX) throw error
+      if (!(error instanceof KeyTakenError) || tries === KEY_TRIES_MAX) throw error
     }
   }
 }
