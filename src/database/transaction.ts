@@ -30,14 +30,17 @@ export type TransactionContext = {
 
 /** Names of transactions in logs, metrics and traces. */
 export const TRANSACTIONS = [
+  'adjust-inventories',
   'adjust-inventory',
   'change-orders',
   'check-invariants',
   'create-inventory-item',
+  'count-inventory',
   'create-orders',
   'expire-holds',
   'fail-orders',
   'read-status',
+  'receive-inventory',
   'repair-stock',
   'rescue-jobs',
   'reserve-inventory',
@@ -52,6 +55,7 @@ export const TRANSACTIONS = [
   'sweep-lost-queues',
   'sweep-old-keys',
   'sweep-orphans',
+  'transfer-inventory',
 ] as const
 export type TransactionName = (typeof TRANSACTIONS)[number]
 

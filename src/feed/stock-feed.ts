@@ -17,7 +17,7 @@ import {
   STREAM_WAIT_MAX_MS,
   STREAM_WAIT_MIN_MS,
 } from '../limits.ts'
-import { findSkus } from '../sql/stock/items.ts'
+import { findKnownSkus } from '../sql/stock/items.ts'
 import { findLocations } from '../sql/stock/locations.ts'
 import {
   drawXid,
@@ -186,11 +186,11 @@ export class StockFeed {
     assertFilter('skus', skus)
     assertFilter('locations', locations)
     const [foundSkus, foundLocations] = await Promise.all([
-      skus && findSkus(this.#pool, skus.filter(isSku)),
+      skus && findKnownSkus(this.#pool, skus.filter(isSku)),
       locations && findLocations(this.#pool, locations.filter(isLocationCode)),
     ])
     assertFound('item with the SKU', skus, foundSkus)
-    assertFound('location', locations, foundLocations?.map(({ code }) => code) ?? null)
+    assertFound('location', locations, new Set(foundLocations?.map(({ code }) => code)))
   }
 
   /** From now on: what is not committed at this moment, of all behind the end that is known. */
@@ -322,9 +322,12 @@ function assertFilter(name: string, values: readonly string[] | null): void {
   )
 }
 
-function assertFound(what: string, wanted: readonly string[] | null, found: readonly string[] | null): void {
-  const known = new Set(found)
-  const unknown = wanted?.find((value) => !known.has(value))
+function assertFound(
+  what: string,
+  wanted: readonly string[] | null,
+  known: ReadonlySet<string> | null,
+): void {
+  const unknown = wanted?.find((value) => !known!.has(value))
   if (unknown !== undefined) {
     throw new CallError('NOT_FOUND', `There is no ${what} ${JSON.stringify(unknown.slice(0, 64))}`)
   }

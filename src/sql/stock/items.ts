@@ -32,15 +32,15 @@ const findOne = prepare<[sku: string], InventoryItem>(
   group by items.sku`,
 )
 
-/** Reads which of some SKUs are those of items. */
-export async function findSkus(on: Queryable, skus: readonly string[]): Promise<string[]> {
-  const rows = await findExisting(on, quotedArray(skus))
-  return rows.map(({ sku }) => sku)
+/** Reads which SKUs items have. */
+export async function findKnownSkus(on: Queryable, skus: readonly string[]): Promise<Set<string>> {
+  const rows = await findKnown(on, quotedArray(skus))
+  return new Set(rows.map(({ sku }) => sku))
 }
 
-const findExisting = prepare<[skus: string], { sku: string }>(
-  'find-skus',
-  'select sku from items where sku = any ($1::text[])',
+const findKnown = prepare<[skus: string], { sku: string }>(
+  'find-known-skus',
+  'select items.sku from (select distinct unnest($1::text[]) as sku) as wanted join items on items.sku = wanted.sku',
 )
 
 /** Writes a new item, of which there is nothing anywhere. @returns false if the SKU is taken */

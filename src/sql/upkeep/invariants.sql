@@ -225,6 +225,12 @@ where not exists (
 )
 
 union all
+select 'what a transfer takes from a location comes to another', sku, format('transaction %s: %s too many', xid, sum(delta)),
+  'a movement of it was deleted or altered'
+from inventory_movements where type in ('TRANSFER_OUT', 'TRANSFER_IN')
+group by sku, xid having sum(delta) <> 0
+
+union all
 select 'a supplier''s receipt brings what was asked for, once', coalesce(asked.order_id, brought.order_id)::text,
   format('%s: asked for %s, %s; received %s', coalesce(asked.sku, brought.sku), coalesce(asked.qty, 0), coalesce(asked.state::text, 'never'), coalesce(brought.qty, 0)),
   case when asked.order_id is null then 'there is no such request' end
@@ -281,7 +287,7 @@ select 'a line is in its queue as long as it waits', order_lines.order_id::text,
 from (select *, qty - reserved - shipped - cancelled as waiting from order_lines) as order_lines
 left join orders on orders.id = order_lines.order_id
 where case
-  when orders.status = 'AWAITING_RESTOCK' then queued_qty is distinct from nullif(waiting, 0)
+  when orders.status in ('AWAITING_RESTOCK', 'PARTIALLY_SHIPPED') then queued_qty is distinct from nullif(waiting, 0)
   when queued_qty is not null then orders.status is distinct from 'PENDING' or queued_qty <> 0 or waiting = 0
 end
 
@@ -303,7 +309,7 @@ union all
 select 'nobody waits who would fit', orders.id::text, string_agg(format('%s: %s', fitting.sku, fitting.queued_qty), ', ' order by fitting.sku),
   'its queue was not served after stock came, or the stock was changed without a movement'
 from orders join fitting on fitting.order_id = orders.id
-where orders.status = 'AWAITING_RESTOCK'
+where orders.status in ('AWAITING_RESTOCK', 'PARTIALLY_SHIPPED')
 group by orders.id
 having orders.if_short = 'ASK_SUPPLIER'
   or count(*) = (select count(*) from order_lines where order_lines.order_id = orders.id and order_lines.queued_qty is not null)
@@ -332,7 +338,7 @@ union all
 select 'an idempotency key has its order', caller || ' ' || key, order_id::text,
   case when exists (select from order_events where order_events.order_id = idempotency_keys.order_id) then 'its order was deleted' end
 from idempotency_keys
-where not exists (select from orders where orders.id = idempotency_keys.order_id)
+where order_id is not null and not exists (select from orders where orders.id = idempotency_keys.order_id)
 
 union all
 select 'an idempotency key has its shipments', caller || ' ' || key, shipment_id::text,
@@ -342,6 +348,15 @@ from idempotency_keys cross join lateral unnest(shipment_ids) as named (shipment
 where not exists (
   select from shipments where shipments.id = named.shipment_id and shipments.order_id = idempotency_keys.order_id
 )
+
+union all
+select 'an idempotency key has its movements', caller || ' ' || key, made_id::text,
+  case when exists (select from inventory_movements as movements where movements.order_id is null and movements.id > made_id)
+    then 'its movement was deleted' end
+from idempotency_keys
+cross join lateral jsonb_path_query(made, '$.outcomes[*].movement ? (@ != null)') as outcome (movement)
+cross join lateral (values ((outcome.movement #>> '{}')::bigint)) as named (made_id)
+where not exists (select from inventory_movements as movements where movements.id = made_id)
 
 union all
 select 'events number an order''s version', coalesce(orders.id, history.order_id)::text,

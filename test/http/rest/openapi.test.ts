@@ -35,6 +35,7 @@ describe('/openapi.json', () => {
       'post /api/orders/{id}/return',
       'post /api/shipments/{id}/undo',
       'get /api/inventory/{sku}',
+      'post /api/inventory/{sku}/receive',
       'get /api/inventory/{sku}/movements',
       'get /api/inventory/changes',
     ])
@@ -79,6 +80,7 @@ describe('/openapi.json', () => {
       'post /api/orders/{id}/return': ofVerbs,
       'post /api/shipments/{id}/undo': ofVerbs,
       'get /api/inventory/{sku}': [200, 400, 401, 403, 404, 500, 503],
+      'post /api/inventory/{sku}/receive': ofVerbs.filter((status) => status !== 409),
       'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
       'get /api/inventory/changes': [200, 400, 401, 403, 404, 429, 500, 503],
     })
@@ -104,6 +106,11 @@ describe('/openapi.json', () => {
     for (const property of [body.properties!.hold_seconds!, extension.properties!.hold_seconds!]) {
       expect(unlessNull(property)).toMatchObject({ type: 'integer', minimum: 1, maximum: 2_678_400 })
     }
+    const receipt = resolve(
+      operationOf('receiveInventory').requestBody!.content!['application/json']!.schema!,
+    )
+    expect(receipt).toMatchObject({ additionalProperties: false, required: ['qty'] })
+    expect(receipt.properties!.qty).toMatchObject({ type: 'integer', minimum: 1, maximum: 2_147_483_647 })
     const limit = operationOf('listMovements').parameters!.find(
       (parameter) => `${parameter.name}` === 'limit',
     )
