@@ -32,6 +32,7 @@ export const TRANSACTIONS = [
   'create-orders',
   'expire-holds',
   'fail-orders',
+  'import-inventory',
   'read-status',
   'repair-stock',
   'rescue-jobs',
@@ -44,6 +45,7 @@ export const TRANSACTIONS = [
   'settle-supplier-outcomes',
   'sweep-dead-jobs',
   'sweep-lost-queues',
+  'sweep-old-imports',
   'sweep-old-keys',
   'sweep-orphans',
 ] as const

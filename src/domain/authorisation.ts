@@ -14,6 +14,7 @@ const ALLOWED = {
   returnOrder: ['operator', 'service'],
   createInventoryItem: ['operator'],
   adjustInventory: ['operator'],
+  importInventory: ['operator'],
   saveLocation: ['operator'],
   readStatus: ['operator'],
   readDeadLetters: ['operator'],

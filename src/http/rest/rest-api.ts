@@ -5,6 +5,8 @@ import type { ApiOptions } from '../front-door.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
+import { csvExports } from './csv/csv-exports.ts'
+import { type ImportContext, inventoryImport } from './csv/inventory-import.ts'
 import { holdVerbs } from './hold-verbs.ts'
 import { inventoryItems } from './inventory-items.ts'
 import { movements } from './movements.ts'
@@ -22,7 +24,7 @@ import {
 
 export const REST_PATH = '/api'
 
-export type RestContext = OrdersContext & OrderVerbContext & { calls: CallsUnderWay }
+export type RestContext = OrdersContext & OrderVerbContext & ImportContext & { calls: CallsUnderWay }
 
 /**
  * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.
@@ -60,6 +62,8 @@ export function restApi(
     await fastify.register(orderVerbs(context))
     await fastify.register(inventoryItems(context))
     await fastify.register(movements(context))
+    await fastify.register(inventoryImport(context))
+    await fastify.register(csvExports(context))
   }
 }
 

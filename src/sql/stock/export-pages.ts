@@ -1,0 +1,78 @@
+import type { InventoryMovement } from '../../domain/stock/stock.ts'
+import { prepare, type Queryable } from '../statement.ts'
+import { MOVEMENT_COLUMNS } from './find-movements.ts'
+
+/** A row of a count sheet: a level, and the newest movement that it knows. */
+export type CountSheetRow = {
+  sku: string
+  location: string
+  name: string
+  available: bigint
+  reserved: bigint
+  /** Null where there is none. */
+  asOf: bigint | null
+}
+
+/**
+ * Reads a page of a count sheet, by SKU and location.
+ *
+ * The newest movement is the SKU's, at whichever location: ids are drawn under the locks of all levels of a SKU, so it tells the
+ * earlier changes of each level from the later.
+ *
+ * @param after the last level of the page before; two empty texts for the first page
+ */
+export function findCountSheetPage(
+  on: Queryable,
+  { after, sizeMax }: { after: { sku: string; location: string }; sizeMax: number },
+): Promise<CountSheetRow[]> {
+  return findSheet(on, after.sku, after.location, sizeMax)
+}
+
+// the page first: the newest movement is looked up for its rows alone
+const findSheet = prepare<[sku: string, location: string, sizeMax: number], CountSheetRow>(
+  'find-count-sheet-page',
+  `select
+    page.sku, page.location, items.name, page.available, page.reserved,
+    (select max(id) from inventory_movements where sku = page.sku) as "asOf"
+  from (
+    select sku, location, available, reserved from stock_levels
+    where (sku, location) > ($1, $2) order by sku, location limit $3
+  ) as page
+  join items on items.sku = page.sku
+  order by page.sku, page.location`,
+)
+
+/** Reads a page of the ledger, oldest first: movements behind `after`, up to `last`. */
+export function findLedgerPage(
+  on: Queryable,
+  { after, last, sizeMax }: { after: bigint; last: bigint; sizeMax: number },
+): Promise<InventoryMovement[]> {
+  return findLedger(on, after, last, sizeMax)
+}
+
+const findLedger = prepare<[after: bigint, last: bigint, sizeMax: number], InventoryMovement>(
+  'find-ledger-page',
+  `select ${MOVEMENT_COLUMNS} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
+)
+
+/** Reads the newest id that the ledger has drawn. Movements up to it may not be committed yet. @returns 0 where there is none */
+export async function readNewestMovement(on: Queryable): Promise<bigint> {
+  return (await readNewest(on))[0]!.id
+}
+
+const readNewest = prepare<[], { id: bigint }>(
+  'read-newest-movement',
+  'select case when is_called then last_value else 0 end as id from inventory_movements_id_seq',
+)
+
+/** Transactions that write: `oldest` of those under way, or `next` where there is none; those that begin later are from `next` on. */
+export async function readTransactions(on: Queryable): Promise<{ oldest: bigint; next: bigint }> {
+  return (await readXids(on))[0]!
+}
+
+const readXids = prepare<[], { oldest: bigint; next: bigint }>(
+  'read-transactions',
+  `select
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next`,
+)

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { assertAllowed } from '../../../domain/authorisation.ts'
+import type { Caller } from '../../../domain/caller.ts'
+import { CallError } from '../../../domain/errors.ts'
+import type { InventoryMovement } from '../../../domain/stock/stock.ts'
+import {
+  type CountSheetRow,
+  findCountSheetPage,
+  findLedgerPage,
+  readNewestMovement,
+  readTransactions,
+} from '../../../sql/stock/export-pages.ts'
+import type { ReadContext } from '../../context.ts'
+
+export type { CountSheetRow }
+
+/** Rows of one statement, some 200 kB: a few milliseconds. */
+const PAGE_ROWS = 1_000
+/** Transactions of ours take milliseconds. */
+const SETTLE_POLL_MS = 20
+/** Longer than any of ours may take to give up a lock: what is still open then is somebody else's, and may stay open. */
+const SETTLE_TIMEOUT_MS = 5_000
+
+/**
+ * Reads every level, page by page, by SKU and location. Each page is as of the moment at which it is read, and each row says by
+ * its newest movement as of when.
+ *
+ * @throws {CallError} FORBIDDEN for customers
+ */
+export async function* exportCountSheet(
+  { pool }: ReadContext,
+  caller: Caller,
+): AsyncGenerator<CountSheetRow[]> {
+  assertAllowed(caller, 'readLevels')
+  let after = { sku: '', location: '' }
+  for (;;) {
+    const page = await findCountSheetPage(pool, { after, sizeMax: PAGE_ROWS })
+    if (page.length > 0) yield page
+    if (page.length < PAGE_ROWS) return
+    after = page.at(-1)!
+  }
+}
+
+/**
+ * Reads the ledger behind a movement, page by page, the oldest first, up to the newest when it began. Ids are drawn before their
+ * commit, so it begins once all that drew one are over: whoever goes on behind the last id misses nothing.
+ *
+ * @param after the id of the last movement that the caller has; null for all
+ * @throws {CallError} FORBIDDEN for customers; UNAVAILABLE while an older transaction stays open
+ */
+export async function* exportLedger(
+  { pool }: ReadContext,
+  caller: Caller,
+  after: bigint | null,
+): AsyncGenerator<InventoryMovement[]> {
+  assertAllowed(caller, 'readLedger')
+  const last = await settle({ pool })
+  for (let at = after ?? 0n; ; ) {
+    const page = await findLedgerPage(pool, { after: at, last, sizeMax: PAGE_ROWS })
+    if (page.length > 0) yield page
+    if (page.length < PAGE_ROWS) return
+    at = page.at(-1)!.id
+  }
+}
+
+/** Waits until every id of the ledger that was drawn by now is there or never will be. @returns the newest of them */
+async function settle({ pool }: ReadContext): Promise<bigint> {
+  const newest = await readNewestMovement(pool)
+  // who has drawn an id has locked a level before, and so has a transaction id: it is earlier than `next`
+  const { next } = await readTransactions(pool)
+  for (const deadline = performance.now() + SETTLE_TIMEOUT_MS; ; ) {
+    if ((await readTransactions(pool)).oldest >= next) return newest
+    if (performance.now() > deadline)
+      throw new CallError('UNAVAILABLE', 'A transaction has been open for long')
+    await sleep(SETTLE_POLL_MS)
+  }
+}
