@@ -25,6 +25,7 @@ export type TransactionContext = {
 
 /** Names of transactions in logs, metrics and traces. */
 export const TRANSACTIONS = [
+  'adjust-inventories',
   'adjust-inventory',
   'change-orders',
   'check-invariants',

@@ -9,6 +9,11 @@ export function refuse(
   return { userErrors: [{ code, message, field: ['input', ...path.map(String)] }] }
 }
 
+/** Returns an error of a part of the input as one of the whole, `path` being where the part is. */
+export function atInput({ field, ...error }: UserError, ...path: (string | number)[]): UserError {
+  return { ...error, field: ['input', ...path.map(String), ...(field ?? [])] }
+}
+
 /** Returns the refusal for a SKU that no item has. */
 export function refuseUnknownSku(sku: string, ...path: (string | number)[]): { userErrors: [UserError] } {
   return refuse('UNKNOWN_SKU', `There is no item with the SKU ${quote(sku)}`, ...path)

@@ -564,6 +564,9 @@ const MOVES: Record<MovementType, [available: number, reserved: number]> = {
   RELEASE: [1, -1],
   SHIPMENT: [0, -1],
   SHIPMENT_UNDONE: [0, 1],
+  TRANSFER_OUT: [-1, 0],
+  TRANSFER_IN: [1, 0],
+  COUNT: [1, 0],
 }
 
 /** How answers end what a supplier was asked for, after the last try. */

@@ -1,6 +1,6 @@
 import type { UserError } from '../errors.ts'
 import type { StockMove } from '../stock/stock.ts'
-import type { EventLine, Order, OrderLine } from './order.ts'
+import type { EventLine, IfShort, Order, OrderLine } from './order.ts'
 import { assertMove, type Ending, type FailureReason, type OrderEventType, statusOf } from './order-status.ts'
 
 /** What a verb makes of an order. */
@@ -24,6 +24,7 @@ type Changed = {
   ending?: Ending
   failureReason?: FailureReason
   expiresAt?: Date | null
+  ifShort?: IfShort
 }
 
 /**
@@ -34,7 +35,7 @@ type Changed = {
  */
 export function nextVersion(order: Order, type: OrderEventType, changed: Changed, at: Date): Order {
   const { lines, lookedAt = order.lookedAt, ending = null, failureReason = null } = changed
-  const { expiresAt = order.expiresAt } = changed
+  const { expiresAt = order.expiresAt, ifShort = order.ifShort } = changed
   const status = statusOf({ lines, lookedAt, ending })
   assertMove(type, order.status, status, failureReason)
   return {
@@ -45,6 +46,7 @@ export function nextVersion(order: Order, type: OrderEventType, changed: Changed
     lookedAt,
     ending: status === ending ? ending : null,
     expiresAt,
+    ifShort,
     version: order.version + 1,
     updatedAt: at,
   }

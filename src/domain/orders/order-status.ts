@@ -12,8 +12,16 @@ export const ORDER_EVENTS = {
     { from: 'PENDING', to: ['RESERVED'] },
     // the same state while other lines are short
     { from: 'AWAITING_RESTOCK', to: ['RESERVED', 'AWAITING_RESTOCK'] },
+    // what waits again of it
+    { from: 'PARTIALLY_SHIPPED', to: ['PARTIALLY_SHIPPED'] },
   ],
   OrderAwaitingRestock: [{ from: 'PENDING', to: ['AWAITING_RESTOCK'] }],
+  // a count found less than was promised
+  OrderUnreserved: [
+    { from: 'RESERVED', to: ['AWAITING_RESTOCK'] },
+    { from: 'AWAITING_RESTOCK', to: ['AWAITING_RESTOCK'] },
+    { from: 'PARTIALLY_SHIPPED', to: ['PARTIALLY_SHIPPED'] },
+  ],
   OrderFailed: [
     { from: 'PENDING', to: ['FAILED'], reasons: ['OUT_OF_STOCK', 'INTERNAL_ERROR'] },
     {

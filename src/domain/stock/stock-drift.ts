@@ -1,5 +1,6 @@
 import { type Order, openOf } from '../orders/order.ts'
 import { statusOf } from '../orders/order-status.ts'
+import { DELTA_MAX } from './stock.ts'
 
 /** What there is to say of a level, by each who says it, at one moment. */
 export type StockWitnesses = {
@@ -17,9 +18,6 @@ export type StockWitnesses = {
 
 /** What makes the books of a level true again: a counter that is set, or movements that are added to the ledger. */
 export type StockRepair = { field: 'available' | 'reserved'; to: bigint } | { movements: number[] }
-
-/** The most that a movement's 32-bit delta holds. */
-const DELTA_MAX = 2n ** 31n - 1n
 
 /**
  * Decides what is to be corrected of a level.
@@ -71,8 +69,9 @@ export function decideLineRepairs(order: Order, witnesses: readonly LineWitnesse
 /** A difference as deltas that a movement can hold. */
 function split(difference: bigint): number[] {
   const deltas: number[] = []
+  const max = BigInt(DELTA_MAX)
   for (let rest = difference; rest !== 0n; rest -= BigInt(deltas.at(-1)!)) {
-    deltas.push(Number(rest > DELTA_MAX ? DELTA_MAX : rest < -DELTA_MAX ? -DELTA_MAX : rest))
+    deltas.push(Number(rest > max ? max : rest < -max ? -max : rest))
   }
   return deltas
 }

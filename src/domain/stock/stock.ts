@@ -26,6 +26,9 @@ const EFFECTS = {
   SHIPMENT: [0, -1],
   SHIPMENT_UNDONE: [0, 1],
   RETURN: [1, 0],
+  TRANSFER_OUT: [-1, 0],
+  TRANSFER_IN: [1, 0],
+  COUNT: [1, 0],
 } as const
 
 export type MovementType = keyof typeof EFFECTS
@@ -57,11 +60,16 @@ export type StockMove = {
   orderId: string | null
   orderVersion: number | null
   shipmentId: string | null
-}
+} & MoveNote
 
-/** What movements that are written together have in common: when, and of an operator's also who and why. */
-export type StockChangeNote = Pick<InventoryMovement, 'createdAt'> &
-  Partial<Pick<InventoryMovement, 'reason' | 'reference' | 'actor'>>
+/** Why a movement was made that no order caused, by which document, and by whom. */
+type MoveNote = { reason?: string | null; reference?: string | null; actor?: string | null }
+
+/**
+ * What movements that are written together have in common: when, and of an operator's also who and why, as far as they do not
+ * say so themselves.
+ */
+export type StockChangeNote = Pick<InventoryMovement, 'createdAt'> & MoveNote
 
 /** What of a level a new order can get. */
 export function promisableAt({
@@ -126,11 +134,16 @@ export function raisedBy(moves: readonly StockMove[]): string[] {
 
 /** Room for many such receipts in a 32-bit delta and a 53-bit total. */
 export const INITIAL_AVAILABLE_MAX = 2_000_000_000
+/** The most that a movement's 32-bit delta holds. */
+export const DELTA_MAX = 2_147_483_647
 /** The largest whole number that JSON carries exactly. */
 export const AVAILABLE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
 /** Whether a level can take so many pieces more: what is on hand must be able to become available. */
-export function hasRoomFor({ available, reserved }: StockLevel, qty: number): boolean {
+export function hasRoomFor(
+  { available, reserved }: Pick<StockLevel, 'available' | 'reserved'>,
+  qty: number,
+): boolean {
   return available + reserved + BigInt(qty) <= AVAILABLE_MAX
 }
 

@@ -28,7 +28,14 @@ export function isCallAwaited({ task, payload }: DeadLetter, request: SupplierRe
   return (sku === undefined || sku === request.sku) && step === request.step
 }
 
-/** Whether an order waits for what its supplier was asked for. */
-export function isRestockAwaited({ status, lines }: Pick<Order, 'status' | 'lines'>, sku: string): boolean {
-  return status === 'AWAITING_RESTOCK' && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
+/**
+ * Whether an order waits for what its supplier was asked for, and fails without. One whose promises were taken back waits for
+ * any stock.
+ */
+export function isRestockAwaited(
+  { status, ifShort, lines }: Pick<Order, 'status' | 'ifShort' | 'lines'>,
+  sku: string,
+): boolean {
+  const isAsking = status === 'AWAITING_RESTOCK' && ifShort === 'ASK_SUPPLIER'
+  return isAsking && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
 }

@@ -63,6 +63,7 @@ export const OrderEventType = builder.enumType('OrderEventType', {
     OrderReserved: { description: 'Its quantity was taken from stock.' },
     OrderReturned: { description: 'Goods that were shipped came back.' },
     OrderShipped: { description: 'It was shipped, or a part of it.' },
+    OrderUnreserved: { description: 'Less was found than was promised: what `lines` names waits again.' },
     ShipmentUndone: { description: 'A shipment was undone.' },
   } as const satisfies Record<domain.OrderEventType, object>,
 })

@@ -8,13 +8,19 @@ const MovementType = builder.enumType('MovementType', {
   description: 'Why stock changed.',
   values: {
     ADJUSTMENT: { description: 'An operator added or took some.' },
-    RECEIPT: { description: 'What the item started with came in.' },
-    RELEASE: { description: 'An order gave it back: it was cancelled or failed.' },
+    COUNT: { description: 'A count found more or less than the books had.' },
+    RECEIPT: { description: 'Goods came in.' },
+    RELEASE: {
+      description:
+        'An order gave it back: it was cancelled, expired or failed, or its promise was taken back.',
+    },
     RESERVATION: { description: 'An order got it.' },
     RETURN: { description: 'It came back after it was shipped.' },
     SHIPMENT: { description: 'It left.' },
     SHIPMENT_UNDONE: { description: 'Its shipment was undone.' },
     SUPPLIER_RECEIPT: { description: 'A supplier delivered it for an order.' },
+    TRANSFER_IN: { description: 'It came from another location.' },
+    TRANSFER_OUT: { description: 'It went to another location.' },
   } as const satisfies Record<Movement['type'], object>,
 })
 

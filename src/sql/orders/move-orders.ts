@@ -46,6 +46,7 @@ export async function moveOrders(
     at,
     sparseArray(events.map(({ order }) => order.expiresAt)),
     sparseArray(lines.map(({ queuedQty }) => queuedQty)),
+    plainArray(kinds.map(({ order }) => order.ifShort)),
   )
   return row!
 }
@@ -72,7 +73,8 @@ function isOfKind(event: OrderEvent, kind: OrderEvent): boolean {
     event.order.status === kind.order.status &&
     event.order.failureReason === kind.order.failureReason &&
     event.order.lookedAt === kind.order.lookedAt &&
-    event.order.ending === kind.order.ending
+    event.order.ending === kind.order.ending &&
+    event.order.ifShort === kind.order.ifShort
   )
 }
 
@@ -87,12 +89,14 @@ const move = prepare<unknown[], { orders: number; lines: number }>(
       failure_reason = kind.reason,
       looked_at = kind.looked_at,
       ending = kind.ending,
+      if_short = kind.if_short,
       expires_at = event.expires_at,
       version = event.version,
       updated_at = $19
     from unnest($7::int[], $8::uuid[], $9::int[], $20::timestamptz[]) as event (kind, id, version, expires_at)
-    join unnest($2::order_status[], $3::order_status[], $4::failure_reason[], $5::boolean[], $6::order_status[])
-      with ordinality as kind (from_status, to_status, reason, looked_at, ending, number) on kind.number = event.kind
+    join unnest(
+      $2::order_status[], $3::order_status[], $4::failure_reason[], $5::boolean[], $6::order_status[], $22::if_short[]
+    ) with ordinality as kind (from_status, to_status, reason, looked_at, ending, if_short, number) on kind.number = event.kind
     where orders.id = event.id and orders.status = kind.from_status and orders.version = event.version - 1
     returning 1
   ), changed_lines as (

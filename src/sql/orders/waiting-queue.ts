@@ -140,11 +140,11 @@ const listAll = prepare<[sku: string, after: string, sizeMax: number], { id: str
   limit $3::int`,
 )
 
-// along the customer's own orders of the two states that wait: a queue may have 100,000 of others
+// along the customer's own orders of the states that wait: a queue may have 100,000 of others
 const listOwn = prepare<[sku: string, after: string, sizeMax: number, customerId: string], { id: string }>(
   'find-own-waiting-orders',
   `select orders.id from orders
-  where orders.customer_id = $4 and orders.status in ('PENDING', 'AWAITING_RESTOCK') and orders.id > $2::uuid
+  where orders.customer_id = $4 and orders.status in ('PENDING', 'AWAITING_RESTOCK', 'PARTIALLY_SHIPPED') and orders.id > $2::uuid
     and exists (
       select from order_lines
       where order_lines.order_id = orders.id and order_lines.sku = $1 and order_lines.queued_qty is not null

@@ -32,6 +32,17 @@ const findOne = prepare<[sku: string], InventoryItem>(
   group by items.sku`,
 )
 
+/** Reads which SKUs items have. */
+export async function findKnownSkus(on: Queryable, skus: readonly string[]): Promise<Set<string>> {
+  const rows = await findKnown(on, quotedArray(skus))
+  return new Set(rows.map(({ sku }) => sku))
+}
+
+const findKnown = prepare<[skus: string], { sku: string }>(
+  'find-known-skus',
+  'select items.sku from (select distinct unnest($1::text[]) as sku) as wanted join items on items.sku = wanted.sku',
+)
+
 /** Writes a new item, of which there is nothing anywhere. @returns false if the SKU is taken */
 export async function insertItem(on: Queryable, sku: string, name: string): Promise<boolean> {
   return (await insert(on, sku, name)).length === 1

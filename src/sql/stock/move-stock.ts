@@ -39,9 +39,9 @@ function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unkno
     plainArray(changes.map((change) => change.orderId)),
     plainArray(changes.map((change) => change.orderVersion)),
     sparseArray(changes.map((change) => change.shipmentId ?? null)),
-    note.reason ?? null,
-    note.actor ?? null,
-    note.reference ?? null,
+    sparseArray(changes.map(({ reason = note.reason }) => reason ?? null)),
+    sparseArray(changes.map(({ actor = note.actor }) => actor ?? null)),
+    sparseArray(changes.map(({ reference = note.reference }) => reference ?? null)),
     note.createdAt,
   ]
 }
@@ -81,11 +81,13 @@ const MOVE_STOCK = `with stock as (
   )
   select
     sku, location, type, delta, reserved_delta, available_after, reserved_after,
-    order_id, order_version, shipment_id, $14, $15, $16, $17
+    order_id, order_version, shipment_id, reason, actor, reference, $17
   from unnest(
-    $5::int[], $6::movement_type[], $7::int[], $8::int[], $9::bigint[], $10::bigint[], $11::uuid[], $12::int[], $13::uuid[]
+    $5::int[], $6::movement_type[], $7::int[], $8::int[], $9::bigint[], $10::bigint[], $11::uuid[], $12::int[], $13::uuid[],
+    $14::text[], $15::text[], $16::text[]
   ) with ordinality as movement (
-    level, type, delta, reserved_delta, available_after, reserved_after, order_id, order_version, shipment_id, ordinal
+    level, type, delta, reserved_delta, available_after, reserved_after, order_id, order_version, shipment_id,
+    reason, actor, reference, ordinal
   )
   join unnest($1::text[], $2::text[]) with ordinality as level (sku, location, number) on level.number = movement.level
   order by movement.ordinal`

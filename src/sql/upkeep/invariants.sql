@@ -281,7 +281,7 @@ select 'a line is in its queue as long as it waits', order_lines.order_id::text,
 from (select *, qty - reserved - shipped - cancelled as waiting from order_lines) as order_lines
 left join orders on orders.id = order_lines.order_id
 where case
-  when orders.status = 'AWAITING_RESTOCK' then queued_qty is distinct from nullif(waiting, 0)
+  when orders.status in ('AWAITING_RESTOCK', 'PARTIALLY_SHIPPED') then queued_qty is distinct from nullif(waiting, 0)
   when queued_qty is not null then orders.status is distinct from 'PENDING' or queued_qty <> 0 or waiting = 0
 end
 
@@ -303,7 +303,7 @@ union all
 select 'nobody waits who would fit', orders.id::text, string_agg(format('%s: %s', fitting.sku, fitting.queued_qty), ', ' order by fitting.sku),
   'its queue was not served after stock came, or the stock was changed without a movement'
 from orders join fitting on fitting.order_id = orders.id
-where orders.status = 'AWAITING_RESTOCK'
+where orders.status in ('AWAITING_RESTOCK', 'PARTIALLY_SHIPPED')
 group by orders.id
 having orders.if_short = 'ASK_SUPPLIER'
   or count(*) = (select count(*) from order_lines where order_lines.order_id = orders.id and order_lines.queued_qty is not null)
@@ -320,7 +320,7 @@ union all
 select 'an idempotency key has its order', caller || ' ' || key, order_id::text,
   case when exists (select from order_events where order_events.order_id = idempotency_keys.order_id) then 'its order was deleted' end
 from idempotency_keys
-where not exists (select from orders where orders.id = idempotency_keys.order_id)
+where order_id is not null and not exists (select from orders where orders.id = idempotency_keys.order_id)
 
 union all
 select 'an idempotency key has its shipments', caller || ' ' || key, shipment_id::text,

@@ -3,7 +3,7 @@ import type { Tx } from '../../database/transaction.ts'
 import { type Order, type OrderEvent, type OrderLine, waitingOf } from '../../domain/orders/order.ts'
 import type { OrderChange } from '../../domain/orders/order-change.ts'
 import { type Origin, traceIdOf } from '../../domain/origin.ts'
-import type { StockChangeNote } from '../../domain/stock/stock.ts'
+import type { InventoryMovement, StockChangeNote, StockMove } from '../../domain/stock/stock.ts'
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
 import type { DeadLetter } from '../../domain/upkeep/dead-letter.ts'
 import type { Job, JobTry } from '../../domain/upkeep/jobs.ts'
@@ -13,7 +13,7 @@ import { addJobs } from '../../sql/queue/add-jobs.ts'
 import type { LockedStock } from '../../sql/stock/lock-stock.ts'
 import { saveRequests } from '../../sql/supplier/supplier-requests.ts'
 import { insertDeadLetters, type NewDeadLetter } from '../../sql/upkeep/dead-letters.ts'
-import { writeMoves } from '../stock/write-moves.ts'
+import { type MoveOptions, writeMoves, writeMovesReturning } from '../stock/write-moves.ts'
 
 /** A change of a locked order: who made it and why, or the job run that did, and what an order that was given up leaves. */
 export type SourcedChange = {
@@ -44,9 +44,39 @@ export type Beside = {
 export async function writeChanges(
   tx: Tx,
   changes: readonly SourcedChange[],
-  { stock, requests = [], jobs = [], note = {} }: Beside,
+  beside: Beside,
   at: Date,
 ): Promise<void> {
+  const moves = changes.flatMap(({ change }) => change.moves)
+  await write(tx, changes, beside, at, (options) => writeMoves(tx, moves, options))
+}
+
+/**
+ * The same, with moves of stock that no order makes, behind those of the orders.
+ *
+ * @returns the movements of those
+ */
+export async function writeChangesAndMoves(
+  tx: Tx,
+  changes: readonly SourcedChange[],
+  moves: readonly StockMove[],
+  beside: Beside,
+  at: Date,
+): Promise<InventoryMovement[]> {
+  const ofOrders = changes.flatMap(({ change }) => change.moves)
+  const movements = await write(tx, changes, beside, at, (options) =>
+    writeMovesReturning(tx, [...ofOrders, ...moves], options),
+  )
+  return movements.slice(ofOrders.length)
+}
+
+async function write<Written>(
+  tx: Tx,
+  changes: readonly SourcedChange[],
+  { stock, requests = [], jobs = [], note = {} }: Beside,
+  at: Date,
+  writeStock: (options: MoveOptions) => Promise<Written>,
+): Promise<Written> {
   const events: OrderEvent[] = []
   const lines: ChangedLine[] = []
   for (const sourced of changes) {
@@ -55,12 +85,11 @@ export async function writeChanges(
     addChangedLines(lines, sourced.change, events.length)
     events.push(event)
   }
-  const moves = changes.flatMap(({ change }) => change.moves)
   const lowered = changes.flatMap(({ change }) => loweredBy(change))
   // sent together: if the first statement finds that an order has changed, nothing is committed
-  const [written] = await Promise.all([
+  const [written, movements] = await Promise.all([
     moveOrders(tx, events, lines, at),
-    writeMoves(tx, moves, { stock, note: { ...note, createdAt: at }, alsoServed: lowered }),
+    writeStock({ stock, note: { ...note, createdAt: at }, alsoServed: lowered }),
     saveRequests(tx, requests),
     addJobs(tx, jobs),
     insertDeadLetters(tx, events.flatMap(letterOf)),
@@ -75,6 +104,7 @@ export async function writeChanges(
     )
   }
   tx.record(events)
+  return movements
 }
 
 /** @returns null where nothing of the order changed */
@@ -112,14 +142,21 @@ function addChangedLines(lines: ChangedLine[], { before, after }: OrderChange, e
 function queuedQtyOf({ status }: Order, line: OrderLine): number | null {
   const waiting = waitingOf(line)
   if (waiting === 0) return null
-  if (status === 'AWAITING_RESTOCK') return waiting
+  if (status === 'AWAITING_RESTOCK' || status === 'PARTIALLY_SHIPPED') return waiting
   return status === 'PENDING' ? KEEP_QUEUED : null
 }
 
-/** The SKUs that an order still waits for after a part of it was cancelled: what is there may do for it now. */
+/**
+ * The SKUs of which what is there may do for an order now, that wants less than before, or no other SKU together with them any
+ * more; and those that it has just given up at one location, of which another may have enough.
+ */
 function loweredBy({ after, event }: OrderChange): string[] {
-  if (event?.type !== 'OrderCancelled' || after.status !== 'AWAITING_RESTOCK') return []
-  return after.lines.filter((line) => waitingOf(line) > 0).map(({ sku }) => sku)
+  if (event?.type === 'OrderUnreserved') return event.lines!.map(({ sku }) => sku)
+  const isLowered =
+    (event?.type === 'OrderCancelled' && after.status !== 'PENDING') ||
+    // goods of one line came; only who asks suppliers takes those of another by themselves
+    (event?.type === 'OrderReserved' && after.ifShort !== 'ASK_SUPPLIER')
+  return isLowered ? after.lines.filter((line) => waitingOf(line) > 0).map(({ sku }) => sku) : []
 }
 
 function letterOf({ order, origin, deadLetter }: OrderEvent): NewDeadLetter[] {

@@ -2,29 +2,12 @@ import { inTransaction } from '../../database/transaction.ts'
 import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { UserError } from '../../domain/errors.ts'
-import { DEFAULT_LOCATION, isLocationCode } from '../../domain/stock/location.ts'
-import {
-  AVAILABLE_MAX,
-  hasRoomFor,
-  type InventoryItem,
-  type InventoryMovement,
-  isSku,
-  REASON_LENGTH_MAX,
-  type StockLevel,
-  stockMove,
-} from '../../domain/stock/stock.ts'
-import { findItem, findLevels } from '../../sql/stock/items.ts'
-import { findLocations } from '../../sql/stock/locations.ts'
-import { lockStock } from '../../sql/stock/lock-stock.ts'
+import type { OnShortfall } from '../../domain/stock/plan-changes.ts'
+import { type InventoryItem, type InventoryMovement, REASON_LENGTH_MAX } from '../../domain/stock/stock.ts'
+import { findItem } from '../../sql/stock/items.ts'
 import type { WriteContext } from '../context.ts'
-import {
-  assertReference,
-  assertText,
-  refuse,
-  refuseUnknownLocation,
-  refuseUnknownSku,
-} from '../user-errors.ts'
-import { writeMovesReturning } from './write-moves.ts'
+import { assertReference, assertText, atInput } from '../user-errors.ts'
+import { ALL_OR_NOTHING, changeMany } from './change-many.ts'
 
 const NOTHING = { inventoryItem: null, movement: null }
 
@@ -39,6 +22,8 @@ export type AdjustInventoryRequest = {
   reference?: string | null
   /** What the caller believes to be available there: when that is not so, nothing changes. Null to adjust all the same. */
   expectedAvailable: bigint | null
+  /** What becomes of what is promised, if less is left than that; null to refuse the change. */
+  onShortfall?: OnShortfall | null
 }
 
 export type AdjustInventoryResult =
@@ -56,57 +41,28 @@ export type AdjustInventoryResult =
 export async function adjustInventory(
   context: WriteContext,
   caller: Caller,
-  { sku, delta, reason, location, reference = null, expectedAvailable }: AdjustInventoryRequest,
+  {
+    sku,
+    delta,
+    reason,
+    location = null,
+    reference = null,
+    expectedAvailable,
+    onShortfall,
+  }: AdjustInventoryRequest,
 ): Promise<AdjustInventoryResult> {
   assertAllowed(caller, 'adjustInventory')
   assertText('reason', reason, REASON_LENGTH_MAX)
   assertReference(reference)
-  if (delta === 0) return { ...NOTHING, ...refuse('INVALID_QTY', 'delta must not be 0', 'delta') }
-  const at = { sku, location: location ?? DEFAULT_LOCATION }
-  if (!isSku(sku)) return { ...NOTHING, ...refuseUnknownSku(sku, 'sku') }
-  if (!isLocationCode(at.location)) return { ...NOTHING, ...refuseUnknownLocation(at.location, 'location') }
+  const row = { sku, location, reference, delta, expectedAvailable }
   return inTransaction(context, 'adjust-inventory', async (tx) => {
-    const [item, [known], levels] = await Promise.all([
-      findItem(tx, sku),
-      findLocations(tx, [at.location]),
-      findLevels(tx, [sku]),
-    ])
-    if (!item) return { ...NOTHING, ...refuseUnknownSku(sku, 'sku') }
-    if (!known) return { ...NOTHING, ...refuseUnknownLocation(at.location, 'location') }
-    const isThere = ({ location }: StockLevel) => location === at.location
-    const isNew = !levels.some(isThere)
-    // no level is made for what is refused; somebody else may make it, and move it, meanwhile
-    const early = isNew && refuseAdjustment({ ...NOTHING_THERE, ...at }, delta, expectedAvailable)
-    if (early) return { ...NOTHING, ...early }
-    const stock = await lockStock(tx, [sku], isNew ? [at] : [])
-    const refusal = refuseAdjustment(stock.levels.find(isThere)!, delta, expectedAvailable)
-    if (refusal) return { ...NOTHING, ...refusal }
-    const moves = [stockMove('ADJUSTMENT', { ...at, qty: delta })]
-    const note = { reason, reference, actor: caller.id, createdAt: context.now() }
-    const [movement] = await writeMovesReturning(tx, moves, { stock, note })
-    return { inventoryItem: (await findItem(tx, sku))!, movement: movement!, userErrors: [] }
+    const { outcomes } = await changeMany(context, tx, caller, [row], {
+      ...ALL_OR_NOTHING,
+      reason,
+      onShortfall: onShortfall ?? 'REFUSE',
+    })
+    const { movement, userErrors } = outcomes[0]!
+    if (!movement) return { ...NOTHING, userErrors: [atInput(userErrors[0]!)] }
+    return { inventoryItem: (await findItem(tx, sku))!, movement, userErrors: [] }
   })
-}
-
-/** What there is where nothing of a SKU has ever been. */
-const NOTHING_THERE = { available: 0n, reserved: 0n, safetyStock: 0n }
-
-function refuseAdjustment(
-  level: StockLevel,
-  delta: number,
-  expected: bigint | null,
-): { userErrors: [UserError] } | undefined {
-  const { available } = level
-  if (expected !== null && expected !== available) {
-    const message = `${available} are available, not ${expected}`
-    return refuse('STALE_EXPECTATION', message, 'expectedAvailable')
-  }
-  if (available + BigInt(delta) < 0n) {
-    const { userErrors } = refuse('INSUFFICIENT_STOCK', `Only ${available} are available`, 'delta')
-    return { userErrors: [{ ...userErrors[0], limit: available }] }
-  }
-  if (delta > 0 && !hasRoomFor(level, delta)) {
-    return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be on hand`, 'delta')
-  }
-  return undefined
 }

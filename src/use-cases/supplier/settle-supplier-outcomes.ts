@@ -1,6 +1,6 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inTransaction, type Tx } from '../../database/transaction.ts'
-import type { Order } from '../../domain/orders/order.ts'
+import { type Order, waitingOf } from '../../domain/orders/order.ts'
 import { deliver } from '../../domain/orders/verbs/deliver.ts'
 import { fail } from '../../domain/orders/verbs/fail.ts'
 import type {
@@ -172,9 +172,13 @@ async function lockMoved(tx: Tx, changes: readonly SourcedChange[]): Promise<Loc
   const moves = changes.flatMap(({ change }) => change.moves)
   if (moves.length === 0) return NO_STOCK
   const received = moves.filter(({ type }) => type === 'SUPPLIER_RECEIPT')
+  // what came for one line of an order may let the others fit, if it takes them together
+  const waiting = changes.flatMap(({ change: { after, event } }) =>
+    event && after.ifShort !== 'ASK_SUPPLIER' ? after.lines.filter((line) => waitingOf(line) > 0) : [],
+  )
   return lockStock(
     tx,
-    moves.map(({ sku }) => sku),
+    [...moves, ...waiting].map(({ sku }) => sku),
     received,
   )
 }

@@ -13,7 +13,7 @@ import { changeLines, nextVersion, type OrderChange, wholeOrPart } from '../orde
 export function deliver(order: Order, goods: readonly { sku: string; qty: number }[], at: Date): OrderChange {
   const location = deliveredTo(order)
   const received = goods.map(({ sku, qty }) => ({ sku, location, qty }))
-  const reserved = order.status === 'AWAITING_RESTOCK' ? wantedOf(order, received) : []
+  const reserved = order.status === 'PENDING' ? [] : wantedOf(order, received)
   if (reserved.length === 0) {
     const moves = received.map((goods) => stockMove('SUPPLIER_RECEIPT', goods, { orderId: order.id }))
     return { before: order, after: order, event: null, moves }

@@ -10,7 +10,7 @@ import { fail } from './fail.ts'
  */
 export function reserve({ order, taken, short }: Allocated<Order>, at: Date): OrderChange {
   const isShort = short.length > 0
-  const isWaiting = order.status === 'AWAITING_RESTOCK'
+  const isWaiting = order.status !== 'PENDING'
   if (isWaiting && taken.length === 0) return { before: order, after: order, event: null, moves: [] }
   if (isShort && order.ifShort === 'FAIL') return fail(order, [], 'OUT_OF_STOCK', at, short)
   const lines = changeLines(order.lines, taken, (line, qty) => {

@@ -168,7 +168,7 @@ async function lockNeeded(tx: Tx, cases: readonly Case[], at: Date): Promise<Loc
     ...held,
     ...shipments.flatMap(({ lines }) => lines),
     // what is cancelled of an order may let the rest of it fit: nobody takes, or finds, the stock of that meanwhile
-    ...(verb.name === 'cancelOrder' && order.status === 'AWAITING_RESTOCK'
+    ...(verb.name === 'cancelOrder' && order.status !== 'PENDING'
       ? order.lines.filter((line) => waitingOf(line) > 0)
       : []),
   ])
