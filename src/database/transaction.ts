@@ -34,6 +34,7 @@ export const TRANSACTIONS = [
   'expire-holds',
   'fail-orders',
   'import-inventory',
+  'read-count-sheet',
   'read-status',
   'repair-stock',
   'rescue-jobs',

@@ -9,15 +9,12 @@ export type CountSheetRow = {
   name: string
   available: bigint
   reserved: bigint
-  /** Null where there is none. */
-  asOf: bigint | null
+  /** 0 where there is none. */
+  asOf: bigint
 }
 
 /**
  * Reads a page of a count sheet, by SKU and location.
- *
- * The newest movement is the SKU's, at whichever location: ids are drawn under the locks of all levels of a SKU, so it tells the
- * earlier changes of each level from the later.
  *
  * @param after the last level of the page before; two empty texts for the first page
  */
@@ -28,12 +25,17 @@ export function findCountSheetPage(
   return findSheet(on, after.sku, after.location, sizeMax)
 }
 
-// the page first: the newest movement is looked up for its rows alone
+// the page first: the newest movement is looked up for its rows alone, from the end of the SKU's ledger on. Where little happens
+// at a location, all that happened since at the others is read. Sorted like the index of ledgers, as in find-movements
 const findSheet = prepare<[sku: string, location: string, sizeMax: number], CountSheetRow>(
   'find-count-sheet-page',
   `select
     page.sku, page.location, items.name, page.available, page.reserved,
-    (select max(id) from inventory_movements where sku = page.sku) as "asOf"
+    coalesce((
+      select id from inventory_movements
+      where (sku, id) < (page.sku, 9223372036854775807) and sku >= page.sku and location = page.location
+      order by sku desc, id desc limit 1
+    ), 0) as "asOf"
   from (
     select sku, location, available, reserved from stock_levels
     where (sku, location) > ($1, $2) order by sku, location limit $3

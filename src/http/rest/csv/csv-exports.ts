@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { QueueFullError } from '../../../database/unavailable.ts'
 import { type InventoryMovement, isMovementId } from '../../../domain/stock/stock.ts'
 import { EXPORTS_MAX } from '../../../limits.ts'
-import type { ReadContext } from '../../../use-cases/context.ts'
+import type { WriteContext } from '../../../use-cases/context.ts'
 import {
   type CountSheetRow,
   exportCountSheet,
@@ -53,7 +53,7 @@ function csvAnswer(description: string, example: string) {
 }
 
 /** `GET /inventory/export` and `GET /movements/export`: the count sheet and the ledger as CSV. */
-export function csvExports(context: ReadContext): FastifyPluginAsyncZod {
+export function csvExports(context: WriteContext): FastifyPluginAsyncZod {
   return async (fastify) => {
     let underWay = 0
 

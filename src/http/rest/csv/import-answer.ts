@@ -58,7 +58,7 @@ export const importReportSchema = z
   })
 
 /** Says at least so often that the import goes on: proxies close a connection that is silent for a minute. */
-export const SIGN_OF_LIFE_INTERVAL_MS = 10_000
+const SIGN_OF_LIFE_INTERVAL_MS = 10_000
 /** A progress bar moves once a second. */
 const PROGRESS_INTERVAL_MS = 1_000
 

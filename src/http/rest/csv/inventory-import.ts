@@ -16,14 +16,8 @@ import { allowSlowBody } from '../../requests/refuse-broken-request.ts'
 import { type KeyedCallContext, keyHeadersSchema, runKeyed, takeOnly } from '../keyed-call.ts'
 import { ProblemError, problemResponses } from '../problem.ts'
 import { CSV_TYPE } from './csv-text.ts'
-import {
-  answerFormFor,
-  answerImport,
-  importReportSchema,
-  orNothing,
-  SIGN_OF_LIFE_INTERVAL_MS,
-} from './import-answer.ts'
-import { type SpooledUpload, spoolUpload } from './spool-upload.ts'
+import { answerFormFor, answerImport, importReportSchema, orNothing } from './import-answer.ts'
+import { assertSize, type SpooledUpload, spoolUpload } from './spool-upload.ts'
 
 const DESCRIPTION = `Changes the stock by the rows of a CSV file in UTF-8, of ${CSV_SIZE_MAX_BYTES / 1_000_000} MB and ${CSV_ROWS_MAX.toLocaleString('en')} rows at most. The first row names the columns: \`sku\`; either \`delta\` (what to add; below zero to take) or \`counted\` (on hand, as counted); and as needed \`location\`, \`as_of\` (with \`counted\`), \`expected_available\` (with \`delta\`), \`reason\` and \`reference\`. The count sheet of \`GET /api/inventory/export\` comes back as it is: rows whose \`counted\` is empty are skipped.
 
@@ -66,7 +60,6 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
     fastify.post(
       '/inventory/import',
       {
-        bodyLimit: CSV_SIZE_MAX_BYTES,
         schema: {
           operationId: 'importInventory',
           tags: ['Inventory'],
@@ -96,7 +89,12 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
             ),
           },
         },
-        onRequest: [async ({ caller }) => assertAllowed(caller, 'importInventory'), takeOnly(CSV_TYPE)],
+        onRequest: [
+          async ({ caller }) => assertAllowed(caller, 'importInventory'),
+          takeOnly(CSV_TYPE),
+          // Fastify leaves a body that is a stream to its handler
+          async ({ headers }) => assertSize(Number(headers['content-length'] ?? 0)),
+        ],
       },
       async (request, reply) => {
         if (underWay.size >= IMPORTS_MAX) throw new QueueFullError('Other files are being imported')
@@ -123,6 +121,8 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
         const { rowCount } = await receiving
         // most are done by then, or have failed and can still say how
         await orNothing(importing, form.intervalMs)
+        // the connection would outlive the server otherwise
+        if (stopping.signal.aborted) reply.header('connection', 'close')
         reply.type(`${form.type}; charset=utf-8`)
         return reply.send(Readable.from(answerImport(form, importing, () => progress, rowCount)))
       },

@@ -52,7 +52,7 @@ async function* receive(upload: Readable, file: FileHandle, hash: Hash): AsyncGe
   let size = 0
   for await (const chunk of chunksOf(upload)) {
     size += chunk.length
-    if (size > CSV_SIZE_MAX_BYTES) throw new ProblemError('BODY_TOO_LARGE', TOO_LARGE)
+    assertSize(size)
     assertUtf8(() => decoder.decode(chunk, { stream: true }))
     hash.update(chunk)
     await file.appendFile(chunk)
@@ -71,7 +71,11 @@ async function* chunksOf(upload: Readable): AsyncGenerator<Buffer> {
   }
 }
 
-const TOO_LARGE = `A file has ${CSV_SIZE_MAX_BYTES / 1_000_000} MB at most`
+/** @throws {ProblemError} BODY_TOO_LARGE */
+export function assertSize(bytes: number): void {
+  if (bytes <= CSV_SIZE_MAX_BYTES) return
+  throw new ProblemError('BODY_TOO_LARGE', `A file has ${CSV_SIZE_MAX_BYTES / 1_000_000} MB at most`)
+}
 
 function assertUtf8(decode: () => void): void {
   try {

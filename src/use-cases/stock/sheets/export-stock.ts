@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inTransaction } from '../../../database/transaction.ts'
 import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
@@ -10,12 +11,14 @@ import {
   readNewestMovement,
   readTransactions,
 } from '../../../sql/stock/export-pages.ts'
-import type { ReadContext } from '../../context.ts'
+import type { ReadContext, WriteContext } from '../../context.ts'
 
 export type { CountSheetRow }
 
-/** Rows of one statement, some 200 kB: a few milliseconds. */
-const PAGE_ROWS = 1_000
+/** Movements of one statement, some 200 kB: a few milliseconds. */
+const LEDGER_PAGE_ROWS = 1_000
+/** Levels of one statement. It may read many movements for one, which no other does. */
+const SHEET_PAGE_ROWS = 200
 /** Transactions of ours take milliseconds. */
 const SETTLE_POLL_MS = 20
 /** Longer than any of ours may take to give up a lock: what is still open then is somebody else's, and may stay open. */
@@ -28,15 +31,18 @@ const SETTLE_TIMEOUT_MS = 5_000
  * @throws {CallError} FORBIDDEN for customers
  */
 export async function* exportCountSheet(
-  { pool }: ReadContext,
+  context: WriteContext,
   caller: Caller,
 ): AsyncGenerator<CountSheetRow[]> {
   assertAllowed(caller, 'readLevels')
   let after = { sku: '', location: '' }
   for (;;) {
-    const page = await findCountSheetPage(pool, { after, sizeMax: PAGE_ROWS })
+    // not for its consistency: a statement of a transaction has more time
+    const page = await inTransaction(context, 'read-count-sheet', (tx) =>
+      findCountSheetPage(tx, { after, sizeMax: SHEET_PAGE_ROWS }),
+    )
     if (page.length > 0) yield page
-    if (page.length < PAGE_ROWS) return
+    if (page.length < SHEET_PAGE_ROWS) return
     after = page.at(-1)!
   }
 }
@@ -56,9 +62,9 @@ export async function* exportLedger(
   assertAllowed(caller, 'readLedger')
   const last = await settle({ pool })
   for (let at = after ?? 0n; ; ) {
-    const page = await findLedgerPage(pool, { after: at, last, sizeMax: PAGE_ROWS })
+    const page = await findLedgerPage(pool, { after: at, last, sizeMax: LEDGER_PAGE_ROWS })
     if (page.length > 0) yield page
-    if (page.length < PAGE_ROWS) return
+    if (page.length < LEDGER_PAGE_ROWS) return
     at = page.at(-1)!.id
   }
 }

@@ -272,7 +272,7 @@ function resultOf(
     ),
   ].sort((one, other) => one.line - other.line)
   const accepted = outcomes.filter(({ userErrors }) => userErrors.length === 0)
-  const changed = accepted.filter(({ before, after }) => before !== after).length
+  const changed = accepted.filter(({ before, after }) => after !== null && after !== before).length
   return {
     rowsRead: skipped + outcomes.length + refused.length,
     changed,

@@ -1,5 +1,5 @@
 import type { UserErrorCode } from '../../../domain/errors.ts'
-import { AVAILABLE_MAX, isMovementId, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
+import { AVAILABLE_MAX, DELTA_MAX, isMovementId, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
 import { isText, REFERENCE_LENGTH_MAX } from '../../user-errors.ts'
 
 /** Columns that an import reads. */
@@ -128,14 +128,12 @@ function readDelta(named: Named, delta: string, expected: string): ImportRow | R
 function readCount(named: Named, counted: string, asOf: string): ImportRow | RowRefusal {
   const qty = readQuantity(counted)
   if (qty === undefined) return invalidQty(`counted ${QUANTITY_EXPECTED}`, counted)
-  if (asOf !== '' && !isMovementId(asOf)) {
+  // 0: before the first
+  if (asOf !== '' && asOf !== '0' && !isMovementId(asOf)) {
     return invalidQty('as_of must be the id of a movement, as the count sheet has it', asOf)
   }
   return { ...named, counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }
 }
-
-/** What the delta of a movement can be. */
-const DELTA_MAX = 2 ** 31 - 1
 
 const QUANTITY_EXPECTED = `must be a whole number from 0 to ${AVAILABLE_MAX}`
 

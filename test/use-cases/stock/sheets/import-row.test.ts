@@ -69,6 +69,7 @@ describe('a row', () => {
   test('says what was counted, or that nobody counted', () => {
     expect(readRow(counts, ['A', '0', '4711'])).toMatchObject({ counted: 0n, asOf: 4711n })
     expect(readRow(counts, ['A', '7', ''])).toMatchObject({ counted: 7n, asOf: null })
+    expect(readRow(counts, ['A', '7', '0'])).toMatchObject({ counted: 7n, asOf: 0n })
     expect(readRow(counts, ['A', '', '4711'])).toBeNull()
   })
 
@@ -99,7 +100,7 @@ describe('a row', () => {
     },
   )
 
-  test.each(['0', '-1', 'x', '1.5', '9223372036854775808'])(
+  test.each(['00', '-1', 'x', '1.5', '9223372036854775808'])(
     'is refused that was counted as of %j',
     (asOf) => {
       expect(readRow(counts, ['A', '7', asOf])).toMatchObject({ code: 'INVALID_QTY' })
