@@ -30,12 +30,14 @@ export const TRANSACTIONS = [
   'change-orders',
   'check-invariants',
   'create-inventory-item',
+  'count-inventory',
   'create-orders',
   'expire-holds',
   'fail-orders',
   'import-inventory',
   'read-count-sheet',
   'read-status',
+  'receive-inventory',
   'repair-stock',
   'rescue-jobs',
   'reserve-inventory',
@@ -50,6 +52,7 @@ export const TRANSACTIONS = [
   'sweep-old-imports',
   'sweep-old-keys',
   'sweep-orphans',
+  'transfer-inventory',
 ] as const
 export type TransactionName = (typeof TRANSACTIONS)[number]
 

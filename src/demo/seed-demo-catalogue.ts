@@ -1,6 +1,6 @@
 import type { Caller } from '../domain/caller.ts'
 import type { WriteContext } from '../use-cases/context.ts'
-import { createInventoryItem } from '../use-cases/stock/create-inventory-item.ts'
+import { createInventoryItem } from '../use-cases/stock/verbs/create-inventory-item.ts'
 
 /** What the ledger says of where the stock came from. */
 const SEEDER: Caller = { id: 'seed', role: 'operator', expiresAt: null }

@@ -7,6 +7,7 @@ import './orders/hold-changes.ts'
 import './orders/waiting-orders.ts'
 import './stock/inventory.ts'
 import './stock/inventory-changes.ts'
+import './stock/stock-keeping.ts'
 import './dead-letter.ts'
 import './service-status.ts'
 

@@ -15,6 +15,7 @@ export function fingerprintOf(verb: string, input: object): string {
 }
 
 function withoutOrder(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const fields = Object.entries(value).filter(([, field]) => field !== null && field !== undefined)
   return Object.fromEntries(fields.sort(([one], [other]) => (one < other ? -1 : 1)))

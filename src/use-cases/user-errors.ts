@@ -14,6 +14,11 @@ export function atInput({ field, ...error }: UserError, ...path: (string | numbe
   return { ...error, field: ['input', ...path.map(String), ...(field ?? [])] }
 }
 
+/** Returns an error with the names that a call gives to fields. */
+export function renamed({ field, ...error }: UserError, names: Record<string, string>): UserError {
+  return { ...error, field: field?.map((name) => names[name] ?? name) ?? null }
+}
+
 /** Returns the refusal for a SKU that no item has. */
 export function refuseUnknownSku(sku: string, ...path: (string | number)[]): { userErrors: [UserError] } {
   return refuse('UNKNOWN_SKU', `There is no item with the SKU ${quote(sku)}`, ...path)

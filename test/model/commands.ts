@@ -16,7 +16,7 @@ import type { ChangeOrderResult } from '../../src/use-cases/orders/verbs/order-c
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { undoShipment } from '../../src/use-cases/orders/verbs/undo-shipment.ts'
-import { adjustInventory } from '../../src/use-cases/stock/adjust-inventory.ts'
+import { adjustInventory } from '../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { retryDeadLetters } from '../../src/use-cases/upkeep/retry-dead-letters.ts'

@@ -14,7 +14,7 @@ import { Order } from './order.ts'
 import { IfShort } from './order-states.ts'
 import { Shipment } from './shipment-node.ts'
 
-const OrderLineInput = builder.inputType('OrderLineInput', {
+export const OrderLineInput = builder.inputType('OrderLineInput', {
   description: 'A quantity of one SKU.',
   fields: (t) => ({
     sku: t.string({ required: true, description: 'Of an item that exists.' }),

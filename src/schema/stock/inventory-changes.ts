@@ -1,12 +1,14 @@
-import { type AdjustInventoryResult, adjustInventory } from '../../use-cases/stock/adjust-inventory.ts'
+import { type AdjustInventoryResult, adjustInventory } from '../../use-cases/stock/verbs/adjust-inventory.ts'
 import {
   type CreateInventoryItemResult,
   createInventoryItem,
-} from '../../use-cases/stock/create-inventory-item.ts'
+} from '../../use-cases/stock/verbs/create-inventory-item.ts'
 import { builder } from '../builder.ts'
+import { IDEMPOTENCY_KEY } from '../orders/order-changes.ts'
 import { USER_ERRORS } from '../user-error.ts'
 import { InventoryItem } from './inventory.ts'
 import { InventoryMovement, movementRowOf } from './inventory-movement.ts'
+import { OnShortfall } from './stock-keeping.ts'
 
 const CreateInventoryItemInput = builder.inputType('CreateInventoryItemInput', {
   description: 'A new item.',
@@ -17,6 +19,7 @@ const CreateInventoryItemInput = builder.inputType('CreateInventoryItemInput', {
     location: t.string({
       description: 'Where that is: the code of a location; the default one if left out.',
     }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
 })
 
@@ -62,6 +65,12 @@ const AdjustInventoryInput = builder.inputType('AdjustInventoryInput', {
       type: 'Quantity',
       description: 'When something else is available there, nothing changes.',
     }),
+    onShortfall: t.field({
+      type: OnShortfall,
+      defaultValue: 'REFUSE',
+      description: 'What becomes of promises if more is taken than is available.',
+    }),
+    idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
 })
 

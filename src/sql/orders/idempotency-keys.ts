@@ -8,9 +8,12 @@ export type KeyedResult = {
   verb: string
   /** Of the input: another input under the same key is refused. */
   fingerprint: string
-  orderId: string
+  /** The order that it changed; null for a change of stock. */
+  orderId: string | null
   /** Shipments that it made. */
   shipmentIds: readonly string[]
+  /** What a change of stock made, as JSON; null for a change of an order. */
+  made: object | null
 }
 
 /** Reads what callers did under keys. @returns in the order of the keys; undefined for one that is free */
@@ -31,7 +34,7 @@ const find = prepare<[callers: string[], keys: string[]], KeyedResult & { ordina
   'find-keys',
   `select
     wanted.ordinal, keys.verb, keys.fingerprint, keys.order_id as "orderId",
-    coalesce(keys.shipment_ids, '{}') as "shipmentIds"
+    coalesce(keys.shipment_ids, '{}') as "shipmentIds", keys.made
   from unnest($1::text[], $2::text[]) with ordinality as wanted (caller, key, ordinal)
   join idempotency_keys as keys on keys.caller = wanted.caller and keys.key = wanted.key`,
 )
@@ -56,6 +59,7 @@ export async function insertKeys(
     plainArray(keys.map(({ orderId }) => orderId)),
     sparseArray(keys.map(({ shipmentIds }) => (shipmentIds.length > 0 ? plainArray(shipmentIds) : null))),
     createdAt,
+    sparseArray(keys.map(({ made }) => made && JSON.stringify(made))),
   )
   return row!.inserted
 }
@@ -64,10 +68,10 @@ export async function insertKeys(
 const insert = prepare<unknown[], { inserted: number }>(
   'insert-keys',
   `with inserted as (
-    insert into idempotency_keys (caller, key, verb, fingerprint, order_id, shipment_ids, created_at)
-    select caller, key, verb, fingerprint, order_id, shipment_ids::uuid[], $7
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[])
-      as input (caller, key, verb, fingerprint, order_id, shipment_ids)
+    insert into idempotency_keys (caller, key, verb, fingerprint, order_id, shipment_ids, made, created_at)
+    select caller, key, verb, fingerprint, order_id, shipment_ids::uuid[], made, $7
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $8::jsonb[])
+      as input (caller, key, verb, fingerprint, order_id, shipment_ids, made)
     order by caller, key
     on conflict do nothing
     returning 1

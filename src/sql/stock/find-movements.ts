@@ -1,5 +1,5 @@
 import type { InventoryMovement } from '../../domain/stock/stock.ts'
-import { prepare, type Queryable } from '../statement.ts'
+import { plainArray, prepare, type Queryable } from '../statement.ts'
 
 /** A page of a SKU's ledger: at most `sizeMax` movements next to `cursor`, or at the end of the ledger if there is no cursor. */
 export type MovementPage = {
@@ -40,6 +40,16 @@ export async function findMovements(
   for (const { ordinal, ...movement } of rows) found[Number(ordinal) - 1]!.push(movement)
   return found
 }
+
+/** Reads the movements that exist among `ids`. */
+export function findMovementsById(on: Queryable, ids: readonly bigint[]): Promise<InventoryMovement[]> {
+  return findById(on, plainArray(ids))
+}
+
+const findById = prepare<[ids: string], InventoryMovement>(
+  'find-movements-by-id',
+  `select ${MOVEMENT_COLUMNS} from inventory_movements where id = any ($1::bigint[]) order by id`,
+)
 
 // lateral: each ledger is read by its index, and no further than its page; a popular SKU has millions of movements. Sorted like
 // that index: by id alone PostgreSQL may walk the primary key, which is the whole table for a SKU with few movements

@@ -196,6 +196,6 @@ async function repeat(
 ): Promise<CreateOrderResult> {
   if (earlier.verb !== VERB || earlier.fingerprint !== fingerprint)
     return { order: null, ...refuseReusedKey() }
-  const [order] = await findOrders(pool, [earlier.orderId])
+  const [order] = await findOrders(pool, [earlier.orderId!])
   return { order: order!, userErrors: [] }
 }

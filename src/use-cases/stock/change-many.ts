@@ -47,6 +47,9 @@ export type BulkOptions = {
   onShortfall: OnShortfall
 }
 
+/** Changes of one call of a caller. Files have as many as they like, a part at a time. */
+export const BULK_MAX = 1_000
+
 /** How changes are made that belong together. */
 export const ALL_OR_NOTHING = { errorPolicy: 'ALL_OR_NOTHING', dryRun: false, onShortfall: 'REFUSE' } as const
 

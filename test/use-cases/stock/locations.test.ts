@@ -3,8 +3,8 @@ import { type Caller, LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import {
   type AdjustInventoryRequest,
   adjustInventory,
-} from '../../../src/use-cases/stock/adjust-inventory.ts'
-import { createInventoryItem } from '../../../src/use-cases/stock/create-inventory-item.ts'
+} from '../../../src/use-cases/stock/verbs/adjust-inventory.ts'
+import { createInventoryItem } from '../../../src/use-cases/stock/verbs/create-inventory-item.ts'
 import { listLevels } from '../../../src/use-cases/stock/list-levels.ts'
 import { listLocations } from '../../../src/use-cases/stock/list-locations.ts'
 import { listMovements } from '../../../src/use-cases/stock/list-movements.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
-import { adjustInventory } from '../../../src/use-cases/stock/adjust-inventory.ts'
+import { adjustInventory } from '../../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { findSupplierCall } from '../../../src/use-cases/supplier/find-supplier-call.ts'
 import {
   type SettledCall,

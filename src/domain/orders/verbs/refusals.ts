@@ -69,15 +69,15 @@ export function refuseUnlessHold(order: Order, clock: Date): Refusal | undefined
  * Refuses lines as no verb takes them: none or too many, a quantity out of range, the same twice.
  *
  * @param keyOf what no two lines have alike, the SKU by default
+ * @param linesMax how many there may be: as an order has, by default
  */
 export function refuseLines<L extends { sku: string; qty: number }>(
   lines: readonly L[],
   keyOf: (line: L) => string = ({ sku }) => sku,
+  linesMax = ORDER_LINES_MAX,
 ): Refusal | undefined {
-  if (lines.length === 0 || lines.length > ORDER_LINES_MAX) {
-    return refuse('INVALID_LINES', `There must be 1 to ${ORDER_LINES_MAX} lines, not ${lines.length}`, [
-      'lines',
-    ])
+  if (lines.length === 0 || lines.length > linesMax) {
+    return refuse('INVALID_LINES', `There must be 1 to ${linesMax} lines, not ${lines.length}`, ['lines'])
   }
   const seen = new Set<string>()
   for (const [index, line] of lines.entries()) {

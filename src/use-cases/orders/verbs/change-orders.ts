@@ -7,12 +7,13 @@ import { isLocationCode } from '../../../domain/stock/location.ts'
 import type { StockLevel, StockMove } from '../../../domain/stock/stock.ts'
 import { lockOrders } from '../../../sql/orders/find-orders.ts'
 import { readClock } from '../../../sql/orders/holds.ts'
-import { findKeys, insertKeys, type KeyedResult } from '../../../sql/orders/idempotency-keys.ts'
+import { findKeys, type KeyedResult } from '../../../sql/orders/idempotency-keys.ts'
 import { findShipments, findShipmentsOf, insertShipments, noteUndone } from '../../../sql/orders/shipments.ts'
 import { findHoldings } from '../../../sql/stock/find-holdings.ts'
 import { findLocations } from '../../../sql/stock/locations.ts'
 import { type LockedStock, lockStock, NO_STOCK } from '../../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../../context.ts'
+import { claimKeys, retryTakenKeys } from '../../under-key.ts'
 import { refuseReusedKey } from '../../user-errors.ts'
 import { writeChanges } from '../write-changes.ts'
 import {
@@ -29,14 +30,6 @@ import {
 const CALLS_BATCH_MAX = 300
 /** No more calls are in flight than a batch holds: never reached. */
 const CALLS_WAITING_MAX = 10_000
-/** A key that another call has taken meanwhile is found at the second try. */
-const TRIES_MAX = 2
-
-/** Another call has taken a key between this transaction's look for it and its end. */
-class KeyTakenError extends Error {
-  override readonly name = 'KeyTakenError'
-}
-
 /** Makes the group of verbs: calls that arrive during a commit share the next one. */
 export function createChangeGroup(context: WriteContext, observer: GroupObserver): ChangeGroup {
   return new GroupCommit((calls) => changeOrders(context, calls), {
@@ -58,13 +51,9 @@ async function changeOrders(
   context: WriteContext,
   calls: readonly OrderCall[],
 ): Promise<ChangeOrderResult[]> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await inTransaction(context, 'change-orders', (tx) => changeOrdersIn(context, tx, calls))
-    } catch (error) {
-      if (!(error instanceof KeyTakenError) || tries === TRIES_MAX) throw error
-    }
-  }
+  return retryTakenKeys(() =>
+    inTransaction(context, 'change-orders', (tx) => changeOrdersIn(context, tx, calls)),
+  )
 }
 
 async function changeOrdersIn(
@@ -219,10 +208,17 @@ async function write(tx: Tx, done: readonly Done[], stock: LockedStock, at: Date
   const keys = done.flatMap(({ call: { caller, key, verb, orderId }, change: { shipments = [] } }) => {
     if (!key) return []
     return [
-      { ...key, caller: caller.id, verb: verb.name, orderId, shipmentIds: shipments.map(({ id }) => id) },
+      {
+        ...key,
+        caller: caller.id,
+        verb: verb.name,
+        orderId,
+        shipmentIds: shipments.map(({ id }) => id),
+        made: null,
+      },
     ]
   })
-  const [, , , keysInserted] = await Promise.all([
+  await Promise.all([
     writeChanges(tx, changes, { stock }, at),
     insertShipments(
       tx,
@@ -234,7 +230,6 @@ async function write(tx: Tx, done: readonly Done[], stock: LockedStock, at: Date
       at,
     ),
     // last: nobody waits for anything else who waits here for another call under the same key
-    insertKeys(tx, keys, at),
+    claimKeys(tx, keys, at),
   ])
-  if (keysInserted !== keys.length) throw new KeyTakenError('An idempotency key was taken meanwhile')
 }
