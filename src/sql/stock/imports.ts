@@ -15,7 +15,10 @@ export type ImportRecord = ImportCounts & {
 const COLUMNS = `id, fingerprint, next_line as "nextLine", rows_read as "rowsRead", changed, unchanged, skipped, refused,
   finished_at as "finishedAt"`
 
-/** Writes a new import, where there is none of its caller and key. */
+/** What an import is known by. `caller`: empty where it is known whoever sends it. */
+export type ImportName = { caller: string; key: string }
+
+/** Writes a new import, where there is none of its name. */
 export async function insertImport(
   on: Queryable,
   {
@@ -24,7 +27,7 @@ export async function insertImport(
     fingerprint,
     nextLine,
     createdAt,
-  }: { caller: string; key: string; fingerprint: string; nextLine: number; createdAt: Date },
+  }: ImportName & { fingerprint: string; nextLine: number; createdAt: Date },
 ): Promise<void> {
   await insert(on, caller, key, fingerprint, nextLine, createdAt)
 }
@@ -35,11 +38,10 @@ const insert = prepare<[caller: string, key: string, fingerprint: string, nextLi
   on conflict (caller, key) do nothing`,
 )
 
-/** Reads an import by its caller and key. */
+/** Reads an import by its name. */
 export async function findImport(
   on: Queryable,
-  caller: string,
-  key: string,
+  { caller, key }: ImportName,
 ): Promise<ImportRecord | undefined> {
   return (await find(on, caller, key))[0]
 }

@@ -13,6 +13,7 @@ import {
   advanceImport,
   findImport,
   findRefusals,
+  type ImportName,
   type ImportRecord,
   insertImport,
   insertRefusals,
@@ -20,6 +21,7 @@ import {
 } from '../../../sql/stock/imports.ts'
 import { assertKey } from '../../assert-key.ts'
 import type { WriteContext } from '../../context.ts'
+import { underKey } from '../../under-key.ts'
 import { type BulkOutcome, type BulkRow, changeMany } from '../change-many.ts'
 import { type ImportColumns, type ImportRow, isRefusal, type RowRefusal, readRow } from './import-row.ts'
 
@@ -84,25 +86,66 @@ export async function importInventory(
   options: ImportOptions,
 ): Promise<ImportResult> {
   assertAllowed(caller, 'importInventory')
-  const { idempotencyKey } = options
-  assertKey(idempotencyKey)
+  assertKey(options.idempotencyKey)
   const { fingerprint } = file
-  const name = { caller: caller.id, key: idempotencyKey ?? '' }
-  // known by what is in it: whoever sends it
-  if (idempotencyKey === null) Object.assign(name, { caller: '', key: `sha256:${fingerprint}` })
-  if (!options.dryRun) {
-    await insertImport(context.pool, { ...name, fingerprint, nextLine: 1, createdAt: context.now() })
-  }
-  const found = await findImport(context.pool, name.caller, name.key)
-  if (found && found.fingerprint !== fingerprint) return { report: null, refusal: 'KEY_REUSED' }
+  const name = nameOf(caller, file, options)
+  const found = options.dryRun
+    ? await findImport(context.pool, name)
+    : await begin(context, name, fingerprint, options)
+  if (found === null || (found && found.fingerprint !== fingerprint))
+    return { report: null, refusal: 'KEY_REUSED' }
   if (found?.finishedAt) return { report: await reportOf(context, found, { repeated: true }), refusal: null }
   if (options.dryRun) {
-    return { report: await tryOut(context, caller, file, options, found?.nextLine ?? 1), refusal: null }
+    return {
+      report: await tryOut(context, caller, file, options, found?.nextLine ?? FIRST_LINE),
+      refusal: null,
+    }
   }
   const isOurs = await apply(context, caller, file, options, found!)
   if (!isOurs) return { report: null, refusal: 'IN_PROGRESS' }
-  const done = (await findImport(context.pool, name.caller, name.key)) ?? found!
-  return { report: await reportOf(context, done, { repeated: false }), refusal: null }
+  const done = await findImport(context.pool, name)
+  return { report: await reportOf(context, done!, { repeated: false }), refusal: null }
+}
+
+/** Where a file begins. */
+const FIRST_LINE = 1
+
+/** What an import is known by: its caller's key, or what is in the file, whoever sends it. */
+function nameOf(
+  { id }: Caller,
+  { fingerprint }: ImportFile,
+  { idempotencyKey }: Pick<ImportOptions, 'idempotencyKey'>,
+): ImportName {
+  return idempotencyKey === null
+    ? { caller: '', key: `sha256:${fingerprint}` }
+    : { caller: id, key: idempotencyKey }
+}
+
+/** Writes an import where there is none of its name. @returns it; null if its caller used the key for another call */
+async function begin(
+  context: WriteContext,
+  name: ImportName,
+  fingerprint: string,
+  { idempotencyKey }: Pick<ImportOptions, 'idempotencyKey'>,
+): Promise<ImportRecord | null> {
+  const key = idempotencyKey === null ? null : { key: idempotencyKey, fingerprint }
+  const call = {
+    caller: { id: name.caller },
+    name: 'import-inventory',
+    verb: 'importInventory',
+    key,
+  } as const
+  const begun = await underKey(
+    context,
+    call,
+    async (tx) => {
+      await insertImport(tx, { ...name, fingerprint, nextLine: FIRST_LINE, createdAt: context.now() })
+      const result = (await findImport(tx, name))!
+      return { result, made: { importId: String(result.id) } }
+    },
+    async (tx) => (await findImport(tx, name))!,
+  )
+  return 'userErrors' in begun ? null : begun
 }
 
 async function reportOf(

@@ -233,11 +233,25 @@ describe('the same file again', () => {
       status: 422,
       body: { code: 'IDEMPOTENCY_KEY_REUSED' },
     })
+    const order = (key: string) =>
+      fetch(`${server.url}/api/order`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': key },
+        body: JSON.stringify({ sku: 'A', qty: 1 }),
+      })
+    // nor another call
+    expect((await order('one')).status).toBe(422)
+    expect((await order('of an order')).status).toBe(201)
+    expect(await send(server.url, file, { key: 'of an order' })).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    })
     expect(await send(server.url, file, { key: 'ö' })).toMatchObject({
       status: 422,
       body: { code: 'INVALID_IDEMPOTENCY_KEY' },
     })
     expect(await availableOf(app)).toBe(11n)
+    expect(await app.prisma.import.count()).toBe(1)
   })
 
   test('at the same moment, to two processes, changes stock once', async ({ app, testApp, server }) => {
