@@ -22,7 +22,7 @@ const ROOMS: Record<string, readonly string[]> = {
     `limits.ts cursor.ts generated domain feed use-cases node graphql uuid @pothos/core @pothos/plugin-complexity
     @pothos/plugin-prisma @pothos/plugin-relay @pothos/plugin-scope-auth @pothos/plugin-tracing`.split(/\s+/),
   http: `limits.ts call-at.ts cursor.ts domain database feed use-cases supplier schema node package.json @fastify/swagger
-    @fastify/swagger-ui @graphql-yoga/render-graphiql @pothos/plugin-complexity fastify fastify-type-provider-zod graphql
+    @fastify/swagger-ui @graphql-yoga/render-graphiql @pothos/plugin-complexity csv-parse csv-stringify fastify fastify-type-provider-zod graphql
     graphql-http graphql-ws graphql-yoga jose pino prom-client ws zod`.split(/\s+/),
   // it hears of all that the others do, and implements what they declare
   observability:

@@ -12,7 +12,7 @@ export type ImportRecord = ImportCounts & {
   finishedAt: Date | null
 }
 
-const COLUMNS = `id, fingerprint, next_line as "nextLine", rows_read as "rowsRead", changed, unchanged, skipped, refused,
+const IMPORT_COLUMNS = `id, fingerprint, next_line as "nextLine", rows_read as "rowsRead", changed, unchanged, skipped, refused,
   finished_at as "finishedAt"`
 
 /** What an import is known by. `caller`: empty where it is known whoever sends it. */
@@ -48,7 +48,7 @@ export async function findImport(
 
 const find = prepare<[caller: string, key: string], ImportRecord>(
   'find-import',
-  `select ${COLUMNS} from imports where caller = $1 and key = $2`,
+  `select ${IMPORT_COLUMNS} from imports where caller = $1 and key = $2`,
 )
 
 /** Locks an import, so that nobody else does its next lines. */
@@ -58,7 +58,7 @@ export async function lockImport(on: Queryable, id: bigint): Promise<ImportRecor
 
 const lock = prepare<[id: bigint], ImportRecord>(
   'lock-import',
-  `select ${COLUMNS} from imports where id = $1 for update`,
+  `select ${IMPORT_COLUMNS} from imports where id = $1 for update`,
 )
 
 /** Adds rows that were read to a locked import. `finishedAt`: null while lines are left. */

@@ -54,6 +54,9 @@ describe('below /api', () => {
     ['PATCH', '/api/shipments/1/undo', 'POST, OPTIONS'],
     ['POST', '/api/inventory/WIDGET', 'GET, HEAD, OPTIONS'],
     ['PATCH', '/api/inventory/WIDGET/movements', 'GET, HEAD, OPTIONS'],
+    ['PUT', '/api/inventory/import', 'POST, OPTIONS'],
+    ['PUT', '/api/inventory/export', 'GET, OPTIONS'],
+    ['POST', '/api/movements/export', 'GET, OPTIONS'],
   ] as const)('answers 405 to %s %s', async (method, url, allow) => {
     const answer = await http.inject({
       method,

@@ -67,7 +67,8 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
           description: DESCRIPTION,
           headers: keyHeadersSchema,
           querystring: querySchema,
-          body: { content: { [CSV_TYPE]: { schema: fileSchema } } },
+          consumes: [CSV_TYPE],
+          body: fileSchema,
           response: {
             200: {
               description:

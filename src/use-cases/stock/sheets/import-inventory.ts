@@ -30,7 +30,7 @@ const CHUNK_ROWS = 500
 /** A file with so many wrong rows is not what its sender believes. What is refused is kept, and answered, as a whole: some 2 MB. */
 export const REFUSED_ROWS_MAX = 10_000
 /** What the ledger gives as the reason of a row that gives none. */
-const REASON = 'CSV import'
+const IMPORT_REASON = 'CSV import'
 /** Of a cell that may hold anything. */
 const SKU_SHOWN_MAX = 64
 
@@ -251,7 +251,7 @@ function change(
   rows: readonly BulkRow[],
   { dryRun = false } = {},
 ): Promise<{ outcomes: BulkOutcome[] }> {
-  const how = { reason: REASON, errorPolicy: 'SKIP_FAILED', dryRun, onShortfall: 'REFUSE' } as const
+  const how = { reason: IMPORT_REASON, errorPolicy: 'SKIP_FAILED', dryRun, onShortfall: 'REFUSE' } as const
   return changeMany(context, tx, caller, rows, how)
 }
 
