@@ -37,6 +37,7 @@ export default [
           exceptions: {
             types: [
               'Allocation',
+              'BulkResult',
               'Count',
               'OrderCount',
               'OrderEvent',

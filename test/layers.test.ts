@@ -54,9 +54,9 @@ const NAMESAKES = [
   'service-status.ts',
 ]
 
-/** The most files of a folder; of metrics each is one subject, and all have one form. */
+/** The most files of a folder; of metrics, and of verbs of an order, each is one subject, and all have one form. */
 const FILES_MAX = 12
-const FILES_MAX_OF: Record<string, number> = { 'observability/metrics': 15 }
+const FILES_MAX_OF: Record<string, number> = { 'observability/metrics': 15, 'domain/orders/verbs': 15 }
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((file) => file.replaceAll('\\', '/'))

@@ -135,6 +135,25 @@ const OPERATIONS: Record<string, Row> = {
       { movement { actor } inventoryItem { available } } }`,
     comesTo: operators,
   },
+  'Mutation.adjustInventories': {
+    query: `mutation { adjustInventories(input: { changes: [{ sku: "GIZMO", delta: 1 }], reason: "found" })
+      { results { movement { actor } } } }`,
+    comesTo: operators,
+  },
+  'Mutation.receiveInventory': {
+    query: 'mutation { receiveInventory(input: { sku: "GIZMO", qty: 1 }) { level { available } } }',
+    comesTo: staff,
+  },
+  'Mutation.transferInventory': {
+    query: `mutation { transferInventory(input: { from: "MAIN", to: "NOWHERE", lines: [{ sku: "GIZMO", qty: 1 }] })
+      { movements { id } userErrors { code } } }`,
+    comesTo: staff,
+  },
+  'Mutation.countInventory': {
+    query: `mutation { countInventory(input: { counts: [{ sku: "GIZMO", counted: 1 }], reason: "yearly" })
+      { changed unreserved { id } } }`,
+    comesTo: staff,
+  },
   'Mutation.retryDeadLetters': {
     query: 'mutation { retryDeadLetters(ids: []) { deadLetters { id } } }',
     comesTo: operators,
@@ -236,6 +255,11 @@ const ROUTES: Record<string, { call?: string; body?: object | string; comesTo: R
     comesTo: { ...open, nobody: 401, customer: 403 },
   },
   '/api/inventory/:sku': { call: 'GET /api/inventory/GIZMO', comesTo: { ...open, nobody: 401 } },
+  '/api/inventory/:sku/receive': {
+    call: 'POST /api/inventory/GIZMO/receive',
+    body: { qty: 1 },
+    comesTo: { ...open, nobody: 401, customer: 403 },
+  },
   '/api/inventory/:sku/movements': {
     call: 'GET /api/inventory/GIZMO/movements',
     comesTo: { ...open, nobody: 401, customer: 403 },

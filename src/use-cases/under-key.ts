@@ -7,7 +7,7 @@ import type { WriteContext } from './context.ts'
 import { refuseReusedKey } from './user-errors.ts'
 
 /** A key that another call has taken meanwhile is found at the second try. */
-const TRIES_MAX = 2
+const KEY_TRIES_MAX = 2
 
 /** Another call has taken a key between this transaction's look for it and its end. */
 class KeyTakenError extends Error {
@@ -20,7 +20,7 @@ export async function retryTakenKeys<Result>(run: () => Promise<Result>): Promis
     try {
       return await run()
     } catch (error) {
-      if (!(error instanceof KeyTakenError) || tries === TRIES_MAX) throw error
+      if (!(error instanceof KeyTakenError) || tries === KEY_TRIES_MAX) throw error
     }
   }
 }
@@ -60,17 +60,23 @@ export function underKey<Result, Made extends object>(
 ): Promise<Result | { userErrors: [UserError] }> {
   return retryTakenKeys(() =>
     inTransaction(context, name, async (tx) => {
-      const [earlier] = key ? await findKeys(tx, [{ caller: caller.id, key: key.key }]) : []
-      if (earlier) {
+      const findEarlier = async () =>
+        (key ? await findKeys(tx, [{ caller: caller.id, key: key.key }]) : [])[0]
+      const answer = (earlier: KeyedResult) => {
         const isSame = earlier.verb === verb && earlier.fingerprint === key!.fingerprint
         return isSame ? repeat(tx, earlier.made as Made) : refuseReusedKey()
       }
+      const earlier = await findEarlier()
+      if (earlier) return answer(earlier)
       const { result, made } = await work(tx)
       if (key && made) {
         const claim = { ...key, caller: caller.id, verb, orderId: null, shipmentIds: [], made }
         await claimKeys(tx, [claim], context.now())
+        return result
       }
-      return result
+      // it may be refused for what the same call, sent twice at once, has just done
+      const meanwhile = await findEarlier()
+      return meanwhile ? answer(meanwhile) : result
     }),
   )
 }

@@ -1,9 +1,21 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { promisableAt, type StockLevel } from '../../domain/stock/stock.ts'
-import type { ReadContext } from '../../use-cases/context.ts'
+import { DELTA_MAX, promisableAt, REASON_LENGTH_MAX, type StockLevel } from '../../domain/stock/stock.ts'
+import type { ReadContext, WriteContext } from '../../use-cases/context.ts'
 import { findInventoryItem, type StockOfItem } from '../../use-cases/stock/find-inventory-item.ts'
-import { ProblemError, problemResponses } from './problem.ts'
+import { receiveInventory } from '../../use-cases/stock/verbs/receive-inventory.ts'
+import { REFERENCE_LENGTH_MAX } from '../../use-cases/user-errors.ts'
+import {
+  KEYED_CALL_PROBLEMS,
+  type KeyedCallContext,
+  keyHeadersSchema,
+  refuseOtherMedia,
+  runKeyed,
+  textSchema,
+  wholeNumberSchema,
+} from './keyed-call.ts'
+import { movementBody, movementSchema } from './movements.ts'
+import { ProblemError, problemResponses, refusal } from './problem.ts'
 
 const quantitySchema = z.int().min(0)
 
@@ -56,8 +68,30 @@ const itemSchema = z
     ],
   })
 
-/** `GET /inventory/:sku`: what there is of a SKU. */
-export function inventoryItems(context: ReadContext): FastifyPluginAsyncZod {
+const receiptSchema = z
+  .strictObject({
+    qty: wholeNumberSchema(1, DELTA_MAX, 'How many came in'),
+    location: z.string().nullish().meta({ description: "The location's code; `MAIN` if it is left out" }),
+    reason: textSchema(REASON_LENGTH_MAX, 'For the ledger').nullish(),
+    reference: textSchema(REFERENCE_LENGTH_MAX, "The caller's own number of a document").nullish(),
+  })
+  .meta({
+    id: 'ReceiveInventory',
+    description: 'Goods that came in',
+    examples: [{ qty: 24 }, { qty: 24, location: 'MAIN', reference: 'DELIVERY-17' }],
+  })
+
+const receivedSchema = z
+  .object({
+    level: levelSchema.describe('What there is at the location now'),
+    movement: movementSchema.describe('The receipt, as the ledger keeps it'),
+  })
+  .meta({ id: 'ReceivedInventory', description: 'What came of a receipt' })
+
+export type InventoryContext = ReadContext & WriteContext & KeyedCallContext
+
+/** `GET /inventory/:sku`: what there is of a SKU. `POST /inventory/:sku/receive`: more of it. */
+export function inventoryItems(context: InventoryContext): FastifyPluginAsyncZod {
   return async (fastify) => {
     fastify.get(
       '/inventory/:sku',
@@ -82,6 +116,40 @@ export function inventoryItems(context: ReadContext): FastifyPluginAsyncZod {
         const item = await findInventoryItem(context, request.caller, request.params.sku)
         if (!item) throw new ProblemError('NOT_FOUND', 'There is no such item')
         return itemBody(item)
+      },
+    )
+    fastify.post(
+      '/inventory/:sku/receive',
+      {
+        onRequest: refuseOtherMedia,
+        schema: {
+          operationId: 'receiveInventory',
+          tags: ['Inventory'],
+          summary: 'Receive goods of a SKU',
+          description:
+            'They are on hand at a location, and serve who waits for them. For operators and services.',
+          headers: keyHeadersSchema,
+          params: z.object({ sku: z.string().meta({ examples: ['WIDGET'] }) }),
+          querystring: z.strictObject({}),
+          body: receiptSchema,
+          response: {
+            200: {
+              description: 'What there is at the location now, and the movement',
+              content: { 'application/json': { schema: receivedSchema } },
+            },
+            ...problemResponses('NOT_FOUND', 'INVALID_QTY', 'UNKNOWN_LOCATION', ...KEYED_CALL_PROBLEMS),
+          },
+        },
+      },
+      async (request) => {
+        const { sku } = request.params
+        const { level, movement, userErrors } = await runKeyed(context, request, ({ idempotencyKey }) =>
+          receiveInventory(context, request.caller, { sku, idempotencyKey, ...request.body }),
+        )
+        if (userErrors[0]?.code === 'UNKNOWN_SKU')
+          throw new ProblemError('NOT_FOUND', 'There is no such item')
+        if (!level) throw refusal(userErrors)
+        return { level: levelBody(level), movement: movementBody(movement) }
       },
     )
   }

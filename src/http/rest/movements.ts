@@ -7,7 +7,7 @@ import type { ReadContext } from '../../use-cases/context.ts'
 import { listMovements } from '../../use-cases/stock/list-movements.ts'
 import { ProblemError, problemResponses } from './problem.ts'
 
-const movementSchema = z
+export const movementSchema = z
   .object({
     id: z
       .string()
@@ -109,7 +109,7 @@ export function movements(context: ReadContext): FastifyPluginAsyncZod {
         if (!page) throw new ProblemError('NOT_FOUND', 'There is no such item')
         const last = page.movements.at(-1)
         return {
-          data: page.movements.map(toBody),
+          data: page.movements.map(movementBody),
           next_cursor: page.hasOlder && last ? encodeCursor(ledgerOf(sku), String(last.id)) : null,
         }
       },
@@ -117,7 +117,7 @@ export function movements(context: ReadContext): FastifyPluginAsyncZod {
   }
 }
 
-function toBody(movement: InventoryMovement): z.infer<typeof movementSchema> {
+export function movementBody(movement: InventoryMovement): z.infer<typeof movementSchema> {
   return {
     id: String(movement.id),
     sku: movement.sku,

@@ -8,7 +8,7 @@ import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { csvExports } from './csv/csv-exports.ts'
 import { type ImportContext, inventoryImport } from './csv/inventory-import.ts'
 import { holdVerbs } from './hold-verbs.ts'
-import { inventoryItems } from './inventory-items.ts'
+import { type InventoryContext, inventoryItems } from './inventory-items.ts'
 import { movements } from './movements.ts'
 import { openApi } from './openapi.ts'
 import type { OrderVerbContext } from './order-verb.ts'
@@ -24,7 +24,10 @@ import {
 
 export const REST_PATH = '/api'
 
-export type RestContext = OrdersContext & OrderVerbContext & ImportContext & { calls: CallsUnderWay }
+export type RestContext = OrdersContext &
+  OrderVerbContext &
+  InventoryContext &
+  ImportContext & { calls: CallsUnderWay }
 
 /**
  * The REST API: `/api/…`; with `explorer`, its description at `/openapi.json` and a page to try it at `/docs`.

@@ -67,14 +67,19 @@ const readNewest = prepare<[], { id: bigint }>(
   'select case when is_called then last_value else 0 end as id from inventory_movements_id_seq',
 )
 
-/** Transactions that write: `oldest` of those under way, or `next` where there is none; those that begin later are from `next` on. */
-export async function readTransactions(on: Queryable): Promise<{ oldest: bigint; next: bigint }> {
-  return (await readXids(on))[0]!
+/**
+ * Reads which transactions may still write movements: those that have begun to. They keep the lock that a statement takes before
+ * it draws an id until they end. Unlike the oldest transaction id that is open, it is not held back by what is done elsewhere.
+ *
+ * @returns names that no later transaction has
+ */
+export async function findLedgerWriters(on: Queryable): Promise<string[]> {
+  return (await findWriters(on)).map(({ writer }) => writer)
 }
 
-const readXids = prepare<[], { oldest: bigint; next: bigint }>(
-  'read-transactions',
-  `select
-    pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest,
-    pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next`,
+const findWriters = prepare<[], { writer: string }>(
+  'find-ledger-writers',
+  `select distinct virtualtransaction as writer from pg_locks
+  where locktype = 'relation' and relation = 'inventory_movements'::regclass and mode = 'RowExclusiveLock'
+    and database = (select oid from pg_database where datname = current_database())`,
 )

@@ -73,7 +73,7 @@ export type BulkOutcome = {
  */
 const UNRESERVED_MAX = 10_000
 /** Orders that reserve meanwhile are newer: it takes that many times in a row. */
-const TRIES_MAX = 5
+const UNRESERVE_TRIES_MAX = 5
 
 /**
  * Changes many levels in the caller's transaction, by a number of statements that does not depend on how many: row after row,
@@ -217,7 +217,7 @@ async function lockAndPlan(
     const holders = await findHolders(tx, locked.shortfalls)
     const isLocked = ({ orderId }: Promised) => orders.some(({ id }) => id === orderId)
     if (holders.every(isLocked)) return { ...locked, stock, orders, holders }
-    if (tries === TRIES_MAX) {
+    if (tries === UNRESERVE_TRIES_MAX) {
       throw new CallError('UNAVAILABLE', 'Too many orders reserve this stock at the moment: try again')
     }
     await tx.query('rollback to savepoint before_locks')

@@ -19,6 +19,7 @@ import { reopen } from '../../../src/domain/orders/verbs/reopen.ts'
 import { reserve } from '../../../src/domain/orders/verbs/reserve.ts'
 import { type Shipped, ship } from '../../../src/domain/orders/verbs/ship.ts'
 import { takeBack } from '../../../src/domain/orders/verbs/take-back.ts'
+import { unreserve } from '../../../src/domain/orders/verbs/unreserve.ts'
 import { unship } from '../../../src/domain/orders/verbs/unship.ts'
 import { type Allocation, allocate, mergeAllocations } from '../../../src/domain/stock/allocation.ts'
 import { aLevel, aLocation, anOrder, NOW } from '../../support/orders.ts'
@@ -29,14 +30,24 @@ import { aLevel, aLocation, anOrder, NOW } from '../../support/orders.ts'
 const LOCATIONS = [aLocation('EAST'), aLocation('MAIN')]
 const QTYS = { A: [0, 1, 2], B: [0, 1] }
 
-/** All that is known of an order: with its stock, with what it shipped, and with what it gave up when it failed. */
-type Life = { order: Order; held: Allocation[]; shipments: Shipment[]; gaveUp: readonly EventLine[] }
+/**
+ * All that is known of an order: with its stock, with what it shipped, with what it gave up when it failed, and whether it asked
+ * suppliers before its promises were taken back.
+ */
+type Life = {
+  order: Order
+  held: Allocation[]
+  shipments: Shipment[]
+  gaveUp: readonly EventLine[]
+  isAsking: boolean
+}
 
 const EXPIRY = new Date(NOW.getTime() + 60_000)
 
 const BIRTHS: Life[] = IF_SHORT.flatMap((ifShort) =>
   [null, EXPIRY].map((expiresAt) => {
-    return { order: anOrder({ A: 2, B: 1 }, { ifShort, expiresAt }), held: [], shipments: [], gaveUp: [] }
+    const order = anOrder({ A: 2, B: 1 }, { ifShort, expiresAt })
+    return { order, held: [], shipments: [], gaveUp: [], isAsking: ifShort === 'ASK_SUPPLIER' }
   }),
 )
 
@@ -61,7 +72,13 @@ function linesOf(qtys: Record<string, number>) {
 type Outcome = OrderChange | Shipped | Refusal
 
 /** What every verb makes of an order: undefined where it is a bug to call it. */
-function* everyVerb({ order, held, shipments, gaveUp }: Life): Generator<[string, Outcome | undefined]> {
+function* everyVerb({
+  order,
+  held,
+  shipments,
+  gaveUp,
+  isAsking,
+}: Life): Generator<[string, Outcome | undefined]> {
   const asked = { expectedVersion: null }
   for (const a of QTYS.A) {
     for (const b of QTYS.A) {
@@ -72,8 +89,13 @@ function* everyVerb({ order, held, shipments, gaveUp }: Life): Generator<[string
     }
   }
   // suppliers are asked for no others
-  if (order.ifShort === 'ASK_SUPPLIER') {
+  if (isAsking) {
     for (const goods of SOME_OF_EACH) yield ['deliver', deliver(order, goods, NOW)]
+  }
+  for (const skus of [['A'], ['B'], ['A', 'B']]) {
+    const released = held.filter(({ sku }) => skus.includes(sku))
+    if (skus.every((sku) => released.some((one) => one.sku === sku)))
+      yield ['unreserve', unreserve(order, released, NOW)]
   }
   yield ['confirm', confirm(order, asked, NOW, NOW)]
   yield ['confirm late', confirm(order, asked, EXPIRY, NOW)]
@@ -114,7 +136,7 @@ function unlessBug(verb: () => OrderChange): OrderChange | undefined {
 }
 
 /** An order's life after a change of it. */
-function liveOn({ order, held, shipments, gaveUp }: Life, change: OrderChange | Shipped): Life {
+function liveOn({ order, held, shipments, gaveUp, isAsking }: Life, change: OrderChange | Shipped): Life {
   const moved = change.moves.map(({ sku, location, reservedDelta }) => ({
     sku,
     location,
@@ -128,11 +150,12 @@ function liveOn({ order, held, shipments, gaveUp }: Life, change: OrderChange | 
     held: mergeAllocations([...held, ...moved]).filter(({ qty }) => qty !== 0),
     shipments: [...shipments.filter(({ id }) => id !== undone), ...numbered],
     gaveUp: change.after.status === 'FAILED' && order.status !== 'FAILED' ? change.event!.lines! : gaveUp,
+    isAsking,
   }
 }
 
 /** What tells one life from another: two that are alike go on alike. */
-function keyOf({ order, held, shipments, gaveUp }: Life): string {
+function keyOf({ order, held, shipments, gaveUp, isAsking }: Life): string {
   const { lines, status, lookedAt, ending, ifShort, expiresAt } = order
   const places = held.map(({ sku, location, qty }) => `${sku} ${location} ${qty}`).sort()
   const left = shipments.map(({ location, lines }) => [location, lines])
@@ -146,6 +169,7 @@ function keyOf({ order, held, shipments, gaveUp }: Life): string {
     places,
     left,
     status === 'FAILED' ? gaveUp : null,
+    isAsking,
   ])
 }
 
@@ -197,7 +221,8 @@ function liveAll(): { moves: Set<string>; refusals: Map<string, Set<string>>; li
       if (!outcome) continue
       const { status } = life.order
       if ('refusal' in outcome) {
-        const key = `${verb} ${life.order.expiresAt ? 'hold ' : ''}${status}`
+        const isTornApart = status === 'PARTIALLY_SHIPPED' && life.order.lines.some(isWaiting)
+        const key = `${verb} ${life.order.expiresAt ? 'hold ' : ''}${isTornApart ? 'waiting ' : ''}${status}`
         refusals.set(key, (refusals.get(key) ?? new Set()).add(outcome.refusal.code))
         continue
       }
@@ -270,17 +295,33 @@ test.each(['confirm', 'extend'])('%s is of open holds, and only before they expi
   for (const status of ['CANCELLED', 'FAILED']) expect(codeOf(`${verb} hold ${status}`)).toBe('WRONG_STATE')
 })
 
-test('an order that is to wait or to fail takes all or nothing, and suppliers deliver nothing for it', () => {
+test('an order that is to wait or to fail takes all or nothing, until promises of it are taken back', () => {
   const parts = [...lives.values()].filter(
     ({ order: { ifShort, lines } }) =>
-      ifShort !== 'ASK_SUPPLIER' &&
-      lines.some(({ reserved }) => reserved > 0) &&
-      lines.some((line) => waitingOf(line) > 0),
+      ifShort !== 'ASK_SUPPLIER' && lines.some(({ reserved }) => reserved > 0) && lines.some(isWaiting),
   )
-  expect(parts).toEqual([])
+  expect(new Set(parts.map(({ order }) => order.ifShort))).toEqual(new Set(['WAIT']))
+  // an order that was looked at waited whole or not at all, but for what was taken back: then it has one version more
+  expect(Math.min(...parts.map(({ order }) => order.version))).toBe(3)
   const waits = [...lives.values()].filter(({ order }) => order.status === 'AWAITING_RESTOCK')
   expect(new Set(waits.map(({ order }) => order.ifShort))).toEqual(new Set(['ASK_SUPPLIER', 'WAIT']))
 })
+
+test('nothing of a part-shipped order is shipped while another part waits, nor is its last shipment undone', () => {
+  const torn = [...lives.values()].filter(
+    ({ order }) => order.status === 'PARTIALLY_SHIPPED' && order.lines.some(isWaiting),
+  )
+  expect(torn.length).toBeGreaterThan(0)
+  expect([...refusals.get('ship waiting PARTIALLY_SHIPPED')!]).toEqual(['WRONG_STATE'])
+  expect([...refusals.get('unship waiting PARTIALLY_SHIPPED')!].sort()).toEqual([
+    'QTY_EXCEEDED',
+    'WRONG_STATE',
+  ])
+})
+
+function isWaiting(line: Order['lines'][number]): boolean {
+  return waitingOf(line) > 0
+}
 
 function isShipped({ shipped }: { shipped: number }): boolean {
   return shipped > 0

@@ -35,6 +35,7 @@ describe('/openapi.json', () => {
       'post /api/orders/{id}/return',
       'post /api/shipments/{id}/undo',
       'get /api/inventory/{sku}',
+      'post /api/inventory/{sku}/receive',
       'get /api/inventory/{sku}/movements',
       'post /api/inventory/import',
       'get /api/inventory/export',
@@ -84,6 +85,7 @@ describe('/openapi.json', () => {
       'post /api/orders/{id}/return': ofVerbs,
       'post /api/shipments/{id}/undo': ofVerbs,
       'get /api/inventory/{sku}': [200, 400, 401, 403, 404, 500, 503],
+      'post /api/inventory/{sku}/receive': ofVerbs.filter((status) => status !== 409),
       'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
       'post /api/inventory/import': [200, 400, 401, 403, 409, 413, 415, 422, 500, 503],
       'get /api/inventory/export': [200, 400, 401, 403, 500, 503],
@@ -111,6 +113,11 @@ describe('/openapi.json', () => {
     for (const property of [body.properties!.hold_seconds!, extension.properties!.hold_seconds!]) {
       expect(unlessNull(property)).toMatchObject({ type: 'integer', minimum: 1, maximum: 2_678_400 })
     }
+    const receipt = resolve(
+      operationOf('receiveInventory').requestBody!.content!['application/json']!.schema!,
+    )
+    expect(receipt).toMatchObject({ additionalProperties: false, required: ['qty'] })
+    expect(receipt.properties!.qty).toMatchObject({ type: 'integer', minimum: 1, maximum: 2_147_483_647 })
     const limit = operationOf('listMovements').parameters!.find(
       (parameter) => `${parameter.name}` === 'limit',
     )

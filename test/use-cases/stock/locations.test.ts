@@ -1,14 +1,14 @@
 import { expect } from 'vitest'
 import { type Caller, LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { listLevels } from '../../../src/use-cases/stock/list-levels.ts'
+import { listLocations } from '../../../src/use-cases/stock/list-locations.ts'
+import { listMovements } from '../../../src/use-cases/stock/list-movements.ts'
+import { saveLocation } from '../../../src/use-cases/stock/save-location.ts'
 import {
   type AdjustInventoryRequest,
   adjustInventory,
 } from '../../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { createInventoryItem } from '../../../src/use-cases/stock/verbs/create-inventory-item.ts'
-import { listLevels } from '../../../src/use-cases/stock/list-levels.ts'
-import { listLocations } from '../../../src/use-cases/stock/list-locations.ts'
-import { listMovements } from '../../../src/use-cases/stock/list-movements.ts'
-import { saveLocation } from '../../../src/use-cases/stock/save-location.ts'
 import { test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
 

@@ -1,8 +1,8 @@
 import { hasRoomFor, type StockLevel, stockMove } from '../../stock/stock.ts'
-import type { Order } from '../order.ts'
+import { type Order, waitingOf } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, type Refusal } from '../order-change.ts'
 import type { Shipment } from '../shipment.ts'
-import { type Expectation, refuse, refuseExcess, refuseStale } from './refusals.ts'
+import { type Expectation, refuse, refuseExcess, refuseStale, refuseState } from './refusals.ts'
 
 /**
  * Undoes a shipment: its goods are on hand again where they left, and promised to the order again.
@@ -22,6 +22,11 @@ export function unship(
   const lines = changeLines(order.lines, goods, (line, qty) => {
     return { ...line, reserved: line.reserved + qty, shipped: line.shipped - qty }
   })
+  // promises were taken back: once nothing is shipped any more, the order is to be as it was before it was shipped
+  const isOpen = lines.every(({ shipped }) => shipped === 0)
+  if (isOpen && lines.some((line) => waitingOf(line) > 0)) {
+    return refuseState(order, 'a part of it waits, which has to be served or cancelled first')
+  }
   const over = lines.find(({ shipped, returned }) => returned > shipped)
   if (over) {
     const message = `${over.returned} of ${over.sku} came back: only ${over.shipped} would have been shipped`

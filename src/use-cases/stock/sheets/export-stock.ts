@@ -8,8 +8,8 @@ import {
   type CountSheetRow,
   findCountSheetPage,
   findLedgerPage,
+  findLedgerWriters,
   readNewestMovement,
-  readTransactions,
 } from '../../../sql/stock/export-pages.ts'
 import type { ReadContext, WriteContext } from '../../context.ts'
 
@@ -21,7 +21,7 @@ const LEDGER_PAGE_ROWS = 1_000
 const SHEET_PAGE_ROWS = 200
 /** Transactions of ours take milliseconds. */
 const SETTLE_POLL_MS = 20
-/** Longer than any of ours may take to give up a lock: what is still open then is somebody else's, and may stay open. */
+/** As long as a statement by itself has: a transaction of ours that is still open then hangs. */
 const SETTLE_TIMEOUT_MS = 5_000
 
 /**
@@ -72,12 +72,14 @@ export async function* exportLedger(
 /** Waits until every id of the ledger that was drawn by now is there or never will be. @returns the newest of them */
 async function settle({ pool }: ReadContext): Promise<bigint> {
   const newest = await readNewestMovement(pool)
-  // who has drawn an id has locked a level before, and so has a transaction id: it is earlier than `next`
-  const { next } = await readTransactions(pool)
-  for (const deadline = performance.now() + SETTLE_TIMEOUT_MS; ; ) {
-    if ((await readTransactions(pool)).oldest >= next) return newest
-    if (performance.now() > deadline)
-      throw new CallError('UNAVAILABLE', 'A transaction has been open for long')
+  const writers = await findLedgerWriters(pool)
+  for (const deadline = performance.now() + SETTLE_TIMEOUT_MS; writers.length > 0; ) {
+    const left = new Set(await findLedgerWriters(pool))
+    if (!writers.some((writer) => left.has(writer))) break
+    if (performance.now() > deadline) {
+      throw new CallError('UNAVAILABLE', 'A transaction that writes movements has been open for long')
+    }
     await sleep(SETTLE_POLL_MS)
   }
+  return newest
 }

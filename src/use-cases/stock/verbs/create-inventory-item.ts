@@ -19,8 +19,6 @@ import { type Done, underKey } from '../../under-key.ts'
 import { assertText, refuse, refuseUnknownLocation } from '../../user-errors.ts'
 import { writeMoves } from '../write-moves.ts'
 
-const VERB = 'createInventoryItem'
-
 /** `available`: what it starts with, at `location`; null for the default one. */
 export type CreateInventoryItemRequest = {
   sku: string
@@ -60,11 +58,11 @@ export async function createInventoryItem(
   const at = { sku, location: location ?? DEFAULT_LOCATION }
   const unknown = { inventoryItem: null, ...refuseUnknownLocation(at.location, 'location') }
   if (!isLocationCode(at.location)) return unknown
-  const fingerprint = () => fingerprintOf(VERB, { ...at, name, available })
+  const fingerprint = () => fingerprintOf('createInventoryItem', { ...at, name, available })
   const key = idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint() }
   const result = await underKey(
     context,
-    { caller, name: 'create-inventory-item', verb: VERB, key },
+    { caller, name: 'create-inventory-item', verb: 'createInventoryItem', key },
     async (tx): Promise<Done<CreateInventoryItemResult, object>> => {
       const [known] = await findLocations(tx, [at.location])
       if (!known) return { result: unknown, made: null }

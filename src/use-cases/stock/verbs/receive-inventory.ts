@@ -14,7 +14,7 @@ import { assertReference, assertText, atInput, refuse, renamed } from '../../use
 import { ALL_OR_NOTHING } from '../change-many.ts'
 import { changeStock } from './change-stock.ts'
 
-const NOTHING = { level: null, movement: null }
+const NOTHING_RECEIVED = { level: null, movement: null }
 
 export type ReceiveInventoryRequest = {
   sku: string
@@ -48,7 +48,7 @@ export async function receiveInventory(
   if (reason !== null) assertText('reason', reason, REASON_LENGTH_MAX)
   assertReference(reference)
   if (!Number.isInteger(qty) || qty < 1 || qty > DELTA_MAX) {
-    return { ...NOTHING, ...refuse('INVALID_QTY', `qty must be 1 to ${DELTA_MAX}`, 'qty') }
+    return { ...NOTHING_RECEIVED, ...refuse('INVALID_QTY', `qty must be 1 to ${DELTA_MAX}`, 'qty') }
   }
   const location = asked.location ?? DEFAULT_LOCATION
   const call = {
@@ -65,10 +65,11 @@ export async function receiveInventory(
     call,
     async (tx, { outcomes: [outcome] }): Promise<ReceiveInventoryResult> => {
       const { movement, userErrors } = outcome!
-      if (!movement) return { ...NOTHING, userErrors: [atInput(renamed(userErrors[0]!, { delta: 'qty' }))] }
+      if (!movement)
+        return { ...NOTHING_RECEIVED, userErrors: [atInput(renamed(userErrors[0]!, { delta: 'qty' }))] }
       const levels = await findLevels(tx, [sku])
       return { level: levels.find((level) => level.location === location)!, movement, userErrors: [] }
     },
   )
-  return 'level' in result ? result : { ...NOTHING, ...result }
+  return 'level' in result ? result : { ...NOTHING_RECEIVED, ...result }
 }

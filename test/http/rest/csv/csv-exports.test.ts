@@ -139,6 +139,10 @@ describe('the ledger', () => {
     late.on('error', () => {})
     await late.query('begin')
     await late.query(`update stock_levels set available = 11 where sku = 'B'`)
+    // holds back who goes by transaction ids alone
+    const other = new pg.Client({ connectionString: testApp.databaseUrl }).on('error', () => {})
+    await other.connect()
+    await other.query('begin; select from items for update')
     await late.query(
       `insert into inventory_movements (sku, location, type, delta, reserved_delta, available_after, reserved_after, created_at)
       values ('B', 'MAIN', 'RECEIPT', 1, 0, 11, 0, now())`,
@@ -151,14 +155,16 @@ describe('the ledger', () => {
     await eventually(async () => {
       // not within the transaction, which would see the same each time
       const { rowCount } = await app.pool.query(
-        `select from pg_stat_activity where datname = current_database() and query like '%pg_snapshot_xmax%' and pid <> pg_backend_pid()`,
+        `select from pg_stat_activity where datname = current_database() and query like '%from pg_locks%' and pid <> pg_backend_pid()`,
       )
       return rowCount! > 0
     })
     expect(isDone).toBe(false)
     await late.query('commit')
     await late.end()
+    // the other is still open
     expect((await reading).rows.map((row) => row.split(',')[1])).toEqual(['sku', 'A', 'B', 'B', 'A'])
+    await other.end()
   })
 
   test.for(['x', '0', '-1', '1.5', '9223372036854775808', ''])(
