@@ -118,7 +118,7 @@ function writeCsv(choices: Choices, corpus: Corpus): string {
   const cellOf = (column: string) => {
     if (choices.oneIn(20)) return choices.pick(HOSTILE_STRINGS)
     if (column === kind) return String(choices.pick([1, -1, 5, 0, '', ...HOSTILE_NUMBERS]))
-    return choices.pick(corpus[column] ?? ['', 'x']) as string
+    return String(choices.pick(Object.hasOwn(corpus, column) ? corpus[column]! : ['', 'x']))
   }
   const quote = (cell: string) => (choices.oneIn(20) ? cell : `"${cell.replaceAll('"', '""')}"`)
   const rows = Array.from({ length: choices.pick([0, 1, 1, 2, 5]) }, () => columns.map(cellOf))
