@@ -18,6 +18,9 @@ import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { undoShipment } from '../../src/use-cases/orders/verbs/undo-shipment.ts'
 import { saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { adjustInventory } from '../../src/use-cases/stock/verbs/adjust-inventory.ts'
+import { countInventory } from '../../src/use-cases/stock/verbs/count-inventory.ts'
+import { receiveInventory } from '../../src/use-cases/stock/verbs/receive-inventory.ts'
+import { transferInventory } from '../../src/use-cases/stock/verbs/transfer-inventory.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { retryDeadLetters } from '../../src/use-cases/upkeep/retry-dead-letters.ts'
 import { type SweepResult, sweep } from '../../src/use-cases/upkeep/sweep.ts'
@@ -29,6 +32,7 @@ import {
   callsOf,
   isOpenHold,
   isPending,
+  keeping,
   outcome,
   pick,
   pickFrom,
@@ -46,6 +50,7 @@ import {
   allOf,
   byJson,
   findJobIds,
+  findMovementId,
   findShipmentId,
   fromOrder,
   readAll,
@@ -55,6 +60,7 @@ import {
   visible,
 } from './read-state.ts'
 import { how, type Real, run, times, together } from './real.ts'
+import { type Keeping, type Kept, keep } from './stock-keeping.ts'
 import {
   isFinal,
   isOpen,
@@ -264,16 +270,77 @@ const callVerbs = command(
   hasOrders,
 )
 
+const keepStock = command('keepStock', fc.record({ keeping, how }), async (model, real, { keeping, how }) => {
+  const act = await keepReal(real.first, keeping)
+  const answers = await run(real, how, act)
+  expect(answers.sort(byJson)).toEqual(times(how, () => structuredClone(keep(model, keeping))).sort(byJson))
+})
+
+/** Reads what a call names, and gives what makes it, in the words of the model. */
+async function keepReal({ pool }: App, asked: Keeping): Promise<(app: App) => Promise<Kept>> {
+  const { idempotencyKey } = asked
+  const caller = as(asked.caller)
+  if (asked.verb === 'receiveInventory') {
+    return async (app) => {
+      const { level, userErrors } = await receiveInventory(app, caller, { ...asked, idempotencyKey })
+      if (!level) return { refused: userErrors.map(({ code }) => code) }
+      return { level: { available: Number(level.available), reserved: Number(level.reserved) } }
+    }
+  }
+  if (asked.verb === 'transferInventory') {
+    return async (app) => {
+      const { movements, userErrors } = await transferInventory(app, caller, asked)
+      return userErrors.length > 0
+        ? { refused: userErrors.map(({ code }) => code) }
+        : { moved: movements.length }
+    }
+  }
+  const { location } = asked
+  const counts = await Promise.all(
+    asked.counts.map(async ({ sku, counted, asOf }) => ({
+      sku,
+      counted: BigInt(counted),
+      asOf: asOf === null ? null : await findMovementId(pool, sku, location, asOf),
+    })),
+  )
+  const request = {
+    location,
+    counts,
+    reason: 'counted',
+    onShortfall: asked.mayUnreserve ? 'UNRESERVE_NEWEST' : 'REFUSE',
+    errorPolicy: asked.maySkip ? 'SKIP_FAILED' : 'ALL_OR_NOTHING',
+    dryRun: asked.isDry,
+    idempotencyKey,
+  } as const
+  const numberOf = (value: bigint | null | undefined) =>
+    value === null || value === undefined ? null : Number(value)
+  return async (app) => {
+    const { results, unreserved, userErrors } = await countInventory(app, caller, request)
+    if (results.length === 0) return { refused: userErrors.map(({ code }) => code) }
+    return {
+      counts: results.map(({ before, after, movement, userErrors: [error] }) => ({
+        before: numberOf(before),
+        after: numberOf(after),
+        delta: movement?.delta ?? null,
+        error: error?.code ?? null,
+        limit: numberOf(error?.limit),
+      })),
+      unreserved: unreserved.map(({ id }) => id),
+    }
+  }
+}
+
 /** Two things at once to one order: what comes of it is what comes of one after the other. */
 const race = command(
   'race',
   fc.record({
     first: verbCall,
     second: verbCall,
-    other: fc.constantFrom('verb', 'verb', 'reserve', 'settle'),
+    other: fc.constantFrom('verb', 'verb', 'reserve', 'settle', 'keep'),
     outcome,
+    keeping,
   }),
-  async (model, real, { first, second, other, outcome }) => {
+  async (model, real, { first, second, other, outcome, keeping }) => {
     const asked = verbOf(model, first)
     const order = model.find(asked.orderId)!
     const request = model.requests.find((request) => request.orderId === order.id && isOpen(request))
@@ -281,7 +348,9 @@ const race = command(
     const supplierCalls = request
       ? [{ orderId: order.id, sku: request.sku, step: request.step, outcome }]
       : []
+    const keepStock = await keepReal(real.first, keeping)
     const acts = {
+      keep: [keepStock, (on: StockModel) => structuredClone(keep(on, keeping))],
       verb: [(app: App) => callReal(app, rival), (on: StockModel) => inWords(call(on, rival))],
       reserve: [(app: App) => reserveOrders(app, [order.id]), (on: StockModel) => on.reserve([order.id])],
       settle: [
@@ -614,6 +683,9 @@ export const COMMANDS: fc.Arbitrary<Command>[] = [
   race,
   save,
   adjust,
+  keepStock,
+  keepStock,
+  keepStock,
   reserveWhileServed,
   reserveWhileServed,
   fail,

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { SupplierOutcome } from '../../src/domain/supplier/supplier-policy.ts'
+import type { Keeping } from './stock-keeping.ts'
 import {
   isOpen,
   type ModelCall,
@@ -109,6 +110,46 @@ export const savedLocation = fc.record({
   priority: fc.constantFrom(50, 100, 150),
   isActive: fc.constantFrom(true, true, false),
 })
+
+const keeper = { caller, idempotencyKey }
+const counts = fc.uniqueArray(
+  fc.record({
+    sku: odd<string>(sku, 'NONE'),
+    counted: odd(fc.integer({ min: 0, max: 10 }), -1),
+    asOf: fc.oneof(fc.constant(null), fc.constant(null), fc.nat(8)),
+  }),
+  { minLength: 0, maxLength: 3, selector: ({ sku }) => sku },
+)
+
+/** A call of who keeps stock; most often a count, which has most to go wrong. */
+export const keeping: fc.Arbitrary<Keeping> = fc.oneof(
+  fc.record({
+    ...keeper,
+    verb: fc.constant('receiveInventory' as const),
+    sku: odd<string>(sku, 'NONE'),
+    location: odd<string>(location, 'NOWHERE'),
+    qty: odd(fc.integer({ min: 1, max: 6 }), 0),
+  }),
+  fc.record({
+    ...keeper,
+    verb: fc.constant('transferInventory' as const),
+    from: odd<string>(location, 'NOWHERE'),
+    to: odd<string>(location, 'NOWHERE'),
+    lines,
+  }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...keeper,
+      verb: fc.constant('countInventory' as const),
+      location: odd<string>(location, 'NOWHERE'),
+      counts,
+      mayUnreserve: fc.constantFrom(true, true, false),
+      maySkip: fc.boolean(),
+      isDry: fc.nat(5).map((n) => n === 0),
+    }),
+  },
+)
 
 export function pickJobs(model: StockModel, picks: readonly number[]): ModelJob[] {
   if (model.jobs.length === 0) return []

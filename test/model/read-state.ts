@@ -2,6 +2,7 @@ import type { Order } from '../../src/domain/orders/order.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
 import { EMPTY_QUEUE, type QueuedJob, readJobs } from '../support/queue.ts'
 import {
+  isInLine,
   type ModelJob,
   type ModelOrder,
   type ModelShipment,
@@ -90,9 +91,9 @@ export function stateOf(model: StockModel) {
     const [sku, location] = key.split(' ')
     return { sku, location, ...level }
   })
-  const queues = model.orders.flatMap(({ id: orderId, status, lines }) => {
+  const queues = model.orders.filter(isInLine).flatMap(({ id: orderId, lines }) => {
     const waiting = lines.map((line) => ({ sku: line.sku, orderId, qty: waitingOf(line) }))
-    return status === 'AWAITING_RESTOCK' ? waiting.filter(({ qty }) => qty > 0) : []
+    return waiting.filter(({ qty }) => qty > 0)
   })
   return {
     orders: model.orders.map(visible).sort(byJson),
@@ -153,6 +154,19 @@ export async function findShipmentId(
 ): Promise<string | undefined> {
   const text = 'select id from shipments where order_id = $1 and order_version = $2 and location = $3'
   return (await on.query({ text, values: [orderId, version, location] })).rows[0]?.id
+}
+
+/** The id of the n-th movement of a level, as text; `0` for before any, and one that is not there where there are not so many. */
+export async function findMovementId(
+  on: Queryable,
+  sku: string,
+  location: string,
+  n: number,
+): Promise<string> {
+  if (n === 0) return '0'
+  const text =
+    'select id::text from inventory_movements where sku = $1 and location = $2 order by id offset $3 limit 1'
+  return (await on.query({ text, values: [sku, location, n - 1] })).rows[0]?.id ?? '999999999'
 }
 
 /** The ids that jobs of the model have in the queue. Of two that are the same, the older comes first. */

@@ -4,6 +4,7 @@ import type { MovementType } from '../../src/domain/stock/stock.ts'
 import type { SupplierOutcome, SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
 import type { SupplierRequestState } from '../../src/domain/supplier/supplier-request.ts'
 import { allocateTo, type ModelLevel, type Piece } from './allocate.ts'
+import type { Kept } from './stock-keeping.ts'
 
 export type ModelLine = {
   sku: string
@@ -88,7 +89,14 @@ export type ModelAdjustment = {
 }
 
 /** What a key stands for: the call that took it, and what that made. */
-export type ModelKey = { verb: string; input: string; orderId: string; shipments: ModelShipment[] }
+export type ModelKey = {
+  verb: string
+  input: string
+  /** Null for a change of stock, which has `made` instead. */
+  orderId: string | null
+  shipments: ModelShipment[]
+  made?: Kept
+}
 
 /** What an adjustment comes to: the code of its refusal, or the item after it, over all locations. */
 export type Adjusted = { refused: string } | { available: number; reserved: number }
@@ -204,7 +212,7 @@ export class StockModel {
     const earlier = this.keys.get(keyOf(caller, idempotencyKey))
     if (earlier) {
       const isSame = earlier.verb === 'createOrder' && earlier.input === inputOf(wish)
-      return isSame ? this.find(earlier.orderId)! : 'IDEMPOTENCY_KEY_REUSED'
+      return isSame ? this.find(earlier.orderId!)! : 'IDEMPOTENCY_KEY_REUSED'
     }
     if (!lines.every(({ sku }) => this.items.includes(sku))) return 'UNKNOWN_SKU'
     const isOpen = (code: string) => this.locations.get(code)?.isActive
@@ -287,7 +295,7 @@ export class StockModel {
    * @param late new orders that take their turn among them
    */
   serve(late: readonly ModelOrder[] = []): void {
-    const waiting = this.orders.filter(({ status }) => status === 'AWAITING_RESTOCK')
+    const waiting = this.orders.filter(isInLine)
     for (const order of [...waiting, ...late].sort((one, other) => byText(one.id, other.id))) {
       if (order.status === 'PENDING') {
         this.reserve([order.id])
@@ -340,7 +348,7 @@ export class StockModel {
     for (const { request, call } of calls) {
       const reason = this.#settleRequest(request, call.outcome)
       if (request.state === 'DELIVERED') delivered.push(request)
-      if (reason === null || failure !== null || !isShortOf(order, request.sku)) continue
+      if (reason === null || failure !== null || !isAskingFor(order, request.sku)) continue
       failure = reason
       if (call.outcome.kind === 'transport-error') {
         const { orderId, sku, ref, attempts } = request
@@ -423,7 +431,7 @@ export class StockModel {
       const order = this.find(failure.orderId)
       if (!order) continue
       const isReservation = failure.step === null && order.status === 'PENDING'
-      const isCall = over.some((request) => isCallOf(failure, request) && isShortOf(order, request.sku))
+      const isCall = over.some((request) => isCallOf(failure, request) && isAskingFor(order, request.sku))
       if (isReservation || isCall) last.set(order.id, failure)
     }
     for (const request of over) Object.assign(request, { state: 'UNREACHABLE', step: request.step + 1 })
@@ -636,8 +644,19 @@ function statusOf({ lines, lookedAt }: ModelOrder, ending: ModelOrder['ending'])
 }
 
 /** Whether an order was found short of a SKU, and still is. */
-export function isShortOf({ status, lines }: ModelOrder, sku: string): boolean {
-  return status === 'AWAITING_RESTOCK' && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
+export function isShortOf(order: ModelOrder, sku: string): boolean {
+  return isInLine(order) && order.lines.some((line) => line.sku === sku && waitingOf(line) > 0)
+}
+
+/** Whether an order waits in line: also with what was promised no more of one that was shipped in part. */
+export function isInLine({ status, lines }: ModelOrder): boolean {
+  const isLooked = status === 'AWAITING_RESTOCK' || status === 'PARTIALLY_SHIPPED'
+  return isLooked && lines.some((line) => waitingOf(line) > 0)
+}
+
+/** Whether an order fails if its supplier does not deliver: not once it waits for any stock. */
+function isAskingFor(order: ModelOrder, sku: string): boolean {
+  return order.status === 'AWAITING_RESTOCK' && order.ifShort === 'ASK_SUPPLIER' && isShortOf(order, sku)
 }
 
 function reserves({ orderIds, step }: ModelJob, orderId: string): boolean {

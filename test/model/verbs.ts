@@ -198,6 +198,11 @@ function ship(
 
 function undo(model: StockModel, order: ModelOrder, shipment: ModelShipment): Refused | [] {
   if (shipment.isUndone) return { refused: 'WRONG_STATE' }
+  // as long as something of it waits again, something of it stays shipped
+  const isLast = order.lines.every((line) => {
+    return line.shipped === sumOf(shipment.lines.filter(({ sku }) => sku === line.sku))
+  })
+  if (isLast && order.lines.some((line) => waitingOf(line) > 0)) return { refused: 'WRONG_STATE' }
   for (const line of order.lines) {
     const qty = sumOf(shipment.lines.filter(({ sku }) => sku === line.sku))
     // those that came back cannot be on their way out again

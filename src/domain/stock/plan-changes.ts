@@ -65,8 +65,8 @@ export function planChanges(
 ): { planned: PlannedChange[]; shortfalls: Shortfall[] } {
   const levels = new LevelsInTurn(facts.levels)
   const planned = changes.map((change, index): PlannedChange => {
-    const unknown = refuseUnknown(change, facts)
-    if (unknown) return { before: null, after: null, move: null, error: unknown }
+    const wrong = refuseForm(change) ?? refuseUnknown(change, facts)
+    if (wrong) return { before: null, after: null, move: null, error: wrong }
     const level = levels.at(change)
     const isCount = 'counted' in change
     const before = isCount ? level.available + level.reserved : level.available
@@ -131,6 +131,18 @@ class LevelsInTurn {
   }
 }
 
+function refuseForm(change: AskedChange): UserError | undefined {
+  if ('counted' in change) {
+    const { counted } = change
+    const isPossible = counted >= 0n && counted <= AVAILABLE_MAX
+    return isPossible ? undefined : refuse('INVALID_QTY', `counted must be 0 to ${AVAILABLE_MAX}`, 'counted')
+  }
+  const { delta } = change
+  if (delta === 0) return refuse('INVALID_QTY', 'delta must not be 0', 'delta')
+  if (Number.isInteger(delta) && Math.abs(delta) <= DELTA_MAX) return undefined
+  return refuse('INVALID_QTY', `delta must be a whole number from -${DELTA_MAX} to ${DELTA_MAX}`, 'delta')
+}
+
 function refuseUnknown({ sku, location }: AskedChange, facts: StockFacts): UserError | undefined {
   if (!facts.skus.has(sku)) return refuse('UNKNOWN_SKU', `There is no item with the SKU ${quote(sku)}`, 'sku')
   if (facts.locations.has(location)) return undefined
@@ -143,9 +155,6 @@ function differenceOf(
   level: Current,
   base: bigint | undefined,
 ): number | UserError {
-  if (counted < 0n || counted > AVAILABLE_MAX) {
-    return refuse('INVALID_QTY', `counted must be 0 to ${AVAILABLE_MAX}`, 'counted')
-  }
   if (asOf !== null && base === undefined) {
     return refuse('STALE_EXPECTATION', `There is no movement ${asOf} of ${sku} at ${location}`, 'asOf')
   }
@@ -165,10 +174,6 @@ function refuseDelta(
   const field = isCount ? 'counted' : 'delta'
   if (!isCount) {
     const { expectedAvailable: expected } = change
-    if (delta === 0) return refuse('INVALID_QTY', 'delta must not be 0', 'delta')
-    if (!Number.isInteger(delta) || Math.abs(delta) > DELTA_MAX) {
-      return refuse('INVALID_QTY', `delta must be a whole number from -${DELTA_MAX} to ${DELTA_MAX}`, 'delta')
-    }
     if (expected !== null && expected !== available) {
       const message = `${available} are available, not ${expected}`
       return refuse('STALE_EXPECTATION', message, 'expectedAvailable')

@@ -150,7 +150,7 @@ const BulkResultType = builder.objectRef<BulkRowResult>('BulkResult').implement(
       type: 'Quantity',
       nullable: true,
       description:
-        'What was there before it: available of a change by a delta, on hand of a count. Null where there is no such SKU or location.',
+        'What was there before it: available of a change by a delta, on hand of a count. Null where nothing is known of it.',
     }),
     after: t.expose('after', {
       type: 'Quantity',

@@ -225,6 +225,12 @@ where not exists (
 )
 
 union all
+select 'what a transfer takes from a location comes to another', sku, format('transaction %s: %s too many', xid, sum(delta)),
+  'a movement of it was deleted or altered'
+from inventory_movements where type in ('TRANSFER_OUT', 'TRANSFER_IN')
+group by sku, xid having sum(delta) <> 0
+
+union all
 select 'a supplier''s receipt brings what was asked for, once', coalesce(asked.order_id, brought.order_id)::text,
   format('%s: asked for %s, %s; received %s', coalesce(asked.sku, brought.sku), coalesce(asked.qty, 0), coalesce(asked.state::text, 'never'), coalesce(brought.qty, 0)),
   case when asked.order_id is null then 'there is no such request' end
@@ -330,6 +336,15 @@ from idempotency_keys cross join lateral unnest(shipment_ids) as named (shipment
 where not exists (
   select from shipments where shipments.id = named.shipment_id and shipments.order_id = idempotency_keys.order_id
 )
+
+union all
+select 'an idempotency key has its movements', caller || ' ' || key, made_id::text,
+  case when exists (select from inventory_movements as movements where movements.order_id is null and movements.id > made_id)
+    then 'its movement was deleted' end
+from idempotency_keys
+cross join lateral jsonb_path_query(made, '$.outcomes[*].movement ? (@ != null)') as outcome (movement)
+cross join lateral (values ((outcome.movement #>> '{}')::bigint)) as named (made_id)
+where not exists (select from inventory_movements as movements where movements.id = made_id)
 
 union all
 select 'events number an order''s version', coalesce(orders.id, history.order_id)::text,

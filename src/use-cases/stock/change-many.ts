@@ -53,8 +53,7 @@ export const BULK_MAX = 1_000
 /** How changes are made that belong together. */
 export const ALL_OR_NOTHING = { errorPolicy: 'ALL_OR_NOTHING', dryRun: false, onShortfall: 'REFUSE' } as const
 
-export const ERROR_POLICIES = ['ALL_OR_NOTHING', 'SKIP_FAILED'] as const
-export type ErrorPolicy = (typeof ERROR_POLICIES)[number]
+export type ErrorPolicy = 'ALL_OR_NOTHING' | 'SKIP_FAILED'
 
 /**
  * What came of a row. `before`: what was available, of a count what was on hand; null where that is unknown. `after`: what is, or
@@ -102,9 +101,10 @@ export async function changeMany(
     const unreserved = holders.length > 0 ? await findOrders(tx, idsOf(holders)) : []
     return { outcomes: outcomesOf(preview), unreserved }
   }
-  if (isRefused(preview, options) || !isMoving(preview)) return unchanged(preview)
+  if (isRefused(preview, options)) return refused(preview)
+  if (!preview.planned.some(({ move }) => move)) return { outcomes: outcomesOf(preview), unreserved: [] }
   const { stock, orders, holders, ...locked } = await lockAndPlan(tx, asked, known, preview, options)
-  if (isRefused(locked, options)) return unchanged(locked)
+  if (isRefused(locked, options)) return refused(locked)
   const at = context.now()
   const changes = await takeBack(tx, orders, holders, at)
   const sourced = changes.map((change): SourcedChange => {
@@ -173,14 +173,8 @@ function isRefused({ planned }: Plan, { errorPolicy }: BulkOptions): boolean {
   return errorPolicy === 'ALL_OR_NOTHING' ? refused > 0 : refused === planned.length
 }
 
-function isMoving({ planned }: Plan): boolean {
-  return planned.some(({ move }) => move)
-}
-
-function unchanged({ planned }: Plan): { outcomes: BulkOutcome[]; unreserved: [] } {
-  const isRefused = planned.some(({ error }) => error)
-  const outcomes = outcomesOf({ planned })
-  return { outcomes: isRefused ? outcomes.map((one) => ({ ...one, after: null })) : outcomes, unreserved: [] }
+function refused({ planned }: Plan): { outcomes: BulkOutcome[]; unreserved: [] } {
+  return { outcomes: outcomesOf({ planned }).map((one) => ({ ...one, after: null })), unreserved: [] }
 }
 
 /** @param movements those of the moves, in their order; none where nothing was moved */

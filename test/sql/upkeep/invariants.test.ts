@@ -2,10 +2,13 @@ import { describe, expect, onTestFinished } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Queryable } from '../../../src/sql/statement.ts'
 import { findBreaches, INVARIANTS } from '../../../src/sql/upkeep/find-breaches.ts'
+import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
 import { returnOrder } from '../../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../../src/use-cases/orders/verbs/ship-order.ts'
 import { undoShipment } from '../../../src/use-cases/orders/verbs/undo-shipment.ts'
+import { countInventory } from '../../../src/use-cases/stock/verbs/count-inventory.ts'
+import { transferInventory } from '../../../src/use-cases/stock/verbs/transfer-inventory.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
@@ -18,6 +21,7 @@ let waitingId = ''
 let shippedId = ''
 let severalId = ''
 let overId = ''
+let tornId = ''
 test.beforeAll(async ({ app }) => {
   await seed(app).item({ sku: 'A', available: 5 })
   await seed(app).item({ sku: 'B', available: 5 })
@@ -50,6 +54,22 @@ test.beforeAll(async ({ app }) => {
   severalId = await several(2)
   overId = await several(1)
   await cancelOrder(app, LOCAL_OPERATOR, { id: overId })
+  // part-shipped, and then promised no more
+  await seed(app).item({ sku: 'F', available: 3 })
+  tornId = (await seed(app).order({ sku: 'F', qty: 3 })).id
+  await reserveOrders(app, [tornId])
+  await shipOrder(app, LOCAL_OPERATOR, { id: tornId, lines: [{ sku: 'F', qty: 1 }] })
+  const found = {
+    counts: [{ sku: 'F', counted: 1n }],
+    reason: 'yearly',
+    onShortfall: 'UNRESERVE_NEWEST',
+  } as const
+  await countInventory(app, LOCAL_OPERATOR, found)
+  await serveWaiting(app, { sku: 'F' })
+  await seed(app).item({ sku: 'G', available: 3 })
+  const lines = [{ sku: 'G', qty: 1 }]
+  const transfer = { from: 'MAIN', to: 'WEST', lines, idempotencyKey: 'transfer' }
+  await transferInventory(app, LOCAL_OPERATOR, transfer)
   openId = (await seed(app).order({ sku: 'A', qty: 1 })).id
 })
 
@@ -176,13 +196,13 @@ const corruptions: [string, Corruption, string, string | null][] = [
   ],
   [
     'a shipment of another version',
-    () => `update shipments set order_version = 99 where undone_at is null`,
+    () => `update shipments set order_version = 99 where undone_at is null and order_id = '${shippedId}'`,
     "a shipment's goods left with the version that it made",
     null,
   ],
   [
     'a shipment that is said to be undone',
-    () => `update shipments set undone_at = now() where undone_at is null`,
+    () => `update shipments set undone_at = now() where undone_at is null and order_id = '${shippedId}'`,
     "a shipment's goods left with the version that it made",
     null,
   ],
@@ -308,10 +328,36 @@ const corruptions: [string, Corruption, string, string | null][] = [
     null,
   ],
   [
+    'a key without its movement',
+    () =>
+      `insert into idempotency_keys (caller, key, verb, fingerprint, made, created_at)
+        values ('c', 'k', 'v', 'f', '{"outcomes": [{"movement": null}, {"movement": "1"}, {"movement": "999999"}]}', now())`,
+    'an idempotency key has its movements',
+    null,
+  ],
+  [
+    'a transfer of which nothing came',
+    () => `delete from inventory_movements where type = 'TRANSFER_IN'`,
+    'what a transfer takes from a location comes to another',
+    'a movement of it was deleted or altered',
+  ],
+  [
+    'a line of a part-shipped order that waits outside its queue',
+    () => `update order_lines set queued_qty = null where order_id = '${tornId}'`,
+    'a line is in its queue as long as it waits',
+    'the line or the order was changed',
+  ],
+  [
+    'stock for the rest of a part-shipped order, and nobody serves it',
+    () => `update stock_levels set available = available + 9 where sku = 'F'`,
+    'nobody waits who would fit',
+    'its queue was not served after stock came, or the stock was changed without a movement',
+  ],
+  [
     "a key with another order's shipment",
     () =>
       `insert into idempotency_keys
-        select 'c', 'k', 'v', 'f', '${openId}', array[id], now() from shipments where undone_at is null`,
+        select 'c', 'k', 'v', 'f', '${openId}', array[id], now() from shipments where undone_at is null and order_id = '${shippedId}'`,
     'an idempotency key has its shipments',
     "its shipment was deleted, or is another order's",
   ],
@@ -484,6 +530,17 @@ const refusals: [string, () => string, string][] = [
     'a reservation of no order',
     () => `update inventory_movements set order_id = null where type = 'RESERVATION'`,
     'inventory_movements_order_check',
+  ],
+  [
+    'a transfer of an order',
+    () => `update inventory_movements set order_id = '${shippedId}' where type = 'TRANSFER_OUT'`,
+    'inventory_movements_order_check',
+  ],
+  [
+    'a key of neither an order nor anything else',
+    () =>
+      `insert into idempotency_keys (caller, key, verb, fingerprint, created_at) values ('c', 'k', 'v', 'f', now())`,
+    'idempotency_keys_made_check',
   ],
   [
     'a second event of one version',
