@@ -5,20 +5,19 @@ import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import { CallFailedError, callRest, findServer } from './client/find-server.ts'
 import { ProgressBar } from './client/progress-bar.ts'
-import { ConfigError } from './config/read-config.ts'
-import { outliveOutput } from './observability/logs/output.ts'
+import { isSystemError, runProgram } from './client/run-program.ts'
 
 // `npm run export -- FILE`: writes the count sheet of a running server to a file; with `--movements` the ledger. Exit code 0 when
 // all of it is there, 2 when it is not: then the file is as it was.
 
-const USAGE = `npm run export -- FILE [--movements [--after ID]] [--url http://host:port]
+const EXPORT_USAGE = `npm run export -- FILE [--movements [--after ID]] [--url http://host:port]
 
 Without FILE it writes to standard output: npm run -s export. The server is the one at HOST and PORT, or at --url;
 HOLDFAST_TOKEN is the token of an operator or a service.`
 
 const NEWLINE = 10
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const { file, path, url } = parseArguments()
   const response = await callRest({ ...findServer(), ...(url !== undefined && { url }) }, path)
   const bar = new ProgressBar()
@@ -40,11 +39,12 @@ async function main(): Promise<void> {
     if (file !== undefined) await rename(part, file)
   } catch (cause) {
     if (file !== undefined) await rm(part, { force: true })
-    if (isFileError(cause)) throw cause
+    if (isSystemError(cause)) throw cause
     throw new CallFailedError('The connection broke off', { cause })
   }
   bar.clear()
   process.stderr.write(`${bar.summary(rows)}\n`)
+  return 0
 }
 
 /** @throws {TypeError} as `parseArgs` does, for what it does not know */
@@ -68,16 +68,4 @@ function parseArguments(): { file: string | undefined; path: string; url: string
   }
 }
 
-outliveOutput()
-try {
-  await main()
-} catch (error) {
-  const isOurs = error instanceof CallFailedError || error instanceof ConfigError || isFileError(error)
-  if (!isOurs && !(error instanceof TypeError)) throw error
-  process.stderr.write(`${error.message}\n${isOurs ? '' : `\n${USAGE}\n`}`)
-  process.exitCode = 2
-}
-
-function isFileError(error: unknown): error is Error {
-  return error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined
-}
+await runProgram(main, EXPORT_USAGE)

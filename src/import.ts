@@ -4,14 +4,13 @@ import { Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
 import { CallFailedError, callRest, findServer } from './client/find-server.ts'
 import { ProgressBar } from './client/progress-bar.ts'
-import { ConfigError } from './config/read-config.ts'
-import { outliveOutput } from './observability/logs/output.ts'
+import { runProgram } from './client/run-program.ts'
 
 // `npm run import -- FILE [--dry-run]`: changes or counts stock by a CSV file, at a running server: so the ledger names who did
 // it, by HOLDFAST_TOKEN, and it works with the database that `npm start` brings. Exit code 0 when every row was taken, 1 when
 // some were refused, 2 when the file was not imported to its end.
 
-const USAGE = `npm run import -- FILE [--dry-run] [--url http://host:port]
+const IMPORT_USAGE = `npm run import -- FILE [--dry-run] [--url http://host:port]
 
 The server is the one at HOST and PORT, or at --url; HOLDFAST_TOKEN is the token of an operator. docs/csv.md says what a
 file looks like.`
@@ -81,16 +80,4 @@ function parseArguments(): { file: string; isDryRun: boolean; url: string | unde
   return { file, isDryRun: values['dry-run'], url: values.url }
 }
 
-outliveOutput()
-try {
-  process.exitCode = await main()
-} catch (error) {
-  const isOurs = error instanceof CallFailedError || error instanceof ConfigError || isFileError(error)
-  if (!isOurs && !(error instanceof TypeError)) throw error
-  process.stderr.write(`${error.message}\n${isOurs ? '' : `\n${USAGE}\n`}`)
-  process.exitCode = 2
-}
-
-function isFileError(error: unknown): error is Error {
-  return error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined
-}
+await runProgram(main, IMPORT_USAGE)

@@ -34,13 +34,13 @@ const ROOMS: Record<string, readonly string[]> = {
   start: ['config', 'node'],
   'embedded-postgres': ['database', 'start', 'node', 'pg'],
   demo: ['domain', 'use-cases', 'graphql', 'graphql-ws', 'node'],
-  client: ['config', 'node'],
+  client: ['observability', 'config', 'node'],
   'create-app.ts': `limits.ts generated domain database feed use-cases rate-limit tasks http observability
     @prisma/adapter-pg pg pino`.split(/\s+/),
   'token.ts': ['domain', 'observability', 'config', 'jose', 'node'],
   'demo.ts': ['observability', 'demo', 'client', 'node'],
-  'import.ts': ['observability', 'config', 'client', 'node'],
-  'export.ts': ['observability', 'config', 'client', 'node'],
+  'import.ts': ['client', 'node'],
+  'export.ts': ['client', 'node'],
   'reconcile.ts': ['sql', 'database', 'use-cases', 'observability', 'config', 'create-app.ts'],
   'server.ts':
     `limits.ts database rate-limit supplier tasks http observability config start embedded-postgres demo

@@ -122,6 +122,9 @@ const LOCATIONS = ['EAST', 'WEST']
 /** Ordered so often, by each customer: verbs use orders up. */
 const LARGE_ORDERS = 40
 const SHIPPED_ORDERS = 20
+/** Of each customer, too: confirmed once, and extended. */
+const HOLDS = 10
+const HOLD_SECONDS = 86_400
 const LARGE_ORDER: [string, number][] = [
   ['GIZMO', 500_000],
   ['BOLT', 500],
@@ -149,6 +152,9 @@ async function fill({ app }: TestApp): Promise<string[]> {
     for (const sku of SKUS) ids.push((await seed(app).order({ sku, qty: 2, customerId })).id)
     for (let count = 0; count < LARGE_ORDERS; count++) {
       ids.push((await seed(app).order({ lines: LARGE_ORDER, customerId })).id)
+    }
+    for (let count = 0; count < HOLDS; count++) {
+      ids.push((await seed(app).order({ sku: 'GIZMO', customerId, holdSeconds: HOLD_SECONDS })).id)
     }
   }
   return ids
@@ -199,6 +205,8 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
   const items = ['item:GIZMO', 'item:UNKNOWN']
   const orders = [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()]
   const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), ...shipments, ...items, ...places]
+  const { rows } = await app.pool.query<{ id: string }>('select id from orders where expires_at is not null')
+  const holds = [...rows.map(({ id }) => id), ids[0]!]
   const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
   const { next_cursor: cursor } = (await ofLedger.json()) as { next_cursor: string }
   return {
@@ -206,6 +214,8 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     id: [...orders, ...nodes],
     '/api/orders/{id} id': orders,
     '/api/orders/{id}/cancel id': orders,
+    '/api/orders/{id}/confirm id': holds,
+    '/api/orders/{id}/extend id': holds,
     '/api/orders/{id}/ship id': orders,
     'UndoShipmentInput.id': [...shipments, ids[0]!],
     '/api/shipments/{id}/undo id': [...shipments, ids[0]!],

@@ -40,7 +40,7 @@ const refusedSchema = streamedSchema(
 
 const querySchema = z.strictObject({
   dry_run: z
-    .enum(['true', 'false'], 'dry_run must be true or false')
+    .custom<string>((value) => value === 'true' || value === 'false', 'dry_run must be true or false')
     .optional()
     .meta({ type: 'boolean', default: false, description: 'Say what would come of it, and change nothing' }),
 })
