@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readConfig } from './config/read-config.ts'
+import { findServer } from './client/find-server.ts'
 import { changeOrder } from './demo/change-order.ts'
 import { placeOrder } from './demo/place-order.ts'
 import { formatChange, formatHeading, formatScenarios, formatSummary } from './demo/report.ts'
@@ -33,12 +33,8 @@ const NO_WORKER_AFTER_MS = 10 * SECOND
 const INTERRUPTED_EXIT_CODE = 130
 
 async function main(): Promise<number> {
-  // where the server is, and nothing else that a server needs
-  const { host: localHost, port } = readConfig({ PORT: process.env.PORT })
-  const host = process.env.HOST || localHost
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-  const { HOLDFAST_TOKEN: token = '' } = process.env
-  const server = { url, authorization: token && `Bearer ${token}` }
+  const server = findServer()
+  const { url } = server
   await assertReady(url)
   say(introduction(url))
 

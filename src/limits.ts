@@ -17,6 +17,16 @@ export const REQUEST_TIMEOUT_MS = 10 * SECOND
 export const UNREAD_BODY_MAX_BYTES = 10_000_000
 /** How long we read such a body: 2 MB over a line of 4 Mbit/s. */
 export const UNREAD_BODY_TIMEOUT_MS = 5 * SECOND
+/** A file of stock: a million rows of some hundred bytes. It is on disk meanwhile, not in memory. */
+export const CSV_SIZE_MAX_BYTES = 100_000_000
+/** Every level of a large warehouse at once: some minutes. */
+export const CSV_ROWS_MAX = 1_000_000
+/** The largest file over a line of 1.4 Mbit/s. */
+export const CSV_TIMEOUT_MS = 600 * SECOND
+/** Files that a process imports at a time: each takes up to CSV_SIZE_MAX_BYTES of disk, and a connection to the database. */
+export const IMPORTS_MAX = 2
+/** Exports that a process sends at a time: each has a page of rows in memory. */
+export const EXPORTS_MAX = 10
 /** How late a request's time-out is noticed at most: Node checks every 30 s by default. */
 export const REQUEST_CHECK_INTERVAL_MS = 1 * SECOND
 /**

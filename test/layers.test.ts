@@ -22,7 +22,7 @@ const ROOMS: Record<string, readonly string[]> = {
     `limits.ts cursor.ts generated domain feed use-cases node graphql uuid @pothos/core @pothos/plugin-complexity
     @pothos/plugin-prisma @pothos/plugin-relay @pothos/plugin-scope-auth @pothos/plugin-tracing`.split(/\s+/),
   http: `limits.ts call-at.ts cursor.ts domain database feed use-cases supplier schema node package.json @fastify/swagger
-    @fastify/swagger-ui @graphql-yoga/render-graphiql @pothos/plugin-complexity fastify fastify-type-provider-zod graphql
+    @fastify/swagger-ui @graphql-yoga/render-graphiql @pothos/plugin-complexity csv-parse csv-stringify fastify fastify-type-provider-zod graphql
     graphql-http graphql-ws graphql-yoga jose pino prom-client ws zod`.split(/\s+/),
   // it hears of all that the others do, and implements what they declare
   observability:
@@ -34,10 +34,13 @@ const ROOMS: Record<string, readonly string[]> = {
   start: ['config', 'node'],
   'embedded-postgres': ['database', 'start', 'node', 'pg'],
   demo: ['domain', 'use-cases', 'graphql', 'graphql-ws', 'node'],
+  client: ['observability', 'config', 'node'],
   'create-app.ts': `limits.ts generated domain database feed use-cases rate-limit tasks http observability
     @prisma/adapter-pg pg pino`.split(/\s+/),
   'token.ts': ['domain', 'observability', 'config', 'jose', 'node'],
-  'demo.ts': ['observability', 'config', 'demo', 'node'],
+  'demo.ts': ['observability', 'demo', 'client', 'node'],
+  'import.ts': ['client', 'node'],
+  'export.ts': ['client', 'node'],
   'reconcile.ts': ['sql', 'database', 'use-cases', 'observability', 'config', 'create-app.ts'],
   'server.ts':
     `limits.ts database rate-limit supplier tasks http observability config start embedded-postgres demo

@@ -210,7 +210,7 @@ const OPERATIONS: Record<string, Row> = {
 /** Every route with what it is called by, and the status that it comes to. */
 const open = { nobody: 200, customer: 200, service: 200, operator: 200 }
 const redirects = { nobody: 302, customer: 302, service: 302, operator: 302 }
-const ROUTES: Record<string, { call?: string; body?: object; comesTo: Record<string, number> }> = {
+const ROUTES: Record<string, { call?: string; body?: object | string; comesTo: Record<string, number> }> = {
   '/': { comesTo: redirects },
   '/health/live': { comesTo: open },
   '/health/ready': { comesTo: open },
@@ -279,6 +279,13 @@ const ROUTES: Record<string, { call?: string; body?: object; comesTo: Record<str
     call: 'GET /api/inventory/GIZMO/movements',
     comesTo: { ...open, nobody: 401, customer: 403 },
   },
+  '/api/inventory/import': {
+    call: 'POST /api/inventory/import',
+    body: 'sku,delta\nGIZMO,1\n',
+    comesTo: { nobody: 401, customer: 403, service: 403, operator: 200 },
+  },
+  '/api/inventory/export': { comesTo: { ...open, nobody: 401, customer: 403 } },
+  '/api/movements/export': { comesTo: { ...open, nobody: 401, customer: 403 } },
 }
 
 describe('the table', () => {
@@ -334,9 +341,9 @@ describe.each(Object.entries(ROUTES))('the route %s', (path, { call = `GET ${pat
       redirect: 'manual',
       headers: {
         ...(server.authorizations[who] && { authorization: server.authorizations[who] }),
-        ...(body && { 'content-type': 'application/json' }),
+        ...(body && { 'content-type': typeof body === 'string' ? 'text/csv' : 'application/json' }),
       },
-      ...(body && { body: JSON.stringify(body) }),
+      ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     expect(answer.status).toBe(comesTo[who])
     expect(answer.headers.get('www-authenticate')).toBe(answer.status === 401 ? 'Bearer' : null)

@@ -17,6 +17,7 @@ const ALLOWED = {
   countInventory: ['operator', 'service'],
   createInventoryItem: ['operator'],
   adjustInventory: ['operator'],
+  importInventory: ['operator'],
   adjustInventories: ['operator'],
   saveLocation: ['operator'],
   setStockRules: ['operator'],

@@ -35,7 +35,12 @@ export async function claimKeys(tx: Tx, keys: readonly (CallKey & KeyedResult)[]
 }
 
 /** A call of a verb that changes stock. `key`: null where the caller gave none. */
-export type StockCall = { caller: Caller; name: TransactionName; verb: string; key: NewKey | null }
+export type StockCall = {
+  caller: Pick<Caller, 'id'>
+  name: TransactionName
+  verb: string
+  key: NewKey | null
+}
 
 /** What comes of a call, and what is kept of it under its key: null where it is refused, which uses up none. */
 export type Done<Result, Made> = { result: Result; made: Made | null }

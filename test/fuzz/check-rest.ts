@@ -1,3 +1,4 @@
+import { parse } from 'csv-parse/sync'
 import { z } from 'zod'
 import { readWait } from '../../src/http/rest/prefer.ts'
 import { type JsonSchema, type OpenApi, type Operation, resolve } from './openapi.ts'
@@ -39,8 +40,11 @@ export class RestCheck {
       const isThere = answer.headers[name.toLowerCase()] !== undefined
       return isThere === isDue ? [] : [`has ${isThere ? 'a' : 'no'} ${name}`]
     })
-    const [type, media] = Object.entries(response.content ?? {})[0]!
-    return { faults: [...faults, ...this.#checkBody(type, media.schema, answer)], operationId }
+    // one of these, or the first is expected
+    const media = Object.entries(response.content ?? {})
+    const [type, { schema }] = media.find(([type]) => typeOf(answer) === type) ?? media[0]!
+    if (type === 'text/csv') return { faults: [...faults, ...checkCsv(answer)], operationId }
+    return { faults: [...faults, ...this.#checkBody(type, schema, answer)], operationId }
   }
 
   #checkRefusal(answer: Answer): string[] {
@@ -53,8 +57,7 @@ export class RestCheck {
   #checkBody(type: string, schema: JsonSchema, { status, headers, text }: Answer): string[] {
     if (UNREAD.includes(status) && text === '' && headers.connection === 'close') return []
     const faults: string[] = []
-    if (headers['content-type']?.replace('; charset=utf-8', '') !== type)
-      faults.push(`has the type ${headers['content-type']}`)
+    if (typeOf({ headers }) !== type) faults.push(`has the type ${headers['content-type']}`)
     let body: unknown
     try {
       body = JSON.parse(text)
@@ -79,12 +82,33 @@ export class RestCheck {
   /** The operation that a call is of. */
   #find({ method, path }: Call): Operation | undefined {
     const pathname = pathOf(path)
-    for (const [template, methods] of Object.entries(this.#document.paths)) {
+    // a path without parameters is not another's parameter
+    const paths = Object.entries(this.#document.paths).sort(([one], [other]) => countOf(one) - countOf(other))
+    for (const [template, methods] of paths) {
       const pattern = new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]*')}$`)
       if (pattern.test(pathname)) return methods[method.toLowerCase()]
     }
     return undefined
   }
+}
+
+function countOf(template: string): number {
+  return template.split('{').length - 1
+}
+
+function typeOf({ headers }: Pick<Answer, 'headers'>): string | undefined {
+  return headers['content-type']?.replace('; charset=utf-8', '')
+}
+
+/** What is wrong with rows of CSV: each is to have as many cells as the first. */
+function checkCsv(answer: Answer): string[] {
+  const faults = typeOf(answer) === 'text/csv' ? [] : [`has the type ${answer.headers['content-type']}`]
+  try {
+    parse(answer.text)
+  } catch (error) {
+    faults.push(`is not CSV: ${(error as Error).message}`)
+  }
+  return faults
 }
 
 /** The path that a target names, in whichever of HTTP's forms: with dot segments, slashes too many, letters in percent-encoding. */

@@ -10,6 +10,7 @@ const CONTENT_TYPES = [
   'application/json; charset=utf-8',
   'application/json; charset=utf-16',
   'application/JSON',
+  'text/csv',
   'application/problem+json',
   'application/jsonp',
   'text/plain',
@@ -33,7 +34,8 @@ export function generateRestCall(choices: Choices, document: OpenApi, corpus: Co
   for (const { name, schema } of parameters.filter((parameter) => parameter.in === 'header'))
     headers[name] = asHeader(writeParameter(choices, name, schema, corpus))
   const body = writeBody(choices, document, operation, corpus)
-  if (body !== undefined && !choices.oneIn(30)) headers['content-type'] = 'application/json'
+  const [bodyType = 'application/json'] = Object.keys(operation.requestBody?.content ?? {})
+  if (body !== undefined && !choices.oneIn(30)) headers['content-type'] = bodyType
   if (choices.oneIn(30)) headers['content-type'] = choices.pick(CONTENT_TYPES)
   return {
     ...surroundings,
@@ -88,7 +90,8 @@ function writeBody(
   { requestBody }: Operation,
   corpus: Corpus,
 ): string | undefined {
-  const media = Object.values(requestBody?.content ?? {})[0]
+  const [type, media] = Object.entries(requestBody?.content ?? {})[0] ?? []
+  if (type === 'text/csv') return writeCsv(choices, corpus)
   if (!media) return choices.oneIn(30) ? JSON.stringify(anyJson(choices)) : undefined
   const whole = generate(choices, resolve(document, media.schema), '', corpus)
   const text = JSON.stringify(whole) ?? ''
@@ -105,6 +108,22 @@ function writeBody(
     [1, () => '['.repeat(20_000)],
     [1, () => JSON.stringify({ sku: 'x'.repeat(100_001) })],
   ])()
+}
+
+/** A file of stock, most of the time one whose first row is right. */
+function writeCsv(choices: Choices, corpus: Corpus): string {
+  const kind = choices.pick(['delta', 'counted'])
+  const columns = ['sku', kind, ...['location', 'reason', 'name'].filter(() => choices.oneIn(3))]
+  if (choices.oneIn(20)) columns.push(choices.pick(['quantity', 'sku', '', ...HOSTILE_STRINGS]))
+  const cellOf = (column: string) => {
+    if (choices.oneIn(20)) return choices.pick(HOSTILE_STRINGS)
+    if (column === kind) return String(choices.pick([1, -1, 5, 0, '', ...HOSTILE_NUMBERS]))
+    return String(choices.pick(Object.hasOwn(corpus, column) ? corpus[column]! : ['', 'x']))
+  }
+  const quote = (cell: string) => (choices.oneIn(20) ? cell : `"${cell.replaceAll('"', '""')}"`)
+  const rows = Array.from({ length: choices.pick([0, 1, 1, 2, 5]) }, () => columns.map(cellOf))
+  const text = [columns, ...rows].map((row) => row.map(quote).join(',')).join(choices.pick(['\n', '\r\n']))
+  return choices.oneIn(20) ? damage(choices, text) : text
 }
 
 /** A value for a schema, most of the time one that it takes. */

@@ -6,7 +6,7 @@ import type { DropReason } from '../../feed/watch-tally.ts'
 import { RETRY_AFTER_S } from '../../limits.ts'
 import { challenge } from '../access/create-authenticate.ts'
 import type { ApiOptions } from '../front-door.ts'
-import { decodeUtf8, NOT_UTF_8, takeJsonType } from '../requests/read-body.ts'
+import { decodeUtf8, JSON_TYPE, NOT_UTF_8, takeBodyType } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { statusOfCallError } from '../rest/problem.ts'
 import { EVENT_HEADERS, EVENT_STREAM } from '../streams/write-events.ts'
@@ -82,7 +82,7 @@ export function graphqlRoutes(
 
 /** Refuses bodies that are not JSON, before they are read. */
 async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const wrong = raw.method === 'POST' ? takeJsonType(raw) : undefined
+  const wrong = raw.method === 'POST' ? takeBodyType(raw, JSON_TYPE) : undefined
   if (wrong === undefined) return
   if (raw.headers['content-encoding']) reply.header('accept-encoding', 'identity')
   throw refusalOf(415, wrong)

@@ -13,8 +13,27 @@ const MALFORMED = { status: 400, detail: 'This is not a request of HTTP/1.1' }
 
 const refused = new WeakSet<Socket>()
 
+/** Connections on which a body comes that has a time of its own. */
+const slow = new WeakSet<Socket>()
+
+/**
+ * Gives the body that comes on a connection another time than Node's, which is one for all requests.
+ *
+ * @returns a function that says that the body is there
+ */
+export function allowSlowBody(socket: Socket, timeoutMs: number): () => void {
+  slow.add(socket)
+  const timer = setTimeout(() => socket.destroy(), timeoutMs)
+  return () => {
+    clearTimeout(timer)
+    slow.delete(socket)
+  }
+}
+
 /** Answers what Node's parser cannot read, and so hands to no listener. */
 export function refuseBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  // Node says so once, and leaves the connection as it is
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && slow.has(socket)) return
   // the parser fails again with each packet that follows
   if (refused.has(socket)) return
   refused.add(socket)

@@ -4,7 +4,7 @@ import { CallError } from '../../domain/errors.ts'
 import { QTY_MAX, QTY_MIN } from '../../domain/orders/order.ts'
 import { type RequestOrigin, readTraceparent } from '../../domain/origin.ts'
 import { isText } from '../../use-cases/user-errors.ts'
-import { takeJsonType } from '../requests/read-body.ts'
+import { JSON_TYPE, takeBodyType } from '../requests/read-body.ts'
 import type { RequestTracing } from '../requests/request-id.ts'
 import { KEY_PLACE, ProblemError } from './problem.ts'
 
@@ -60,13 +60,20 @@ export function textSchema(lengthMax: number, description: string) {
     .meta({ minLength: 1, maxLength: lengthMax, description })
 }
 
-/** Before the body is read. Fastify takes a request that names no type for one without a body: it would be called malformed. */
-export async function refuseOtherMedia({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const wrong = takeJsonType(raw)
-  if (wrong === undefined) return
-  if (raw.headers['content-encoding']) reply.header('accept-encoding', 'identity')
-  throw new ProblemError('UNSUPPORTED_MEDIA_TYPE', wrong)
+/**
+ * Makes what refuses a body of another type, before it is read. Fastify takes a request that names no type for one without a
+ * body: it would be called malformed.
+ */
+export function takeOnly(type: string) {
+  return async ({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const wrong = takeBodyType(raw, type)
+    if (wrong === undefined) return
+    if (raw.headers['content-encoding']) reply.header('accept-encoding', 'identity')
+    throw new ProblemError('UNSUPPORTED_MEDIA_TYPE', wrong)
+  }
 }
+
+export const refuseOtherMedia = takeOnly(JSON_TYPE)
 
 export type KeyedCallContext = { tracing?: RequestTracing | undefined }
 

@@ -23,6 +23,12 @@ const PROBLEMS = {
   METHOD_NOT_ALLOWED: { status: 405, detail: 'This path does not accept this method' },
   BODY_TOO_LARGE: { status: 413, detail: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, detail: 'The body must be application/json' },
+  MALFORMED_CSV: { status: 400, detail: 'The body is not valid CSV' },
+  INVALID_COLUMNS: { status: 422, detail: 'The columns of the file are not those of an import' },
+  IMPORT_IN_PROGRESS: {
+    status: 409,
+    detail: 'Another call imports this file. Send it again to read the result',
+  },
   MALFORMED_BODY: { status: 422, detail: 'The body does not match the schema of this call' },
   INVALID_IDEMPOTENCY_KEY: { status: 422, detail: 'The idempotency key is malformed' },
   INVALID_LIMIT: { status: 422, detail: 'limit is out of range' },
@@ -233,6 +239,7 @@ const FASTIFY_CODES: Record<string, ProblemCode> = {
 const PARAMETER_CODES = new Map<string, ProblemCode>([
   ['limit', 'INVALID_LIMIT'],
   ['cursor', 'INVALID_CURSOR'],
+  ['after', 'INVALID_CURSOR'],
 ])
 
 /** What use-cases throw. A new code fails to compile until it has its problem. */

@@ -7,6 +7,8 @@ import { CountByKey } from '../overload/count-by-key.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'
 import { collectMethods } from '../requests/refuse-other-methods.ts'
 import { type StockStreamContext, stockStream } from '../streams/stock-stream.ts'
+import { csvExports } from './csv/csv-exports.ts'
+import { type ImportContext, inventoryImport } from './csv/inventory-import.ts'
 import { holdVerbs } from './hold-verbs.ts'
 import { type InventoryContext, inventoryItems } from './inventory-items.ts'
 import { movements } from './movements.ts'
@@ -27,6 +29,7 @@ export const REST_PATH = '/api'
 export type RestContext = OrdersContext &
   OrderVerbContext &
   InventoryContext &
+  ImportContext &
   StockStreamContext & { calls: CallsUnderWay }
 
 /**
@@ -70,6 +73,8 @@ export function restApi(
     await fastify.register(inventoryItems(context))
     await fastify.register(movements(context))
     await fastify.register(stockStream(context, streams))
+    await fastify.register(inventoryImport(context))
+    await fastify.register(csvExports(context))
   }
 }
 

@@ -16,12 +16,15 @@ import {
   tryLockSweep,
 } from '../../sql/queue/find-lost-work.ts'
 import { limitStatements } from '../../sql/statement.ts'
+import { deleteOldImports } from '../../sql/stock/imports.ts'
 import type { UpkeepContext } from '../context.ts'
 import { reservationPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
 
 /** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
 const KEY_AGE_MS = 48 * 3_600_000
+/** A file is sent a second time by mistake days later, not only by a retry. */
+const IMPORT_AGE_MS = 30 * 24 * 3_600_000
 /** Rows of one short transaction; a sweep runs as many as it needs. */
 const SWEEP_BATCH_MAX = 1_000
 /** A sweep delays the search for dead workers. The rest waits for the next sweep. */
@@ -61,7 +64,7 @@ const known = z.union([
 
 /**
  * Repairs what a crash can leave behind: gives a job to orders that lost theirs, ends orders whose job is dead, and deletes old
- * idempotency keys. Each step has transactions of its own, so that a failed step does not stop the next. One process at a
+ * idempotency keys and imports. Each step has transactions of its own, so that a failed step does not stop the next. One process at a
  * time; a repeat is harmless.
  *
  * @param timeMaxMs after this time no further batch begins
@@ -103,6 +106,7 @@ export async function sweep(
   const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
   const queues = await repeat('sweep-lost-queues', (tx) => requeueLostQueues(tx, SWEEP_BATCH_MAX))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
+  await repeat('sweep-old-imports', (tx) => deleteOldImports(tx, IMPORT_AGE_MS, SWEEP_BATCH_MAX))
 
   const buried = dead.flatMap(({ orders, stuck }) => [...orders.map(({ orderId }) => orderId), ...stuck])
   const aside = dead.filter(({ orders, task }) => orders.length === 0 && task !== 'serve-waiting')

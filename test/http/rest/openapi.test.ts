@@ -38,6 +38,9 @@ describe('/openapi.json', () => {
       'post /api/inventory/{sku}/receive',
       'get /api/inventory/{sku}/movements',
       'get /api/inventory/changes',
+      'post /api/inventory/import',
+      'get /api/inventory/export',
+      'get /api/movements/export',
     ])
   })
 
@@ -58,14 +61,17 @@ describe('/openapi.json', () => {
         summary: expect.any(String),
         description: expect.any(String),
       })
-      for (const parameter of operation.parameters!) expect(parameter.schema).toHaveProperty('type')
+      for (const parameter of operation.parameters ?? []) expect(parameter.schema).toHaveProperty('type')
       const responses = Object.entries(operation.responses!)
       for (const [status, response] of responses) {
         expect(response.description).not.toBe('Default Response')
-        const success = name.endsWith('/changes') ? 'text/event-stream' : 'application/json'
-        const type = Number(status) < 400 ? success : 'application/problem+json'
-        expect(Object.keys(response.content!)).toEqual([type])
-        expect(response.content![type]!.schema).toHaveProperty('$ref')
+        const types =
+          Number(status) < 400 ? (STREAMED[name] ?? ['application/json']) : ['application/problem+json']
+        expect(Object.keys(response.content!)).toEqual(types)
+        for (const [type, { schema }] of Object.entries(response.content!)) {
+          if (type.includes('json') && !type.includes('nd')) expect(schema).toHaveProperty('$ref')
+          else if (type !== 'text/event-stream') expect(schema).toMatchObject({ type: 'string' })
+        }
       }
       return [name, responses.map(([status]) => Number(status))]
     })
@@ -83,6 +89,9 @@ describe('/openapi.json', () => {
       'post /api/inventory/{sku}/receive': ofVerbs.filter((status) => status !== 409),
       'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
       'get /api/inventory/changes': [200, 400, 401, 403, 404, 429, 500, 503],
+      'post /api/inventory/import': [200, 400, 401, 403, 409, 413, 415, 422, 500, 503],
+      'get /api/inventory/export': [200, 400, 401, 403, 500, 503],
+      'get /api/movements/export': [200, 400, 401, 403, 422, 500, 503],
     })
   })
 
@@ -140,6 +149,14 @@ describe('/openapi.json', () => {
       Object.values(operationOf(name).responses![status]!.content!)[0]!.schema!
     const post = (url: string, payload: object) => http.inject({ method: 'POST', url, payload })
 
+    const sendCsv = (payload: string) =>
+      http.inject({
+        method: 'POST',
+        url: '/api/inventory/import',
+        headers: { 'content-type': 'text/csv' },
+        payload,
+      })
+
     const created = await post('/api/order', { sku: 'WIDGET', qty: 2 })
     const { id } = created.json()
     await reserveOrders(server.app, [id])
@@ -165,6 +182,9 @@ describe('/openapi.json', () => {
       ['confirmOrder', 409, await post(`${holdAt}/confirm`, {})],
       ['getInventoryItem', 200, await http.inject('/api/inventory/WIDGET')],
       ['listMovements', 200, await http.inject('/api/inventory/WIDGET/movements')],
+      ['importInventory', 200, await sendCsv('sku,delta\nWIDGET,1\nNONE,1\n')],
+      ['importInventory', 422, await sendCsv('sku,stock\nWIDGET,1\n')],
+      ['importInventory', 400, await sendCsv('sku,delta\nWIDGET,"1\n')],
     ] as const) {
       expect(answer.statusCode, name).toBe(status)
       expect(check(schemaOf(name, status), answer.json())).toEqual(answer.json())
@@ -206,6 +226,14 @@ describe('/docs', () => {
     expect(described).toEqual({ ...document, servers: [{ url: '..' }] })
   })
 })
+
+/** Calls that are answered with text as it comes. */
+const STREAMED: Record<string, string[]> = {
+  'post /api/inventory/import': ['application/json', 'text/csv', 'application/x-ndjson'],
+  'get /api/inventory/changes': ['text/event-stream'],
+  'get /api/inventory/export': ['text/csv'],
+  'get /api/movements/export': ['text/csv'],
+}
 
 function operations(): { name: string; operation: Json }[] {
   return Object.entries(document.paths!).flatMap(([path, item]) =>

@@ -55,6 +55,9 @@ describe('below /api', () => {
     ['POST', '/api/inventory/WIDGET', 'GET, HEAD, OPTIONS'],
     ['PATCH', '/api/inventory/WIDGET/movements', 'GET, HEAD, OPTIONS'],
     ['POST', '/api/inventory/changes', 'GET, HEAD, OPTIONS'],
+    ['PUT', '/api/inventory/import', 'POST, OPTIONS'],
+    ['PUT', '/api/inventory/export', 'GET, OPTIONS'],
+    ['POST', '/api/movements/export', 'GET, OPTIONS'],
   ] as const)('answers 405 to %s %s', async (method, url, allow) => {
     const answer = await http.inject({
       method,

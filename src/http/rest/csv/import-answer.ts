@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import type { ImportCounts } from '../../../domain/stock/import-counts.ts'
+import type { ImportReport } from '../../../use-cases/stock/sheets/import-inventory.ts'
+import { CSV_TYPE, writeRows } from './csv-text.ts'
+
+const countSchema = z.int().min(0)
+
+export const importReportSchema = z
+  .object({
+    file: z.string().describe('SHA-256 of the file, in hex'),
+    dry_run: z.boolean(),
+    repeated: z
+      .boolean()
+      .describe(
+        'Whether an earlier call had imported the file: then this one changed nothing, and this is what that one did',
+      ),
+    complete: z.boolean().describe('Whether every row was looked at'),
+    next_line: z
+      .int()
+      .min(1)
+      .nullable()
+      .describe('The first line that was not looked at. The same file goes on there. Null if `complete`'),
+    rows: countSchema.describe('Rows that were looked at: those of the four counts below'),
+    changed: countSchema,
+    unchanged: countSchema.describe('What was counted is what was there'),
+    skipped: countSchema.describe('Nobody counted them: `counted` is empty'),
+    refused: countSchema,
+    refused_rows: z.array(
+      z.object({
+        line: z.int().min(1).describe('Where the row begins; the first line of the file is 1'),
+        sku: z.string().describe('As the row has it, 64 characters at most'),
+        code: z.string().describe('As calls about one SKU have it, or `INVALID_ROW`'),
+        message: z.string(),
+      }),
+    ),
+  })
+  .meta({
+    id: 'ImportReport',
+    description: 'What became of the rows of a file',
+    examples: [
+      {
+        file: '9c1185a5c5e9fc54612808977ee8f548b2258d31b1e8f8a3e8a1a6f2d3f0c9ab',
+        dry_run: false,
+        repeated: false,
+        complete: true,
+        next_line: null,
+        rows: 3,
+        changed: 2,
+        unchanged: 0,
+        skipped: 0,
+        refused: 1,
+        refused_rows: [
+          { line: 4, sku: 'GIZMO', code: 'UNKNOWN_SKU', message: 'There is no item with the SKU "GIZMO"' },
+        ],
+      },
+    ],
+  })
+
+/** Says at least so often that the import goes on: proxies close a connection that is silent for a minute. */
+const SIGN_OF_LIFE_INTERVAL_MS = 10_000
+/** A progress bar moves once a second. */
+const PROGRESS_INTERVAL_MS = 1_000
+
+/** How an import can be answered. */
+type AnswerForm = {
+  type: string
+  intervalMs: number
+  begin: string
+  /** What is sent while the import goes on, and means nothing to who waits for its end. */
+  meanwhile: (counts: ImportCounts, rowCount: number) => string
+  end: (report: ImportReport) => string
+}
+
+const FORMS: Record<'json' | 'csv' | 'progress', AnswerForm> = {
+  json: {
+    type: 'application/json',
+    intervalMs: SIGN_OF_LIFE_INTERVAL_MS,
+    begin: '',
+    // white space before a value
+    meanwhile: () => '\n',
+    end: (report) => `${JSON.stringify(reportBody(report))}\n`,
+  },
+  csv: {
+    type: CSV_TYPE,
+    intervalMs: SIGN_OF_LIFE_INTERVAL_MS,
+    begin: writeRows([['line', 'sku', 'code', 'message']]),
+    // readers of CSV pass over empty lines
+    meanwhile: () => '\r\n',
+    end: ({ refusals, nextLine }) =>
+      writeRows([
+        ...refusals.map(({ line, sku, code, message }) => [line, sku, code, message]),
+        ...(nextLine === null ? [] : [[nextLine, '', 'NOT_IMPORTED', LEFT_OFF]]),
+      ]),
+  },
+  progress: {
+    type: 'application/x-ndjson',
+    intervalMs: PROGRESS_INTERVAL_MS,
+    begin: '',
+    meanwhile: ({ rowsRead, refused }, rowCount) =>
+      `${JSON.stringify({ rows: rowsRead, refused, of: rowCount })}\n`,
+    end: (report) => `${JSON.stringify(reportBody(report))}\n`,
+  },
+}
+
+const LEFT_OFF = 'This line and those after it were not imported'
+
+/** The form that a caller asks for: JSON unless it names another. */
+export function answerFormFor(accept: string | undefined): AnswerForm {
+  const { json, csv, progress } = FORMS
+  return [progress, csv].find(({ type }) => accept?.includes(type)) ?? json
+}
+
+/**
+ * Writes the answer to an import that is under way.
+ *
+ * @param importing resolves with its end; an error ends the answer in the middle, as a connection that is lost
+ */
+export async function* answerImport(
+  { begin, meanwhile, intervalMs, end }: AnswerForm,
+  importing: Promise<ImportReport>,
+  progress: () => ImportCounts,
+  rowCount: number,
+): AsyncGenerator<string> {
+  if (begin !== '') yield begin
+  for (;;) {
+    const report = await orNothing(importing, intervalMs)
+    if (report) return yield end(report)
+    yield meanwhile(progress(), rowCount)
+  }
+}
+
+/** What a promise resolves with; undefined where that takes longer. */
+export async function orNothing<Value>(
+  promise: Promise<Value>,
+  timeoutMs: number,
+): Promise<Value | undefined> {
+  const timer = new AbortController()
+  try {
+    return await Promise.race([promise, sleep(timeoutMs, undefined, { signal: timer.signal })])
+  } finally {
+    timer.abort()
+  }
+}
+
+function reportBody(report: ImportReport): z.infer<typeof importReportSchema> {
+  return {
+    file: report.fingerprint,
+    dry_run: report.dryRun,
+    repeated: report.repeated,
+    complete: report.nextLine === null,
+    next_line: report.nextLine,
+    rows: report.rowsRead,
+    changed: report.changed,
+    unchanged: report.unchanged,
+    skipped: report.skipped,
+    refused: report.refused,
+    refused_rows: report.refusals.map(({ line, sku, code, message }) => ({ line, sku, code, message })),
+  }
+}

@@ -1,0 +1,85 @@
+import type { InventoryMovement } from '../../domain/stock/stock.ts'
+import { prepare, type Queryable } from '../statement.ts'
+import { MOVEMENT_COLUMNS } from './find-movements.ts'
+
+/** A row of a count sheet: a level, and the newest movement that it knows. */
+export type CountSheetRow = {
+  sku: string
+  location: string
+  name: string
+  available: bigint
+  reserved: bigint
+  /** 0 where there is none. */
+  asOf: bigint
+}
+
+/**
+ * Reads a page of a count sheet, by SKU and location.
+ *
+ * @param after the last level of the page before; two empty texts for the first page
+ */
+export function findCountSheetPage(
+  on: Queryable,
+  { after, sizeMax }: { after: { sku: string; location: string }; sizeMax: number },
+): Promise<CountSheetRow[]> {
+  return findSheet(on, after.sku, after.location, sizeMax)
+}
+
+// the page first: the newest movement is looked up for its rows alone, from the end of the SKU's ledger on. Where little happens
+// at a location, all that happened since at the others is read. Sorted like the index of ledgers, as in find-movements
+const findSheet = prepare<[sku: string, location: string, sizeMax: number], CountSheetRow>(
+  'find-count-sheet-page',
+  `select
+    page.sku, page.location, items.name, page.available, page.reserved,
+    coalesce((
+      select id from inventory_movements
+      where (sku, id) < (page.sku, 9223372036854775807) and sku >= page.sku and location = page.location
+      order by sku desc, id desc limit 1
+    ), 0) as "asOf"
+  from (
+    select sku, location, available, reserved from stock_levels
+    where (sku, location) > ($1, $2) order by sku, location limit $3
+  ) as page
+  join items on items.sku = page.sku
+  order by page.sku, page.location`,
+)
+
+/** Reads a page of the ledger, oldest first: movements behind `after`, up to `last`. */
+export function findLedgerPage(
+  on: Queryable,
+  { after, last, sizeMax }: { after: bigint; last: bigint; sizeMax: number },
+): Promise<InventoryMovement[]> {
+  return findLedger(on, after, last, sizeMax)
+}
+
+const findLedger = prepare<[after: bigint, last: bigint, sizeMax: number], InventoryMovement>(
+  'find-ledger-page',
+  `select ${MOVEMENT_COLUMNS} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
+)
+
+/** Reads the newest id that the ledger has drawn. Movements up to it may not be committed yet. @returns 0 where there is none */
+export async function readNewestMovement(on: Queryable): Promise<bigint> {
+  return (await readNewest(on))[0]!.id
+}
+
+const readNewest = prepare<[], { id: bigint }>(
+  'read-newest-movement',
+  'select case when is_called then last_value else 0 end as id from inventory_movements_id_seq',
+)
+
+/**
+ * Reads which transactions may still write movements: those that have begun to. They keep the lock that a statement takes before
+ * it draws an id until they end. Unlike the oldest transaction id that is open, it is not held back by what is done elsewhere.
+ *
+ * @returns names that no later transaction has
+ */
+export async function findLedgerWriters(on: Queryable): Promise<string[]> {
+  return (await findWriters(on)).map(({ writer }) => writer)
+}
+
+const findWriters = prepare<[], { writer: string }>(
+  'find-ledger-writers',
+  `select distinct virtualtransaction as writer from pg_locks
+  where locktype = 'relation' and relation = 'inventory_movements'::regclass and mode = 'RowExclusiveLock'
+    and database = (select oid from pg_database where datname = current_database())`,
+)

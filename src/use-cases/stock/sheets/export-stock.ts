@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inTransaction } from '../../../database/transaction.ts'
+import { assertAllowed } from '../../../domain/authorisation.ts'
+import type { Caller } from '../../../domain/caller.ts'
+import { CallError } from '../../../domain/errors.ts'
+import type { InventoryMovement } from '../../../domain/stock/stock.ts'
+import {
+  type CountSheetRow,
+  findCountSheetPage,
+  findLedgerPage,
+  findLedgerWriters,
+  readNewestMovement,
+} from '../../../sql/stock/export-pages.ts'
+import type { ReadContext, WriteContext } from '../../context.ts'
+
+export type { CountSheetRow }
+
+/** Movements of one statement, some 200 kB: a few milliseconds. */
+const LEDGER_PAGE_ROWS = 1_000
+/** Levels of one statement. It may read many movements for one, which no other does. */
+const SHEET_PAGE_ROWS = 200
+/** Transactions of ours take milliseconds. */
+const SETTLE_POLL_MS = 20
+/** As long as a statement by itself has: a transaction of ours that is still open then hangs. */
+const SETTLE_TIMEOUT_MS = 5_000
+
+/**
+ * Reads every level, page by page, by SKU and location. Each page is as of the moment at which it is read, and each row says by
+ * its newest movement as of when.
+ *
+ * @throws {CallError} FORBIDDEN for customers
+ */
+export async function* exportCountSheet(
+  context: WriteContext,
+  caller: Caller,
+): AsyncGenerator<CountSheetRow[]> {
+  assertAllowed(caller, 'readLevels')
+  let after = { sku: '', location: '' }
+  for (;;) {
+    // not for its consistency: a statement of a transaction has more time
+    const page = await inTransaction(context, 'read-count-sheet', (tx) =>
+      findCountSheetPage(tx, { after, sizeMax: SHEET_PAGE_ROWS }),
+    )
+    if (page.length > 0) yield page
+    if (page.length < SHEET_PAGE_ROWS) return
+    after = page.at(-1)!
+  }
+}
+
+/**
+ * Reads the ledger behind a movement, page by page, the oldest first, up to the newest when it began. Ids are drawn before their
+ * commit, so it begins once all that drew one are over: whoever goes on behind the last id misses nothing.
+ *
+ * @param after the id of the last movement that the caller has; null for all
+ * @throws {CallError} FORBIDDEN for customers; UNAVAILABLE while an older transaction stays open
+ */
+export async function* exportLedger(
+  { pool }: ReadContext,
+  caller: Caller,
+  after: bigint | null,
+): AsyncGenerator<InventoryMovement[]> {
+  assertAllowed(caller, 'readLedger')
+  const last = await settle({ pool })
+  for (let at = after ?? 0n; ; ) {
+    const page = await findLedgerPage(pool, { after: at, last, sizeMax: LEDGER_PAGE_ROWS })
+    if (page.length > 0) yield page
+    if (page.length < LEDGER_PAGE_ROWS) return
+    at = page.at(-1)!.id
+  }
+}
+
+/** Waits until every id of the ledger that was drawn by now is there or never will be. @returns the newest of them */
+async function settle({ pool }: ReadContext): Promise<bigint> {
+  const newest = await readNewestMovement(pool)
+  const writers = await findLedgerWriters(pool)
+  for (const deadline = performance.now() + SETTLE_TIMEOUT_MS; writers.length > 0; ) {
+    const left = new Set(await findLedgerWriters(pool))
+    if (!writers.some((writer) => left.has(writer))) break
+    if (performance.now() > deadline) {
+      throw new CallError('UNAVAILABLE', 'A transaction that writes movements has been open for long')
+    }
+    await sleep(SETTLE_POLL_MS)
+  }
+  return newest
+}
