@@ -300,7 +300,7 @@ where orders.status = 'PENDING' and order_lines.queued_qty is not null
 group by orders.id
 
 union all
-select 'a queue that is served has the job that serves it', serving.sku, null,
+select 'a queue that is served has the job that serves it', serving.sku, 'marked',
   'its job is lost'
 from serving
 where not exists (select from served where served.sku = serving.sku)
