@@ -4,6 +4,7 @@ import { type JsonSchema, type OpenApi, type Operation, resolve } from './openap
 import type { Answer, Call } from './send.ts'
 
 const PROBLEM_TYPE = 'application/problem+json'
+const EVENT_STREAM = 'text/event-stream'
 /** What the service answers that has no operation for a call: no such path, no such method, not to be read at all. */
 const NO_OPERATION = [400, 401, 403, 404, 405, 413, 415]
 /** What Node itself does not read. */
@@ -55,11 +56,19 @@ export class RestCheck {
     const faults: string[] = []
     if (headers['content-type']?.replace('; charset=utf-8', '') !== type)
       faults.push(`has the type ${headers['content-type']}`)
+    // of a stream each event is a body, and while nothing happens there is none
+    const texts =
+      type === EVENT_STREAM ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data!) : [text]
+    return [...faults, ...texts.flatMap((one) => this.#checkJson(type, schema, status, one))]
+  }
+
+  #checkJson(type: string, schema: JsonSchema, status: number, text: string): string[] {
+    const faults: string[] = []
     let body: unknown
     try {
       body = JSON.parse(text)
     } catch {
-      return [...faults, 'is not JSON']
+      return ['is not JSON']
     }
     const { success, data, error } = this.#schemaOf(schema).safeParse(body)
     if (!success) return [...faults, `is not as described: ${JSON.stringify(error.issues)}`]
@@ -79,7 +88,11 @@ export class RestCheck {
   /** The operation that a call is of. */
   #find({ method, path }: Call): Operation | undefined {
     const pathname = pathOf(path)
-    for (const [template, methods] of Object.entries(this.#document.paths)) {
+    // a path with a name of its own goes before one that takes any
+    const paths = Object.entries(this.#document.paths).sort(
+      ([one], [other]) => one.split('{').length - other.split('{').length,
+    )
+    for (const [template, methods] of paths) {
       const pattern = new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]*')}$`)
       if (pattern.test(pathname)) return methods[method.toLowerCase()]
     }
