@@ -315,12 +315,13 @@ describe('a client', () => {
     await change(app, 1)
     const { value } = await watcher.next()
     const [{ position }] = value as [InventoryChange]
-    const total = STREAM_BACKLOG_MAX + 1
     // small commits, each read for all: the view stays up to date, and its client does not
-    for (let left = total; left > 0; left -= STREAM_PAGE_SIZE / 2) {
-      await storeMovements(app, Math.min(left, STREAM_PAGE_SIZE / 2))
+    const other = await follow(app)
+    while (other.seen.length <= STREAM_BACKLOG_MAX) {
+      const before = other.seen.length
+      await storeMovements(app, STREAM_PAGE_SIZE / 2)
       await change(app, 1)
-      await sleep(60)
+      await eventually(() => other.seen.length > before + STREAM_PAGE_SIZE / 2)
     }
     const refusal = {
       code: 'UNAVAILABLE',
