@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR, ROLES } from '../../src/domain/caller.ts'
 import { reservationJob } from '../../src/domain/upkeep/jobs.ts'
+import { cursorOf } from '../../src/feed/stock-feed.ts'
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
@@ -200,6 +201,7 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
   const orders = [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()]
   const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), ...shipments, ...items, ...places]
   const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
+  const changes = [cursorOf(0n), cursorOf(1n), cursorOf(2n)]
   const { next_cursor: cursor } = (await ofLedger.json()) as { next_cursor: string }
   return {
     sku: [...SKUS, ...Array.from({ length: 12 }, () => 'GIZMO'), 'BOLT', 'BOLT', 'UNKNOWN', 'gizmo'],
@@ -213,6 +215,9 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     '/api/orders/{id}/return id': [...shipped, ids[0]!],
     ids: letters,
     after: cursors,
+    '/api/inventory/changes sku': ['GIZMO', 'BOLT'],
+    '/api/inventory/changes after': [...changes, ...changes, cursors[0]!],
+    '/api/inventory/changes last-event-id': [...changes, ...changes, ''],
     before: cursors,
     cursor: [...Array.from({ length: 12 }, () => cursor), ...cursors],
     first: [1, 2, 5, 0, 20, 100, 101, -1],
