@@ -12,6 +12,7 @@ import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
+import { setStockRules } from '../../src/use-cases/stock/set-stock-rules.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { withholdJob } from '../support/queue.ts'
@@ -137,6 +138,7 @@ async function fill({ app }: TestApp): Promise<string[]> {
   await seed(app).location('CLOSED', { isActive: false })
   for (const location of LOCATIONS) await seed(app).stock({ sku: 'GIZMO', location, qty: 1_000_000_000 })
   await app.pool.query('update inventory_movements set reason = $1', [LEDGER_REASON])
+  await setStockRules(app, LOCAL_OPERATOR, { sku: 'GIZMO', lowStockAt: 1_000n })
   const lost = await Promise.all(Array.from({ length: LETTERS }, () => seed(app).order({ sku: 'BOLT' })))
   const letter = { task: 'reserve-inventory' as const, error: 'it ran out of luck', attempts: 8 }
   await failOrders(
@@ -148,6 +150,7 @@ async function fill({ app }: TestApp): Promise<string[]> {
   const ids: string[] = []
   for (const customerId of ['alice', 'bob', null]) {
     for (const sku of SKUS) ids.push((await seed(app).order({ sku, qty: 2, customerId })).id)
+    ids.push((await seed(app).order({ sku: 'GIZMO', qty: 2, customerId, holdSeconds: 86_400 })).id)
     for (let count = 0; count < LARGE_ORDERS; count++) {
       ids.push((await seed(app).order({ lines: LARGE_ORDER, customerId })).id)
     }
@@ -215,6 +218,9 @@ async function readCorpus({ app }: TestApp, url: string, ids: string[]): Promise
     '/api/orders/{id}/return id': [...shipped, ids[0]!],
     ids: letters,
     after: cursors,
+    'inventoryChanged after': [...changes, ...changes, cursors[0]!],
+    'inventoryChanged skus': ['GIZMO', 'BOLT'],
+    'inventoryChanged locations': ['MAIN', ...LOCATIONS],
     '/api/inventory/changes sku': ['GIZMO', 'BOLT'],
     '/api/inventory/changes after': [...changes, ...changes, cursors[0]!],
     '/api/inventory/changes last-event-id': [...changes, ...changes, ''],
