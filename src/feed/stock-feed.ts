@@ -66,6 +66,10 @@ export class StockFeed {
   /** The ledger is final up to here, and the views that are up to date have it. Undefined until that is known. */
   #end: bigint | undefined
   readonly #found = Promise.withResolvers<void>()
+  /** Views that wait for the end to be found. */
+  #starting = 0
+  /** Where the ledger ended, and an xid that was drawn after that: it is final up to there once all below it are over. */
+  #mark: { end: bigint; xid: bigint } | undefined
   #isStale = false
   #isLooking = false
   /** Since when changes that may be there cannot be read. */
@@ -79,20 +83,14 @@ export class StockFeed {
 
   /** Begins to look where the ledger ends. */
   start(): void {
-    const look = () => {
-      this.#isStale = true
-      void this.#look()
-    }
-    look()
-    this.#resting = setInterval(look, STREAM_REST_MS).unref()
+    this.#lookAnew()
+    this.#resting = setInterval(() => this.#lookAnew(), STREAM_REST_MS).unref()
   }
 
   /** Stock may have changed, in this process or another. */
   wake(): void {
     // a worker whose stock nobody follows hears of thousands of orders a second
-    if (this.#watchers.size === 0) return
-    this.#isStale = true
-    void this.#look()
+    if (this.#watchers.size > 0) this.#lookAnew()
   }
 
   /** For how long a transaction that is under way has kept changes from those who follow the stock. */
@@ -195,9 +193,15 @@ export class StockFeed {
 
   /** From now on: what is not committed at this moment, of all behind the end that is known. */
   async #startNow(): Promise<Start> {
-    await this.#found.promise
-    const position = this.#end ?? 0n
-    return { position, snapshot: await readSnapshot(this.#pool) }
+    this.#starting++
+    try {
+      if (this.#end === undefined) this.#lookAnew()
+      await this.#found.promise
+      const position = this.#end ?? 0n
+      return { position, snapshot: await readSnapshot(this.#pool) }
+    } finally {
+      this.#starting--
+    }
   }
 
   async #startAfter(cursor: string): Promise<Start> {
@@ -207,6 +211,16 @@ export class StockFeed {
     // of a database that was set back: there would be changes that the client takes for seen
     if (position > (await readLedgerEnd(this.#pool))) throw wrongCursor()
     return { position, snapshot: undefined }
+  }
+
+  #lookAnew(): void {
+    this.#isStale = true
+    void this.#look()
+  }
+
+  /** Whether somebody waits for what there is to tell. */
+  #isAwaited(): boolean {
+    return this.#watchers.size + this.#starting > 0 && !this.#stopping.signal.aborted
   }
 
   /** Looks for the end of the ledger until nothing is new, one look at a time. */
@@ -221,35 +235,54 @@ export class StockFeed {
         this.#heldSinceMs = undefined
         await this.#pause(startedAtMs + STREAM_PACE_MS - performance.now())
       } catch (error) {
+        // where nobody follows the stock the next look is soon enough
+        if (!this.#isAwaited()) break
         this.#isStale = true
-        if (!this.#stopping.signal.aborted) {
-          this.#logger.warn({ err: error }, 'changes of stock not read, retrying')
-        }
+        this.#logger.warn({ err: error }, 'changes of stock not read, retrying')
         await this.#pause(READ_AGAIN_DELAY_MS)
       }
     }
+    this.#heldSinceMs = undefined
     this.#isLooking = false
   }
 
-  /** Waits until the ledger is final up to where it now ends, and hands on what is new. */
+  /** Waits until the ledger is final up to where it now ends, and hands on what is new. Where nobody waits for it, not for long. */
   async #advance(): Promise<void> {
     this.#heldSinceMs ??= performance.now()
-    const end = await readLedgerEnd(this.#pool)
-    if (end === this.#end) return
-    const xid = await drawXid(this.#pool)
-    await this.#untilOver(xid)
-    if (this.#stopping.signal.aborted) return
+    const isEarlier = this.#mark !== undefined
+    this.#mark ??= await this.#setMark()
+    if (!this.#mark) return
+    const { end, xid } = this.#mark
+    if (!(await this.#untilOver(xid))) return
+    this.#mark = undefined
     await this.#handOn(end)
+    // there may be more since
+    if (isEarlier) this.#isStale = true
   }
 
-  /** Waits until every transaction is over that began before the one with this xid. */
-  async #untilOver(xid: bigint): Promise<void> {
+  /** @returns undefined if the ledger ends where it did */
+  async #setMark(): Promise<{ end: bigint; xid: bigint } | undefined> {
+    const end = await readLedgerEnd(this.#pool)
+    return end === this.#end ? undefined : { end, xid: await drawXid(this.#pool) }
+  }
+
+  /**
+   * Waits until every transaction is over that began before the one with this xid.
+   *
+   * @returns false where one is not, and nobody waits for it any more
+   */
+  async #untilOver(xid: bigint): Promise<boolean> {
     let isTold = false
-    for (
-      let delayMs = STREAM_WAIT_MIN_MS;
-      (await readSnapshot(this.#pool)).xmin < xid && !this.#stopping.signal.aborted;
-      delayMs = Math.min(2 * delayMs, STREAM_WAIT_MAX_MS)
-    ) {
+    for (let delayMs = STREAM_WAIT_MIN_MS; ; delayMs = Math.min(2 * delayMs, STREAM_WAIT_MAX_MS)) {
+      const { xmin, xmax } = await readSnapshot(this.#pool)
+      if (xmin >= xid) return true
+      if (xmax <= xid) {
+        // of a server that has not come so far: a replica took over
+        this.#mark = undefined
+        this.#isStale = true
+        return false
+      }
+      if (!this.#isAwaited()) return false
       if (!isTold && this.lagMs > HELD_BACK_MS) {
         this.#logger.warn(
           { lagMs: Math.round(this.lagMs) },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, onTestFinished } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import type { App } from '../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { InventoryChange } from '../../src/domain/stock/thresholds.ts'
@@ -281,6 +281,32 @@ test('what happened while nothing was heard is told once it is again', async ({ 
   expect((await settled(2)).map(({ movement }) => movement.delta)).toEqual([1, 2])
 })
 
+test('where nobody follows the stock, a change asks the database nothing', async ({ app }) => {
+  await seed(app).item({ sku: 'A', available: 10 })
+  const asked = vi.spyOn(app.pool, 'query')
+  onTestFinished(() => asked.mockRestore())
+  await change(app, 1)
+  await sleep(100)
+  const names = () => asked.mock.calls.map(([statement]) => (statement as unknown as { name: string }).name)
+  const ofStream = ['read-ledger-end', 'draw-xid', 'read-snapshot', 'read-changes']
+  expect(names().filter((name) => ofStream.includes(name))).toEqual([])
+  const { settled } = await follow(app)
+  await change(app, 2)
+  await settled(1)
+  expect(names()).toEqual(expect.arrayContaining(ofStream))
+})
+
+test('a long transaction that only reads holds back nothing', async ({ app }) => {
+  await seed(app).item({ sku: 'A', available: 10 })
+  const { settled } = await follow(app)
+  const client = await app.pool.connect()
+  await client.query('begin isolation level repeatable read; select count(*) from items')
+  await change(app, 1)
+  await settled(1)
+  await client.query('rollback')
+  client.release()
+})
+
 describe('a client', () => {
   test('that does not read is cut off, and goes on behind its cursor', async ({ app, testApp }) => {
     testApp.allowBreaches('movements are written by hand')
@@ -289,12 +315,13 @@ describe('a client', () => {
     await change(app, 1)
     const { value } = await watcher.next()
     const [{ position }] = value as [InventoryChange]
-    const total = STREAM_BACKLOG_MAX + 1
     // small commits, each read for all: the view stays up to date, and its client does not
-    for (let left = total; left > 0; left -= STREAM_PAGE_SIZE / 2) {
-      await storeMovements(app, Math.min(left, STREAM_PAGE_SIZE / 2))
+    const other = await follow(app)
+    while (other.seen.length <= STREAM_BACKLOG_MAX) {
+      const before = other.seen.length
+      await storeMovements(app, STREAM_PAGE_SIZE / 2)
       await change(app, 1)
-      await sleep(60)
+      await eventually(() => other.seen.length > before + STREAM_PAGE_SIZE / 2)
     }
     const refusal = {
       code: 'UNAVAILABLE',

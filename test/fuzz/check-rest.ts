@@ -5,6 +5,7 @@ import { type JsonSchema, type OpenApi, type Operation, resolve } from './openap
 import type { Answer, Call } from './send.ts'
 
 const PROBLEM_TYPE = 'application/problem+json'
+const EVENT_STREAM = 'text/event-stream'
 /** What the service answers that has no operation for a call: no such path, no such method, not to be read at all. */
 const NO_OPERATION = [400, 401, 403, 404, 405, 413, 415]
 /** What Node itself does not read. */
@@ -58,11 +59,19 @@ export class RestCheck {
     if (UNREAD.includes(status) && text === '' && headers.connection === 'close') return []
     const faults: string[] = []
     if (typeOf({ headers }) !== type) faults.push(`has the type ${headers['content-type']}`)
+    // of a stream each event is a body, and while nothing happens there is none
+    const texts =
+      type === EVENT_STREAM ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data!) : [text]
+    return [...faults, ...texts.flatMap((one) => this.#checkJson(type, schema, status, one))]
+  }
+
+  #checkJson(type: string, schema: JsonSchema, status: number, text: string): string[] {
+    const faults: string[] = []
     let body: unknown
     try {
       body = JSON.parse(text)
     } catch {
-      return [...faults, 'is not JSON']
+      return ['is not JSON']
     }
     const { success, data, error } = this.#schemaOf(schema).safeParse(body)
     if (!success) return [...faults, `is not as described: ${JSON.stringify(error.issues)}`]

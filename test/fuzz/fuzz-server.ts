@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR, ROLES } from '../../src/domain/caller.ts'
 import { reservationJob } from '../../src/domain/upkeep/jobs.ts'
+import { cursorOf } from '../../src/feed/stock-feed.ts'
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
@@ -11,6 +12,7 @@ import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
+import { setStockRules } from '../../src/use-cases/stock/set-stock-rules.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { withholdJob } from '../support/queue.ts'
@@ -145,6 +147,7 @@ async function fill({ app }: TestApp): Promise<Filled> {
   await seed(app).location('CLOSED', { isActive: false })
   for (const location of LOCATIONS) await seed(app).stock({ sku: 'GIZMO', location, qty: 1_000_000_000 })
   await app.pool.query('update inventory_movements set reason = $1', [LEDGER_REASON])
+  await setStockRules(app, LOCAL_OPERATOR, { sku: 'GIZMO', lowStockAt: 1_000n })
   const lost = await Promise.all(Array.from({ length: LETTERS }, () => seed(app).order({ sku: 'BOLT' })))
   const letter = { task: 'reserve-inventory' as const, error: 'it ran out of luck', attempts: 8 }
   await failOrders(
@@ -215,6 +218,7 @@ async function readCorpus({ app }: TestApp, url: string, { orders: ids, holds }:
   const orders = [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()]
   const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), ...shipments, ...items, ...places]
   const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
+  const changes = [cursorOf(0n), cursorOf(1n), cursorOf(2n)]
   const { next_cursor: cursor } = (await ofLedger.json()) as { next_cursor: string }
   return {
     sku: [...SKUS, ...Array.from({ length: 12 }, () => 'GIZMO'), 'BOLT', 'BOLT', 'UNKNOWN', 'gizmo'],
@@ -233,6 +237,12 @@ async function readCorpus({ app }: TestApp, url: string, { orders: ids, holds }:
     '/api/orders/{id}/return id': [...shipped, ids[0]!],
     ids: letters,
     after: cursors,
+    'inventoryChanged after': [...changes, ...changes, cursors[0]!],
+    'inventoryChanged skus': ['GIZMO', 'BOLT'],
+    'inventoryChanged locations': ['MAIN', ...LOCATIONS],
+    '/api/inventory/changes sku': ['GIZMO', 'BOLT'],
+    '/api/inventory/changes after': [...changes, ...changes, cursors[0]!],
+    '/api/inventory/changes last-event-id': [...changes, ...changes, ''],
     before: cursors,
     cursor: [...Array.from({ length: 12 }, () => cursor), ...cursors],
     first: [1, 2, 5, 0, 20, 100, 101, -1],

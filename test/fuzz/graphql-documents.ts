@@ -1,5 +1,4 @@
 import {
-  type GraphQLArgument,
   type GraphQLField,
   type GraphQLInputType,
   type GraphQLNamedType,
@@ -129,7 +128,7 @@ class DocumentWriter {
 
   #field(field: Field, depth: number, isApart: boolean): string {
     const alias = isApart || this.#choices.oneIn(10) ? `a${this.#aliases++}: ` : ''
-    const args = this.#arguments(field.args)
+    const args = this.#arguments(field)
     const type = getNamedType(field.type)
     const directive = this.#directive()
     const below = this.#below(type, depth)
@@ -152,11 +151,12 @@ class DocumentWriter {
     return ` @${this.#choices.pick(['include', 'skip'])}(if: ${value})`
   }
 
-  #arguments(args: readonly GraphQLArgument[]): string {
+  #arguments({ name: fieldName, args }: Field): string {
     const written = args.flatMap(({ name, type, defaultValue }) => {
       const isRequired = isNonNullType(type) && defaultValue === undefined
       if (isRequired ? this.#choices.oneIn(60) : !this.#choices.oneIn(4)) return []
-      const value = generateValue(this.#choices, type, name, this.#corpus)
+      const own = `${fieldName} ${name}`
+      const value = generateValue(this.#choices, type, this.#corpus[own] ? own : name, this.#corpus)
       const text = this.#choices.oneIn(2) ? this.#declare(String(type), value) : writeLiteral(type, value)
       return [`${name}: ${text}`]
     })

@@ -32,7 +32,7 @@ export function generateRestCall(choices: Choices, document: OpenApi, corpus: Co
   )
   const headers: Record<string, string> = { accept: 'application/json', ...surroundings.headers }
   for (const { name, schema } of parameters.filter((parameter) => parameter.in === 'header'))
-    headers[name] = asHeader(writeParameter(choices, name, schema, corpus))
+    headers[name] = asHeader(writeParameter(choices, ownKey(corpus, template, name), schema, corpus))
   const body = writeBody(choices, document, operation, corpus)
   const [bodyType = 'application/json'] = Object.keys(operation.requestBody?.content ?? {})
   if (body !== undefined && !choices.oneIn(30)) headers['content-type'] = bodyType
@@ -54,20 +54,25 @@ function writePath(
 ): string {
   const path = template.replaceAll(/\{(\w+)\}/g, (_, name) => {
     const { schema } = parameters.find((parameter) => parameter.name === name)!
-    const own = `${template} ${name}`
-    return encode(writeParameter(choices, corpus[own] ? own : name, schema, corpus))
+    return encode(writeParameter(choices, ownKey(corpus, template, name), schema, corpus))
   })
   const search = parameters
     .filter((parameter) => parameter.in === 'query')
     .flatMap(({ name, schema }) => {
       const times = choices.oneIn(30) ? 2 : 1
       return Array.from({ length: times }, () => {
-        return `${name}=${encode(writeParameter(choices, name, schema, corpus))}`
+        return `${name}=${encode(writeParameter(choices, ownKey(corpus, template, name), schema, corpus))}`
       })
     })
   if (choices.oneIn(30)) search.push(`${encode(choices.pick(HOSTILE_STRINGS))}=1`)
   const odd = choices.oneIn(40) ? choices.pick(['/', '/..%2f', '%00', '%zz', ';a=b', '//', '/%2e%2e/x']) : ''
   return `${path}${odd}${search.length > 0 ? `?${search.join('&')}` : ''}`
+}
+
+/** Under which name the corpus has values of a parameter: of this path alone, or of any. */
+function ownKey(corpus: Corpus, template: string, name: string): string {
+  const own = `${template} ${name}`
+  return corpus[own] ? own : name
 }
 
 /** As it is, where it must be written in ASCII. */

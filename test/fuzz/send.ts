@@ -63,7 +63,7 @@ async function readFirstEvent(
   try {
     for await (const chunk of body.setEncoding('utf8')) {
       text += chunk
-      if (/^event: next\n.*\n\n/m.test(text) && !text.includes('event: complete')) leave()
+      if (/^data: .*\n\n/m.test(text) && !text.includes('event: complete')) leave()
     }
   } catch (error) {
     if (!isLeft) throw error

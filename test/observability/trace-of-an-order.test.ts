@@ -67,9 +67,12 @@ const TASKS_OF_A_LATE_ORDER: Tree[] = [
       'lock-orders',
       'find-requests-of',
       'ensure-levels',
-      'lock-levels',
+      'lock-stock',
+      'read-behind-lock',
       'move-orders',
       'move-stock',
+      // it is the first that ever came of the item
+      'write-stock-states',
       'save-requests',
       'notify-watchers',
     ),

@@ -132,8 +132,7 @@ const TRIALS: Record<string, Trial> = {
     alerts: { HoldfastStockStreamLagging: 2 },
     provoke: async () => {
       const server = await start()
-      const leaving = new AbortController()
-      await fetch(`${server.url}/api/inventory/changes`, { signal: leaving.signal })
+      const stream = await fetch(`${server.url}/api/inventory/changes`)
       const before = await inGoodOrder(server)
       const blocker = await test_.app.pool.connect()
       try {
@@ -146,7 +145,7 @@ const TRIALS: Record<string, Trial> = {
       } finally {
         await blocker.query('rollback')
         blocker.release()
-        leaving.abort()
+        await stream.body!.cancel()
       }
     },
   },

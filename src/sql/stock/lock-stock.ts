@@ -113,13 +113,16 @@ const readBehind = prepare<
 
 const ensure = prepare<LevelValues>(
   'ensure-levels',
-  // of the location as it stays: who makes it active or not finds every level there (`lockLevelsAt`)
-  `with open as materialized (
-    select code from locations where code = any ($2::text[]) order by code for share
+  // of a location that stays as it is: who opens or closes one finds every level there (`lockLevelsAt`). Locked for new levels alone:
+  // all of a location's would write to its row
+  `with missing as materialized (
+    select distinct sku, location from unnest($1::text[], $2::text[]) as key (sku, location)
+    where (select true from stock_levels where stock_levels.sku = key.sku and stock_levels.location = key.location) is null
+  ), kept as materialized (
+    select code from locations where code in (select location from missing) order by code for share
   )
   insert into stock_levels (sku, location, available, reserved)
-  select distinct sku, location, 0, 0
-  from unnest($1::text[], $2::text[]) as key (sku, location) join open on open.code = key.location
-  order by sku, location
+  select missing.sku, missing.location, 0, 0 from missing join kept on kept.code = missing.location
+  order by missing.sku, missing.location
   on conflict do nothing`,
 )

@@ -4,7 +4,8 @@ import { MOVEMENT_COLUMNS } from './find-movements.ts'
 
 /**
  * Writes movements to the ledger in the given order, and applies them to the levels. The caller holds the locks of the
- * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes.
+ * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes, and the transaction
+ * has its xid before. Who follows the ledger relies on both (decision 16).
  */
 export async function moveStock(
   on: Queryable,
