@@ -100,30 +100,33 @@ describe('the documented calls', () => {
     await database.drop()
   })
 
-  it.each(['README.md', 'docs/api.md', 'docs/csv.md'])('of %s get the answers that it shows', async (path) => {
-    const calls = callsIn(await read(path))
-    expect(calls.length).toBeGreaterThan(2)
-    const folder = await mkdtemp(posix.join(tmpdir(), 'holdfast-docs-'))
-    const shell = startShell(folder)
-    try {
-      for (const { command, language, answer } of calls) {
-        const text = command.replaceAll(DOCUMENTED_URL, server.url)
-        if (command.includes('curl -N')) {
-          const printed = await shell.watch(text, '"status":"RESERVED"')
-          // the last event; those before may have been missed
-          expect(normalised(printed)).toContain(normalised(answer).trimEnd().split('\n').at(-1)!)
-        } else if (language === 'http' || language === 'csv') {
-          const printed = normalised(await shell.run(text)).split(/\r?\n/)
-          for (const line of normalised(answer).trimEnd().split('\n')) expect(printed).toContain(line)
-        } else {
-          expect(JSON.parse(normalised(await shell.run(text)))).toEqual(JSON.parse(normalised(answer)))
+  it.each(['README.md', 'docs/api.md', 'docs/csv.md'])(
+    'of %s get the answers that it shows',
+    async (path) => {
+      const calls = callsIn(await read(path))
+      expect(calls.length).toBeGreaterThan(2)
+      const folder = await mkdtemp(posix.join(tmpdir(), 'holdfast-docs-'))
+      const shell = startShell(folder)
+      try {
+        for (const { command, language, answer } of calls) {
+          const text = command.replaceAll(DOCUMENTED_URL, server.url)
+          if (command.includes('curl -N')) {
+            const printed = await shell.watch(text, '"status":"RESERVED"')
+            // the last event; those before may have been missed
+            expect(normalised(printed)).toContain(normalised(answer).trimEnd().split('\n').at(-1)!)
+          } else if (language === 'http' || language === 'csv') {
+            const printed = normalised(await shell.run(text)).split(/\r?\n/)
+            for (const line of normalised(answer).trimEnd().split('\n')) expect(printed).toContain(line)
+          } else {
+            expect(JSON.parse(normalised(await shell.run(text)))).toEqual(JSON.parse(normalised(answer)))
+          }
         }
+      } finally {
+        shell.end()
+        await rm(folder, { recursive: true })
       }
-    } finally {
-      shell.end()
-      await rm(folder, { recursive: true })
-    }
-  })
+    },
+  )
 
   it("of README.md's clients create an order", async () => {
     const programs = blocksIn(await read('README.md')).filter(({ language }) => language === 'js')
@@ -180,7 +183,8 @@ function callsIn(text: string): { command: string; language: string; answer: str
   return blocks.flatMap(({ language, text: command }, index) => {
     if (language !== 'sh' || !command.includes(DOCUMENTED_URL)) return []
     const next = blocks[index + 1]
-    if (!next || !['', 'json', 'http', 'csv'].includes(next.language)) return [{ command, language: '', answer: '' }]
+    if (!next || !['', 'json', 'http', 'csv'].includes(next.language))
+      return [{ command, language: '', answer: '' }]
     return [{ command, language: next.language, answer: next.text }]
   })
 }
