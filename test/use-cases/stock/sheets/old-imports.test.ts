@@ -8,8 +8,8 @@ test('an import is forgotten after 30 days, with what it refused', async ({ app 
     [2, 31],
   ]) {
     await app.pool.query(
-      `insert into imports (id, caller, key, fingerprint, next_line, created_at)
-      values ($1::int, '', $1::text, 'x', 1, now() - $2::int * interval '1 day')`,
+      `insert into imports (id, caller, key, fingerprint, next_line, rows_read, refused, created_at)
+      values ($1::int, '', $1::text, 'x', 3, 1, 1, now() - $2::int * interval '1 day')`,
       [id, days],
     )
     await app.pool.query(`insert into import_refusals values ($1, 2, 'A', 'UNKNOWN_SKU', 'x')`, [id])
