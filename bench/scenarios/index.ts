@@ -5,6 +5,7 @@ import { scenario as createOrderAtRest } from './create-order-at-rest.ts'
 import { scenario as createOrderGraphql } from './create-order-graphql.ts'
 import { scenario as createOrderRest } from './create-order-rest.ts'
 import { scenario as createOrderTraced } from './create-order-traced.ts'
+import { scenario as csvImport } from './csv-import.ts'
 import { scenario as growth } from './growth.ts'
 import { scenario as leftBacklog } from './left-backlog.ts'
 import { scenario as memory } from './memory.ts'
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   createOrderTraced,
   createLines,
   changeOrders,
+  csvImport,
   reserveBacklog,
   reserveLines,
   reserveLocations,

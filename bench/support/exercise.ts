@@ -19,6 +19,8 @@ import { listMovements } from '../../src/use-cases/stock/list-movements.ts'
 import { listWaitingOrders, sumWaiting } from '../../src/use-cases/stock/list-waiting-orders.ts'
 import { saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { setStockRules } from '../../src/use-cases/stock/set-stock-rules.ts'
+import { exportCountSheet, exportLedger } from '../../src/use-cases/stock/sheets/export-stock.ts'
+import { importInventory } from '../../src/use-cases/stock/sheets/import-inventory.ts'
 import { adjustInventory } from '../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/verbs/create-inventory-item.ts'
 import { findSupplierCall } from '../../src/use-cases/supplier/find-supplier-call.ts'
@@ -44,6 +46,7 @@ export async function exercise(app: App, { orderId, sku }: { orderId: string; sk
   await followStock(app, sku)
   await listMovements(app, LOCAL_OPERATOR, { sku, limit: 20 })
   await listLevels(app, LOCAL_OPERATOR, [sku])
+  await importAndExport(app, sku)
   await rescueJobs(app, { alsoUnknown: false })
   await sweep(app)
   await query(app, { orderId, sku })
@@ -132,6 +135,22 @@ export async function exerciseQueue(app: App, sku: string): Promise<void> {
   // it takes its turn
   await place()
   await serveWaiting(app, { sku })
+}
+
+async function importAndExport(app: App, sku: string): Promise<void> {
+  const rows = ['1', '-1', 'x'].map((delta, index) => ({ line: 2 + index, cells: [sku, delta] }))
+  const file = {
+    fingerprint: `exercise ${Date.now()}`,
+    columns: { kind: 'delta' as const, index: { sku: 0, delta: 1 }, count: 2 },
+    rows: async function* () {
+      yield* rows
+    },
+  }
+  const { signal } = new AbortController()
+  const options = { idempotencyKey: null, dryRun: false, signal, onProgress: () => {} }
+  await importInventory(app, LOCAL_OPERATOR, file, options)
+  for await (const _ of exportCountSheet(app, LOCAL_OPERATOR)) break
+  for await (const _ of exportLedger(app, LOCAL_OPERATOR, null)) break
 }
 
 async function giveUp(app: App, orderId: string): Promise<void> {

@@ -241,6 +241,7 @@ test('an idempotency key keeps its order, and its fingerprint is that of the cal
         reference: null,
       }),
       shipment_ids: null,
+      made: null,
     })),
   )
 })
@@ -307,7 +308,7 @@ test.each([
   expect(await query(url, 'select sku, qty, supplier_step from orders limit 1')).toHaveLength(1)
   await end?.()
   if (statement) await query(url, `update workers set seen_at = now() - interval '9 s'`)
-  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting'])
+  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting', '0012_stock_keepers'])
 })
 
 test('a migration that fails leaves the database of the version before', async () => {
@@ -320,7 +321,7 @@ test('a migration that fails leaves the database of the version before', async (
   )
   expect(await all(url, [labels, 'select * from orders order by id'])).toEqual(before)
   await query(url, 'drop table shipments')
-  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting'])
+  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting', '0012_stock_keepers'])
 })
 
 function order(key: string, sku: string, qty: number, rest: object) {

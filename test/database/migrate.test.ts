@@ -1,4 +1,4 @@
-import { glob, readFile } from 'node:fs/promises'
+import { glob, readdir, readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/database/migrate.ts'
@@ -116,7 +116,8 @@ test('an outage in the middle of a script leaves nothing that stops the next sta
   })
   expect(isUnavailable(await failed)).toBe(true)
   await blocker.end()
-  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting', '0013_stock_stream'])
+  const scripts = (await readdir('prisma/migrations')).filter((name) => /^\d{4}_/.test(name)).sort()
+  expect(await migrate(url)).toEqual(scripts.slice(scripts.indexOf('0010_lines')))
 })
 
 test('a row that an earlier version marked as rolled back counts for nothing', async () => {

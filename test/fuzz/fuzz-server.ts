@@ -253,6 +253,12 @@ async function readCorpus({ app }: TestApp, url: string, { orders: ids, holds }:
     delta: [1, -1, 100, -1_000, 2_147_483_647, -2_147_483_648, 0],
     available: [0, 1, 1_000, 2_000_000_000, 2_000_000_001, -1],
     expectedAvailable: [0, 1, 2_000_000_000],
+    // none of those whose promises the calls for orders live on
+    'CountInput.sku': ['BOLT', 'NUT-OK', 'NUT-FAIL', 'UNKNOWN'],
+    counted: [0, 5, 1_000, 2_000_000_000, -1],
+    asOf: [...movements.slice(0, 3), '0', 'none'],
+    from: [...LOCATIONS, 'MAIN', 'MAIN', 'NOWHERE'],
+    to: [...LOCATIONS, 'MAIN', 'CLOSED', 'NOWHERE'],
     name: ['Gizmo', 'Schraube M4 × 20'],
     reason: ['counted', 'broken'],
     code: [...LOCATIONS, 'NEW', 'MAIN', 'no code'],

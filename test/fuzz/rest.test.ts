@@ -32,8 +32,8 @@ test(
     })
     tally.print()
     expect(tally.calls).toBeGreaterThanOrEqual(CALLS)
-    // a quarter or so: what a call does not know is refused by name
-    expect(tally.count('calls', 'answered') / tally.calls).toBeGreaterThan(1 / 5)
+    // a third or so: what a call does not know is refused by name
+    expect(tally.count('calls', 'answered') / tally.calls).toBeGreaterThan(1 / 4)
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods))
     for (const { operationId, responses } of operations) {
       const [success] = Object.keys(responses)

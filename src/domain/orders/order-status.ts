@@ -121,7 +121,7 @@ export function statusOf({ lines, lookedAt, ending }: StatusFacts): OrderStatus 
   return lookedAt ? 'AWAITING_RESTOCK' : 'PENDING'
 }
 
-/** Whether no job changes an order in this state. Callers may: they ship, cancel and return. */
+/** Whether no job has to bring an order on from this state. Callers may: they ship, cancel and return. */
 export function isFinal(status: OrderStatus): boolean {
   return status !== 'PENDING' && status !== 'AWAITING_RESTOCK'
 }

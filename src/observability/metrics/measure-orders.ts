@@ -122,9 +122,10 @@ function secondsBetween(from: Date, to: Date): number {
   return Math.max(0, to.getTime() - from.getTime()) / 1_000
 }
 
-/** Whether Holdfast has brought an order as far as it does by itself. What callers do is no part of it. */
-function isSettled({ type, order }: OrderEvent): boolean {
-  return (type === 'OrderReserved' || type === 'OrderFailed') && isFinal(order.status)
+/** Whether Holdfast has brought an order as far as it does by itself. What callers do is no part of it, nor what follows that. */
+function isSettled({ type, from, order }: OrderEvent): boolean {
+  const isOfHoldfast = (type === 'OrderReserved' || type === 'OrderFailed') && from !== 'PARTIALLY_SHIPPED'
+  return isOfHoldfast && isFinal(order.status)
 }
 
 /** Whether a supplier's answer has settled an order. Stock that came meanwhile is none. */

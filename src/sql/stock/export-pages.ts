@@ -25,12 +25,13 @@ export function findCountSheetPage(
   return findSheet(on, after.sku, after.location, sizeMax)
 }
 
-// the page first: the newest movement is looked up for its rows alone, from the end of the SKU's ledger on. Where little happens
-// at a location, all that happened since at the others is read. Sorted like the index of ledgers, as in find-movements
+// the page first: names and newest movements are looked up for its rows alone, these from the end of the SKU's ledger on. Where
+// little happens at a location, all that happened since at the others is read. Sorted like the index of ledgers, as in
+// find-movements
 const findSheet = prepare<[sku: string, location: string, sizeMax: number], CountSheetRow>(
   'find-count-sheet-page',
   `select
-    page.sku, page.location, items.name, page.available, page.reserved,
+    page.sku, page.location, (select name from items where sku = page.sku) as name, page.available, page.reserved,
     coalesce((
       select id from inventory_movements
       where (sku, id) < (page.sku, 9223372036854775807) and sku >= page.sku and location = page.location
@@ -40,7 +41,6 @@ const findSheet = prepare<[sku: string, location: string, sizeMax: number], Coun
     select sku, location, available, reserved from stock_levels
     where (sku, location) > ($1, $2) order by sku, location limit $3
   ) as page
-  join items on items.sku = page.sku
   order by page.sku, page.location`,
 )
 

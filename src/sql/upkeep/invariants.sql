@@ -359,6 +359,12 @@ cross join lateral (values ((outcome.movement #>> '{}')::bigint)) as named (made
 where not exists (select from inventory_movements as movements where movements.id = made_id)
 
 union all
+select 'an import keeps each row that it refused', imports.id::text, format('%s refused, %s kept', refused, kept.count), null
+from imports
+cross join lateral (select count(*) from import_refusals where import_id = imports.id) as kept
+where kept.count <> refused
+
+union all
 select 'events number an order''s version', coalesce(orders.id, history.order_id)::text,
   format('version %s, %s events to version %s', orders.version, history.events, history.version),
   case

@@ -42,7 +42,7 @@ describe('the metrics', () => {
     expect(zeros.map((name) => [name, samples.get(name)])).toEqual(zeros.map((name) => [name, 0]))
     // nothing that cannot happen
     const transitions = [...samples.keys()].filter((name) => name.startsWith('holdfast_order_transitions'))
-    expect(transitions).toHaveLength(29)
+    expect(transitions).toHaveLength(30)
     const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app } as never)
     expect(Object.keys(tasks)).toEqual([...JOB_TASKS])
   })

@@ -336,6 +336,14 @@ const corruptions: [string, Corruption, string, string | null][] = [
     null,
   ],
   [
+    'an import of which a refused row is not kept',
+    () =>
+      `insert into imports (caller, key, fingerprint, next_line, rows_read, refused, created_at)
+        values ('', 'k', 'f', 3, 1, 1, now())`,
+    'an import keeps each row that it refused',
+    null,
+  ],
+  [
     'a transfer of which nothing came',
     () => `delete from inventory_movements where type = 'TRANSFER_IN'`,
     'what a transfer takes from a location comes to another',

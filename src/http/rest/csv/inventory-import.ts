@@ -117,8 +117,12 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
             .finally(upload.close),
         )
         underWay.add(importing)
-        // the work goes on where its caller has gone
-        importing.catch(() => {}).finally(() => underWay.delete(importing))
+        // the work goes on where its caller has gone: then only the log hears that it failed
+        importing
+          .catch((error) => {
+            if (reply.raw.destroyed) request.log.error({ err: error }, 'import failed, its caller has gone')
+          })
+          .finally(() => underWay.delete(importing))
         const { rowCount } = await receiving
         // most are done by then, or have failed and can still say how
         await orNothing(importing, form.intervalMs)
