@@ -24,25 +24,28 @@ export async function findNewestHolders(
   )
 }
 
-// from the newest line of the SKU backwards, by its index. Each that holds anything here holds a piece at least: no more are read
-// than pieces are needed
+// from line to line of the SKU, the newest first, by its index, and no further than is needed: a sum over all would read each
 const find = prepare<[skus: string, locations: string, qtys: string, limit: number], Promised>(
   'find-newest-holders',
-  `select distinct holder.order_id as "orderId", needed.sku
-  from unnest($1::text[], $2::text[], $3::bigint[]) as needed (sku, location, qty)
-  cross join lateral (
-    select newest.order_id, newest.held, sum(newest.held) over (order by newest.order_id desc) as so_far
-    from (
+  `with recursive holder as (
+    select sku, location, qty as lacking, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as order_id, 0 as number
+    from unnest($1::text[], $2::text[], $3::bigint[]) as needed (sku, location, qty)
+    union all
+    select holder.sku, holder.location, holder.lacking - older.held, older.order_id, holder.number + 1
+    from holder
+    cross join lateral (
       select order_lines.order_id, here.held
       from order_lines
       cross join lateral (
         select sum(movements.reserved_delta) as held from inventory_movements as movements
-        where movements.order_id = order_lines.order_id and movements.sku = needed.sku and movements.location = needed.location
+        where movements.order_id = order_lines.order_id and movements.sku = holder.sku and movements.location = holder.location
       ) as here
-      where order_lines.sku = needed.sku and order_lines.reserved > 0 and here.held > 0
+      where order_lines.sku = holder.sku and order_lines.order_id < holder.order_id and order_lines.reserved > 0
+        and here.held > 0
       order by order_lines.sku desc, order_lines.order_id desc
-      limit least(needed.qty, $4::int)
-    ) as newest
-  ) as holder
-  where holder.so_far - holder.held < needed.qty`,
+      limit 1
+    ) as older
+    where holder.lacking > 0 and holder.number < $4::int
+  )
+  select distinct order_id as "orderId", sku from holder where number > 0`,
 )
