@@ -18,7 +18,6 @@ import {
   STREAM_WAIT_MIN_MS,
 } from '../limits.ts'
 import { findKnownSkus } from '../sql/stock/items.ts'
-import { findLocations } from '../sql/stock/locations.ts'
 import {
   drawXid,
   isOverIn,
@@ -26,7 +25,8 @@ import {
   readLedgerEnd,
   readSnapshot,
   type Snapshot,
-} from '../sql/stock/read-changes.ts'
+} from '../sql/stock/ledger/read-changes.ts'
+import { findLocations } from '../sql/stock/locations.ts'
 import { StockWatcher } from './stock-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
 

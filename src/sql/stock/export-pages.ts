@@ -1,6 +1,6 @@
 import type { InventoryMovement } from '../../domain/stock/stock.ts'
 import { prepare, type Queryable } from '../statement.ts'
-import { MOVEMENT_COLUMNS } from './find-movements.ts'
+import { MOVEMENT_COLUMNS } from './ledger/find-movements.ts'
 
 /** A row of a count sheet: a level, and the newest movement that it knows. */
 export type CountSheetRow = {

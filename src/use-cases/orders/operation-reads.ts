@@ -1,7 +1,7 @@
 import { GroupCommit } from '../../database/group-commit.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
-import { findHoldings, type Holding } from '../../sql/stock/find-holdings.ts'
+import { findHoldings, type Holding } from '../../sql/stock/ledger/find-holdings.ts'
 import { findRequestsOf, type RequestKey } from '../../sql/supplier/supplier-requests.ts'
 import type { ReadContext } from '../context.ts'
 import { createMovementPageReader, type MovementPageReader } from '../stock/list-movements.ts'

@@ -3,8 +3,8 @@ import { assertAllowed } from '../../domain/authorisation.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { isLocationCode } from '../../domain/stock/location.ts'
 import { type InventoryMovement, isSku } from '../../domain/stock/stock.ts'
-import { findMovements, type MovementPage } from '../../sql/stock/find-movements.ts'
 import { findItem } from '../../sql/stock/items.ts'
+import { findMovements, type MovementPage } from '../../sql/stock/ledger/find-movements.ts'
 import type { ReadContext } from '../context.ts'
 
 /**

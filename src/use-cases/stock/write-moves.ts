@@ -11,8 +11,8 @@ import {
 import { judgeStock, type StockCrossing } from '../../domain/stock/thresholds.ts'
 import { notifyOfStock } from '../../sql/orders/notify-watchers.ts'
 import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
+import { moveStock, moveStockReturning } from '../../sql/stock/ledger/move-stock.ts'
 import type { LockedStock } from '../../sql/stock/lock-stock.ts'
-import { moveStock, moveStockReturning } from '../../sql/stock/move-stock.ts'
 import { writeStates } from '../../sql/stock/stock-states.ts'
 
 /** What moves of stock are written with. */

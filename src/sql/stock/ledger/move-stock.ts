@@ -1,5 +1,5 @@
-import type { InventoryMovement, StockChange, StockChangeNote } from '../../domain/stock/stock.ts'
-import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
+import type { InventoryMovement, StockChange, StockChangeNote } from '../../../domain/stock/stock.ts'
+import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../../statement.ts'
 import { MOVEMENT_COLUMNS } from './find-movements.ts'
 
 /**

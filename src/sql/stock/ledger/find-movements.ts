@@ -1,5 +1,5 @@
-import type { InventoryMovement } from '../../domain/stock/stock.ts'
-import { plainArray, prepare, type Queryable } from '../statement.ts'
+import type { InventoryMovement } from '../../../domain/stock/stock.ts'
+import { plainArray, prepare, type Queryable } from '../../statement.ts'
 
 /** A page of a SKU's ledger: at most `sizeMax` movements next to `cursor`, or at the end of the ledger if there is no cursor. */
 export type MovementPage = {

@@ -1,5 +1,5 @@
-import type { Allocation } from '../../domain/stock/allocation.ts'
-import { plainArray, prepare, type Queryable } from '../statement.ts'
+import type { Allocation } from '../../../domain/stock/allocation.ts'
+import { plainArray, prepare, type Queryable } from '../../statement.ts'
 
 /** What an order holds at a location. */
 export type Holding = Allocation & { orderId: string }

@@ -1,5 +1,5 @@
-import { plainArray, prepare, type Queryable, quotedArray } from '../statement.ts'
-import type { LevelKey } from './lock-stock.ts'
+import { plainArray, prepare, type Queryable, quotedArray } from '../../statement.ts'
+import type { LevelKey } from '../lock-stock.ts'
 
 /** What a level was counted as of: its movement with this id, or 0 for before any. */
 export type CountedAsOf = LevelKey & { asOf: bigint }

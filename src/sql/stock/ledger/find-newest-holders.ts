@@ -1,5 +1,5 @@
-import type { Shortfall } from '../../domain/stock/plan-changes.ts'
-import { plainArray, prepare, type Queryable, quotedArray } from '../statement.ts'
+import type { Shortfall } from '../../../domain/stock/plan-changes.ts'
+import { plainArray, prepare, type Queryable, quotedArray } from '../../statement.ts'
 
 /** What an order was promised of a SKU. */
 export type Promised = { orderId: string; sku: string }

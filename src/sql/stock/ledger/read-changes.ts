@@ -1,7 +1,7 @@
-import type { Location } from '../../domain/stock/location.ts'
-import type { InventoryMovement } from '../../domain/stock/stock.ts'
-import type { InventoryChange } from '../../domain/stock/thresholds.ts'
-import { prepare, type Queryable } from '../statement.ts'
+import type { Location } from '../../../domain/stock/location.ts'
+import type { InventoryMovement } from '../../../domain/stock/stock.ts'
+import type { InventoryChange } from '../../../domain/stock/thresholds.ts'
+import { prepare, type Queryable } from '../../statement.ts'
 import { MOVEMENT_COLUMNS } from './find-movements.ts'
 
 // The stream of changes is the ledger in the order of its ids (docs/decisions/0016-stock-stream-by-id.md). An id is drawn before its
