@@ -141,6 +141,7 @@ test('writes numbers beyond 32 bits as they are', async () => {
     'the ids and quantities are those that no ledger of a test comes to',
     'available is the sum of the movements',
     'each movement follows from the one before',
+    'an item is low or out of stock as its levels say',
   )
   await seed(server.app).item({ sku: 'LARGE' })
   const largest = BigInt(Number.MAX_SAFE_INTEGER)
