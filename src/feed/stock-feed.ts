@@ -21,6 +21,7 @@ import { findKnownSkus } from '../sql/stock/items.ts'
 import {
   drawXid,
   isOverIn,
+  lookBelow,
   readChanges,
   readLedgerEnd,
   readSnapshot,
@@ -274,10 +275,9 @@ export class StockFeed {
   async #untilOver(xid: bigint): Promise<boolean> {
     let isTold = false
     for (let delayMs = STREAM_WAIT_MIN_MS; ; delayMs = Math.min(2 * delayMs, STREAM_WAIT_MAX_MS)) {
-      const { xmin, xmax } = await readSnapshot(this.#pool)
-      if (xmin >= xid) return true
-      if (xmax <= xid) {
-        // of a server that has not come so far: a replica took over
+      const below = await lookBelow(this.#pool, xid)
+      if (below === 'over') return true
+      if (below === 'behind') {
         this.#mark = undefined
         this.#isStale = true
         return false

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { describe, expect, onTestFinished, vi } from 'vitest'
 import type { App } from '../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
@@ -9,7 +10,7 @@ import { STREAM_BACKLOG_MAX, STREAM_PAGE_SIZE } from '../../src/limits.ts'
 import { serveWaiting } from '../../src/use-cases/orders/serve-waiting.ts'
 import { administer } from '../support/database-server.ts'
 import { test } from '../support/fixtures.ts'
-import { eventually, joinTestApp, seed } from '../support/harness.ts'
+import { createTestDatabase, eventually, joinTestApp, seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
 /** Follows the stock of an application, and keeps all that it is told. */
@@ -288,12 +289,25 @@ test('where nobody follows the stock, a change asks the database nothing', async
   await change(app, 1)
   await sleep(100)
   const names = () => asked.mock.calls.map(([statement]) => (statement as unknown as { name: string }).name)
-  const ofStream = ['read-ledger-end', 'draw-xid', 'read-snapshot', 'read-changes']
+  const ofStream = ['read-ledger-end', 'draw-xid', 'look-below-xid', 'read-changes']
   expect(names().filter((name) => ofStream.includes(name))).toEqual([])
   const { settled } = await follow(app)
   await change(app, 2)
   await settled(1)
   expect(names()).toEqual(expect.arrayContaining(ofStream))
+})
+
+test('a long transaction of another database holds back nothing', async ({ app }) => {
+  await seed(app).item({ sku: 'A', available: 10 })
+  const { settled } = await follow(app)
+  const elsewhere = await createTestDatabase()
+  const client = new pg.Client({ connectionString: elsewhere.databaseUrl })
+  await client.connect()
+  await client.query('begin; select pg_current_xact_id()')
+  await change(app, 1)
+  await settled(1)
+  await client.end()
+  await elsewhere.drop()
 })
 
 test('a long transaction that only reads holds back nothing', async ({ app }) => {

@@ -54,6 +54,11 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     hidden: await listen(watched, { authenticate, explorer: false }),
   } satisfies Record<ServerName, { http: FastifyInstance; url: string }>
   const filled = await fill(testApp)
+  // what has happened can be told: the transaction that holds a job holds back what comes
+  const all = { skus: null, locations: null, after: cursorOf(0n) }
+  const watcher = await testApp.app.stockFeed.watch(LOCAL_OPERATOR, all)
+  await watcher.next()
+  await watcher.return()
   // how long jobs wait is asked as well: one always does
   const holder = new pg.Client({ connectionString: testApp.databaseUrl })
   await holder.connect()
@@ -215,6 +220,10 @@ async function readCorpus({ app }: TestApp, url: string, { orders: ids, holds }:
   const movements: string[] = data.movements.edges.map(({ node }: { node: { id: string } }) => node.id)
   const places = ['location:EAST', 'location:NOWHERE', 'level:GIZMO:EAST', 'level:GIZMO:MAIN', 'level:GIZMO']
   const items = ['item:GIZMO', 'item:UNKNOWN']
+  const { rows: holds } = await app.pool.query<{ id: string }>(
+    "select id from orders where expires_at is not null and status = 'RESERVED'",
+  )
+  const holdIds = holds.map(({ id }) => id)
   const orders = [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()]
   const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), ...shipments, ...items, ...places]
   const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
@@ -224,6 +233,8 @@ async function readCorpus({ app }: TestApp, url: string, { orders: ids, holds }:
     sku: [...SKUS, ...Array.from({ length: 12 }, () => 'GIZMO'), 'BOLT', 'BOLT', 'UNKNOWN', 'gizmo'],
     id: [...orders, ...nodes],
     '/api/orders/{id} id': orders,
+    '/api/orders/{id}/confirm id': [...holdIds, ids[0]!],
+    '/api/orders/{id}/extend id': [...holdIds, ids[0]!],
     '/api/orders/{id}/cancel id': orders,
     '/api/orders/{id}/ship id': orders,
     // extended as often as it is asked for, while it is not confirmed

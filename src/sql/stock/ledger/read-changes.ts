@@ -30,6 +30,33 @@ export async function drawXid(on: Queryable): Promise<bigint> {
 // pg_snapshot_xmax would not do: transactions beyond it may have begun
 const draw = prepare<[], { xid: bigint }>('draw-xid', 'select pg_current_xact_id()::text::bigint as xid')
 
+/**
+ * Looks for transactions under way that began before the one with this xid and may move our stock: those of other databases
+ * cannot. Of another role's it is not known where they are, unless ours may read all statistics (pg_read_all_stats).
+ *
+ * @returns `behind` of a server that has not come so far: a replica took over
+ */
+export async function lookBelow(on: Queryable, xid: bigint): Promise<'over' | 'under-way' | 'behind'> {
+  const [row] = await look(on, xid)
+  if (row!.isBehind) return 'behind'
+  return row!.isOver ? 'over' : 'under-way'
+}
+
+const look = prepare<[xid: bigint], { isBehind: boolean; isOver: boolean }>(
+  'look-below-xid',
+  `select
+    pg_snapshot_xmax(snapshot) <= $1::text::xid8 as "isBehind",
+    not exists (
+      select from pg_snapshot_xip(snapshot) as running (xid)
+      where running.xid < $1::text::xid8 and not exists (
+        select from pg_stat_activity as other
+        where other.backend_xid = running.xid::xid
+          and other.datid <> (select oid from pg_database where datname = current_database())
+      )
+    ) as "isOver"
+  from pg_current_snapshot() as snapshot`,
+)
+
 /** Which transactions were over at a moment: those below `xmin`, and those below `xmax` that are not in `running`. */
 export type Snapshot = { xmin: bigint; xmax: bigint; running: ReadonlySet<bigint> }
 
