@@ -4,7 +4,7 @@ import { byText, keyOf, type ModelOrder, refuseLines, type StockModel } from './
 type Line = { sku: string; qty: number }
 
 /** `asOf`: the n-th movement of the level, 0 for before any, and one that is not there; null for now. */
-export type ModelCount = { sku: string; counted: number; asOf: number | null }
+type ModelCount = { sku: string; counted: number; asOf: number | null }
 
 /** A call of who keeps stock. */
 export type Keeping = { caller: string; idempotencyKey: string | null } & (
