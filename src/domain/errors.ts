@@ -24,7 +24,7 @@ export type UserError = {
   message: string
   /** The path to the wrong argument, as `['input', 'lines', '0', 'qty']`; null for none. */
   field: string[] | null
-  /** Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the largest quantity that would have been accepted. */
+  /** Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the largest quantity that would have been accepted; of a count the smallest. */
   limit?: bigint
 }
 

@@ -38,7 +38,8 @@ const UserErrorType = builder.objectRef<UserError>('UserError').implement({
     limit: t.field({
       type: 'Quantity',
       nullable: true,
-      description: 'Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the most that would have gone.',
+      description:
+        'Of QTY_EXCEEDED and INSUFFICIENT_STOCK: the most that would have gone; of a count the least.',
       resolve: ({ limit }) => limit ?? null,
     }),
   }),
