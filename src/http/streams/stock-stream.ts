@@ -68,7 +68,7 @@ export function stockStream({ stockFeed }: StockStreamContext, streams: CountByK
               description: 'Events: `id` is the cursor, `data` a change as JSON',
               content: { [EVENT_STREAM]: { schema: changeSchema } },
             },
-            ...problemResponses('NOT_FOUND', 'TOO_MANY_STREAMS'),
+            ...problemResponses('NOT_FOUND', 'INVALID_CURSOR', 'TOO_MANY_STREAMS'),
           },
         },
       },

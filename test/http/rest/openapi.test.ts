@@ -88,7 +88,7 @@ describe('/openapi.json', () => {
       'get /api/inventory/{sku}': [200, 400, 401, 403, 404, 500, 503],
       'post /api/inventory/{sku}/receive': ofVerbs.filter((status) => status !== 409),
       'get /api/inventory/{sku}/movements': [200, 400, 401, 403, 404, 422, 500, 503],
-      'get /api/inventory/changes': [200, 400, 401, 403, 404, 429, 500, 503],
+      'get /api/inventory/changes': [200, 400, 401, 403, 404, 422, 429, 500, 503],
       'post /api/inventory/import': [200, 400, 401, 403, 409, 413, 415, 422, 500, 503],
       'get /api/inventory/export': [200, 400, 401, 403, 500, 503],
       'get /api/movements/export': [200, 400, 401, 403, 422, 500, 503],
