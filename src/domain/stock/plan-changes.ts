@@ -71,7 +71,10 @@ export function planChanges(
     const isCount = 'counted' in change
     const before = isCount ? level.available + level.reserved : level.available
     const delta = isCount ? differenceOf(change, level, facts.bases.get(index)) : change.delta
-    const error = typeof delta === 'number' ? refuseDelta(change, delta, level, onShortfall) : delta
+    const error =
+      typeof delta === 'number'
+        ? refuseDelta(change, delta, { level, levels: levels.of(change.sku), onShortfall })
+        : delta
     if (error) return { before, after: null, move: null, error }
     levels.apply(change, delta as number)
     const after = isCount ? level.available + level.reserved : level.available
@@ -92,24 +95,29 @@ type Current = {
 }
 
 class LevelsInTurn {
-  readonly #levels: Map<string, Current>
+  /** By SKU. */
+  readonly #levels: Map<string, Current[]>
 
   constructor(levels: readonly StockLevel[]) {
-    this.#levels = new Map(
-      levels.map(({ sku, location, available, reserved }) => [
-        `${sku} ${location}`,
-        { sku, location, available, reserved, counted: 0n, shortfall: 0n },
-      ]),
+    this.#levels = Map.groupBy(
+      levels.map(({ sku, location, available, reserved }) => ({
+        ...{ sku, location, available, reserved },
+        ...{ counted: 0n, shortfall: 0n },
+      })),
+      ({ sku }) => sku,
     )
   }
 
+  /** Every level of a SKU. */
+  of(sku: string): readonly Current[] {
+    return this.#levels.get(sku) ?? []
+  }
+
   at({ sku, location }: AskedChange): Current {
-    const key = `${sku} ${location}`
-    let level = this.#levels.get(key)
-    if (!level) {
-      level = { sku, location, available: 0n, reserved: 0n, counted: 0n, shortfall: 0n }
-      this.#levels.set(key, level)
-    }
+    const known = this.of(sku).find((level) => level.location === location)
+    if (known) return known
+    const level = { sku, location, available: 0n, reserved: 0n, counted: 0n, shortfall: 0n }
+    this.#levels.set(sku, [...this.of(sku), level])
     return level
   }
 
@@ -126,6 +134,7 @@ class LevelsInTurn {
 
   shortfalls(): Shortfall[] {
     return [...this.#levels.values()]
+      .flat()
       .filter(({ shortfall }) => shortfall > 0n)
       .map(({ sku, location, shortfall: qty }) => ({ sku, location, qty }))
   }
@@ -166,8 +175,7 @@ function differenceOf(
 function refuseDelta(
   change: AskedChange,
   delta: number,
-  level: Current,
-  onShortfall: OnShortfall,
+  { level, levels, onShortfall }: { level: Current; levels: readonly Current[]; onShortfall: OnShortfall },
 ): UserError | undefined {
   const { available, reserved } = level
   const isCount = 'counted' in change
@@ -189,7 +197,7 @@ function refuseDelta(
     const message = `Only ${most} are ${onShortfall === 'REFUSE' ? 'available' : 'on hand'}`
     return { ...refuse('INSUFFICIENT_STOCK', message, field), limit: most }
   }
-  if (delta > 0 && !hasRoomFor(level, delta)) {
+  if (delta > 0 && !hasRoomFor(levels, delta)) {
     return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be on hand`, field)
   }
   return undefined

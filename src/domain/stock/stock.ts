@@ -148,12 +148,18 @@ export const DELTA_MAX = 2_147_483_647
 /** The largest whole number that JSON carries exactly. */
 export const AVAILABLE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
-/** Whether a level can take so many pieces more: what is on hand must be able to become available. */
+/**
+ * Whether there can be so many pieces more of a SKU: what is on hand at all locations together is a number that JSON carries.
+ *
+ * @param levels every one of the SKU
+ */
 export function hasRoomFor(
-  { available, reserved }: Pick<StockLevel, 'available' | 'reserved'>,
+  levels: Iterable<Pick<StockLevel, 'available' | 'reserved'>>,
   qty: number,
 ): boolean {
-  return available + reserved + BigInt(qty) <= AVAILABLE_MAX
+  let onHand = BigInt(qty)
+  for (const { available, reserved } of levels) onHand += available + reserved
+  return onHand <= AVAILABLE_MAX
 }
 
 /** A name fits a line of a packing list. */

@@ -35,7 +35,8 @@ test('of a level that is below its safety stock nothing can be promised', () => 
   expect(promisableAt({ ...aLevel('A', 'MAIN', 2), safetyStock: 3n })).toBe(0n)
 })
 
-test('a level takes no more than could become available', () => {
-  const full = { ...aLevel('A', 'MAIN', 0), available: 2n ** 53n - 3n, reserved: 1n }
-  expect([hasRoomFor(full, 1), hasRoomFor(full, 2)]).toEqual([true, false])
+test('of a SKU no more can be on hand, at all locations together, than JSON carries', () => {
+  const full = { ...aLevel('A', 'MAIN', 0), available: 2n ** 53n - 8n, reserved: 1n }
+  const other = aLevel('A', 'EAST', 5)
+  expect([hasRoomFor([full, other], 1), hasRoomFor([full, other], 2)]).toEqual([true, false])
 })

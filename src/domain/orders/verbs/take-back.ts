@@ -47,11 +47,12 @@ export function takeBack(
   const refusal = refuseStale(order, asked) ?? refuseReturn(order, asked, locations)
   if (refusal) return refusal
   const { restocked, discarded } = sortOut(order, shipments, asked)
-  const full = restocked.find(({ sku, location, qty }) => {
-    const level = levels.find((level) => level.sku === sku && level.location === location)
-    return level && !hasRoomFor(level, qty)
+  const full = order.lines.find(({ sku }) => {
+    const qty = restocked.reduce((sum, part) => (part.sku === sku ? sum + part.qty : sum), 0)
+    const own = levels.filter((level) => level.sku === sku)
+    return qty > 0 && !hasRoomFor(own, qty)
   })
-  if (full) return refuse('INVALID_QTY', `No more of ${full.sku} can be at ${full.location}`, ['lines'])
+  if (full) return refuse('INVALID_QTY', `No more of ${full.sku} can be on hand`, ['lines'])
   const lines = changeLines(order.lines, asked.lines, (line, qty) => {
     return { ...line, returned: line.returned + qty }
   })

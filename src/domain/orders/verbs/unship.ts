@@ -7,7 +7,7 @@ import { type Expectation, refuse, refuseExcess, refuseStale, refuseState } from
 /**
  * Undoes a shipment: its goods are on hand again where they left, and promised to the order again.
  *
- * @param levels those that the goods left
+ * @param levels every one of the goods' SKUs
  */
 export function unship(
   order: Order,
@@ -34,10 +34,10 @@ export function unship(
     return refuseExcess('QTY_EXCEEDED', message, ['id'], over.shipped + qty - over.returned)
   }
   const full = goods.find(({ sku, qty }) => {
-    const level = levels.find((level) => level.sku === sku && level.location === location)
-    return level && !hasRoomFor(level, qty)
+    const own = levels.filter((level) => level.sku === sku)
+    return !hasRoomFor(own, qty)
   })
-  if (full) return refuse('INVALID_QTY', `No more of ${full.sku} can be at ${location}`, ['id'])
+  if (full) return refuse('INVALID_QTY', `No more of ${full.sku} can be on hand`, ['id'])
   const after = nextVersion(order, 'ShipmentUndone', { lines }, at)
   const back = goods.map(({ sku, qty }) => ({ sku, location, qty }))
   const cause = { orderId: order.id, version: after.version, shipmentId: id }
