@@ -11,6 +11,7 @@ import { HoldfastProcess } from './holdfast-process.ts'
 import { startHostileSupplier } from './hostile-supplier.ts'
 import { createRandom } from './random.ts'
 import { startReplicatedDatabase } from './replicated-database.ts'
+import { UNSETTLED } from './unsettled.ts'
 import { createWatchers } from './watchers.ts'
 
 const PROCESSES = 2
@@ -124,9 +125,8 @@ export async function runFailover(
 
     await untilReady()
     await clients.settle(READY_LIMIT_MS)
-    const open = `select from orders where status in ('PENDING', 'AWAITING_RESTOCK')
-      union all select from supplier_requests where ended_at is null limit 1`
-    const isSettled = async () => (await database.query(open)).length === 0
+    const isSettled = async () =>
+      (await database.query(`select from (${UNSETTLED}) as open limit 1`)).length === 0
     await until(isSettled, SETTLE_LIMIT_MS).catch(() => {
       findings.violate('every order is final', 'some', `not within ${SETTLE_LIMIT_MS} ms`)
     })

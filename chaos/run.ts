@@ -19,6 +19,7 @@ import { createRandom } from './random.ts'
 import { printReport } from './report.ts'
 import { createStatementTap } from './statement-tap.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+import { UNSETTLED } from './unsettled.ts'
 import { createWatchers } from './watchers.ts'
 
 const PROCESSES = 2
@@ -168,20 +169,12 @@ async function run(): Promise<void> {
   await Promise.all(processes.map((one) => one.stop()))
 }
 
-/** Orders that wait for a job, holds, queues being served, and what suppliers have yet to answer, with the job that they wait for. */
-const UNSETTLED = `select needed.*, now(), jobs.attempts, jobs.run_at, jobs.locked_at, jobs.locked_by,
+/** The same with the jobs that they wait for. */
+const UNSETTLED_WITH_JOBS = `select needed.*, now(), jobs.attempts, jobs.run_at, jobs.locked_at, jobs.locked_by,
     left(jobs.last_error, 300) as last_error, jobs.payload, (
       select seen_at from workers where jobs.locked_by = workers.id or jobs.locked_by = any (workers.pool_ids)
     ) as holder_seen_at
-  from (
-    select orders.id::text, orders.status::text, orders.version, null::text as sku, null::int as step, null::int as supplier_attempts, orders.updated_at
-    from orders where orders.status = 'PENDING' or (orders.status = 'AWAITING_RESTOCK' and orders.if_short <> 'WAIT')
-      or (orders.expires_at is not null and orders.status < 'FAILED')
-    union all
-    select 'the queue of ' || sku, 'SERVED', null, sku, null, null, null from serving
-    union all
-    select order_id::text, state::text, null, sku, step, attempts, asked_at from supplier_requests where ended_at is null
-  ) as needed
+  from (${UNSETTLED}) as needed
   left join (
     select jobs.*, ref ->> 'orderId' as order_id
     from graphile_worker._private_jobs as jobs cross join lateral json_array_elements(${ORDERS_OF_JOB}) as ref
@@ -194,7 +187,7 @@ async function settleOrders(database: ChaosDatabase): Promise<void> {
   const longestWaitMs = await checkWaits(database, findings)
   findings.count('ms of back-off at the end of all harm', Math.round(longestWaitMs))
   if (await eventually(isSettled, SETTLE_LIMIT_MS + longestWaitMs)) return
-  for (const row of await database.query<{ id: string }>(UNSETTLED)) {
+  for (const row of await database.query<{ id: string }>(UNSETTLED_WITH_JOBS)) {
     findings.violate('every order is final within its deadline', row.id, JSON.stringify(row))
   }
 }

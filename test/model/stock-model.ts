@@ -206,9 +206,9 @@ export class StockModel {
     if (holdSeconds !== null && !isHoldTime(holdSeconds)) return 'INVALID_HOLD'
     const malformed = refuseLines(lines, ({ sku }) => sku)
     if (malformed) return malformed
-    if (!lines.every(({ sku }) => CODE.test(sku))) return 'UNKNOWN_SKU'
-    if (locations && (locations.length === 0 || !locations.every((code) => CODE.test(code))))
-      return 'UNKNOWN_LOCATION'
+    // what the database has to be asked for is found behind the key
+    if (!lines.some(({ sku }) => CODE.test(sku))) return 'UNKNOWN_SKU'
+    if (locations && !locations.some((code) => CODE.test(code))) return 'UNKNOWN_LOCATION'
     const earlier = this.keys.get(keyOf(caller, idempotencyKey))
     if (earlier) {
       const isSame = earlier.verb === 'createOrder' && earlier.input === inputOf(wish)
