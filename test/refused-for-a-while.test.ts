@@ -102,24 +102,36 @@ test.each(FAULTS)('a database that %s', async (_, harm, undo) => {
   )
 })
 
-/** What is done inside the database, and how it is undone. */
-const FAULTS_WITHIN: [string, harm: string, undo: string][] = [
+/** What is done inside the database, and how it is undone: each in a transaction of its own. */
+const FAULTS_WITHIN: [string, harm: string[], undo: string[]][] = [
   [
     'is being restored: the tables are not there',
-    'alter schema public rename to public_before; alter schema graphile_worker rename to graphile_worker_before',
-    'alter schema public_before rename to public; alter schema graphile_worker_before rename to graphile_worker',
+    [
+      'alter schema public rename to public_before; alter schema graphile_worker rename to graphile_worker_before',
+    ],
+    [
+      'alter schema public_before rename to public; alter schema graphile_worker_before rename to graphile_worker',
+    ],
   ],
   [
     'has no privileges for the role',
-    `alter role ${ROLE} rename to somebody; create role ${ROLE} login password 'secret'; ${TERMINATE}`,
-    `drop role ${ROLE}; alter role somebody rename to ${ROLE}; alter role ${ROLE} password 'secret'; ${TERMINATE}`,
+    // connections end once it is committed: one that is made before is another role's
+    [`alter role ${ROLE} rename to somebody; create role ${ROLE} login password 'secret'`, TERMINATE],
+    [
+      `drop role ${ROLE}; alter role somebody rename to ${ROLE}; alter role ${ROLE} password 'secret'`,
+      TERMINATE,
+    ],
   ],
 ]
 
 test.each(FAULTS_WITHIN)('a database that %s', async (_, harm, undo) => {
   await harmAndHeal(
-    () => within(harm),
-    () => within(undo),
+    async () => {
+      for (const statement of harm) await within(statement)
+    },
+    async () => {
+      for (const statement of undo) await within(statement)
+    },
   )
 })
 
