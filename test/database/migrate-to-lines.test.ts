@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { migrate } from '../../src/database/migrate.ts'
@@ -190,6 +191,8 @@ test('every movement is at MAIN, and says what it did to reserved and which vers
       reserved_after: String(reserved.get(movement.sku)),
       shipment_id: null,
       reference: null,
+      crossed: null,
+      crossed_id: null,
     }
   })
   const rows = await query(url, 'select *, type::text from inventory_movements order by id')
@@ -308,7 +311,8 @@ test.each([
   expect(await query(url, 'select sku, qty, supplier_step from orders limit 1')).toHaveLength(1)
   await end?.()
   if (statement) await query(url, `update workers set seen_at = now() - interval '9 s'`)
-  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting', '0012_stock_keepers'])
+  const scripts = (await readdir('prisma/migrations')).filter((name) => /^\d{4}_/.test(name)).sort()
+  expect(await migrate(url)).toEqual(scripts.slice(scripts.indexOf('0010_lines')))
 })
 
 test('a migration that fails leaves the database of the version before', async () => {
@@ -321,7 +325,8 @@ test('a migration that fails leaves the database of the version before', async (
   )
   expect(await all(url, [labels, 'select * from orders order by id'])).toEqual(before)
   await query(url, 'drop table shipments')
-  expect(await migrate(url)).toEqual(['0010_lines', '0011_holds_and_waiting', '0012_stock_keepers'])
+  const scripts = (await readdir('prisma/migrations')).filter((name) => /^\d{4}_/.test(name)).sort()
+  expect(await migrate(url)).toEqual(scripts.slice(scripts.indexOf('0010_lines')))
 })
 
 function order(key: string, sku: string, qty: number, rest: object) {
