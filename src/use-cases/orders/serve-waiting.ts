@@ -109,7 +109,7 @@ async function servePass(
   const last = orders.at(-1)
   if (last) onTurn?.(last.id)
   const { changes, beside, at } = giveStock(context, { orders, stock, earlier, sourceOf: () => ({ job }) })
-  const [, still] = await Promise.all([writeChanges(tx, changes, beside, at), endServing(tx, [...served])])
+  const [, still] = await Promise.all([writeChanges(tx, changes, beside, at), endServing(tx, served)])
   return { served: orders.length, isMore: still.has(sku) }
 }
 
