@@ -5,11 +5,12 @@ import { findBreaches } from '../../src/sql/upkeep/find-breaches.ts'
 import { expireHolds } from '../../src/use-cases/orders/expire-holds.ts'
 import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
 import { createTestApp, joinTestApp, seed, type TestApp } from '../support/harness.ts'
-import { COMMANDS, countSwept } from './commands.ts'
+import { COMMANDS } from './commands.ts'
 import { LOCATIONS, SKUS } from './inputs.ts'
 import { allOf, EMPTY, readAll } from './read-state.ts'
 import type { Real } from './real.ts'
 import { isFinal, isOpen, StockModel } from './stock-model.ts'
+import { countSwept } from './upkeep-commands.ts'
 import { serveQueues, work } from './work.ts'
 
 // MODEL_SEED repeats a test; MODEL_PATH and MODEL_REPLAY, both printed with a failure, go straight to its smallest case. In CI

@@ -7,19 +7,16 @@ import { plainArray, prepare, type Queryable, quotedArray } from '../statement.t
 const SERVE_WAITING = 'serve-waiting' satisfies Job['task']
 
 /**
- * What an order of a SKU can get at all locations together, or at those of an array that is not null. Compared with a column of
- * an index, so of its type.
+ * What an order of a SKU can get at all locations together, or only at those that an array names, unless it is null. Compared
+ * with a column of an index, so of its type.
  */
-export const promisableOf = (sku: string, locations = 'null') => `(
+export const promisableOf = (sku: string, locations?: string) => `(
     select least(coalesce(sum(greatest(stock_levels.available - stock_levels.safety_stock, 0)), 0), 2147483647)::int
     from stock_levels join locations on locations.code = stock_levels.location
-    where stock_levels.sku = ${sku} and locations.is_active${
-      locations === 'null'
-        ? ''
-        : `
-      and (${locations} is null or stock_levels.location = any (${locations}))`
-    }
+    where stock_levels.sku = ${sku} and locations.is_active${locations ? ` and ${isAmong(locations)}` : ''}
   )`
+
+const isAmong = (locations: string) => `(${locations} is null or stock_levels.location = any (${locations}))`
 
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 

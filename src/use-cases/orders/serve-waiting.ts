@@ -111,7 +111,7 @@ async function servePass(
   const last = orders.at(-1)
   if (last) onTurn?.(last.id)
   const { changes, beside, at } = giveStock(context, { orders, stock, earlier, sourceOf: () => ({ job }) })
-  const [, still] = await Promise.all([writeChanges(tx, changes, beside, at), endServing(tx, [...served])])
+  const [, still] = await Promise.all([writeChanges(tx, changes, beside, at), endServing(tx, served)])
   const moves = changes.flatMap(({ change }) => change.moves)
   await judgeServed(
     tx,
