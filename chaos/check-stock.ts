@@ -10,23 +10,26 @@ const OVERDRAWN = `select distinct order_id::text as id, sku, location from (
     from inventory_movements where order_id is not null
   ) as steps where held < 0`
 
-/** Goods that came in for an order and that it did not get, and whether it had given them up, or was served from stock, before. */
+/**
+ * Goods that came in for an order and that it did not get, and whether it had given them up, or was served from stock, before. By
+ * the transaction that each row names: `xmin` is that of a threshold which a movement was found to cross later.
+ */
 const FREE = `select order_id::text as id, sku, exists (
     select from order_events as events
     where events.order_id = receipts.order_id and events.type in ('OrderCancelled', 'OrderExpired', 'OrderFailed')
       and (events.lines is null or events.lines @> jsonb_build_array(jsonb_build_object('sku', receipts.sku)))
-      and pg_xact_commit_timestamp(events.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
+      and pg_xact_commit_timestamp(events.xid::xid) <= pg_xact_commit_timestamp(receipts.xid::xid)
   ) or exists (
     select from inventory_movements as earlier
     where earlier.type = 'RESERVATION' and earlier.order_id = receipts.order_id and earlier.sku = receipts.sku
-      and earlier.xmin <> receipts.xmin
-      and pg_xact_commit_timestamp(earlier.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
+      and earlier.xid <> receipts.xid
+      and pg_xact_commit_timestamp(earlier.xid::xid) <= pg_xact_commit_timestamp(receipts.xid::xid)
   ) as "isForNobody"
   from inventory_movements as receipts
   where receipts.type = 'SUPPLIER_RECEIPT' and not exists (
     select from inventory_movements as reserved
     where reserved.type = 'RESERVATION' and reserved.order_id = receipts.order_id and reserved.sku = receipts.sku
-      and reserved.location = receipts.location and reserved.xmin = receipts.xmin and reserved.reserved_delta <= receipts.delta
+      and reserved.location = receipts.location and reserved.xid = receipts.xid and reserved.reserved_delta <= receipts.delta
   )`
 
 /**

@@ -30,25 +30,25 @@ type Entry = {
 /** A line that waits. */
 type Waiter = { qty: number; locations: string[] | null }
 
-// A row's xmin is the transaction that wrote it, and neither table is ever updated.
+// By the transaction that each row names. A row's xmin is another one where it was written behind a savepoint, or updated since.
 const ENTRIES = `
   select entries.*, orders.locations, (
       select count(*) = 1 from order_lines where order_lines.order_id = entries."orderId"
-    ) as "isOneLine", entries.xmin::text as tx,
-    (extract(epoch from pg_xact_commit_timestamp(entries.xmin)) * 1000000)::int8::text as "committedAt"
+    ) as "isOneLine", entries.xid::text as tx,
+    (extract(epoch from pg_xact_commit_timestamp(entries.xid::xid)) * 1000000)::int8::text as "committedAt"
   from (
-    select line ->> 'sku' as sku, events.xmin, null as "ledgerId", null as location, events.order_id as "orderId",
+    select line ->> 'sku' as sku, events.xid, null as "ledgerId", null as location, events.order_id as "orderId",
       'short' as type, -(line ->> 'qty')::int as delta, 0 as "availableAfter",
       events.type = 'OrderAwaitingRestock' as "isTurn"
     from order_events as events cross join lateral jsonb_array_elements(events.lines) as line
     -- an order that fails names beside them what else it gave up
     where (events.type = 'OrderAwaitingRestock' or events.reason = 'OUT_OF_STOCK') and line ? 'missing'
     union all
-    select sku, events.xmin, null, null, events.order_id, 'left', 0, 0, false
+    select sku, events.xid, null, null, events.order_id, 'left', 0, 0, false
     from order_events as events join order_lines using (order_id)
     where events.from_status = 'AWAITING_RESTOCK' and events.type not in ('OrderConfirmed', 'HoldExtended')
     union all
-    select sku, moved.xmin, moved.id::text, location, moved.order_id,
+    select sku, moved.xid, moved.id::text, location, moved.order_id,
       case
         when moved.type <> 'RESERVATION' then moved.type::text
         when events.from_status = 'PENDING' then 'taken'
@@ -56,7 +56,7 @@ const ENTRIES = `
         when exists (
           select from inventory_movements as received
           where received.type = 'SUPPLIER_RECEIPT' and received.order_id = moved.order_id and received.sku = moved.sku
-            and received.xmin = moved.xmin
+            and received.xid = moved.xid
         ) then 'delivered'
         else 'served'
       end,
@@ -65,7 +65,7 @@ const ENTRIES = `
     left join order_events as events on events.order_id = moved.order_id and events.version = moved.order_version
   ) as entries
   left join orders on orders.id = entries."orderId"
-  order by sku, pg_xact_commit_timestamp(entries.xmin), tx, ("ledgerId" is null), "ledgerId"::int8`
+  order by sku, pg_xact_commit_timestamp(entries.xid::xid), tx, ("ledgerId" is null), "ledgerId"::int8`
 
 const CLOSED = 'select code from locations where not is_active'
 

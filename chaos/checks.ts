@@ -97,13 +97,13 @@ const ORDERS = `select orders.id::text, orders.locations, orders.if_short::text 
       ) order by version) as events,
       extract(epoch from
         -- who waits for stock may do so for as long as it likes
-        min(pg_xact_commit_timestamp(xmin)) filter (
+        min(pg_xact_commit_timestamp(xid::xid)) filter (
           where to_status <> 'PENDING' and (to_status <> 'AWAITING_RESTOCK' or orders.if_short = 'WAIT')
         )
-        - min(pg_xact_commit_timestamp(xmin))
+        - min(pg_xact_commit_timestamp(xid::xid))
       ) as seconds,
       count(*) filter (where type = 'OrderConfirmed') as confirmed,
-      max(abs(extract(epoch from at - pg_xact_commit_timestamp(xmin)))) as off
+      max(abs(extract(epoch from at - pg_xact_commit_timestamp(xid::xid)))) as off
     from order_events where order_id = orders.id
   ) as history`
 
