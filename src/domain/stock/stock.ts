@@ -185,6 +185,11 @@ export function ledgerOf(sku: string): string {
 /** Ids are a bigint's positive half. */
 const MOVEMENT_ID_MAX = 2n ** 63n - 1n
 
+/** Whether callers may name this as the movement that they know last: the id of one, or `0` for none. */
+export function isLastKnownMovement(text: string): boolean {
+  return text === '0' || isMovementId(text)
+}
+
 /** Whether a movement can have this id, as callers write it. */
 export function isMovementId(text: string): boolean {
   return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= MOVEMENT_ID_MAX

@@ -1,5 +1,5 @@
 import type { UserErrorCode } from '../../../domain/errors.ts'
-import { AVAILABLE_MAX, DELTA_MAX, isMovementId, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
+import { AVAILABLE_MAX, DELTA_MAX, isLastKnownMovement, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
 import { isText, REFERENCE_LENGTH_MAX } from '../../user-errors.ts'
 
 /** Columns that an import reads. */
@@ -128,8 +128,7 @@ function readDelta(named: Named, delta: string, expected: string): ImportRow | R
 function readCount(named: Named, counted: string, asOf: string): ImportRow | RowRefusal {
   const qty = readQuantity(counted)
   if (qty === undefined) return invalidQty(`counted ${QUANTITY_EXPECTED}`, counted)
-  // 0: before the first
-  if (asOf !== '' && asOf !== '0' && !isMovementId(asOf)) {
+  if (asOf !== '' && !isLastKnownMovement(asOf)) {
     return invalidQty('as_of must be the id of a movement, as the count sheet has it', asOf)
   }
   return { ...named, counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }

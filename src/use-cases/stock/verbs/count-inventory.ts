@@ -3,7 +3,7 @@ import type { Caller } from '../../../domain/caller.ts'
 import type { UserError } from '../../../domain/errors.ts'
 import { DEFAULT_LOCATION } from '../../../domain/stock/location.ts'
 import type { OnShortfall } from '../../../domain/stock/plan-changes.ts'
-import { isMovementId, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
+import { isLastKnownMovement, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
 import type { WriteContext } from '../../context.ts'
 import { assertReference, assertText, refuse } from '../../user-errors.ts'
 import type { ErrorPolicy } from '../change-many.ts'
@@ -83,7 +83,7 @@ function refuseCounts(counts: CountInventoryRequest['counts']): { userErrors: [U
       return refuse('DUPLICATE_SKU', `The SKU ${sku} is in a count before`, 'counts', index, 'sku')
     }
     seen.add(sku)
-    if (typeof asOf === 'string' && asOf !== '0' && !isMovementId(asOf)) {
+    if (typeof asOf === 'string' && !isLastKnownMovement(asOf)) {
       const message = `asOf must be the id of a movement, not ${JSON.stringify(asOf.slice(0, 64))}`
       return refuse('STALE_EXPECTATION', message, 'counts', index, 'asOf')
     }
