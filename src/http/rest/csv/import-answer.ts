@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import Negotiator from 'negotiator'
 import { z } from 'zod'
 import type { ImportCounts } from '../../../domain/stock/import-counts.ts'
 import type { ImportReport } from '../../../use-cases/stock/sheets/import-inventory.ts'
@@ -105,10 +106,11 @@ const FORMS: Record<'json' | 'csv' | 'progress', AnswerForm> = {
 
 const LEFT_OFF = 'This line and those after it were not imported'
 
-/** The form that a caller asks for: JSON unless it names another. */
+/** Returns the form that a caller prefers, by its header `Accept`: JSON if it prefers none, or none of them. */
 export function answerFormFor(accept: string | undefined): AnswerForm {
-  const { json, csv, progress } = FORMS
-  return [progress, csv].find(({ type }) => accept?.includes(type)) ?? json
+  const forms = Object.values(FORMS)
+  const preferred = new Negotiator({ headers: { accept } }).mediaType(forms.map(({ type }) => type))
+  return forms.find(({ type }) => type === preferred) ?? FORMS.json
 }
 
 /**
