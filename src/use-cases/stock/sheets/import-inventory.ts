@@ -141,7 +141,9 @@ async function begin(
     async (tx) => {
       await insertImport(tx, { ...name, fingerprint, nextLine: FIRST_LINE, createdAt: context.now() })
       const result = (await findImport(tx, name))!
-      return { result, made: { importId: String(result.id) } }
+      // an import is kept for longer than a key: one of another file takes no key
+      const isSame = result.fingerprint === fingerprint
+      return { result, made: isSame ? { importId: String(result.id) } : null }
     },
     async (tx) => (await findImport(tx, name))!,
   )

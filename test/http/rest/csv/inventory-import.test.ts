@@ -254,6 +254,23 @@ describe('the same file again', () => {
     expect(await app.prisma.import.count()).toBe(1)
   })
 
+  test('is known by its key also after another file came under it, once the key is forgotten', async ({
+    app,
+    server,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const first = await send(server.url, file, { key: 'one' })
+    // an import is kept for longer
+    await app.pool.query('delete from idempotency_keys')
+    expect(await send(server.url, lines('sku,delta', 'A,2'), { key: 'one' })).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    })
+    const again = await send(server.url, file, { key: 'one' })
+    expect(again).toMatchObject({ status: 200, body: { ...first.body, repeated: true } })
+    expect(await availableOf(app)).toBe(11n)
+  })
+
   test('at the same moment, to two processes, changes stock once', async ({ app, testApp, server }) => {
     const other = await joinTestApp(testApp)
     const { http, url } = await listen(other)
