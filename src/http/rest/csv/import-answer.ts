@@ -104,7 +104,7 @@ const FORMS: Record<'json' | 'csv' | 'progress', AnswerForm> = {
   },
 }
 
-const LEFT_OFF = 'This line and those after it were not imported'
+const LEFT_OFF = 'This call did not import this line and those after it'
 
 /** Returns the form that a caller prefers, by its header `Accept`: JSON if it prefers none, or none of them. */
 export function answerFormFor(accept: string | undefined): AnswerForm {

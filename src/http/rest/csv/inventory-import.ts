@@ -9,6 +9,7 @@ import { CSV_ROWS_MAX, CSV_SIZE_MAX_BYTES, CSV_TIMEOUT_MS, IMPORTS_MAX } from '.
 import type { WriteContext } from '../../../use-cases/context.ts'
 import {
   type ImportReport,
+  type ImportResult,
   importInventory,
   REFUSED_ROWS_MAX,
 } from '../../../use-cases/stock/sheets/import-inventory.ts'
@@ -113,7 +114,7 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
               },
             }),
           )
-            .then(reportOrThrow)
+            .then(refuseReusedKey)
             .finally(upload.close),
         )
         underWay.add(importing)
@@ -125,11 +126,13 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
           .finally(() => underWay.delete(importing))
         const { rowCount } = await receiving
         // most are done by then, or have failed and can still say how
-        await orNothing(importing, form.intervalMs)
+        const done = await orNothing(importing, form.intervalMs)
+        if (done?.refusal === 'IN_PROGRESS') throw new ProblemError('IMPORT_IN_PROGRESS')
         // the connection would outlive the server otherwise
         if (stopping.signal.aborted) reply.header('connection', 'close')
         reply.type(`${form.type}; charset=utf-8`)
-        return reply.send(Readable.from(answerImport(form, importing, () => progress, rowCount)))
+        const reporting = importing.then(({ report }) => report)
+        return reply.send(Readable.from(answerImport(form, reporting, () => progress, rowCount)))
       },
     )
   }
@@ -144,9 +147,8 @@ async function receive({ body, raw }: FastifyRequest): Promise<SpooledUpload> {
   }
 }
 
-type Result = Awaited<ReturnType<typeof importInventory>>
-
-function reportOrThrow({ report, refusal }: Result): ImportReport {
-  if (report) return report
-  throw new ProblemError(refusal === 'KEY_REUSED' ? 'IDEMPOTENCY_KEY_REUSED' : 'IMPORT_IN_PROGRESS')
+/** @throws {ProblemError} IDEMPOTENCY_KEY_REUSED */
+function refuseReusedKey(result: ImportResult): Extract<ImportResult, { report: ImportReport }> {
+  if (result.report) return result
+  throw new ProblemError('IDEMPOTENCY_KEY_REUSED')
 }

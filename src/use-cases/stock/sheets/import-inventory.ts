@@ -66,9 +66,10 @@ export type ImportReport = ImportCounts & {
   refusals: readonly ImportRefusal[]
 }
 
+/** IN_PROGRESS: another call imports the rest of the file. The report says how far both have come. */
 export type ImportResult =
-  | { report: ImportReport; refusal: null }
-  | { report: null; refusal: 'KEY_REUSED' | 'IN_PROGRESS' }
+  | { report: ImportReport; refusal: null | 'IN_PROGRESS' }
+  | { report: null; refusal: 'KEY_REUSED' }
 
 /**
  * Applies a file of changes or counts to the stock. Each transaction takes some hundred rows and notes which line is next, so
@@ -102,9 +103,9 @@ export async function importInventory(
     }
   }
   const isOurs = await apply(context, caller, file, options, found!)
-  if (!isOurs) return { report: null, refusal: 'IN_PROGRESS' }
-  const done = await findImport(context.pool, name)
-  return { report: await reportOf(context, done!, { repeated: false }), refusal: null }
+  const done = (await findImport(context.pool, name))!
+  const report = await reportOf(context, done, { repeated: false })
+  return { report, refusal: isOurs || done.finishedAt ? null : 'IN_PROGRESS' }
 }
 
 /** Where a file begins. */

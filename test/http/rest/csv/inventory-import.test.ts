@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { describe, expect, onTestFinished } from 'vitest'
 import type { App } from '../../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../../src/domain/caller.ts'
@@ -298,6 +299,36 @@ describe('the same file again', () => {
     expect(await countMovements(app)).toBe(4_000)
     for (let sku = 0; sku < 20; sku++) expect(await availableOf(app, `S${sku}`)).toBe(200n)
   })
+})
+
+test('an answer that has begun says where another call went on with the file', async ({
+  app,
+  testApp,
+  server,
+}) => {
+  await seed(app).item({ sku: 'A', available: 0 })
+  const file = lines('sku,delta', ...Array.from({ length: 2_000 }, () => 'A,1'))
+  const busy = new pg.Client({ connectionString: testApp.databaseUrl })
+  await busy.connect()
+  await busy.query('begin; select from stock_levels for update')
+  const begin = () =>
+    fetch(`${server.url}/api/inventory/import`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/csv', accept: 'application/x-ndjson' },
+      body: file,
+    })
+  const responses = await Promise.all([begin(), begin()])
+  expect(responses.map(({ status }) => status)).toEqual([200, 200])
+  await busy.query('rollback')
+  await busy.end()
+  const texts = await Promise.all(responses.map((response) => response.text()))
+  const [one, other] = texts
+    .map((text) => JSON.parse(text.trim().split('\n').at(-1)!))
+    .sort((a, b) => b.rows - a.rows)
+  expect(one).toMatchObject({ complete: true, rows: 2_000, next_line: null })
+  if (!other.complete) expect(other.next_line).toBe(other.rows + 2)
+  expect(other.rows).toBeGreaterThan(0)
+  expect(await availableOf(app)).toBe(2_000n)
 })
 
 describe('an import that broke off', () => {
