@@ -12,8 +12,8 @@ import { runProgram } from './client/run-program.ts'
 
 const IMPORT_USAGE = `npm run import -- FILE [--dry-run] [--key KEY] [--url http://host:port]
 
-The server is the one at HOST and PORT, or at --url; HOLDFAST_TOKEN is the token of an operator. docs/csv.md says what a
-file looks like. The same file changes nothing a second time, unless --key gives it a new name.`
+The server is the one at HOST and PORT, or at --url; HOLDFAST_TOKEN is the token of an operator, or of a
+service for a file of counts. docs/csv.md says what a file looks like. The same file changes nothing a second time, unless --key gives it a new name.`
 
 /** What the server sends: how far it is, and in the end what became of the rows. */
 type Line = { rows: number; refused: number } & ({ of: number } | Report)

@@ -22,7 +22,7 @@ import { assertSize, type SpooledUpload, spoolUpload } from './spool-upload.ts'
 
 const DESCRIPTION = `Changes the stock by the rows of a CSV file in UTF-8, of ${CSV_SIZE_MAX_BYTES / 1_000_000} MB and ${CSV_ROWS_MAX.toLocaleString('en')} rows at most. The first row names the columns: \`sku\`; either \`delta\` (what to add; below zero to take) or \`counted\` (on hand, as counted); and as needed \`location\`, \`as_of\` (with \`counted\`), \`expected_available\` (with \`delta\`), \`reason\` and \`reference\`. The count sheet of \`GET /api/inventory/export\` comes back as it is: rows whose \`counted\` is empty are skipped.
 
-A row that is refused is reported, and the rest goes on; with ${REFUSED_ROWS_MAX.toLocaleString('en')} of them the import ends early. The same file, or the same \`Idempotency-Key\`, changes nothing a second time, and goes on where an import broke off. For operators.`
+A row that is refused is reported, and the rest goes on; with ${REFUSED_ROWS_MAX.toLocaleString('en')} of them the import ends early. The same file, or the same \`Idempotency-Key\`, changes nothing a second time, and goes on where an import broke off. For operators; a file with \`counted\` also for services.`
 
 /** What is streamed. */
 function streamedSchema(description: string, ...examples: string[]) {
@@ -92,7 +92,8 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
           },
         },
         onRequest: [
-          async ({ caller }) => assertAllowed(caller, 'importInventory'),
+          // who may import any file: what it holds is known once it is there
+          async ({ caller }) => assertAllowed(caller, 'countInventory'),
           takeOnly(CSV_TYPE),
           // Fastify leaves a body that is a stream to its handler
           async ({ headers }) => assertSize(Number(headers['content-length'] ?? 0)),

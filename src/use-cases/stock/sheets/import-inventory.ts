@@ -76,7 +76,7 @@ export type ImportResult =
  * an import that broke off goes on where it was, and the same file changes nothing a second time. A row that is refused is
  * reported, and the rest goes on. With REFUSED_ROWS_MAX of them the import ends early.
  *
- * @param caller an operator, whose id the ledger keeps
+ * @param caller may do what the calls of its rows may: an operator, or for a file of counts a service. The ledger keeps its id
  * @returns what became of the rows, those of earlier calls included
  * @throws {CallError} BAD_USER_INPUT for a malformed key, FORBIDDEN for other roles
  */
@@ -86,9 +86,9 @@ export async function importInventory(
   file: ImportFile,
   options: ImportOptions,
 ): Promise<ImportResult> {
-  assertAllowed(caller, 'importInventory')
+  const { fingerprint, columns } = file
+  assertAllowed(caller, columns.kind === 'counted' ? 'countInventory' : 'adjustInventories')
   assertKey(options.idempotencyKey)
-  const { fingerprint } = file
   const name = nameOf(caller, file, options)
   const found = options.dryRun
     ? await findImport(context.pool, name)
