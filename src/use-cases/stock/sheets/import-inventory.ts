@@ -21,7 +21,7 @@ import {
 } from '../../../sql/stock/imports.ts'
 import { assertKey } from '../../assert-key.ts'
 import type { WriteContext } from '../../context.ts'
-import { underKey } from '../../under-key.ts'
+import { runOncePerKey } from '../../run-once-per-key.ts'
 import { type BulkOutcome, type BulkRow, changeMany } from '../change-many.ts'
 import { type ImportColumns, type ImportRow, isRefusal, type RowRefusal, readRow } from './import-row.ts'
 
@@ -136,7 +136,7 @@ async function begin(
     verb: 'importInventory',
     key,
   } as const
-  const begun = await underKey(
+  const begun = await runOncePerKey(
     context,
     call,
     async (tx) => {

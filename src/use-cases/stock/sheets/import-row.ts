@@ -1,5 +1,10 @@
 import type { UserErrorCode } from '../../../domain/errors.ts'
-import { AVAILABLE_MAX, DELTA_MAX, isLastKnownMovement, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
+import {
+  AVAILABLE_MAX,
+  DELTA_MAX,
+  isLastKnownMovement,
+  REASON_LENGTH_MAX,
+} from '../../../domain/stock/stock.ts'
 import { isText, REFERENCE_LENGTH_MAX } from '../../user-errors.ts'
 
 /** Columns that an import reads. */
