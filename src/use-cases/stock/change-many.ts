@@ -7,6 +7,8 @@ import { unreserve } from '../../domain/orders/verbs/unreserve.ts'
 import { DEFAULT_LOCATION, isLocationCode } from '../../domain/stock/location.ts'
 import {
   type AskedChange,
+  type AskedCount,
+  type AskedDelta,
   type OnShortfall,
   planChanges,
   type Shortfall,
@@ -23,19 +25,17 @@ import { type LockedStock, lockStock } from '../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../context.ts'
 import { type SourcedChange, writeChangesAndMoves } from '../orders/write-changes.ts'
 
-/**
- * A change of one level: by a delta of what is available, or as counted on hand. `location`: null for the default one.
- * `reason`: null for the one of all. `type`: of a delta, ADJUSTMENT by default. `asOf`: the newest movement of the level that the
- * counter knew, 0 for none; null for now.
- */
+/** A change of one level. `location`: null for the default one. `reason`: null for that of the call. */
 export type BulkRow = {
   sku: string
   location: string | null
   reason?: string | null
   reference?: string | null
 } & (
-  | { delta: number; expectedAvailable: bigint | null; type?: 'RECEIPT' | 'TRANSFER_OUT' | 'TRANSFER_IN' }
-  | { counted: bigint; asOf: bigint | null }
+  | (Pick<AskedDelta, 'delta' | 'expectedAvailable'> & {
+      type: 'ADJUSTMENT' | 'RECEIPT' | 'TRANSFER_OUT' | 'TRANSFER_IN'
+    })
+  | Pick<AskedCount, 'type' | 'counted' | 'asOf'>
 )
 
 export type BulkOptions = {
@@ -108,8 +108,7 @@ export async function changeMany(
   const at = context.now()
   const changes = await takeBack(tx, orders, holders, at)
   const sourced = changes.map((change): SourcedChange => {
-    const cause = asked.find(({ sku }) => sku === change.event?.lines?.[0]?.sku)
-    return { change, actor: caller.id, note: cause?.reason ?? null }
+    return { change, actor: caller.id, note: options.reason }
   })
   const moves = locked.planned.flatMap(({ move }) => move ?? [])
   const movements = await writeChangesAndMoves(tx, sourced, moves, { stock }, at)
@@ -124,9 +123,7 @@ function toChange(row: BulkRow, { id: actor }: Caller, { reason }: BulkOptions):
     reference: row.reference ?? null,
     actor,
   }
-  if ('counted' in row) return { ...common, type: 'COUNT', counted: row.counted, asOf: row.asOf }
-  const { delta, expectedAvailable, type = 'ADJUSTMENT' } = row
-  return { ...common, type, delta, expectedAvailable }
+  return { ...row, ...common }
 }
 
 /** What is there for good: items and locations are never deleted. */
@@ -153,7 +150,7 @@ async function plan(
   { onShortfall }: BulkOptions,
 ): Promise<Plan> {
   const counts = asked.flatMap((change, index) => {
-    if (!('counted' in change) || change.asOf === null) return []
+    if (change.type !== 'COUNT' || change.asOf === null) return []
     const isKnown = stock.skus.has(change.sku) && stock.locations.has(change.location)
     return isKnown ? [{ index, sku: change.sku, location: change.location, asOf: change.asOf }] : []
   })

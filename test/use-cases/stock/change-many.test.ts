@@ -31,9 +31,9 @@ function change(app: App, rows: readonly BulkRow[], options: Partial<BulkOptions
 
 /** A change of A at the default location. */
 const by = (delta: number, more: Partial<BulkRow> = {}): BulkRow =>
-  ({ sku: 'A', location: null, delta, expectedAvailable: null, ...more }) as BulkRow
+  ({ type: 'ADJUSTMENT', sku: 'A', location: null, delta, expectedAvailable: null, ...more }) as BulkRow
 const counted = (counted: bigint, asOf: bigint | null = null, more: Partial<BulkRow> = {}): BulkRow =>
-  ({ sku: 'A', location: null, counted, asOf, ...more }) as BulkRow
+  ({ type: 'COUNT', sku: 'A', location: null, counted, asOf, ...more }) as BulkRow
 
 /** Places an order of one line of A, which is reserved. */
 async function reserve(app: App, qty: number, more: object = {}): Promise<string> {

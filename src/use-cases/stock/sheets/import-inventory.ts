@@ -238,7 +238,7 @@ function carriedRows(carried: ReadonlyMap<string, bigint>, rows: readonly Import
     const delta = carried.get(key)
     if (!delta) return []
     const [sku = '', location = DEFAULT_LOCATION] = key.split(' ')
-    return [{ sku, location, delta: Number(delta), expectedAvailable: null }]
+    return [{ type: 'ADJUSTMENT', sku, location, delta: Number(delta), expectedAvailable: null }]
   })
 }
 

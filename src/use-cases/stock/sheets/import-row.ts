@@ -46,7 +46,10 @@ export type ImportRow = {
   location: string | null
   reason: string | null
   reference: string | null
-} & ({ delta: number; expectedAvailable: bigint | null } | { counted: bigint; asOf: bigint | null })
+} & (
+  | { type: 'ADJUSTMENT'; delta: number; expectedAvailable: bigint | null }
+  | { type: 'COUNT'; counted: bigint; asOf: bigint | null }
+)
 
 /** Why a row was refused: as a call by itself would be, or INVALID_ROW for what no call can say. */
 export type RowRefusal = { code: UserErrorCode | 'INVALID_ROW'; message: string }
@@ -127,7 +130,7 @@ function readDelta(named: Named, delta: string, expected: string): ImportRow | R
   if (expectedAvailable === undefined) {
     return invalidQty(`expected_available ${QUANTITY_EXPECTED}`, expected)
   }
-  return { ...named, delta: qty, expectedAvailable }
+  return { ...named, type: 'ADJUSTMENT', delta: qty, expectedAvailable }
 }
 
 function readCount(named: Named, counted: string, asOf: string): ImportRow | RowRefusal {
@@ -136,7 +139,7 @@ function readCount(named: Named, counted: string, asOf: string): ImportRow | Row
   if (asOf !== '' && !isLastKnownMovement(asOf)) {
     return invalidQty('as_of must be the id of a movement, as the count sheet has it', asOf)
   }
-  return { ...named, counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }
+  return { ...named, type: 'COUNT', counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }
 }
 
 const QUANTITY_EXPECTED = `must be a whole number from 0 to ${AVAILABLE_MAX}`

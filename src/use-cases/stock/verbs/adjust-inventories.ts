@@ -44,7 +44,14 @@ export async function adjustInventories(
   if (refusal) return refusedBulk(refusal.userErrors)
   const rows = changes.map(({ sku, location, delta, expectedAvailable = null, reference = null }) => {
     assertReference(reference)
-    return { sku, location: location ?? DEFAULT_LOCATION, delta, expectedAvailable, reference }
+    return {
+      type: 'ADJUSTMENT' as const,
+      sku,
+      location: location ?? DEFAULT_LOCATION,
+      delta,
+      expectedAvailable,
+      reference,
+    }
   })
   const options = {
     ...ALL_OR_NOTHING,

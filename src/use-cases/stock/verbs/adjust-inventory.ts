@@ -50,7 +50,7 @@ export async function adjustInventory(
   const { sku, delta, reason, location = null, reference = null, expectedAvailable } = asked
   assertText('reason', reason, REASON_LENGTH_MAX)
   assertReference(reference)
-  const row = { sku, location, reference, delta, expectedAvailable }
+  const row = { type: 'ADJUSTMENT', sku, location, reference, delta, expectedAvailable } as const
   const options = { ...ALL_OR_NOTHING, reason, onShortfall: onShortfall ?? 'REFUSE' }
   const call = {
     verb: 'adjustInventory',

@@ -52,7 +52,14 @@ export async function countInventory(
   if (refusal) return refusedBulk(refusal.userErrors)
   const location = asked.location ?? DEFAULT_LOCATION
   const rows = counts.map(({ sku, counted, asOf = null }) => {
-    return { sku, location, reference, counted, asOf: asOf === null ? null : BigInt(asOf) }
+    return {
+      type: 'COUNT' as const,
+      sku,
+      location,
+      reference,
+      counted,
+      asOf: asOf === null ? null : BigInt(asOf),
+    }
   })
   const options = {
     reason,
