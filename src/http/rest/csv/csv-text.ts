@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream'
 import { type CsvError, type Info, parse } from 'csv-parse'
 import { stringify } from 'csv-stringify/sync'
-import type { FileRow } from '../../../use-cases/stock/sheets/import-inventory.ts'
+import type { FileRow } from '../../../use-cases/stock/sheets/import-chunks.ts'
 import { ProblemError } from '../problem.ts'
 
 export const CSV_TYPE = 'text/csv'

@@ -7,11 +7,11 @@ import { assertAllowed } from '../../../domain/authorisation.ts'
 import { NO_ROWS } from '../../../domain/stock/import-counts.ts'
 import { CSV_ROWS_MAX, CSV_SIZE_MAX_BYTES, CSV_TIMEOUT_MS, IMPORTS_MAX } from '../../../limits.ts'
 import type { WriteContext } from '../../../use-cases/context.ts'
+import { REFUSED_ROWS_MAX } from '../../../use-cases/stock/sheets/import-chunks.ts'
 import {
   type ImportReport,
   type ImportResult,
   importInventory,
-  REFUSED_ROWS_MAX,
 } from '../../../use-cases/stock/sheets/import-inventory.ts'
 import { allowSlowBody } from '../../requests/refuse-broken-request.ts'
 import { type KeyedCallContext, keyHeadersSchema, runKeyed, takeOnly } from '../keyed-call.ts'

@@ -408,6 +408,38 @@ test('a dry run says what would come of it, row after row, and changes nothing',
   expect(real).toEqual({ ...body, dry_run: undefined })
 })
 
+describe('a dry run counts as the import does', () => {
+  test.for<[string, string[], object]>([
+    [
+      'one count in many rows',
+      ['sku,counted,as_of', ...Array.from({ length: 502 }, () => 'A,7,0')],
+      { changed: 1, unchanged: 501, refused: 0 },
+    ],
+    [
+      'changes that add up to more than a movement holds',
+      [
+        'sku,delta',
+        ...Array.from({ length: 500 }, () => 'A,2000000000'),
+        ...Array.from({ length: 500 }, () => 'A,-2000000000'),
+        'A,-1',
+      ],
+      { changed: 1_000, refused: 1 },
+    ],
+    [
+      'a level that the file makes',
+      ['sku,location,delta', ...Array.from({ length: 500 }, () => 'A,EAST,1'), 'A,EAST,-500', 'A,EAST,-1'],
+      { changed: 501, refused: 1 },
+    ],
+  ])('%s', async ([, rows, expected], { app, server }) => {
+    await seed(app).item({ sku: 'A', available: 0 })
+    await seed(app).location('EAST')
+    const dry = await send(server.url, lines(...rows), { dryRun: true })
+    expect(dry.body).toMatchObject(expected)
+    const { body } = await send(server.url, lines(...rows))
+    expect({ ...dry.body, dry_run: false }).toEqual(body)
+  })
+})
+
 test('the answer is the refused rows as CSV, or lines of progress, where that is asked for', async ({
   app,
   server,
