@@ -36,24 +36,24 @@ export type BulkRow = {
 
 export type BulkOptions = {
   reason: string | null
-  /** Whether one that is refused keeps the others from being made. */
+  /** Whether a refused row stops the others. */
   errorPolicy: ErrorPolicy
-  /** Says what would be, and changes nothing. */
+  /** Reports the outcome without changing anything. */
   dryRun: boolean
   onShortfall: OnShortfall
 }
 
-/** Changes of one call of a caller. Files have as many as they like, a part at a time. */
+/** Rows of one call. Files have more, and are applied in chunks. */
 export const BULK_MAX = 1_000
 
-/** How changes are made that belong together. */
+/** Options of a call that makes all of its changes or none. */
 export const ALL_OR_NOTHING = { errorPolicy: 'ALL_OR_NOTHING', dryRun: false, onShortfall: 'REFUSE' } as const
 
 export type ErrorPolicy = 'ALL_OR_NOTHING' | 'SKIP_FAILED'
 
 /**
- * What came of a row. `before`: what was available, of a count what was on hand; null where that is unknown. `after`: what is, or
- * would be by a dry run; null where nothing was changed. `userErrors`: their paths begin at the row.
+ * Result of a row. `before` and `after`: what is available for a delta, on hand for a count; in a dry run, what would be. Null where
+ * unknown, `after` also where nothing was changed. `userErrors`: their paths begin at the row.
  */
 export type BulkOutcome = {
   before: bigint | null
@@ -64,8 +64,7 @@ export type BulkOutcome = {
 
 /**
  * Changes many levels in the caller's transaction, row after row, by a number of statements that does not depend on how many rows
- * there are. Everything but orders brings stock in, takes it out or corrects it here. It writes orders and stock: call it once in
- * a transaction.
+ * there are. All changes of stock that no order causes are made here. It writes orders and stock: call it once in a transaction.
  *
  * @param caller whom ledger and events name
  * @param rows with texts that were checked
@@ -104,10 +103,10 @@ export async function changeMany(
 }
 
 /**
- * Reports the results of rows without changing anything, as a part of a file that is tried out.
+ * Reports the results of a chunk of a file without changing anything.
  *
- * @param unwritten what the parts before would have changed
- * @returns a result for each row, and what the rows would have changed with those before
+ * @param unwritten what the chunks before would have changed
+ * @returns a result for each row, and what this chunk and those before would have changed together
  */
 export async function previewMany(
   tx: Tx,
@@ -180,12 +179,12 @@ async function plan(
   return planChanges(asked, { ...stock, bases }, onShortfall)
 }
 
-/** Whether a change that was planned may move something under the lock: it does, or its refusal may not hold there. */
+/** Whether a change planned without locks may move stock under them: it moves some, or its refusal may no longer hold. */
 function mayMove({ before, move, error }: PlannedChange): boolean {
   return move !== null || (error !== null && before !== null)
 }
 
-/** Whether nothing is changed. */
+/** Whether the refusals keep every row from being applied. */
 function isRefused({ planned }: Plan, { errorPolicy }: BulkOptions): boolean {
   const refused = planned.filter(({ error }) => error).length
   return errorPolicy === 'ALL_OR_NOTHING' ? refused > 0 : refused === planned.length
@@ -195,7 +194,7 @@ function refused({ planned }: Plan): { outcomes: BulkOutcome[]; unreserved: [] }
   return { outcomes: outcomesOf({ planned }).map((one) => ({ ...one, after: null })), unreserved: [] }
 }
 
-/** @param movements those of the moves, in their order; none where nothing was moved */
+/** @param movements of the moves, in their order; empty for a plan that was not written */
 function outcomesOf(
   { planned }: Pick<Plan, 'planned'>,
   movements: readonly InventoryMovement[] = [],

@@ -24,7 +24,7 @@ const DESCRIPTION = `Changes the stock by the rows of a CSV file in UTF-8, of ${
 
 A row that is refused is reported, and the rest goes on; with ${REFUSED_ROWS_MAX.toLocaleString('en')} of them the import ends early. The same file, or the same \`Idempotency-Key\`, changes nothing a second time, and goes on where an import broke off. For operators; a file with \`counted\` also for services.`
 
-/** What is streamed. */
+/** Returns the schema of a streamed body. */
 function streamedSchema(description: string, ...examples: string[]) {
   return z.custom<Readable>().meta({ type: 'string', description, ...(examples.length > 0 && { examples }) })
 }
@@ -43,7 +43,7 @@ const querySchema = z.strictObject({
   dry_run: z
     .custom<string>((value) => value === 'true' || value === 'false', 'dry_run must be true or false')
     .optional()
-    .meta({ type: 'boolean', default: false, description: 'Say what would come of it, and change nothing' }),
+    .meta({ type: 'boolean', default: false, description: 'Report the result without changing anything' }),
 })
 
 export type ImportContext = WriteContext & KeyedCallContext
@@ -73,7 +73,7 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
           response: {
             200: {
               description:
-                'What became of the rows. While a long import goes on, white space is sent. As `text/csv`: the refused rows. As `application/x-ndjson`: a line a second with `rows`, `refused` and `of`, and last the report',
+                'The result of the rows. While a long import goes on, white space is sent. As `text/csv`: the refused rows. As `application/x-ndjson`: a line a second with `rows`, `refused` and `of`, and last the report',
               content: {
                 'application/json': { schema: importReportSchema },
                 [CSV_TYPE]: { schema: refusedSchema },
@@ -92,7 +92,7 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
           },
         },
         onRequest: [
-          // who may import any file: what it holds is known once it is there
+          // may import some file: what this one holds is known only after the upload
           async ({ caller }) => assertAllowed(caller, 'countInventory'),
           takeOnly(CSV_TYPE),
           // Fastify leaves a body that is a stream to its handler
@@ -119,14 +119,14 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
             .finally(upload.close),
         )
         underWay.add(importing)
-        // the work goes on where its caller has gone: then only the log hears that it failed
+        // the import goes on after its caller has gone: then a failure is only logged
         importing
           .catch((error) => {
             if (reply.raw.destroyed) request.log.error({ err: error }, 'import failed, its caller has gone')
           })
           .finally(() => underWay.delete(importing))
         const { rowCount } = await receiving
-        // most are done by then, or have failed and can still say how
+        // most are done or refused by then, which can still set the status
         const done = await orNothing(importing, form.intervalMs)
         if (done?.refusal === 'IN_PROGRESS') throw new ProblemError('IMPORT_IN_PROGRESS')
         // the connection would outlive the server otherwise

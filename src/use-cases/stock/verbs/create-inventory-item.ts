@@ -19,7 +19,7 @@ import { type KeyedResult, runOncePerKey } from '../../run-once-per-key.ts'
 import { assertText, refuse, refuseUnknownLocation } from '../../user-errors.ts'
 import { writeMoves } from '../write-moves.ts'
 
-/** `available`: what it starts with, at `location`; null for the default one. */
+/** `available`: its initial stock, at `location`; null for the default one. */
 export type CreateInventoryItemRequest = {
   sku: string
   name: string
@@ -34,7 +34,7 @@ export type CreateInventoryItemResult =
   | { inventoryItem: null; userErrors: [UserError] }
 
 /**
- * Creates an item. What is in stock from the first comes in by a RECEIPT movement, as any stock does.
+ * Creates an item. Its initial stock comes in by a RECEIPT movement.
  *
  * @param caller an operator, whose id the ledger keeps
  * @throws {CallError} BAD_USER_INPUT for a name that is empty, too long or not text, or a malformed key, FORBIDDEN for other roles
