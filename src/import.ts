@@ -6,14 +6,14 @@ import { CallFailedError, callRest, findServer } from './client/find-server.ts'
 import { ProgressBar } from './client/progress-bar.ts'
 import { runProgram } from './client/run-program.ts'
 
-// `npm run import -- FILE [--dry-run]`: changes or counts stock by a CSV file, at a running server: so the ledger names who did
+// `npm run import -- FILE [--dry-run] [--key KEY]`: changes or counts stock by a CSV file, at a running server: so the ledger names who did
 // it, by HOLDFAST_TOKEN, and it works with the database that `npm start` brings. Exit code 0 when every row was taken, 1 when
 // some were refused, 2 when the file was not imported to its end.
 
-const IMPORT_USAGE = `npm run import -- FILE [--dry-run] [--url http://host:port]
+const IMPORT_USAGE = `npm run import -- FILE [--dry-run] [--key KEY] [--url http://host:port]
 
-The server is the one at HOST and PORT, or at --url; HOLDFAST_TOKEN is the token of an operator. docs/csv.md says what a
-file looks like.`
+The server is the one at HOST and PORT, or at --url; HOLDFAST_TOKEN is the token of an operator, or of a
+service for a file of counts. docs/csv.md says what a file looks like. The same file changes nothing a second time, unless --key gives it a new name.`
 
 /** What the server sends: how far it is, and in the end what became of the rows. */
 type Line = { rows: number; refused: number } & ({ of: number } | Report)
@@ -28,14 +28,18 @@ type Report = {
 }
 
 async function main(): Promise<number> {
-  const { file, isDryRun, url } = parseArguments()
+  const { file, isDryRun, key, url } = parseArguments()
   const server = { ...findServer(), ...(url !== undefined && { url }) }
   // read as it is sent
   const body = await openAsBlob(file)
   const bar = new ProgressBar()
   const response = await callRest(server, `/api/inventory/import${isDryRun ? '?dry_run=true' : ''}`, {
     method: 'POST',
-    headers: { 'content-type': 'text/csv', accept: 'application/x-ndjson' },
+    headers: {
+      'content-type': 'text/csv',
+      accept: 'application/x-ndjson',
+      ...(key !== undefined && { 'idempotency-key': key }),
+    },
     body,
   })
   let last: Line | undefined
@@ -70,14 +74,23 @@ function describe(report: Report & { rows: number; refused: number }, isDryRun: 
 }
 
 /** @throws {TypeError} as `parseArgs` does, for what it does not know */
-function parseArguments(): { file: string; isDryRun: boolean; url: string | undefined } {
+function parseArguments(): {
+  file: string
+  isDryRun: boolean
+  key: string | undefined
+  url: string | undefined
+} {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { 'dry-run': { type: 'boolean', default: false }, url: { type: 'string' } },
+    options: {
+      'dry-run': { type: 'boolean', default: false },
+      key: { type: 'string' },
+      url: { type: 'string' },
+    },
   })
   const [file] = positionals
   if (file === undefined || positionals.length > 1) throw new TypeError('Name one file')
-  return { file, isDryRun: values['dry-run'], url: values.url }
+  return { file, isDryRun: values['dry-run'], key: values.key, url: values.url }
 }
 
 await runProgram(main, IMPORT_USAGE)

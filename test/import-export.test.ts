@@ -56,6 +56,16 @@ describe('npm run import', () => {
     expect(newest).toMatchObject({ sku: 'A', delta: 5, actor: 'olga' })
   })
 
+  test('changes stock by the same file once more under another key', async () => {
+    const before = (await readItem(server.app, 'A')).available
+    const file = 'sku,delta\nA,1\n'
+    for (const args of [[], ['--key', 'tuesday'], ['--key', 'tuesday']]) {
+      await importFile(file, args)
+    }
+    expect((await readItem(server.app, 'A')).available).toBe(before + 2n)
+    await importFile('sku,delta\nA,-2\n')
+  })
+
   test('ends with 0 where every row was taken', async () => {
     expect(await importFile('sku,counted\nA,15\n')).toMatchObject({ code: 0, stderr: '' })
   })
@@ -108,10 +118,10 @@ describe('npm run export', () => {
 
   test('writes the ledger, behind a movement', async () => {
     const all = (await processes.run('src/export.ts', env, ['--movements']).ended).stdout.trim().split('\r\n')
-    expect(all).toHaveLength(3)
+    expect(all.length).toBeGreaterThanOrEqual(3)
     const after = all[1]!.split(',')[0]!
     const { stdout } = await processes.run('src/export.ts', env, ['--movements', '--after', after]).ended
-    expect(stdout.trim().split('\r\n')).toEqual([all[0], all[2]])
+    expect(stdout.trim().split('\r\n')).toEqual([all[0], ...all.slice(2)])
   })
 
   test('leaves a file as it was where it gets no other', async () => {

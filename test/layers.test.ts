@@ -23,7 +23,7 @@ const ROOMS: Record<string, readonly string[]> = {
     @pothos/plugin-prisma @pothos/plugin-relay @pothos/plugin-scope-auth @pothos/plugin-tracing`.split(/\s+/),
   http: `limits.ts call-at.ts cursor.ts domain database feed use-cases supplier schema node package.json @fastify/swagger
     @fastify/swagger-ui @graphql-yoga/render-graphiql @pothos/plugin-complexity csv-parse csv-stringify fastify fastify-type-provider-zod graphql
-    graphql-http graphql-ws graphql-yoga jose pino prom-client ws zod`.split(/\s+/),
+    graphql-http graphql-ws graphql-yoga jose negotiator pino prom-client ws zod`.split(/\s+/),
   // it hears of all that the others do, and implements what they declare
   observability:
     `limits.ts domain sql database feed use-cases rate-limit supplier tasks schema http node graphql pg pino

@@ -373,6 +373,22 @@ it('keeps the operator of an adjustment in the ledger', async () => {
   expect(data.adjustInventory.movement.actor).toBe('olga')
 })
 
+describe('a file of counts', () => {
+  const comesTo: Record<string, number> = { nobody: 401, customer: 403, service: 200, operator: 200 }
+
+  it.each(WHO)('by %s', async (who) => {
+    const answer = await fetch(`${server.url}/api/inventory/import`, {
+      method: 'POST',
+      headers: {
+        ...(server.authorizations[who] && { authorization: server.authorizations[who] }),
+        'content-type': 'text/csv',
+      },
+      body: `sku,counted\nNEVER-${who},1\n`,
+    })
+    expect(answer.status).toBe(comesTo[who])
+  })
+})
+
 describe('a mutation that asks for what its caller may not see', () => {
   const CREATE = `mutation ($isStaff: Boolean = true) {
     createOrder(input: { sku: "GIZMO", qty: 1 }) { order { id ...on Order { ...Parts } } }

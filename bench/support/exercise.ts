@@ -22,6 +22,7 @@ import { setStockRules } from '../../src/use-cases/stock/set-stock-rules.ts'
 import { exportCountSheet, exportLedger } from '../../src/use-cases/stock/sheets/export-stock.ts'
 import { importInventory } from '../../src/use-cases/stock/sheets/import-inventory.ts'
 import { adjustInventory } from '../../src/use-cases/stock/verbs/adjust-inventory.ts'
+import { countInventory } from '../../src/use-cases/stock/verbs/count-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/verbs/create-inventory-item.ts'
 import { findSupplierCall } from '../../src/use-cases/supplier/find-supplier-call.ts'
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
@@ -46,6 +47,7 @@ export async function exercise(app: App, { orderId, sku }: { orderId: string; sk
   await followStock(app, sku)
   await listMovements(app, LOCAL_OPERATOR, { sku, limit: 20 })
   await listLevels(app, LOCAL_OPERATOR, [sku])
+  await count(app, sku)
   await importAndExport(app, sku)
   await rescueJobs(app, { alsoUnknown: false })
   await sweep(app)
@@ -135,6 +137,16 @@ export async function exerciseQueue(app: App, sku: string): Promise<void> {
   // it takes its turn
   await place()
   await serveWaiting(app, { sku })
+}
+
+/** Counts as of the first movement, and fewer than are promised. */
+async function count(app: App, sku: string): Promise<void> {
+  const request = { reason: 'counted', onShortfall: 'UNRESERVE_NEWEST' } as const
+  await countInventory(app, LOCAL_OPERATOR, { ...request, counts: [{ sku, counted: 1_000n, asOf: '0' }] })
+  const { order } = await createOrder(app, LOCAL_OPERATOR, { ...ONE, sku: SCARCE })
+  await app.groups.reserveInventory.submit([{ orderId: order!.id }])
+  await countInventory(app, LOCAL_OPERATOR, { ...request, counts: [{ sku: SCARCE, counted: 0n }] })
+  await countInventory(app, LOCAL_OPERATOR, { ...request, counts: [{ sku: SCARCE, counted: 99n }] })
 }
 
 async function importAndExport(app: App, sku: string): Promise<void> {

@@ -90,6 +90,21 @@ export async function inTransaction<Result>(
 }
 
 /**
+ * Runs a part of a transaction, and rolls it back where it returns null: what it wrote is gone and what it locked is free.
+ *
+ * @returns what `work` returns
+ */
+export async function rollBackUnlessDone<Result>(
+  tx: Tx,
+  work: () => Promise<Result | null>,
+): Promise<Result | null> {
+  await tx.query('savepoint part')
+  const result = await work()
+  if (result === null) await tx.query('rollback to savepoint part; release savepoint part')
+  return result
+}
+
+/**
  * Runs a single statement, which is a transaction by itself: `begin` and `commit` would cost two more round trips. The pool
  * retries it after a collision, like every single statement.
  */

@@ -17,7 +17,6 @@ const ALLOWED = {
   countInventory: ['operator', 'service'],
   createInventoryItem: ['operator'],
   adjustInventory: ['operator'],
-  importInventory: ['operator'],
   adjustInventories: ['operator'],
   saveLocation: ['operator'],
   setStockRules: ['operator'],

@@ -5,7 +5,7 @@ import { promisableAt, type StockLevel } from './stock.ts'
 /** A quantity of a SKU at a location: what an order takes there, or holds there. */
 export type Allocation = { sku: string; location: string; qty: number }
 
-/** Sums up what is of the same SKU at the same location. */
+/** Sums up quantities by SKU and location. */
 export function mergeAllocations(allocations: readonly Allocation[]): Allocation[] {
   const merged = new Map<string, Allocation>()
   for (const { sku, location, qty } of allocations) {
@@ -15,13 +15,13 @@ export function mergeAllocations(allocations: readonly Allocation[]): Allocation
   return [...merged.values()]
 }
 
-/** A line that wants more than can be promised when its turn comes. It takes nothing. */
+/** A line that wants more than can be promised at its turn. It takes nothing. */
 export type ShortLine = { sku: string; qty: number; missing: number }
 
-/** What an order wants: what waits of its lines. */
+/** An order's claim: the waiting quantities of its lines. */
 export type Claim = Pick<Order, 'lines' | 'locations' | 'ifShort'>
 
-/** What an order gets. */
+/** Result for an order. */
 export type Allocated<C extends Claim> = {
   order: C
   taken: readonly Allocation[]
@@ -54,9 +54,10 @@ export const ALLOCATION_STRATEGIES = Object.keys(STRATEGIES) as [AllocationStrat
 
 /**
  * Gives stock to orders, one after the other. A line gets all that waits of it or nothing, and is short only if it wants
- * more than is left at its turn. An order that is short gets nothing, unless suppliers are asked for the rest of it. A line behind it that fits still gets its own: stock that is there is never refused.
+ * more than is left at its turn. An order that is short gets nothing, unless suppliers are asked for the rest of it. A later order
+ * that fits still gets its stock: available stock is never refused.
  *
- * Nothing is taken of a safety stock, at an inactive location, or where the order does not name the location.
+ * It takes nothing from safety stock, from an inactive location, or from a location that the order does not name.
  *
  * @param orders in the order of their turn
  * @param levels every level of the SKUs that wait

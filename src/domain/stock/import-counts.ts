@@ -1,21 +1,21 @@
-/** How many rows of a file an import has read, and what became of them: the first is the sum of the others. */
+/** Rows of a file by their result. `rowsRead` is the sum of the others. */
 export type ImportCounts = {
   rowsRead: number
   changed: number
-  /** What was counted is what was there. */
+  /** The count found no difference. */
   unchanged: number
-  /** Nobody counted them. */
+  /** Their `counted` is empty. */
   skipped: number
   refused: number
 }
 
-/** A row that an import refused. `sku`: as the file has it. */
+/** A row that an import refused. `sku`: as in the file. */
 export type ImportRefusal = { line: number; sku: string; code: string; message: string }
 
-/** Of a file of which nothing was read. */
+/** The counts before any row is read. */
 export const NO_ROWS: ImportCounts = { rowsRead: 0, changed: 0, unchanged: 0, skipped: 0, refused: 0 }
 
-/** Adds up counts, and leaves out whatever else comes with them. */
+/** Adds up counts, without any other members of the two. */
 export function addCounts(one: ImportCounts, other: ImportCounts): ImportCounts {
   return {
     rowsRead: one.rowsRead + other.rowsRead,

@@ -9,39 +9,53 @@ import {
   stockMove,
 } from './stock.ts'
 
-/** A change that is asked for of a level: by a delta of what is available, or as counted on hand. */
-export type AskedChange = {
-  sku: string
-  location: string
-  type: MovementType
-  reason: string | null
-  reference: string | null
-  actor: string
-} & (
-  | {
-      delta: number
-      /** What the caller believes to be available; null for whatever is. */
-      expectedAvailable: bigint | null
-    }
-  | { counted: bigint; asOf: bigint | null }
-)
+/** A requested change of a level: a delta of what is available, or a count of what is on hand. */
+export type AskedChange = AskedDelta | AskedCount
 
-/** What is known of the stock that changes are asked for. */
+type Asked = { sku: string; location: string; reason: string | null; reference: string | null; actor: string }
+
+export type AskedDelta = Asked & {
+  type: Exclude<MovementType, 'COUNT'>
+  delta: number
+  /** What the caller believes to be available; null for any quantity. */
+  expectedAvailable: bigint | null
+}
+
+export type AskedCount = Asked & {
+  type: 'COUNT'
+  counted: bigint
+  /** The newest movement of the level that the counter knew, 0 for none; null to compare with what is on hand now. */
+  asOf: bigint | null
+}
+
+/** What is known of the stock that changes are requested for. */
 export type StockFacts = {
   skus: ReadonlySet<string>
   locations: ReadonlySet<string>
-  /** Those that exist; nothing is where there is none. */
+  /** Those that exist; a missing level is empty. */
   levels: readonly StockLevel[]
-  /** For each change that has an `asOf`, by its place: what it is to be compared with; none if the level has no such movement. */
+  /** What each count with `asOf` is compared with, by its index in the changes; none if the level has no such movement. */
   bases: ReadonlyMap<number, bigint>
+  /** Results of earlier changes that were not written: of a dry run. Included in neither `levels` nor `bases`. */
+  unwritten?: readonly LevelChange[]
 }
 
-/** What a shortfall does: it is refused, or promises are taken back. */
+/** Sum of changes of a level. */
+export type LevelChange = {
+  sku: string
+  location: string
+  /** What they add to `available`. */
+  available: bigint
+  /** The part of it that counts added. */
+  counted: bigint
+}
+
+/** How to treat a shortfall: refuse the change, or take back promises. */
 export type OnShortfall = 'REFUSE' | 'UNRESERVE_NEWEST'
 
 /**
- * What comes of a change. `before` and `after`: what is available where it is by a delta, on hand where it was counted; null where
- * that is not known, `after` also where it is refused. `move`: null where nothing is moved.
+ * Result of a change. `before` and `after`: what is available for a delta, on hand for a count; both null where the change is
+ * malformed or names nothing that exists, `after` null for every refusal. `move`: null where nothing moves.
  */
 export type PlannedChange = {
   before: bigint | null
@@ -50,62 +64,83 @@ export type PlannedChange = {
   error: UserError | null
 }
 
-/** What has to be taken back of promises at a level before changes can be made. */
+/** Quantity of promises to take back at a level before changes can be made. */
 export type Shortfall = { sku: string; location: string; qty: bigint }
 
 /**
- * Decides what comes of changes, one after the other: each is made, or refused and leaves nothing.
+ * Plans changes one after the other. A refused change has no effect on those behind it.
  *
- * @returns in their order, and the shortfalls of those that are made all the same, one a level
+ * @returns a result for each, in their order, with shortfalls and sums of the changes that are made: one for each level
  */
 export function planChanges(
   changes: readonly AskedChange[],
   facts: StockFacts,
   onShortfall: OnShortfall,
-): { planned: PlannedChange[]; shortfalls: Shortfall[] } {
-  const levels = new LevelsInTurn(facts.levels)
-  const planned = changes.map((change, index): PlannedChange => {
-    const wrong = refuseForm(change) ?? refuseUnknown(change, facts)
-    if (wrong) return { before: null, after: null, move: null, error: wrong }
-    const level = levels.at(change)
-    const isCount = 'counted' in change
-    const before = isCount ? level.available + level.reserved : level.available
-    const delta = isCount ? differenceOf(change, level, facts.bases.get(index)) : change.delta
-    const error =
-      typeof delta === 'number'
-        ? refuseDelta(change, delta, { level, levels: levels.of(change.sku), onShortfall })
-        : delta
-    if (error) return { before, after: null, move: null, error }
-    levels.apply(change, delta as number)
-    const after = isCount ? level.available + level.reserved : level.available
-    return { before, after, move: moveOf(change, delta as number), error: null }
+): { planned: PlannedChange[]; shortfalls: Shortfall[]; levelChanges: LevelChange[] } {
+  const levels = new LevelsInTurn(facts)
+  const planned = changes.map((change, index) => {
+    const error = refuseForm(change) ?? refuseUnknown(change, facts)
+    return error
+      ? { before: null, after: null, move: null, error }
+      : planChange(change, levels, { base: facts.bases.get(index), onShortfall })
   })
-  return { planned, shortfalls: levels.shortfalls() }
+  return { planned, shortfalls: levels.shortfalls(), levelChanges: levels.changes() }
 }
 
-/** A level as change after change leaves it. */
+function planChange(
+  change: AskedChange,
+  levels: LevelsInTurn,
+  { base, onShortfall }: { base: bigint | undefined; onShortfall: OnShortfall },
+): PlannedChange {
+  const level = levels.at(change)
+  const measure = () => (change.type === 'COUNT' ? level.available + level.reserved : level.available)
+  const before = measure()
+  const refused = (error: UserError) => ({ before, after: null, move: null, error })
+  const delta = change.type === 'COUNT' ? differenceOf(change, level, base) : change.delta
+  if (typeof delta !== 'number') return refused(delta)
+  const error =
+    refuseUnexpected(change, level) ??
+    refuseShortfall(change, delta, level, onShortfall) ??
+    refuseOverflow(change, delta, levels.of(change.sku))
+  if (error) return refused(error)
+  levels.apply(change, delta)
+  return { before, after: measure(), move: moveOf(change, delta), error: null }
+}
+
+/** A level with the changes so far. */
 type Current = {
   sku: string
   location: string
   available: bigint
   reserved: bigint
-  /** What these changes have corrected by counts. */
-  counted: bigint
   shortfall: bigint
+  /** Sums of changes, unwritten ones included. */
+  changed: bigint
+  counted: bigint
 }
 
 class LevelsInTurn {
   /** By SKU. */
-  readonly #levels: Map<string, Current[]>
+  readonly #levels = new Map<string, Current[]>()
 
-  constructor(levels: readonly StockLevel[]) {
-    this.#levels = Map.groupBy(
-      levels.map(({ sku, location, available, reserved }) => ({
-        ...{ sku, location, available, reserved },
-        ...{ counted: 0n, shortfall: 0n },
-      })),
-      ({ sku }) => sku,
-    )
+  constructor({ levels, unwritten = [] }: Pick<StockFacts, 'levels' | 'unwritten'>) {
+    for (const { sku, location, available, reserved } of levels)
+      this.#add({ sku, location, available, reserved })
+    for (const { available, counted, ...key } of unwritten) {
+      const level = this.at(key)
+      // orders may have taken what an unwritten change needs
+      level.available = level.available + available < 0n ? 0n : level.available + available
+      level.changed = available
+      level.counted = counted
+    }
+  }
+
+  #add(level: Pick<Current, 'sku' | 'location' | 'available' | 'reserved'>): Current {
+    const current = { ...level, shortfall: 0n, changed: 0n, counted: 0n }
+    const others = this.#levels.get(level.sku)
+    if (others) others.push(current)
+    else this.#levels.set(level.sku, [current])
+    return current
   }
 
   /** Every level of a SKU. */
@@ -113,19 +148,17 @@ class LevelsInTurn {
     return this.#levels.get(sku) ?? []
   }
 
-  at({ sku, location }: AskedChange): Current {
+  at({ sku, location }: Pick<Current, 'sku' | 'location'>): Current {
     const known = this.of(sku).find((level) => level.location === location)
-    if (known) return known
-    const level = { sku, location, available: 0n, reserved: 0n, counted: 0n, shortfall: 0n }
-    this.#levels.set(sku, [...this.of(sku), level])
-    return level
+    return known ?? this.#add({ sku, location, available: 0n, reserved: 0n })
   }
 
-  /** Adds to a level; what it lacks then is taken back of promises. */
+  /** Adds to a level. What the level lacks then is taken back of promises. */
   apply(change: AskedChange, delta: number): void {
     const level = this.at(change)
     level.available += BigInt(delta)
-    if ('counted' in change) level.counted += BigInt(delta)
+    level.changed += BigInt(delta)
+    if (change.type === 'COUNT') level.counted += BigInt(delta)
     if (level.available >= 0n) return
     level.shortfall -= level.available
     level.reserved += level.available
@@ -133,15 +166,24 @@ class LevelsInTurn {
   }
 
   shortfalls(): Shortfall[] {
-    return [...this.#levels.values()]
-      .flat()
+    return this.#all()
       .filter(({ shortfall }) => shortfall > 0n)
       .map(({ sku, location, shortfall: qty }) => ({ sku, location, qty }))
+  }
+
+  changes(): LevelChange[] {
+    return this.#all()
+      .filter(({ changed, counted }) => changed !== 0n || counted !== 0n)
+      .map(({ sku, location, changed: available, counted }) => ({ sku, location, available, counted }))
+  }
+
+  #all(): Current[] {
+    return [...this.#levels.values()].flat()
   }
 }
 
 function refuseForm(change: AskedChange): UserError | undefined {
-  if ('counted' in change) {
+  if (change.type === 'COUNT') {
     const { counted } = change
     const isPossible = counted >= 0n && counted <= AVAILABLE_MAX
     return isPossible ? undefined : refuse('INVALID_QTY', `counted must be 0 to ${AVAILABLE_MAX}`, 'counted')
@@ -158,9 +200,9 @@ function refuseUnknown({ sku, location }: AskedChange, facts: StockFacts): UserE
   return refuse('UNKNOWN_LOCATION', `There is no location ${quote(location)}`, 'location')
 }
 
-/** By how much a count differs from what is to be on hand, or why it cannot be compared. */
+/** Returns what a count adds to what should be on hand, or why the two cannot be compared. */
 function differenceOf(
-  { counted, asOf, sku, location }: Extract<AskedChange, { counted: bigint }>,
+  { counted, asOf, sku, location }: AskedCount,
   level: Current,
   base: bigint | undefined,
 ): number | UserError {
@@ -172,35 +214,38 @@ function differenceOf(
   return refuse('INVALID_QTY', `A count can differ by ${DELTA_MAX} at the most`, 'counted')
 }
 
-function refuseDelta(
+function refuseUnexpected(change: AskedChange, { available }: Current): UserError | undefined {
+  if (change.type === 'COUNT') return undefined
+  const { expectedAvailable: expected } = change
+  if (expected === null || expected === available) return undefined
+  return refuse('STALE_EXPECTATION', `${available} are available, not ${expected}`, 'expectedAvailable')
+}
+
+function refuseShortfall(
   change: AskedChange,
   delta: number,
-  { level, levels, onShortfall }: { level: Current; levels: readonly Current[]; onShortfall: OnShortfall },
+  { available, reserved }: Current,
+  onShortfall: OnShortfall,
 ): UserError | undefined {
-  const { available, reserved } = level
-  const isCount = 'counted' in change
-  const field = isCount ? 'counted' : 'delta'
-  if (!isCount) {
-    const { expectedAvailable: expected } = change
-    if (expected !== null && expected !== available) {
-      const message = `${available} are available, not ${expected}`
-      return refuse('STALE_EXPECTATION', message, 'expectedAvailable')
-    }
-  }
   const most = onShortfall === 'REFUSE' ? available : available + reserved
-  if (most + BigInt(delta) < 0n) {
-    if (isCount) {
-      const limit = change.counted - BigInt(delta) - most
-      const why = onShortfall === 'REFUSE' ? `${reserved} are promised to orders` : 'More has left since'
-      return { ...refuse('INSUFFICIENT_STOCK', `${why}: the least to count is ${limit}`, field), limit }
-    }
-    const message = `Only ${most} are ${onShortfall === 'REFUSE' ? 'available' : 'on hand'}`
-    return { ...refuse('INSUFFICIENT_STOCK', message, field), limit: most }
+  if (most + BigInt(delta) >= 0n) return undefined
+  if (change.type === 'COUNT') {
+    const limit = change.counted - BigInt(delta) - most
+    const why = onShortfall === 'REFUSE' ? `${reserved} are promised to orders` : 'More has left since'
+    return { ...refuse('INSUFFICIENT_STOCK', `${why}: the least to count is ${limit}`, 'counted'), limit }
   }
-  if (delta > 0 && !hasRoomFor(levels, delta)) {
-    return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be on hand`, field)
-  }
-  return undefined
+  const message = `Only ${most} are ${onShortfall === 'REFUSE' ? 'available' : 'on hand'}`
+  return { ...refuse('INSUFFICIENT_STOCK', message, 'delta'), limit: most }
+}
+
+function refuseOverflow(
+  { type }: AskedChange,
+  delta: number,
+  levels: readonly Current[],
+): UserError | undefined {
+  if (delta <= 0 || hasRoomFor(levels, delta)) return undefined
+  const field = type === 'COUNT' ? 'counted' : 'delta'
+  return refuse('INVALID_QTY', `No more than ${AVAILABLE_MAX} can be on hand`, field)
 }
 
 function moveOf(change: AskedChange, delta: number): StockMove | null {
@@ -210,7 +255,7 @@ function moveOf(change: AskedChange, delta: number): StockMove | null {
   return { ...stockMove(type, { sku, location, qty }), reason, reference, actor }
 }
 
-/** Refuses, with the path to the culprit within the change. */
+/** Returns a refusal with the path to the wrong part of the change. */
 function refuse(code: UserError['code'], message: string, ...field: string[]): UserError {
   return { code, message, field }
 }

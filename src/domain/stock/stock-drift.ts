@@ -2,30 +2,30 @@ import { type Order, openOf } from '../orders/order.ts'
 import { statusOf } from '../orders/order-status.ts'
 import { DELTA_MAX } from './stock.ts'
 
-/** What there is to say of a level, by each who says it, at one moment. */
+/** Quantities of a level at one moment, by each source. */
 export type StockWitnesses = {
   /** Its counters. */
   available: bigint
   reserved: bigint
-  /** The sum of its movements, and what the last of them says is available: 0 where there are none. */
+  /** The sum of its movements, and `available_after` of the last: 0 without movements. */
   ledger: bigint
   lastAfter: bigint
-  /** What its movements have promised to orders. */
+  /** The reserved quantity by its movements. */
   promised: bigint
-  /** Whether of some order of the SKU the line and its movements do not go together. */
+  /** Whether the line of some order of the SKU contradicts its movements. */
   isMismatched: boolean
 }
 
-/** What makes the books of a level true again: a counter that is set, or movements that are added to the ledger. */
+/** A correction of a level: a counter to set, or movements to add to the ledger. */
 export type StockRepair = { field: 'available' | 'reserved'; to: bigint } | { movements: number[] }
 
 /**
- * Decides what is to be corrected of a level.
+ * Decides how to correct a level.
  *
  * - The ledger is the truth: a counter that its sum and its last movement both contradict is set to it.
  * - Where counter and last movement agree, a movement before was altered or is lost. The stock is what it is, and the
  *   ledger gets the difference.
- * - Where all three differ, or an order and its movements do not go together, it is for people to decide.
+ * - Where all three differ, or an order contradicts its movements, people decide.
  */
 export function decideRepairs(stock: StockWitnesses): StockRepair[] {
   const { available, reserved, ledger, lastAfter, promised, isMismatched } = stock
@@ -37,7 +37,7 @@ export function decideRepairs(stock: StockWitnesses): StockRepair[] {
   return repairs
 }
 
-/** What there is to say of a line, beside itself. */
+/** What movements and levels say about a line. */
 export type LineWitnesses = {
   sku: string
   /** The sum of what its movements reserve. */
@@ -46,7 +46,7 @@ export type LineWitnesses = {
   isLedgerSound: boolean
 }
 
-/** What a line has reserved, and what it is set to. */
+/** A correction of the reserved quantity of a line. */
 export type LineRepair = { sku: string; before: number; after: number }
 
 /**
@@ -66,7 +66,7 @@ export function decideLineRepairs(order: Order, witnesses: readonly LineWitnesse
   })
 }
 
-/** A difference as deltas that a movement can hold. */
+/** Splits a difference into deltas that a movement can hold. */
 function split(difference: bigint): number[] {
   const deltas: number[] = []
   const max = BigInt(DELTA_MAX)

@@ -1,4 +1,4 @@
-/** What there is of one SKU over all locations: `available` to promise, `reserved` for orders. On hand are both together. */
+/** Stock of one SKU over all locations: `available` to promise, `reserved` for orders. On hand is the sum of both. */
 export type InventoryItem = {
   sku: string
   name: string
@@ -6,7 +6,7 @@ export type InventoryItem = {
   reserved: bigint
 }
 
-/** What there is of one SKU at one location. */
+/** Stock of one SKU at one location. */
 export type StockLevel = {
   sku: string
   location: string
@@ -39,16 +39,16 @@ export const MOVEMENT_TYPES = Object.keys(EFFECTS) as [MovementType, ...Movement
 export type InventoryMovement = StockChange & {
   id: bigint
   reason: string | null
-  /** A document of the caller's. */
+  /** The caller's document, such as a delivery note. */
   reference: string | null
   actor: string | null
   createdAt: Date
 }
 
-/** A change of a level, with what it leaves there: what is to be written as a movement. */
+/** A change of a level with the quantities after it, to be written as a movement. */
 export type StockChange = StockMove & { availableAfter: bigint; reservedAfter: bigint }
 
-/** What is to be done to a level, whatever is there. */
+/** A change to make to a level, whatever its quantities. */
 export type StockMove = {
   sku: string
   location: string
@@ -62,16 +62,13 @@ export type StockMove = {
   shipmentId: string | null
 } & MoveNote
 
-/** Why a movement was made that no order caused, by which document, and by whom. */
+/** Reason, document and actor of a movement that no order caused. */
 type MoveNote = { reason?: string | null; reference?: string | null; actor?: string | null }
 
-/**
- * What movements that are written together have in common: when, and of an operator's also who and why, as far as they do not
- * say so themselves.
- */
+/** Time of movements that are written together, and their reason, document and actor unless a movement has its own. */
 export type StockChangeNote = Pick<InventoryMovement, 'createdAt'> & MoveNote
 
-/** What of a level a new order can get. */
+/** Returns the quantity of a level that can be promised to a new order. */
 export function promisableAt({
   available,
   safetyStock,
@@ -79,7 +76,7 @@ export function promisableAt({
   return available > safetyStock ? available - safetyStock : 0n
 }
 
-/** Makes the move of a quantity at a level. `version`: that of the order that it makes; null if it makes none. */
+/** Returns the move of a quantity at a level. `version`: the order's version that it creates; null for none. */
 export function stockMove(
   type: MovementType,
   { sku, location, qty }: { sku: string; location: string; qty: number },
@@ -101,10 +98,10 @@ export function stockMove(
 type StockMoveCause = { orderId?: string | null; version?: number | null; shipmentId?: string | null }
 
 /**
- * Follows moves, one after the other, from the levels as they are before.
+ * Applies moves one after the other.
  *
- * @param levels one at least for each SKU and location that is moved
- * @returns each move with what it leaves, in their order
+ * @param levels as they are before; every level that is moved
+ * @returns each move with the quantities after it, in their order
  * @throws {Error} for a move at a level that was not given: a bug in the caller
  */
 export function followMoves(levels: readonly StockLevel[], moves: readonly StockMove[]): StockChange[] {
@@ -121,7 +118,7 @@ export function followMoves(levels: readonly StockLevel[], moves: readonly Stock
   })
 }
 
-/** Returns levels as changes of them leave them. */
+/** Returns levels after changes. */
 export function levelsAfter(levels: readonly StockLevel[], changes: readonly StockChange[]): StockLevel[] {
   const last = new Map(changes.map((change) => [`${change.sku} ${change.location}`, change]))
   return levels.map((level) => {
@@ -130,7 +127,7 @@ export function levelsAfter(levels: readonly StockLevel[], changes: readonly Sto
   })
 }
 
-/** The SKUs of which moves leave more available than before at a location: somebody who waits may fit. */
+/** Returns the SKUs with more available at some location than before the moves: waiting orders may fit. */
 export function raisedBy(moves: readonly StockMove[]): string[] {
   const net = new Map<string, number>()
   for (const { sku, location, delta } of moves) {
@@ -149,9 +146,9 @@ export const DELTA_MAX = 2_147_483_647
 export const AVAILABLE_MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
 /**
- * Whether there can be so many pieces more of a SKU: what is on hand at all locations together is a number that JSON carries.
+ * Whether a SKU has room for more pieces: on hand over all locations stays within AVAILABLE_MAX.
  *
- * @param levels every one of the SKU
+ * @param levels every level of the SKU
  */
 export function hasRoomFor(
   levels: Iterable<Pick<StockLevel, 'available' | 'reserved'>>,
@@ -170,8 +167,8 @@ export const REASON_LENGTH_MAX = 500
 const SKU = /^[A-Za-z0-9._-]{1,64}$/
 
 /**
- * Whether an item can have this SKU. Anywhere but at an item's creation, one that cannot is simply unknown, and is never
- * asked of the database: a zero byte there is an error, not an unknown SKU.
+ * Whether a text is a valid SKU. Only the creation of an item refuses an invalid one; everywhere else it is unknown, without a
+ * query: PostgreSQL would fail on a zero byte.
  */
 export function isSku(value: string): boolean {
   return SKU.test(value)
@@ -185,7 +182,12 @@ export function ledgerOf(sku: string): string {
 /** Ids are a bigint's positive half. */
 const MOVEMENT_ID_MAX = 2n ** 63n - 1n
 
-/** Whether a movement can have this id, as callers write it. */
+/** Whether a text can name the last movement that a caller knows: a movement's id, or `0` for none. */
+export function isLastKnownMovement(text: string): boolean {
+  return text === '0' || isMovementId(text)
+}
+
+/** Whether a text is a valid movement id. */
 export function isMovementId(text: string): boolean {
   return /^[1-9]\d{0,18}$/.test(text) && BigInt(text) <= MOVEMENT_ID_MAX
 }

@@ -68,7 +68,7 @@ const AdjustInventoryInput = builder.inputType('AdjustInventoryInput', {
     onShortfall: t.field({
       type: OnShortfall,
       defaultValue: 'REFUSE',
-      description: 'What becomes of promises if more is taken than is available.',
+      description: 'How to treat a change that takes more than is available.',
     }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),

@@ -30,11 +30,11 @@ const REFERENCE = {
 }
 const DRY_RUN = {
   defaultValue: false,
-  description: 'Only says what would be: nothing changes, and the key stays free.',
+  description: 'Reports the outcome without changing anything. It does not consume the key.',
 }
 
 export const OnShortfall = builder.enumType('OnShortfall', {
-  description: 'What becomes of promises if less is on hand than was promised to orders.',
+  description: 'How to treat a change that leaves less than is promised to orders.',
   values: {
     REFUSE: { description: 'They are kept, and the change is refused.' },
     UNRESERVE_NEWEST: {
@@ -44,7 +44,7 @@ export const OnShortfall = builder.enumType('OnShortfall', {
 })
 
 const ErrorPolicy = builder.enumType('ErrorPolicy', {
-  description: 'What becomes of many changes if one of them is refused.',
+  description: 'How to treat the other changes if one is refused.',
   values: {
     ALL_OR_NOTHING: { description: 'None is made.' },
     SKIP_FAILED: { description: 'The others are made.' },
@@ -54,7 +54,7 @@ const ErrorPolicy = builder.enumType('ErrorPolicy', {
 const ERROR_POLICY = {
   type: ErrorPolicy,
   defaultValue: 'ALL_OR_NOTHING',
-  description: 'What becomes of the others if one is refused.',
+  description: 'How to treat the others if one is refused.',
 } as const
 
 // receive
@@ -94,7 +94,7 @@ builder.mutationField('receiveInventory', (t) =>
   t.field({
     type: InventoryLevelPayload,
     description:
-      'Takes goods in at a location, with a RECEIPT movement, and serves who waits for them. For operators and services.',
+      'Takes goods in at a location, with a RECEIPT movement, and serves the orders that wait for them. For operators and services.',
     authScopes: { may: 'receiveInventory' },
     args: { input: t.arg({ type: ReceiveInventoryInput, required: true, description: 'The goods.' }) },
     resolve: (_root, { input }, { app, caller }) => receiveInventory(app, caller, input),
@@ -142,7 +142,7 @@ builder.mutationField('transferInventory', (t) =>
 // many at once
 
 const BulkResultType = builder.objectRef<BulkRowResult>('BulkResult').implement({
-  description: 'What came of one change of many.',
+  description: 'Result of one change of many.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: 'Its place in the input, from 0.' }),
     sku: t.exposeString('sku', { description: 'Of which SKU.' }),
@@ -172,7 +172,7 @@ const BulkPayload = builder.objectRef<BulkResult>('BulkPayload').implement({
   fields: (t) => ({
     results: t.field({
       type: [BulkResultType],
-      description: 'What came of each, in their order. None where the call was refused as a whole.',
+      description: 'Results of the changes, in their order. None if the call was refused as a whole.',
       complexity: MADE_COST,
       resolve: ({ results }) => results,
     }),
@@ -254,7 +254,7 @@ const CountInventoryInput = builder.inputType('CountInventoryInput', {
     onShortfall: t.field({
       type: OnShortfall,
       defaultValue: 'REFUSE',
-      description: 'What becomes of promises if fewer were counted than are promised to orders.',
+      description: 'How to treat a count below what is promised to orders.',
     }),
     errorPolicy: t.field(ERROR_POLICY),
     dryRun: t.boolean(DRY_RUN),

@@ -1,5 +1,5 @@
 import type { Order } from '../../domain/orders/order.ts'
-import { prepare, type Queryable } from '../statement.ts'
+import { plainArray, prepare, type Queryable } from '../statement.ts'
 import { ORDER_ROWS, type OrderRow, readOrders } from './order-rows.ts'
 
 // The planner is not told how many ids there are: until statistics say how many lines an order has, it expects hundreds, and
@@ -26,6 +26,19 @@ const find = prepare<[ids: readonly string[]], OrderRow>('find-orders', `select 
 export async function lockOrders(on: Queryable, ids: readonly string[]): Promise<Order[]> {
   return readOrders(await lock(on, ids))
 }
+
+/** Locks the orders among `ids` that nobody else has locked. It never waits, so the caller may hold stock. @returns their ids */
+export async function lockFreeOrders(on: Queryable, ids: readonly string[]): Promise<string[]> {
+  return (await lockFree(on, plainArray(ids))).map(({ id }) => id)
+}
+
+const lockFree = prepare<[ids: string], { id: string }>(
+  'lock-free-orders',
+  `select orders.id from (select distinct unnest($1::uuid[]) as id) as wanted
+  join orders on orders.id = wanted.id
+  order by orders.id
+  for update of orders skip locked`,
+)
 
 const lock = prepare<[ids: readonly string[]], OrderRow>(
   'lock-orders',

@@ -4,7 +4,7 @@ import { plainArray, prepare, type Queryable, sparseArray } from '../statement.t
 export type CallKey = { caller: string; key: string }
 
 /** What a caller did under an idempotency key. */
-export type KeyedResult = {
+export type KeyRecord = {
   verb: string
   /** Of the input: another input under the same key is refused. */
   fingerprint: string
@@ -17,10 +17,7 @@ export type KeyedResult = {
 }
 
 /** Reads what callers did under keys. @returns in the order of the keys; undefined for one that is free */
-export async function findKeys(
-  on: Queryable,
-  keys: readonly CallKey[],
-): Promise<(KeyedResult | undefined)[]> {
+export async function findKeys(on: Queryable, keys: readonly CallKey[]): Promise<(KeyRecord | undefined)[]> {
   const rows = await find(
     on,
     keys.map(({ caller }) => caller),
@@ -30,7 +27,7 @@ export async function findKeys(
   return keys.map((_, index) => results.get(index + 1))
 }
 
-const find = prepare<[callers: string[], keys: string[]], KeyedResult & { ordinal: bigint }>(
+const find = prepare<[callers: string[], keys: string[]], KeyRecord & { ordinal: bigint }>(
   'find-keys',
   `select
     wanted.ordinal, keys.verb, keys.fingerprint, keys.order_id as "orderId",
@@ -46,7 +43,7 @@ const find = prepare<[callers: string[], keys: string[]], KeyedResult & { ordina
  */
 export async function insertKeys(
   on: Queryable,
-  keys: readonly (CallKey & KeyedResult)[],
+  keys: readonly (CallKey & KeyRecord)[],
   createdAt: Date,
 ): Promise<number> {
   if (keys.length === 0) return 0

@@ -2,14 +2,14 @@ import type { InventoryMovement } from '../../domain/stock/stock.ts'
 import { prepare, type Queryable } from '../statement.ts'
 import { MOVEMENT_COLUMNS } from './ledger/find-movements.ts'
 
-/** A row of a count sheet: a level, and the newest movement that it knows. */
+/** A row of a count sheet: a level and its newest movement. */
 export type CountSheetRow = {
   sku: string
   location: string
   name: string
   available: bigint
   reserved: bigint
-  /** 0 where there is none. */
+  /** Id of the newest movement; 0 for none. */
   asOf: bigint
 }
 
@@ -25,9 +25,9 @@ export function findCountSheetPage(
   return findSheet(on, after.sku, after.location, sizeMax)
 }
 
-// the page first: names and newest movements are looked up for its rows alone, these from the end of the SKU's ledger on. Where
-// little happens at a location, all that happened since at the others is read. Sorted like the index of ledgers, as in
-// find-movements
+// the page first: names and newest movements are looked up for its rows alone, these from the end of the SKU's ledger. Of a level
+// at which nothing moves it reads all that has moved since at the SKU's other levels: pages are small, and nothing is locked. An
+// index by location would make every movement dearer. Sorted like the index of ledgers, as in find-movements
 const findSheet = prepare<[sku: string, location: string, sizeMax: number], CountSheetRow>(
   'find-count-sheet-page',
   `select
@@ -57,7 +57,7 @@ const findLedger = prepare<[after: bigint, last: bigint, sizeMax: number], Inven
   `select ${MOVEMENT_COLUMNS} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
 )
 
-/** Reads the newest id that the ledger has drawn. Movements up to it may not be committed yet. @returns 0 where there is none */
+/** Reads the newest id that the ledger has drawn. Movements up to it may not be committed yet. @returns 0 for an empty ledger */
 export async function readNewestMovement(on: Queryable): Promise<bigint> {
   return (await readNewest(on))[0]!.id
 }
@@ -68,8 +68,8 @@ const readNewest = prepare<[], { id: bigint }>(
 )
 
 /**
- * Reads which transactions may still write movements: those that have begun to. They keep the lock that a statement takes before
- * it draws an id until they end. Unlike the oldest transaction id that is open, it is not held back by what is done elsewhere.
+ * Reads which transactions may still commit movements: a statement locks the table before it draws an id, and its transaction
+ * keeps that lock to its end. Unlike the oldest open transaction id, this ignores transactions that write no movements.
  *
  * @returns names that no later transaction has
  */

@@ -1,12 +1,12 @@
 import type { ImportCounts, ImportRefusal } from '../../domain/stock/import-counts.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
-/** An import as its row has it. */
+/** An import, as stored. */
 export type ImportRecord = ImportCounts & {
   id: bigint
   /** SHA-256 of the file, in hex. */
   fingerprint: string
-  /** The first line that is not done. */
+  /** The first line that was not applied. */
   nextLine: number
   /** Null while lines are left. */
   finishedAt: Date | null
@@ -15,10 +15,10 @@ export type ImportRecord = ImportCounts & {
 const IMPORT_COLUMNS = `id, fingerprint, next_line as "nextLine", rows_read as "rowsRead", changed, unchanged, skipped, refused,
   finished_at as "finishedAt"`
 
-/** What an import is known by. `caller`: empty where it is known whoever sends it. */
+/** Identifies an import. `caller`: empty for a file that is identified by its content, whoever sends it. */
 export type ImportName = { caller: string; key: string }
 
-/** Writes a new import, where there is none of its name. */
+/** Writes a new import, unless one with its name exists. */
 export async function insertImport(
   on: Queryable,
   {
@@ -51,7 +51,7 @@ const find = prepare<[caller: string, key: string], ImportRecord>(
   `select ${IMPORT_COLUMNS} from imports where caller = $1 and key = $2`,
 )
 
-/** Locks an import, so that nobody else does its next lines. */
+/** Locks an import, so that no other call applies its next lines. */
 export async function lockImport(on: Queryable, id: bigint): Promise<ImportRecord | undefined> {
   return (await lock(on, id))[0]
 }
@@ -61,7 +61,7 @@ const lock = prepare<[id: bigint], ImportRecord>(
   `select ${IMPORT_COLUMNS} from imports where id = $1 for update`,
 )
 
-/** Adds rows that were read to a locked import. `finishedAt`: null while lines are left. */
+/** Adds the counts of rows to a locked import. `finishedAt`: null while lines are left. */
 export async function advanceImport(
   on: Queryable,
   id: bigint,
@@ -109,7 +109,7 @@ export const findRefusals = prepare<[importId: bigint], ImportRefusal>(
   `select line, sku, code, message from import_refusals where import_id = $1 order by line`,
 )
 
-/** Deletes imports that began longer ago, the oldest first, with what they refused. @returns their ids */
+/** Deletes imports older than an age with their refusals, the oldest first. @returns their ids */
 export const deleteOldImports = prepare<[ageMs: number, limit: number], { id: bigint }>(
   'delete-old-imports',
   `with old as materialized (

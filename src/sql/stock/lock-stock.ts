@@ -3,28 +3,28 @@ import type { StockLevel } from '../../domain/stock/stock.ts'
 import type { StockState } from '../../domain/stock/thresholds.ts'
 import { prepare, type Queryable, quotedArray } from '../statement.ts'
 
-/** Every level of some SKUs, locked, by SKU and location, and what is known of them under the lock. */
+/** Every level of some SKUs, locked, by SKU and location, with what was read under the lock. */
 export type LockedStock = {
   levels: StockLevel[]
-  /** Those that the levels are at. */
+  /** The locations of the levels. */
   locations: Location[]
   /** SKUs whose queue is being served. */
   serving: ReadonlySet<string>
-  /** Of the SKUs that have a rule or are out of stock. */
+  /** States of the SKUs that have a rule or are out of stock. */
   states: ReadonlyMap<string, StockState>
 }
 
-/** Where stock of a SKU is. */
+/** Identifies a level. */
 export type LevelKey = Pick<StockLevel, 'sku' | 'location'>
 
-/** No SKU's. */
+/** The stock of no SKU. */
 export const NO_STOCK: LockedStock = { levels: [], locations: [], serving: new Set(), states: new Map() }
 
 /**
- * Locks every level of SKUs, by SKU and location, so that nothing raises or takes any of their stock. What a lock wait left
- * outdated is read anew behind it: levels that were made, locations that became active, queues that are served.
+ * Locks every level of SKUs, by SKU and location, so that no other transaction changes their stock. Reads again after the lock
+ * what a lock wait may have made stale: new levels, active locations, served queues.
  *
- * @param entered levels of these SKUs that are made if they do not exist
+ * @param entered levels of these SKUs, created if they do not exist
  */
 export async function lockStock(
   on: Queryable,
@@ -32,11 +32,11 @@ export async function lockStock(
   entered: readonly LevelKey[] = [],
 ): Promise<LockedStock> {
   const wanted = quotedArray([...new Set(skus)])
-  // made before any level is locked: who waits here for another that makes it holds none
+  // created before any level is locked: a transaction that waits here for another to create one holds no level
   if (entered.length > 0) await ensure(on, ...valuesOf(entered))
   for (;;) {
     const [rows, [behind]] = await Promise.all([lock(on, wanted), readBehind(on, wanted)])
-    // who makes a level locks the others of its SKU: none is made any more
+    // a transaction that creates a level locks the others of its SKU: no more are created
     if (behind!.levels !== rows.length) continue
     const { levels, locations } = toLevels(rows)
     const active = new Set(behind!.active)

@@ -8,7 +8,7 @@ import type { RequestOrigin } from '../../domain/origin.ts'
 import { isLocationCode } from '../../domain/stock/location.ts'
 import { isSku } from '../../domain/stock/stock.ts'
 import { findOrders } from '../../sql/orders/find-orders.ts'
-import { findKeys, type KeyedResult } from '../../sql/orders/idempotency-keys.ts'
+import { findKeys, type KeyRecord } from '../../sql/orders/idempotency-keys.ts'
 import type { Insertion, NewKey, NewOrder } from '../../sql/orders/insert-orders.ts'
 import { assertKey } from '../assert-key.ts'
 import type { ReadContext } from '../context.ts'
@@ -207,7 +207,7 @@ function unknownLocations(
 async function repeat(
   pool: pg.Pool,
   { fingerprint }: NewKey,
-  earlier: KeyedResult,
+  earlier: KeyRecord,
 ): Promise<CreateOrderResult> {
   if (earlier.verb !== VERB || earlier.fingerprint !== fingerprint)
     return { order: null, ...refuseReusedKey() }

@@ -85,11 +85,11 @@ async function write<Written>(
     addChangedLines(lines, sourced.change, events.length)
     events.push(event)
   }
-  const lowered = changes.flatMap(({ change }) => loweredBy(change))
+  const alsoServed = changes.flatMap(({ change }) => toServeAgain(change))
   // sent together: if the first statement finds that an order has changed, nothing is committed
   const [written, movements] = await Promise.all([
     moveOrders(tx, events, lines, at),
-    writeStock({ stock, note: { ...note, createdAt: at }, alsoServed: lowered }),
+    writeStock({ stock, note: { ...note, createdAt: at }, alsoServed }),
     saveRequests(tx, requests),
     addJobs(tx, jobs),
     insertDeadLetters(tx, events.flatMap(letterOf)),
@@ -147,10 +147,10 @@ function queuedQtyOf({ status }: Order, line: OrderLine): number | null {
 }
 
 /**
- * The SKUs of which what is there may do for an order now, that wants less than before, or no other SKU together with them any
- * more; and those that it has just given up at one location, of which another may have enough.
+ * Returns SKUs whose waiting orders may fit now although no stock of them came in: the order wants less than before, another of
+ * its lines is reserved, or it gave up a line at one location that another location may cover.
  */
-function loweredBy({ after, event }: OrderChange): string[] {
+function toServeAgain({ after, event }: OrderChange): string[] {
   if (event?.type === 'OrderUnreserved') return event.lines!.map(({ sku }) => sku)
   const isLowered =
     (event?.type === 'OrderCancelled' && after.status !== 'PENDING') ||

@@ -5,7 +5,7 @@ import { findItem, findLevels } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
 import type { ReadContext } from '../context.ts'
 
-/** What there is of a SKU: `availableToPromise` at the locations that orders take from. */
+/** Stock of a SKU. `availableToPromise`: at active locations. */
 export type StockOfItem = InventoryItem & {
   availableToPromise: bigint
   /** By location; null for a caller that may not see them. */
@@ -13,7 +13,7 @@ export type StockOfItem = InventoryItem & {
 }
 
 /**
- * Reads what there is of a SKU.
+ * Reads the stock of a SKU.
  *
  * @param caller a customer sees the sums alone
  * @returns null if no item has the SKU

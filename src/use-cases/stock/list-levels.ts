@@ -5,9 +5,9 @@ import { findLevels } from '../../sql/stock/items.ts'
 import type { ReadContext } from '../context.ts'
 
 /**
- * Reads what there is of SKUs at each location.
+ * Reads the stock of SKUs at each location.
  *
- * @returns by SKU and location; none for a SKU that is unknown
+ * @returns by SKU and location; none for an unknown SKU
  * @throws {CallError} FORBIDDEN for customers
  */
 export async function listLevels(

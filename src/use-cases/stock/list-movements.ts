@@ -40,10 +40,10 @@ export type MovementPageReader = GroupCommit<MovementPage, InventoryMovement[]>
 
 /** Pages of one statement: of the largest size, 10,000 movements or about 2 MB. */
 const PAGE_BATCH_MAX = 100
-/** What nested lists of the largest size come to, twice over. */
+/** Twice the pages of nested lists of the largest size. */
 const PAGES_WAITING_MAX = 20_000
 
-/** Makes what reads the pages that one operation of a caller asks for. */
+/** Creates the reader of the pages that one operation of a caller requests. */
 export function createMovementPageReader(context: ReadContext, caller: Caller): MovementPageReader {
   return new GroupCommit((pages) => listMovementPages(context, caller, pages), {
     batchSizeMax: PAGE_BATCH_MAX,
@@ -54,7 +54,7 @@ export function createMovementPageReader(context: ReadContext, caller: Caller): 
 /**
  * Reads pages of ledgers together.
  *
- * @returns the movements of each page, newest first, in the order of the pages; none for a SKU that is unknown
+ * @returns the movements of each page, newest first, in the order of the pages; none for an unknown SKU
  * @throws {CallError} FORBIDDEN for customers
  */
 export async function listMovementPages(

@@ -8,7 +8,7 @@ import type { ReadContext } from '../context.ts'
  * Lists the orders that wait for a SKU and that a caller may see, in the order in which they are served.
  *
  * @param page `after`: the id before the page's first; null from the front
- * @returns their ids; of what is no SKU none
+ * @returns their ids; none for an invalid SKU
  */
 export async function listWaitingOrders(
   { pool }: ReadContext,
@@ -20,7 +20,7 @@ export async function listWaitingOrders(
 }
 
 /**
- * Sums up what orders wait for, by SKU; a SKU that nobody waits for is left out.
+ * Sums up the waiting quantities by SKU, without SKUs that no order waits for.
  *
  * @throws {CallError} FORBIDDEN for customers
  */

@@ -26,8 +26,8 @@ export type SaveLocationResult =
 const PRIORITY_MAX = 1_000_000
 
 /**
- * Creates a location, or changes one. Orders take nothing from one that is not active; what they hold there they keep. What is
- * at one that becomes active serves who waits. No thresholds are crossed by it.
+ * Creates or changes a location. Orders take nothing from an inactive one, but keep what they hold there. The stock of one that
+ * becomes active serves waiting orders. This crosses no thresholds.
  *
  * @param caller an operator
  * @throws {CallError} BAD_USER_INPUT for a name that no location can have, FORBIDDEN for other roles

@@ -12,7 +12,7 @@ import { resetStates, setLowStockAt, setSafetyStock } from '../../sql/stock/stoc
 import type { WriteContext } from '../context.ts'
 import { refuse, refuseUnknownLocation, refuseUnknownSku } from '../user-errors.ts'
 
-/** What is left out stays as it is; null takes the rule away. */
+/** A rule that is left out stays as it is; null removes it. */
 export type SetStockRulesRequest = {
   sku: string
   /** Where `safetyStock` is never promised; null for the default location. */
@@ -27,11 +27,11 @@ export type SetStockRulesResult =
   | { inventoryItem: null; userErrors: [UserError] }
 
 /**
- * Sets what is never promised of a SKU at a location, and at which quantity it is low. This crosses no thresholds. A safety stock
- * that is lowered serves who waits.
+ * Sets the safety stock of a SKU at a location, and the quantity at which the SKU is low. A lower safety stock serves waiting
+ * orders. This crosses no thresholds.
  *
  * @param caller an operator
- * @throws {CallError} BAD_USER_INPUT where nothing is to be set, FORBIDDEN for other roles
+ * @throws {CallError} BAD_USER_INPUT for a call that sets nothing, FORBIDDEN for other roles
  */
 export async function setStockRules(
   context: WriteContext,

@@ -15,19 +15,19 @@ import { moveStock, moveStockReturning } from '../../sql/stock/ledger/move-stock
 import type { LockedStock } from '../../sql/stock/lock-stock.ts'
 import { writeStates } from '../../sql/stock/stock-states.ts'
 
-/** What moves of stock are written with. */
+/** Context of moves of stock. */
 export type MoveOptions = {
   /** Locked: every level of the SKUs that are moved. */
   stock: LockedStock
   note: StockChangeNote
-  /** SKUs whose waiting orders may fit now, though nothing of them came in. */
+  /** SKUs whose waiting orders may fit now although no stock of them came in. */
   alsoServed?: readonly string[]
 }
 
 /**
- * Writes moves of stock, in the caller's transaction: levels, ledger, thresholds that were crossed, and a job that serves who
- * waits for a SKU of which there is more now. Everything that changes stock goes through here. Each table is written once: call
- * it once in a transaction.
+ * Writes moves of stock in the caller's transaction: levels, ledger, crossed thresholds, and a job that serves the waiting orders
+ * of SKUs with more stock than before. Every change of stock goes through here. Each table is written once: call it once in a
+ * transaction.
  */
 export async function writeMoves(
   tx: Tx,
@@ -38,7 +38,7 @@ export async function writeMoves(
   await Promise.all([moveStock(tx, changes, note), writeConsequences(tx, changes, stock, alsoServed)])
 }
 
-/** The same. @returns the movements as the ledger keeps them, in the order of the moves */
+/** Writes moves as `writeMoves` does. @returns the movements as the ledger keeps them, in the order of the moves */
 export async function writeMovesReturning(
   tx: Tx,
   moves: readonly StockMove[],
@@ -63,7 +63,7 @@ async function writeConsequences(
   await Promise.all([
     serveQueuesOf(tx, [...raisedBy(changes), ...alsoServed]),
     judge(tx, stock, changes, moved),
-    // of all others processes are told as versions of their orders
+    // orders notify of their own movements
     changes.some(({ orderVersion }) => orderVersion === null) ? notifyOfStock(tx) : undefined,
   ])
 }

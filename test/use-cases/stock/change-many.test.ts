@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { describe, expect } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { inTransaction } from '../../../src/database/transaction.ts'
@@ -11,7 +12,7 @@ import { type BulkOptions, type BulkRow, changeMany } from '../../../src/use-cas
 import { listWaitingOrders } from '../../../src/use-cases/stock/list-waiting-orders.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { test } from '../../support/fixtures.ts'
-import { seed } from '../../support/harness.ts'
+import { eventually, seed, type TestApp } from '../../support/harness.ts'
 import { readJobs } from '../../support/queue.ts'
 import { readItem, readRequest } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
@@ -31,9 +32,9 @@ function change(app: App, rows: readonly BulkRow[], options: Partial<BulkOptions
 
 /** A change of A at the default location. */
 const by = (delta: number, more: Partial<BulkRow> = {}): BulkRow =>
-  ({ sku: 'A', location: null, delta, expectedAvailable: null, ...more }) as BulkRow
+  ({ type: 'ADJUSTMENT', sku: 'A', location: null, delta, expectedAvailable: null, ...more }) as BulkRow
 const counted = (counted: bigint, asOf: bigint | null = null, more: Partial<BulkRow> = {}): BulkRow =>
-  ({ sku: 'A', location: null, counted, asOf, ...more }) as BulkRow
+  ({ type: 'COUNT', sku: 'A', location: null, counted, asOf, ...more }) as BulkRow
 
 /** Places an order of one line of A, which is reserved. */
 async function reserve(app: App, qty: number, more: object = {}): Promise<string> {
@@ -238,9 +239,9 @@ async function serveAll(app: App): Promise<void> {
   throw new Error('queues are served without end')
 }
 
-describe('an order whose promise was taken back', () => {
-  const unreserving = { onShortfall: 'UNRESERVE_NEWEST' } as const
+const unreserving = { onShortfall: 'UNRESERVE_NEWEST' } as const
 
+describe('an order whose promise was taken back', () => {
   test('is served again when stock comes, the oldest first, and its supplier is not asked again', async ({
     app,
   }) => {
@@ -384,17 +385,13 @@ describe('an order whose promise was taken back', () => {
   })
 })
 
-/** Takes promises back while others reserve: after the orders were looked for and before they are locked, so many times. */
-function changeAgainst(
-  app: App,
-  rows: readonly BulkRow[],
-  times: number,
-  reserveOne: () => Promise<unknown>,
-) {
-  let left = times
+/** Takes promises back, with something done before each statement that begins with a text or has it as its name. */
+function changeWhile(app: App, rows: readonly BulkRow[], hooks: Record<string, () => Promise<unknown>>) {
   return inTransaction(app, 'count-inventory', (tx) => {
     const query = (async (...args: Parameters<typeof tx.query>) => {
-      if (String(args[0]).startsWith('savepoint') && left-- > 0) await reserveOne()
+      const { name = '', text = String(args[0]) } = args[0] as { name?: string; text?: string }
+      const hook = Object.entries(hooks).find(([start]) => name === start || text.startsWith(start))
+      await hook?.[1]()
       return tx.query(...args)
     }) as typeof tx.query
     const options = { ...DEFAULTS, onShortfall: 'UNRESERVE_NEWEST' } as const
@@ -407,8 +404,10 @@ describe('a promise that is made while others are taken back', () => {
     await seed(app).item({ sku: 'A', available: 3 })
     const older = await reserve(app, 2)
     let newer = ''
-    const { unreserved } = await changeAgainst(app, [counted(2n)], 1, async () => {
-      newer = await reserve(app, 1)
+    const { unreserved } = await changeWhile(app, [counted(2n)], {
+      savepoint: async () => {
+        newer = await reserve(app, 1)
+      },
     })
     expect(unreserved.map(({ id }) => id)).toEqual([newer])
     expect(await read(app, older)).toMatchObject({ status: 'RESERVED' })
@@ -416,13 +415,89 @@ describe('a promise that is made while others are taken back', () => {
     await serveAll(app)
   })
 
-  test('again and again has the call give up, and change nothing', async ({ app }) => {
+  test('again and again holds up no count', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 0 })
+    for (let counts = 0; counts < 10; counts++) {
+      await change(app, [by(200)])
+      await serveAll(app)
+      let isOver = false
+      const shop = async () => {
+        while (!isOver) await reserve(app, 1, { ifShort: 'WAIT' })
+      }
+      const before = (await readItem(app, 'A')).reserved
+      const shops = Array.from({ length: 4 }, shop)
+      const reserved = (await eventually(async () => {
+        const { reserved } = await readItem(app, 'A')
+        return reserved >= before + 10n ? reserved : undefined
+      }))!
+      const counting = change(app, [counted(reserved - 5n)], unreserving).finally(() => {
+        isOver = true
+      })
+      const [{ unreserved }] = await Promise.all([counting, ...shops])
+      expect(unreserved.length).toBeGreaterThanOrEqual(5)
+    }
+    await serveAll(app)
+  })
+})
+
+describe('an order that somebody else has locked', () => {
+  /** Locks the newest order before each look at those that are free, and frees it once the stock is given up, so many times. */
+  async function changeAgainst(
+    app: App,
+    testApp: TestApp,
+    times: number,
+    reserveOne: () => Promise<unknown>,
+  ) {
+    const other = new pg.Client({ connectionString: testApp.databaseUrl })
+    await other.connect()
+    let left = times
+    try {
+      return await changeWhile(app, [counted(0n)], {
+        savepoint: reserveOne,
+        'lock-free-orders': async () => {
+          if (left-- > 0) await other.query('begin; select from orders order by id desc limit 1 for update')
+        },
+        'rollback to': () => other.query('rollback'),
+      })
+    } finally {
+      await other.end()
+    }
+  }
+
+  test('is waited for without the stock, and gives up its promise then', async ({ app, testApp }) => {
+    await seed(app).item({ sku: 'A', available: 3 })
+    const id = await reserve(app, 2)
+    const { unreserved } = await changeAgainst(app, testApp, 1, async () => {})
+    expect(unreserved.map(({ id }) => id)).toEqual([id])
+    expect(await readItem(app, 'A')).toMatchObject({ available: 0n, reserved: 0n })
+  })
+
+  test('and another at every try has the call give up, and change nothing', async ({ app, testApp }) => {
     await seed(app).item({ sku: 'A', available: 20 })
     const id = await reserve(app, 2)
-    const change = changeAgainst(app, [counted(0n)], 9, () => reserve(app, 1))
+    const change = changeAgainst(app, testApp, 9, () => reserve(app, 1))
     await expect(change).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect(await read(app, id)).toMatchObject({ status: 'RESERVED', version: 2 })
     expect(await readItem(app, 'A')).toMatchObject({ available: 13n, reserved: 7n })
+  })
+})
+
+describe('a level that is missing', () => {
+  test('is made for a row that is possible only once the stock is locked', async ({ app, testApp }) => {
+    testApp.allowBreaches('so much cannot be moved in one test')
+    await seed(app).location('WEST')
+    for (const sku of ['A', 'B']) await seed(app).item({ sku, available: 5 })
+    await app.pool.query(`update stock_levels set available = 9007199254740991 where sku = 'A'`)
+    const options = { ...DEFAULTS, errorPolicy: 'SKIP_FAILED' } as const
+    const { outcomes } = await inTransaction(app, 'adjust-inventories', (tx) => {
+      const query = (async (...args: Parameters<typeof tx.query>) => {
+        if ((args[0] as { name?: string }).name === 'ensure-levels') await change(app, [by(-1)])
+        return tx.query(...args)
+      }) as typeof tx.query
+      const rows = [by(1, { location: 'WEST' }), by(1, { sku: 'B' })]
+      return changeMany(app, { ...tx, query }, LOCAL_OPERATOR, rows, options)
+    })
+    expect(outcomes).toMatchObject([{ before: 0n, after: 1n }, { after: 6n }])
   })
 })
 

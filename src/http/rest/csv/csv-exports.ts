@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { QueueFullError } from '../../../database/unavailable.ts'
-import { type InventoryMovement, isMovementId } from '../../../domain/stock/stock.ts'
+import { type InventoryMovement, isLastKnownMovement } from '../../../domain/stock/stock.ts'
 import { EXPORTS_MAX } from '../../../limits.ts'
 import type { WriteContext } from '../../../use-cases/context.ts'
 import {
@@ -45,7 +45,7 @@ const LEDGER_COLUMNS: Columns<InventoryMovement> = {
   created_at: ({ createdAt }) => createdAt.toISOString(),
 }
 
-const AFTER_EXPECTED = 'after must be the id of a movement'
+const AFTER_EXPECTED = 'after must be the id of a movement, or 0'
 
 /** A file that is sent as it is read. */
 function csvAnswer(description: string, example: string) {
@@ -63,9 +63,12 @@ export function csvExports(context: WriteContext): FastifyPluginAsyncZod {
       { name, columns, pages }: { name: string; columns: Columns<Row>; pages: AsyncGenerator<Row[]> },
     ) {
       if (underWay >= EXPORTS_MAX) throw new QueueFullError('Other files are being exported')
-      const first = await pages.next()
-      const body = Readable.from(textOf(columns, first.value ?? [], pages))
       underWay++
+      const first = await pages.next().catch((error) => {
+        underWay--
+        throw error
+      })
+      const body = Readable.from(textOf(columns, first.value ?? [], pages))
       body.once('close', () => underWay--)
       reply.type(`${CSV_TYPE}; charset=utf-8`)
       reply.header('content-disposition', `attachment; filename="${name}"`)
@@ -112,10 +115,10 @@ export function csvExports(context: WriteContext): FastifyPluginAsyncZod {
           querystring: z.strictObject({
             after: z
               .string()
-              .refine(isMovementId, AFTER_EXPECTED)
+              .refine(isLastKnownMovement, AFTER_EXPECTED)
               .optional()
               .meta({
-                description: 'Only movements with a larger id',
+                description: 'Only movements with a larger id; 0 for all',
                 examples: ['4711'],
               }),
           }),

@@ -1,15 +1,15 @@
 import { pipeline, Readable } from 'node:stream'
 import { type CsvError, type Info, parse } from 'csv-parse'
 import { stringify } from 'csv-stringify/sync'
-import type { FileRow } from '../../../use-cases/stock/sheets/import-inventory.ts'
+import type { FileRow } from '../../../use-cases/stock/sheets/import-chunks.ts'
 import { ProblemError } from '../problem.ts'
 
 export const CSV_TYPE = 'text/csv'
 
-/** Of all cells of a row: a reason, a reference, and room for columns that are passed over. */
+/** Length of all cells of a row: a reason, a reference, and room for ignored columns. */
 const ROW_LENGTH_MAX_CHARS = 65_536
 
-/** What a spreadsheet takes for a formula, as it is or behind the apostrophes of earlier exports. */
+/** Matches a text that a spreadsheet runs as a formula, also after the apostrophes of earlier exports. */
 const FORMULA = /^'*[=+\-@\t\r]/
 const ESCAPED_FORMULA = /^'+[=+\-@\t\r]/
 
@@ -18,7 +18,7 @@ export function escapeFormula(text: string): string {
   return FORMULA.test(text) ? `'${text}` : text
 }
 
-/** Takes a text back that `escapeFormula` wrote. */
+/** Reads a text that `escapeFormula` wrote. */
 export function unescapeFormula(text: string): string {
   return ESCAPED_FORMULA.test(text) ? text.slice(1) : text
 }
@@ -26,7 +26,7 @@ export function unescapeFormula(text: string): string {
 /** A cell as it is written: texts by `escapeFormula`, null as nothing. */
 export type Cell = string | number | bigint | null
 
-/** Writes rows as RFC 4180 has them. */
+/** Writes rows by RFC 4180. */
 export function writeRows(rows: readonly (readonly Cell[])[]): string {
   const cells = rows.map((row) =>
     row.map((cell) => (typeof cell === 'string' ? escapeFormula(cell) : String(cell ?? ''))),
@@ -55,7 +55,7 @@ export async function* readRows(bytes: AsyncIterable<Buffer>): AsyncGenerator<Fi
     skip_records_with_empty_values: true,
     max_record_size: ROW_LENGTH_MAX_CHARS,
   })
-  // errors reach whoever reads the parser
+  // errors reach the reader of the parser
   pipeline(Readable.from(bytes, { objectMode: false }), parser, () => {})
   // the parser counts a line for each carriage return within quotes too
   let returns = 0

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import Negotiator from 'negotiator'
 import { z } from 'zod'
 import type { ImportCounts } from '../../../domain/stock/import-counts.ts'
 import type { ImportReport } from '../../../use-cases/stock/sheets/import-inventory.ts'
@@ -23,8 +24,8 @@ export const importReportSchema = z
       .describe('The first line that was not looked at. The same file goes on there. Null if `complete`'),
     rows: countSchema.describe('Rows that were looked at: those of the four counts below'),
     changed: countSchema,
-    unchanged: countSchema.describe('What was counted is what was there'),
-    skipped: countSchema.describe('Nobody counted them: `counted` is empty'),
+    unchanged: countSchema.describe('The count found no difference'),
+    skipped: countSchema.describe('Their `counted` is empty'),
     refused: countSchema,
     refused_rows: z.array(
       z.object({
@@ -37,7 +38,7 @@ export const importReportSchema = z
   })
   .meta({
     id: 'ImportReport',
-    description: 'What became of the rows of a file',
+    description: 'The result of the rows of a file',
     examples: [
       {
         file: '9c1185a5c5e9fc54612808977ee8f548b2258d31b1e8f8a3e8a1a6f2d3f0c9ab',
@@ -57,17 +58,17 @@ export const importReportSchema = z
     ],
   })
 
-/** Says at least so often that the import goes on: proxies close a connection that is silent for a minute. */
+/** How often an answer shows that the import goes on: proxies close a connection that is silent for a minute. */
 const SIGN_OF_LIFE_INTERVAL_MS = 10_000
 /** A progress bar moves once a second. */
 const PROGRESS_INTERVAL_MS = 1_000
 
-/** How an import can be answered. */
+/** A form of the answer to an import. */
 type AnswerForm = {
   type: string
   intervalMs: number
   begin: string
-  /** What is sent while the import goes on, and means nothing to who waits for its end. */
+  /** Sent while the import goes on. A client that waits for the end can ignore it. */
   meanwhile: (counts: ImportCounts, rowCount: number) => string
   end: (report: ImportReport) => string
 }
@@ -103,18 +104,19 @@ const FORMS: Record<'json' | 'csv' | 'progress', AnswerForm> = {
   },
 }
 
-const LEFT_OFF = 'This line and those after it were not imported'
+const LEFT_OFF = 'This call did not import this line and those after it'
 
-/** The form that a caller asks for: JSON unless it names another. */
+/** Returns the form that a caller prefers, by its header `Accept`: JSON if it prefers none, or none of them. */
 export function answerFormFor(accept: string | undefined): AnswerForm {
-  const { json, csv, progress } = FORMS
-  return [progress, csv].find(({ type }) => accept?.includes(type)) ?? json
+  const forms = Object.values(FORMS)
+  const preferred = new Negotiator({ headers: { accept } }).mediaType(forms.map(({ type }) => type))
+  return forms.find(({ type }) => type === preferred) ?? FORMS.json
 }
 
 /**
  * Writes the answer to an import that is under way.
  *
- * @param importing resolves with its end; an error ends the answer in the middle, as a connection that is lost
+ * @param importing resolves with the report; an error breaks off the answer, like a lost connection
  */
 export async function* answerImport(
   { begin, meanwhile, intervalMs, end }: AnswerForm,
@@ -130,7 +132,7 @@ export async function* answerImport(
   }
 }
 
-/** What a promise resolves with; undefined where that takes longer. */
+/** Waits for a promise. @returns undefined after the timeout */
 export async function orNothing<Value>(
   promise: Promise<Value>,
   timeoutMs: number,

@@ -7,10 +7,11 @@ import { assertAllowed } from '../../../domain/authorisation.ts'
 import { NO_ROWS } from '../../../domain/stock/import-counts.ts'
 import { CSV_ROWS_MAX, CSV_SIZE_MAX_BYTES, CSV_TIMEOUT_MS, IMPORTS_MAX } from '../../../limits.ts'
 import type { WriteContext } from '../../../use-cases/context.ts'
+import { REFUSED_ROWS_MAX } from '../../../use-cases/stock/sheets/import-chunks.ts'
 import {
   type ImportReport,
+  type ImportResult,
   importInventory,
-  REFUSED_ROWS_MAX,
 } from '../../../use-cases/stock/sheets/import-inventory.ts'
 import { allowSlowBody } from '../../requests/refuse-broken-request.ts'
 import { type KeyedCallContext, keyHeadersSchema, runKeyed, takeOnly } from '../keyed-call.ts'
@@ -21,9 +22,9 @@ import { assertSize, type SpooledUpload, spoolUpload } from './spool-upload.ts'
 
 const DESCRIPTION = `Changes the stock by the rows of a CSV file in UTF-8, of ${CSV_SIZE_MAX_BYTES / 1_000_000} MB and ${CSV_ROWS_MAX.toLocaleString('en')} rows at most. The first row names the columns: \`sku\`; either \`delta\` (what to add; below zero to take) or \`counted\` (on hand, as counted); and as needed \`location\`, \`as_of\` (with \`counted\`), \`expected_available\` (with \`delta\`), \`reason\` and \`reference\`. The count sheet of \`GET /api/inventory/export\` comes back as it is: rows whose \`counted\` is empty are skipped.
 
-A row that is refused is reported, and the rest goes on; with ${REFUSED_ROWS_MAX.toLocaleString('en')} of them the import ends early. The same file, or the same \`Idempotency-Key\`, changes nothing a second time, and goes on where an import broke off. For operators.`
+A row that is refused is reported, and the rest goes on; with ${REFUSED_ROWS_MAX.toLocaleString('en')} of them the import ends early. The same file, or the same \`Idempotency-Key\`, changes nothing a second time, and goes on where an import broke off. For operators; a file with \`counted\` also for services.`
 
-/** What is streamed. */
+/** Returns the schema of a streamed body. */
 function streamedSchema(description: string, ...examples: string[]) {
   return z.custom<Readable>().meta({ type: 'string', description, ...(examples.length > 0 && { examples }) })
 }
@@ -42,7 +43,7 @@ const querySchema = z.strictObject({
   dry_run: z
     .custom<string>((value) => value === 'true' || value === 'false', 'dry_run must be true or false')
     .optional()
-    .meta({ type: 'boolean', default: false, description: 'Say what would come of it, and change nothing' }),
+    .meta({ type: 'boolean', default: false, description: 'Report the result without changing anything' }),
 })
 
 export type ImportContext = WriteContext & KeyedCallContext
@@ -72,7 +73,7 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
           response: {
             200: {
               description:
-                'What became of the rows. While a long import goes on, white space is sent. As `text/csv`: the refused rows. As `application/x-ndjson`: a line a second with `rows`, `refused` and `of`, and last the report',
+                'The result of the rows. While a long import goes on, white space is sent. As `text/csv`: the refused rows. As `application/x-ndjson`: a line a second with `rows`, `refused` and `of`, and last the report',
               content: {
                 'application/json': { schema: importReportSchema },
                 [CSV_TYPE]: { schema: refusedSchema },
@@ -91,7 +92,8 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
           },
         },
         onRequest: [
-          async ({ caller }) => assertAllowed(caller, 'importInventory'),
+          // may import some file: what this one holds is known only after the upload
+          async ({ caller }) => assertAllowed(caller, 'countInventory'),
           takeOnly(CSV_TYPE),
           // Fastify leaves a body that is a stream to its handler
           async ({ headers }) => assertSize(Number(headers['content-length'] ?? 0)),
@@ -113,23 +115,25 @@ export function inventoryImport(context: ImportContext): FastifyPluginAsyncZod {
               },
             }),
           )
-            .then(reportOrThrow)
+            .then(refuseReusedKey)
             .finally(upload.close),
         )
         underWay.add(importing)
-        // the work goes on where its caller has gone: then only the log hears that it failed
+        // the import goes on after its caller has gone: then a failure is only logged
         importing
           .catch((error) => {
             if (reply.raw.destroyed) request.log.error({ err: error }, 'import failed, its caller has gone')
           })
           .finally(() => underWay.delete(importing))
         const { rowCount } = await receiving
-        // most are done by then, or have failed and can still say how
-        await orNothing(importing, form.intervalMs)
+        // most are done or refused by then, which can still set the status
+        const done = await orNothing(importing, form.intervalMs)
+        if (done?.refusal === 'IN_PROGRESS') throw new ProblemError('IMPORT_IN_PROGRESS')
         // the connection would outlive the server otherwise
         if (stopping.signal.aborted) reply.header('connection', 'close')
         reply.type(`${form.type}; charset=utf-8`)
-        return reply.send(Readable.from(answerImport(form, importing, () => progress, rowCount)))
+        const reporting = importing.then(({ report }) => report)
+        return reply.send(Readable.from(answerImport(form, reporting, () => progress, rowCount)))
       },
     )
   }
@@ -144,9 +148,8 @@ async function receive({ body, raw }: FastifyRequest): Promise<SpooledUpload> {
   }
 }
 
-type Result = Awaited<ReturnType<typeof importInventory>>
-
-function reportOrThrow({ report, refusal }: Result): ImportReport {
-  if (report) return report
-  throw new ProblemError(refusal === 'KEY_REUSED' ? 'IDEMPOTENCY_KEY_REUSED' : 'IMPORT_IN_PROGRESS')
+/** @throws {ProblemError} IDEMPOTENCY_KEY_REUSED */
+function refuseReusedKey(result: ImportResult): Extract<ImportResult, { report: ImportReport }> {
+  if (result.report) return result
+  throw new ProblemError('IDEMPOTENCY_KEY_REUSED')
 }

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { CSV_ROWS_MAX, CSV_SIZE_MAX_BYTES } from '../../../limits.ts'
-import type { ImportFile } from '../../../use-cases/stock/sheets/import-inventory.ts'
+import type { ImportFile } from '../../../use-cases/stock/sheets/import-chunks.ts'
 import { type ImportColumns, readColumns } from '../../../use-cases/stock/sheets/import-row.ts'
 import { NOT_UTF_8 } from '../../requests/read-body.ts'
 import { ProblemError } from '../problem.ts'
 import { readRows } from './csv-text.ts'
 
-/** Bytes that are parsed at a time: a millisecond, in which no other call goes on. */
+/** Bytes that are parsed at a time: they block the event loop for a millisecond. */
 const READ_SIZE_BYTES = 16_384
 
 /** An upload that was received as a whole. */
@@ -21,8 +21,8 @@ export type SpooledUpload = ImportFile & {
 }
 
 /**
- * Receives a file of stock into a temporary file, and reads it once: its fingerprint is known only at its end, and what is wrong
- * with it as a whole is said before any of it changes stock. The temporary file has no name any more when the first byte comes,
+ * Receives a file of stock into a temporary file, and reads it once: its fingerprint is known only at its end, and a file that
+ * is wrong as a whole is refused before any of it changes stock. The temporary file loses its name before the first byte arrives,
  * so that nothing is left of it, however the process ends.
  *
  * @throws {ProblemError} BODY_TOO_LARGE, MALFORMED_CSV, INVALID_COLUMNS
@@ -85,7 +85,7 @@ function assertUtf8(decode: () => void): void {
   }
 }
 
-/** Reads a file to its end, for what makes it useless as a whole. */
+/** Reads a file to its end, and refuses one that is wrong as a whole. */
 async function survey(bytes: AsyncIterable<Buffer>): Promise<{ columns: ImportColumns; rowCount: number }> {
   let columns: ImportColumns | undefined
   let rowCount = 0

@@ -1,14 +1,14 @@
 import { plainArray, prepare, type Queryable, quotedArray } from '../../statement.ts'
 import type { LevelKey } from '../lock-stock.ts'
 
-/** What a level was counted as of: its movement with this id, or 0 for before any. */
+/** A level and the movement that its count is based on: the movement's id, 0 for before the first. */
 export type CountedAsOf = LevelKey & { asOf: bigint }
 
 /**
- * Reads what counts are compared with: on hand as of a movement of the level, and what other counts have corrected since. So a
- * count that is sent twice corrects nothing twice.
+ * Reads what counts are compared with: on hand as of a movement of the level, plus what other counts have corrected since. So the
+ * same count sent twice corrects once. It reads nothing of the level's other movements.
  *
- * @returns in the order of the counts; undefined where the level has no such movement
+ * @returns a sum for each count, in their order; undefined where the level has no such movement
  */
 export async function findCountBases(
   on: Queryable,
@@ -25,12 +25,12 @@ export async function findCountBases(
   return counts.map((_, index) => bases.get(index + 1))
 }
 
-// the ledger of a SKU from a movement on is a range of the index; behind the newest it is empty
+// counts have an index of their own: it is read under the locks of the stock, and orders write most of a ledger
 const find = prepare<[skus: string, locations: string, asOf: string], { ordinal: bigint; base: bigint }>(
   'find-count-bases',
   `select counted.ordinal, (coalesce(known.available_after + known.reserved_after, 0) + (
     select coalesce(sum(since.delta), 0) from inventory_movements as since
-    where since.sku = counted.sku and since.id > counted.as_of and since.location = counted.location and since.type = 'COUNT'
+    where since.sku = counted.sku and since.location = counted.location and since.id > counted.as_of and since.type = 'COUNT'
   ))::bigint as base
   from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as counted (sku, location, as_of, ordinal)
   left join inventory_movements as known

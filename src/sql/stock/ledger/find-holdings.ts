@@ -1,10 +1,10 @@
 import type { Allocation } from '../../../domain/stock/allocation.ts'
 import { plainArray, prepare, type Queryable } from '../../statement.ts'
 
-/** What an order holds at a location. */
+/** A quantity that an order holds at a location. */
 export type Holding = Allocation & { orderId: string }
 
-/** Reads where orders hold what is reserved for them, by order, SKU and location: their movements tell. */
+/** Reads from the movements of orders where their reserved stock is, by order, SKU and location. */
 export function findHoldings(on: Queryable, orderIds: readonly string[]): Promise<Holding[]> {
   return find(on, plainArray(orderIds))
 }

@@ -13,7 +13,7 @@ export type MovementPage = {
   sizeMax: number
 }
 
-/** The columns of `inventory_movements` as `InventoryMovement` names them. */
+/** The columns of `inventory_movements`, under the names of `InventoryMovement`. */
 export const MOVEMENT_COLUMNS = `
   id, sku, location, type, delta, reserved_delta as "reservedDelta", available_after as "availableAfter",
   reserved_after as "reservedAfter", order_id as "orderId", order_version as "orderVersion", shipment_id as "shipmentId",

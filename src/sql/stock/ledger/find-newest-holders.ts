@@ -1,13 +1,13 @@
 import type { Shortfall } from '../../../domain/stock/plan-changes.ts'
 import { plainArray, prepare, type Queryable, quotedArray } from '../../statement.ts'
 
-/** What an order was promised of a SKU. */
+/** A promise: an order and a SKU that is reserved for it. */
 export type Promised = { orderId: string; sku: string }
 
 /**
- * Reads which promises hold what is to be taken back at levels: of each level as many of the newest as it takes.
+ * Finds the newest promises at levels, as many as cover the shortfall of each level.
  *
- * @param limit of those of one level: where it takes more, so many are returned
+ * @param limit of promises at one level: the search stops there, and may leave a part of the shortfall uncovered
  */
 export async function findNewestHolders(
   on: Queryable,
@@ -24,7 +24,8 @@ export async function findNewestHolders(
   )
 }
 
-// from line to line of the SKU, the newest first, by its index, and no further than is needed: a sum over all would read each
+// from line to line of the SKU, the newest first, by its index, and no further than needed: a sum would read all. Newer lines that
+// hold nothing any more are read and passed over: shops mostly ship the oldest first
 const find = prepare<[skus: string, locations: string, qtys: string, limit: number], Promised>(
   'find-newest-holders',
   `with recursive holder as (

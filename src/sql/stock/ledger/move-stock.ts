@@ -5,7 +5,7 @@ import { MOVEMENT_COLUMNS } from './find-movements.ts'
 /**
  * Writes movements to the ledger in the given order, and applies them to the levels. The caller holds the locks of the
  * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes, and the transaction
- * has its xid before. Who follows the ledger relies on both (decision 16).
+ * has its xid before. The stream of changes relies on both (decision 16).
  */
 export async function moveStock(
   on: Queryable,
@@ -47,10 +47,10 @@ function valuesOf(changes: readonly StockChange[], note: StockChangeNote): unkno
   ]
 }
 
-/** What changes add to a level, all together. */
+/** Sum of changes of a level. */
 type LevelSum = Pick<StockChange, 'sku' | 'location' | 'delta' | 'reservedDelta'> & { number: number }
 
-/** Sums up changes by level. @returns the sums, and of each change the number of its level's from 1 */
+/** Sums up changes by level. @returns the sums, and for each change the number of its sum, from 1 */
 function sumByLevel(changes: readonly StockChange[]): { sums: LevelSum[]; sumOf: number[] } {
   const byLevel = new Map<string, LevelSum>()
   const sumOf = changes.map(({ sku, location, delta, reservedDelta }) => {

@@ -7,13 +7,13 @@ import { isLocationCode } from '../../../domain/stock/location.ts'
 import type { StockLevel, StockMove } from '../../../domain/stock/stock.ts'
 import { lockOrders } from '../../../sql/orders/find-orders.ts'
 import { readClock } from '../../../sql/orders/holds.ts'
-import { findKeys, type KeyedResult } from '../../../sql/orders/idempotency-keys.ts'
+import { findKeys, type KeyRecord } from '../../../sql/orders/idempotency-keys.ts'
 import { findShipments, findShipmentsOf, insertShipments, noteUndone } from '../../../sql/orders/shipments.ts'
 import { findHoldings } from '../../../sql/stock/ledger/find-holdings.ts'
 import { findLocations } from '../../../sql/stock/locations.ts'
 import { type LockedStock, lockStock, NO_STOCK } from '../../../sql/stock/lock-stock.ts'
 import type { WriteContext } from '../../context.ts'
-import { claimKeys, retryTakenKeys } from '../../under-key.ts'
+import { claimKeys, retryTakenKeys } from '../../run-once-per-key.ts'
 import { refuseReusedKey } from '../../user-errors.ts'
 import { writeChanges } from '../write-changes.ts'
 import {
@@ -123,7 +123,7 @@ async function readCases(tx: Tx, calls: readonly OrderCall[]): Promise<Case[]> {
 }
 
 /** Reads what callers did before under the keys of their calls. */
-async function findEarlier(tx: Tx, calls: readonly OrderCall[]): Promise<Map<OrderCall, KeyedResult>> {
+async function findEarlier(tx: Tx, calls: readonly OrderCall[]): Promise<Map<OrderCall, KeyRecord>> {
   const keyed = calls.filter(({ key }) => key)
   if (keyed.length === 0) return new Map()
   const keys = keyed.map(({ caller, key }) => ({ caller: caller.id, key: key!.key }))
@@ -132,14 +132,14 @@ async function findEarlier(tx: Tx, calls: readonly OrderCall[]): Promise<Map<Ord
 }
 
 /** Reads the shipments that were made under keys, as they now are. */
-async function findMade(tx: Tx, earlier: readonly KeyedResult[]): Promise<Shipment[]> {
+async function findMade(tx: Tx, earlier: readonly KeyRecord[]): Promise<Shipment[]> {
   const ids = earlier.flatMap(({ shipmentIds }) => shipmentIds)
   return ids.length > 0 ? findShipments(tx, ids) : []
 }
 
 function repeat(
   { verb, key }: OrderCall,
-  earlier: KeyedResult,
+  earlier: KeyRecord,
   order: Order,
   made: readonly Shipment[],
 ): ChangeOrderResult {

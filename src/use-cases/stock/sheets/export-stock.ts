@@ -17,16 +17,16 @@ export type { CountSheetRow }
 
 /** Movements of one statement, some 200 kB: a few milliseconds. */
 const LEDGER_PAGE_ROWS = 1_000
-/** Levels of one statement. It may read many movements for one, which no other does. */
-const SHEET_PAGE_ROWS = 200
-/** Transactions of ours take milliseconds. */
+/** Levels of one statement: of one at which nothing moves, it reads what has moved at the SKU's other levels since. */
+const SHEET_PAGE_ROWS = 50
+/** Our transactions take milliseconds. */
 const SETTLE_POLL_MS = 20
-/** As long as a statement by itself has: a transaction of ours that is still open then hangs. */
+/** The time limit of a single statement: a transaction of ours that is open for longer hangs. */
 const SETTLE_TIMEOUT_MS = 5_000
 
 /**
- * Reads every level, page by page, by SKU and location. Each page is as of the moment at which it is read, and each row says by
- * its newest movement as of when.
+ * Reads every level, page by page, by SKU and location. Each page is read at its own moment, which each row states by its newest
+ * movement.
  *
  * @throws {CallError} FORBIDDEN for customers
  */
@@ -37,7 +37,7 @@ export async function* exportCountSheet(
   assertAllowed(caller, 'readLevels')
   let after = { sku: '', location: '' }
   for (;;) {
-    // not for its consistency: a statement of a transaction has more time
+    // a statement in a transaction has a longer time limit
     const page = await inTransaction(context, 'read-count-sheet', (tx) =>
       findCountSheetPage(tx, { after, sizeMax: SHEET_PAGE_ROWS }),
     )
@@ -48,8 +48,8 @@ export async function* exportCountSheet(
 }
 
 /**
- * Reads the ledger behind a movement, page by page, the oldest first, up to the newest when it began. Ids are drawn before their
- * commit, so it begins once all that drew one are over: whoever goes on behind the last id misses nothing.
+ * Reads the ledger after a movement, page by page, the oldest first, up to the newest at the time of the call. Ids are drawn before
+ * their commit, so it first waits for the transactions that have drawn one: a caller that resumes after the last id misses none.
  *
  * @param after the id of the last movement that the caller has; null for all
  * @throws {CallError} FORBIDDEN for customers; UNAVAILABLE while an older transaction stays open
@@ -69,7 +69,7 @@ export async function* exportLedger(
   }
 }
 
-/** Waits until every id of the ledger that was drawn by now is there or never will be. @returns the newest of them */
+/** Waits until the movement of every id drawn so far is committed or rolled back. @returns the newest of these ids */
 async function settle({ pool }: ReadContext): Promise<bigint> {
   const newest = await readNewestMovement(pool)
   const writers = await findLedgerWriters(pool)

@@ -1,5 +1,10 @@
 import type { UserErrorCode } from '../../../domain/errors.ts'
-import { AVAILABLE_MAX, DELTA_MAX, isMovementId, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
+import {
+  AVAILABLE_MAX,
+  DELTA_MAX,
+  isLastKnownMovement,
+  REASON_LENGTH_MAX,
+} from '../../../domain/stock/stock.ts'
 import { isText, REFERENCE_LENGTH_MAX } from '../../user-errors.ts'
 
 /** Columns that an import reads. */
@@ -15,41 +20,44 @@ const READ = [
 ] as const
 type ReadColumn = (typeof READ)[number]
 
-/** Columns of a count sheet that tell people what they count: an import passes over them. */
+/** Columns of a count sheet for people: an import ignores them. */
 const PASSED_OVER = ['name', 'on_hand', 'reserved']
 
-/** What other programs call a column, and what could be meant by it. */
+/** Names that may mean a total or a difference. */
 const AMBIGUOUS = ['quantity', 'qty', 'stock', 'available']
 
-/** Of the two that say how much, the column that goes with one only. */
+/** Columns that need `counted`, or `delta`. */
 const GOES_WITH = { as_of: 'counted', expected_available: 'delta' } as const
 
-/** Where in a row each column that is read stands. */
+/** Where each column is in a row. */
 export type ImportColumns = {
-  /** What each row says: what to add, or what was counted. */
+  /** Meaning of the rows: a quantity to add, or a count. */
   kind: 'delta' | 'counted'
-  /** By the name of a column; a column that is not there has none. */
+  /** By name; a missing column has none. */
   index: Partial<Record<ReadColumn, number>>
-  /** How many cells a row has. */
+  /** Cells of a row. */
   count: number
 }
 
-/** A row as it is asked of the stock. */
+/** A row as a change of stock. */
 export type ImportRow = {
   sku: string
   /** Null for the default one. */
   location: string | null
   reason: string | null
   reference: string | null
-} & ({ delta: number; expectedAvailable: bigint | null } | { counted: bigint; asOf: bigint | null })
+} & (
+  | { type: 'ADJUSTMENT'; delta: number; expectedAvailable: bigint | null }
+  | { type: 'COUNT'; counted: bigint; asOf: bigint | null }
+)
 
-/** Why a row was refused: as a call by itself would be, or INVALID_ROW for what no call can say. */
+/** Why a row was refused: the code of a call with this change, or INVALID_ROW for a row that no call can express. */
 export type RowRefusal = { code: UserErrorCode | 'INVALID_ROW'; message: string }
 
 /**
  * Reads the first row of a file, which names its columns.
  *
- * @returns a sentence that says what is wrong with it, where something is
+ * @returns a sentence about what is wrong, if something is
  */
 export function readColumns(cells: readonly string[]): ImportColumns | string {
   const names = cells.map((cell) => cell.trim().toLowerCase())
@@ -79,10 +87,10 @@ function adviceFor(name: string): string {
 }
 
 /**
- * Reads a row. What it names may still be unknown.
+ * Reads a row. Its SKU and location may still be unknown.
  *
  * @param cells without the spaces around them
- * @returns null for a row of a count sheet that nobody counted
+ * @returns null for a row of a count sheet without a count
  */
 export function readRow(columns: ImportColumns, cells: readonly string[]): ImportRow | RowRefusal | null {
   if (cells.length !== columns.count) {
@@ -106,7 +114,7 @@ export function readRow(columns: ImportColumns, cells: readonly string[]): Impor
     : readCount(named, cellOf('counted'), cellOf('as_of'))
 }
 
-/** Whether a row was refused when it was read. */
+/** Whether a row was refused on reading. */
 export function isRefusal(row: ImportRow | RowRefusal): row is RowRefusal {
   return 'code' in row
 }
@@ -122,17 +130,16 @@ function readDelta(named: Named, delta: string, expected: string): ImportRow | R
   if (expectedAvailable === undefined) {
     return invalidQty(`expected_available ${QUANTITY_EXPECTED}`, expected)
   }
-  return { ...named, delta: qty, expectedAvailable }
+  return { ...named, type: 'ADJUSTMENT', delta: qty, expectedAvailable }
 }
 
 function readCount(named: Named, counted: string, asOf: string): ImportRow | RowRefusal {
   const qty = readQuantity(counted)
   if (qty === undefined) return invalidQty(`counted ${QUANTITY_EXPECTED}`, counted)
-  // 0: before the first
-  if (asOf !== '' && asOf !== '0' && !isMovementId(asOf)) {
+  if (asOf !== '' && !isLastKnownMovement(asOf)) {
     return invalidQty('as_of must be the id of a movement, as the count sheet has it', asOf)
   }
-  return { ...named, counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }
+  return { ...named, type: 'COUNT', counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }
 }
 
 const QUANTITY_EXPECTED = `must be a whole number from 0 to ${AVAILABLE_MAX}`
@@ -154,7 +161,7 @@ function notText(name: string, lengthMax: number): RowRefusal {
   return invalidRow(`${name} must be 1 to ${lengthMax} characters on one line`)
 }
 
-/** Of a cell, which may hold anything, as much as a message has room for; on one line. */
+/** Quotes a cell, which may hold anything, shortened and on one line. */
 function quote(cell: string): string {
   return JSON.stringify(cell.slice(0, 64))
 }

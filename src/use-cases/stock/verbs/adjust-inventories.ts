@@ -9,19 +9,19 @@ import { type BulkResult, bulkResultOf, refuseCount, refusedBulk } from './bulk-
 import { changeStock } from './change-stock.ts'
 
 export type AdjustInventoriesRequest = {
-  /** 1 to BULK_MAX, made one after the other. */
+  /** 1 to BULK_MAX, applied one after the other. */
   changes: readonly {
     sku: string
     location?: string | null
     delta: number
-    /** What the caller believes to be available there by then; null to change it all the same. */
+    /** What the caller believes to be available once the changes before are applied; null for any quantity. */
     expectedAvailable?: bigint | null
     reference?: string | null
   }[]
   reason: string
-  /** Whether one that is refused keeps the others from being made; null: it does. */
+  /** Whether a refused change stops the others; null for ALL_OR_NOTHING. */
   errorPolicy?: ErrorPolicy | null
-  /** Only says what would be. It uses up no key. */
+  /** Reports the outcome without changing anything. It does not consume the key. */
   dryRun?: boolean | null
   /** A repeat under the same key answers with what the call made. */
   idempotencyKey?: string | null
@@ -44,7 +44,14 @@ export async function adjustInventories(
   if (refusal) return refusedBulk(refusal.userErrors)
   const rows = changes.map(({ sku, location, delta, expectedAvailable = null, reference = null }) => {
     assertReference(reference)
-    return { sku, location: location ?? DEFAULT_LOCATION, delta, expectedAvailable, reference }
+    return {
+      type: 'ADJUSTMENT' as const,
+      sku,
+      location: location ?? DEFAULT_LOCATION,
+      delta,
+      expectedAvailable,
+      reference,
+    }
   })
   const options = {
     ...ALL_OR_NOTHING,

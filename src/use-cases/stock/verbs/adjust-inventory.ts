@@ -19,11 +19,11 @@ export type AdjustInventoryRequest = {
   reason: string
   /** Where; null for the default location. */
   location?: string | null
-  /** A document of the caller's. */
+  /** The caller's document, such as a delivery note. */
   reference?: string | null
-  /** What the caller believes to be available there: when that is not so, nothing changes. Null to adjust all the same. */
+  /** What the caller believes to be available there: with another quantity the call is refused. Null for any quantity. */
   expectedAvailable: bigint | null
-  /** What becomes of what is promised, if less is left than that; null to refuse the change. */
+  /** How to treat a change that leaves less than is promised to orders; null for REFUSE. */
   onShortfall?: OnShortfall | null
   /** A repeat under the same key answers with the item as it now is, and the movement that the call made. */
   idempotencyKey?: string | null
@@ -50,7 +50,7 @@ export async function adjustInventory(
   const { sku, delta, reason, location = null, reference = null, expectedAvailable } = asked
   assertText('reason', reason, REASON_LENGTH_MAX)
   assertReference(reference)
-  const row = { sku, location, reference, delta, expectedAvailable }
+  const row = { type: 'ADJUSTMENT', sku, location, reference, delta, expectedAvailable } as const
   const options = { ...ALL_OR_NOTHING, reason, onShortfall: onShortfall ?? 'REFUSE' }
   const call = {
     verb: 'adjustInventory',

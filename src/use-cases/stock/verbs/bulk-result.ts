@@ -5,7 +5,7 @@ import { atInput, refuse } from '../../user-errors.ts'
 import { BULK_MAX, type BulkOptions, type BulkRow } from '../change-many.ts'
 import type { Changed } from './change-stock.ts'
 
-/** What came of one change of many. */
+/** Result of one change of many. */
 export type BulkRowResult = {
   /** Its place in the input, from 0. */
   index: number
@@ -18,30 +18,30 @@ export type BulkRowResult = {
 
 export type BulkResult = {
   results: readonly BulkRowResult[]
-  /** How many changed something, or would by a dry run. */
+  /** Rows that changed something, or would in a dry run. */
   changed: number
   refused: number
   /** Orders that a shortfall sent back to waiting. */
   unreserved: readonly Order[]
-  /** Why nothing was changed; empty where something was, or might have been. */
+  /** Why the call was refused as a whole; empty otherwise. */
   userErrors: readonly UserError[]
 }
 
-/** Answers a call that is refused as a whole. */
+/** Returns the result of a call that is refused as a whole. */
 export function refusedBulk(userErrors: readonly UserError[]): BulkResult {
   return { results: [], changed: 0, refused: 0, unreserved: [], userErrors }
 }
 
-/** Refuses what has no changes, or too many. */
+/** Refuses a call without changes, or with too many. */
 export function refuseCount(count: number, field: string): { userErrors: [UserError] } | undefined {
   if (count >= 1 && count <= BULK_MAX) return undefined
   return refuse('INVALID_LINES', `There must be 1 to ${BULK_MAX} ${field}, not ${count}`, field)
 }
 
 /**
- * Says what came of many changes.
+ * Returns the result of many changes.
  *
- * @param field where they are in the input
+ * @param field the input's list of them
  */
 export function bulkResultOf(
   rows: readonly BulkRow[],

@@ -7,10 +7,10 @@ import { findMovementsById } from '../../../sql/stock/ledger/find-movements.ts'
 import { assertKey } from '../../assert-key.ts'
 import type { WriteContext } from '../../context.ts'
 import { fingerprintOf } from '../../fingerprint.ts'
-import { type Done, underKey } from '../../under-key.ts'
+import { type KeyedResult, runOncePerKey } from '../../run-once-per-key.ts'
 import { type BulkOptions, type BulkOutcome, type BulkRow, changeMany } from '../change-many.ts'
 
-/** A call that changes stock, with what its verb makes of it. */
+/** A call that changes stock, as its verb puts it. */
 export type StockChangeCall = {
   verb: string
   /** The name of its transaction. */
@@ -19,16 +19,16 @@ export type StockChangeCall = {
   options: BulkOptions
   /** A repeat under the same key answers with what the call made, as it now is; null for none. */
   idempotencyKey: string | null
-  /** What tells the call from another under the same key: the input, after defaults. */
+  /** The input with defaults filled in: the same key with another input is refused. */
   input: object
 }
 
 export type Changed = { outcomes: readonly BulkOutcome[]; unreserved: readonly Order[] }
 
 /**
- * Changes stock, once under one key. What is refused, and what is only tried, uses up none.
+ * Changes stock, once per key. Neither a refused call nor a dry run consumes the key.
  *
- * @param answer makes the answer of what came of the rows, in their transaction
+ * @param answer makes the answer from the results of the rows, in their transaction
  * @returns the refusal if the caller used the key for something else
  * @throws {CallError} BAD_USER_INPUT for a malformed key
  */
@@ -41,31 +41,31 @@ export function changeStock<Answer>(
   assertKey(idempotencyKey)
   const isKeyed = idempotencyKey !== null && !options.dryRun
   const key = isKeyed ? { key: idempotencyKey, fingerprint: fingerprintOf(verb, input) } : null
-  return underKey(
+  return runOncePerKey(
     context,
     { caller, name, verb, key },
-    async (tx): Promise<Done<Answer, Made>> => {
+    async (tx): Promise<KeyedResult<Answer, KeptChange>> => {
       const changed = await changeMany(context, tx, caller, rows, options)
       const isChanged = changed.outcomes.some(({ after }) => after !== null)
-      return { result: await answer(tx, changed), made: isChanged ? toMade(changed) : null }
+      return { result: await answer(tx, changed), made: isChanged ? toKept(changed) : null }
     },
-    async (tx, made) => answer(tx, await readMade(tx, made)),
+    async (tx, kept) => answer(tx, await readKept(tx, kept)),
   )
 }
 
-/** What a call made, as its key keeps it: numbers as JSON cannot have them are texts. */
-type Made = {
+/** A change as its key keeps it, as JSON: bigints are text. */
+type KeptChange = {
   outcomes: {
     before: string | null
     after: string | null
     movement: string | null
-    userErrors: MadeError[]
+    userErrors: KeptError[]
   }[]
   unreserved: string[]
 }
-type MadeError = Omit<UserError, 'limit'> & { limit?: string }
+type KeptError = Omit<UserError, 'limit'> & { limit?: string }
 
-function toMade({ outcomes, unreserved }: Changed): Made {
+function toKept({ outcomes, unreserved }: Changed): KeptChange {
   return {
     outcomes: outcomes.map(({ before, after, movement, userErrors }) => ({
       before: textOf(before),
@@ -79,7 +79,7 @@ function toMade({ outcomes, unreserved }: Changed): Made {
   }
 }
 
-async function readMade(tx: Tx, { outcomes, unreserved }: Made): Promise<Changed> {
+async function readKept(tx: Tx, { outcomes, unreserved }: KeptChange): Promise<Changed> {
   const ids = outcomes.flatMap(({ movement }) => (movement === null ? [] : [BigInt(movement)]))
   const [movements, orders] = await Promise.all([
     findMovementsById(tx, ids),

@@ -3,7 +3,7 @@ import type { Caller } from '../../../domain/caller.ts'
 import type { UserError } from '../../../domain/errors.ts'
 import { DEFAULT_LOCATION } from '../../../domain/stock/location.ts'
 import type { OnShortfall } from '../../../domain/stock/plan-changes.ts'
-import { isMovementId, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
+import { isLastKnownMovement, REASON_LENGTH_MAX } from '../../../domain/stock/stock.ts'
 import type { WriteContext } from '../../context.ts'
 import { assertReference, assertText, refuse } from '../../user-errors.ts'
 import type { ErrorPolicy } from '../change-many.ts'
@@ -11,23 +11,23 @@ import { type BulkResult, bulkResultOf, refuseCount, refusedBulk } from './bulk-
 import { changeStock } from './change-stock.ts'
 
 export type CountInventoryRequest = {
-  /** Where was counted; null for the default location. */
+  /** Where the goods were counted; null for the default location. */
   location?: string | null
   /** 1 to BULK_MAX, no SKU twice. */
   counts: readonly {
     sku: string
     /** On hand, what is promised to orders included. */
     counted: bigint
-    /** The newest movement of the level that the count sheet knew, as digits; `0` for none. Null: it was counted just now. */
+    /** Id of the newest movement of the level on the count sheet, `0` for none; null to compare with what is on hand now. */
     asOf?: string | null
   }[]
   reason: string
   reference?: string | null
-  /** What becomes of what is promised, if fewer were counted than that; null to refuse the count. */
+  /** How to treat a count below what is promised to orders; null for REFUSE. */
   onShortfall?: OnShortfall | null
-  /** Whether a count that is refused keeps the others from being made; null: it does. */
+  /** Whether a refused count stops the others; null for ALL_OR_NOTHING. */
   errorPolicy?: ErrorPolicy | null
-  /** Only says what would be. It uses up no key. */
+  /** Reports the outcome without changing anything. It does not consume the key. */
   dryRun?: boolean | null
   /** A repeat under the same key answers with what the call made. */
   idempotencyKey?: string | null
@@ -35,7 +35,7 @@ export type CountInventoryRequest = {
 
 /**
  * Corrects what is on hand at a location to what was counted there, each difference with a COUNT movement, in one transaction.
- * The difference is that to what was on hand as of the movement that the count sheet knew: what moved since stays as it moved.
+ * The difference is taken from what was on hand as of the count sheet's movement, so it leaves alone what moved since.
  *
  * @param caller an operator or a service, whose id the ledger keeps
  * @throws {CallError} BAD_USER_INPUT for a malformed reason, reference or key, FORBIDDEN for customers
@@ -52,7 +52,14 @@ export async function countInventory(
   if (refusal) return refusedBulk(refusal.userErrors)
   const location = asked.location ?? DEFAULT_LOCATION
   const rows = counts.map(({ sku, counted, asOf = null }) => {
-    return { sku, location, reference, counted, asOf: asOf === null ? null : BigInt(asOf) }
+    return {
+      type: 'COUNT' as const,
+      sku,
+      location,
+      reference,
+      counted,
+      asOf: asOf === null ? null : BigInt(asOf),
+    }
   })
   const options = {
     reason,
@@ -75,7 +82,7 @@ export async function countInventory(
   return 'results' in result ? result : refusedBulk(result.userErrors)
 }
 
-/** Refuses a SKU that is counted twice, of which nobody knows which holds, and what is no id of a movement. */
+/** Refuses a SKU that is counted twice, which is ambiguous, and an `asOf` that is no id of a movement. */
 function refuseCounts(counts: CountInventoryRequest['counts']): { userErrors: [UserError] } | undefined {
   const seen = new Set<string>()
   for (const [index, { sku, asOf }] of counts.entries()) {
@@ -83,7 +90,7 @@ function refuseCounts(counts: CountInventoryRequest['counts']): { userErrors: [U
       return refuse('DUPLICATE_SKU', `The SKU ${sku} is in a count before`, 'counts', index, 'sku')
     }
     seen.add(sku)
-    if (typeof asOf === 'string' && asOf !== '0' && !isMovementId(asOf)) {
+    if (typeof asOf === 'string' && !isLastKnownMovement(asOf)) {
       const message = `asOf must be the id of a movement, not ${JSON.stringify(asOf.slice(0, 64))}`
       return refuse('STALE_EXPECTATION', message, 'counts', index, 'asOf')
     }

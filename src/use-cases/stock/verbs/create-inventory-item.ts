@@ -15,11 +15,11 @@ import { lockStock } from '../../../sql/stock/lock-stock.ts'
 import { assertKey } from '../../assert-key.ts'
 import type { WriteContext } from '../../context.ts'
 import { fingerprintOf } from '../../fingerprint.ts'
-import { type Done, underKey } from '../../under-key.ts'
+import { type KeyedResult, runOncePerKey } from '../../run-once-per-key.ts'
 import { assertText, refuse, refuseUnknownLocation } from '../../user-errors.ts'
 import { writeMoves } from '../write-moves.ts'
 
-/** `available`: what it starts with, at `location`; null for the default one. */
+/** `available`: its initial stock, at `location`; null for the default one. */
 export type CreateInventoryItemRequest = {
   sku: string
   name: string
@@ -34,7 +34,7 @@ export type CreateInventoryItemResult =
   | { inventoryItem: null; userErrors: [UserError] }
 
 /**
- * Creates an item. What is in stock from the first comes in by a RECEIPT movement, as any stock does.
+ * Creates an item. Its initial stock comes in by a RECEIPT movement.
  *
  * @param caller an operator, whose id the ledger keeps
  * @throws {CallError} BAD_USER_INPUT for a name that is empty, too long or not text, or a malformed key, FORBIDDEN for other roles
@@ -60,10 +60,10 @@ export async function createInventoryItem(
   if (!isLocationCode(at.location)) return unknown
   const fingerprint = () => fingerprintOf('createInventoryItem', { ...at, name, available })
   const key = idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint() }
-  const result = await underKey(
+  const result = await runOncePerKey(
     context,
     { caller, name: 'create-inventory-item', verb: 'createInventoryItem', key },
-    async (tx): Promise<Done<CreateInventoryItemResult, object>> => {
+    async (tx): Promise<KeyedResult<CreateInventoryItemResult, object>> => {
       const [known] = await findLocations(tx, [at.location])
       if (!known) return { result: unknown, made: null }
       if (!(await insertItem(tx, sku, name))) {

@@ -19,10 +19,10 @@ const NOTHING_RECEIVED = { level: null, movement: null }
 export type ReceiveInventoryRequest = {
   sku: string
   qty: number
-  /** Where they came to; null for the default location. */
+  /** Where the goods arrive; null for the default location. */
   location?: string | null
   reason?: string | null
-  /** A document of the caller's: a delivery note. */
+  /** The caller's document, such as a delivery note. */
   reference?: string | null
   /** A repeat under the same key answers with the level as it now is, and the movement that the call made. */
   idempotencyKey?: string | null
@@ -33,10 +33,10 @@ export type ReceiveInventoryResult =
   | { level: null; movement: null; userErrors: [UserError] }
 
 /**
- * Takes goods in at a location, with a RECEIPT movement. Who waits for them is served in turn.
+ * Takes goods in at a location, with a RECEIPT movement. Orders that wait for them are served in turn.
  *
  * @param caller an operator or a service, whose id the ledger keeps
- * @returns what there is of the SKU at the location, and the movement
+ * @returns the level after the receipt, and the movement
  * @throws {CallError} BAD_USER_INPUT for a malformed reason, reference or key, FORBIDDEN for customers
  */
 export async function receiveInventory(

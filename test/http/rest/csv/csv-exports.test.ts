@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect } from 'vitest'
 import type { App } from '../../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../../src/domain/caller.ts'
+import { EXPORTS_MAX } from '../../../../src/limits.ts'
 import { adjustInventory } from '../../../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { test } from '../../../support/fixtures.ts'
 import { eventually, seed } from '../../../support/harness.ts'
@@ -111,6 +113,7 @@ describe('the ledger', () => {
     const { rows: behind } = await get(server.url, `/api/movements/export?after=${id}`)
     expect(behind.slice(1).map((row) => row.split(',')[0])).toEqual([String(next)])
     expect((await get(server.url, `/api/movements/export?after=${next}`)).rows).toHaveLength(1)
+    expect((await get(server.url, '/api/movements/export?after=0')).rows).toHaveLength(4)
   })
 
   test('is read in pages that leave out nothing', async ({ app, server }) => {
@@ -168,13 +171,31 @@ describe('the ledger', () => {
     await other.end()
   })
 
-  test.for(['x', '0', '-1', '1.5', '9223372036854775808', ''])(
+  test.for(['x', '00', '-1', '1.5', '9223372036854775808', ''])(
     'refuses to go on behind %j',
     async (after, { server }) => {
       const { status, text } = await get(server.url, `/api/movements/export?after=${after}`)
       expect([status, JSON.parse(text).code]).toEqual([422, 'INVALID_CURSOR'])
     },
   )
+})
+
+test('one export too many is refused, also while the others wait for their first page', async ({
+  testApp,
+  server,
+}) => {
+  // the ledger begins once whoever writes to it is done
+  const writer = new pg.Client({ connectionString: testApp.databaseUrl })
+  await writer.connect()
+  await writer.query('begin; lock table inventory_movements in row exclusive mode')
+  const calls = Array.from({ length: EXPORTS_MAX + 1 }, () => get(server.url, '/api/movements/export'))
+  // at once: one that waited for the writer in vain would be too, after 5 s
+  expect(await Promise.race([...calls, sleep(4_000)])).toMatchObject({ status: 503 })
+  await writer.query('rollback')
+  await writer.end()
+  const statuses = (await Promise.all(calls)).map(({ status }) => status).sort()
+  expect(statuses).toEqual([...Array<number>(EXPORTS_MAX).fill(200), 503])
+  expect((await get(server.url, '/api/movements/export')).status).toBe(200)
 })
 
 test('a reader who leaves takes no place of others', async ({ app, server }) => {

@@ -8,7 +8,7 @@ import {
   writeRows,
 } from '../../../../src/http/rest/csv/csv-text.ts'
 import { ProblemError } from '../../../../src/http/rest/problem.ts'
-import type { FileRow } from '../../../../src/use-cases/stock/sheets/import-inventory.ts'
+import type { FileRow } from '../../../../src/use-cases/stock/sheets/import-chunks.ts'
 
 async function read(text: string | Uint8Array, size = 7): Promise<FileRow[]> {
   const bytes = Buffer.from(text)

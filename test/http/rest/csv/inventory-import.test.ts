@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { describe, expect, onTestFinished } from 'vitest'
 import type { App } from '../../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../../src/domain/caller.ts'
@@ -254,6 +255,23 @@ describe('the same file again', () => {
     expect(await app.prisma.import.count()).toBe(1)
   })
 
+  test('is known by its key also after another file came under it, once the key is forgotten', async ({
+    app,
+    server,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const first = await send(server.url, file, { key: 'one' })
+    // an import is kept for longer
+    await app.pool.query('delete from idempotency_keys')
+    expect(await send(server.url, lines('sku,delta', 'A,2'), { key: 'one' })).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    })
+    const again = await send(server.url, file, { key: 'one' })
+    expect(again).toMatchObject({ status: 200, body: { ...first.body, repeated: true } })
+    expect(await availableOf(app)).toBe(11n)
+  })
+
   test('at the same moment, to two processes, changes stock once', async ({ app, testApp, server }) => {
     const other = await joinTestApp(testApp)
     const { http, url } = await listen(other)
@@ -281,6 +299,36 @@ describe('the same file again', () => {
     expect(await countMovements(app)).toBe(4_000)
     for (let sku = 0; sku < 20; sku++) expect(await availableOf(app, `S${sku}`)).toBe(200n)
   })
+})
+
+test('an answer that has begun says where another call went on with the file', async ({
+  app,
+  testApp,
+  server,
+}) => {
+  await seed(app).item({ sku: 'A', available: 0 })
+  const file = lines('sku,delta', ...Array.from({ length: 2_000 }, () => 'A,1'))
+  const busy = new pg.Client({ connectionString: testApp.databaseUrl })
+  await busy.connect()
+  await busy.query('begin; select from stock_levels for update')
+  const begin = () =>
+    fetch(`${server.url}/api/inventory/import`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/csv', accept: 'application/x-ndjson' },
+      body: file,
+    })
+  const responses = await Promise.all([begin(), begin()])
+  expect(responses.map(({ status }) => status)).toEqual([200, 200])
+  await busy.query('rollback')
+  await busy.end()
+  const texts = await Promise.all(responses.map((response) => response.text()))
+  const [one, other] = texts
+    .map((text) => JSON.parse(text.trim().split('\n').at(-1)!))
+    .sort((a, b) => b.rows - a.rows)
+  expect(one).toMatchObject({ complete: true, rows: 2_000, next_line: null })
+  if (!other.complete) expect(other.next_line).toBe(other.rows + 2)
+  expect(other.rows).toBeGreaterThan(0)
+  expect(await availableOf(app)).toBe(2_000n)
 })
 
 describe('an import that broke off', () => {
@@ -358,6 +406,38 @@ test('a dry run says what would come of it, row after row, and changes nothing',
   expect(await app.prisma.import.count()).toBe(0)
   const { dry_run: _, ...real } = (await send(server.url, file)).body
   expect(real).toEqual({ ...body, dry_run: undefined })
+})
+
+describe('a dry run counts as the import does', () => {
+  test.for<[string, string[], object]>([
+    [
+      'one count in many rows',
+      ['sku,counted,as_of', ...Array.from({ length: 502 }, () => 'A,7,0')],
+      { changed: 1, unchanged: 501, refused: 0 },
+    ],
+    [
+      'changes that add up to more than a movement holds',
+      [
+        'sku,delta',
+        ...Array.from({ length: 500 }, () => 'A,2000000000'),
+        ...Array.from({ length: 500 }, () => 'A,-2000000000'),
+        'A,-1',
+      ],
+      { changed: 1_000, refused: 1 },
+    ],
+    [
+      'a level that the file makes',
+      ['sku,location,delta', ...Array.from({ length: 500 }, () => 'A,EAST,1'), 'A,EAST,-500', 'A,EAST,-1'],
+      { changed: 501, refused: 1 },
+    ],
+  ])('%s', async ([, rows, expected], { app, server }) => {
+    await seed(app).item({ sku: 'A', available: 0 })
+    await seed(app).location('EAST')
+    const dry = await send(server.url, lines(...rows), { dryRun: true })
+    expect(dry.body).toMatchObject(expected)
+    const { body } = await send(server.url, lines(...rows))
+    expect({ ...dry.body, dry_run: false }).toEqual(body)
+  })
 })
 
 test('the answer is the refused rows as CSV, or lines of progress, where that is asked for', async ({

@@ -51,6 +51,7 @@ describe('a row', () => {
     expect(readRow(deltas, ['A', '', '+5', '', '', ''])).toEqual({
       sku: 'A',
       location: null,
+      type: 'ADJUSTMENT',
       delta: 5,
       expectedAvailable: null,
       reason: null,
@@ -59,6 +60,7 @@ describe('a row', () => {
     expect(readRow(deltas, ['A', 'EAST', '-3', '9007199254740991', 'broken', 'PO 7'])).toEqual({
       sku: 'A',
       location: 'EAST',
+      type: 'ADJUSTMENT',
       delta: -3,
       expectedAvailable: 9_007_199_254_740_991n,
       reason: 'broken',
@@ -67,7 +69,7 @@ describe('a row', () => {
   })
 
   test('says what was counted, or that nobody counted', () => {
-    expect(readRow(counts, ['A', '0', '4711'])).toMatchObject({ counted: 0n, asOf: 4711n })
+    expect(readRow(counts, ['A', '0', '4711'])).toMatchObject({ type: 'COUNT', counted: 0n, asOf: 4711n })
     expect(readRow(counts, ['A', '7', ''])).toMatchObject({ counted: 7n, asOf: null })
     expect(readRow(counts, ['A', '7', '0'])).toMatchObject({ counted: 7n, asOf: 0n })
     expect(readRow(counts, ['A', '', '4711'])).toBeNull()
