@@ -13,12 +13,12 @@ type ItemFilter = {
 export type ItemPage = ItemFilter & {
   /** The SKU before the page's first, itself not on the page; null for none. */
   cursor: string | null
-  /** `later`: behind the cursor, in the order of SKUs. `earlier`: before it. */
+  /** `later`: behind the cursor, in the order of the list. `earlier`: before it. */
   direction: 'later' | 'earlier'
   sizeMax: number
 }
 
-/** Reads a page of items. @returns their SKUs, in their order */
+/** Reads a page of items. @returns their SKUs, in the order of their bytes, whatever language the database sorts by */
 export async function findItemPage(on: Queryable, page: ItemPage): Promise<string[]> {
   const { skuPrefix, cursor, direction, sizeMax } = page
   const values = [cursor, sizeMax, ...(skuPrefix === null ? [] : [skuPrefix, endOf(skuPrefix)])]
@@ -72,22 +72,20 @@ const QUEUED_ITEMS = `(
     select item.* from queue cross join lateral (select * from items where items.sku = queue.sku limit 1) as item
   ) as items`
 
-// by bytes, as an index has them: the order of SKUs is that of the database's language. Apart: PostgreSQL may walk all items in
-// their order instead
-const PREFIXED_ITEMS = '(select * from items where sku ~>=~ $3 and sku ~<~ $4 offset 0) as items'
+// a range, by bytes. Sorted by a language, SKUs of one prefix are not together
+const IN_PREFIX = 'items.sku ~>=~ $3 and items.sku ~<~ $4'
 
 function textOf({ skuPrefix, isLow, isOut, isBackordered, direction, cursor }: ItemPage): string {
-  const [beyond, sort] = direction === 'later' ? ['>', 'asc'] : ['<', 'desc']
-  const from = isBackordered ? QUEUED_ITEMS : skuPrefix === null ? 'items' : PREFIXED_ITEMS
+  const [beyond, sort] = direction === 'later' ? ['~>~', '~<~'] : ['~<~', '~>~']
   const conditions = [
     cursor === null ? '$1::text is null' : `items.sku ${beyond} $1`,
+    skuPrefix === null ? undefined : IN_PREFIX,
     isLow === null ? undefined : isLow ? 'items.is_low' : 'not items.is_low',
     isOut === null ? undefined : isOut ? 'items.is_out is not false' : 'items.is_out is false',
     isBackordered === false ? `${WAITING} is null` : undefined,
-    isBackordered && skuPrefix !== null ? 'items.sku ~>=~ $3 and items.sku ~<~ $4' : undefined,
   ]
-  return `select items.sku from ${from}
+  return `select items.sku from ${isBackordered ? QUEUED_ITEMS : 'items'}
   where ${conditions.filter(Boolean).join(' and ')}
-  order by items.sku ${sort}
+  order by items.sku using ${sort}
   limit $2::int`
 }

@@ -34,6 +34,9 @@ const ITEM_FILTERS: object[] = [
   { skuPrefix: 'SKU-123' },
   { skuPrefix: 'SKU-123', isLow: true },
   { skuPrefix: 'NONE' },
+  { skuPrefix: 'SKU-' },
+  { skuPrefix: 'SKU-', isOut: false },
+  { skuPrefix: 'SKU-', isLow: true },
 ]
 /** Lists of operators, of SKUs with and without a long ledger. */
 export const STAFF_LISTS: typeof LISTS = [
