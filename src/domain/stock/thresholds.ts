@@ -14,7 +14,7 @@ export type StockThreshold = (typeof STOCK_THRESHOLDS)[number]
 export type StockState = {
   lowStockAt: bigint | null
   isLow: boolean
-  /** Null where what comes next crosses nothing: nothing ever came of it, or rules changed while it was served. */
+  /** Null until the first goods of it are judged: they cross nothing. */
   isOut: boolean | null
 }
 

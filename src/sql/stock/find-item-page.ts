@@ -72,6 +72,10 @@ const QUEUED_ITEMS = `(
     select item.* from queue cross join lateral (select * from items where items.sku = queue.sku limit 1) as item
   ) as items`
 
+// Not judged is what nothing ever came of, and what its first goods are being given out of. The first is as the index has it
+const IS_OUT = `items.is_out is not false
+    and (items.is_out is true or (select true from inventory_movements where inventory_movements.sku = items.sku limit 1) is null)`
+
 // a range, by bytes. Sorted by a language, SKUs of one prefix are not together
 const IN_PREFIX = 'items.sku ~>=~ $3 and items.sku ~<~ $4'
 
@@ -81,7 +85,7 @@ function textOf({ skuPrefix, isLow, isOut, isBackordered, direction, cursor }: I
     cursor === null ? '$1::text is null' : `items.sku ${beyond} $1`,
     skuPrefix === null ? undefined : IN_PREFIX,
     isLow === null ? undefined : isLow ? 'items.is_low' : 'not items.is_low',
-    isOut === null ? undefined : isOut ? 'items.is_out is not false' : 'items.is_out is false',
+    isOut === null ? undefined : isOut ? IS_OUT : `not (${IS_OUT})`,
     isBackordered === false ? `${WAITING} is null` : undefined,
   ]
   return `select items.sku from ${isBackordered ? QUEUED_ITEMS : 'items'}

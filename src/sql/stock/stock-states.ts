@@ -64,28 +64,15 @@ const setLow = prepare<[sku: string, lowStockAt: bigint | null]>(
   'update items set low_stock_at = $2, is_low = is_low and $2::bigint is not null where sku = $1',
 )
 
-/**
- * Sets the states of SKUs to what their levels and rules say, and crosses nothing. Nor does what is judged when one that is being
- * served is served no more. The caller has locked a level of each.
- */
-export async function resetStates(on: Queryable, skus: readonly string[]): Promise<void> {
-  if (skus.length > 0) await reset(on, quotedArray(skus))
-}
+/** Whether SKUs are low or out, by levels and rules as they are. */
+export type ActualState = Pick<Judgement, 'sku' | 'isLow' | 'isOut'>
 
-const reset = prepare<[skus: string]>(
-  'reset-stock-states',
-  `update items set is_low = now.is_low, is_out = now.is_out
-  from (
+// of the SKUs in $1
+const ACTUAL = `(
     select
       items.sku,
       coalesce(coalesce(sum(promisable.qty), 0) <= items.low_stock_at, false) as is_low,
-      case
-        when exists (select from serving where serving.sku = items.sku) then null
-        when items.is_out is null and not exists (
-          select from inventory_movements as movements where movements.sku = items.sku
-        ) then null
-        else coalesce(sum(promisable.qty), 0) = 0
-      end as is_out
+      coalesce(sum(promisable.qty), 0) = 0 as is_out
     from (select distinct unnest($1::text[]) as sku) as wanted
     join items on items.sku = wanted.sku
     left join (
@@ -94,6 +81,57 @@ const reset = prepare<[skus: string]>(
       where locations.is_active and stock_levels.available > stock_levels.safety_stock
     ) as promisable on promisable.sku = items.sku
     group by items.sku
-  ) as now
-  where items.sku = now.sku and (items.is_low, items.is_out) is distinct from (now.is_low, now.is_out)`,
+  )`
+
+/** Reads the actual states of SKUs. The caller has locked a level of each, and keeps them for `adoptStates`. */
+export function readActualStates(on: Queryable, skus: readonly string[]): Promise<ActualState[]> {
+  return skus.length > 0 ? readActual(on, quotedArray(skus)) : Promise.resolve([])
+}
+
+const readActual = prepare<[skus: string], ActualState>(
+  'read-actual-states',
+  `select sku, is_low as "isLow", is_out as "isOut" from ${ACTUAL} as actual`,
+)
+
+/**
+ * Sets the states of SKUs as far as their actual states differ from before, and crosses nothing. What else has changed since a SKU
+ * was last judged, because it is being served, is still crossed when that is over.
+ *
+ * @param before what `readActualStates` read before the caller changed rules
+ */
+export async function adoptStates(on: Queryable, before: readonly ActualState[]): Promise<void> {
+  if (before.length === 0) return
+  await adopt(
+    on,
+    quotedArray(before.map(({ sku }) => sku)),
+    plainArray(before.map(({ isLow }) => isLow)),
+    plainArray(before.map(({ isOut }) => isOut)),
+  )
+}
+
+const adopt = prepare<[skus: string, areLow: string, areOut: string]>(
+  'adopt-stock-states',
+  `update items set
+    is_low = case when now.is_low = was.is_low then items.is_low else now.is_low end,
+    is_out = case when now.is_out = was.is_out then items.is_out else now.is_out end
+  from unnest($1::text[], $2::boolean[], $3::boolean[]) as was (sku, is_low, is_out)
+  join ${ACTUAL} as now on now.sku = was.sku
+  where items.sku = was.sku and (now.is_low, now.is_out) <> (was.is_low, was.is_out)`,
+)
+
+/**
+ * Sets the states of SKUs that are not being served to their actual states, and crosses nothing. The caller has locked a level of
+ * each.
+ */
+export async function resetStates(on: Queryable, skus: readonly string[]): Promise<void> {
+  if (skus.length > 0) await reset(on, quotedArray(skus))
+}
+
+const reset = prepare<[skus: string]>(
+  'reset-stock-states',
+  `update items set is_low = now.is_low, is_out = now.is_out
+  from ${ACTUAL} as now
+  where items.sku = now.sku
+    and not exists (select from serving where serving.sku = now.sku)
+    and exists (select from inventory_movements as movements where movements.sku = now.sku)`,
 )
