@@ -60,7 +60,7 @@ function refuseForm(asked: Keeping): string | null {
       return asked.qty < 1 ? 'INVALID_QTY' : null
     case 'transferInventory':
       return (
-        refuseLines(asked.lines, ({ sku }) => sku) ?? (asked.from === asked.to ? 'UNKNOWN_LOCATION' : null)
+        refuseLines(asked.lines, ({ sku }) => sku) ?? (asked.from === asked.to ? 'LOCATION_IN_USE' : null)
       )
     case 'countInventory':
       return asked.counts.length === 0 ? 'INVALID_LINES' : null
