@@ -18,6 +18,7 @@ import {
 import { limitStatements } from '../../sql/statement.ts'
 import { deleteOldImports } from '../../sql/stock/imports.ts'
 import type { UpkeepContext } from '../context.ts'
+import { inHalves, type PassedOver, stillPassedOver } from '../in-halves.ts'
 import { reservationPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
 
@@ -46,6 +47,11 @@ export type SweepResult = {
   failures: string[]
 }
 
+type OnLocked = (ids: readonly string[]) => void
+
+/** Work of one transaction, on some of what it has locked before, or on the next batch. */
+type Work<Item> = (tx: Tx, among: readonly string[] | null, onLocked: OnLocked) => Promise<Item[]>
+
 /** A dead job and its orders: none if its payload cannot be read. `stuck`: those that fail with the job of a queue. */
 type BuriedJob = DeadJob & { orders: readonly OrderRef[]; stuck: readonly string[] }
 
@@ -64,46 +70,75 @@ const known = z.union([
 
 /**
  * Repairs what a crash can leave behind: gives a job to orders that lost theirs, ends orders whose job is dead, and deletes old
- * idempotency keys and imports. Each step has transactions of its own, so that a failed step does not stop the next. One process at a
- * time; a repeat is harmless.
+ * idempotency keys and imports. Each step has transactions of its own, so that a failed step does not stop the next. A dead job whose
+ * order cannot be ended is passed over for a while, and stops no other. One process at a time; a repeat is harmless.
  *
+ * @param passedOver dead jobs, kept from call to call
  * @param timeMaxMs after this time no further batch begins
  * @param statementMaxMs a step with a longer statement is skipped
  * @throws if the database is unavailable
  */
 export async function sweep(
   context: UpkeepContext,
-  { timeMaxMs = SWEEP_TIME_MAX_MS, statementMaxMs = SWEEP_STATEMENT_MAX_MS } = {},
+  {
+    timeMaxMs = SWEEP_TIME_MAX_MS,
+    statementMaxMs = SWEEP_STATEMENT_MAX_MS,
+    passedOver = new Map() as PassedOver,
+  } = {},
 ): Promise<SweepResult> {
   const endsAtMs = performance.now() + timeMaxMs
   const failures: string[] = []
   let isElsewhere = false
 
+  function noteFailure(step: TransactionName, error: unknown, job?: string): void {
+    context.onUpkeep({ kind: 'sweep-failed', step, error, ...(job && { job }) })
+    const message = error instanceof Error ? error.message : error
+    failures.push(`${step}: ${job ? `job ${job}: ` : ''}${message}`)
+  }
+
   /** Repeats `work`, which returns what it found, until it finds less than a batch. */
-  async function repeat<Item>(name: TransactionName, work: (tx: Tx) => Promise<Item[]>): Promise<Item[]> {
+  async function repeat<Item>(name: TransactionName, work: Work<Item>): Promise<Item[]> {
     const done: Item[] = []
     try {
       let isMore = !isElsewhere
       while (isMore) {
-        const batch = await inTransaction(context, name, async (tx) => {
-          const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
-          return isLocked ? work(tx) : null
+        let found = 0
+        const transact = async (among: readonly string[] | null, onLocked: OnLocked) => {
+          // the rest of a batch that is taken apart
+          if (among !== null && performance.now() > endsAtMs) return []
+          return await inTransaction(context, name, async (tx) => {
+            const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
+            return isLocked ? await work(tx, among, onLocked) : null
+          })
+        }
+        const batches = await inHalves(transact, passedOver, (job, error) => {
+          found++
+          noteFailure(name, error, job)
         })
-        isElsewhere = batch === null
-        done.push(...(batch ?? []))
-        isMore = batch?.length === SWEEP_BATCH_MAX && performance.now() < endsAtMs
+        isElsewhere = batches.includes(null)
+        const batch = batches.flatMap((items) => items ?? [])
+        found += batch.length
+        done.push(...batch)
+        isMore = found === SWEEP_BATCH_MAX && performance.now() < endsAtMs
       }
     } catch (error) {
       // a refused or slow statement concerns its own step; the next step may take a millisecond
       if (isUnavailable(error) && !isRefusal(error) && !isTimeout(error)) throw error
-      context.onUpkeep({ kind: 'sweep-failed', step: name, error })
-      failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
+      noteFailure(name, error)
     }
     return done
   }
 
   const requeued = await repeat('sweep-orphans', requeueOrphans)
-  const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
+  const dead = await repeat('sweep-dead-jobs', async (tx, among, onLocked) => {
+    const jobs = await lockDeadJobs(tx, {
+      among,
+      passedOver: stillPassedOver(passedOver),
+      limit: SWEEP_BATCH_MAX,
+    })
+    onLocked(jobs.map(({ id }) => id))
+    return buryDeadJobs(context, tx, jobs)
+  })
   const queues = await repeat('sweep-lost-queues', (tx) => requeueLostQueues(tx, SWEEP_BATCH_MAX))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
   await repeat('sweep-old-imports', (tx) => deleteOldImports(tx, IMPORT_AGE_MS, SWEEP_BATCH_MAX))
@@ -141,11 +176,8 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
  * Ends the order of each dead job. A job of several orders is split instead, because only one of them may be at fault. Of a
  * queue the first order ends, and the new ones that came before the job.
  */
-async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]> {
-  const jobs = (await lockDeadJobs(tx, SWEEP_BATCH_MAX)).map((job) => ({
-    ...job,
-    known: known.safeParse(job).data,
-  }))
+async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJob[]): Promise<BuriedJob[]> {
+  const jobs = dead.map((job) => ({ ...job, known: known.safeParse(job).data }))
   const letters = jobs.flatMap(({ known, attempts, error }) => {
     return (known && deadLetterOf(known, { error: error ?? ENDED_WITH_PROCESS, attempts })) ?? []
   })
