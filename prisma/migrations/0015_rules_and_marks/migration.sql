@@ -11,3 +11,6 @@ update items set is_out = not exists (
   where stock_levels.sku = items.sku and locations.is_active and stock_levels.available > stock_levels.safety_stock
 )
 where is_out is null and exists (select from inventory_movements where inventory_movements.sku = items.sku);
+
+-- An order whose turn it was, and that could be neither served nor failed, holds up nobody until then.
+alter table orders add column passed_over_until timestamptz(3);

@@ -65,7 +65,7 @@ const queue = prepare<[orderIds: string]>(
  * that waits for stock of several SKUs gets all or nothing. The first condition is one probe of an index: where nobody fits, no
  * queue is read. What is asked of an order is a scalar: PostgreSQL walks along the queue, and joins no tables.
  */
-export const turnOf = (sku: string, limit: string, passedOver = 'null') => `(
+export const turnOf = (sku: string, limit: string) => `(
     select candidate.order_id from (
       select order_lines.order_id, order_lines.queued_qty from order_lines
       where order_lines.sku = ${sku}
@@ -77,42 +77,34 @@ export const turnOf = (sku: string, limit: string, passedOver = 'null') => `(
         and order_lines.queued_qty <= ${promisableOf(sku)}
       order by order_lines.sku, order_lines.order_id
     ) as candidate
-    where (${passedOver}::uuid[] is null or candidate.order_id <> all (${passedOver}::uuid[]))
-      and (candidate.queued_qty = 0 or (
-        select (orders.locations is null or candidate.queued_qty <= ${promisableOf(sku, 'orders.locations')})
+    where (
+      select (orders.passed_over_until is null or orders.passed_over_until < now())
+        and (candidate.queued_qty = 0 or (
+          (orders.locations is null or candidate.queued_qty <= ${promisableOf(sku, 'orders.locations')})
           and (orders.if_short <> 'WAIT' or (
             select bool_and(waited.queued_qty <= ${promisableOf('waited.sku', 'orders.locations')}) from order_lines as waited
             where waited.order_id = candidate.order_id and waited.queued_qty is not null
           ))
-        from orders where orders.id = candidate.order_id
-      ))
+        ))
+      from orders where orders.id = candidate.order_id
+    )
     limit ${limit}
   )`
 
 /** Whose turn it is: ids of orders, oldest first, and the SKUs that are being served among those that they wait for. */
 export type Turn = { ids: string[]; skus: string[] }
 
-/**
- * Reads whose turn it is in the queues of SKUs, as far as these are being served.
- *
- * @param passedOver orders that are left out
- */
-export async function findTurn(
-  on: Queryable,
-  skus: Iterable<string>,
-  limit: number,
-  passedOver: readonly string[] = [],
-): Promise<Turn> {
-  const left = passedOver.length > 0 ? plainArray(passedOver) : null
-  const [turn] = await find(on, quotedArray([...skus]), limit, left)
+/** Reads whose turn it is in the queues of SKUs, as far as these are being served. */
+export async function findTurn(on: Queryable, skus: Iterable<string>, limit: number): Promise<Turn> {
+  const [turn] = await find(on, quotedArray([...skus]), limit)
   return turn!
 }
 
-const find = prepare<[skus: string, limit: number, passedOver: string | null], Turn>(
+const find = prepare<[skus: string, limit: number], Turn>(
   'find-turn',
   `with turn as (
     select distinct next.order_id
-    from serving cross join lateral ${turnOf('serving.sku', '$2::int', '$3')} as next
+    from serving cross join lateral ${turnOf('serving.sku', '$2::int')} as next
     where serving.sku = any ($1::text[])
     order by next.order_id limit $2::int
   )
@@ -126,6 +118,42 @@ const find = prepare<[skus: string, limit: number, passedOver: string | null], T
       ) as waited
       where waited.sku = any (array(select sku from serving))
     ) as skus`,
+)
+
+/**
+ * Passes orders over for a while, as far as they still wait: it is not their turn until then. They keep their place.
+ *
+ * @returns their ids
+ */
+export async function passOverOrders(
+  on: Queryable,
+  orderIds: readonly string[],
+  durationMs: number,
+): Promise<string[]> {
+  if (orderIds.length === 0) return []
+  const rows = await passOver(on, plainArray(orderIds), durationMs)
+  return rows.map(({ id }) => id)
+}
+
+const passOver = prepare<[orderIds: string, durationMs: number], { id: string }>(
+  'pass-over-orders',
+  `update orders set passed_over_until = now() + $2::float8 * interval '1 ms'
+  where id = any ($1::uuid[]) and status in ('PENDING', 'AWAITING_RESTOCK', 'PARTIALLY_SHIPPED')
+  returning id`,
+)
+
+/** Reads whether a SKU's queue has an order that was passed over before. Reads the whole queue. */
+export async function hasPassedOver(on: Queryable, sku: string): Promise<boolean> {
+  const [row] = await findPassedOver(on, sku)
+  return row!.found
+}
+
+const findPassedOver = prepare<[sku: string], { found: boolean }>(
+  'find-passed-over',
+  `select exists (
+    select from order_lines join orders on orders.id = order_lines.order_id
+    where order_lines.sku = $1 and order_lines.queued_qty is not null and orders.passed_over_until is not null
+  ) as found`,
 )
 
 /**

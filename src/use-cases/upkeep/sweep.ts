@@ -4,7 +4,7 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { findStuck } from '../../sql/orders/waiting-queue.ts'
+import { findStuck, passOverOrders } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
@@ -18,7 +18,7 @@ import {
 import { limitStatements } from '../../sql/statement.ts'
 import { deleteOldImports } from '../../sql/stock/imports.ts'
 import type { UpkeepContext } from '../context.ts'
-import { inHalves, type PassedOver, stillPassedOver } from '../in-halves.ts'
+import { inHalves, PASSED_OVER_MS, type PassedOver, stillPassedOver } from '../in-halves.ts'
 import { reservationPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
 
@@ -200,7 +200,12 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJ
       attempts,
     })),
   )
-  await failOrdersIn(context, tx, [...letters, ...stuckLetters])
+  const failed = await failOrdersIn(context, tx, [...letters, ...stuckLetters])
+  // of which a part was shipped: it cannot fail, and makes way all the same
+  const kept = buried.flatMap(({ stuck }) => stuck.filter((orderId) => !failed.has(orderId)))
+  for (const orderId of await passOverOrders(tx, kept, PASSED_OVER_MS)) {
+    context.logger.error({ orderId }, 'order cannot be served, passed over')
+  }
   const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
   await addJobs(
     tx,
