@@ -14,3 +14,6 @@ where is_out is null and exists (select from inventory_movements where inventory
 
 -- An order whose turn it was, and that could be neither served nor failed, holds up nobody until then.
 alter table orders add column passed_over_until timestamptz(3);
+
+-- How long a queue has been served without a pause is a metric.
+alter table serving add column since timestamptz(3) not null default now();
