@@ -1,5 +1,6 @@
 import type { Piece } from './allocate.ts'
-import { byText, keyOf, type ModelOrder, refuseLines, type StockModel } from './stock-model.ts'
+import { byText, keyOf, type ModelOrder, refuseLines } from './model-data.ts'
+import type { StockModel } from './stock-model.ts'
 
 type Line = { sku: string; qty: number }
 
