@@ -1,14 +1,14 @@
 import { JOB_ATTEMPTS_MAX, type Job } from '../../domain/upkeep/jobs.ts'
 import { plainArray, prepare, type Queryable, quotedArray } from '../statement.ts'
 
-// A SKU's queue is its lines whose `queued_qty` is set, in the order of their orders' ids. It is served under a mark: a row of
-// `serving`, and a job for it. Marks are written only by who has locked levels of their SKU.
+// The queue of a SKU is its lines whose `queued_qty` is set, in the order of their orders' ids. It is served under a mark, a row of
+// `serving` with a job. A transaction writes or removes a mark only while it holds the lock of a level of the SKU.
 
 const SERVE_WAITING = 'serve-waiting' satisfies Job['task']
 
 /**
- * What an order of a SKU can get at all locations together, or only at those that an array names, unless it is null. Compared
- * with a column of an index, so of its type.
+ * The promisable quantity of a SKU at all active locations, or at those in an array if it is not null. Of the type of the indexed
+ * column that it is compared with.
  */
 export const promisableOf = (sku: string, locations?: string) => `(
     select least(coalesce(sum(greatest(stock_levels.available - stock_levels.safety_stock, 0)), 0), 2147483647)::int
@@ -20,13 +20,13 @@ const isAmong = (locations: string) => `(${locations} is null or stock_levels.lo
 
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 
-/** Writes a job for each SKU of `marked`. */
+/** Adds a job for each SKU of `marked`. */
 export const ADD_SERVING_JOBS = `graphile_worker.add_jobs(array(
     select ('${SERVE_WAITING}', json_build_object('sku', sku), null, now(), ${JOB_ATTEMPTS_MAX}::smallint, null, null, null)::graphile_worker.job_spec
     from marked
   ))`
 
-/** Has the queues of SKUs served, by a job of this commit, if anybody waits there. The caller has locked a level of each. */
+/** Marks SKUs that orders wait for, and adds a job that serves each in the same commit. The caller has locked a level of each. */
 export async function serveQueuesOf(on: Queryable, skus: readonly string[]): Promise<void> {
   if (skus.length > 0) await serve(on, quotedArray(skus))
 }
@@ -45,8 +45,8 @@ const serve = prepare<[skus: string]>(
 )
 
 /**
- * Queues PENDING orders for those of their SKUs that are being served: they take their turn. They are in no queue of another
- * SKU, whose newer orders do not wait for them (decision 15).
+ * Queues PENDING orders for their SKUs that are being served, where they take their turn. They join no queue of another SKU: its
+ * newer orders do not wait for them (decision 15).
  */
 export async function queueOrders(on: Queryable, orderIds: readonly string[]): Promise<void> {
   if (orderIds.length > 0) await queue(on, plainArray(orderIds))
@@ -61,9 +61,9 @@ const queue = prepare<[orderIds: string]>(
 )
 
 /**
- * Who is next in the queue of a SKU: new orders, which nobody looked at yet, and of those that wait whom a look would serve. One
- * that waits for stock of several SKUs gets all or nothing. The first condition is one probe of an index: where nobody fits, no
- * queue is read. What is asked of an order is a scalar: PostgreSQL walks along the queue, and joins no tables.
+ * The next orders in the queue of a SKU: new orders, and waiting orders that fit. An order that waits for stock of several SKUs fits
+ * only as a whole. Orders that are passed over are left out. The first condition is one probe of an index: if nobody fits, the
+ * queue is not read. Conditions on an order are scalars, so that PostgreSQL walks along the queue and joins no tables.
  */
 export const turnOf = (sku: string, limit: string) => `(
     select candidate.order_id from (
@@ -91,10 +91,10 @@ export const turnOf = (sku: string, limit: string) => `(
     limit ${limit}
   )`
 
-/** Whose turn it is: ids of orders, oldest first, and the SKUs that are being served among those that they wait for. */
+/** Whose turn it is: ids of orders, oldest first, and those of their waiting SKUs that are being served. */
 export type Turn = { ids: string[]; skus: string[] }
 
-/** Reads whose turn it is in the queues of SKUs, as far as these are being served. */
+/** Reads whose turn it is in the queues of SKUs. Skips SKUs that are not being served. */
 export async function findTurn(on: Queryable, skus: Iterable<string>, limit: number): Promise<Turn> {
   const [turn] = await find(on, quotedArray([...skus]), limit)
   return turn!
@@ -121,9 +121,9 @@ const find = prepare<[skus: string, limit: number], Turn>(
 )
 
 /**
- * Passes orders over for a while, as far as they still wait: it is not their turn until then. They keep their place.
+ * Passes orders over for a while: their turn does not come until then. They keep their place. Skips orders that no longer wait.
  *
- * @returns their ids
+ * @returns the ids of those passed over
  */
 export async function passOverOrders(
   on: Queryable,
@@ -142,7 +142,7 @@ const passOver = prepare<[orderIds: string, durationMs: number], { id: string }>
   returning id`,
 )
 
-/** Reads whether a SKU's queue has an order that was passed over before. Reads the whole queue. */
+/** Returns whether the queue of a SKU contains an order that was passed over before. Reads the whole queue. */
 export async function hasPassedOver(on: Queryable, sku: string): Promise<boolean> {
   const [row] = await findPassedOver(on, sku)
   return row!.found
@@ -157,7 +157,7 @@ const findPassedOver = prepare<[sku: string], { found: boolean }>(
 )
 
 /**
- * Reads who stands in a SKU's queue in vain: the first whose turn it is, and the new orders that came before a time.
+ * Finds the orders of a queue that end with its dead job: the first whose turn it is, and new orders created before a time.
  *
  * @returns ids of orders
  */
@@ -178,9 +178,9 @@ const stuck = prepare<[sku: string, before: Date, limit: number], { id: string }
 )
 
 /**
- * Takes the marks of SKUs away where it is nobody's turn any more. The caller has locked a level of each.
+ * Removes the marks of SKUs where it is nobody's turn. The caller has locked a level of each.
  *
- * @returns those whose mark stays
+ * @returns the SKUs whose mark stays
  */
 export async function endServing(on: Queryable, skus: Iterable<string>): Promise<Set<string>> {
   const rows = await end(on, quotedArray([...skus]))
@@ -201,9 +201,9 @@ const end = prepare<[skus: string], { sku: string }>(
 /**
  * Reads a page of the orders that wait for a SKU, in the order in which they are served.
  *
- * @param customerId whose orders alone; null for all
- * @param after the id before the page's first; null from the front
- * @returns their ids
+ * @param customerId only this customer's orders; null for all
+ * @param after the order before the page; null for the first page
+ * @returns ids of orders
  */
 export async function findWaitingOrders(
   on: Queryable,
@@ -226,7 +226,7 @@ const listAll = prepare<[sku: string, after: string, sizeMax: number], { id: str
   limit $3::int`,
 )
 
-// along the customer's own orders of the states that wait: a queue may have 100,000 of others
+// reads the customer's own orders that may wait: the queue may have 100,000 of others
 const listOwn = prepare<[sku: string, after: string, sizeMax: number, customerId: string], { id: string }>(
   'find-own-waiting-orders',
   `select orders.id from orders
@@ -239,7 +239,7 @@ const listOwn = prepare<[sku: string, after: string, sizeMax: number, customerId
   limit $3::int`,
 )
 
-/** Reads what orders wait for, by SKU; 0 is left out. */
+/** Returns the quantity that orders wait for, by SKU. SKUs that nobody waits for are left out. */
 export async function sumBackorders(on: Queryable, skus: readonly string[]): Promise<Map<string, bigint>> {
   const rows = await sum(on, quotedArray(skus))
   return new Map(rows.map(({ sku, qty }) => [sku, qty]))

@@ -2,7 +2,7 @@ import type { InventoryMovement } from '../../domain/stock/stock.ts'
 import { prepare, type Queryable } from '../statement.ts'
 import { MOVEMENT_COLUMNS } from './ledger/find-movements.ts'
 
-/** A row of a count sheet: a level, and the newest movement that it knows. */
+/** A row of a count sheet: a level and its newest movement. */
 export type CountSheetRow = {
   sku: string
   location: string
@@ -16,7 +16,7 @@ export type CountSheetRow = {
 /**
  * Reads a page of a count sheet, by SKU and location.
  *
- * @param after the last level of the page before; two empty texts for the first page
+ * @param after the last level of the previous page; two empty texts for the first page
  */
 export function findCountSheetPage(
   on: Queryable,

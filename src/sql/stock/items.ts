@@ -16,7 +16,7 @@ const find = prepare<[skus: string], StockLevel>(
   order by stock_levels.sku, stock_levels.location`,
 )
 
-/** Reads an item, with what there is of it over all locations. @returns null if no item has the SKU */
+/** Reads an item with its totals over all locations. @returns null if no item has the SKU */
 export async function findItem(on: Queryable, sku: string): Promise<InventoryItem | null> {
   return (await findOne(on, sku))[0] ?? null
 }
@@ -32,7 +32,7 @@ const findOne = prepare<[sku: string], InventoryItem>(
   group by items.sku`,
 )
 
-/** Reads which SKUs items have. */
+/** Returns those among `skus` that items have. */
 export async function findKnownSkus(on: Queryable, skus: readonly string[]): Promise<Set<string>> {
   const rows = await findKnown(on, quotedArray(skus))
   return new Set(rows.map(({ sku }) => sku))
@@ -43,7 +43,7 @@ const findKnown = prepare<[skus: string], { sku: string }>(
   'select items.sku from (select distinct unnest($1::text[]) as sku) as wanted join items on items.sku = wanted.sku',
 )
 
-/** Writes a new item, of which there is nothing anywhere. @returns false if the SKU is taken */
+/** Writes a new item without stock. @returns false if the SKU is taken */
 export async function insertItem(on: Queryable, sku: string, name: string): Promise<boolean> {
   return (await insert(on, sku, name)).length === 1
 }

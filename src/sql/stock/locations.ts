@@ -13,13 +13,13 @@ const find = prepare<[codes: string], Location>(
   `select ${LOCATION_COLUMNS} from locations where code = any ($1::text[]) order by code`,
 )
 
-/** Reads all locations, those that orders take from first, and those sooner that are taken from sooner. */
+/** Reads all locations: active ones first, then by priority. */
 export const findAllLocations = prepare<[], Location>(
   'find-all-locations',
   `select ${LOCATION_COLUMNS} from locations order by is_active desc, priority, code`,
 )
 
-/** Writes a location, or changes one; what is null stays as it is, or as it is by default. @returns it as it is then */
+/** Creates or changes a location. Null keeps the value, or means the default for a new one. @returns the location afterwards */
 export async function upsertLocation(
   on: Queryable,
   {
@@ -33,7 +33,7 @@ export async function upsertLocation(
   return location!
 }
 
-/** Locks every level of a location, so that nobody changes the stock of their SKUs. The caller has written the location. */
+/** Locks every level of a location, so that nobody changes the stock of their SKUs. The caller has locked the location's row. */
 export const lockLevelsAt = prepare<[code: string], { sku: string; isPromisable: boolean }>(
   'lock-levels-at',
   `select sku, available > safety_stock as "isPromisable" from stock_levels where location = $1 order by sku for update`,

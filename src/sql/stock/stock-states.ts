@@ -3,10 +3,10 @@ import type { Judgement, StockCrossing } from '../../domain/stock/thresholds.ts'
 import { plainArray, prepare, type Queryable, quotedArray } from '../statement.ts'
 
 /**
- * Writes what the states of SKUs become, and what they crossed with the newest movement of each. SKUs that are being served are
- * left out: they are judged when that is over. The caller holds the locks of all levels, and has written the movements before.
+ * Writes the new states of SKUs, and the thresholds that they crossed to the newest movement of each. Skips SKUs whose queue is being
+ * served: they are judged afterwards. The caller holds the locks of all levels and has written the movements.
  *
- * @returns what was crossed
+ * @returns the crossings that were written
  */
 export async function writeStates(on: Queryable, judgements: readonly Judgement[]): Promise<StockCrossing[]> {
   if (judgements.length === 0) return []
@@ -19,7 +19,7 @@ export async function writeStates(on: Queryable, judgements: readonly Judgement[
   )
 }
 
-// A movement of an earlier transaction may have been read from the stream already: it comes again, under a number of its own.
+// The stream may have sent a movement of an earlier transaction already: it sends it again, under a number of its own.
 const write = prepare<string[], StockCrossing>(
   'write-stock-states',
   `with judged as (
@@ -41,7 +41,7 @@ const write = prepare<string[], StockCrossing>(
   returning judged.sku, judged.crossed::text[]`,
 )
 
-/** Sets what is never promised of a level, which is locked. */
+/** Sets the safety stock of a level. The caller has locked the level. */
 export async function setSafetyStock(
   on: Queryable,
   { sku, location, safetyStock }: Pick<StockLevel, 'sku' | 'location' | 'safetyStock'>,
@@ -54,7 +54,7 @@ const setSafety = prepare<[sku: string, location: string, safetyStock: bigint]>(
   'update stock_levels set safety_stock = $3 where sku = $1 and location = $2',
 )
 
-/** Sets at which promisable quantity a SKU is low; null for never. Its levels are locked. */
+/** Sets the promisable quantity at which a SKU is low; null for never. The caller has locked its levels. */
 export async function setLowStockAt(on: Queryable, sku: string, lowStockAt: bigint | null): Promise<void> {
   await setLow(on, sku, lowStockAt)
 }
@@ -64,10 +64,10 @@ const setLow = prepare<[sku: string, lowStockAt: bigint | null]>(
   'update items set low_stock_at = $2, is_low = is_low and $2::bigint is not null where sku = $1',
 )
 
-/** Whether SKUs are low or out, by levels and rules as they are. */
+/** Whether a SKU is low or out by its current levels and rules. */
 export type ActualState = Pick<Judgement, 'sku' | 'isLow' | 'isOut'>
 
-// of the SKUs in $1
+// for the SKUs in $1
 const ACTUAL = `(
     select
       items.sku,
@@ -94,10 +94,10 @@ const readActual = prepare<[skus: string], ActualState>(
 )
 
 /**
- * Sets the states of SKUs as far as their actual states differ from before, and crosses nothing. What else has changed since a SKU
- * was last judged, because it is being served, is still crossed when that is over.
+ * Takes over what a change of rules does to the states of SKUs, and crosses nothing: only where the actual state differs from before.
+ * What else has changed since a SKU was last judged, while its queue is being served, is still crossed afterwards.
  *
- * @param before what `readActualStates` read before the caller changed rules
+ * @param before the result of `readActualStates` before the change
  */
 export async function adoptStates(on: Queryable, before: readonly ActualState[]): Promise<void> {
   if (before.length === 0) return
@@ -120,8 +120,8 @@ const adopt = prepare<[skus: string, areLow: string, areOut: string]>(
 )
 
 /**
- * Sets the states of SKUs that are not being served to their actual states, and crosses nothing. The caller has locked a level of
- * each.
+ * Sets the states of SKUs to their actual states, and crosses nothing. Skips SKUs whose queue is being served. The caller has locked
+ * a level of each.
  */
 export async function resetStates(on: Queryable, skus: readonly string[]): Promise<void> {
   if (skus.length > 0) await reset(on, quotedArray(skus))

@@ -17,17 +17,16 @@ export type ServeContext = WriteContext & GiveContext
 
 /** Orders of one pass. */
 const SERVE_BATCH_MAX = 500
-/** A pass that was overtaken, and served nobody, comes again after this: what overtook it is at work. */
+/** Delay after a pass that served nobody because another transaction was ahead: that one is still at work. */
 const NEXT_PASS_DELAY_MS = 20
-/** Orders that are given up at once. Where more of a queue cannot be served, it is not theirs: the job is tried again. */
+/** Orders given up in one try of the job. If more cannot be served, the orders are not the cause: the job is tried again. */
 const GUILTY_MAX = 10
 
 /**
- * Serves those who wait for a SKU, in the order of their creation, in one bounded pass: those whom a look would serve, and new
- * orders, which take their turn. If there are more, a job of the same commit goes on; else the SKU is being served no
- * more, and is judged by its thresholds.
+ * Serves the queue of a SKU in one bounded pass, oldest order first: waiting orders that fit, and new orders, whether they fit or not.
+ * If more are left, it writes the next job in the same commit; otherwise it removes the mark and judges the SKU by its thresholds.
  *
- * Without a mark there is nothing to do, so a repeat is harmless, and so are two at once: locks have them take turns.
+ * Does nothing without a mark, so a repeat is harmless. Two passes at once take turns by their locks.
  */
 export async function serveWaiting(
   context: ServeContext,
@@ -42,8 +41,8 @@ export async function serveWaiting(
 }
 
 /**
- * Serves the orders of one pass in a transaction each, for a queue that cannot be served together. An order that cannot be served
- * alone either is given up, and those behind it are served.
+ * Serves the orders of one pass in a transaction each, if they cannot be served together. Gives up an order that cannot be served
+ * alone, and goes on with those behind it.
  *
  * @param isTransient whether an error says nothing about the order
  * @throws a transient error; any, once GUILTY_MAX orders were given up
@@ -71,7 +70,7 @@ export async function serveOneByOne(
   }
 }
 
-/** Fails an order that cannot be served. One that cannot fail either is passed over for a while, and keeps its place. */
+/** Fails an order that cannot be served, or passes it over for a while if it cannot fail: it keeps its place in the queue. */
 async function giveUp(
   context: ServeContext,
   orderId: string,
@@ -82,7 +81,7 @@ async function giveUp(
   try {
     const failed = await failOrders(context, [letter])
     if (failed.has(orderId)) return
-    // a part of it was shipped, so it has no way to FAILED
+    // part of it was shipped, and no event leads from there to FAILED
     context.logger.error({ err: error, orderId }, 'order cannot be served, passed over')
   } catch (failure) {
     if (isTransient(failure)) throw failure
@@ -91,7 +90,7 @@ async function giveUp(
   await passOverOrders(context.pool, [orderId], PASSED_OVER_MS)
 }
 
-/** Returns whether a SKU's queue has an order that could not be served before, and could not fail. */
+/** Returns whether the queue of a SKU contains an order that was passed over before. */
 export function hasSuspects({ pool }: ReadContext, sku: string): Promise<boolean> {
   return hasPassedOver(pool, sku)
 }
@@ -103,7 +102,7 @@ type Pass = {
   onTurn?: (orderId: string) => void
 }
 
-/** @returns how many were looked at, and whether it is somebody's turn still: if not, the SKU has no mark any more */
+/** @returns how many orders were looked at, and whether it is still somebody's turn; if not, the mark was removed */
 async function servePass(
   context: ServeContext,
   tx: Tx,
@@ -119,7 +118,7 @@ async function servePass(
   if (!stock.serving.has(sku)) return { served: 0, isMore: false }
   const waited = locked.flatMap(({ lines }) => lines.filter((line) => waitingOf(line) > 0))
   const served = new Set([sku, ...waited.map(({ sku }) => sku).filter((sku) => stock.serving.has(sku))])
-  // again: what came, and who left, before the locks
+  // read again: orders may have come and gone before the locks
   const due = await findTurn(tx, served, sizeMax)
   const orders = firstOf(due.ids, locked)
   const last = orders.at(-1)
@@ -136,12 +135,12 @@ async function servePass(
   return { served: orders.length, isMore: still.has(sku) }
 }
 
-/** Rounds of looking for queues that orders of a pass wait in too. What is beyond takes its turn in another pass. */
+/** Rounds of looking for further queues of a pass's orders. Orders beyond take their turn in another pass. */
 const LINKS_MAX = 10
 
 /**
- * The first orders in a SKU's queue, and in those that they are in as well: an order that waits for several SKUs takes its turn
- * in all of them.
+ * Finds the first orders of a SKU's queue and of the other queues that they are in: an order that waits for several SKUs takes its
+ * turn in all of them.
  *
  * @returns their ids, oldest first
  */
@@ -155,7 +154,7 @@ async function findLinkedTurn(tx: Tx, sku: string, sizeMax: number): Promise<str
   }
 }
 
-/** The first orders whose turn it is, as far as they are locked: whoever is not came between, and takes its turn in the next pass. */
+/** Returns the first orders whose turn it is, up to one that is not locked: it came meanwhile, and takes its turn in the next pass. */
 function firstOf(due: readonly string[], locked: readonly Order[]): Order[] {
   const orderOf = new Map(locked.map((order) => [order.id, order]))
   const end = due.findIndex((id) => !orderOf.has(id))

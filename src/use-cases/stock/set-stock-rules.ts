@@ -64,7 +64,7 @@ export async function setStockRules(
     const [, , , , inventoryItem] = await Promise.all([
       after && setSafetyStock(tx, after),
       lowStockAt === undefined ? undefined : setLowStockAt(tx, sku, lowStockAt),
-      // a location that orders do not take from serves nobody: that is found out by who serves
+      // also at an inactive location: the job then finds nobody who fits
       serveQueuesOf(tx, isRaised ? [sku] : []),
       adoptStates(tx, before),
       findItem(tx, sku),

@@ -24,7 +24,7 @@ import { failOrdersIn } from '../orders/fail-orders.ts'
 
 /** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
 const KEY_AGE_MS = 48 * 3_600_000
-/** A file is sent a second time by mistake days later, not only by a retry. */
+/** Files are sent again by mistake days later, not only by a retry. */
 const IMPORT_AGE_MS = 30 * 24 * 3_600_000
 /** Rows of one short transaction; a sweep runs as many as it needs. */
 const SWEEP_BATCH_MAX = 1_000
@@ -39,7 +39,7 @@ export type SweepResult = {
   buried: string[]
   /** Dead jobs whose payload names no order. */
   setAside: string[]
-  /** SKUs whose queue was not served, and is now. */
+  /** SKUs whose queue had lost its job or its mark, and got one. */
   queues: string[]
   keysDeleted: number
   /** Whether another process was sweeping: its results are not among these. */
@@ -49,13 +49,13 @@ export type SweepResult = {
 
 type OnLocked = (ids: readonly string[]) => void
 
-/** Work of one transaction, on some of what it has locked before, or on the next batch. */
+/** The work of one transaction: on the ids of `among`, or on the next batch if that is null. */
 type Work<Item> = (tx: Tx, among: readonly string[] | null, onLocked: OnLocked) => Promise<Item[]>
 
-/** A dead job and its orders: none if its payload cannot be read. `stuck`: those that fail with the job of a queue. */
+/** A dead job and its orders: none if its payload cannot be read. `stuck`: orders that end with the dead job of a queue. */
 type BuriedJob = DeadJob & { orders: readonly OrderRef[]; stuck: readonly string[] }
 
-/** What is said of a job without an error of its own. */
+/** The error of a dead job that has none of its own. */
 const ENDED_WITH_PROCESS = 'The process ended during the last attempt'
 
 /** Parses a dead job into a `Job`. */
@@ -104,7 +104,7 @@ export async function sweep(
       while (isMore) {
         let found = 0
         const transact = async (among: readonly string[] | null, onLocked: OnLocked) => {
-          // the rest of a batch that is taken apart
+          // time is over: the rest of the batch waits for the next sweep
           if (among !== null && performance.now() > endsAtMs) return []
           return await inTransaction(context, name, async (tx) => {
             const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
@@ -173,8 +173,8 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
 }
 
 /**
- * Ends the order of each dead job. A job of several orders is split instead, because only one of them may be at fault. Of a
- * queue the first order ends, and the new ones that came before the job.
+ * Ends the order of each dead job. Splits a job of several orders instead, because only one of them may be at fault. For the job of a
+ * queue, ends the first order and the new orders that came before the job.
  */
 async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJob[]): Promise<BuriedJob[]> {
   const jobs = dead.map((job) => ({ ...job, known: known.safeParse(job).data }))
@@ -185,7 +185,7 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJ
     jobs.map(async ({ known, ...job }) => ({
       ...job,
       orders: known ? ordersOf(known.payload) : [],
-      // nobody was served for as long as its tries took: who is new there is answered, and the first makes way
+      // nobody was served while the job was tried: new orders get an answer, and the first makes way
       stuck:
         known?.task === 'serve-waiting'
           ? await findStuck(tx, known.payload.sku, job.createdAt, SWEEP_BATCH_MAX)
@@ -201,7 +201,7 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJ
     })),
   )
   const failed = await failOrdersIn(context, tx, [...letters, ...stuckLetters])
-  // of which a part was shipped: it cannot fail, and makes way all the same
+  // an order of which part was shipped cannot fail, and makes way all the same
   const kept = buried.flatMap(({ stuck }) => stuck.filter((orderId) => !failed.has(orderId)))
   for (const orderId of await passOverOrders(tx, kept, PASSED_OVER_MS)) {
     context.logger.error({ orderId }, 'order cannot be served, passed over')
@@ -211,7 +211,7 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJ
     tx,
     split.map((order) => reservationJob([order])),
   )
-  // a queue whose job is dead gets another one, like one that lost it
+  // the step for lost queues gives a queue whose job was dead another one
   const isReadable = ({ orders, task }: BuriedJob) => orders.length > 0 || task === 'serve-waiting'
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
   await completeJobs(tx, idsOf(buried.filter(isReadable)))
