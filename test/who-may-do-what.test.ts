@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import type { Order } from '../src/domain/orders/order.ts'
 import { cursorOf } from '../src/feed/stock-feed.ts'
+import { actionOf } from '../src/schema/field-action.ts'
 import { schema } from '../src/schema/index.ts'
 import { failOrders } from '../src/use-cases/orders/fail-orders.ts'
 import { shipOrder } from '../src/use-cases/orders/verbs/ship-order.ts'
@@ -296,9 +297,7 @@ describe('the table', () => {
     const scoped = Object.values(schema.getTypeMap())
       .filter(isObjectType)
       .flatMap(fieldsOf)
-      .filter(
-        ({ field }) => (field.extensions.pothosOptions as { authScopes?: unknown } | undefined)?.authScopes,
-      )
+      .filter(({ field }) => actionOf(field) !== undefined)
     const names = [...roots.flatMap(fieldsOf), ...scoped].map(({ name }) => name)
     expect(scoped.length).toBeGreaterThan(5)
     expect(Object.keys(OPERATIONS).sort()).toEqual([...new Set(names)].sort())

@@ -11,6 +11,7 @@ import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
 import { LIST_SIZE_ESTIMATE } from '../limits.ts'
 import type { GraphQLContext } from './create-context.ts'
+import './field-action.ts'
 import './list-cost.ts'
 
 type SchemaTypes = {
@@ -32,7 +33,15 @@ type SchemaTypes = {
 
 export const builder = new SchemaBuilder<SchemaTypes>({
   // a field's span is around all else; then scopes: what may not be read is not looked for
-  plugins: [TracingPlugin, ScopeAuthPlugin, 'listCost', PrismaPlugin, RelayPlugin, ComplexityPlugin],
+  plugins: [
+    TracingPlugin,
+    ScopeAuthPlugin,
+    'listCost',
+    'fieldAction',
+    PrismaPlugin,
+    RelayPlugin,
+    ComplexityPlugin,
+  ],
   defaultFieldNullability: false,
   relay: {
     // an order's id is the same in GraphQL and REST: node.ts finds by such ids, and not by opaque global ones

@@ -12,7 +12,10 @@ const UserErrorCode = builder.enumType('UserErrorCode', {
     INVALID_LINES: { description: 'There are no lines, or too many.' },
     INVALID_QTY: { description: 'A quantity, or the priority of a location, is out of its range.' },
     INVALID_SKU: { description: 'No item can have this SKU.' },
-    LOCATION_IN_USE: { description: 'The default location stays active.' },
+    LOCATION_IN_USE: {
+      description:
+        'The default location stays active; or a transfer comes from the location that it goes to.',
+    },
     QTY_EXCEEDED: { description: 'More is asked for than would go: `limit` is the most.' },
     SKU_TAKEN: { description: 'Another item has this SKU.' },
     STALE_EXPECTATION: { description: 'What the caller expected is no longer so.' },

@@ -1,6 +1,6 @@
 import { isContention } from '../database/unavailable.ts'
 import { servingPayload } from '../use-cases/job-payloads.ts'
-import { serveOneByOne, serveWaiting } from '../use-cases/orders/serve-waiting.ts'
+import { hasSuspects, serveOneByOne, serveWaiting } from '../use-cases/orders/serve-waiting.ts'
 import { defineTask, isAway } from './define-task.ts'
 
 /** Some ten seconds after the first. Meanwhile the queue stands still, and new orders of the SKU with it. */
@@ -10,8 +10,8 @@ const ONE_BY_ONE_AFTER_WORKER_DEATHS = 2
 
 /**
  * Serves those who wait for a SKU, in one pass; where there are more it writes the next job. A pass that fails for another
- * reason than others at work must not hold up the queue for long: those of the pass are served one by one, and who is at fault fails
- * alone.
+ * reason than others at work must not hold up the queue for long: its orders are then served one by one, and the order at fault fails
+ * alone. If the queue has an order that could be neither served nor failed before, that is done at once.
  */
 export const serveWaitingTask = defineTask('serve-waiting', servingPayload, async ({ app }, { sku }, job) => {
   const isTransient = (error: unknown) => isAway(error) || (isContention(error) && !job.isLastTry)
@@ -21,7 +21,8 @@ export const serveWaitingTask = defineTask('serve-waiting', servingPayload, asyn
   try {
     await serveWaiting(app, { sku, job })
   } catch (error) {
-    if (isTransient(error) || job.attempt < ONE_BY_ONE_FROM_TRY) throw error
+    if (isTransient(error)) throw error
+    if (job.attempt < ONE_BY_ONE_FROM_TRY && !(await hasSuspects(app, sku))) throw error
     app.logger.warn({ err: error, sku }, 'queue could not be served together, served one by one')
     await serveEach()
     await serveWaiting(app, { sku, job })

@@ -1,4 +1,4 @@
-import type { ModelOrder } from './stock-model.ts'
+import type { ModelOrder } from './model-data.ts'
 
 /** A quantity of a SKU at a location. */
 export type Piece = { sku: string; location: string; qty: number }

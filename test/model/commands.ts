@@ -38,6 +38,14 @@ import {
   wishes,
 } from './inputs.ts'
 import {
+  isOpen,
+  isShortOf,
+  type ModelAdjustment,
+  type ModelOrder,
+  type ModelWish,
+  waitingOf,
+} from './model-data.ts'
+import {
   allOf,
   byJson,
   findMovementId,
@@ -50,15 +58,8 @@ import {
 } from './read-state.ts'
 import { how, run, times, together } from './real.ts'
 import { type Keeping, type Kept, keep } from './stock-keeping.ts'
-import {
-  isOpen,
-  isShortOf,
-  type ModelAdjustment,
-  type ModelOrder,
-  type ModelWish,
-  type StockModel,
-  waitingOf,
-} from './stock-model.ts'
+import type { StockModel } from './stock-model.ts'
+import { settleCalls } from './supplying.ts'
 import { expire, fail, retry, split, sweepUp, workSome } from './upkeep-commands.ts'
 import { type Answer, call, type VerbCall } from './verbs.ts'
 import { serveQueues } from './work.ts'
@@ -192,7 +193,7 @@ const settle = command(
   async (model, real, { calls, how }) => {
     const list = callsOf(model.requests, calls)
     await run(real, how, (app) => settleSupplierOutcomes(app, list))
-    times(how, () => model.settle(list))
+    times(how, () => settleCalls(model, list))
   },
   hasRequests,
 )
@@ -310,7 +311,7 @@ const race = command(
       reserve: [(app: App) => reserveOrders(app, [order.id]), (on: StockModel) => on.reserve([order.id])],
       settle: [
         (app: App) => settleSupplierOutcomes(app, supplierCalls),
-        (on: StockModel) => on.settle(supplierCalls),
+        (on: StockModel) => settleCalls(on, supplierCalls),
       ],
     } as const
     const [doReal, doModel] = acts[other]
@@ -478,7 +479,7 @@ const sideBySide = command(
     ])
     const created = await creating
     model.reserve(ids)
-    model.settle(list)
+    settleCalls(model, list)
     model.adjust(change)
     const expected = model.answerTo(create)
     if (expected === null) model.enqueueCommit([model.create(created.order!.id, create).id])

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import type { SupplierOutcome } from '../../src/domain/supplier/supplier-policy.ts'
-import type { Keeping } from './stock-keeping.ts'
 import {
   isOpen,
   type ModelCall,
@@ -10,8 +9,9 @@ import {
   type ModelRequest,
   type ModelWish,
   openOf,
-  type StockModel,
-} from './stock-model.ts'
+} from './model-data.ts'
+import type { Keeping } from './stock-keeping.ts'
+import type { StockModel } from './stock-model.ts'
 import type { VerbCall } from './verbs.ts'
 
 // What commands are given. What is picked are numbers that mean something only where there is something to pick from.

@@ -1,14 +1,8 @@
 import type { Order } from '../../src/domain/orders/order.ts'
 import type { Queryable } from '../../src/sql/statement.ts'
 import { EMPTY_QUEUE, type QueuedJob, readJobs } from '../support/queue.ts'
-import {
-  isInLine,
-  type ModelJob,
-  type ModelOrder,
-  type ModelShipment,
-  type StockModel,
-  waitingOf,
-} from './stock-model.ts'
+import { isInLine, type ModelJob, type ModelOrder, type ModelShipment, waitingOf } from './model-data.ts'
+import type { StockModel } from './stock-model.ts'
 
 // what the database holds, in the words of the model
 

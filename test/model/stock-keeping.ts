@@ -1,5 +1,6 @@
 import type { Piece } from './allocate.ts'
-import { byText, keyOf, type ModelOrder, refuseLines, type StockModel } from './stock-model.ts'
+import { byText, keyOf, type ModelOrder, refuseLines } from './model-data.ts'
+import type { StockModel } from './stock-model.ts'
 
 type Line = { sku: string; qty: number }
 
@@ -60,7 +61,7 @@ function refuseForm(asked: Keeping): string | null {
       return asked.qty < 1 ? 'INVALID_QTY' : null
     case 'transferInventory':
       return (
-        refuseLines(asked.lines, ({ sku }) => sku) ?? (asked.from === asked.to ? 'UNKNOWN_LOCATION' : null)
+        refuseLines(asked.lines, ({ sku }) => sku) ?? (asked.from === asked.to ? 'LOCATION_IN_USE' : null)
       )
     case 'countInventory':
       return asked.counts.length === 0 ? 'INVALID_LINES' : null

@@ -1,105 +1,33 @@
-import type { IfShort } from '../../src/domain/orders/order.ts'
-import type { FailureReason, OrderEventType, OrderStatus } from '../../src/domain/orders/order-status.ts'
+import type { FailureReason, OrderEventType } from '../../src/domain/orders/order-status.ts'
 import type { MovementType } from '../../src/domain/stock/stock.ts'
-import type { SupplierOutcome, SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
-import type { SupplierRequestState } from '../../src/domain/supplier/supplier-request.ts'
+import type { SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
 import { allocateTo, type ModelLevel, type Piece } from './allocate.ts'
-import type { Kept } from './stock-keeping.ts'
-
-export type ModelLine = {
-  sku: string
-  qty: number
-  reserved: number
-  shipped: number
-  cancelled: number
-  returned: number
-}
-
-/** An order, with its whole history. */
-export type ModelOrder = {
-  id: string
-  locations: string[] | null
-  ifShort: IfShort
-  /** Null for a firm order. One that ended keeps what it was. */
-  hold: 'running' | 'past' | null
-  lines: ModelLine[]
-  status: OrderStatus
-  failureReason: FailureReason | null
-  lookedAt: boolean
-  ending: 'CANCELLED' | 'EXPIRED' | 'FAILED' | null
-  version: number
-  /** What each line lost when the order failed the last time. */
-  gaveUp: { sku: string; qty: number }[]
-  events: { type: string; from: OrderStatus | null; to: OrderStatus; reason: FailureReason | null }[]
-}
-
-export type ModelRequest = {
-  orderId: string
-  sku: string
-  qty: number
-  state: SupplierRequestState
-  ref: string | null
-  step: number
-  attempts: number
-  rechecks: number
-}
-
-/** The only one that a version of an order made at a location. */
-export type ModelShipment = {
-  orderId: string
-  version: number
-  location: string
-  lines: { sku: string; qty: number }[]
-  isUndone: boolean
-}
-
-/** A job that waits to run. `step` and `sku` are null for the task that reserves: it alone may be about several orders. */
-export type ModelJob = {
-  task: string
-  orderIds: string[]
-  sku: string | null
-  step: number | null
-  delayMs: number
-}
-
-export type ModelFailure = {
-  orderId: string
-  task: string
-  sku: string | null
-  step: number | null
-  error: string
-  attempts: number
-}
-export type ModelLetter = ModelFailure & { retried: boolean }
-
-export type ModelWish = {
-  lines: { sku: string; qty: number }[]
-  locations: string[] | null
-  ifShort: IfShort
-  holdSeconds: number | null
-  idempotencyKey: string | null
-  caller: string
-}
-export type ModelCall = { orderId: string; sku: string; step: number; outcome: SupplierOutcome }
-export type ModelAdjustment = {
-  sku: string
-  location: string
-  delta: number
-  expectedAvailable: number | null
-}
-
-/** What a key stands for: the call that took it, and what that made. */
-export type ModelKey = {
-  verb: string
-  input: string
-  /** Null for a change of stock, which has `made` instead. */
-  orderId: string | null
-  shipments: ModelShipment[]
-  made?: Kept
-}
-
-/** What an adjustment comes to: the code of its refusal, or the item after it, over all locations. */
-export type Adjusted = { refused: string } | { available: number; reserved: number }
+import {
+  type Adjusted,
+  byText,
+  inputOf,
+  isAskingFor,
+  isCallOf,
+  isHoldTime,
+  isInLine,
+  isOpen,
+  keyOf,
+  levelKey,
+  type ModelAdjustment,
+  type ModelFailure,
+  type ModelJob,
+  type ModelKey,
+  type ModelLetter,
+  type ModelOrder,
+  type ModelRequest,
+  type ModelShipment,
+  type ModelWish,
+  openOf,
+  refuseLines,
+  reserves,
+  statusOf,
+} from './model-data.ts'
+import { ask } from './supplying.ts'
 
 const CODE = /^[\w.-]{1,64}$/
 
@@ -146,18 +74,18 @@ export class StockModel {
   /** What a caller's key stands for, by `keyOf`. */
   keys = new Map<string, ModelKey>()
   letters: ModelLetter[] = []
-  readonly #policy: SupplierPolicy
-  readonly #random: number
+  readonly policy: SupplierPolicy
+  readonly random: number
 
   /** @param random what the application's `random` gives, each time */
   constructor(policy: SupplierPolicy, random: number) {
-    this.#policy = policy
-    this.#random = random
+    this.policy = policy
+    this.random = random
   }
 
   /** Another model that knows the same, and goes its own way from here. */
   copy(): StockModel {
-    return new StockModel(this.#policy, this.#random).become(this)
+    return new StockModel(this.policy, this.random).become(this)
   }
 
   /** Knows from now on what another knows, and nothing else. */
@@ -272,20 +200,20 @@ export class StockModel {
     }
     for (const { order, taken, short } of results) {
       if (short.length > 0 && order.ifShort === 'FAIL') {
-        this.#fail(order, 'OUT_OF_STOCK')
+        this.failOrder(order, 'OUT_OF_STOCK')
         continue
       }
       this.#take(order, taken)
       this.transition(order, short.length > 0 ? 'OrderAwaitingRestock' : 'OrderReserved', {
         lookedAt: short.length > 0,
       })
-      if (order.ifShort === 'ASK_SUPPLIER') for (const sku of short) this.#ask(order, sku)
+      if (order.ifShort === 'ASK_SUPPLIER') for (const sku of short) ask(this, order, sku)
     }
     for (const [order, sku] of givenUp) {
       const error = `The supplier delivered ${sku} for this order while it had failed, and other orders took it`
       const letter = { task: 'reserve-inventory', sku: null, step: null, error, attempts: 1, retried: false }
       this.letters.push({ ...letter, orderId: order.id })
-      this.#fail(order, 'INTERNAL_ERROR')
+      this.failOrder(order, 'INTERNAL_ERROR')
     }
   }
 
@@ -313,99 +241,6 @@ export class StockModel {
       this.move('RESERVATION', piece, order, order.version + 1)
       order.lines.find(({ sku }) => sku === piece.sku)!.reserved += piece.qty
     }
-  }
-
-  #ask(order: ModelOrder, sku: string): void {
-    const earlier = this.request(order.id, sku)
-    if (earlier && isOpen(earlier)) return
-    const line = order.lines.find((line) => line.sku === sku)!
-    const qty = earlier?.qty ?? waitingOf(line)
-    const asked = { qty, state: 'ASKED', ref: null, attempts: 0, rechecks: 0 } as const
-    const request = { orderId: order.id, sku, ...asked, step: (earlier?.step ?? 0) + 1 }
-    if (earlier) Object.assign(earlier, request)
-    else this.requests.push(request)
-    this.#enqueueCall(request, 0)
-  }
-
-  /** All calls are of one moment: none sees what another changed. Of two for the same call, the first in the list counts. */
-  settle(calls: readonly ModelCall[]): void {
-    const current = this.requests.flatMap((request) => {
-      const { orderId, sku, step } = request
-      const call = calls.find((call) => call.orderId === orderId && call.sku === sku && call.step === step)
-      return call && isOpen(request) ? [{ request, call }] : []
-    })
-    current.sort(({ request: one }, { request: other }) => {
-      return byText(one.orderId, other.orderId) || byText(one.sku, other.sku)
-    })
-    for (const [orderId, ofOrder] of Map.groupBy(current, ({ request }) => request.orderId)) {
-      this.#settleOrder(this.find(orderId)!, ofOrder)
-    }
-  }
-
-  #settleOrder(order: ModelOrder, calls: readonly { request: ModelRequest; call: ModelCall }[]): void {
-    const delivered: ModelRequest[] = []
-    let failure: FailureReason | null = null
-    for (const { request, call } of calls) {
-      const reason = this.#settleRequest(request, call.outcome)
-      if (request.state === 'DELIVERED') delivered.push(request)
-      if (reason === null || failure !== null || !isAskingFor(order, request.sku)) continue
-      failure = reason
-      if (call.outcome.kind === 'transport-error') {
-        const { orderId, sku, ref, attempts } = request
-        const task = ref === null ? 'request-supplier' : 'check-supplier-status'
-        const error = call.outcome.detail
-        this.letters.push({
-          orderId,
-          task,
-          sku,
-          step: call.step,
-          error,
-          attempts: attempts + 1,
-          retried: false,
-        })
-      }
-    }
-    const wanted = delivered.flatMap(({ sku, qty }) => {
-      const line = order.lines.find((line) => line.sku === sku)!
-      return failure === null && isShortOf(order, sku) && waitingOf(line) <= qty ? [line] : []
-    })
-    const location = order.locations?.[0] ?? 'MAIN'
-    const version = wanted.length > 0 ? order.version + 1 : null
-    for (const { sku, qty } of delivered)
-      this.move('SUPPLIER_RECEIPT', { sku, location, qty }, order, version)
-    if (failure !== null) this.#fail(order, failure)
-    if (wanted.length === 0) return
-    for (const line of wanted) {
-      this.move('RESERVATION', { sku: line.sku, location, qty: waitingOf(line) }, order, version)
-      line.reserved += waitingOf(line)
-    }
-    this.transition(order, 'OrderReserved')
-  }
-
-  /** @returns why the order fails, if it waits for it; null where it does not */
-  #settleRequest(request: ModelRequest, outcome: SupplierOutcome): FailureReason | null {
-    const { recheckDelayMs, recheckFactor, recheckLimit, attemptsMax, retryBaseMs } = this.#policy
-    const { attempts } = request
-    const rechecks = request.rechecks + 1
-    request.step++
-    if (outcome.kind === 'ok') {
-      request.state = 'DELIVERED'
-    } else if (outcome.kind === 'accepted') {
-      Object.assign(request, { state: 'ACCEPTED', ref: outcome.ref, attempts: 0, rechecks: 0 })
-      this.#enqueueCall(request, recheckDelayMs)
-    } else if (outcome.kind === 'transport-error' && attempts + 1 < attemptsMax) {
-      request.attempts++
-      const waitMs = Math.round(this.#random * retryBaseMs * 2 ** attempts)
-      this.#enqueueCall(request, (outcome.retryAfterMs ?? 0) + waitMs)
-    } else if (outcome.kind === 'delayed' && rechecks <= recheckLimit) {
-      Object.assign(request, { attempts: 0, rechecks })
-      this.#enqueueCall(request, recheckDelayMs * recheckFactor ** rechecks)
-    } else {
-      const [state, reason] = ENDS[outcome.kind]
-      request.state = state
-      return reason
-    }
-    return null
   }
 
   adjust({ sku, location, delta, expectedAvailable }: ModelAdjustment): Adjusted {
@@ -437,11 +272,11 @@ export class StockModel {
     for (const request of over) Object.assign(request, { state: 'UNREACHABLE', step: request.step + 1 })
     for (const [orderId, letter] of [...last].sort(([one], [other]) => byText(one, other))) {
       this.letters.push({ ...letter, retried: false })
-      this.#fail(this.find(orderId)!, 'INTERNAL_ERROR')
+      this.failOrder(this.find(orderId)!, 'INTERNAL_ERROR')
     }
   }
 
-  #fail(order: ModelOrder, reason: FailureReason): void {
+  failOrder(order: ModelOrder, reason: FailureReason): void {
     order.gaveUp = order.lines.map((line) => ({ sku: line.sku, qty: openOf(line) }))
     this.#release(order)
     this.transition(order, 'OrderFailed', { ending: 'FAILED', failureReason: reason })
@@ -493,7 +328,7 @@ export class StockModel {
         isOpen(request) && !this.jobs.some((job) => isCallOf({ ...job, orderId: job.orderIds[0]! }, request)),
     )
     this.enqueueCommit(pending.sort())
-    for (const request of unasked) this.#enqueueCall(request, 0)
+    for (const request of unasked) this.enqueueCall(request, 0)
     // of several orders one may be to blame, and nobody knows which
     const [alone, shared] = [true, false].map((isAlone) =>
       dead.filter(({ job }) => (job.orderIds.length === 1) === isAlone),
@@ -552,7 +387,7 @@ export class StockModel {
     })
   }
 
-  #enqueueCall({ orderId, sku, step, ref }: ModelRequest, delayMs: number): void {
+  enqueueCall({ orderId, sku, step, ref }: ModelRequest, delayMs: number): void {
     const task = ref === null ? 'request-supplier' : 'check-supplier-status'
     this.jobs.push({ task, orderIds: [orderId], sku, step, delayMs })
   }
@@ -576,102 +411,4 @@ const MOVES: Record<MovementType, [available: number, reserved: number]> = {
   TRANSFER_OUT: [-1, 0],
   TRANSFER_IN: [1, 0],
   COUNT: [1, 0],
-}
-
-/** How answers end what a supplier was asked for, after the last try. */
-const ENDS = {
-  refused: ['REFUSED', 'SUPPLIER_REFUSED'],
-  fail: ['FAILED', 'SUPPLIER_FAILED'],
-  delayed: ['DELAYED', 'SUPPLIER_DELAYED'],
-  'transport-error': ['UNREACHABLE', 'SUPPLIER_UNREACHABLE'],
-} as const
-
-function levelKey(sku: string, location: string): string {
-  return `${sku} ${location}`
-}
-
-/** A caller's key, as the model and the database are compared by. */
-export function keyOf(caller: string, key: string | null): string {
-  return `${caller} ${key}`
-}
-
-/** What tells an order from another under the same key. */
-function inputOf({ lines, locations, ifShort, holdSeconds }: ModelWish): string {
-  return JSON.stringify([lines, locations && [...new Set(locations)], ifShort, holdSeconds])
-}
-
-/** Whether an order may be held for so long: 31 days at the most. */
-export function isHoldTime(seconds: number): boolean {
-  return seconds >= 1 && seconds <= 2_678_400
-}
-
-/** Why no call may have such lines. */
-export function refuseLines<Line extends { sku: string; qty: number }>(
-  lines: readonly Line[],
-  nameOf: (line: Line) => string,
-): string | null {
-  if (lines.length < 1 || lines.length > 100) return 'INVALID_LINES'
-  for (const [index, line] of lines.entries()) {
-    if (line.qty < 1 || line.qty > 1_000_000) return 'INVALID_QTY'
-    if (lines.slice(0, index).some((earlier) => nameOf(earlier) === nameOf(line))) return 'DUPLICATE_SKU'
-  }
-  return null
-}
-
-export function openOf({ qty, shipped, cancelled }: ModelLine): number {
-  return qty - shipped - cancelled
-}
-
-export function waitingOf(line: ModelLine): number {
-  return openOf(line) - line.reserved
-}
-
-/** Whether an order is where no job has to follow. */
-export function isFinal({ status }: ModelOrder): boolean {
-  return status !== 'PENDING' && status !== 'AWAITING_RESTOCK'
-}
-
-/** Whether the supplier has yet to say its last word. */
-export function isOpen({ state }: ModelRequest): boolean {
-  return state === 'ASKED' || state === 'ACCEPTED'
-}
-
-function statusOf({ lines, lookedAt }: ModelOrder, ending: ModelOrder['ending']): OrderStatus {
-  const hasShipped = lines.some(({ shipped }) => shipped > 0)
-  if (lines.every((line) => openOf(line) === 0)) return hasShipped ? 'SHIPPED' : ending!
-  if (hasShipped) return 'PARTIALLY_SHIPPED'
-  if (lines.every((line) => waitingOf(line) === 0)) return 'RESERVED'
-  return lookedAt ? 'AWAITING_RESTOCK' : 'PENDING'
-}
-
-/** Whether an order was found short of a SKU, and still is. */
-export function isShortOf(order: ModelOrder, sku: string): boolean {
-  return isInLine(order) && order.lines.some((line) => line.sku === sku && waitingOf(line) > 0)
-}
-
-/** Whether an order waits in line: also with what was promised no more of one that was shipped in part. */
-export function isInLine({ status, lines }: ModelOrder): boolean {
-  const isLooked = status === 'AWAITING_RESTOCK' || status === 'PARTIALLY_SHIPPED'
-  return isLooked && lines.some((line) => waitingOf(line) > 0)
-}
-
-/** Whether an order fails if its supplier does not deliver: not once it waits for any stock. */
-function isAskingFor(order: ModelOrder, sku: string): boolean {
-  return order.status === 'AWAITING_RESTOCK' && order.ifShort === 'ASK_SUPPLIER' && isShortOf(order, sku)
-}
-
-function reserves({ orderIds, step }: ModelJob, orderId: string): boolean {
-  return step === null && orderIds.includes(orderId)
-}
-
-/** Whether it is the call that a request waits for: that of a step is the only one. */
-function isCallOf(
-  { orderId, sku, step }: { orderId: string; sku: string | null; step: number | null },
-  request: ModelRequest,
-): boolean {
-  return isOpen(request) && request.orderId === orderId && request.sku === sku && request.step === step
-}
-
-export function byText(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0
 }

@@ -10,9 +10,9 @@ import { type SweepResult, sweep } from '../../src/use-cases/upkeep/sweep.ts'
 import { dropJobs, killJobs } from '../support/queue.ts'
 import { ATTEMPTS_MAX, command, hasJobs, hasOrders, NO_ORDER } from './command.ts'
 import { isOpenHold, outcome, pick, pickFrom, pickJobs, picks } from './inputs.ts'
+import { isFinal, isOpen } from './model-data.ts'
 import { AGE, findJobIds, readLetterIds } from './read-state.ts'
 import { how, run, times } from './real.ts'
-import { isFinal, isOpen } from './stock-model.ts'
 import { work } from './work.ts'
 export const fail = command(
   'failOrders',

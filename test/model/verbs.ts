@@ -7,9 +7,9 @@ import {
   type ModelShipment,
   openOf,
   refuseLines,
-  type StockModel,
   waitingOf,
-} from './stock-model.ts'
+} from './model-data.ts'
+import type { StockModel } from './stock-model.ts'
 
 type Line = { sku: string; qty: number }
 

@@ -7,9 +7,11 @@ import { findSupplierCall } from '../../src/use-cases/supplier/find-supplier-cal
 import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { dropJobs, readJobs } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
+import { isOpen, type ModelCall, type ModelJob } from './model-data.ts'
 import { findJobIds } from './read-state.ts'
 import { type How, type Real, run, times, together } from './real.ts'
-import { isOpen, type ModelCall, type ModelJob, type StockModel } from './stock-model.ts'
+import type { StockModel } from './stock-model.ts'
+import { settleCalls } from './supplying.ts'
 
 /** Who serves the queues, and in how many passes. */
 export type Serving = 'in turn' | 'one by one' | 'at the same time'
@@ -70,7 +72,7 @@ export async function work(
   if (toReserve.length > 0) await run(real, how, (app) => reserveOrders(app, toReserve))
   if (calls.length > 0) await run(real, how, (app) => settleSupplierOutcomes(app, calls))
   times(how, () => model.reserve(toReserve))
-  times(how, () => model.settle(calls))
+  times(how, () => settleCalls(model, calls))
   await dropJobs(real.first.pool, { ids: jobIds })
   model.removeJobs(jobs)
 }

@@ -106,6 +106,19 @@ const TRIALS: Record<string, Trial> = {
       return courseOf(before, await scrape(server.url))
     },
   },
+  'a queue that is served without an end': {
+    alerts: { HoldfastQueueServedLong: 2 },
+    provoke: async () => {
+      const server = await start()
+      const before = await inGoodOrder(server)
+      await query(
+        `select graphile_worker.add_job('serve-waiting', '{"sku": "PLENTY"}', run_at := now() + interval '1 h')`,
+      )
+      await query(`insert into serving (sku, since) values ('PLENTY', now() - interval '10 min')`)
+      const isLong = (shown: Scrape) => sumOf(shown, 'holdfast_oldest_serving_mark_age_seconds') > 300
+      return courseOf(before, await until(server, isLong))
+    },
+  },
   'a hold that cannot be released': {
     alerts: { HoldfastHoldsOverdue: 1, HoldfastDrift: 0 },
     provoke: async () => {

@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { IfShort } from '../../src/domain/orders/order.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
+import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
+import { adjustInventory } from '../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { retryDeadLetters } from '../../src/use-cases/upkeep/retry-dead-letters.ts'
 import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
 import { breakReservations } from '../support/break-reservations.ts'
@@ -85,6 +87,70 @@ test('who cannot be served fails alone after some tries, and those behind it are
   await untilNoJobs(app.pool)
   expect(await statusesOf([waiting])).toEqual(['RESERVED'])
   await worker.stop()
+})
+
+/** Has every event of an order fail in the database, until what it gives is called. */
+async function breakOrder(id: string): Promise<() => Promise<unknown>> {
+  const { pool } = test_.app
+  await pool.query(`
+    create function break_order() returns trigger language plpgsql as $$ begin raise 'broken'; end $$;
+    create trigger break_order before insert on order_events
+      for each row when (new.order_id = '${id}') execute function break_order()`)
+  return () => pool.query('drop function break_order cascade')
+}
+
+/** An order of which a part was shipped, and that lost its promise for the rest. */
+async function waitForTheRest(): Promise<string> {
+  const { app } = test_
+  await seed(app).stock({ sku: 'A', qty: 2 })
+  const { id } = await seed(app).order({ sku: 'A', qty: 2 })
+  await reserveOrders(app, [id])
+  await shipOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku: 'A', qty: 1 }] })
+  const change = { sku: 'A', delta: -1, reason: 'broken', onShortfall: 'UNRESERVE_NEWEST' } as const
+  await adjustInventory(app, LOCAL_OPERATOR, { ...change, expectedAvailable: null })
+  return id
+}
+
+test.each([
+  ['of which a part was shipped', 'PARTIALLY_SHIPPED', waitForTheRest],
+  ['whose failure cannot be written', 'AWAITING_RESTOCK', () => wait(['A'])],
+])('an order %s, and that cannot be served, holds up nobody but itself', async (_, status, make) => {
+  const { app } = test_
+  const stuck = await make()
+  const behind = await wait(['A'])
+  await dropJobs(app.pool)
+  const mend = await breakOrder(stuck)
+  await seed(app).stock({ sku: 'A', qty: 5 })
+  const error = vi.spyOn(app.logger, 'error')
+  const worker = await startTestWorker(test_)
+  await untilTried(1)
+  await untilTried(2)
+  await untilNoJobs(app.pool)
+  expect(await statusesOf([stuck, behind])).toEqual([status, 'RESERVED'])
+  expect(await marks()).toEqual([])
+  const named = () =>
+    error.mock.calls.filter(([fields]) => (fields as { orderId?: string }).orderId === stuck)
+  expect(named()).toHaveLength(1)
+  // new ones find no mark, and the sweep brings none before its time
+  expect(await statusesOf([await wait(['A'], 'FAIL')])).toEqual(['RESERVED'])
+  expect(await sweep(app)).toMatchObject({ queues: [], failures: [] })
+  // looked at again it is found at once, not after some tries
+  const isDue = () =>
+    app.pool.query("update orders set passed_over_until = now() - interval '1 s' where id = $1", [stuck])
+  await isDue()
+  expect(await sweep(app)).toMatchObject({ queues: ['A'] })
+  await untilNoJobs(app.pool)
+  expect(named()).toHaveLength(2)
+  expect(await marks()).toEqual([])
+  // and served once it can be
+  await mend()
+  await isDue()
+  await sweep(app)
+  await untilNoJobs(app.pool)
+  const { rows } = await app.pool.query('select reserved from order_lines where order_id = $1', [stuck])
+  expect(rows).toEqual([{ reserved: 1 }])
+  await worker.stop()
+  error.mockRestore()
 })
 
 test('of a queue in which nobody can be served, only some fail with each try', async () => {

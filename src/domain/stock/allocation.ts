@@ -2,10 +2,10 @@ import { type Order, waitingOf } from '../orders/order.ts'
 import type { Location } from './location.ts'
 import { promisableAt, type StockLevel } from './stock.ts'
 
-/** A quantity of a SKU at a location: what an order takes there, or holds there. */
+/** A quantity of a SKU that an order takes or holds at a location. */
 export type Allocation = { sku: string; location: string; qty: number }
 
-/** Sums up quantities by SKU and location. */
+/** Returns one allocation for each SKU and location, with the sum of their quantities. */
 export function mergeAllocations(allocations: readonly Allocation[]): Allocation[] {
   const merged = new Map<string, Allocation>()
   for (const { sku, location, qty } of allocations) {
@@ -18,7 +18,7 @@ export function mergeAllocations(allocations: readonly Allocation[]): Allocation
 /** A line that wants more than can be promised at its turn. It takes nothing. */
 export type ShortLine = { sku: string; qty: number; missing: number }
 
-/** An order's claim: the waiting quantities of its lines. */
+/** What an order asks for: the waiting quantity of each of its lines. */
 export type Claim = Pick<Order, 'lines' | 'locations' | 'ifShort'>
 
 /** Result for an order. */
@@ -40,7 +40,7 @@ type Coverable = { sku: string; qty: number; sources: readonly Source[] }
  * - `priority`: each line from the locations in the order of their priority;
  * - `most-stock`: each line from the location that has most of it.
  *
- * Where two locations are alike, the one by priority.
+ * Between equal locations, priority decides.
  */
 const STRATEGIES = {
   'fewest-locations': takeFromFewest,
@@ -53,16 +53,16 @@ export type AllocationStrategy = keyof typeof STRATEGIES
 export const ALLOCATION_STRATEGIES = Object.keys(STRATEGIES) as [AllocationStrategy, ...AllocationStrategy[]]
 
 /**
- * Gives stock to orders, one after the other. A line gets all that waits of it or nothing, and is short only if it wants
- * more than is left at its turn. An order that is short gets nothing, unless suppliers are asked for the rest of it. A later order
+ * Allocates stock to orders, one after the other. A line gets its whole waiting quantity or nothing; it is short if that is more
+ * than is left at its turn. An order with a short line gets nothing, unless suppliers are asked for the short lines. A later order
  * that fits still gets its stock: available stock is never refused.
  *
- * It takes nothing from safety stock, from an inactive location, or from a location that the order does not name.
+ * Takes no safety stock, nothing at inactive locations, and nothing at locations that the order does not name.
  *
  * @param orders in the order of their turn
- * @param levels every level of the SKUs that wait
- * @param locations those of the levels
- * @returns a result for each order, in their order
+ * @param levels every level of the orders' SKUs
+ * @param locations the locations of these levels
+ * @returns a result for each order, in the same order
  */
 export function allocate<C extends Claim>(
   orders: readonly C[],
@@ -89,7 +89,7 @@ export function allocate<C extends Claim>(
   })
 }
 
-/** The lines of an order that want more than can be promised, as if it were its turn. */
+/** Returns the lines of an order that would be short if its turn were now. */
 export function shortOf(
   order: Claim,
   levels: readonly StockLevel[],
@@ -132,7 +132,7 @@ function takeFromFewest(lines: readonly Coverable[]): Allocation[] {
   let rest = lines
   while (rest.length > 0) {
     const location = locationOfMost(rest)
-    // no location has all of any line
+    // no location covers any line whole
     if (location === undefined) return [...taken, ...rest.flatMap(takeFromMost)]
     const uncovered: Coverable[] = []
     for (const line of rest) {
@@ -145,10 +145,10 @@ function takeFromFewest(lines: readonly Coverable[]): Allocation[] {
   return taken
 }
 
-/** The location that has all of most lines, by priority among those. @returns undefined if none has all of any */
+/** Returns the location that covers most lines whole; of several, the first by priority. Undefined if none covers any. */
 function locationOfMost(lines: readonly Coverable[]): string | undefined {
   const [first] = lines
-  // the usual order needs no count
+  // usual orders have one line: nothing to count
   if (first && lines.length === 1) return first.sources.find(({ left }) => left >= first.qty)?.location
   const counts = new Map<string, number>()
   let best: Source | undefined
@@ -164,7 +164,7 @@ function locationOfMost(lines: readonly Coverable[]): string | undefined {
   return best?.location
 }
 
-/** Takes a line from where most of it is. That needs the fewest locations. */
+/** Takes a line from the locations that have most of it: these are the fewest. */
 function takeFromMost(line: Coverable): Allocation[] {
   return takeFrom(
     line,

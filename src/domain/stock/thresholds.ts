@@ -10,38 +10,38 @@ import { type InventoryMovement, promisableAt, type StockLevel } from './stock.t
 export const STOCK_THRESHOLDS = ['LOW', 'OUT', 'BACK'] as const
 export type StockThreshold = (typeof STOCK_THRESHOLDS)[number]
 
-/** What can be promised of an item, as it was last judged, and the rule that it is judged by. */
+/** Whether an item was low or out when it was last judged, and the rule for low. */
 export type StockState = {
   lowStockAt: bigint | null
   isLow: boolean
-  /** Null where what comes next crosses nothing: nothing ever came of it, or rules changed while it was served. */
+  /** Null until its first goods are judged, which crosses nothing. */
   isOut: boolean | null
 }
 
-/** The state of an item that has no rule, and is not out. */
+/** The state of an item that has no rule and is not out. */
 const SOUND: StockState = { lowStockAt: null, isLow: false, isOut: false }
 
-/** What a SKU's state becomes, and what was crossed by that. */
+/** The new state of a SKU, and the thresholds that it crossed. */
 export type Judgement = { sku: string; isLow: boolean; isOut: boolean; crossed: readonly StockThreshold[] }
 
-/** What the stock of a SKU crossed. */
+/** The thresholds that the stock of a SKU crossed. */
 export type StockCrossing = { sku: string; crossed: StockThreshold[] }
 
-/** A change of stock, as it is told to those who follow it. */
+/** A change of stock, as the stream sends it. */
 export type InventoryChange = {
   /** Its place in the stream: its movement's id or, where the movement comes a second time, a number of the same sequence. */
   position: bigint
   /** The transaction that wrote the movement. */
   xid: bigint
   movement: InventoryMovement
-  /** Where it was. */
+  /** The location of the movement. */
   location: Location
-  /** Of the SKU, when the change was read. */
+  /** That of the SKU when the change was read. */
   availableToPromise: bigint
   crossed: readonly StockThreshold[]
 }
 
-/** All levels of some SKUs, the locations that they are at, and the states of those that are not sound. */
+/** All levels of some SKUs, the locations of these levels, and the states of SKUs with a rule or out of stock. */
 export type JudgedStock = {
   levels: readonly StockLevel[]
   locations: readonly Location[]
@@ -51,8 +51,8 @@ export type JudgedStock = {
 /**
  * Judges SKUs by their levels.
  *
- * @param stock its levels as they are now, its states as they were before
- * @returns those whose state changes
+ * @param stock levels after the change, states before it
+ * @returns a judgement for each SKU whose state changes
  */
 export function judgeStock({ levels, locations, states }: JudgedStock, skus: Iterable<string>): Judgement[] {
   const active = new Set(locations.filter(({ isActive }) => isActive).map(({ code }) => code))

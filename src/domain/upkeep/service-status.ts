@@ -58,6 +58,8 @@ export type ServiceStatus = {
   }
   /** How long ago a supplier was asked for the oldest order that it has not given its last answer for; null without one. */
   oldestRequestAgeS: number | null
+  /** For how long the queue of a SKU has been served without a pause; 0 while none is. */
+  oldestMarkAgeS: number
 }
 
 /** What the database says for it. No count goes beyond COUNTED_MAX + 1. */
@@ -70,6 +72,8 @@ export type StatusReading = {
   /** `overdueS`: below 0 if none has expired, null without one. */
   holds: { count: number; estimate: number; overdueS: number | null }
   oldestRequestAgeS: number | null
+  /** Null while no queue is being served. */
+  oldestMarkAgeS: number | null
   /** Of all orders. Below zero it is none. */
   ordersEstimate: number
   /** The share of each state among all orders, as far as statistics know it. */
@@ -90,6 +94,7 @@ export function interpretStatus(reading: StatusReading, silenceMaxMs: number): S
       overdueS: Math.max(reading.holds.overdueS ?? 0, 0),
     },
     oldestRequestAgeS: reading.oldestRequestAgeS === null ? null : Math.max(reading.oldestRequestAgeS, 0),
+    oldestMarkAgeS: reading.oldestMarkAgeS ?? 0,
   }
 }
 

@@ -4,7 +4,8 @@ export type UpkeepNews =
   | { kind: 'fetch-lost'; worker: string; released: number }
   | { kind: 'swept'; requeued: number; buried: number }
   | { kind: 'jobs-put-aside'; jobs: readonly { id: string; task: string; payload: unknown }[] }
-  | { kind: 'sweep-failed'; step: string; error: unknown }
+  /** `job`: the one at fault, which is passed over; without it the step was not done. */
+  | { kind: 'sweep-failed'; step: string; error: unknown; job?: string }
   | {
       kind: 'invariant-broken'
       invariant: string

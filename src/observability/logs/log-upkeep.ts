@@ -32,7 +32,9 @@ export function logUpkeep(logger: Logger): (news: UpkeepNews) => void {
         break
       }
       case 'sweep-failed':
-        logger.error({ err: news.error, step: news.step }, 'sweep step failed')
+        if (news.job)
+          logger.error({ err: news.error, job: news.job }, 'order of a dead job not ended, passed over')
+        else logger.error({ err: news.error, step: news.step }, 'sweep step failed')
         break
       case 'invariant-broken': {
         const { invariant, breaches } = news

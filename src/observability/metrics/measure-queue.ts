@@ -23,6 +23,7 @@ export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise
       if (state === 'AWAITING_RESTOCK') waiting.set(count.count)
     }
     requestAge.set(status.oldestRequestAgeS ?? 0)
+    markAge.set(status.oldestMarkAgeS)
     holds.set(status.holds.open.count)
     overdue.set(status.holds.overdueS)
   })
@@ -58,6 +59,10 @@ export function measureQueue(figures: DatabaseFigures, readStatus: () => Promise
   const requestAge = gauge(
     'holdfast_oldest_supplier_request_age_seconds',
     'Time since a supplier was asked for the oldest order without its last answer. 0 without one',
+  )
+  const markAge = gauge(
+    'holdfast_oldest_serving_mark_age_seconds',
+    'Time that the queue of a SKU has been served without a pause. 0 while none is',
   )
   const holds = gauge('holdfast_holds_open', 'Holds that have not expired. An estimate beyond 10,000')
   const overdue = gauge(

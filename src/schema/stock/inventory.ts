@@ -5,7 +5,7 @@ import { listItems } from '../../use-cases/stock/list-items.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../create-context.ts'
 import { itemIdOf, Node } from '../node.ts'
-import { byColumn, type List, type Page, pageCost, readPage } from '../page.ts'
+import { type List, type Page, pageCost, readPage } from '../page.ts'
 import { InventoryLevel } from './inventory-level.ts'
 import { InventoryMovement, listMovements, MovementConnection } from './inventory-movement.ts'
 
@@ -124,25 +124,29 @@ builder.queryField('inventoryItems', (t) =>
   t.connection(
     {
       type: InventoryItem,
-      description: 'Items, in the order of their SKUs.',
+      description: 'Items, in the order of their SKUs, by bytes: `B` comes before `a`.',
       complexity: pageCost,
       args: { filter: t.arg({ type: InventoryItemFilter, description: 'Which items; null for all.' }) },
       resolve: (_root, { filter, ...args }, context, info) =>
         readPage(items, args, async (page) => {
-          const { take, beyond } = byColumn(page, 'asc')
-          const skus = filter ? await listItemsOf(filter, page, context) : undefined
-          return context.app.prisma.inventoryItem.findMany({
+          const skus = await listItemsOf(filter ?? {}, page, context)
+          const found = await context.app.prisma.inventoryItem.findMany({
             ...queryFromInfo({ context, info, typeName: 'InventoryItem', path: ['edges', 'node'] }),
-            where: { sku: skus ? { in: skus } : beyond },
-            orderBy: { sku: 'asc' },
-            take: skus ? skus.length : take,
+            where: { sku: { in: skus } },
+            take: skus.length,
           })
+          return inOrderOf(skus, found)
         }),
     },
     { name: 'InventoryItemConnection', description: 'A page of items.' },
     { name: 'InventoryItemEdge', description: 'An item of a page.' },
   ),
 )
+
+function inOrderOf<Item extends { sku: string }>(skus: readonly string[], items: readonly Item[]): Item[] {
+  const itemOf = new Map(items.map((item) => [item.sku, item]))
+  return skus.flatMap((sku) => itemOf.get(sku) ?? [])
+}
 
 function listItemsOf(
   { skuPrefix, isLow, isOut, isBackordered }: typeof InventoryItemFilter.$inferInput,

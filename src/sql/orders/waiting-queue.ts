@@ -1,14 +1,14 @@
 import { JOB_ATTEMPTS_MAX, type Job } from '../../domain/upkeep/jobs.ts'
 import { plainArray, prepare, type Queryable, quotedArray } from '../statement.ts'
 
-// A SKU's queue is its lines whose `queued_qty` is set, in the order of their orders' ids. It is served under a mark: a row of
-// `serving`, and a job for it. Marks are written only by who has locked levels of their SKU.
+// The queue of a SKU is its lines whose `queued_qty` is set, in the order of their orders' ids. It is served under a mark, a row of
+// `serving` with a job. A transaction writes or removes a mark only while it holds the lock of a level of the SKU.
 
 const SERVE_WAITING = 'serve-waiting' satisfies Job['task']
 
 /**
- * What an order of a SKU can get at all locations together, or only at those that an array names, unless it is null. Compared
- * with a column of an index, so of its type.
+ * The promisable quantity of a SKU at all active locations, or at those in an array if it is not null. Of the type of the indexed
+ * column that it is compared with.
  */
 export const promisableOf = (sku: string, locations?: string) => `(
     select least(coalesce(sum(greatest(stock_levels.available - stock_levels.safety_stock, 0)), 0), 2147483647)::int
@@ -20,13 +20,13 @@ const isAmong = (locations: string) => `(${locations} is null or stock_levels.lo
 
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 
-/** Writes a job for each SKU of `marked`. */
+/** Adds a job for each SKU of `marked`. */
 export const ADD_SERVING_JOBS = `graphile_worker.add_jobs(array(
     select ('${SERVE_WAITING}', json_build_object('sku', sku), null, now(), ${JOB_ATTEMPTS_MAX}::smallint, null, null, null)::graphile_worker.job_spec
     from marked
   ))`
 
-/** Has the queues of SKUs served, by a job of this commit, if anybody waits there. The caller has locked a level of each. */
+/** Marks SKUs that orders wait for, and adds a job that serves each in the same commit. The caller has locked a level of each. */
 export async function serveQueuesOf(on: Queryable, skus: readonly string[]): Promise<void> {
   if (skus.length > 0) await serve(on, quotedArray(skus))
 }
@@ -45,8 +45,8 @@ const serve = prepare<[skus: string]>(
 )
 
 /**
- * Queues PENDING orders for those of their SKUs that are being served: they take their turn. They are in no queue of another
- * SKU, whose newer orders do not wait for them (decision 15).
+ * Queues PENDING orders for their SKUs that are being served, where they take their turn. They join no queue of another SKU: its
+ * newer orders do not wait for them (decision 15).
  */
 export async function queueOrders(on: Queryable, orderIds: readonly string[]): Promise<void> {
   if (orderIds.length > 0) await queue(on, plainArray(orderIds))
@@ -61,11 +61,11 @@ const queue = prepare<[orderIds: string]>(
 )
 
 /**
- * Who is next in the queue of a SKU: new orders, which nobody looked at yet, and of those that wait whom a look would serve. One
- * that waits for stock of several SKUs gets all or nothing. The first condition is one probe of an index: where nobody fits, no
- * queue is read. What is asked of an order is a scalar: PostgreSQL walks along the queue, and joins no tables.
+ * The next orders in the queue of a SKU: new orders, and waiting orders that fit. An order that waits for stock of several SKUs fits
+ * only as a whole. Orders that are passed over are left out. The first condition is one probe of an index: if nobody fits, the
+ * queue is not read. Conditions on an order are scalars, so that PostgreSQL walks along the queue and joins no tables.
  */
-export const turnOf = (sku: string, limit: string, passedOver = 'null') => `(
+export const turnOf = (sku: string, limit: string) => `(
     select candidate.order_id from (
       select order_lines.order_id, order_lines.queued_qty from order_lines
       where order_lines.sku = ${sku}
@@ -77,42 +77,34 @@ export const turnOf = (sku: string, limit: string, passedOver = 'null') => `(
         and order_lines.queued_qty <= ${promisableOf(sku)}
       order by order_lines.sku, order_lines.order_id
     ) as candidate
-    where (${passedOver}::uuid[] is null or candidate.order_id <> all (${passedOver}::uuid[]))
-      and (candidate.queued_qty = 0 or (
-        select (orders.locations is null or candidate.queued_qty <= ${promisableOf(sku, 'orders.locations')})
+    where (
+      select (orders.passed_over_until is null or orders.passed_over_until < now())
+        and (candidate.queued_qty = 0 or (
+          (orders.locations is null or candidate.queued_qty <= ${promisableOf(sku, 'orders.locations')})
           and (orders.if_short <> 'WAIT' or (
             select bool_and(waited.queued_qty <= ${promisableOf('waited.sku', 'orders.locations')}) from order_lines as waited
             where waited.order_id = candidate.order_id and waited.queued_qty is not null
           ))
-        from orders where orders.id = candidate.order_id
-      ))
+        ))
+      from orders where orders.id = candidate.order_id
+    )
     limit ${limit}
   )`
 
-/** Whose turn it is: ids of orders, oldest first, and the SKUs that are being served among those that they wait for. */
+/** Whose turn it is: ids of orders, oldest first, and those of their waiting SKUs that are being served. */
 export type Turn = { ids: string[]; skus: string[] }
 
-/**
- * Reads whose turn it is in the queues of SKUs, as far as these are being served.
- *
- * @param passedOver orders that are left out
- */
-export async function findTurn(
-  on: Queryable,
-  skus: Iterable<string>,
-  limit: number,
-  passedOver: readonly string[] = [],
-): Promise<Turn> {
-  const left = passedOver.length > 0 ? plainArray(passedOver) : null
-  const [turn] = await find(on, quotedArray([...skus]), limit, left)
+/** Reads whose turn it is in the queues of SKUs. Skips SKUs that are not being served. */
+export async function findTurn(on: Queryable, skus: Iterable<string>, limit: number): Promise<Turn> {
+  const [turn] = await find(on, quotedArray([...skus]), limit)
   return turn!
 }
 
-const find = prepare<[skus: string, limit: number, passedOver: string | null], Turn>(
+const find = prepare<[skus: string, limit: number], Turn>(
   'find-turn',
   `with turn as (
     select distinct next.order_id
-    from serving cross join lateral ${turnOf('serving.sku', '$2::int', '$3')} as next
+    from serving cross join lateral ${turnOf('serving.sku', '$2::int')} as next
     where serving.sku = any ($1::text[])
     order by next.order_id limit $2::int
   )
@@ -129,7 +121,43 @@ const find = prepare<[skus: string, limit: number, passedOver: string | null], T
 )
 
 /**
- * Reads who stands in a SKU's queue in vain: the first whose turn it is, and the new orders that came before a time.
+ * Passes orders over for a while: their turn does not come until then. They keep their place. Skips orders that no longer wait.
+ *
+ * @returns the ids of those passed over
+ */
+export async function passOverOrders(
+  on: Queryable,
+  orderIds: readonly string[],
+  durationMs: number,
+): Promise<string[]> {
+  if (orderIds.length === 0) return []
+  const rows = await passOver(on, plainArray(orderIds), durationMs)
+  return rows.map(({ id }) => id)
+}
+
+const passOver = prepare<[orderIds: string, durationMs: number], { id: string }>(
+  'pass-over-orders',
+  `update orders set passed_over_until = now() + $2::float8 * interval '1 ms'
+  where id = any ($1::uuid[]) and status in ('PENDING', 'AWAITING_RESTOCK', 'PARTIALLY_SHIPPED')
+  returning id`,
+)
+
+/** Returns whether the queue of a SKU contains an order that was passed over before. Reads the whole queue. */
+export async function hasPassedOver(on: Queryable, sku: string): Promise<boolean> {
+  const [row] = await findPassedOver(on, sku)
+  return row!.found
+}
+
+const findPassedOver = prepare<[sku: string], { found: boolean }>(
+  'find-passed-over',
+  `select exists (
+    select from order_lines join orders on orders.id = order_lines.order_id
+    where order_lines.sku = $1 and order_lines.queued_qty is not null and orders.passed_over_until is not null
+  ) as found`,
+)
+
+/**
+ * Finds the orders of a queue that end with its dead job: the first whose turn it is, and new orders created before a time.
  *
  * @returns ids of orders
  */
@@ -150,9 +178,9 @@ const stuck = prepare<[sku: string, before: Date, limit: number], { id: string }
 )
 
 /**
- * Takes the marks of SKUs away where it is nobody's turn any more. The caller has locked a level of each.
+ * Removes the marks of SKUs where it is nobody's turn. The caller has locked a level of each.
  *
- * @returns those whose mark stays
+ * @returns the SKUs whose mark stays
  */
 export async function endServing(on: Queryable, skus: Iterable<string>): Promise<Set<string>> {
   const rows = await end(on, quotedArray([...skus]))
@@ -173,9 +201,9 @@ const end = prepare<[skus: string], { sku: string }>(
 /**
  * Reads a page of the orders that wait for a SKU, in the order in which they are served.
  *
- * @param customerId whose orders alone; null for all
- * @param after the id before the page's first; null from the front
- * @returns their ids
+ * @param customerId only this customer's orders; null for all
+ * @param after the order before the page; null for the first page
+ * @returns ids of orders
  */
 export async function findWaitingOrders(
   on: Queryable,
@@ -198,7 +226,7 @@ const listAll = prepare<[sku: string, after: string, sizeMax: number], { id: str
   limit $3::int`,
 )
 
-// along the customer's own orders of the states that wait: a queue may have 100,000 of others
+// reads the customer's own orders that may wait: the queue may have 100,000 of others
 const listOwn = prepare<[sku: string, after: string, sizeMax: number, customerId: string], { id: string }>(
   'find-own-waiting-orders',
   `select orders.id from orders
@@ -211,7 +239,7 @@ const listOwn = prepare<[sku: string, after: string, sizeMax: number, customerId
   limit $3::int`,
 )
 
-/** Reads what orders wait for, by SKU; 0 is left out. */
+/** Returns the quantity that orders wait for, by SKU. SKUs that nobody waits for are left out. */
 export async function sumBackorders(on: Queryable, skus: readonly string[]): Promise<Map<string, bigint>> {
   const rows = await sum(on, quotedArray(skus))
   return new Map(rows.map(({ sku, qty }) => [sku, qty]))

@@ -109,12 +109,23 @@ export type DeadJob = {
   createdAt: Date
 }
 
-/** Locks dead jobs of our tasks that are not put aside, oldest first. */
-export function lockDeadJobs(on: Queryable, limit: number): Promise<DeadJob[]> {
-  return lockDead(on, limit, JOB_TASKS)
+/**
+ * Locks dead jobs of our tasks that are not put aside, oldest first.
+ *
+ * @param among only these, if they are still dead; null for all
+ * @param passedOver these are left out
+ */
+export function lockDeadJobs(
+  on: Queryable,
+  page: { among: readonly string[] | null; passedOver: readonly string[]; limit: number },
+): Promise<DeadJob[]> {
+  return lockDead(on, page.limit, JOB_TASKS, page.among, page.passedOver)
 }
 
-const lockDead = prepare<[limit: number, tasks: readonly string[]], DeadJob>(
+const lockDead = prepare<
+  [limit: number, tasks: readonly string[], among: readonly string[] | null, passedOver: readonly string[]],
+  DeadJob
+>(
   'lock-dead-jobs',
   `select jobs.id::text, tasks.identifier as task, jobs.payload, jobs.attempts, jobs.last_error as error,
     jobs.created_at as "createdAt"
@@ -123,6 +134,7 @@ const lockDead = prepare<[limit: number, tasks: readonly string[]], DeadJob>(
   where jobs.attempts >= jobs.max_attempts and jobs.locked_at is null
     and tasks.identifier = any ($2::text[])
     and not coalesce(jobs.flags ? 'aside', false)
+    and ($3::bigint[] is null or jobs.id = any ($3::bigint[])) and jobs.id <> all ($4::bigint[])
   order by jobs.id
   limit $1
   for update of jobs skip locked`,

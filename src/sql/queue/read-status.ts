@@ -109,6 +109,7 @@ const read = prepare<[countMax: number, statuses: readonly OrderStatus[]], Row>(
       select extract(epoch from now() - asked_at)::float8 from supplier_requests
       where ended_at is null order by order_id, sku limit 1
     ) as "oldestRequestAgeS",
+    (select extract(epoch from now() - min(since))::float8 from serving) as "oldestMarkAgeS",
     (select reltuples from pg_class where oid = 'orders'::regclass) as "ordersEstimate",
     (
       select coalesce(json_object_agg(status, share), '{}')

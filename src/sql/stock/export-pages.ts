@@ -16,7 +16,7 @@ export type CountSheetRow = {
 /**
  * Reads a page of a count sheet, by SKU and location.
  *
- * @param after the last level of the page before; two empty texts for the first page
+ * @param after the last level of the previous page; two empty texts for the first page
  */
 export function findCountSheetPage(
   on: Queryable,

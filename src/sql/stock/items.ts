@@ -16,7 +16,7 @@ const find = prepare<[skus: string], StockLevel>(
   order by stock_levels.sku, stock_levels.location`,
 )
 
-/** Reads an item with its stock over all locations. @returns null if no item has the SKU */
+/** Reads an item with its totals over all locations. @returns null if no item has the SKU */
 export async function findItem(on: Queryable, sku: string): Promise<InventoryItem | null> {
   return (await findOne(on, sku))[0] ?? null
 }
@@ -32,7 +32,7 @@ const findOne = prepare<[sku: string], InventoryItem>(
   group by items.sku`,
 )
 
-/** Returns those of the SKUs that an item has. */
+/** Returns those among `skus` that items have. */
 export async function findKnownSkus(on: Queryable, skus: readonly string[]): Promise<Set<string>> {
   const rows = await findKnown(on, quotedArray(skus))
   return new Set(rows.map(({ sku }) => sku))

@@ -19,7 +19,7 @@ export const findAllLocations = prepare<[], Location>(
   `select ${LOCATION_COLUMNS} from locations order by is_active desc, priority, code`,
 )
 
-/** Creates or changes a location; null keeps a value, or sets the default. @returns the location after that */
+/** Creates or changes a location. Null keeps the value, or means the default for a new one. @returns the location afterwards */
 export async function upsertLocation(
   on: Queryable,
   {
@@ -33,7 +33,7 @@ export async function upsertLocation(
   return location!
 }
 
-/** Locks every level of a location, so that no other transaction changes the stock of their SKUs. Call it after writing the location. */
+/** Locks every level of a location, so that nobody changes the stock of their SKUs. The caller has locked the location's row. */
 export const lockLevelsAt = prepare<[code: string], { sku: string; isPromisable: boolean }>(
   'lock-levels-at',
   `select sku, available > safety_stock as "isPromisable" from stock_levels where location = $1 order by sku for update`,

@@ -3,10 +3,10 @@ import type { StockLevel } from '../../domain/stock/stock.ts'
 import type { StockState } from '../../domain/stock/thresholds.ts'
 import { prepare, type Queryable, quotedArray } from '../statement.ts'
 
-/** Every level of some SKUs, locked, by SKU and location, with what was read under the lock. */
+/** Every level of some SKUs, locked, and what was read under the lock. By SKU and location. */
 export type LockedStock = {
   levels: StockLevel[]
-  /** The locations of the levels. */
+  /** The locations of these levels. */
   locations: Location[]
   /** SKUs whose queue is being served. */
   serving: ReadonlySet<string>
@@ -14,17 +14,17 @@ export type LockedStock = {
   states: ReadonlyMap<string, StockState>
 }
 
-/** Identifies a level. */
+/** What identifies a level. */
 export type LevelKey = Pick<StockLevel, 'sku' | 'location'>
 
-/** The stock of no SKU. */
+/** The locked stock of no SKU. */
 export const NO_STOCK: LockedStock = { levels: [], locations: [], serving: new Set(), states: new Map() }
 
 /**
- * Locks every level of SKUs, by SKU and location, so that no other transaction changes their stock. Reads again after the lock
- * what a lock wait may have made stale: new levels, active locations, served queues.
+ * Locks every level of SKUs, by SKU and location, so that nobody changes their stock. After the locks it reads again what may have
+ * changed during a lock wait: new levels, active locations, queues being served.
  *
- * @param entered levels of these SKUs, created if they do not exist
+ * @param entered levels of these SKUs to create if they do not exist
  */
 export async function lockStock(
   on: Queryable,
@@ -32,11 +32,11 @@ export async function lockStock(
   entered: readonly LevelKey[] = [],
 ): Promise<LockedStock> {
   const wanted = quotedArray([...new Set(skus)])
-  // created before any level is locked: a transaction that waits here for another to create one holds no level
+  // created before any level is locked: a transaction that waits here for another holds no level
   if (entered.length > 0) await ensure(on, ...valuesOf(entered))
   for (;;) {
     const [rows, [behind]] = await Promise.all([lock(on, wanted), readBehind(on, wanted)])
-    // a transaction that creates a level locks the others of its SKU: no more are created
+    // creating a level locks the others of its SKU: from here on there are no new ones
     if (behind!.levels !== rows.length) continue
     const { levels, locations } = toLevels(rows)
     const active = new Set(behind!.active)
@@ -67,7 +67,7 @@ function toLevels(rows: readonly Row[]): Pick<LockedStock, 'levels' | 'locations
   return { levels, locations: [...locations.values()] }
 }
 
-/** As JSON has it: a bigint is text there. */
+/** As in JSON, where a bigint is text. */
 type StateRow = Omit<StockState, 'lowStockAt'> & { sku: string; lowStockAt: string | null }
 
 function toState({ sku, lowStockAt, ...state }: StateRow): [string, StockState] {
@@ -113,8 +113,8 @@ const readBehind = prepare<
 
 const ensure = prepare<LevelValues>(
   'ensure-levels',
-  // of a location that stays as it is: who opens or closes one finds every level there (`lockLevelsAt`). Locked for new levels alone:
-  // all of a location's would write to its row
+  // The location is locked so that whoever opens or closes it finds every level there (`lockLevelsAt`); only for new levels, because
+  // each lock writes to the location's row
   `with missing as materialized (
     select distinct sku, location from unnest($1::text[], $2::text[]) as key (sku, location)
     where (select true from stock_levels where stock_levels.sku = key.sku and stock_levels.location = key.location) is null

@@ -3,7 +3,7 @@ import { prepare, type Queryable } from '../statement.ts'
 import type { LevelKey } from './lock-stock.ts'
 
 /**
- * Locks a level until the transaction ends, and reads what counters, ledger and orders say about it.
+ * Locks a level until the transaction ends, and reads its stock according to counters, ledger and orders.
  *
  * @returns null if there is no such level
  */
@@ -44,7 +44,7 @@ const read = prepare<[sku: string, location: string], StockWitnesses>(
   from stock_levels where sku = $1 and location = $2`,
 )
 
-/** Reads what movements and levels say about the lines of an order. The caller holds the locks of both. */
+/** Reads the lines of an order according to movements and levels. The caller holds the locks of order and levels. */
 export const readLineWitnesses = prepare<[orderId: string], LineWitnesses>(
   'read-line-witnesses',
   `select
@@ -64,7 +64,7 @@ export const readLineWitnesses = prepare<[orderId: string], LineWitnesses>(
   from order_lines where order_id = $1`,
 )
 
-/** Sets what a line has reserved to what its movements hold, and records it in `repairs`. */
+/** Sets a line's `reserved` to the sum of its movements, and records the repair in `repairs`. */
 export const setReserved = prepare<
   [orderId: string, sku: string, before: number, after: number, reason: string, at: Date]
 >(
@@ -76,7 +76,7 @@ export const setReserved = prepare<
   update order_lines set reserved = $4 where order_id = $1 and sku = $2`,
 )
 
-/** Writes a movement that makes the ledger add up. It is the only one that leaves the counter as it is. */
+/** Writes a movement that makes the ledger add up. It alone leaves the counter unchanged. */
 export const insertCorrection = prepare<
   [
     sku: string,
@@ -95,7 +95,7 @@ export const insertCorrection = prepare<
   values ($1, $2, 'ADJUSTMENT', $3, 0, $4, $5, $6, 'reconcile', $7)`,
 )
 
-/** Sets a counter to what the ledger says, and records it in `repairs`. */
+/** Sets a counter to the ledger's value, and records the repair in `repairs`. */
 export const setCounter = prepare<
   [
     sku: string,

@@ -1,5 +1,6 @@
 import type { WriteContext } from '../../use-cases/context.ts'
-import { expireHolds, findNextExpiry, type PassedOver } from '../../use-cases/orders/expire-holds.ts'
+import type { PassedOver } from '../../use-cases/in-halves.ts'
+import { expireHolds, findNextExpiry } from '../../use-cases/orders/expire-holds.ts'
 import { pause } from './pause.ts'
 
 /** A hold that is made between two looks is released so late at most. */

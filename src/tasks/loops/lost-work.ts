@@ -1,4 +1,5 @@
 import type { UpkeepContext } from '../../use-cases/context.ts'
+import type { PassedOver } from '../../use-cases/in-halves.ts'
 import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs } from '../../use-cases/upkeep/rescue-jobs.ts'
 import { sweep } from '../../use-cases/upkeep/sweep.ts'
 import type { JobPool } from '../job-pool.ts'
@@ -13,6 +14,8 @@ const ROUNDS_PER_SWEEP = 15
 export class LostWork {
   readonly #context: UpkeepContext
   readonly #currentPool: () => JobPool | undefined
+  /** Dead jobs that cannot be buried for now. */
+  readonly #passedOver: PassedOver = new Map()
   /** The next rounds, so many, do a full rescue: a pool was lost. */
   #fullRescuesDue = 0
 
@@ -45,6 +48,7 @@ export class LostWork {
     if (pool && isFull) await releaseLostJobs(this.#context, pool, pool.heldIds())
     await rescueJobs(this.#context, { alsoUnknown: isFull })
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
-    if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1) await sweep(this.#context)
+    if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1)
+      await sweep(this.#context, { passedOver: this.#passedOver })
   }
 }

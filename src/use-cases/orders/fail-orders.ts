@@ -18,9 +18,11 @@ import { writeChanges } from './write-changes.ts'
  * Ends orders whose job has used up its attempts: FAILED with INTERNAL_ERROR, and a dead letter. What their lines hold is
  * released. An order that no longer waits for that job stays as it is, and leaves none; a supplier's request that still did is
  * over all the same.
+ *
+ * @returns ids of the orders that are FAILED now
  */
-export async function failOrders(context: WriteContext, letters: readonly DeadLetter[]): Promise<void> {
-  await inTransaction(context, 'fail-orders', (tx) => failOrdersIn(context, tx, letters))
+export function failOrders(context: WriteContext, letters: readonly DeadLetter[]): Promise<Set<string>> {
+  return inTransaction(context, 'fail-orders', (tx) => failOrdersIn(context, tx, letters))
 }
 
 /** The same within a transaction of the caller. */
@@ -28,9 +30,9 @@ export async function failOrdersIn(
   { now }: Pick<WriteContext, 'now'>,
   tx: Tx,
   letters: readonly DeadLetter[],
-): Promise<void> {
+): Promise<Set<string>> {
   const ids = [...new Set(letters.map(({ payload }) => payload.orderId))]
-  if (ids.length === 0) return
+  if (ids.length === 0) return new Set()
   const [orders, requests, holdings] = await Promise.all([
     lockOrders(tx, ids),
     findRequestsOf(tx, ids),
@@ -57,6 +59,7 @@ export async function failOrdersIn(
   })
   const over = judged.flatMap(({ requests }) => requests.map((request) => giveUp(request, at)))
   await writeChanges(tx, changes, { stock, requests: over }, at)
+  return new Set(changes.map(({ change }) => change.after.id))
 }
 
 /** What the jobs of an order that were given up end: its requests that waited for one, and itself if it waits for those. */

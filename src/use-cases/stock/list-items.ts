@@ -5,7 +5,8 @@ import { findItemPage, type ItemPage } from '../../sql/stock/find-item-page.ts'
 import type { ReadContext } from '../context.ts'
 
 /**
- * Lists the SKUs of items for which all of a filter holds, in their order; of a prefix that no SKU has an empty list.
+ * Lists the SKUs of items for which all of a filter holds, in the order of their bytes. The list of a prefix that no SKU can have is
+ * empty.
  *
  * @throws {CallError} FORBIDDEN for customers who ask what is low, or what others wait for
  */

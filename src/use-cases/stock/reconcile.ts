@@ -16,7 +16,7 @@ import {
   setCounter,
   setReserved,
 } from '../../sql/stock/repair-stock.ts'
-import { resetStates } from '../../sql/stock/stock-states.ts'
+import { adoptStates, readActualStates, resetStates } from '../../sql/stock/stock-states.ts'
 import { type Breach, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { noteChecks } from '../../sql/upkeep/invariant-checks.ts'
 import type { ReadContext, UpkeepContext, WriteContext } from '../context.ts'
@@ -121,13 +121,14 @@ async function repairLevel(context: WriteContext, subject: string): Promise<stri
     // compared again under the lock: an order may have changed the stock during the check
     const stock = await lockWitnesses(tx, { sku, location })
     if (stock === null) return []
+    const before = await readActualStates(tx, [sku])
     const done: string[] = []
     for (const repair of decideRepairs(stock)) {
       const what = await apply(tx, { sku, location }, stock, repair, context.now())
       done.push(`${subject}: ${what}`)
     }
     // nobody who follows the stock may take what was found for what happened
-    await resetStates(tx, [sku])
+    await adoptStates(tx, before)
     return done
   })
 }

@@ -6,7 +6,7 @@ import { DEFAULT_LOCATION, isLocationCode, type Location } from '../../domain/st
 import { NAME_LENGTH_MAX } from '../../domain/stock/stock.ts'
 import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
 import { lockLevelsAt, upsertLocation } from '../../sql/stock/locations.ts'
-import { resetStates } from '../../sql/stock/stock-states.ts'
+import { adoptStates, readActualStates } from '../../sql/stock/stock-states.ts'
 import type { WriteContext } from '../context.ts'
 import { assertText, refuse } from '../user-errors.ts'
 
@@ -26,8 +26,8 @@ export type SaveLocationResult =
 const PRIORITY_MAX = 1_000_000
 
 /**
- * Creates or changes a location. Orders take nothing from an inactive one, but keep what they hold there. The stock of one that
- * becomes active serves waiting orders. This crosses no thresholds.
+ * Creates a location, or changes one. Orders take nothing from one that is not active, and keep what they hold there. One that
+ * becomes active serves orders that wait. This crosses no thresholds; what those orders take does.
  *
  * @param caller an operator
  * @throws {CallError} BAD_USER_INPUT for a name that no location can have, FORBIDDEN for other roles
@@ -52,27 +52,31 @@ export async function saveLocation(
     return { location: null, ...refuse('LOCATION_IN_USE', message, 'isActive') }
   }
   return inTransaction(context, 'save-location', async (tx) => {
-    const location = await upsertLocation(tx, { code, name, priority, isActive })
-    if (isActive !== null) await followActivity(tx, location)
-    return { location, userErrors: [] }
+    // as active as it was: levels are locked before that changes
+    const kept = await upsertLocation(tx, { code, name, priority, isActive: null })
+    const isChanged = isActive !== null && isActive !== kept.isActive
+    return { location: isChanged ? await setActive(tx, kept, isActive) : kept, userErrors: [] }
   })
 }
 
 /**
- * Serves who waits for what is at a location that is active, and judges its SKUs anew: this crosses no thresholds. Who finds a SKU
- * short meanwhile either knows of the location, or waits already when the queues are looked at.
+ * Opens or closes a location: one that opens serves orders that wait for what is there. An order found short meanwhile either saw
+ * the location as active, or is already queued.
  */
-async function followActivity(tx: Tx, { code, isActive }: Location): Promise<void> {
+async function setActive(tx: Tx, { code }: Location, isActive: boolean): Promise<Location> {
   const levels = await lockLevelsAt(tx, code)
+  const before = await readActualStates(
+    tx,
+    levels.map(({ sku }) => sku),
+  )
   const served = isActive ? levels.filter(({ isPromisable }) => isPromisable) : []
-  await Promise.all([
+  const [location] = await Promise.all([
+    upsertLocation(tx, { code, name: null, priority: null, isActive }),
     serveQueuesOf(
       tx,
       served.map(({ sku }) => sku),
     ),
-    resetStates(
-      tx,
-      levels.map(({ sku }) => sku),
-    ),
+    adoptStates(tx, before),
   ])
+  return location
 }

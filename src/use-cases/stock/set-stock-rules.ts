@@ -8,7 +8,7 @@ import { serveQueuesOf } from '../../sql/orders/waiting-queue.ts'
 import { findItem } from '../../sql/stock/items.ts'
 import { findLocations } from '../../sql/stock/locations.ts'
 import { lockStock } from '../../sql/stock/lock-stock.ts'
-import { resetStates, setLowStockAt, setSafetyStock } from '../../sql/stock/stock-states.ts'
+import { adoptStates, readActualStates, setLowStockAt, setSafetyStock } from '../../sql/stock/stock-states.ts'
 import type { WriteContext } from '../context.ts'
 import { refuse, refuseUnknownLocation, refuseUnknownSku } from '../user-errors.ts'
 
@@ -27,8 +27,8 @@ export type SetStockRulesResult =
   | { inventoryItem: null; userErrors: [UserError] }
 
 /**
- * Sets the safety stock of a SKU at a location, and the quantity at which the SKU is low. A lower safety stock serves waiting
- * orders. This crosses no thresholds.
+ * Sets what is never promised of a SKU at a location, and at which quantity it is low. This crosses no thresholds; what orders take
+ * afterwards does, also those that were waiting: a safety stock that is lowered serves them.
  *
  * @param caller an operator
  * @throws {CallError} BAD_USER_INPUT for a call that sets nothing, FORBIDDEN for other roles
@@ -57,15 +57,16 @@ export async function setStockRules(
     if (!item) return unknownSku
     if (!known) return unknownLocation
     const stock = await lockStock(tx, [sku], safetyStock === undefined ? [] : [at])
-    const before = stock.levels.find((level) => level.location === at.location)
-    const after = before && safetyStock !== undefined && { ...before, safetyStock: safetyStock ?? 0n }
-    const isRaised = after && promisableAt(after) > promisableAt(before)
+    const level = stock.levels.find(({ location }) => location === at.location)
+    const after = level && safetyStock !== undefined && { ...level, safetyStock: safetyStock ?? 0n }
+    const isRaised = after && promisableAt(after) > promisableAt(level)
+    const before = await readActualStates(tx, [sku])
     const [, , , , inventoryItem] = await Promise.all([
       after && setSafetyStock(tx, after),
       lowStockAt === undefined ? undefined : setLowStockAt(tx, sku, lowStockAt),
-      // a location that orders do not take from serves nobody: that is found out by who serves
+      // also at an inactive location: the job then finds nobody who fits
       serveQueuesOf(tx, isRaised ? [sku] : []),
-      resetStates(tx, [sku]),
+      adoptStates(tx, before),
       findItem(tx, sku),
     ])
     return { inventoryItem: inventoryItem!, userErrors: [] }

@@ -29,8 +29,8 @@ export async function checkInvariants(
 
 /**
  * Checks the invariant whose last check is the oldest, if that was `intervalMs` ago or longer. Only one of several processes
- * does so, and it checks one invariant at a time, so that no statement holds up the vacuum for long. Writes the result to the
- * table that metrics read, and repairs nothing: people decide.
+ * does so, one invariant at a time: a long statement would hold up the vacuum. Writes the result for the metrics. Repairs nothing:
+ * people decide.
  *
  * @returns the invariant and its breaches; null if no check is due
  */

@@ -12,7 +12,7 @@ import type { UpkeepContext } from '../context.ts'
 
 /** Interval of a worker's heartbeats. */
 export const HEARTBEAT_INTERVAL_MS = 2_000
-/** Four missed heartbeats: a busy event loop is less late. The next look comes within 2 s, so jobs are free within 10 s. */
+/** Four missed heartbeats: more than a busy event loop delays one. The next look comes within 2 s, so jobs are free within 10 s. */
 export const SILENCE_MAX_MS = 8_000
 /** A worker's first heartbeat follows its first job within milliseconds. */
 const UNKNOWN_MAX_MS = 6_000
@@ -32,14 +32,14 @@ export const RESCUE_LIMITS: RescueLimits = {
   spreadMaxMs: 120_000,
 }
 
-/** A fetch's reply takes milliseconds. If a reply comes later still, its jobs run twice, which is harmless. */
+/** The reply to a fetch takes milliseconds. If it takes longer than this, its jobs run twice, which is harmless. */
 const LOST_REPLY_MS = 2_000
 
 /**
  * Releases the jobs of workers that died or seem to have died. A worker that was only frozen finds the work of its jobs done
  * when it wakes up. A job with too many worker deaths is given up.
  *
- * @param alsoUnknown look too for workers that died before their first beat, which reads every job
+ * @param alsoUnknown also finds workers that died before their first beat; this reads every job
  */
 export async function rescueJobs(
   context: UpkeepContext,

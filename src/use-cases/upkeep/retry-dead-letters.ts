@@ -22,7 +22,7 @@ const RETRIED_LETTERS_MAX = 100
  * that would have expired by now stays FAILED: nothing is left to do for its dead letter, which is closed.
  *
  * @param ids dead letters; skips those that do not exist or were retried before, so a repeat is harmless
- * @param request the request that asks for it, which becomes the origin of the work; the order keeps its trace
+ * @param request the caller's request, which becomes the origin of the work; the order keeps its trace
  * @returns the ids of the dead letters that were closed now
  * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for all but operators
  */
@@ -50,7 +50,7 @@ export async function retryDeadLetters(
     const at = context.now()
     const reopened = orders.flatMap((order) => {
       const { status, expiresAt } = order
-      // a hold that is past would only expire
+      // an expired hold would expire again
       if (status !== 'FAILED' || (expiresAt !== null && expiresAt <= clock!)) return []
       const traceparent = letters.findLast((letter) => letter.orderId === order.id)?.traceparent
       const origin = { caller: caller.id, requestId, traceparent }
@@ -59,7 +59,7 @@ export async function retryDeadLetters(
     })
     const jobs = reopened.map(({ change: { after }, origin }) => reservationJob([orderRefOf(after, origin)]))
     await writeChanges(tx, reopened, { stock: NO_STOCK, jobs }, at)
-    // also those whose orders stay as they are: they would be open for ever
+    // also letters of orders that stay FAILED: nothing else would close them
     const closed = letters.map((letter) => letter.id)
     await closeDeadLetters(tx, closed, at)
     return closed

@@ -4,7 +4,7 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { findStuck } from '../../sql/orders/waiting-queue.ts'
+import { findStuck, passOverOrders } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
@@ -18,12 +18,13 @@ import {
 import { limitStatements } from '../../sql/statement.ts'
 import { deleteOldImports } from '../../sql/stock/imports.ts'
 import type { UpkeepContext } from '../context.ts'
+import { inHalves, PASSED_OVER_MS, type PassedOver, stillPassedOver } from '../in-halves.ts'
 import { reservationPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
 
 /** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
 const KEY_AGE_MS = 48 * 3_600_000
-/** A file is sent a second time by mistake days later, not only by a retry. */
+/** Files are sent again by mistake days later, not only by a retry. */
 const IMPORT_AGE_MS = 30 * 24 * 3_600_000
 /** Rows of one short transaction; a sweep runs as many as it needs. */
 const SWEEP_BATCH_MAX = 1_000
@@ -38,7 +39,7 @@ export type SweepResult = {
   buried: string[]
   /** Dead jobs whose payload names no order. */
   setAside: string[]
-  /** SKUs whose queue was not served, and is now. */
+  /** SKUs whose queue had lost its job or its mark, and got one. */
   queues: string[]
   keysDeleted: number
   /** Whether another process was sweeping: its results are not among these. */
@@ -46,10 +47,15 @@ export type SweepResult = {
   failures: string[]
 }
 
-/** A dead job and its orders: none if its payload cannot be read. `stuck`: those that fail with the job of a queue. */
+type OnLocked = (ids: readonly string[]) => void
+
+/** The work of one transaction: on the ids of `among`, or on the next batch if that is null. */
+type Work<Item> = (tx: Tx, among: readonly string[] | null, onLocked: OnLocked) => Promise<Item[]>
+
+/** A dead job and its orders: none if its payload cannot be read. `stuck`: orders that end with the dead job of a queue. */
 type BuriedJob = DeadJob & { orders: readonly OrderRef[]; stuck: readonly string[] }
 
-/** What is said of a job without an error of its own. */
+/** The error of a dead job that has none of its own. */
 const ENDED_WITH_PROCESS = 'The process ended during the last attempt'
 
 /** Parses a dead job into a `Job`. */
@@ -64,46 +70,75 @@ const known = z.union([
 
 /**
  * Repairs what a crash can leave behind: gives a job to orders that lost theirs, ends orders whose job is dead, and deletes old
- * idempotency keys and imports. Each step has transactions of its own, so that a failed step does not stop the next. One process at a
- * time; a repeat is harmless.
+ * idempotency keys and imports. Each step has transactions of its own, so that a failed step does not stop the next. A dead job whose
+ * order cannot be ended is passed over for a while, and stops no other. One process at a time; a repeat is harmless.
  *
+ * @param passedOver dead jobs, kept from call to call
  * @param timeMaxMs after this time no further batch begins
  * @param statementMaxMs a step with a longer statement is skipped
  * @throws if the database is unavailable
  */
 export async function sweep(
   context: UpkeepContext,
-  { timeMaxMs = SWEEP_TIME_MAX_MS, statementMaxMs = SWEEP_STATEMENT_MAX_MS } = {},
+  {
+    timeMaxMs = SWEEP_TIME_MAX_MS,
+    statementMaxMs = SWEEP_STATEMENT_MAX_MS,
+    passedOver = new Map() as PassedOver,
+  } = {},
 ): Promise<SweepResult> {
   const endsAtMs = performance.now() + timeMaxMs
   const failures: string[] = []
   let isElsewhere = false
 
+  function noteFailure(step: TransactionName, error: unknown, job?: string): void {
+    context.onUpkeep({ kind: 'sweep-failed', step, error, ...(job && { job }) })
+    const message = error instanceof Error ? error.message : error
+    failures.push(`${step}: ${job ? `job ${job}: ` : ''}${message}`)
+  }
+
   /** Repeats `work`, which returns what it found, until it finds less than a batch. */
-  async function repeat<Item>(name: TransactionName, work: (tx: Tx) => Promise<Item[]>): Promise<Item[]> {
+  async function repeat<Item>(name: TransactionName, work: Work<Item>): Promise<Item[]> {
     const done: Item[] = []
     try {
       let isMore = !isElsewhere
       while (isMore) {
-        const batch = await inTransaction(context, name, async (tx) => {
-          const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
-          return isLocked ? work(tx) : null
+        let found = 0
+        const transact = async (among: readonly string[] | null, onLocked: OnLocked) => {
+          // time is over: the rest of the batch waits for the next sweep
+          if (among !== null && performance.now() > endsAtMs) return []
+          return await inTransaction(context, name, async (tx) => {
+            const [, isLocked] = await Promise.all([limitStatements(tx, statementMaxMs), tryLockSweep(tx)])
+            return isLocked ? await work(tx, among, onLocked) : null
+          })
+        }
+        const batches = await inHalves(transact, passedOver, (job, error) => {
+          found++
+          noteFailure(name, error, job)
         })
-        isElsewhere = batch === null
-        done.push(...(batch ?? []))
-        isMore = batch?.length === SWEEP_BATCH_MAX && performance.now() < endsAtMs
+        isElsewhere = batches.includes(null)
+        const batch = batches.flatMap((items) => items ?? [])
+        found += batch.length
+        done.push(...batch)
+        isMore = found === SWEEP_BATCH_MAX && performance.now() < endsAtMs
       }
     } catch (error) {
       // a refused or slow statement concerns its own step; the next step may take a millisecond
       if (isUnavailable(error) && !isRefusal(error) && !isTimeout(error)) throw error
-      context.onUpkeep({ kind: 'sweep-failed', step: name, error })
-      failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
+      noteFailure(name, error)
     }
     return done
   }
 
   const requeued = await repeat('sweep-orphans', requeueOrphans)
-  const dead = await repeat('sweep-dead-jobs', (tx) => buryDeadJobs(context, tx))
+  const dead = await repeat('sweep-dead-jobs', async (tx, among, onLocked) => {
+    const jobs = await lockDeadJobs(tx, {
+      among,
+      passedOver: stillPassedOver(passedOver),
+      limit: SWEEP_BATCH_MAX,
+    })
+    onLocked(jobs.map(({ id }) => id))
+    return buryDeadJobs(context, tx, jobs)
+  })
   const queues = await repeat('sweep-lost-queues', (tx) => requeueLostQueues(tx, SWEEP_BATCH_MAX))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
   await repeat('sweep-old-imports', (tx) => deleteOldImports(tx, IMPORT_AGE_MS, SWEEP_BATCH_MAX))
@@ -138,14 +173,11 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
 }
 
 /**
- * Ends the order of each dead job. A job of several orders is split instead, because only one of them may be at fault. Of a
- * queue the first order ends, and the new ones that came before the job.
+ * Ends the order of each dead job. Splits a job of several orders instead, because only one of them may be at fault. For the job of a
+ * queue, ends the first order and the new orders that came before the job.
  */
-async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]> {
-  const jobs = (await lockDeadJobs(tx, SWEEP_BATCH_MAX)).map((job) => ({
-    ...job,
-    known: known.safeParse(job).data,
-  }))
+async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJob[]): Promise<BuriedJob[]> {
+  const jobs = dead.map((job) => ({ ...job, known: known.safeParse(job).data }))
   const letters = jobs.flatMap(({ known, attempts, error }) => {
     return (known && deadLetterOf(known, { error: error ?? ENDED_WITH_PROCESS, attempts })) ?? []
   })
@@ -153,7 +185,7 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
     jobs.map(async ({ known, ...job }) => ({
       ...job,
       orders: known ? ordersOf(known.payload) : [],
-      // nobody was served for as long as its tries took: who is new there is answered, and the first makes way
+      // nobody was served while the job was tried: new orders get an answer, and the first makes way
       stuck:
         known?.task === 'serve-waiting'
           ? await findStuck(tx, known.payload.sku, job.createdAt, SWEEP_BATCH_MAX)
@@ -168,13 +200,18 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx): Promise<BuriedJob[]
       attempts,
     })),
   )
-  await failOrdersIn(context, tx, [...letters, ...stuckLetters])
+  const failed = await failOrdersIn(context, tx, [...letters, ...stuckLetters])
+  // an order of which part was shipped cannot fail, and makes way all the same
+  const kept = buried.flatMap(({ stuck }) => stuck.filter((orderId) => !failed.has(orderId)))
+  for (const orderId of await passOverOrders(tx, kept, PASSED_OVER_MS)) {
+    context.logger.error({ orderId }, 'order cannot be served, passed over')
+  }
   const split = buried.flatMap(({ orders }) => (orders.length > 1 ? orders : []))
   await addJobs(
     tx,
     split.map((order) => reservationJob([order])),
   )
-  // a queue whose job is dead gets another one, like one that lost it
+  // the step for lost queues gives a queue whose job was dead another one
   const isReadable = ({ orders, task }: BuriedJob) => orders.length > 0 || task === 'serve-waiting'
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
   await completeJobs(tx, idsOf(buried.filter(isReadable)))

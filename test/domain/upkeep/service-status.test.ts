@@ -18,6 +18,7 @@ const EMPTY: StatusReading = {
   orders: listed({}),
   holds: { count: 0, estimate: -1, overdueS: null },
   oldestRequestAgeS: null,
+  oldestMarkAgeS: null,
   ordersEstimate: -1,
   orderShares: {},
 }

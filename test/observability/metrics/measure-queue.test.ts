@@ -24,6 +24,7 @@ const STATUS: ServiceStatus = {
   ],
   holds: { open: { count: 12_000, isEstimate: true }, overdueS: 1.5 },
   oldestRequestAgeS: 8.5,
+  oldestMarkAgeS: 9.5,
 }
 
 const LAST_READ = 'holdfast_figures_last_read_timestamp_seconds{figures="status"} '
@@ -74,6 +75,7 @@ const SAMPLES = [
   'holdfast_oldest_open_order_age_seconds{status="AWAITING_RESTOCK"} 0',
   'holdfast_waiting_orders 9',
   'holdfast_oldest_supplier_request_age_seconds 8.5',
+  'holdfast_oldest_serving_mark_age_seconds 9.5',
   'holdfast_holds_open 12000',
   'holdfast_hold_overdue_seconds 1.5',
 ]

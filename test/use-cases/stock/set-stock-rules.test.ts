@@ -55,7 +55,9 @@ test('what is low is so at once, and no longer without the rule', async ({ app }
   expect(rows).toEqual([])
 })
 
-test('a safety stock that is lowered serves who waits, and crosses nothing by that', async ({ app }) => {
+test('a safety stock that is lowered serves who waits: what they take crosses thresholds, the rule does not', async ({
+  app,
+}) => {
   await seed(app).item({ sku: 'A', available: 10 })
   await setStockRules(app, LOCAL_OPERATOR, { sku: 'A', safetyStock: 10n, lowStockAt: 3n })
   const { id } = await seed(app).order({ sku: 'A', qty: 8, ifShort: 'WAIT' })
@@ -64,8 +66,10 @@ test('a safety stock that is lowered serves who waits, and crosses nothing by th
   await serveWaiting(app, { sku: 'A' })
   expect(await findOrder(app, LOCAL_OPERATOR, id)).toMatchObject({ status: 'RESERVED' })
   expect(await readItem(app)).toEqual({ low_stock_at: '3', is_low: true, is_out: false })
-  const { rows } = await app.pool.query('select from inventory_movements where crossed is not null')
-  expect(rows).toEqual([])
+  const { rows } = await app.pool.query(
+    'select type, crossed::text[] from inventory_movements where crossed is not null',
+  )
+  expect(rows).toEqual([{ type: 'RESERVATION', crossed: ['LOW'] }])
 })
 
 test('what is wrong is refused, and changes nothing', async ({ app }) => {

@@ -3,10 +3,13 @@ import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { IfShort } from '../../../src/domain/orders/order.ts'
 import type { StockThreshold } from '../../../src/domain/stock/thresholds.ts'
+import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
 import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
+import { listItems } from '../../../src/use-cases/stock/list-items.ts'
 import { reconcile } from '../../../src/use-cases/stock/reconcile.ts'
 import { saveLocation } from '../../../src/use-cases/stock/save-location.ts'
+import { type SetStockRulesRequest, setStockRules } from '../../../src/use-cases/stock/set-stock-rules.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
@@ -192,6 +195,60 @@ describe('while orders wait', () => {
     await change(app, -2)
     expect(await crossings(app)).toEqual([['OUT']])
   })
+})
+
+describe('rules that change while orders are served', () => {
+  const setRules = (app: App, rules: Omit<SetStockRulesRequest, 'sku'>) =>
+    setStockRules(app, LOCAL_OPERATOR, { sku: 'A', ...rules })
+
+  test('are not told, and what orders take afterwards is', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 8 })
+    await setRules(app, { safetyStock: 5n, lowStockAt: 1n })
+    await place(app, 20)
+    await setRules(app, { safetyStock: 0n })
+    expect(await readState(app)).toEqual({ isLow: false, isOut: false })
+    const id = await place(app, 8)
+    expect(await crossings(app)).toEqual([])
+    await serve(app)
+    expect(await findOrder(app, LOCAL_OPERATOR, id)).toMatchObject({ status: 'RESERVED' })
+    expect(await crossings(app)).toEqual([['LOW', 'OUT']])
+  })
+
+  test('bring nothing back', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 8 })
+    await setRules(app, { safetyStock: 8n })
+    await place(app, 20)
+    await setRules(app, { safetyStock: 0n })
+    await serve(app)
+    expect(await readState(app)).toEqual({ isLow: false, isOut: false })
+    expect(await crossings(app)).toEqual([])
+  })
+
+  test('hide nothing of what came before them', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 1 })
+    await place(app, 1)
+    await place(app, 3)
+    await change(app, 10)
+    await setRules(app, { safetyStock: 1n, lowStockAt: 2n })
+    await serve(app)
+    expect(await crossings(app)).toEqual([['OUT'], ['BACK']])
+    expect(await readState(app)).toEqual({ isLow: false, isOut: false })
+  })
+})
+
+test('an item whose first goods are being given out is not listed as out', async ({ app }) => {
+  await seed(app).item({ sku: 'A' })
+  await seed(app).item({ sku: 'NEW' })
+  await place(app, 3)
+  await change(app, 100)
+  const list = (isOut: boolean) => {
+    const filter = { isOut, isLow: null, isBackordered: null, skuPrefix: null }
+    return listItems(app, LOCAL_OPERATOR, { ...filter, cursor: null, direction: 'later', sizeMax: 10 })
+  }
+  expect(await list(true)).toEqual(['NEW'])
+  expect(await list(false)).toEqual(['A'])
+  await serve(app)
+  expect(await list(false)).toEqual(['A'])
 })
 
 describe('a location', () => {

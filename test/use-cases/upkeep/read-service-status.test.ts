@@ -72,6 +72,14 @@ describe('the status', () => {
     })
   })
 
+  test('tells for how long the queue of a SKU has been served', async () => {
+    const readAge = async () => (await read()).oldestMarkAgeS
+    expect(await readAge()).toBe(0)
+    await query(`insert into serving (sku, since) values ('A', now() - interval '5 min'), ('B', now())`)
+    expect(await readAge()).toBeCloseTo(300, -1)
+    await query('delete from serving')
+  })
+
   test('counts jobs by task: ready, scheduled, held by workers, and tells since when the oldest is ready', async () => {
     const { pool } = test_.app
     for (const _ of [1, 2, 3]) await seed(test_.app).order({ sku: 'A' })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { tryLockSweep } from '../../../src/sql/queue/find-lost-work.ts'
 import { findBreaches } from '../../../src/sql/upkeep/find-breaches.ts'
+import type { PassedOver } from '../../../src/use-cases/in-halves.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { retryDeadLetters } from '../../../src/use-cases/upkeep/retry-dead-letters.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
@@ -282,6 +283,41 @@ describe('the sweeper', () => {
     expect(swept).toMatchObject({ requeued: [id], buried: [], keysDeleted: 1 })
     expect(swept.failures).toEqual([expect.stringContaining('dead_letters')])
     expect(await sweep(test_.app)).toMatchObject({ requeued: [], buried: [dead], failures: [] })
+  })
+
+  test('passes a dead job over whose order cannot be ended, and buries the others', async () => {
+    const { app } = test_
+    const { pool } = app
+    await dropJobs(pool)
+    await seed(app).item({ sku: 'DRIFTED', available: 1 })
+    await seed(app).item({ sku: 'SHORT' })
+    const lines: [string, number][] = [
+      ['DRIFTED', 1],
+      ['SHORT', 1],
+    ]
+    const { id: stuck } = await seed(app).order({ lines })
+    await reserveOrders(app, [stuck])
+    await dropJobs(pool, { orderIds: [stuck], task: 'reserve-inventory' })
+    const others: string[] = []
+    for (let count = 0; count < 4; count++) others.push((await seed(app).order({ sku: 'A' })).id)
+    await killJobs(pool, 'gone', { orderIds: [stuck, ...others] })
+    const drift = (reserved: number) =>
+      pool.query(`update stock_levels set reserved = $1 where sku = 'DRIFTED'`, [reserved])
+    await drift(0)
+    const passedOver: PassedOver = new Map()
+    const error = vi.spyOn(app.logger, 'error')
+    const [job] = await readJobs(pool, { orderIds: [stuck] })
+    const first = await sweep(app, { passedOver })
+    expect(first.buried.sort()).toEqual(others)
+    expect(first.failures).toEqual([expect.stringContaining(`job ${job!.id}: `)])
+    expect(error.mock.calls).toMatchObject([[{ job: job!.id }, expect.any(String)]])
+    error.mockRestore()
+    // until its time has come it is not even tried
+    expect(await sweep(app, { passedOver })).toMatchObject({ buried: [], failures: [] })
+    await drift(1)
+    passedOver.set(job!.id, performance.now())
+    expect(await sweep(app, { passedOver })).toMatchObject({ buried: [stuck], failures: [] })
+    expect(await find(stuck)).toMatchObject({ status: 'FAILED', deadLetters: [{ error: 'gone' }] })
   })
 
   test('does more than a batch, in transactions of a batch each, and stops when its time is over', async () => {

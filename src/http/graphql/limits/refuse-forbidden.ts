@@ -2,7 +2,6 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type GraphQLError,
-  type GraphQLField,
   getNamedType,
   isObjectType,
   TypeInfo,
@@ -10,8 +9,9 @@ import {
   visitWithTypeInfo,
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { type Action, isAllowed } from '../../../domain/authorisation.ts'
+import { isAllowed } from '../../../domain/authorisation.ts'
 import type { GraphQLContext } from '../../../schema/create-context.ts'
+import { actionOf } from '../../../schema/field-action.ts'
 import { codedError } from '../graphql-errors.ts'
 import { fieldsOfMutation, type SelectedField } from './selected-fields.ts'
 
@@ -66,9 +66,4 @@ function hasScopes({ schema, document }: ExecutionArgs): boolean {
   visit(document, visitWithTypeInfo(types, { Field: look }))
   known.set(document, found)
   return found
-}
-
-/** What a field's scope has to be allowed, as the schema's builder keeps it. */
-function actionOf({ extensions }: GraphQLField<unknown, unknown>): Action | undefined {
-  return (extensions.pothosOptions as { authScopes?: { may: Action } } | undefined)?.authScopes?.may
 }

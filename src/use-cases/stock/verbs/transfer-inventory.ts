@@ -46,7 +46,7 @@ export async function transferInventory(
   const invalid = refuseLines(lines, ({ sku }) => sku, BULK_MAX)
   if (invalid) return { movements: [], userErrors: [invalid.refusal] }
   if (from === to) {
-    return { movements: [], ...refuse('UNKNOWN_LOCATION', 'to must be another location than from', 'to') }
+    return { movements: [], ...refuse('LOCATION_IN_USE', 'to must be another location than from', 'to') }
   }
   const call = {
     verb: 'transferInventory',

@@ -129,7 +129,7 @@ describe('a transfer', () => {
     const bad = [
       [{ from: 'NOWHERE' }, 'UNKNOWN_LOCATION', ['from']],
       [{ to: 'NOWHERE' }, 'UNKNOWN_LOCATION', ['to']],
-      [{ to: 'MAIN' }, 'UNKNOWN_LOCATION', ['to']],
+      [{ to: 'MAIN' }, 'LOCATION_IN_USE', ['to']],
       [{ lines: [] }, 'INVALID_LINES', ['lines']],
       [
         {
