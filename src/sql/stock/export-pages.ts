@@ -1,6 +1,6 @@
 import type { InventoryMovement } from '../../domain/stock/stock.ts'
 import { prepare, type Queryable } from '../statement.ts'
-import { MOVEMENT_COLUMNS } from './ledger/find-movements.ts'
+import { movementColumns } from './ledger/find-movements.ts'
 
 /** A row of a count sheet: a level, and the newest movement that it knows. */
 export type CountSheetRow = {
@@ -54,7 +54,7 @@ export function findLedgerPage(
 
 const findLedger = prepare<[after: bigint, last: bigint, sizeMax: number], InventoryMovement>(
   'find-ledger-page',
-  `select ${MOVEMENT_COLUMNS} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
+  `select ${movementColumns()} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
 )
 
 /** Reads the newest id that the ledger has drawn. Movements up to it may not be committed yet. @returns 0 where there is none */

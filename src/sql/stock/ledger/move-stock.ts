@@ -1,6 +1,6 @@
 import type { InventoryMovement, StockChange, StockChangeNote } from '../../../domain/stock/stock.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../../statement.ts'
-import { MOVEMENT_COLUMNS } from './find-movements.ts'
+import { movementColumns } from './find-movements.ts'
 
 /**
  * Writes movements to the ledger in the given order, and applies them to the levels. The caller holds the locks of the
@@ -97,5 +97,5 @@ const move = prepare('move-stock', MOVE_STOCK)
 
 const moveReturning = prepare<unknown[], InventoryMovement>(
   'move-stock-returning',
-  `${MOVE_STOCK} returning ${MOVEMENT_COLUMNS}`,
+  `${MOVE_STOCK} returning ${movementColumns()}`,
 )

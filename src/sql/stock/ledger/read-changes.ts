@@ -2,7 +2,7 @@ import type { Location } from '../../../domain/stock/location.ts'
 import type { InventoryMovement } from '../../../domain/stock/stock.ts'
 import type { InventoryChange } from '../../../domain/stock/thresholds.ts'
 import { prepare, type Queryable } from '../../statement.ts'
-import { MOVEMENT_COLUMNS } from './find-movements.ts'
+import { movementColumns } from './find-movements.ts'
 
 // The stream of changes is the ledger in the order of its ids (docs/decisions/0016-stock-stream-by-id.md). An id is drawn before its
 // commit, so the ledger is only read up to where it is final: where nobody who has drawn an id is still under way. That is known
@@ -123,7 +123,7 @@ const read = prepare<[after: bigint, end: bigint, sizeMax: number], Row>(
     order by position limit $3
   )
   select
-    page.position, page.xid::text::bigint as xid, ${MOVEMENT_COLUMNS.replaceAll(/\b(id|sku)\b(?=,)/g, 'page.$1')},
+    page.position, page.xid::text::bigint as xid, ${movementColumns('page')},
     case when page.position = coalesce(page.crossed_id, page.id) then coalesce(page.crossed::text[], '{}') else '{}' end as crossed,
     promisable.qty as "availableToPromise", locations.name, locations.priority, locations.is_active as "isActive"
   from page
