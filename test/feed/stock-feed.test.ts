@@ -4,7 +4,8 @@ import { describe, expect, onTestFinished, vi } from 'vitest'
 import type { App } from '../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { InventoryChange } from '../../src/domain/stock/thresholds.ts'
-import { cursorOf, type StockFilter } from '../../src/feed/stock-feed.ts'
+import { cursorOf } from '../../src/feed/stock-feed.ts'
+import type { StockFilter } from '../../src/feed/stock-filter.ts'
 import { eachOf } from '../../src/feed/stock-watcher.ts'
 import { STREAM_BACKLOG_MAX, STREAM_PAGE_SIZE } from '../../src/limits.ts'
 import { serveWaiting } from '../../src/use-cases/orders/serve-waiting.ts'
@@ -289,7 +290,7 @@ test('where nobody follows the stock, a change asks the database nothing', async
   await change(app, 1)
   await sleep(100)
   const names = () => asked.mock.calls.map(([statement]) => (statement as unknown as { name: string }).name)
-  const ofStream = ['read-ledger-end', 'draw-xid', 'look-below-xid', 'read-changes']
+  const ofStream = ['read-ledger-end', 'find-ledger-writers', 'read-changes']
   expect(names().filter((name) => ofStream.includes(name))).toEqual([])
   const { settled } = await follow(app)
   await change(app, 2)
@@ -297,28 +298,35 @@ test('where nobody follows the stock, a change asks the database nothing', async
   expect(names()).toEqual(expect.arrayContaining(ofStream))
 })
 
-test('a long transaction of another database holds back nothing', async ({ app }) => {
-  await seed(app).item({ sku: 'A', available: 10 })
-  const { settled } = await follow(app)
-  const elsewhere = await createTestDatabase()
-  const client = new pg.Client({ connectionString: elsewhere.databaseUrl })
-  await client.connect()
-  await client.query('begin; select pg_current_xact_id()')
-  await change(app, 1)
-  await settled(1)
-  await client.end()
-  await elsewhere.drop()
-})
+describe('a long transaction holds back nothing', () => {
+  const others: [string, string][] = [
+    ['of which others hear nothing', 'select pg_current_xact_id()'],
+    ['that writes other tables', `update locations set name = 'x'`],
+    ['that only reads', 'set transaction isolation level repeatable read; select count(*) from items'],
+  ]
+  test.for(others)('%s', async ([_name, statement], { app }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const { settled } = await follow(app)
+    const client = await app.pool.connect()
+    await client.query(`begin; ${statement}`)
+    await change(app, 1)
+    await settled(1)
+    await client.query('rollback')
+    client.release()
+  })
 
-test('a long transaction that only reads holds back nothing', async ({ app }) => {
-  await seed(app).item({ sku: 'A', available: 10 })
-  const { settled } = await follow(app)
-  const client = await app.pool.connect()
-  await client.query('begin isolation level repeatable read; select count(*) from items')
-  await change(app, 1)
-  await settled(1)
-  await client.query('rollback')
-  client.release()
+  test('of another database that moves stock', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const { settled } = await follow(app)
+    const elsewhere = await createTestDatabase()
+    const client = new pg.Client({ connectionString: elsewhere.databaseUrl })
+    await client.connect()
+    await client.query('begin; lock table inventory_movements in row exclusive mode')
+    await change(app, 1)
+    await settled(1)
+    await client.end()
+    await elsewhere.drop()
+  })
 })
 
 describe('a client', () => {

@@ -56,30 +56,3 @@ const findLedger = prepare<[after: bigint, last: bigint, sizeMax: number], Inven
   'find-ledger-page',
   `select ${movementColumns()} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
 )
-
-/** Reads the newest id that the ledger has drawn. Movements up to it may not be committed yet. @returns 0 where there is none */
-export async function readNewestMovement(on: Queryable): Promise<bigint> {
-  return (await readNewest(on))[0]!.id
-}
-
-const readNewest = prepare<[], { id: bigint }>(
-  'read-newest-movement',
-  'select case when is_called then last_value else 0 end as id from inventory_movements_id_seq',
-)
-
-/**
- * Reads which transactions may still write movements: those that have begun to. They keep the lock that a statement takes before
- * it draws an id until they end. Unlike the oldest transaction id that is open, it is not held back by what is done elsewhere.
- *
- * @returns names that no later transaction has
- */
-export async function findLedgerWriters(on: Queryable): Promise<string[]> {
-  return (await findWriters(on)).map(({ writer }) => writer)
-}
-
-const findWriters = prepare<[], { writer: string }>(
-  'find-ledger-writers',
-  `select distinct virtualtransaction as writer from pg_locks
-  where locktype = 'relation' and relation = 'inventory_movements'::regclass and mode = 'RowExclusiveLock'
-    and database = (select oid from pg_database where datname = current_database())`,
-)

@@ -15,11 +15,13 @@ export type MovementPage = {
 
 /** The columns of movements as `InventoryMovement` names them, of `inventory_movements` under the name that a query gives it. */
 export function movementColumns(table = 'inventory_movements'): string {
-  return COLUMNS.map(([column, name]) => `${table}.${column}${name ? ` as "${name}"` : ''}`).join(', ')
+  return MOVEMENT_COLUMNS.map(([column, name]) => `${table}.${column}${name ? ` as "${name}"` : ''}`).join(
+    ', ',
+  )
 }
 
 /** With the names that differ. */
-const COLUMNS: readonly [column: string, name?: keyof InventoryMovement][] = [
+const MOVEMENT_COLUMNS: readonly [column: string, name?: keyof InventoryMovement][] = [
   ['id'],
   ['sku'],
   ['location'],

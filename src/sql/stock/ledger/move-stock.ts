@@ -4,8 +4,8 @@ import { movementColumns } from './find-movements.ts'
 
 /**
  * Writes movements to the ledger in the given order, and applies them to the levels. The caller holds the locks of the
- * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes, and the transaction
- * has its xid before. Who follows the ledger relies on both (decision 16).
+ * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes. Who follows the ledger
+ * relies on it (decision 16).
  */
 export async function moveStock(
   on: Queryable,

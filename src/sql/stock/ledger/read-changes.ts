@@ -4,59 +4,6 @@ import type { InventoryChange } from '../../../domain/stock/thresholds.ts'
 import { prepare, type Queryable } from '../../statement.ts'
 import { movementColumns } from './find-movements.ts'
 
-// The stream of changes is the ledger in the order of its ids (docs/decisions/0016-stock-stream-by-id.md). An id is drawn before its
-// commit, so the ledger is only read up to where it is final: where nobody who has drawn an id is still under way. That is known
-// of the last id that was drawn, once every transaction is over whose xid is below one that was drawn after it: who moves stock
-// has locked its level before, and so has an xid before it draws an id.
-
-/** Reads the last number of the ledger's sequence that was drawn. */
-export async function readLedgerEnd(on: Queryable): Promise<bigint> {
-  const [row] = await readEnd(on)
-  return row!.end
-}
-
-// a sequence has no snapshot: it is read as it is at that moment
-const readEnd = prepare<[], { end: bigint }>(
-  'read-ledger-end',
-  `select case when is_called then last_value else 0 end as end from inventory_movements_id_seq`,
-)
-
-/** Draws an xid: who draws one later has a higher one. */
-export async function drawXid(on: Queryable): Promise<bigint> {
-  const [row] = await draw(on)
-  return row!.xid
-}
-
-// pg_snapshot_xmax would not do: transactions beyond it may have begun
-const draw = prepare<[], { xid: bigint }>('draw-xid', 'select pg_current_xact_id()::text::bigint as xid')
-
-/**
- * Looks for transactions under way that began before the one with this xid and may move our stock: those of other databases
- * cannot. Of another role's it is not known where they are, unless ours may read all statistics (pg_read_all_stats).
- *
- * @returns `behind` of a server that has not come so far: a replica took over
- */
-export async function lookBelow(on: Queryable, xid: bigint): Promise<'over' | 'under-way' | 'behind'> {
-  const [row] = await look(on, xid)
-  if (row!.isBehind) return 'behind'
-  return row!.isOver ? 'over' : 'under-way'
-}
-
-const look = prepare<[xid: bigint], { isBehind: boolean; isOver: boolean }>(
-  'look-below-xid',
-  `select
-    pg_snapshot_xmax(snapshot) <= $1::text::xid8 as "isBehind",
-    not exists (
-      select from pg_snapshot_xip(snapshot) as running (xid)
-      where running.xid < $1::text::xid8 and not exists (
-        select from pg_stat_activity as other
-        where other.backend_xid = running.xid::xid
-          and other.datid <> (select oid from pg_database where datname = current_database())
-      )
-    ) as "isOver"
-  from pg_current_snapshot() as snapshot`,
-)
-
 /** Which transactions were over at a moment: those below `xmin`, and those below `xmax` that are not in `running`. */
 export type Snapshot = { xmin: bigint; xmax: bigint; running: ReadonlySet<bigint> }
 

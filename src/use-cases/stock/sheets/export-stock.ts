@@ -4,13 +4,8 @@ import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
 import type { InventoryMovement } from '../../../domain/stock/stock.ts'
-import {
-  type CountSheetRow,
-  findCountSheetPage,
-  findLedgerPage,
-  findLedgerWriters,
-  readNewestMovement,
-} from '../../../sql/stock/export-pages.ts'
+import { type CountSheetRow, findCountSheetPage, findLedgerPage } from '../../../sql/stock/export-pages.ts'
+import { awaitFinalEnd } from '../../../sql/stock/ledger/final-end.ts'
 import type { ReadContext, WriteContext } from '../../context.ts'
 
 export type { CountSheetRow }
@@ -69,17 +64,15 @@ export async function* exportLedger(
   }
 }
 
-/** Waits until every id of the ledger that was drawn by now is there or never will be. @returns the newest of them */
+/** @returns the number up to which the ledger is final */
 async function settle({ pool }: ReadContext): Promise<bigint> {
-  const newest = await readNewestMovement(pool)
-  const writers = await findLedgerWriters(pool)
-  for (const deadline = performance.now() + SETTLE_TIMEOUT_MS; writers.length > 0; ) {
-    const left = new Set(await findLedgerWriters(pool))
-    if (!writers.some((writer) => left.has(writer))) break
-    if (performance.now() > deadline) {
-      throw new CallError('UNAVAILABLE', 'A transaction that writes movements has been open for long')
-    }
+  const deadline = performance.now() + SETTLE_TIMEOUT_MS
+  const end = await awaitFinalEnd(pool, async () => {
     await sleep(SETTLE_POLL_MS)
+    return performance.now() < deadline
+  })
+  if (end === undefined) {
+    throw new CallError('UNAVAILABLE', 'A transaction that writes movements has been open for long')
   }
-  return newest
+  return end
 }
