@@ -1,26 +1,24 @@
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { callAt } from '../call-at.ts'
-import { decodeCursor, encodeCursor } from '../cursor.ts'
 import { assertAllowed, tokenExpired } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
-import { readLedgerEnd } from '../sql/stock/ledger/final-end.ts'
-import { isOverIn, readSnapshot, type Snapshot } from '../sql/stock/ledger/read-changes.ts'
+import {
+  findLastPlace,
+  hasPlace,
+  isOverIn,
+  LEDGER_START,
+  readSnapshot,
+  type Snapshot,
+  type StreamPlace,
+} from '../sql/stock/ledger/read-changes.ts'
 import { ChangePages } from './change-pages.ts'
 import { LedgerFollower } from './ledger-follower.ts'
+import { cursorOf, placeOfCursor } from './stock-cursor.ts'
 import { assertKnown, createFilter, type StockFilter } from './stock-filter.ts'
 import { StockWatcher } from './stock-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
-
-/** What cursors of the stream call it. */
-const STREAM = 'inventoryChanges'
-const POSITION = /^(0|[1-9]\d{0,18})$/
-
-/** The cursor of a change: who comes back with it is told what came after it. */
-export function cursorOf(position: bigint): string {
-  return encodeCursor(STREAM, String(position))
-}
 
 /**
  * Delivers the changes of stock to those who follow them in this process, whichever process made them, in the order of their
@@ -33,11 +31,15 @@ export class StockFeed {
     websocket: createWatchTally(),
   }
   readonly #pool: pg.Pool
+  readonly #logger: Logger
   readonly #follower: LedgerFollower
   readonly #pages: ChangePages
   readonly #watchers = new Set<StockWatcher>()
-  /** The ledger is final up to here, and the views that are up to date have it. Undefined until that is known. */
-  #end: bigint | undefined
+  /**
+   * The last place up to where the ledger is final: the views that are up to date have it. Undefined until it is known. It is never a
+   * number that is only drawn: after a crash the sequence may give that out again.
+   */
+  #end: StreamPlace | undefined
   readonly #found = Promise.withResolvers<void>()
   /** Views that wait for the end to be found. */
   #starting = 0
@@ -45,6 +47,7 @@ export class StockFeed {
 
   constructor({ pool, logger }: { pool: pg.Pool; logger: Logger }) {
     this.#pool = pool
+    this.#logger = logger
     this.#pages = new ChangePages({ pool, logger })
     this.#follower = new LedgerFollower({
       pool,
@@ -114,13 +117,13 @@ export class StockFeed {
   #open(
     caller: Caller,
     filter: StockFilter,
-    { position, snapshot }: Start,
+    { place, snapshot }: Start,
     tally: WatchTally,
     disconnected: AbortSignal | undefined,
   ): StockWatcher {
     const passes = createFilter(filter)
     const watcher = new StockWatcher({
-      after: position,
+      after: place,
       isWanted: (change) =>
         passes(change) &&
         // of a second place it is not known which transaction gave it
@@ -128,8 +131,8 @@ export class StockFeed {
       authorise: () => {
         if (caller.expiresAt && caller.expiresAt.getTime() <= Date.now()) throw tokenExpired()
       },
-      endOf: () => this.#end ?? 0n,
-      read: (from) => this.#pages.readPatiently(from, this.#end!, () => watcher.isEnding),
+      endOf: () => this.#end?.position ?? 0n,
+      read: (from) => this.#pages.readPatiently(from, this.#end!.position, () => watcher.isEnding),
       tooSlow,
       onClose: () => {
         forgetExpiry()
@@ -155,51 +158,67 @@ export class StockFeed {
     try {
       if (this.#end === undefined) this.#follower.wake()
       await this.#found.promise
-      const position = this.#end ?? 0n
-      return { position, snapshot: await readSnapshot(this.#pool) }
+      return { place: this.#end ?? LEDGER_START, snapshot: await readSnapshot(this.#pool) }
     } finally {
       this.#starting--
     }
   }
 
   async #startAfter(cursor: string): Promise<Start> {
-    const key = decodeCursor(STREAM, cursor)
-    if (key === undefined || !POSITION.test(key)) throw wrongCursor()
-    const position = BigInt(key)
-    // of a database that was set back: there would be changes that the client takes for seen
-    if (position > (await readLedgerEnd(this.#pool))) throw wrongCursor()
-    return { position, snapshot: undefined }
+    const place = placeOfCursor(cursor)
+    // of another database, or one that was set back, the client would miss changes
+    if (!place || !(await hasPlace(this.#pool, place))) throw new WrongCursorError()
+    return { place, snapshot: undefined }
   }
 
   /**
-   * Hands what is new up to `end` to the views that are up to date. Where it is more than a page, they read on by themselves, as
+   * Hands what is new up to `upTo` to the views that are up to date. Where it is more than a page, they read on by themselves, as
    * soon as their clients have room.
    */
-  async #handOn(end: bigint): Promise<void> {
+  async #handOn(upTo: bigint): Promise<void> {
     const from = this.#end
-    if (end === from) return
-    const page = from !== undefined && this.#watchers.size > 0 ? await this.#pages.read(from, end) : undefined
+    const end = await findLastPlace(this.#pool, upTo)
+    const isSetBack = from !== undefined && !(await hasPlace(this.#pool, from))
+    if (isSetBack) this.#startOver()
+    if (from && !isSetBack && end.position === from.position) return
+    const page =
+      from && !isSetBack && this.#watchers.size > 0
+        ? await this.#pages.read(from.position, end.position)
+        : undefined
     this.#end = end
     this.#found.resolve()
     for (const watcher of this.#watchers) {
-      if (page) watcher.offer(page.changes, from!, page.to)
-      else watcher.offer([], end, end)
+      if (page) watcher.offer(page.changes, from!.position, page.to)
+      else watcher.offer([], end.position, end.position)
     }
+  }
+
+  /** Ends every view: those that have changes that are in the database no more would miss what comes in their place. */
+  #startOver(): void {
+    this.#logger.warn({ views: this.#watchers.size }, 'ledger was set back, streams ended')
+    for (const watcher of this.#watchers) watcher.fail(setBack())
   }
 }
 
-/** Where a view begins: behind a position and, with a snapshot, only with what was not over then. */
-type Start = { position: bigint; snapshot: Snapshot | undefined }
-
-function wrongCursor(): CallError {
-  return new CallError('BAD_USER_INPUT', '"after" is not a cursor of this stream')
+/** The caller's cursor is none of this stream, or this database has no such change. */
+export class WrongCursorError extends CallError {
+  constructor() {
+    super('BAD_USER_INPUT', '"after" is not the cursor of a change in this database')
+  }
 }
+
+/** Where a view begins: after a place and, with a snapshot, only with what was not over then. */
+type Start = { place: StreamPlace; snapshot: Snapshot | undefined }
 
 function goingAway(): CallError {
   return new CallError('UNAVAILABLE', 'The server is stopping. Subscribe again, with after')
 }
 
-function tooSlow(position: bigint): CallError {
-  const message = `More than was kept for you has happened since you last read. Subscribe again, with after: "${cursorOf(position)}"`
+function setBack(): CallError {
+  return new CallError('UNAVAILABLE', 'The database was set back. Subscribe again, with after')
+}
+
+function tooSlow(place: StreamPlace): CallError {
+  const message = `More than was kept for you has happened since you last read. Subscribe again, with after: "${cursorOf(place)}"`
   return new CallError('UNAVAILABLE', message)
 }

@@ -1,11 +1,13 @@
 import type { InventoryChange } from '../domain/stock/thresholds.ts'
 import { STREAM_BACKLOG_MAX, STREAM_PAGE_SIZE } from '../limits.ts'
+import type { StreamPlace } from '../sql/stock/ledger/read-changes.ts'
+import { placeOf } from './stock-cursor.ts'
 import { type DropReason, dropReasonOf, type WatchTally } from './watch-tally.ts'
 
 /** What a watcher needs of the feed. */
 export type StockWatcherOptions = {
-  /** The position that the client has seen: what is behind it is delivered. */
-  after: bigint
+  /** The place up to which the client has seen the stream: what comes after it is delivered. */
+  after: StreamPlace
   /** Whether the client wants a change. */
   isWanted: (change: InventoryChange) => boolean
   /** Asked at each delivery: what it throws ends the view in its place. */
@@ -19,7 +21,7 @@ export type StockWatcherOptions = {
    */
   read: (after: bigint) => Promise<{ changes: readonly InventoryChange[]; to: bigint } | undefined>
   /** Makes the error for a client that is too slow. */
-  tooSlow: (position: bigint) => Error
+  tooSlow: (delivered: StreamPlace) => Error
   onClose: (watcher: StockWatcher) => void
   tally: WatchTally
 }
@@ -34,8 +36,8 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
   readonly #options: StockWatcherOptions
   /** All before it, and itself, has been read. */
   #position: bigint
-  /** The position of the last change that was delivered. */
-  #delivered: bigint
+  /** The place of the last change that was delivered. */
+  #delivered: StreamPlace
   #waiting: InventoryChange[] = []
   #isReading = false
   #failure: Error | undefined
@@ -44,7 +46,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
 
   constructor(options: StockWatcherOptions) {
     this.#options = options
-    this.#position = options.after
+    this.#position = options.after.position
     this.#delivered = options.after
     options.tally.open++
   }
@@ -141,7 +143,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
       pull.reject(refusal)
       return
     }
-    this.#delivered = value.at(-1)!.position
+    this.#delivered = placeOf(value.at(-1)!)
     this.#options.tally.deliveries += value.length
     pull.resolve({ done: false, value })
   }

@@ -4,11 +4,13 @@ import { describe, expect, onTestFinished, vi } from 'vitest'
 import type { App } from '../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { InventoryChange } from '../../src/domain/stock/thresholds.ts'
-import { cursorOf } from '../../src/feed/stock-feed.ts'
+import { cursorOf, placeOf } from '../../src/feed/stock-cursor.ts'
 import type { StockFilter } from '../../src/feed/stock-filter.ts'
 import { eachOf } from '../../src/feed/stock-watcher.ts'
 import { STREAM_BACKLOG_MAX, STREAM_PAGE_SIZE } from '../../src/limits.ts'
+import { LEDGER_START } from '../../src/sql/stock/ledger/read-changes.ts'
 import { serveWaiting } from '../../src/use-cases/orders/serve-waiting.ts'
+import { cursorAfter } from '../support/cursor-after.ts'
 import { administer } from '../support/database-server.ts'
 import { test } from '../support/fixtures.ts'
 import { createTestDatabase, eventually, joinTestApp, seed } from '../support/harness.ts'
@@ -106,11 +108,11 @@ describe('a view', () => {
   test('goes on behind a cursor, in another process too', async ({ app, testApp }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     for (let qty = 1; qty <= 5; qty++) await change(app, qty)
-    const first = await follow(app, { after: cursorOf(0n) })
+    const first = await follow(app, { after: cursorOf(LEDGER_START) })
     const [, second] = await first.settled(6)
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
-    const { settled } = await follow(other.app, { after: cursorOf(second!.position) })
+    const { settled } = await follow(other.app, { after: cursorOf(placeOf(second!)) })
     expect((await settled(4)).map(({ movement }) => movement.delta)).toEqual([2, 3, 4, 5])
     await change(app, 6)
     expect((await settled(5)).at(-1)!.movement.delta).toBe(6)
@@ -160,14 +162,14 @@ describe('a view', () => {
     ]
     expect(told(await settled(2))).toEqual(expected)
     // who comes later is told the same
-    const later = await follow(app, { after: cursorOf(2n) })
+    const later = await follow(app, { after: await cursorAfter(app, 2) })
     expect(told(await later.settled(2))).toEqual(expected)
   })
 
   test('reads a backlog of several pages, and then what is new, without gap or double', async ({ app }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     await storeMovements(app, 2 * STREAM_PAGE_SIZE + 10)
-    const { settled, ids } = await follow(app, { after: cursorOf(0n) })
+    const { settled, ids } = await follow(app, { after: cursorOf(LEDGER_START) })
     await change(app, 1)
     await settled(2 * STREAM_PAGE_SIZE + 12)
     expect(ids()).toEqual(await readIds(app))
@@ -191,7 +193,7 @@ describe('a transaction whose ids were drawn early', () => {
     const { settled, ids, seen } = await follow(app)
     const early = await underWay(app, 'A')
     await change(app, 1, 'B')
-    const resuming = await follow(app, { after: cursorOf(3n) })
+    const resuming = await follow(app, { after: await cursorAfter(app, 3) })
     // began while the first was under way: it was not committed then
     const late = await follow(app, { skus: ['A', 'C'] })
     await change(app, 1, 'C')
@@ -240,7 +242,9 @@ describe('a transaction whose ids were drawn early', () => {
       await reserveOrders(on, [id])
       await change(on, 1, 'ABC'[round % 3])
       if (round % 5 === 0) {
-        const resumed = await follow(on, { after: cursorOf(views[0]!.seen.at(-1)?.position ?? 3n) })
+        const resumed = await follow(on, {
+          after: await cursorAfter(on, views[0]!.seen.at(-1)?.position ?? 3n),
+        })
         views.push(resumed)
       }
     }
@@ -290,7 +294,7 @@ test('where nobody follows the stock, a change asks the database nothing', async
   await change(app, 1)
   await sleep(100)
   const names = () => asked.mock.calls.map(([statement]) => (statement as unknown as { name: string }).name)
-  const ofStream = ['read-ledger-end', 'find-ledger-writers', 'read-changes']
+  const ofStream = ['read-ledger-end', 'find-ledger-writers', 'find-last-place', 'read-changes']
   expect(names().filter((name) => ofStream.includes(name))).toEqual([])
   const { settled } = await follow(app)
   await change(app, 2)
@@ -329,6 +333,68 @@ describe('a long transaction holds back nothing', () => {
   })
 })
 
+/** Loses the last movement, as a backup or a replica that is behind does. */
+async function setBack(app: App): Promise<void> {
+  await app.pool.query(`update stock_levels set available = available - newest.delta
+    from (select * from inventory_movements order by id desc limit 1) as newest
+    where stock_levels.sku = newest.sku and stock_levels.location = newest.location`)
+  const { rows } = await app.pool.query<{ id: number }>(
+    `delete from inventory_movements where id = (select max(id) from inventory_movements) returning id::int`,
+  )
+  await app.pool.query(`select setval('inventory_movements_id_seq', $1)`, [rows[0]!.id - 1])
+}
+
+describe('of a database that was set back', () => {
+  test('and has grown again since, a cursor of what was lost is refused', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    await change(app, 1)
+    const kept = await cursorAfter(app, 2)
+    await change(app, 2)
+    const lost = await cursorAfter(app, 3)
+    await setBack(app)
+    await change(app, 3)
+    await change(app, 4)
+    await expect(follow(app, { after: lost })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
+    const { settled } = await follow(app, { after: kept })
+    expect((await settled(2)).map(({ movement }) => movement.delta)).toEqual([3, 4])
+  })
+
+  test('open views end, and those that come anew receive what takes the place of what was lost', async ({
+    app,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const first = await follow(app)
+    await change(app, 1)
+    await change(app, 2)
+    await first.settled(2)
+    await setBack(app)
+    await change(app, 3)
+    await expect(first.over).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const { settled } = await follow(app, { after: cursorOf(placeOf(first.seen[0]!)) })
+    await change(app, 4)
+    expect((await settled(2)).map(({ movement }) => movement.delta)).toEqual([3, 4])
+  })
+
+  test('by a crash that lost numbers of the sequence, nothing is missed', async ({ app, testApp }) => {
+    testApp.allowBreaches('movements are written by hand')
+    await seed(app).item({ sku: 'A', available: 10 })
+    const { settled, ids } = await follow(app)
+    const early = await underWay(app, 'A')
+    await early.rollback()
+    await change(app, 1)
+    await settled(1)
+    const gone = await underWay(app, 'A')
+    await gone.rollback()
+    // a look at the ledger while its sequence is at 4
+    app.stockFeed.wake()
+    await sleep(100)
+    await app.pool.query(`select setval('inventory_movements_id_seq', 3)`)
+    await change(app, 2)
+    await settled(2)
+    expect(ids()).toEqual([3, 4])
+  })
+})
+
 describe('a client', () => {
   test('that does not read is cut off, and goes on behind its cursor', async ({ app, testApp }) => {
     testApp.allowBreaches('movements are written by hand')
@@ -336,7 +402,7 @@ describe('a client', () => {
     const watcher = await app.stockFeed.watch(LOCAL_OPERATOR, { skus: null, locations: null, after: null })
     await change(app, 1)
     const { value } = await watcher.next()
-    const [{ position }] = value as [InventoryChange]
+    const cursor = cursorOf(placeOf((value as [InventoryChange])[0]))
     // small commits, each read for all: the view stays up to date, and its client does not
     const other = await follow(app)
     while (other.seen.length <= STREAM_BACKLOG_MAX) {
@@ -347,11 +413,11 @@ describe('a client', () => {
     }
     const refusal = {
       code: 'UNAVAILABLE',
-      message: expect.stringContaining(`after: "${cursorOf(position)}"`),
+      message: expect.stringContaining(`after: "${cursor}"`),
     }
     await expect(watcher.next()).rejects.toMatchObject(refusal)
     expect(await watcher.next()).toMatchObject({ done: true })
-    const { ids } = await follow(app, { after: cursorOf(position) })
+    const { ids } = await follow(app, { after: cursor })
     const all = await readIds(app)
     await eventually(() => ids().length >= all.length - 2)
     expect(ids()).toEqual(all.slice(2))
@@ -360,7 +426,7 @@ describe('a client', () => {
   test('that comes back from far behind is never sent more than it takes', async ({ app, testApp }) => {
     testApp.allowBreaches('movements are written by hand')
     await seed(app).item({ sku: 'A', available: 10 })
-    const after = cursorOf(1n)
+    const after = await cursorAfter(app, 1)
     await storeMovements(app, STREAM_BACKLOG_MAX + 2 * STREAM_PAGE_SIZE)
     const each = eachOf(await app.stockFeed.watch(LOCAL_OPERATOR, { skus: null, locations: null, after }))
     await each.next()
@@ -414,11 +480,16 @@ describe('a client', () => {
   })
 })
 
+const cursorAt = (position: bigint, writtenAt = new Date(0)) => cursorOf({ position, writtenAt })
+
 describe('refused is', () => {
   const refused: [string, Partial<StockFilter & { after: string }>, string][] = [
     ['a cursor that is none', { after: 'nonsense' }, 'BAD_USER_INPUT'],
-    ['a cursor of a position that is none', { after: cursorOf(-1n) }, 'BAD_USER_INPUT'],
-    ['a cursor of what has not happened', { after: cursorOf(1_000n) }, 'BAD_USER_INPUT'],
+    ['a cursor of a position that is none', { after: cursorAt(-1n) }, 'BAD_USER_INPUT'],
+    ['a cursor of a position that no ledger has', { after: cursorAt(2n ** 63n) }, 'BAD_USER_INPUT'],
+    ['a cursor of what has not happened', { after: cursorAt(1_000n) }, 'BAD_USER_INPUT'],
+    ['a cursor of another movement of the same number', { after: cursorAt(1n) }, 'BAD_USER_INPUT'],
+    ['a cursor of a time that is none', { after: cursorAt(1n, new Date(Number.NaN)) }, 'BAD_USER_INPUT'],
     ['a SKU that there is not', { skus: ['A', 'GONE'] }, 'NOT_FOUND'],
     ['what is no SKU', { skus: ['a b'] }, 'NOT_FOUND'],
     ['a location that there is not', { locations: ['MAIN', 'NOWHERE'] }, 'NOT_FOUND'],

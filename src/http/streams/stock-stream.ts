@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { CallError } from '../../domain/errors.ts'
 import { type InventoryChange, STOCK_THRESHOLDS } from '../../domain/stock/thresholds.ts'
-import { cursorOf, type StockFeed } from '../../feed/stock-feed.ts'
+import { cursorOf, placeOf } from '../../feed/stock-cursor.ts'
+import { type StockFeed, WrongCursorError } from '../../feed/stock-feed.ts'
 import type { StockWatcher } from '../../feed/stock-watcher.ts'
 import type { DropReason } from '../../feed/watch-tally.ts'
 import { type CountByKey, connectionKeyOf } from '../overload/count-by-key.ts'
@@ -95,7 +96,11 @@ export function stockStream({ stockFeed }: StockStreamContext, streams: CountByK
           // some clients say that they have seen nothing by an empty one
           after: headers['last-event-id'] || query.after || null,
         }
-        const watcher = await stockFeed.watch(caller, filter, 'sse', disconnected.signal)
+        const watcher = await stockFeed
+          .watch(caller, filter, 'sse', disconnected.signal)
+          .catch((error: unknown) => {
+            throw error instanceof WrongCursorError ? invalidCursor(error) : error
+          })
         reply.hijack()
         if (request.method === 'HEAD') {
           await watcher.return()
@@ -110,6 +115,10 @@ export function stockStream({ stockFeed }: StockStreamContext, streams: CountByK
       },
     )
   }
+}
+
+function invalidCursor({ message: detail }: WrongCursorError): ProblemError {
+  return new ProblemError('INVALID_CURSOR', undefined, [{ parameter: 'after', detail }])
 }
 
 /** Ends where the view is ended for a reason that its client learns when it comes back. */
@@ -131,7 +140,7 @@ const encoded = new WeakMap<InventoryChange, string>()
 function encodeChange(change: InventoryChange): string {
   const known = encoded.get(change)
   if (known !== undefined) return known
-  const cursor = cursorOf(change.position)
+  const cursor = cursorOf(placeOf(change))
   const body: z.infer<typeof changeSchema> = {
     cursor,
     movement: movementBody(change.movement),

@@ -1,5 +1,5 @@
 import type { InventoryChange as Change, StockThreshold as Threshold } from '../../domain/stock/thresholds.ts'
-import { cursorOf } from '../../feed/stock-feed.ts'
+import { cursorOf, placeOf } from '../../feed/stock-cursor.ts'
 import { eachOf } from '../../feed/stock-watcher.ts'
 import { builder } from '../builder.ts'
 import { InventoryMovement, movementRowOf } from './inventory-movement.ts'
@@ -18,7 +18,7 @@ const InventoryChange = builder.objectRef<Change>('InventoryChange').implement({
   fields: (t) => ({
     cursor: t.string({
       description: 'Go on behind it with `after`.',
-      resolve: ({ position }) => cursorOf(position),
+      resolve: (change) => cursorOf(placeOf(change)),
     }),
     movement: t.field({
       type: InventoryMovement,
@@ -64,7 +64,7 @@ builder.subscriptionField('inventoryChanged', (t) =>
       return eachOf(watcher)
     },
     resolve: (change, _args, { position, excess }) => {
-      if (position) position.id = cursorOf(change.position)
+      if (position) position.id = cursorOf(placeOf(change))
       // each event is an answer of its own
       excess.clear()
       return change

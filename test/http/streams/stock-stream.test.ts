@@ -173,7 +173,7 @@ describe('the stream', () => {
 test('what is asked for wrongly is refused, by every API in its own words', async ({ app, server }) => {
   await seed(app).item({ sku: 'A', available: 10 })
   const refused = [
-    ['?after=nonsense', 'after: "nonsense"', 400, 'BAD_REQUEST', 'BAD_USER_INPUT'],
+    ['?after=nonsense', 'after: "nonsense"', 422, 'INVALID_CURSOR', 'BAD_USER_INPUT'],
     ['?sku=GONE', 'skus: ["GONE"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
     ['?sku=A&sku=a%20b', 'skus: ["A", "a b"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
     ['?location=NOWHERE', 'locations: ["NOWHERE"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
@@ -190,7 +190,7 @@ test('what is asked for wrongly is refused, by every API in its own words', asyn
   expect(unknown.status).toBe(400)
   expect(await unknown.json()).toMatchObject({ errors: [{ detail: 'This call has no "skus"' }] })
   const lost = await fetch(server.url + CHANGES, { headers: { 'last-event-id': 'nonsense' } })
-  expect(lost.status).toBe(400)
+  expect(lost.status).toBe(422)
   expect(app.stockFeed.watcherCount).toBe(0)
 })
 

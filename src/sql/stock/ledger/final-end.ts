@@ -17,19 +17,14 @@ export async function awaitFinalEnd(
   on: Queryable,
   pause: () => Promise<boolean>,
 ): Promise<bigint | undefined> {
-  const end = await readLedgerEnd(on)
+  const [row] = await readEnd(on)
   // in this order: who draws a number later than the end was read has a higher one
   for (let writers = await findWriters(on); writers.length > 0; ) {
     if (!(await pause())) return undefined
     const names = new Set((await findWriters(on)).map(({ writer }) => writer))
     writers = writers.filter(({ writer }) => names.has(writer))
   }
-  return end
-}
-
-/** Reads the last number that the ledger's sequence gave out. Not all up to there may be committed. */
-export async function readLedgerEnd(on: Queryable): Promise<bigint> {
-  return (await readEnd(on))[0]!.end
+  return row!.end
 }
 
 // a sequence has no snapshot: it is read as it is at that moment

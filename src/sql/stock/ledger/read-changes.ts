@@ -4,6 +4,49 @@ import type { InventoryChange } from '../../../domain/stock/thresholds.ts'
 import { prepare, type Queryable } from '../../statement.ts'
 import { movementColumns } from './find-movements.ts'
 
+/**
+ * A place in the stream: its number, and when its movement was written. Together they say which movement it is: in a database that
+ * was set back, another movement gets the same number later.
+ */
+export type StreamPlace = { position: bigint; writtenAt: Date }
+
+/** Before the first movement of any ledger. */
+export const LEDGER_START: StreamPlace = { position: 0n, writtenAt: new Date(0) }
+
+/** Reads the last place up to a number. */
+export async function findLastPlace(on: Queryable, upTo: bigint): Promise<StreamPlace> {
+  return (await findLast(on, upTo))[0] ?? LEDGER_START
+}
+
+const findLast = prepare<[upTo: bigint], StreamPlace>(
+  'find-last-place',
+  `select * from (
+    (
+      select id as position, created_at as "writtenAt" from inventory_movements
+      where id <= $1 order by id desc limit 1
+    )
+    union all
+    (
+      select crossed_id, created_at from inventory_movements
+      where crossed_id <= $1 order by crossed_id desc limit 1
+    )
+  ) as place
+  order by position desc limit 1`,
+)
+
+/** Returns whether this ledger has a place, and not another movement there. */
+export async function hasPlace(on: Queryable, { position, writtenAt }: StreamPlace): Promise<boolean> {
+  if (position === LEDGER_START.position) return true
+  return (await findPlace(on, position, writtenAt)).length > 0
+}
+
+const findPlace = prepare<[position: bigint, writtenAt: Date]>(
+  'find-place',
+  `select from inventory_movements where id = $1 and created_at = $2
+  union all
+  select from inventory_movements where crossed_id = $1 and created_at = $2`,
+)
+
 /** Which transactions were over at a moment: those below `xmin`, and those below `xmax` that are not in `running`. */
 export type Snapshot = { xmin: bigint; xmax: bigint; running: ReadonlySet<bigint> }
 
