@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { callAt } from '../call-at.ts'
@@ -20,6 +21,9 @@ import { assertKnown, createFilter, type StockFilter } from './stock-filter.ts'
 import { StockWatcher } from './stock-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
 
+/** How long a client waits for its view to open: a transaction of ours is over by then. */
+const START_WAIT_MAX_MS = 1_000
+
 /**
  * Delivers the changes of stock to those who follow them in this process, whichever process made them, in the order of their
  * positions. Each is read once for all who are up to date; who comes back from farther behind reads for itself until it is.
@@ -41,8 +45,10 @@ export class StockFeed {
    */
   #end: StreamPlace | undefined
   readonly #found = Promise.withResolvers<void>()
-  /** Views that wait for the end to be found. */
+  /** Views that wait for the end to be found, and do not yet count as watchers. */
   #starting = 0
+  /** Views from now on that opened before the end was found. */
+  readonly #early = new Set<StockWatcher>()
   #isStopped = false
 
   constructor({ pool, logger }: { pool: pg.Pool; logger: Logger }) {
@@ -103,7 +109,7 @@ export class StockFeed {
     assertAllowed(caller, 'readLedger')
     if (this.#isStopped) throw goingAway()
     await assertKnown(this.#pool, filter)
-    const start = after === null ? await this.#startNow() : await this.#startAfter(after)
+    const start = after === null ? await this.#startNow(disconnected) : await this.#startAfter(after)
     if (this.#isStopped) throw goingAway()
     return this.#open(
       caller,
@@ -117,17 +123,17 @@ export class StockFeed {
   #open(
     caller: Caller,
     filter: StockFilter,
-    { place, snapshot }: Start,
+    start: Start | undefined,
     tally: WatchTally,
     disconnected: AbortSignal | undefined,
   ): StockWatcher {
     const passes = createFilter(filter)
     const watcher = new StockWatcher({
-      after: place,
+      after: start?.place ?? LEDGER_START,
       isWanted: (change) =>
         passes(change) &&
         // of a second place it is not known which transaction gave it
-        !(snapshot && change.position === change.movement.id && isOverIn(snapshot, change.xid)),
+        !(start?.snapshot && change.position === change.movement.id && isOverIn(start.snapshot, change.xid)),
       authorise: () => {
         if (caller.expiresAt && caller.expiresAt.getTime() <= Date.now()) throw tokenExpired()
       },
@@ -138,6 +144,7 @@ export class StockFeed {
         forgetExpiry()
         disconnected?.removeEventListener('abort', leave)
         this.#watchers.delete(watcher)
+        this.#early.delete(watcher)
       },
       tally,
     })
@@ -147,18 +154,30 @@ export class StockFeed {
     disconnected?.addEventListener('abort', leave)
     this.#watchers.add(watcher)
     if (disconnected?.aborted) leave()
+    else if (!start) this.#early.add(watcher)
+    if (this.#end) this.#endEarly()
     // what was committed before somebody followed the stock woke nobody
     this.wake()
     return watcher
   }
 
-  /** From now on: what is not committed at this moment, of all behind the end that is known. */
-  async #startNow(): Promise<Start> {
+  /**
+   * From now on: what is not committed at this moment, of all after the end that is known.
+   *
+   * @returns undefined where the end is not found soon
+   */
+  async #startNow(disconnected: AbortSignal | undefined): Promise<Start | undefined> {
     this.#starting++
     try {
-      if (this.#end === undefined) this.#follower.wake()
-      await this.#found.promise
-      return { place: this.#end ?? LEDGER_START, snapshot: await readSnapshot(this.#pool) }
+      if (this.#end === undefined) {
+        this.#follower.wake()
+        const late = sleep(START_WAIT_MAX_MS, undefined, {
+          ref: false,
+          ...(disconnected && { signal: disconnected }),
+        })
+        await Promise.race([this.#found.promise, late.catch(() => {})])
+      }
+      return this.#end && { place: this.#end, snapshot: await readSnapshot(this.#pool) }
     } finally {
       this.#starting--
     }
@@ -187,10 +206,19 @@ export class StockFeed {
         : undefined
     this.#end = end
     this.#found.resolve()
+    this.#endEarly()
     for (const watcher of this.#watchers) {
       if (page) watcher.offer(page.changes, from!.position, page.to)
       else watcher.offer([], end.position, end.position)
     }
+  }
+
+  /**
+   * Ends the views from now on that opened before the end was found. A transaction that was under way then may have written
+   * movements before that end, and nobody knows where: a view cannot begin before them, and must not begin after them in silence.
+   */
+  #endEarly(): void {
+    for (const watcher of this.#early) watcher.fail(tooEarly())
   }
 
   /** Ends every view: those that have changes that are in the database no more would miss what comes in their place. */
@@ -212,6 +240,10 @@ type Start = { place: StreamPlace; snapshot: Snapshot | undefined }
 
 function goingAway(): CallError {
   return new CallError('UNAVAILABLE', 'The server is stopping. Subscribe again, with after')
+}
+
+function tooEarly(): CallError {
+  return new CallError('UNAVAILABLE', 'The stream was not ready when you subscribed. Subscribe again')
 }
 
 function setBack(): CallError {

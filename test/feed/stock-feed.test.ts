@@ -13,7 +13,7 @@ import { serveWaiting } from '../../src/use-cases/orders/serve-waiting.ts'
 import { cursorAfter } from '../support/cursor-after.ts'
 import { administer } from '../support/database-server.ts'
 import { test } from '../support/fixtures.ts'
-import { createTestDatabase, eventually, joinTestApp, seed } from '../support/harness.ts'
+import { createTestDatabase, eventually, joinTestApp, seed, type TestApp } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
 /** Follows the stock of an application, and keeps all that it is told. */
@@ -343,6 +343,53 @@ async function setBack(app: App): Promise<void> {
   )
   await app.pool.query(`select setval('inventory_movements_id_seq', $1)`, [rows[0]!.id - 1])
 }
+
+describe('a process that starts while a transaction that moves stock is open', () => {
+  const begin = async (app: App, testApp: TestApp) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    await seed(app).item({ sku: 'B', available: 10 })
+    const early = await underWay(app, 'A')
+    const other = await joinTestApp(testApp)
+    onTestFinished(other.close)
+    return { early, other: other.app }
+  }
+
+  test('opens views all the same, counts their wait, and ends those from now on once it knows where they begin', async ({
+    app,
+    testApp,
+  }) => {
+    testApp.allowBreaches('movements are written by hand')
+    const { early, other } = await begin(app, testApp)
+    const fromNow = await follow(other)
+    const resumed = await follow(other, { after: await cursorAfter(app, 2) })
+    expect(other.stockFeed.lagMs).toBeGreaterThan(500)
+    await change(app, 1, 'B')
+    await sleep(50)
+    expect(resumed.seen).toEqual([])
+    await early.commit()
+    await expect(fromNow.over).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(fromNow.seen).toEqual([])
+    await resumed.settled(2)
+    expect(resumed.ids()).toEqual([3, 4])
+    const again = await follow(other)
+    await change(app, 2, 'B')
+    await again.settled(1)
+    await eventually(() => other.stockFeed.lagMs === 0)
+  })
+
+  test('lets a client that leaves meanwhile go', async ({ app, testApp }) => {
+    testApp.allowBreaches('movements are written by hand')
+    const { early, other } = await begin(app, testApp)
+    const leaving = new AbortController()
+    const ask = { skus: null, locations: null, after: null }
+    const asked = other.stockFeed.watch(LOCAL_OPERATOR, ask, 'sse', leaving.signal)
+    await eventually(() => other.stockFeed.lagMs > 0)
+    leaving.abort()
+    expect(await (await asked).next()).toMatchObject({ done: true })
+    expect([other.stockFeed.lagMs, other.stockFeed.watcherCount]).toEqual([0, 0])
+    await early.rollback()
+  })
+})
 
 describe('of a database that was set back', () => {
   test('and has grown again since, a cursor of what was lost is refused', async ({ app }) => {

@@ -14,7 +14,7 @@ import {
   subscribeByWebSocket,
   type Target,
 } from '../../support/graphql.ts'
-import { eventually, seed } from '../../support/harness.ts'
+import { eventually, joinTestApp, seed } from '../../support/harness.ts'
 import { rawCall } from '../../support/raw-call.ts'
 import { authorizationOf, bySecret } from '../../support/tokens.ts'
 
@@ -139,6 +139,23 @@ describe('the stream', () => {
     expect((await resumed.seen(2)).map(({ id }) => id)).toEqual(
       (await rest.seen(3)).slice(1).map(({ id }) => id),
     )
+  })
+
+  test('begins, with pings, while a transaction that moves stock is open from before', async ({
+    app,
+    testApp,
+  }) => {
+    const client = await app.pool.connect()
+    await client.query('begin; lock table inventory_movements in row exclusive mode')
+    const other = await joinTestApp(testApp)
+    const server = await serveApp(other)
+    const { answer, read } = await open(server)
+    expect(answer.statusCode).toBe(200)
+    await eventually(() => read() === ':\n\n')
+    await client.query('rollback')
+    client.release()
+    await server.close()
+    await other.close()
   })
 
   test('of a HEAD request is its headers', async ({ app, server }) => {
