@@ -133,7 +133,7 @@ export class StockFeed {
       isWanted: (change) =>
         passes(change) &&
         // of a second place it is not known which transaction gave it
-        !(start?.snapshot && change.position === change.movement.id && isOverIn(start.snapshot, change.xid)),
+        !(start?.snapshot && !change.isRepeat && isOverIn(start.snapshot, change.xid)),
       authorise: () => {
         if (caller.expiresAt && caller.expiresAt.getTime() <= Date.now()) throw tokenExpired()
       },

@@ -155,10 +155,10 @@ describe('a view', () => {
     await settled(1)
     await serveWaiting(app, { sku: 'A' })
     const told = (changes: InventoryChange[]) =>
-      changes.map(({ movement, crossed }) => [movement.delta, crossed])
+      changes.map(({ movement, crossed, isRepeat }) => [movement.delta, crossed, isRepeat])
     const expected = [
-      [2, []],
-      [2, ['BACK']],
+      [2, [], false],
+      [2, ['BACK'], true],
     ]
     expect(told(await settled(2))).toEqual(expected)
     // who comes later is told the same

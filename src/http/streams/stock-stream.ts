@@ -15,9 +15,12 @@ import { EVENT_HEADERS, EVENT_STREAM, encodeEvent, writeEvents } from './write-e
 const changeSchema = z
   .object({
     cursor: z.string().describe('The `id` of its event: go on behind it with `Last-Event-ID` or `after`'),
-    movement: movementSchema.describe(
-      'What changed. Where it was known only later what it crossed, when waiting orders were served, it comes a second time',
-    ),
+    movement: movementSchema.describe('What changed'),
+    is_repeat: z
+      .boolean()
+      .describe(
+        'Whether the movement comes a second time, with the same `id`: what it crossed was known only once waiting orders were served. If you add up its deltas, skip it',
+      ),
     available_to_promise: z
       .int()
       .min(0)
@@ -144,6 +147,7 @@ function encodeChange(change: InventoryChange): string {
   const body: z.infer<typeof changeSchema> = {
     cursor,
     movement: movementBody(change.movement),
+    is_repeat: change.isRepeat,
     // stock stays below 2^53
     available_to_promise: Number(change.availableToPromise),
     crossed: [...change.crossed],

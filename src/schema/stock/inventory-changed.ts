@@ -22,9 +22,12 @@ const InventoryChange = builder.objectRef<Change>('InventoryChange').implement({
     }),
     movement: t.field({
       type: InventoryMovement,
-      description:
-        'What changed. Where it was known only later what it crossed, when waiting orders were served, it comes a second time.',
+      description: 'What changed.',
       resolve: ({ movement, location }) => ({ ...movementRowOf(movement), location }),
+    }),
+    isRepeat: t.exposeBoolean('isRepeat', {
+      description:
+        'Whether the movement comes a second time, with the same `id`: what it crossed was known only once waiting orders were served. If you add up its deltas, skip it.',
     }),
     availableToPromise: t.expose('availableToPromise', {
       type: 'Quantity',

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished } from 'vitest'
 import { createAuthenticate } from '../../../src/http/access/create-authenticate.ts'
 import { STREAMS_PER_CALLER_MAX } from '../../../src/limits.ts'
 import { createLogger } from '../../../src/observability/logs/logger.ts'
+import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { test } from '../../support/fixtures.ts'
 import {
   connectByWebSocket,
@@ -16,6 +17,7 @@ import {
 } from '../../support/graphql.ts'
 import { eventually, joinTestApp, seed } from '../../support/harness.ts'
 import { rawCall } from '../../support/raw-call.ts'
+import { reserveOrders } from '../../support/reserve-orders.ts'
 import { authorizationOf, bySecret } from '../../support/tokens.ts'
 
 const CHANGES = '/api/inventory/changes'
@@ -80,10 +82,37 @@ describe('the stream', () => {
         reference: null,
         created_at: expect.any(String),
       },
+      is_repeat: false,
       available_to_promise: 0,
       crossed: ['OUT'],
     })
     expect(read()).toMatch(/^:\n\nid: .*\ndata: .*\n\n$/)
+  })
+
+  test('says of a movement that comes again that it does, by every API', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 1 })
+    const { id } = await seed(app).order({ sku: 'A', qty: 4, ifShort: 'WAIT' })
+    await reserveOrders(app, [id])
+    await seed(app).stock({ sku: 'A', qty: -1 })
+    const rest = await open(server)
+    const query = 'subscription { inventoryChanged { isRepeat crossed movement { id delta } } }'
+    const subscription = subscribeBySse(server, query)
+    onTestFinished(subscription.leave)
+    const first = subscription.next()
+    await eventually(() => app.stockFeed.watcherCount === 2)
+    await seed(app).stock({ sku: 'A', qty: 2 })
+    await rest.seen(1)
+    await serveWaiting(app, { sku: 'A' })
+    const events = await rest.seen(2)
+    expect(events.map((event) => [event.movement.delta, event.is_repeat])).toEqual([
+      [2, false],
+      [2, true],
+    ])
+    const told = [await first, await subscription.next()].map((answer) => answer!.data.inventoryChanged)
+    expect(told).toEqual([
+      { isRepeat: false, crossed: [], movement: { id: expect.any(String), delta: 2 } },
+      { isRepeat: true, crossed: ['BACK'], movement: { id: told[0].movement.id, delta: 2 } },
+    ])
   })
 
   test('goes on behind Last-Event-ID, which goes before `after`', async ({ app, server }) => {

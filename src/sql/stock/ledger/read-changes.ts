@@ -85,6 +85,7 @@ export async function readChanges(
       position,
       xid,
       movement,
+      isRepeat: position !== movement.id,
       location: { code: movement.location, name, priority, isActive },
       availableToPromise,
       crossed,
