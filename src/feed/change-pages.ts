@@ -8,7 +8,7 @@ import { readChanges } from '../sql/stock/ledger/read-changes.ts'
 /** A restarting database takes at least about this long. */
 export const READ_AGAIN_DELAY_MS = 500
 
-/** The changes after one position, up to another and itself. */
+/** The changes between two positions, the second included. */
 export type ChangePage = { changes: readonly InventoryChange[]; to: bigint }
 
 /** Reads pages of the stream, each once for all who ask for it meanwhile. */

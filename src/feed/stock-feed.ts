@@ -5,6 +5,7 @@ import { callAt } from '../call-at.ts'
 import { assertAllowed, tokenExpired } from '../domain/authorisation.ts'
 import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
+import { STREAM_BACKLOG_MAX } from '../limits.ts'
 import {
   findLastPlace,
   hasPlace,
@@ -26,7 +27,7 @@ const START_WAIT_MAX_MS = 1_000
 
 /**
  * Delivers the changes of stock to those who follow them in this process, whichever process made them, in the order of their
- * positions. Each is read once for all who are up to date; who comes back from farther behind reads for itself until it is.
+ * positions. Reads each once for all views that are up to date; a view that resumes from farther back reads its own pages until it is.
  */
 export class StockFeed {
   /** Counts of views and deliveries to clients. */
@@ -70,11 +71,11 @@ export class StockFeed {
 
   /** Stock may have changed, in this process or another. */
   wake(): void {
-    // a worker whose stock nobody follows hears of thousands of orders a second
+    // a worker is notified of thousands of orders a second, whether or not anybody follows their stock
     if (this.#watchers.size > 0) this.#follower.wake()
   }
 
-  /** For how long a transaction that is under way has kept changes from those who follow the stock. */
+  /** How long an open transaction has held changes back from the views of this process. */
   get lagMs(): number {
     return this.#follower.lagMs
   }
@@ -83,7 +84,7 @@ export class StockFeed {
     return this.#watchers.size
   }
 
-  /** Ends every view with an error that tells clients to come back. Later calls of `watch` get the same error. */
+  /** Ends every view with an error that asks clients to subscribe again. Later calls of `watch` get the same error. */
   stop(): void {
     this.#isStopped = true
     this.#follower.stop()
@@ -92,13 +93,13 @@ export class StockFeed {
   }
 
   /**
-   * Follows the changes of stock: those behind the cursor `after`, or those that are committed from now on. Ends with an error
-   * once the caller's token expires, and for a client that is too slow.
+   * Follows the changes of stock: those after the cursor `after`, or those that are committed from now on. Ends with an error when
+   * the caller's token expires, and for a client that is too slow.
    *
    * @param transport what carries the view to a client; undefined for one that stays in this process, and is not counted
    * @param disconnected ends the view; its reason is a DropReason where the client was cut off
-   * @throws {CallError} FORBIDDEN for customers, BAD_USER_INPUT for a cursor that is none of the stream or a filter that is too
-   * long, NOT_FOUND for a SKU or a location that there is not, UNAVAILABLE once views have been ended
+   * @throws {CallError} FORBIDDEN for customers, BAD_USER_INPUT for a cursor of no change in this database or a filter that is
+   * too long, NOT_FOUND for a SKU or a location that does not exist, UNAVAILABLE once the server stops
    */
   async watch(
     caller: Caller,
@@ -156,7 +157,7 @@ export class StockFeed {
     if (disconnected?.aborted) leave()
     else if (!start) this.#early.add(watcher)
     if (this.#end) this.#endEarly()
-    // what was committed before somebody followed the stock woke nobody
+    // commits did not wake the feed while nobody followed the stock
     this.wake()
     return watcher
   }
@@ -221,14 +222,14 @@ export class StockFeed {
     for (const watcher of this.#early) watcher.fail(tooEarly())
   }
 
-  /** Ends every view: those that have changes that are in the database no more would miss what comes in their place. */
+  /** Ends every view: clients have received changes that the database has lost, and would miss those that get their numbers. */
   #startOver(): void {
     this.#logger.warn({ views: this.#watchers.size }, 'ledger was set back, streams ended')
     for (const watcher of this.#watchers) watcher.fail(setBack())
   }
 }
 
-/** The caller's cursor is none of this stream, or this database has no such change. */
+/** The cursor is not one of this stream, or names a change that this database does not have. */
 export class WrongCursorError extends CallError {
   constructor() {
     super('BAD_USER_INPUT', '"after" is not the cursor of a change in this database')
@@ -251,6 +252,6 @@ function setBack(): CallError {
 }
 
 function tooSlow(place: StreamPlace): CallError {
-  const message = `More than was kept for you has happened since you last read. Subscribe again, with after: "${cursorOf(place)}"`
+  const message = `You are more than ${STREAM_BACKLOG_MAX.toLocaleString('en')} changes behind. Subscribe again, with after: "${cursorOf(place)}"`
   return new CallError('UNAVAILABLE', message)
 }

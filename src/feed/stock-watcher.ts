@@ -10,14 +10,14 @@ export type StockWatcherOptions = {
   after: StreamPlace
   /** Whether the client wants a change. */
   isWanted: (change: InventoryChange) => boolean
-  /** Asked at each delivery: what it throws ends the view in its place. */
+  /** Called at each delivery. What it throws ends the view instead. */
   authorise: () => void
   /** The ledger is final up to here. */
   endOf: () => bigint
   /**
-   * Reads a page of what is behind a position, up to the end.
+   * Reads a page of what comes after a position, up to the end.
    *
-   * @returns undefined if it cannot be read, and nobody waits for it any more
+   * @returns undefined if it could not be read before the view ended
    */
   read: (after: bigint) => Promise<{ changes: readonly InventoryChange[]; to: bigint } | undefined>
   /** Makes the error for a client that is too slow. */
@@ -27,14 +27,15 @@ export type StockWatcherOptions = {
 }
 
 /**
- * One view of the changes of stock: it gives those that there are, as many as a page at once. Far behind the end it reads its own pages, each when its client has taken the one before. At
- * the end it is offered what the feed reads for all: a client that then falls behind by STREAM_BACKLOG_MAX changes is cut off.
+ * One view of the changes of stock. Returns all that wait for the client at once, up to a page. Far from the end it reads its own
+ * pages, each once the client has taken the one before. At the end the feed offers it what it reads for all views, and ends it
+ * if the client falls more than STREAM_BACKLOG_MAX changes behind.
  *
  * An iterator and not a generator, because a generator that waits cannot be stopped.
  */
 export class StockWatcher implements AsyncIterableIterator<readonly InventoryChange[], undefined> {
   readonly #options: StockWatcherOptions
-  /** All before it, and itself, has been read. */
+  /** The view has read everything up to here. */
   #position: bigint
   /** The place of the last change that was delivered. */
   #delivered: StreamPlace
@@ -55,7 +56,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
     return this.#isEnding
   }
 
-  /** Offers what was read for all from a position to another: taken by a view that stands at the first. */
+  /** Offers the changes between two positions. A view that stands at the first takes them. */
   offer(changes: readonly InventoryChange[], from: bigint, to: bigint): void {
     if (this.#isEnding) return
     if (this.#position === from) this.#take(changes, to)
@@ -70,7 +71,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
     return pull.promise
   }
 
-  /** Ends the view with an error, in the place of what still waits for the client: it goes on behind its cursor. */
+  /** Ends the view with an error, and drops what waits for the client: it resumes after its cursor. */
   fail(error: Error, reason: DropReason = dropReasonOf(error)): void {
     if (this.#isEnding) return
     this.#failure = error

@@ -16,7 +16,7 @@ import { test } from '../support/fixtures.ts'
 import { createTestDatabase, eventually, joinTestApp, seed, type TestApp } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
-/** Follows the stock of an application, and keeps all that it is told. */
+/** Follows the stock of an application, and keeps what it receives. */
 async function follow(app: App, filter: Partial<StockFilter & { after: string | null }> = {}) {
   const watcher = await app.stockFeed.watch(LOCAL_OPERATOR, {
     skus: null,
@@ -35,7 +35,7 @@ async function follow(app: App, filter: Partial<StockFilter & { after: string | 
     over,
     watcher,
     ids: () => seen.map(({ movement }) => Number(movement.id)),
-    /** Waits until it has been told of so many, and then for more that must not come. */
+    /** Waits until it has received so many, and then for more that must not come. */
     async settled(count: number) {
       await eventually(() => seen.length >= count)
       await sleep(50)
@@ -72,7 +72,7 @@ async function readIds(app: App): Promise<number[]> {
 }
 
 describe('a view', () => {
-  test('is told of every change from now on, whatever caused it, in the order of the ledger', async ({
+  test('receives every change from now on, whatever caused it, in the order of the ledger', async ({
     app,
   }) => {
     await seed(app).item({ sku: 'A', available: 10 })
@@ -93,10 +93,7 @@ describe('a view', () => {
     expect(seen.at(-1)!.availableToPromise).toBe(11n)
   })
 
-  test('is told of the changes of another process, and without a change of an order too', async ({
-    app,
-    testApp,
-  }) => {
+  test('receives the changes of another process, also those of no order', async ({ app, testApp }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
@@ -105,7 +102,7 @@ describe('a view', () => {
     await settled(1)
   })
 
-  test('goes on behind a cursor, in another process too', async ({ app, testApp }) => {
+  test('resumes after a cursor, in another process too', async ({ app, testApp }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     for (let qty = 1; qty <= 5; qty++) await change(app, qty)
     const first = await follow(app, { after: cursorOf(LEDGER_START) })
@@ -118,7 +115,7 @@ describe('a view', () => {
     expect((await settled(5)).at(-1)!.movement.delta).toBe(6)
   })
 
-  test('is told of the SKUs and at the locations that it asks for', async ({ app }) => {
+  test('receives the changes of the SKUs and at the locations that it asks for', async ({ app }) => {
     await seed(app).location('WEST')
     for (const sku of ['A', 'B', 'C']) await seed(app).item({ sku, available: 10 })
     const bySku = await follow(app, { skus: ['A', 'C'] })
@@ -135,7 +132,7 @@ describe('a view', () => {
     expect(told(await byBoth.settled(2))).toEqual(['B MAIN', 'B WEST'])
   })
 
-  test('is told what was crossed', async ({ app }) => {
+  test('receives what was crossed', async ({ app }) => {
     await seed(app).item({ sku: 'A', available: 2 })
     const { settled } = await follow(app)
     await change(app, -2)
@@ -143,7 +140,7 @@ describe('a view', () => {
     expect((await settled(2)).map(({ crossed }) => crossed)).toEqual([['OUT'], ['BACK']])
   })
 
-  test('is told a second time of a change that was found to cross something once orders were served', async ({
+  test('receives a change a second time that was found to cross something once orders were served', async ({
     app,
   }) => {
     await seed(app).item({ sku: 'A', available: 1 })
@@ -161,7 +158,7 @@ describe('a view', () => {
       [2, ['BACK'], true],
     ]
     expect(told(await settled(2))).toEqual(expected)
-    // who comes later is told the same
+    // a later view receives the same
     const later = await follow(app, { after: await cursorAfter(app, 2) })
     expect(told(await later.settled(2))).toEqual(expected)
   })
@@ -222,10 +219,7 @@ describe('a transaction whose ids were drawn early', () => {
     await eventually(() => app.stockFeed.lagMs === 0)
   })
 
-  test('and others beside it: each level is told of in the order of its changes', async ({
-    app,
-    testApp,
-  }) => {
+  test('and others beside it: the changes of each level come in their order', async ({ app, testApp }) => {
     for (const sku of ['A', 'B', 'C']) await seed(app).item({ sku, available: 1_000 })
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
@@ -272,7 +266,7 @@ describe('a transaction whose ids were drawn early', () => {
   })
 })
 
-test('what happened while nothing was heard is told once it is again', async ({ app, testApp }) => {
+test('changes made while LISTEN was lost are delivered after it is back', async ({ app, testApp }) => {
   await seed(app).item({ sku: 'A', available: 10 })
   const { settled } = await follow(app)
   await change(app, 1)
@@ -443,7 +437,7 @@ describe('of a database that was set back', () => {
 })
 
 describe('a client', () => {
-  test('that does not read is cut off, and goes on behind its cursor', async ({ app, testApp }) => {
+  test('that does not read is cut off, and resumes after its cursor', async ({ app, testApp }) => {
     testApp.allowBreaches('movements are written by hand')
     await seed(app).item({ sku: 'A', available: 10 })
     const watcher = await app.stockFeed.watch(LOCAL_OPERATOR, { skus: null, locations: null, after: null })
@@ -486,7 +480,7 @@ describe('a client', () => {
     await each.return?.()
   })
 
-  test('whose token expires is told so', async ({ app }) => {
+  test('whose token expires receives an error that says so', async ({ app }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const caller: Caller = { id: 'wms', role: 'service', expiresAt: new Date(Date.now() + 300) }
     const watcher = await app.stockFeed.watch(
@@ -498,7 +492,7 @@ describe('a client', () => {
     expect(app.stockFeed.tallies.websocket).toMatchObject({ open: 0, dropped: { 'token-expired': 1 } })
   })
 
-  test('of a server that stops is told to come back', async ({ testApp }) => {
+  test('of a server that stops is asked to subscribe again', async ({ testApp }) => {
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
     const { stockFeed } = other.app

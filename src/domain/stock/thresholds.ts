@@ -27,7 +27,7 @@ export type Judgement = { sku: string; isLow: boolean; isOut: boolean; crossed: 
 /** What the stock of a SKU crossed. */
 export type StockCrossing = { sku: string; crossed: StockThreshold[] }
 
-/** A change of stock, as it is told to those who follow it. */
+/** A change of stock, as those who follow it receive it. */
 export type InventoryChange = {
   /** Its place in the stream: its movement's id or, where the movement comes a second time, a number of the same sequence. */
   position: bigint

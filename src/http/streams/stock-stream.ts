@@ -14,7 +14,7 @@ import { EVENT_HEADERS, EVENT_STREAM, encodeEvent, writeEvents } from './write-e
 
 const changeSchema = z
   .object({
-    cursor: z.string().describe('The `id` of its event: go on behind it with `Last-Event-ID` or `after`'),
+    cursor: z.string().describe('The `id` of its event: `Last-Event-ID` or `after` resumes after it'),
     movement: movementSchema.describe('What changed'),
     is_repeat: z
       .boolean()
@@ -64,7 +64,7 @@ export function stockStream({ stockFeed }: StockStreamContext, streams: CountByK
           tags: ['Inventory'],
           summary: 'Follow every change of stock',
           description:
-            'Server-sent events, in order for each SKU and location; without `after` or `Last-Event-ID` from now on. Comments keep the connection alive. The stream never ends by itself: when the server stops, the token expires or the client is too slow, it breaks off, and an EventSource comes back behind what it has seen. For operators and services.',
+            'Server-sent events, in order for each SKU and location; without `after` or `Last-Event-ID` from now on. Comments keep the connection alive. The stream never ends by itself: when the server stops, the token expires or the client is too slow, it breaks off, and an EventSource resumes after the last event that it received. For operators and services.',
           headers: headersSchema,
           querystring: querySchema,
           response: {

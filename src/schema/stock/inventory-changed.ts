@@ -17,7 +17,7 @@ const InventoryChange = builder.objectRef<Change>('InventoryChange').implement({
   description: 'A change of stock.',
   fields: (t) => ({
     cursor: t.string({
-      description: 'Go on behind it with `after`.',
+      description: '`after` resumes after it.',
       resolve: (change) => cursorOf(placeOf(change)),
     }),
     movement: t.field({

@@ -53,7 +53,7 @@ async function open({ url, authorization }: Target, path = CHANGES, headers: Rec
 }
 
 describe('the stream', () => {
-  test('tells of each change as an event with its cursor', async ({ app, server }) => {
+  test('delivers each change as an event with its cursor', async ({ app, server }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const { answer, read, seen } = await open(server)
     expect(answer.statusCode).toBe(200)
@@ -115,7 +115,7 @@ describe('the stream', () => {
     ])
   })
 
-  test('goes on behind Last-Event-ID, which goes before `after`', async ({ app, server }) => {
+  test('resumes after Last-Event-ID, which goes before `after`', async ({ app, server }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const first = await open(server)
     for (const qty of [1, 2, 3]) await seed(app).stock({ sku: 'A', qty })

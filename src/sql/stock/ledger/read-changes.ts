@@ -71,7 +71,7 @@ export function isOverIn({ xmin, xmax, running }: Snapshot, xid: bigint): boolea
 }
 
 /**
- * Reads changes of stock behind a position of the stream, up to another and itself, in their order.
+ * Reads the changes of stock between two positions of the stream, the second included, in their order.
  *
  * @param sizeMax of one page: if it is full, more may follow
  */

@@ -43,8 +43,8 @@ export async function* exportCountSheet(
 }
 
 /**
- * Reads the ledger behind a movement, page by page, the oldest first, up to the newest when it began. Ids are drawn before their
- * commit, so it begins once all that drew one are over: whoever goes on behind the last id misses nothing.
+ * Reads the ledger after a movement, page by page, the oldest first, up to the newest when it began. Ids are drawn before their
+ * commit, so it begins once the ledger is final up to there: an export that resumes after the last id misses nothing.
  *
  * @param after the id of the last movement that the caller has; null for all
  * @throws {CallError} FORBIDDEN for customers; UNAVAILABLE while an older transaction stays open
