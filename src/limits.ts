@@ -103,7 +103,7 @@ export const WEBSOCKET_UNREAD_MAX_BYTES = 10_000_000
 
 // streams of changes of stock
 
-/** SKUs or locations that one stream names: what a planner of some dozen shelves watches. Who wants more filters for itself. */
+/** SKUs or locations that one stream names: what a planner of some dozen shelves watches. A client that wants more filters for itself. */
 export const STREAM_FILTER_MAX = 1_000
 /**
  * Changes that wait for the client of a stream: some seconds of a busy shop. A client that is farther behind is cut off with its
@@ -115,8 +115,8 @@ export const STREAM_PAGE_SIZE = 1_000
 /** How often the end of the ledger is looked for at most: 1,000 changes a second are 20 pages of 50. */
 export const STREAM_PACE_MS = 20
 /**
- * Where nobody follows the stock, the end of the ledger is looked for this often all the same: the first who does is told of what
- * was under way when it came, and that is searched for behind the last known end.
+ * How often the end of the ledger is looked for while nobody follows the stock. The first stream delivers what was not committed when it
+ * began, and reads the ledger from the last known end for that.
  */
 export const STREAM_REST_MS = 30 * SECOND
 /** Delay between looks at a transaction that holds the stream back: doubled from the first to the second. */

@@ -2,9 +2,10 @@ import { type GraphQLObjectType, isObjectType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import type { Order } from '../src/domain/orders/order.ts'
-import { cursorOf } from '../src/feed/stock-feed.ts'
+import { cursorOf } from '../src/feed/stock-cursor.ts'
 import { actionOf } from '../src/schema/field-action.ts'
 import { schema } from '../src/schema/index.ts'
+import { LEDGER_START } from '../src/sql/stock/ledger/read-changes.ts'
 import { failOrders } from '../src/use-cases/orders/fail-orders.ts'
 import { shipOrder } from '../src/use-cases/orders/verbs/ship-order.ts'
 import { codesOf, execute, subscribeBySse } from './support/graphql.ts'
@@ -171,7 +172,7 @@ const OPERATIONS: Record<string, Row> = {
   },
   'Subscription.inventoryChanged': {
     query: 'subscription ($after: String!) { inventoryChanged(after: $after) { movement { id delta } } }',
-    variables: () => ({ after: cursorOf(0n) }),
+    variables: () => ({ after: cursorOf(LEDGER_START) }),
     comesTo: staff,
   },
   'InventoryItem.lowStockAt': {

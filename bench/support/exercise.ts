@@ -1,7 +1,8 @@
 import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
-import { cursorOf } from '../../src/feed/stock-feed.ts'
+import { cursorOf } from '../../src/feed/stock-cursor.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
+import { LEDGER_START } from '../../src/sql/stock/ledger/read-changes.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { expireHolds, findNextExpiry } from '../../src/use-cases/orders/expire-holds.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
@@ -56,7 +57,7 @@ export async function exercise(app: App, { orderId, sku }: { orderId: string; sk
 
 /** Follows the stock from the first change on, and from now on, and has a SKU cross thresholds. */
 async function followStock(app: App, sku: string): Promise<void> {
-  const all = { skus: null, locations: null, after: cursorOf(0n) }
+  const all = { skus: null, locations: null, after: cursorOf(LEDGER_START) }
   const watcher = await app.stockFeed.watch(LOCAL_OPERATOR, all)
   await watcher.next()
   await watcher.return()

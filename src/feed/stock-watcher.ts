@@ -1,41 +1,44 @@
 import type { InventoryChange } from '../domain/stock/thresholds.ts'
 import { STREAM_BACKLOG_MAX, STREAM_PAGE_SIZE } from '../limits.ts'
+import type { StreamPlace } from '../sql/stock/ledger/read-changes.ts'
+import { placeOf } from './stock-cursor.ts'
 import { type DropReason, dropReasonOf, type WatchTally } from './watch-tally.ts'
 
 /** What a watcher needs of the feed. */
 export type StockWatcherOptions = {
-  /** The position that the client has seen: what is behind it is delivered. */
-  after: bigint
+  /** The place up to which the client has seen the stream: what comes after it is delivered. */
+  after: StreamPlace
   /** Whether the client wants a change. */
   isWanted: (change: InventoryChange) => boolean
-  /** Asked at each delivery: what it throws ends the view in its place. */
+  /** Called at each delivery. What it throws ends the view instead. */
   authorise: () => void
   /** The ledger is final up to here. */
   endOf: () => bigint
   /**
-   * Reads a page of what is behind a position, up to the end.
+   * Reads a page of what comes after a position, up to the end.
    *
-   * @returns undefined if it cannot be read, and nobody waits for it any more
+   * @returns undefined if it could not be read before the view ended
    */
   read: (after: bigint) => Promise<{ changes: readonly InventoryChange[]; to: bigint } | undefined>
   /** Makes the error for a client that is too slow. */
-  tooSlow: (position: bigint) => Error
+  tooSlow: (delivered: StreamPlace) => Error
   onClose: (watcher: StockWatcher) => void
   tally: WatchTally
 }
 
 /**
- * One view of the changes of stock: it gives those that there are, as many as a page at once. Far behind the end it reads its own pages, each when its client has taken the one before. At
- * the end it is offered what the feed reads for all: a client that then falls behind by STREAM_BACKLOG_MAX changes is cut off.
+ * One view of the changes of stock. Returns all that wait for the client at once, up to a page. Far from the end it reads its own
+ * pages, each once the client has taken the one before. At the end the feed offers it what it reads for all views, and ends it
+ * if the client falls more than STREAM_BACKLOG_MAX changes behind.
  *
  * An iterator and not a generator, because a generator that waits cannot be stopped.
  */
 export class StockWatcher implements AsyncIterableIterator<readonly InventoryChange[], undefined> {
   readonly #options: StockWatcherOptions
-  /** All before it, and itself, has been read. */
+  /** The view has read everything up to here. */
   #position: bigint
-  /** The position of the last change that was delivered. */
-  #delivered: bigint
+  /** The place of the last change that was delivered. */
+  #delivered: StreamPlace
   #waiting: InventoryChange[] = []
   #isReading = false
   #failure: Error | undefined
@@ -44,7 +47,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
 
   constructor(options: StockWatcherOptions) {
     this.#options = options
-    this.#position = options.after
+    this.#position = options.after.position
     this.#delivered = options.after
     options.tally.open++
   }
@@ -53,7 +56,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
     return this.#isEnding
   }
 
-  /** Offers what was read for all from a position to another: taken by a view that stands at the first. */
+  /** Offers the changes between two positions. A view that stands at the first takes them. */
   offer(changes: readonly InventoryChange[], from: bigint, to: bigint): void {
     if (this.#isEnding) return
     if (this.#position === from) this.#take(changes, to)
@@ -68,7 +71,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
     return pull.promise
   }
 
-  /** Ends the view with an error, in the place of what still waits for the client: it goes on behind its cursor. */
+  /** Ends the view with an error, and drops what waits for the client: it resumes after its cursor. */
   fail(error: Error, reason: DropReason = dropReasonOf(error)): void {
     if (this.#isEnding) return
     this.#failure = error
@@ -141,7 +144,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
       pull.reject(refusal)
       return
     }
-    this.#delivered = value.at(-1)!.position
+    this.#delivered = placeOf(value.at(-1)!)
     this.#options.tally.deliveries += value.length
     pull.resolve({ done: false, value })
   }

@@ -5,7 +5,7 @@ export const WATCH_TRANSPORTS = ['sse', 'websocket'] as const
 export type WatchTransport = (typeof WATCH_TRANSPORTS)[number]
 
 /**
- * Why Holdfast ended a view: the process stops, the caller's token expired, or the caller may no longer see the order; the
+ * Why Holdfast ended a view: the process stops or the view has to begin again, the caller's token expired, or the caller may no longer see the order; the
  * client did not read, did not answer pings, or had too many operations in flight; or Holdfast failed.
  */
 export const DROP_REASONS = [

@@ -4,16 +4,19 @@ import { describe, expect, onTestFinished, vi } from 'vitest'
 import type { App } from '../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { InventoryChange } from '../../src/domain/stock/thresholds.ts'
-import { cursorOf, type StockFilter } from '../../src/feed/stock-feed.ts'
+import { cursorOf, placeOf } from '../../src/feed/stock-cursor.ts'
+import type { StockFilter } from '../../src/feed/stock-filter.ts'
 import { eachOf } from '../../src/feed/stock-watcher.ts'
 import { STREAM_BACKLOG_MAX, STREAM_PAGE_SIZE } from '../../src/limits.ts'
+import { LEDGER_START } from '../../src/sql/stock/ledger/read-changes.ts'
 import { serveWaiting } from '../../src/use-cases/orders/serve-waiting.ts'
+import { cursorAfter } from '../support/cursor-after.ts'
 import { administer } from '../support/database-server.ts'
 import { test } from '../support/fixtures.ts'
-import { createTestDatabase, eventually, joinTestApp, seed } from '../support/harness.ts'
+import { createTestDatabase, eventually, joinTestApp, seed, type TestApp } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 
-/** Follows the stock of an application, and keeps all that it is told. */
+/** Follows the stock of an application, and keeps what it receives. */
 async function follow(app: App, filter: Partial<StockFilter & { after: string | null }> = {}) {
   const watcher = await app.stockFeed.watch(LOCAL_OPERATOR, {
     skus: null,
@@ -32,7 +35,7 @@ async function follow(app: App, filter: Partial<StockFilter & { after: string | 
     over,
     watcher,
     ids: () => seen.map(({ movement }) => Number(movement.id)),
-    /** Waits until it has been told of so many, and then for more that must not come. */
+    /** Waits until it has received so many, and then for more that must not come. */
     async settled(count: number) {
       await eventually(() => seen.length >= count)
       await sleep(50)
@@ -69,7 +72,7 @@ async function readIds(app: App): Promise<number[]> {
 }
 
 describe('a view', () => {
-  test('is told of every change from now on, whatever caused it, in the order of the ledger', async ({
+  test('receives every change from now on, whatever caused it, in the order of the ledger', async ({
     app,
   }) => {
     await seed(app).item({ sku: 'A', available: 10 })
@@ -90,10 +93,7 @@ describe('a view', () => {
     expect(seen.at(-1)!.availableToPromise).toBe(11n)
   })
 
-  test('is told of the changes of another process, and without a change of an order too', async ({
-    app,
-    testApp,
-  }) => {
+  test('receives the changes of another process, also those of no order', async ({ app, testApp }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
@@ -102,20 +102,20 @@ describe('a view', () => {
     await settled(1)
   })
 
-  test('goes on behind a cursor, in another process too', async ({ app, testApp }) => {
+  test('resumes after a cursor, in another process too', async ({ app, testApp }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     for (let qty = 1; qty <= 5; qty++) await change(app, qty)
-    const first = await follow(app, { after: cursorOf(0n) })
+    const first = await follow(app, { after: cursorOf(LEDGER_START) })
     const [, second] = await first.settled(6)
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
-    const { settled } = await follow(other.app, { after: cursorOf(second!.position) })
+    const { settled } = await follow(other.app, { after: cursorOf(placeOf(second!)) })
     expect((await settled(4)).map(({ movement }) => movement.delta)).toEqual([2, 3, 4, 5])
     await change(app, 6)
     expect((await settled(5)).at(-1)!.movement.delta).toBe(6)
   })
 
-  test('is told of the SKUs and at the locations that it asks for', async ({ app }) => {
+  test('receives the changes of the SKUs and at the locations that it asks for', async ({ app }) => {
     await seed(app).location('WEST')
     for (const sku of ['A', 'B', 'C']) await seed(app).item({ sku, available: 10 })
     const bySku = await follow(app, { skus: ['A', 'C'] })
@@ -132,7 +132,7 @@ describe('a view', () => {
     expect(told(await byBoth.settled(2))).toEqual(['B MAIN', 'B WEST'])
   })
 
-  test('is told what was crossed', async ({ app }) => {
+  test('receives what was crossed', async ({ app }) => {
     await seed(app).item({ sku: 'A', available: 2 })
     const { settled } = await follow(app)
     await change(app, -2)
@@ -140,7 +140,7 @@ describe('a view', () => {
     expect((await settled(2)).map(({ crossed }) => crossed)).toEqual([['OUT'], ['BACK']])
   })
 
-  test('is told a second time of a change that was found to cross something once orders were served', async ({
+  test('receives a change a second time that was found to cross something once orders were served', async ({
     app,
   }) => {
     await seed(app).item({ sku: 'A', available: 1 })
@@ -152,21 +152,21 @@ describe('a view', () => {
     await settled(1)
     await serveWaiting(app, { sku: 'A' })
     const told = (changes: InventoryChange[]) =>
-      changes.map(({ movement, crossed }) => [movement.delta, crossed])
+      changes.map(({ movement, crossed, isRepeat }) => [movement.delta, crossed, isRepeat])
     const expected = [
-      [2, []],
-      [2, ['BACK']],
+      [2, [], false],
+      [2, ['BACK'], true],
     ]
     expect(told(await settled(2))).toEqual(expected)
-    // who comes later is told the same
-    const later = await follow(app, { after: cursorOf(2n) })
+    // a later view receives the same
+    const later = await follow(app, { after: await cursorAfter(app, 2) })
     expect(told(await later.settled(2))).toEqual(expected)
   })
 
   test('reads a backlog of several pages, and then what is new, without gap or double', async ({ app }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     await storeMovements(app, 2 * STREAM_PAGE_SIZE + 10)
-    const { settled, ids } = await follow(app, { after: cursorOf(0n) })
+    const { settled, ids } = await follow(app, { after: cursorOf(LEDGER_START) })
     await change(app, 1)
     await settled(2 * STREAM_PAGE_SIZE + 12)
     expect(ids()).toEqual(await readIds(app))
@@ -190,7 +190,7 @@ describe('a transaction whose ids were drawn early', () => {
     const { settled, ids, seen } = await follow(app)
     const early = await underWay(app, 'A')
     await change(app, 1, 'B')
-    const resuming = await follow(app, { after: cursorOf(3n) })
+    const resuming = await follow(app, { after: await cursorAfter(app, 3) })
     // began while the first was under way: it was not committed then
     const late = await follow(app, { skus: ['A', 'C'] })
     await change(app, 1, 'C')
@@ -219,10 +219,7 @@ describe('a transaction whose ids were drawn early', () => {
     await eventually(() => app.stockFeed.lagMs === 0)
   })
 
-  test('and others beside it: each level is told of in the order of its changes', async ({
-    app,
-    testApp,
-  }) => {
+  test('and others beside it: the changes of each level come in their order', async ({ app, testApp }) => {
     for (const sku of ['A', 'B', 'C']) await seed(app).item({ sku, available: 1_000 })
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
@@ -239,7 +236,9 @@ describe('a transaction whose ids were drawn early', () => {
       await reserveOrders(on, [id])
       await change(on, 1, 'ABC'[round % 3])
       if (round % 5 === 0) {
-        const resumed = await follow(on, { after: cursorOf(views[0]!.seen.at(-1)?.position ?? 3n) })
+        const resumed = await follow(on, {
+          after: await cursorAfter(on, views[0]!.seen.at(-1)?.position ?? 3n),
+        })
         views.push(resumed)
       }
     }
@@ -267,7 +266,7 @@ describe('a transaction whose ids were drawn early', () => {
   })
 })
 
-test('what happened while nothing was heard is told once it is again', async ({ app, testApp }) => {
+test('changes made while LISTEN was lost are delivered after it is back', async ({ app, testApp }) => {
   await seed(app).item({ sku: 'A', available: 10 })
   const { settled } = await follow(app)
   await change(app, 1)
@@ -289,7 +288,7 @@ test('where nobody follows the stock, a change asks the database nothing', async
   await change(app, 1)
   await sleep(100)
   const names = () => asked.mock.calls.map(([statement]) => (statement as unknown as { name: string }).name)
-  const ofStream = ['read-ledger-end', 'draw-xid', 'look-below-xid', 'read-changes']
+  const ofStream = ['read-ledger-end', 'find-ledger-writers', 'find-last-place', 'read-changes']
   expect(names().filter((name) => ofStream.includes(name))).toEqual([])
   const { settled } = await follow(app)
   await change(app, 2)
@@ -297,38 +296,154 @@ test('where nobody follows the stock, a change asks the database nothing', async
   expect(names()).toEqual(expect.arrayContaining(ofStream))
 })
 
-test('a long transaction of another database holds back nothing', async ({ app }) => {
-  await seed(app).item({ sku: 'A', available: 10 })
-  const { settled } = await follow(app)
-  const elsewhere = await createTestDatabase()
-  const client = new pg.Client({ connectionString: elsewhere.databaseUrl })
-  await client.connect()
-  await client.query('begin; select pg_current_xact_id()')
-  await change(app, 1)
-  await settled(1)
-  await client.end()
-  await elsewhere.drop()
+describe('a long transaction holds back nothing', () => {
+  const others: [string, string][] = [
+    ['of which others hear nothing', 'select pg_current_xact_id()'],
+    ['that writes other tables', `update locations set name = 'x'`],
+    ['that only reads', 'set transaction isolation level repeatable read; select count(*) from items'],
+  ]
+  test.for(others)('%s', async ([_name, statement], { app }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const { settled } = await follow(app)
+    const client = await app.pool.connect()
+    await client.query(`begin; ${statement}`)
+    await change(app, 1)
+    await settled(1)
+    await client.query('rollback')
+    client.release()
+  })
+
+  test('of another database that moves stock', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const { settled } = await follow(app)
+    const elsewhere = await createTestDatabase()
+    const client = new pg.Client({ connectionString: elsewhere.databaseUrl })
+    await client.connect()
+    await client.query('begin; lock table inventory_movements in row exclusive mode')
+    await change(app, 1)
+    await settled(1)
+    await client.end()
+    await elsewhere.drop()
+  })
 })
 
-test('a long transaction that only reads holds back nothing', async ({ app }) => {
-  await seed(app).item({ sku: 'A', available: 10 })
-  const { settled } = await follow(app)
-  const client = await app.pool.connect()
-  await client.query('begin isolation level repeatable read; select count(*) from items')
-  await change(app, 1)
-  await settled(1)
-  await client.query('rollback')
-  client.release()
+/** Loses the last movement, as a backup or a replica that is behind does. */
+async function setBack(app: App): Promise<void> {
+  await app.pool.query(`update stock_levels set available = available - newest.delta
+    from (select * from inventory_movements order by id desc limit 1) as newest
+    where stock_levels.sku = newest.sku and stock_levels.location = newest.location`)
+  const { rows } = await app.pool.query<{ id: number }>(
+    `delete from inventory_movements where id = (select max(id) from inventory_movements) returning id::int`,
+  )
+  await app.pool.query(`select setval('inventory_movements_id_seq', $1)`, [rows[0]!.id - 1])
+}
+
+describe('a process that starts while a transaction that moves stock is open', () => {
+  const begin = async (app: App, testApp: TestApp) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    await seed(app).item({ sku: 'B', available: 10 })
+    const early = await underWay(app, 'A')
+    const other = await joinTestApp(testApp)
+    onTestFinished(other.close)
+    return { early, other: other.app }
+  }
+
+  test('opens views all the same, counts their wait, and ends those from now on once it knows where they begin', async ({
+    app,
+    testApp,
+  }) => {
+    testApp.allowBreaches('movements are written by hand')
+    const { early, other } = await begin(app, testApp)
+    const fromNow = await follow(other)
+    const resumed = await follow(other, { after: await cursorAfter(app, 2) })
+    expect(other.stockFeed.lagMs).toBeGreaterThan(500)
+    await change(app, 1, 'B')
+    await sleep(50)
+    expect(resumed.seen).toEqual([])
+    await early.commit()
+    await expect(fromNow.over).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(fromNow.seen).toEqual([])
+    await resumed.settled(2)
+    expect(resumed.ids()).toEqual([3, 4])
+    const again = await follow(other)
+    await change(app, 2, 'B')
+    await again.settled(1)
+    await eventually(() => other.stockFeed.lagMs === 0)
+  })
+
+  test('lets a client that leaves meanwhile go', async ({ app, testApp }) => {
+    testApp.allowBreaches('movements are written by hand')
+    const { early, other } = await begin(app, testApp)
+    const leaving = new AbortController()
+    const ask = { skus: null, locations: null, after: null }
+    const asked = other.stockFeed.watch(LOCAL_OPERATOR, ask, 'sse', leaving.signal)
+    await eventually(() => other.stockFeed.lagMs > 0)
+    leaving.abort()
+    expect(await (await asked).next()).toMatchObject({ done: true })
+    expect([other.stockFeed.lagMs, other.stockFeed.watcherCount]).toEqual([0, 0])
+    await early.rollback()
+  })
+})
+
+describe('of a database that was set back', () => {
+  test('and has grown again since, a cursor of what was lost is refused', async ({ app }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    await change(app, 1)
+    const kept = await cursorAfter(app, 2)
+    await change(app, 2)
+    const lost = await cursorAfter(app, 3)
+    await setBack(app)
+    await change(app, 3)
+    await change(app, 4)
+    await expect(follow(app, { after: lost })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
+    const { settled } = await follow(app, { after: kept })
+    expect((await settled(2)).map(({ movement }) => movement.delta)).toEqual([3, 4])
+  })
+
+  test('open views end, and those that come anew receive what takes the place of what was lost', async ({
+    app,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const first = await follow(app)
+    await change(app, 1)
+    await change(app, 2)
+    await first.settled(2)
+    await setBack(app)
+    await change(app, 3)
+    await expect(first.over).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const { settled } = await follow(app, { after: cursorOf(placeOf(first.seen[0]!)) })
+    await change(app, 4)
+    expect((await settled(2)).map(({ movement }) => movement.delta)).toEqual([3, 4])
+  })
+
+  test('by a crash that lost numbers of the sequence, nothing is missed', async ({ app, testApp }) => {
+    testApp.allowBreaches('movements are written by hand')
+    await seed(app).item({ sku: 'A', available: 10 })
+    const { settled, ids } = await follow(app)
+    const early = await underWay(app, 'A')
+    await early.rollback()
+    await change(app, 1)
+    await settled(1)
+    const gone = await underWay(app, 'A')
+    await gone.rollback()
+    // a look at the ledger while its sequence is at 4
+    app.stockFeed.wake()
+    await sleep(100)
+    await app.pool.query(`select setval('inventory_movements_id_seq', 3)`)
+    await change(app, 2)
+    await settled(2)
+    expect(ids()).toEqual([3, 4])
+  })
 })
 
 describe('a client', () => {
-  test('that does not read is cut off, and goes on behind its cursor', async ({ app, testApp }) => {
+  test('that does not read is cut off, and resumes after its cursor', async ({ app, testApp }) => {
     testApp.allowBreaches('movements are written by hand')
     await seed(app).item({ sku: 'A', available: 10 })
     const watcher = await app.stockFeed.watch(LOCAL_OPERATOR, { skus: null, locations: null, after: null })
     await change(app, 1)
     const { value } = await watcher.next()
-    const [{ position }] = value as [InventoryChange]
+    const cursor = cursorOf(placeOf((value as [InventoryChange])[0]))
     // small commits, each read for all: the view stays up to date, and its client does not
     const other = await follow(app)
     while (other.seen.length <= STREAM_BACKLOG_MAX) {
@@ -339,11 +454,11 @@ describe('a client', () => {
     }
     const refusal = {
       code: 'UNAVAILABLE',
-      message: expect.stringContaining(`after: "${cursorOf(position)}"`),
+      message: expect.stringContaining(`after: "${cursor}"`),
     }
     await expect(watcher.next()).rejects.toMatchObject(refusal)
     expect(await watcher.next()).toMatchObject({ done: true })
-    const { ids } = await follow(app, { after: cursorOf(position) })
+    const { ids } = await follow(app, { after: cursor })
     const all = await readIds(app)
     await eventually(() => ids().length >= all.length - 2)
     expect(ids()).toEqual(all.slice(2))
@@ -352,7 +467,7 @@ describe('a client', () => {
   test('that comes back from far behind is never sent more than it takes', async ({ app, testApp }) => {
     testApp.allowBreaches('movements are written by hand')
     await seed(app).item({ sku: 'A', available: 10 })
-    const after = cursorOf(1n)
+    const after = await cursorAfter(app, 1)
     await storeMovements(app, STREAM_BACKLOG_MAX + 2 * STREAM_PAGE_SIZE)
     const each = eachOf(await app.stockFeed.watch(LOCAL_OPERATOR, { skus: null, locations: null, after }))
     await each.next()
@@ -365,7 +480,7 @@ describe('a client', () => {
     await each.return?.()
   })
 
-  test('whose token expires is told so', async ({ app }) => {
+  test('whose token expires receives an error that says so', async ({ app }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const caller: Caller = { id: 'wms', role: 'service', expiresAt: new Date(Date.now() + 300) }
     const watcher = await app.stockFeed.watch(
@@ -377,7 +492,7 @@ describe('a client', () => {
     expect(app.stockFeed.tallies.websocket).toMatchObject({ open: 0, dropped: { 'token-expired': 1 } })
   })
 
-  test('of a server that stops is told to come back', async ({ testApp }) => {
+  test('of a server that stops is asked to subscribe again', async ({ testApp }) => {
     const other = await joinTestApp(testApp)
     onTestFinished(other.close)
     const { stockFeed } = other.app
@@ -406,11 +521,16 @@ describe('a client', () => {
   })
 })
 
+const cursorAt = (position: bigint, writtenAt = new Date(0)) => cursorOf({ position, writtenAt })
+
 describe('refused is', () => {
   const refused: [string, Partial<StockFilter & { after: string }>, string][] = [
     ['a cursor that is none', { after: 'nonsense' }, 'BAD_USER_INPUT'],
-    ['a cursor of a position that is none', { after: cursorOf(-1n) }, 'BAD_USER_INPUT'],
-    ['a cursor of what has not happened', { after: cursorOf(1_000n) }, 'BAD_USER_INPUT'],
+    ['a cursor of a position that is none', { after: cursorAt(-1n) }, 'BAD_USER_INPUT'],
+    ['a cursor of a position that no ledger has', { after: cursorAt(2n ** 63n) }, 'BAD_USER_INPUT'],
+    ['a cursor of what has not happened', { after: cursorAt(1_000n) }, 'BAD_USER_INPUT'],
+    ['a cursor of another movement of the same number', { after: cursorAt(1n) }, 'BAD_USER_INPUT'],
+    ['a cursor of a time that is none', { after: cursorAt(1n, new Date(Number.NaN)) }, 'BAD_USER_INPUT'],
     ['a SKU that there is not', { skus: ['A', 'GONE'] }, 'NOT_FOUND'],
     ['what is no SKU', { skus: ['a b'] }, 'NOT_FOUND'],
     ['a location that there is not', { locations: ['MAIN', 'NOWHERE'] }, 'NOT_FOUND'],

@@ -4,15 +4,17 @@ import { pino } from 'pino'
 import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR, ROLES } from '../../src/domain/caller.ts'
 import { reservationJob } from '../../src/domain/upkeep/jobs.ts'
-import { cursorOf } from '../../src/feed/stock-feed.ts'
+import { cursorOf } from '../../src/feed/stock-cursor.ts'
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
+import { LEDGER_START } from '../../src/sql/stock/ledger/read-changes.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { setStockRules } from '../../src/use-cases/stock/set-stock-rules.ts'
+import { cursorAfter } from '../support/cursor-after.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { withholdJob } from '../support/queue.ts'
@@ -54,11 +56,6 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     hidden: await listen(watched, { authenticate, explorer: false }),
   } satisfies Record<ServerName, { http: FastifyInstance; url: string }>
   const filled = await fill(testApp)
-  // what has happened can be told: the transaction that holds a job holds back what comes
-  const all = { skus: null, locations: null, after: cursorOf(0n) }
-  const watcher = await testApp.app.stockFeed.watch(LOCAL_OPERATOR, all)
-  await watcher.next()
-  await watcher.return()
   // how long jobs wait is asked as well: one always does
   const holder = new pg.Client({ connectionString: testApp.databaseUrl })
   await holder.connect()
@@ -223,7 +220,7 @@ async function readCorpus({ app }: TestApp, url: string, { orders: ids, holds }:
   const orders = [...ids, '01900000-0000-7000-8000-000000000000', ids[0]!.toUpperCase()]
   const nodes = [...movements.slice(0, 3), ...letters.slice(0, 3), ...shipments, ...items, ...places]
   const ofLedger = await fetch(`${url}/api/inventory/GIZMO/movements?limit=1`)
-  const changes = [cursorOf(0n), cursorOf(1n), cursorOf(2n)]
+  const changes = [cursorOf(LEDGER_START), await cursorAfter(app, 1), await cursorAfter(app, 2)]
   const { next_cursor: cursor } = (await ofLedger.json()) as { next_cursor: string }
   return {
     sku: [...SKUS, ...Array.from({ length: 12 }, () => 'GIZMO'), 'BOLT', 'BOLT', 'UNKNOWN', 'gizmo'],

@@ -151,7 +151,7 @@ const TRIALS: Record<string, Trial> = {
       try {
         // nobody ends it for being idle
         await blocker.query('begin; set local idle_in_transaction_session_timeout = 0')
-        await blocker.query('select pg_current_xact_id()')
+        await blocker.query('lock table inventory_movements in row exclusive mode')
         await seed(test_.app).stock({ sku: 'PLENTY' })
         const isLagging = (shown: Scrape) => sumOf(shown, 'holdfast_stock_stream_lag_seconds') > 5
         return courseOf(before, await until(server, isLagging))

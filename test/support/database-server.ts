@@ -14,8 +14,14 @@ declare module 'vitest' {
   }
 }
 
-/** Nothing here has to survive a crash of the machine. */
-const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' }
+/** Nothing here has to survive a crash of the machine. Holdfast prepares no transaction, but must bear with those of others. */
+const SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  max_connections: '300',
+  max_prepared_transactions: '10',
+}
 
 /**
  * One PostgreSQL for the whole run: the embedded one, or with TEST_POSTGRES_BIN one of the programs in that folder, or with
@@ -26,7 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const { url, stop } = given
     ? { url: given, stop: async () => {} }
     : bin
-      ? await startSystemPostgres(bin, FAST)
+      ? await startSystemPostgres(bin, SETTINGS)
       : await startOwn()
   const template = `holdfast_template_${process.pid}`
   await administer(url, `create database ${template}`)
@@ -41,7 +47,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
 async function startOwn(): Promise<{ url: string; stop: () => Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
-  const server = await startEmbeddedPostgres({ dataDir, settings: FAST })
+  const server = await startEmbeddedPostgres({ dataDir, settings: SETTINGS })
   return {
     url: server.url,
     stop: async () => {

@@ -34,6 +34,8 @@ export type InventoryChange = {
   /** The transaction that wrote the movement. */
   xid: bigint
   movement: InventoryMovement
+  /** Whether the movement was in the stream before, at its own id: it comes again, with what it crossed. */
+  isRepeat: boolean
   /** The location of the movement. */
   location: Location
   /** That of the SKU when the change was read. */

@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { CallError } from '../../domain/errors.ts'
 import { type InventoryChange, STOCK_THRESHOLDS } from '../../domain/stock/thresholds.ts'
-import { cursorOf, type StockFeed } from '../../feed/stock-feed.ts'
+import { cursorOf, placeOf } from '../../feed/stock-cursor.ts'
+import { type StockFeed, WrongCursorError } from '../../feed/stock-feed.ts'
 import type { StockWatcher } from '../../feed/stock-watcher.ts'
 import type { DropReason } from '../../feed/watch-tally.ts'
 import { type CountByKey, connectionKeyOf } from '../overload/count-by-key.ts'
@@ -13,10 +14,13 @@ import { EVENT_HEADERS, EVENT_STREAM, encodeEvent, writeEvents } from './write-e
 
 const changeSchema = z
   .object({
-    cursor: z.string().describe('The `id` of its event: go on behind it with `Last-Event-ID` or `after`'),
-    movement: movementSchema.describe(
-      'What changed. Where it was known only later what it crossed, when waiting orders were served, it comes a second time',
-    ),
+    cursor: z.string().describe('The `id` of its event: `Last-Event-ID` or `after` resumes after it'),
+    movement: movementSchema.describe('What changed'),
+    is_repeat: z
+      .boolean()
+      .describe(
+        'Whether the movement comes a second time, with the same `id`: what it crossed was known only once waiting orders were served. If you add up its deltas, skip it',
+      ),
     available_to_promise: z
       .int()
       .min(0)
@@ -60,7 +64,7 @@ export function stockStream({ stockFeed }: StockStreamContext, streams: CountByK
           tags: ['Inventory'],
           summary: 'Follow every change of stock',
           description:
-            'Server-sent events, in order for each SKU and location; without `after` or `Last-Event-ID` from now on. Comments keep the connection alive. The stream never ends by itself: when the server stops, the token expires or the client is too slow, it breaks off, and an EventSource comes back behind what it has seen. For operators and services.',
+            'Server-sent events, in order for each SKU and location; without `after` or `Last-Event-ID` from now on. Comments keep the connection alive. The stream never ends by itself: when the server stops, the token expires or the client is too slow, it breaks off, and an EventSource resumes after the last event that it received. For operators and services.',
           headers: headersSchema,
           querystring: querySchema,
           response: {
@@ -95,7 +99,11 @@ export function stockStream({ stockFeed }: StockStreamContext, streams: CountByK
           // some clients say that they have seen nothing by an empty one
           after: headers['last-event-id'] || query.after || null,
         }
-        const watcher = await stockFeed.watch(caller, filter, 'sse', disconnected.signal)
+        const watcher = await stockFeed
+          .watch(caller, filter, 'sse', disconnected.signal)
+          .catch((error: unknown) => {
+            throw error instanceof WrongCursorError ? invalidCursor(error) : error
+          })
         reply.hijack()
         if (request.method === 'HEAD') {
           await watcher.return()
@@ -110,6 +118,10 @@ export function stockStream({ stockFeed }: StockStreamContext, streams: CountByK
       },
     )
   }
+}
+
+function invalidCursor({ message: detail }: WrongCursorError): ProblemError {
+  return new ProblemError('INVALID_CURSOR', undefined, [{ parameter: 'after', detail }])
 }
 
 /** Ends where the view is ended for a reason that its client learns when it comes back. */
@@ -131,10 +143,11 @@ const encoded = new WeakMap<InventoryChange, string>()
 function encodeChange(change: InventoryChange): string {
   const known = encoded.get(change)
   if (known !== undefined) return known
-  const cursor = cursorOf(change.position)
+  const cursor = cursorOf(placeOf(change))
   const body: z.infer<typeof changeSchema> = {
     cursor,
     movement: movementBody(change.movement),
+    is_repeat: change.isRepeat,
     // stock stays below 2^53
     available_to_promise: Number(change.availableToPromise),
     crossed: [...change.crossed],

@@ -1,5 +1,5 @@
 import type { InventoryChange as Change, StockThreshold as Threshold } from '../../domain/stock/thresholds.ts'
-import { cursorOf } from '../../feed/stock-feed.ts'
+import { cursorOf, placeOf } from '../../feed/stock-cursor.ts'
 import { eachOf } from '../../feed/stock-watcher.ts'
 import { builder } from '../builder.ts'
 import { InventoryMovement, movementRowOf } from './inventory-movement.ts'
@@ -17,14 +17,17 @@ const InventoryChange = builder.objectRef<Change>('InventoryChange').implement({
   description: 'A change of stock.',
   fields: (t) => ({
     cursor: t.string({
-      description: 'Go on behind it with `after`.',
-      resolve: ({ position }) => cursorOf(position),
+      description: '`after` resumes after it.',
+      resolve: (change) => cursorOf(placeOf(change)),
     }),
     movement: t.field({
       type: InventoryMovement,
-      description:
-        'What changed. Where it was known only later what it crossed, when waiting orders were served, it comes a second time.',
+      description: 'What changed.',
       resolve: ({ movement, location }) => ({ ...movementRowOf(movement), location }),
+    }),
+    isRepeat: t.exposeBoolean('isRepeat', {
+      description:
+        'Whether the movement comes a second time, with the same `id`: what it crossed was known only once waiting orders were served. If you add up its deltas, skip it.',
     }),
     availableToPromise: t.expose('availableToPromise', {
       type: 'Quantity',
@@ -64,7 +67,7 @@ builder.subscriptionField('inventoryChanged', (t) =>
       return eachOf(watcher)
     },
     resolve: (change, _args, { position, excess }) => {
-      if (position) position.id = cursorOf(change.position)
+      if (position) position.id = cursorOf(placeOf(change))
       // each event is an answer of its own
       excess.clear()
       return change

@@ -1,6 +1,6 @@
 import type { InventoryMovement } from '../../domain/stock/stock.ts'
 import { prepare, type Queryable } from '../statement.ts'
-import { MOVEMENT_COLUMNS } from './ledger/find-movements.ts'
+import { movementColumns } from './ledger/find-movements.ts'
 
 /** A row of a count sheet: a level and its newest movement. */
 export type CountSheetRow = {
@@ -54,32 +54,5 @@ export function findLedgerPage(
 
 const findLedger = prepare<[after: bigint, last: bigint, sizeMax: number], InventoryMovement>(
   'find-ledger-page',
-  `select ${MOVEMENT_COLUMNS} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
-)
-
-/** Reads the newest id that the ledger has drawn. Movements up to it may not be committed yet. @returns 0 for an empty ledger */
-export async function readNewestMovement(on: Queryable): Promise<bigint> {
-  return (await readNewest(on))[0]!.id
-}
-
-const readNewest = prepare<[], { id: bigint }>(
-  'read-newest-movement',
-  'select case when is_called then last_value else 0 end as id from inventory_movements_id_seq',
-)
-
-/**
- * Reads which transactions may still commit movements: a statement locks the table before it draws an id, and its transaction
- * keeps that lock to its end. Unlike the oldest open transaction id, this ignores transactions that write no movements.
- *
- * @returns names that no later transaction has
- */
-export async function findLedgerWriters(on: Queryable): Promise<string[]> {
-  return (await findWriters(on)).map(({ writer }) => writer)
-}
-
-const findWriters = prepare<[], { writer: string }>(
-  'find-ledger-writers',
-  `select distinct virtualtransaction as writer from pg_locks
-  where locktype = 'relation' and relation = 'inventory_movements'::regclass and mode = 'RowExclusiveLock'
-    and database = (select oid from pg_database where datname = current_database())`,
+  `select ${movementColumns()} from inventory_movements where id > $1 and id <= $2 order by id limit $3`,
 )

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished } from 'vitest'
 import { createAuthenticate } from '../../../src/http/access/create-authenticate.ts'
 import { STREAMS_PER_CALLER_MAX } from '../../../src/limits.ts'
 import { createLogger } from '../../../src/observability/logs/logger.ts'
+import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { test } from '../../support/fixtures.ts'
 import {
   connectByWebSocket,
@@ -14,8 +15,9 @@ import {
   subscribeByWebSocket,
   type Target,
 } from '../../support/graphql.ts'
-import { eventually, seed } from '../../support/harness.ts'
+import { eventually, joinTestApp, seed } from '../../support/harness.ts'
 import { rawCall } from '../../support/raw-call.ts'
+import { reserveOrders } from '../../support/reserve-orders.ts'
 import { authorizationOf, bySecret } from '../../support/tokens.ts'
 
 const CHANGES = '/api/inventory/changes'
@@ -51,7 +53,7 @@ async function open({ url, authorization }: Target, path = CHANGES, headers: Rec
 }
 
 describe('the stream', () => {
-  test('tells of each change as an event with its cursor', async ({ app, server }) => {
+  test('delivers each change as an event with its cursor', async ({ app, server }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const { answer, read, seen } = await open(server)
     expect(answer.statusCode).toBe(200)
@@ -80,13 +82,40 @@ describe('the stream', () => {
         reference: null,
         created_at: expect.any(String),
       },
+      is_repeat: false,
       available_to_promise: 0,
       crossed: ['OUT'],
     })
     expect(read()).toMatch(/^:\n\nid: .*\ndata: .*\n\n$/)
   })
 
-  test('goes on behind Last-Event-ID, which goes before `after`', async ({ app, server }) => {
+  test('says of a movement that comes again that it does, by every API', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 1 })
+    const { id } = await seed(app).order({ sku: 'A', qty: 4, ifShort: 'WAIT' })
+    await reserveOrders(app, [id])
+    await seed(app).stock({ sku: 'A', qty: -1 })
+    const rest = await open(server)
+    const query = 'subscription { inventoryChanged { isRepeat crossed movement { id delta } } }'
+    const subscription = subscribeBySse(server, query)
+    onTestFinished(subscription.leave)
+    const first = subscription.next()
+    await eventually(() => app.stockFeed.watcherCount === 2)
+    await seed(app).stock({ sku: 'A', qty: 2 })
+    await rest.seen(1)
+    await serveWaiting(app, { sku: 'A' })
+    const events = await rest.seen(2)
+    expect(events.map((event) => [event.movement.delta, event.is_repeat])).toEqual([
+      [2, false],
+      [2, true],
+    ])
+    const told = [await first, await subscription.next()].map((answer) => answer!.data.inventoryChanged)
+    expect(told).toEqual([
+      { isRepeat: false, crossed: [], movement: { id: expect.any(String), delta: 2 } },
+      { isRepeat: true, crossed: ['BACK'], movement: { id: told[0].movement.id, delta: 2 } },
+    ])
+  })
+
+  test('resumes after Last-Event-ID, which goes before `after`', async ({ app, server }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const first = await open(server)
     for (const qty of [1, 2, 3]) await seed(app).stock({ sku: 'A', qty })
@@ -141,6 +170,23 @@ describe('the stream', () => {
     )
   })
 
+  test('begins, with pings, while a transaction that moves stock is open from before', async ({
+    app,
+    testApp,
+  }) => {
+    const client = await app.pool.connect()
+    await client.query('begin; lock table inventory_movements in row exclusive mode')
+    const other = await joinTestApp(testApp)
+    const server = await serveApp(other)
+    const { answer, read } = await open(server)
+    expect(answer.statusCode).toBe(200)
+    await eventually(() => read() === ':\n\n')
+    await client.query('rollback')
+    client.release()
+    await server.close()
+    await other.close()
+  })
+
   test('of a HEAD request is its headers', async ({ app, server }) => {
     const answer = await rawCall(server.url + CHANGES, { method: 'HEAD' })
     expect(answer).toMatchObject({ status: 200, text: '' })
@@ -173,7 +219,7 @@ describe('the stream', () => {
 test('what is asked for wrongly is refused, by every API in its own words', async ({ app, server }) => {
   await seed(app).item({ sku: 'A', available: 10 })
   const refused = [
-    ['?after=nonsense', 'after: "nonsense"', 400, 'BAD_REQUEST', 'BAD_USER_INPUT'],
+    ['?after=nonsense', 'after: "nonsense"', 422, 'INVALID_CURSOR', 'BAD_USER_INPUT'],
     ['?sku=GONE', 'skus: ["GONE"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
     ['?sku=A&sku=a%20b', 'skus: ["A", "a b"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
     ['?location=NOWHERE', 'locations: ["NOWHERE"]', 404, 'NOT_FOUND', 'NOT_FOUND'],
@@ -190,7 +236,7 @@ test('what is asked for wrongly is refused, by every API in its own words', asyn
   expect(unknown.status).toBe(400)
   expect(await unknown.json()).toMatchObject({ errors: [{ detail: 'This call has no "skus"' }] })
   const lost = await fetch(server.url + CHANGES, { headers: { 'last-event-id': 'nonsense' } })
-  expect(lost.status).toBe(400)
+  expect(lost.status).toBe(422)
   expect(app.stockFeed.watcherCount).toBe(0)
 })
 

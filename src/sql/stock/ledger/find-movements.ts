@@ -13,11 +13,31 @@ export type MovementPage = {
   sizeMax: number
 }
 
-/** The columns of `inventory_movements`, under the names of `InventoryMovement`. */
-export const MOVEMENT_COLUMNS = `
-  id, sku, location, type, delta, reserved_delta as "reservedDelta", available_after as "availableAfter",
-  reserved_after as "reservedAfter", order_id as "orderId", order_version as "orderVersion", shipment_id as "shipmentId",
-  reason, actor, reference, created_at as "createdAt"`
+/** The columns of movements as `InventoryMovement` names them, of `inventory_movements` under the name that a query gives it. */
+export function movementColumns(table = 'inventory_movements'): string {
+  return MOVEMENT_COLUMNS.map(([column, name]) => `${table}.${column}${name ? ` as "${name}"` : ''}`).join(
+    ', ',
+  )
+}
+
+/** With the names that differ. */
+const MOVEMENT_COLUMNS: readonly [column: string, name?: keyof InventoryMovement][] = [
+  ['id'],
+  ['sku'],
+  ['location'],
+  ['type'],
+  ['delta'],
+  ['reserved_delta', 'reservedDelta'],
+  ['available_after', 'availableAfter'],
+  ['reserved_after', 'reservedAfter'],
+  ['order_id', 'orderId'],
+  ['order_version', 'orderVersion'],
+  ['shipment_id', 'shipmentId'],
+  ['reason'],
+  ['actor'],
+  ['reference'],
+  ['created_at', 'createdAt'],
+]
 
 /**
  * Reads pages of ledgers, all in one statement.
@@ -48,14 +68,14 @@ export function findMovementsById(on: Queryable, ids: readonly bigint[]): Promis
 
 const findById = prepare<[ids: string], InventoryMovement>(
   'find-movements-by-id',
-  `select ${MOVEMENT_COLUMNS} from inventory_movements where id = any ($1::bigint[]) order by id`,
+  `select ${movementColumns()} from inventory_movements where id = any ($1::bigint[]) order by id`,
 )
 
 // lateral: each ledger is read by its index, and no further than its page; a popular SKU has millions of movements. Sorted like
 // that index: by id alone PostgreSQL may walk the primary key, which is the whole table for a SKU with few movements
 const find = prepare<unknown[], InventoryMovement & { ordinal: bigint }>(
   'find-movements',
-  `select wanted.ordinal, ${MOVEMENT_COLUMNS.replaceAll(/\b(id|sku|location)\b(?=,)/g, 'page.$1')}
+  `select wanted.ordinal, ${movementColumns('page')}
   from unnest($1::text[], $2::text[], $3::bigint[], $4::int[], $5::int[])
     with ordinality as wanted (sku, location, cursor, older, newer, ordinal)
   cross join lateral (

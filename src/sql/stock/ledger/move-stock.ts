@@ -1,11 +1,11 @@
 import type { InventoryMovement, StockChange, StockChangeNote } from '../../../domain/stock/stock.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../../statement.ts'
-import { MOVEMENT_COLUMNS } from './find-movements.ts'
+import { movementColumns } from './find-movements.ts'
 
 /**
  * Writes movements to the ledger in the given order, and applies them to the levels. The caller holds the locks of the
- * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes, and the transaction
- * has its xid before. The stream of changes relies on both (decision 16).
+ * levels: ids of the ledger are drawn under them, so for one level the ids run in the order of the changes. Who follows the ledger
+ * relies on it (decision 16).
  */
 export async function moveStock(
   on: Queryable,
@@ -97,5 +97,5 @@ const move = prepare('move-stock', MOVE_STOCK)
 
 const moveReturning = prepare<unknown[], InventoryMovement>(
   'move-stock-returning',
-  `${MOVE_STOCK} returning ${MOVEMENT_COLUMNS}`,
+  `${MOVE_STOCK} returning ${movementColumns()}`,
 )

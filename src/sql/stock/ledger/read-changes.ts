@@ -2,59 +2,49 @@ import type { Location } from '../../../domain/stock/location.ts'
 import type { InventoryMovement } from '../../../domain/stock/stock.ts'
 import type { InventoryChange } from '../../../domain/stock/thresholds.ts'
 import { prepare, type Queryable } from '../../statement.ts'
-import { MOVEMENT_COLUMNS } from './find-movements.ts'
-
-// The stream of changes is the ledger in the order of its ids (docs/decisions/0016-stock-stream-by-id.md). An id is drawn before its
-// commit, so the ledger is only read up to where it is final: where nobody who has drawn an id is still under way. That is known
-// of the last id that was drawn, once every transaction is over whose xid is below one that was drawn after it: who moves stock
-// has locked its level before, and so has an xid before it draws an id.
-
-/** Reads the last number of the ledger's sequence that was drawn. */
-export async function readLedgerEnd(on: Queryable): Promise<bigint> {
-  const [row] = await readEnd(on)
-  return row!.end
-}
-
-// a sequence has no snapshot: it is read as it is at that moment
-const readEnd = prepare<[], { end: bigint }>(
-  'read-ledger-end',
-  `select case when is_called then last_value else 0 end as end from inventory_movements_id_seq`,
-)
-
-/** Draws an xid: who draws one later has a higher one. */
-export async function drawXid(on: Queryable): Promise<bigint> {
-  const [row] = await draw(on)
-  return row!.xid
-}
-
-// pg_snapshot_xmax would not do: transactions beyond it may have begun
-const draw = prepare<[], { xid: bigint }>('draw-xid', 'select pg_current_xact_id()::text::bigint as xid')
+import { movementColumns } from './find-movements.ts'
 
 /**
- * Looks for transactions under way that began before the one with this xid and may move our stock: those of other databases
- * cannot. Of another role's it is not known where they are, unless ours may read all statistics (pg_read_all_stats).
- *
- * @returns `behind` of a server that has not come so far: a replica took over
+ * A place in the stream: its number, and when its movement was written. Together they say which movement it is: in a database that
+ * was set back, another movement gets the same number later.
  */
-export async function lookBelow(on: Queryable, xid: bigint): Promise<'over' | 'under-way' | 'behind'> {
-  const [row] = await look(on, xid)
-  if (row!.isBehind) return 'behind'
-  return row!.isOver ? 'over' : 'under-way'
+export type StreamPlace = { position: bigint; writtenAt: Date }
+
+/** Before the first movement of any ledger. */
+export const LEDGER_START: StreamPlace = { position: 0n, writtenAt: new Date(0) }
+
+/** Reads the last place up to a number. */
+export async function findLastPlace(on: Queryable, upTo: bigint): Promise<StreamPlace> {
+  return (await findLast(on, upTo))[0] ?? LEDGER_START
 }
 
-const look = prepare<[xid: bigint], { isBehind: boolean; isOver: boolean }>(
-  'look-below-xid',
-  `select
-    pg_snapshot_xmax(snapshot) <= $1::text::xid8 as "isBehind",
-    not exists (
-      select from pg_snapshot_xip(snapshot) as running (xid)
-      where running.xid < $1::text::xid8 and not exists (
-        select from pg_stat_activity as other
-        where other.backend_xid = running.xid::xid
-          and other.datid <> (select oid from pg_database where datname = current_database())
-      )
-    ) as "isOver"
-  from pg_current_snapshot() as snapshot`,
+const findLast = prepare<[upTo: bigint], StreamPlace>(
+  'find-last-place',
+  `select * from (
+    (
+      select id as position, created_at as "writtenAt" from inventory_movements
+      where id <= $1 order by id desc limit 1
+    )
+    union all
+    (
+      select crossed_id, created_at from inventory_movements
+      where crossed_id <= $1 order by crossed_id desc limit 1
+    )
+  ) as place
+  order by position desc limit 1`,
+)
+
+/** Returns whether this ledger has a place, and not another movement there. */
+export async function hasPlace(on: Queryable, { position, writtenAt }: StreamPlace): Promise<boolean> {
+  if (position === LEDGER_START.position) return true
+  return (await findPlace(on, position, writtenAt)).length > 0
+}
+
+const findPlace = prepare<[position: bigint, writtenAt: Date]>(
+  'find-place',
+  `select from inventory_movements where id = $1 and created_at = $2
+  union all
+  select from inventory_movements where crossed_id = $1 and created_at = $2`,
 )
 
 /** Which transactions were over at a moment: those below `xmin`, and those below `xmax` that are not in `running`. */
@@ -81,7 +71,7 @@ export function isOverIn({ xmin, xmax, running }: Snapshot, xid: bigint): boolea
 }
 
 /**
- * Reads changes of stock behind a position of the stream, up to another and itself, in their order.
+ * Reads the changes of stock between two positions of the stream, the second included, in their order.
  *
  * @param sizeMax of one page: if it is full, more may follow
  */
@@ -95,6 +85,7 @@ export async function readChanges(
       position,
       xid,
       movement,
+      isRepeat: position !== movement.id,
       location: { code: movement.location, name, priority, isActive },
       availableToPromise,
       crossed,
@@ -123,7 +114,7 @@ const read = prepare<[after: bigint, end: bigint, sizeMax: number], Row>(
     order by position limit $3
   )
   select
-    page.position, page.xid::text::bigint as xid, ${MOVEMENT_COLUMNS.replaceAll(/\b(id|sku)\b(?=,)/g, 'page.$1')},
+    page.position, page.xid::text::bigint as xid, ${movementColumns('page')},
     case when page.position = coalesce(page.crossed_id, page.id) then coalesce(page.crossed::text[], '{}') else '{}' end as crossed,
     promisable.qty as "availableToPromise", locations.name, locations.priority, locations.is_active as "isActive"
   from page

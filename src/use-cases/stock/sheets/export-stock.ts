@@ -4,13 +4,8 @@ import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
 import type { InventoryMovement } from '../../../domain/stock/stock.ts'
-import {
-  type CountSheetRow,
-  findCountSheetPage,
-  findLedgerPage,
-  findLedgerWriters,
-  readNewestMovement,
-} from '../../../sql/stock/export-pages.ts'
+import { type CountSheetRow, findCountSheetPage, findLedgerPage } from '../../../sql/stock/export-pages.ts'
+import { awaitFinalEnd } from '../../../sql/stock/ledger/final-end.ts'
 import type { ReadContext, WriteContext } from '../../context.ts'
 
 export type { CountSheetRow }
@@ -48,8 +43,8 @@ export async function* exportCountSheet(
 }
 
 /**
- * Reads the ledger after a movement, page by page, the oldest first, up to the newest at the time of the call. Ids are drawn before
- * their commit, so it first waits for the transactions that have drawn one: a caller that resumes after the last id misses none.
+ * Reads the ledger after a movement, page by page, the oldest first, up to the newest when it began. Ids are drawn before their
+ * commit, so it begins once the ledger is final up to there: an export that resumes after the last id misses nothing.
  *
  * @param after the id of the last movement that the caller has; null for all
  * @throws {CallError} FORBIDDEN for customers; UNAVAILABLE while an older transaction stays open
@@ -69,17 +64,15 @@ export async function* exportLedger(
   }
 }
 
-/** Waits until the movement of every id drawn so far is committed or rolled back. @returns the newest of these ids */
+/** @returns the number up to which the ledger is final */
 async function settle({ pool }: ReadContext): Promise<bigint> {
-  const newest = await readNewestMovement(pool)
-  const writers = await findLedgerWriters(pool)
-  for (const deadline = performance.now() + SETTLE_TIMEOUT_MS; writers.length > 0; ) {
-    const left = new Set(await findLedgerWriters(pool))
-    if (!writers.some((writer) => left.has(writer))) break
-    if (performance.now() > deadline) {
-      throw new CallError('UNAVAILABLE', 'A transaction that writes movements has been open for long')
-    }
+  const deadline = performance.now() + SETTLE_TIMEOUT_MS
+  const end = await awaitFinalEnd(pool, async () => {
     await sleep(SETTLE_POLL_MS)
+    return performance.now() < deadline
+  })
+  if (end === undefined) {
+    throw new CallError('UNAVAILABLE', 'A transaction that writes movements has been open for long')
   }
-  return newest
+  return end
 }

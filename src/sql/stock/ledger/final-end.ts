@@ -1,0 +1,43 @@
+import { prepare, type Queryable } from '../../statement.ts'
+
+/**
+ * Waits until the ledger is final up to where it ends now: each number up to there that its sequence gave out is committed, or
+ * never will be. A reader that then reads up to there in a later statement misses nothing (docs/decisions/0016-stock-stream-by-id.md).
+ *
+ * Numbers are drawn by statements that write movements. Such a statement first takes the lock ROW EXCLUSIVE of the table, and its
+ * transaction keeps it, beside stronger ones and when it is prepared, until others see what it committed. So the wait is for
+ * those that held this lock after the end was read, and for nobody else: not for a long transaction that writes other tables, nor
+ * for one of another database.
+ *
+ * @param on not a transaction that has written movements: it would wait for itself
+ * @param pause waits until the next look at the locks. What it returns is whether there is to be one; what it throws ends the wait
+ * @returns the number up to which the ledger is final, 0 for none; undefined if there was no further look
+ */
+export async function awaitFinalEnd(
+  on: Queryable,
+  pause: () => Promise<boolean>,
+): Promise<bigint | undefined> {
+  const [row] = await readEnd(on)
+  // in this order: who draws a number later than the end was read has a higher one
+  for (let writers = await findWriters(on); writers.length > 0; ) {
+    if (!(await pause())) return undefined
+    const names = new Set((await findWriters(on)).map(({ writer }) => writer))
+    writers = writers.filter(({ writer }) => names.has(writer))
+  }
+  return row!.end
+}
+
+// a sequence has no snapshot: it is read as it is at that moment
+const readEnd = prepare<[], { end: bigint }>(
+  'read-ledger-end',
+  `select case when is_called then last_value else 0 end as end from inventory_movements_id_seq`,
+)
+
+// No later transaction has the name of one until the server restarts, and then a look fails. Who still waits for the lock has
+// drawn nothing. 0.14 ms; 12 ms beside 15,000 locks
+const findWriters = prepare<[], { writer: string }>(
+  'find-ledger-writers',
+  `select distinct virtualtransaction as writer from pg_locks
+  where locktype = 'relation' and relation = 'inventory_movements'::regclass and mode = 'RowExclusiveLock' and granted
+    and database = (select oid from pg_database where datname = current_database())`,
+)
