@@ -86,8 +86,10 @@ export async function changeMany(
     const unreserved = isRefused(preview, options) ? [] : await findUnreserved(tx, preview.shortfalls)
     return { outcomes: outcomesOf(preview), unreserved }
   }
-  if (isRefused(preview, options)) return refused(preview)
-  if (!preview.planned.some(({ move }) => move)) return { outcomes: outcomesOf(preview), unreserved: [] }
+  if (!asked.some(comparesWithLedger)) {
+    if (isRefused(preview, options)) return refused(preview)
+    if (!preview.planned.some(({ move }) => move)) return { outcomes: outcomesOf(preview), unreserved: [] }
+  }
   const entered = asked.filter((_, index) => mayMove(preview.planned[index]!))
   const replan = (levels: readonly StockLevel[]) => plan(tx, asked, { ...known, levels }, options)
   const locked = await lockAndPlan(tx, { skus: known.skus, entered, replan }, options)
@@ -133,6 +135,14 @@ function toChange(row: BulkRow, { id: actor }: Caller, { reason }: BulkOptions):
 
 /** Items and locations, which are never deleted. */
 type Known = Pick<StockFacts, 'skus' | 'locations'>
+
+/**
+ * Whether a change is planned from levels and ledger together. Without locks these are read one after the other: another count may
+ * be in one and not in the other.
+ */
+function comparesWithLedger(change: AskedChange): boolean {
+  return change.type === 'COUNT' && change.asOf !== null
+}
 
 /** Plans changes of the stock as it is, without locks. */
 async function readAndPlan(
