@@ -17,6 +17,7 @@ import { createSupplierClient } from '../../src/supplier/client.ts'
 import { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { checkNextInvariant } from '../../src/use-cases/upkeep/check-invariants.ts'
+import { createWebhookClient } from '../../src/webhooks/client.ts'
 import { createTestApp, eventually, SUPPLIER_URL, seed, type TestApp } from '../support/harness.ts'
 import { untilNoJobs } from '../support/queue.ts'
 import { parseScrape } from '../support/scrape.ts'
@@ -75,6 +76,7 @@ beforeAll(async () => {
   const worker = new Worker(app, {
     databaseUrl,
     supplier: observeSupplier(guarded, measureSupplier(app.metrics, guarded)),
+    webhookClient: createWebhookClient({ mayBePrivate: true }),
     concurrency: 50,
     reconcileIntervalMs: HOUR_MS,
   })
