@@ -27,7 +27,7 @@ import { createSupplierClient, loadHttpClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
 import { sealSecrets } from './use-cases/webhooks/seal-secrets.ts'
-import { createWebhookClient, type WebhookClient } from './webhooks/client.ts'
+import { createWebhookClient, type WebhookClient } from './webhooks/webhook-client.ts'
 
 /** Log and traces. */
 type Telemetry = { logger: Logger; tracing: Tracing | undefined }

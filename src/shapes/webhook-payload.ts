@@ -30,19 +30,17 @@ const orderEventSchema = z
     reason: z.enum(FAILURE_REASONS).nullable(),
     lines: z.array(eventLineSchema).nullable().describe('What it was about; null for the whole order'),
   })
-  .meta({ id: 'OrderEvent', description: 'What happened to an order' })
+  .meta({ id: 'OrderEvent', description: 'What happened to an order, which may have changed since' })
 
 /** What a webhook is told of an order. */
 export const orderPayloadSchema = z
   .object({
     type: z.enum(Object.values(ORDER_EVENT_NAMES)),
     timestamp: timestampSchema,
-    data: orderSchema
-      .extend({ event: orderEventSchema.describe('What happened, which may be older than the order') })
-      .meta({
-        id: 'OrderWithEvent',
-        description: 'The order as it stood at the moment of sending, and what happened to it',
-      }),
+    data: orderSchema.extend({ event: orderEventSchema }).meta({
+      id: 'OrderWithEvent',
+      description: 'The order as it stood at the moment of sending, and what happened to it',
+    }),
   })
   .meta({ id: 'OrderWebhook', description: 'An event of an order' })
 

@@ -12,7 +12,7 @@ import type { CallReader } from '../use-cases/supplier/find-supplier-call.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
 import type { TryGroup } from '../use-cases/webhooks/settle-tries.ts'
 import type { WebhookContext } from '../use-cases/webhooks/webhook-context.ts'
-import type { WebhookClient } from '../webhooks/client.ts'
+import type { WebhookClient } from '../webhooks/webhook-client.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
 import type { WebhookSender } from './webhooks/webhook-sender.ts'
 

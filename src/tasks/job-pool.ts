@@ -6,7 +6,7 @@ import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, WEBHOOKS_MAX } from '../limit
 import { beat, type WorkerId } from '../sql/queue/release-jobs.ts'
 import { isQueueThere } from '../sql/queue/tune-queue.ts'
 import { typeParsers } from '../sql/statement.ts'
-import type { WebhookClient } from '../webhooks/client.ts'
+import type { WebhookClient } from '../webhooks/webhook-client.ts'
 import type { TaskContext, TaskOf, WebhookSending } from './define-task.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS, WEBHOOK_TASKS } from './task-list.ts'
 import { startTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner.ts'

@@ -20,7 +20,7 @@ import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { type SaveLocationRequest, saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { adjustInventory } from '../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/verbs/create-inventory-item.ts'
-import { createWebhookClient } from '../../src/webhooks/client.ts'
+import { createWebhookClient } from '../../src/webhooks/webhook-client.ts'
 import { assertInvariants } from './assert-invariants.ts'
 import { administer, withDatabase } from './database-server.ts'
 

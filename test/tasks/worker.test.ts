@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { JOB_ATTEMPTS_MAX } from '../../src/domain/upkeep/jobs.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../src/tasks/task-list.ts'
-import { createWebhookClient } from '../../src/webhooks/client.ts'
+import { createWebhookClient } from '../../src/webhooks/webhook-client.ts'
 import {
   createTestApp,
   eventually,

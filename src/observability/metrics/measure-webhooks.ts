@@ -9,7 +9,7 @@ import type { DatabaseFigures } from './database-figures.ts'
 /** From a receiver in the same network to one that times out. */
 const TRY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15]
 
-const OUTCOMES = ['delivered', 'failed', 'gone'] as const satisfies readonly TryOutcome[]
+const TRY_OUTCOMES = ['delivered', 'failed', 'gone'] as const satisfies readonly TryOutcome[]
 
 /** Shows the backlog of all webhooks together, and counts this process' tries. Every process shows the same backlog. */
 export function measureWebhooks(
@@ -26,7 +26,7 @@ export function measureWebhooks(
     buckets: TRY_BUCKETS_S,
     registers,
   })
-  for (const outcome of OUTCOMES) tries.zero({ outcome })
+  for (const outcome of TRY_OUTCOMES) tries.zero({ outcome })
   const givenUp = new Counter({
     name: 'holdfast_webhook_deliveries_given_up_total',
     help: 'Deliveries whose last try failed',

@@ -11,15 +11,15 @@ import { builder } from '../builder.ts'
 import { USER_ERRORS } from '../user-error.ts'
 import { Webhook, WebhookDelivery, WebhookStatus } from './webhook-node.ts'
 
-const EVENTS = 'Names of events, or `*`, `order.*`, `inventory.*`, `stock.*`.'
-const URL =
+const SUBSCRIPTIONS = 'Names of events, or `*`, `order.*`, `inventory.*`, `stock.*`.'
+const RECEIVER =
   'Where events are sent: http or https, without credentials. Private, loopback and metadata addresses are refused.'
 
 const CreateWebhookInput = builder.inputType('CreateWebhookInput', {
   description: 'A new webhook.',
   fields: (t) => ({
-    url: t.string({ required: true, description: URL }),
-    events: t.stringList({ required: true, description: EVENTS }),
+    url: t.string({ required: true, description: RECEIVER }),
+    events: t.stringList({ required: true, description: SUBSCRIPTIONS }),
     idempotencyKey: t.string({
       description: 'A repeat under the same key answers with the webhook as it now is, without its secret.',
     }),
@@ -30,8 +30,8 @@ const UpdateWebhookInput = builder.inputType('UpdateWebhookInput', {
   description: 'Changes of a webhook. What is left out stays as it is.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'Which webhook.' }),
-    url: t.string({ description: URL }),
-    events: t.stringList({ description: EVENTS }),
+    url: t.string({ description: RECEIVER }),
+    events: t.stringList({ description: SUBSCRIPTIONS }),
     status: t.field({ type: WebhookStatus, description: 'ACTIVE or PAUSED.' }),
   }),
 })

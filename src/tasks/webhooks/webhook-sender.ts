@@ -9,7 +9,7 @@ import {
 import { type Claim, claimDeliveries } from '../../use-cases/webhooks/claim-deliveries.ts'
 import type { TryGroup } from '../../use-cases/webhooks/settle-tries.ts'
 import type { WebhookContext } from '../../use-cases/webhooks/webhook-context.ts'
-import type { WebhookClient } from '../../webhooks/client.ts'
+import type { WebhookClient } from '../../webhooks/webhook-client.ts'
 import { payloadOf } from './payload-of.ts'
 
 export type WebhookSenderApp = WebhookContext & { groups: { settleTry: TryGroup } }

@@ -21,7 +21,7 @@ export type CreateWebhookRequest = {
 }
 
 /** A result without a webhook. */
-const NOTHING = { webhook: null, secret: null } as const
+const NO_WEBHOOK = { webhook: null, secret: null } as const
 
 /**
  * Creates a webhook. It is told of what begins after this.
@@ -38,7 +38,7 @@ export async function createWebhook(
   assertKey(idempotencyKey)
   const subscriptions = assertEvents(events)
   const refused = refuseUrl(context, url)
-  if (refused) return { ...NOTHING, ...refused }
+  if (refused) return { ...NO_WEBHOOK, ...refused }
   const fingerprint = () => fingerprintOf('createWebhook', { url, events: subscriptions })
   const key = idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint() }
   const result = await underKey(
@@ -72,8 +72,8 @@ export async function createWebhook(
       const [webhook] = await lockWebhooks(tx, [webhookId])
       return webhook
         ? { webhook, secret: null, userErrors: [] }
-        : { ...NOTHING, ...unknownWebhook(webhookId, 'input', 'idempotencyKey') }
+        : { ...NO_WEBHOOK, ...unknownWebhook(webhookId, 'input', 'idempotencyKey') }
     },
   )
-  return 'webhook' in result ? result : { ...NOTHING, ...result }
+  return 'webhook' in result ? result : { ...NO_WEBHOOK, ...result }
 }

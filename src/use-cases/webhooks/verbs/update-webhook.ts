@@ -19,7 +19,7 @@ export type UpdateWebhookRequest = {
   status?: WebhookStatus | null
 }
 
-const REFUSED = { webhook: null, secret: null } as const
+const NO_WEBHOOK = { webhook: null, secret: null } as const
 
 /**
  * Changes a webhook. One that is paused keeps its place: once it is active again, it is told what happened meanwhile. That holds
@@ -39,10 +39,10 @@ export async function updateWebhook(
   }
   const subscriptions = events && assertEvents(events)
   const refused = url === null ? undefined : refuseUrl(context, url)
-  if (refused) return { ...REFUSED, ...refused }
+  if (refused) return { ...NO_WEBHOOK, ...refused }
   return inTransaction(context, 'update-webhook', async (tx) => {
     const before = await lockWebhook(tx, id)
-    if (!before) return { ...REFUSED, ...unknownWebhook(id, 'input', 'id') }
+    if (!before) return { ...NO_WEBHOOK, ...unknownWebhook(id, 'input', 'id') }
     const webhook: Webhook = {
       ...before,
       url: url ?? before.url,
