@@ -12,7 +12,6 @@ export type NewDelivery = Pick<Delivery, 'id' | 'webhookId' | 'eventId' | 'event
 export async function insertDeliveries(
   on: Queryable,
   deliveries: readonly NewDelivery[],
-  at: Date,
 ): Promise<Delivery[]> {
   if (deliveries.length === 0) return []
   return insert(
@@ -21,14 +20,13 @@ export async function insertDeliveries(
     plainArray(deliveries.map(({ webhookId }) => webhookId)),
     deliveries.map(({ eventId }) => eventId),
     deliveries.map(({ eventType }) => eventType),
-    at,
   )
 }
 
 const insert = prepare<unknown[], Delivery>(
   'insert-deliveries',
   `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
-  select id, webhook_id, event_id, event_type, 'PENDING', now(), $5
+  select id, webhook_id, event_id, event_type, 'PENDING', now(), now()
   from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) as input (id, webhook_id, event_id, event_type)
   returning ${DELIVERY_COLUMNS}`,
 )

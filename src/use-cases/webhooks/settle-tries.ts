@@ -11,6 +11,7 @@ import { hearsOrders } from '../../domain/webhooks/event-names.ts'
 import type { Webhook } from '../../domain/webhooks/webhook.ts'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
 import { DELIVERED_KEPT_MAX } from '../../limits.ts'
+import { readClock } from '../../sql/orders/holds.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type ClaimedDelivery,
@@ -55,13 +56,14 @@ type Judged = EndedTry & { outcome: TryOutcome; retryDelayMs: number | null }
 async function settleTries(context: WebhookContext, tries: readonly EndedTry[]): Promise<void> {
   const news = await inTransaction(context, 'settle-tries', async (tx) => {
     const webhookIds = [...new Set(tries.map(({ delivery }) => delivery.webhookId))]
-    const webhooks = await lockWebhooks(tx, webhookIds)
+    // by one clock: those of the processes may be apart
+    const [webhooks, at] = await Promise.all([lockWebhooks(tx, webhookIds), readClock(tx)])
     const judged = tries.map((one) => judge(one, context.random()))
     const written = await writeTries(tx, judged.map(asWritten))
     const settled = judged.filter(({ delivery }) => written.has(delivery.id))
     const settledOf = Map.groupBy(settled, ({ delivery }) => delivery.webhookId)
     const changed = webhooks.flatMap(
-      (webhook) => changeOf(webhook, settledOf.get(webhook.id) ?? [], context.now()) ?? [],
+      (webhook) => changeOf(webhook, settledOf.get(webhook.id) ?? [], at) ?? [],
     )
     for (const webhook of changed) {
       await writeWebhook(tx, webhook, hearsOrders(webhook.events))

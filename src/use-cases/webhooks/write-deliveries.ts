@@ -31,21 +31,13 @@ export async function writeDeliveries(context: WebhookContext, end: bigint): Pro
   let isMore = false
   for (const [cursor, group] of Map.groupBy(readers, (reader) => reader.cursor)) {
     const ids = group.map(({ id }) => id)
-    const isFull = await inTransaction(context, 'write-deliveries', (tx) =>
-      readOn(context, tx, ids, cursor, end),
-    )
+    const isFull = await inTransaction(context, 'write-deliveries', (tx) => readOn(tx, ids, cursor, end))
     isMore ||= isFull
   }
   return isMore
 }
 
-async function readOn(
-  context: WebhookContext,
-  tx: Tx,
-  ids: readonly string[],
-  cursor: bigint,
-  end: bigint,
-): Promise<boolean> {
+async function readOn(tx: Tx, ids: readonly string[], cursor: bigint, end: bigint): Promise<boolean> {
   // those that another process has moved on are not at this place any more
   const readers = await lockReaders(tx, ids, cursor)
   if (readers.length === 0) return false
@@ -54,7 +46,7 @@ async function readOn(
   const deliveries = deliveriesOf(readers, entries)
   const addressees = [...new Set(deliveries.map(({ webhookId }) => webhookId))]
   await Promise.all([
-    insertDeliveries(tx, deliveries, context.now()),
+    insertDeliveries(tx, deliveries),
     moveCursors(
       tx,
       readers.map(({ id }) => id),

@@ -32,7 +32,7 @@ export async function testWebhook(
       eventId: testEventId(uuidv7()),
       eventType: WEBHOOK_TEST,
     } as const
-    const deliveries = await insertDeliveries(tx, [delivery], context.now())
+    const deliveries = await insertDeliveries(tx, [delivery])
     await addJobs(tx, [{ task: 'send-webhooks', payload: { webhookId: webhook.id } }])
     return { deliveries, userErrors: [] }
   })
