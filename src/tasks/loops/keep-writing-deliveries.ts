@@ -51,11 +51,11 @@ export async function keepWritingDeliveries(
 /**
  * Waits until the outbox is final up to where it ends now.
  *
- * @returns that end; undefined where this process stops, or another server has taken over meanwhile
+ * @returns that end; undefined where no webhook is behind it, this process stops, or another server has taken over meanwhile
  */
 async function findFinalEnd({ pool }: WebhookContext, signal: AbortSignal): Promise<bigint | undefined> {
   const end = await readLedgerEnd(pool)
-  if (!(await isAnyBehind(pool, end))) return end
+  if (!(await isAnyBehind(pool, end))) return undefined
   const xid = await drawXid(pool)
   for (
     let delayMs = STREAM_WAIT_MIN_MS;
