@@ -11,6 +11,7 @@ import {
   type DeadJob,
   deleteOldKeys,
   findOrphans,
+  findUnsent,
   lockDeadJobs,
   putDeadJobsAside,
   requeueLostQueues,
@@ -18,7 +19,7 @@ import {
 } from '../../sql/queue/find-lost-work.ts'
 import { limitStatements } from '../../sql/statement.ts'
 import { deleteOldImports } from '../../sql/stock/imports.ts'
-import { deleteOldGivenUp, findUnsent } from '../../sql/webhooks/deliveries.ts'
+import { deleteOldGivenUp } from '../../sql/webhooks/deliveries.ts'
 import type { UpkeepContext } from '../context.ts'
 import { reservationPayload, sendingPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
