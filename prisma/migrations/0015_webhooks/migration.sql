@@ -8,7 +8,7 @@ create table webhooks (
   id uuid not null constraint webhooks_pkey primary key,
   url text not null,
   -- what it is told of: names of events, or patterns as `order.*`
-  events text[] not null,
+  events text[],
   -- whether these name events of orders: only while a webhook listens to them do order events get a number
   hears_orders boolean not null,
   status webhook_status not null,
@@ -24,6 +24,8 @@ create table webhooks (
   previous_secret text,
   previous_secret_until timestamptz(3),
   created_at timestamptz(3) not null,
+  -- Prisma has no list that is not null
+  constraint webhooks_events_check check (events is not null and cardinality(events) > 0),
   constraint webhooks_cursor_check check (cursor >= 0),
   constraint webhooks_disabled_check check ((status = 'DISABLED') = (disabled_reason is not null)),
   constraint webhooks_previous_secret_check check ((previous_secret is null) = (previous_secret_until is null))
