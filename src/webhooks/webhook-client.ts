@@ -12,7 +12,7 @@ import { sign } from './sign.ts'
 
 const ERROR_DETAIL_MAX = 300
 
-export type WebhookMessage = {
+type WebhookMessage = {
   url: string
   /** The event's. */
   id: string

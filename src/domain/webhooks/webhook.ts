@@ -17,16 +17,13 @@ export type Webhook = {
   createdAt: Date
 }
 
-export const DELIVERY_STATUSES = ['PENDING', 'DELIVERED', 'GIVEN_UP'] as const
-export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number]
-
 /** An event that a webhook is told. */
 export type Delivery = {
   id: string
   webhookId: string
   eventId: string
   eventType: EventName
-  status: DeliveryStatus
+  status: 'PENDING' | 'DELIVERED' | 'GIVEN_UP'
   /** Tries that ended. */
   attempts: number
   nextAttemptAt: Date | null

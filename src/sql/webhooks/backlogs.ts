@@ -12,7 +12,7 @@ export type WebhookBacklog = Pick<Webhook, 'id' | 'status'> & {
 }
 
 /** As many pending deliveries are counted, and no more: 1 ms. */
-export const BACKLOG_COUNTED_MAX = 10_000
+const BACKLOG_COUNTED_MAX = 10_000
 
 /** Reads the backlog of every webhook. What waits in the outbox counts by its age alone. */
 export function readBacklogs(on: Queryable): Promise<WebhookBacklog[]> {

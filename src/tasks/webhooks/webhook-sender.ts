@@ -12,7 +12,7 @@ import type { WebhookContext } from '../../use-cases/webhooks/webhook-context.ts
 import type { WebhookClient } from '../../webhooks/webhook-client.ts'
 import { payloadOf } from './payload-of.ts'
 
-export type WebhookSenderApp = WebhookContext & { groups: { settleTry: TryGroup } }
+type WebhookSenderApp = WebhookContext & { groups: { settleTry: TryGroup } }
 
 export type WebhookSenderOptions = {
   app: WebhookSenderApp

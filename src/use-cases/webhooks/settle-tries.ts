@@ -23,7 +23,7 @@ import { lockWebhooks, writeWebhook } from '../../sql/webhooks/webhooks.ts'
 import type { WebhookContext } from './webhook-context.ts'
 
 /** A try that has ended. */
-export type EndedTry = { delivery: ClaimedDelivery; result: TryResult }
+type EndedTry = { delivery: ClaimedDelivery; result: TryResult }
 
 /** Group commit in which tries that end together share a transaction. */
 export type TryGroup = GroupCommit<EndedTry, undefined>

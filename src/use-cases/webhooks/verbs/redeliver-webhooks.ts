@@ -12,7 +12,7 @@ import type { WebhookContext } from '../webhook-context.ts'
 import { type DeliveriesResult, lockWebhook, unknownWebhook } from './webhook-input.ts'
 
 /** What one call sends again of what was given up: one statement of a second or so. Who has more calls again. */
-export const REDELIVERED_MAX = 10_000
+const REDELIVERED_MAX = 10_000
 
 /**
  * Sends deliveries again, under their ids and with all their tries before them.
