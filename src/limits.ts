@@ -139,7 +139,7 @@ export const WEBHOOK_TIMEOUT_MS = 15 * SECOND
 /** After this a delivery that is being sent counts as lost, and is due again: a try, and the commit of what came of it. */
 export const WEBHOOK_CLAIM_MS = 25 * SECOND
 /** Delay between two looks for what is due: calls that end meanwhile are made good for together. */
-export const WEBHOOK_PACE_MS = 20
+export const WEBHOOK_PACE_MS = 5
 /** How much of an answer is kept: what a receiver says of its error. */
 export const WEBHOOK_ANSWER_MAX_BYTES = 1_024
 /** A longer answer is not read to its end: its connection is closed. */
@@ -153,11 +153,11 @@ export const GIVEN_UP_AGE_MS = 30 * 24 * 3_600 * SECOND
 /** Numbers of the outbox that are read at once: some 10 ms, and 50 ms with WEBHOOKS_MAX webhooks. */
 export const OUTBOX_PAGE_SIZE = 1_000
 /** How often the outbox is looked at at most. */
-export const OUTBOX_PACE_MS = 50
+export const OUTBOX_PACE_MS = 20
 /** How often it is looked at where no notification came: a new order sends none. */
 export const OUTBOX_REST_MS = 1 * SECOND
 /** Deliveries of one webhook that are due: with more it reads no more events, which cost nothing where they are. */
-export const WEBHOOK_DUE_MAX = 1_000
+export const WEBHOOK_DUE_MAX = 2_000
 /**
  * Deliveries of one webhook that wait for another try, where none succeeds: with more it reads no more events. Some 20 MB, and
  * as many jobs.

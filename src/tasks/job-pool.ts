@@ -41,7 +41,7 @@ const POLL_INTERVAL_MS = 100
 /** A webhook's retries may be late by that: who has no webhooks pays a tenth. */
 const WEBHOOK_POLL_INTERVAL_MS = 1_000
 /** Nearly all notifications are for the others. At rest an event comes later than this delay, under load many come together. */
-const WEBHOOK_REFETCH_DELAY_MS = 250
+const WEBHOOK_REFETCH_DELAY_MS = 100
 /** A place for each webhook, whose jobs take no second one: so none waits for another. */
 const WEBHOOK_CONCURRENCY = WEBHOOKS_MAX
 /** Enough that none waits for another: three runners fetch, complete, fail and listen, and there is the heartbeat. */

@@ -17,7 +17,7 @@ export type OutboxSignals = {
 /** Without webhooks the table is looked at this often, in case that a notification was lost. */
 const NO_WEBHOOKS_REST_MS = 30_000
 /** While a webhook has so much to send that it reads nothing more, it is looked at this often. */
-const BEHIND_REST_MS = 100
+const BEHIND_REST_MS = 50
 
 /**
  * Writes the deliveries of webhooks as events happen, until the signal. Reads the outbox only up to where it is final: until every
