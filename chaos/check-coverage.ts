@@ -14,6 +14,8 @@ export const CHECKED = [
     'orders EXPIRED',
     'orders FAILED OUT_OF_STOCK',
     'orders that waited and were served',
+    'webhook messages received',
+    'events of webhooks checked',
   ],
   ...VERBS.map((verb) => `${verb}: done`),
 ]

@@ -16,9 +16,10 @@ export function printReport(
   section('Faults injected', 'fault: ')
   section('SIGKILLs between two steps', 'gap: ')
   section('The supplier', 'supplier: ')
+  section('The receiver of webhooks', 'receiver: ')
   say('\nThe run')
   for (const [what, count] of counts) {
-    if (!/^(drawn|fault|gap|supplier): /.test(what)) say(`  ${String(count).padStart(8)}  ${what}`)
+    if (!/^(drawn|fault|gap|supplier|receiver): /.test(what)) say(`  ${String(count).padStart(8)}  ${what}`)
   }
   if (findings.logged.size > 0) say('\nErrors in the logs')
   for (const [kind, { count }] of findings.logged) say(`  ${String(count).padStart(8)}  ${kind}`)

@@ -6,6 +6,7 @@ import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
 import { checkCoverage } from './check-coverage.ts'
 import { checkWaits, ORDERS_OF_JOB, SUPPLIER_SETTINGS, startWaitChecks } from './check-waits.ts'
+import { type ChaosWebhook, checkWebhooks, UNTOLD } from './check-webhooks.ts'
 import { checkAll, readVersions } from './checks.ts'
 import { startClients, stockUp } from './clients.ts'
 import { type ChaosDatabase, startDatabase } from './database.ts'
@@ -14,6 +15,7 @@ import { Findings } from './findings.ts'
 import { Gaps } from './gaps.ts'
 import { createHistory } from './history.ts'
 import { HoldfastProcess } from './holdfast-process.ts'
+import { type HostileReceiver, startHostileReceiver, WEBHOOKS, type WebhookName } from './hostile-receiver.ts'
 import { startHostileSupplier } from './hostile-supplier.ts'
 import { createRandom } from './random.ts'
 import { printReport } from './report.ts'
@@ -75,9 +77,12 @@ async function run(): Promise<void> {
   const survives = (index: number, gap: string) => gaps.survives(processes[index]!, gap)
   const supplier = await startHostileSupplier(createRandom(seed, 'supplier'), findings, survives)
   undos.push(supplier.close)
+  const receiver = await startHostileReceiver(createRandom(seed, 'receiver'), findings)
+  undos.push(receiver.close)
 
   // as in production, and once for all: what a token may be is tested elsewhere
   const secret = randomBytes(32).toString('base64')
+  const webhookKey = randomBytes(32).toString('base64')
   const token = new SignJWT({ role: 'operator' }).setSubject('chaos').setExpirationTime('7d')
   const signed = await token.setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(secret))
   const authorization = `Bearer ${signed}`
@@ -103,6 +108,8 @@ async function run(): Promise<void> {
       SUPPLIER_RETRY_BASE_MS: String(SUPPLIER_SETTINGS.retryBaseMs),
       SUPPLIER_TIMEOUT_MS: String(SUPPLIER_SETTINGS.timeoutMs),
       SUPPLIER_MAX_ATTEMPTS: String(SUPPLIER_SETTINGS.attemptsMax),
+      WEBHOOK_PRIVATE_ADDRESSES: 'allow',
+      WEBHOOK_SECRET_KEY: webhookKey,
       LOG_LEVEL: 'warn',
     }
     const one = new HoldfastProcess({
@@ -125,6 +132,7 @@ async function run(): Promise<void> {
   const calls = createCalls(findings, authorization)
   const urls = processes.map(({ url }) => url)
   await stockUp(calls, urls[0]!, history)
+  const webhooks = await createWebhooks(urls[0]!, authorization, receiver, database)
   gaps.learn()
   const watchers = createWatchers({ urls, findings, history, seed, authorization })
   const clients = startClients({ urls, calls, findings, history, seed, onOrder: watchers.offer })
@@ -151,6 +159,7 @@ async function run(): Promise<void> {
   await faults.stop()
   await waitChecks.stop()
   supplier.behave()
+  receiver.behave()
   await clients.stop()
   const settlingSince = performance.now()
   if (!(await eventually(areReady, READY_LIMIT_MS))) {
@@ -159,10 +168,12 @@ async function run(): Promise<void> {
   findings.count('ms until ready again', Math.round(performance.now() - settlingSince))
   await clients.settle(READY_LIMIT_MS)
   await settleOrders(database)
+  await settleWebhooks(database)
   findings.count('ms until all was final', Math.round(performance.now() - settlingSince))
   await watchers.settle(LAST_VIEWS_LIMIT_MS, await readVersions(database))
   const checkingSince = performance.now()
   await checkAll(database, history, supplier.records, findings)
+  await checkWebhooks(database, webhooks, receiver.received, findings)
   checkCoverage(findings, minutes)
   findings.count('ms that the checks took', Math.round(performance.now() - checkingSince))
   findings.count('MB of memory at the end', Math.round(process.memoryUsage.rss() / 1e6))
@@ -189,6 +200,46 @@ async function settleOrders(database: ChaosDatabase): Promise<void> {
   if (await eventually(isSettled, SETTLE_LIMIT_MS + longestWaitMs)) return
   for (const row of await database.query<{ id: string }>(UNSETTLED_WITH_JOBS)) {
     findings.violate('every order is final within its deadline', row.id, JSON.stringify(row))
+  }
+}
+
+/** Creates the webhooks of the run, before the first event that they are told of. */
+async function createWebhooks(
+  url: string,
+  authorization: string,
+  receiver: HostileReceiver,
+  database: ChaosDatabase,
+): Promise<ChaosWebhook[]> {
+  const names = Object.keys(WEBHOOKS) as WebhookName[]
+  return Promise.all(
+    names.map(async (name) => {
+      const response = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization },
+        body: JSON.stringify({
+          query:
+            'mutation ($input: CreateWebhookInput!) { createWebhook(input: $input) { webhook { id } secret } }',
+          variables: { input: { url: receiver.urlFor(name), events: WEBHOOKS[name] } },
+        }),
+      })
+      const { data } = (await response.json()) as {
+        data: { createWebhook: { webhook: { id: string }; secret: string } }
+      }
+      const { webhook, secret } = data.createWebhook
+      receiver.learn(name, secret)
+      const [row] = await database.query<{ start: string }>(
+        `select cursor::text as start from webhooks where id = '${webhook.id}'`,
+      )
+      return { name, id: webhook.id, start: BigInt(row!.start) }
+    }),
+  )
+}
+
+async function settleWebhooks(database: ChaosDatabase): Promise<void> {
+  const isTold = async () => (await database.query(UNTOLD)).length === 0
+  if (await eventually(isTold, SETTLE_LIMIT_MS)) return
+  for (const { id } of await database.query<{ id: string }>(UNTOLD)) {
+    findings.violate('every event is tried within its deadline', id, `not within ${SETTLE_LIMIT_MS} ms`)
   }
 }
 

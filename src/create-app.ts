@@ -4,11 +4,13 @@ import type { Logger } from 'pino'
 import { ServerPool } from './database/connections.ts'
 import type { BatchRun } from './database/group-commit.ts'
 import { isServerUnfit } from './database/unavailable.ts'
+import { WakeUp } from './database/wake-up.ts'
 import type { OrderEvent } from './domain/orders/order.ts'
 import type { AllocationStrategy } from './domain/stock/allocation.ts'
 import type { StockCrossing } from './domain/stock/thresholds.ts'
 import type { SupplierPolicy } from './domain/supplier/supplier-policy.ts'
 import type { JobRun } from './domain/upkeep/jobs.ts'
+import type { WebhookNews } from './domain/webhooks/webhook-news.ts'
 import { OrderFeed } from './feed/order-feed.ts'
 import { StockFeed } from './feed/stock-feed.ts'
 import { PrismaClient } from './generated/prisma/client.ts'
@@ -20,11 +22,13 @@ import { logEvents } from './observability/logs/log-events.ts'
 import { logJobs } from './observability/logs/log-jobs.ts'
 import { logRefusals } from './observability/logs/log-refusals.ts'
 import { logUpkeep } from './observability/logs/log-upkeep.ts'
+import { logWebhooks } from './observability/logs/log-webhooks.ts'
 import type { GroupName } from './observability/metrics/measure-batches.ts'
 import type { RefusedBy } from './observability/metrics/measure-calls.ts'
 import { measureRateLimit } from './observability/metrics/measure-rate-limit.ts'
 import { createMetrics } from './observability/metrics/metrics.ts'
 import type { Tracing } from './observability/traces/trace-hooks.ts'
+import { refuseAddresses } from './outgoing/refuse-addresses.ts'
 import type { OrderLimiter } from './rate-limit/order-limiter.ts'
 import type { WorkerApp } from './tasks/worker.ts'
 import { createOrderReader, type OrderReader } from './use-cases/orders/find-order.ts'
@@ -35,6 +39,8 @@ import type { ChangeContext } from './use-cases/orders/verbs/order-call.ts'
 import { createCallReader } from './use-cases/supplier/find-supplier-call.ts'
 import { createOutcomeGroup, type SettleContext } from './use-cases/supplier/settle-supplier-outcomes.ts'
 import { observeService } from './use-cases/upkeep/read-service-status.ts'
+import { SecretBox } from './use-cases/webhooks/secret-box.ts'
+import { createTryGroup } from './use-cases/webhooks/settle-tries.ts'
 
 /**
  * All that the composition root puts together, one per process. Nothing below knows it: each room declares the part that
@@ -56,6 +62,8 @@ export type AppOptions = {
   logger: Logger
   supplierPolicy: SupplierPolicy
   allocationStrategy?: AllocationStrategy
+  /** Keys that seal secrets, the first of them new ones; and whether receivers may be at private addresses. */
+  webhooks?: { secretKeys: readonly Buffer[]; mayBePrivate: boolean }
   orderLimiter?: OrderLimiter | undefined
   tracing?: Tracing | undefined
 }
@@ -66,7 +74,7 @@ const KEEP_ALIVE_DELAY_MS = 10_000
 /** Makes the application. Resolves once the database is reached and notifications are heard. */
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
   const { databaseUrl, logger, supplierPolicy, allocationStrategy = 'fewest-locations' } = options
-  const { orderLimiter, tracing } = options
+  const { orderLimiter, tracing, webhooks = { secretKeys: [], mayBePrivate: false } } = options
   const pool = openPool(databaseUrl, logger)
   const schema = await readSchema(pool).catch(async (error) => {
     await pool.end()
@@ -79,13 +87,18 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     tracing: tracing?.group(group === 'findOrder' || group === 'findSupplierCall' ? undefined : group),
   })
   const findOrder = createOrderReader(pool, observe('findOrder'))
+  const outboxSignals = { commits: new WakeUp(), webhookChanges: new WakeUp() }
   const stockFeed = new StockFeed({ pool, logger })
   const feed = new OrderFeed({
     databaseUrl,
     findOrder,
     logger,
     tracing,
-    onCommit: () => stockFeed.wake(),
+    onCommit: (mayBeOfWebhooks) => {
+      stockFeed.wake()
+      outboxSignals.commits.set()
+      if (mayBeOfWebhooks) outboxSignals.webhookChanges.set()
+    },
     onServerLost: (error) => {
       // a server that only notifies slowly still answers other connections
       if (isServerUnfit(error) || pool.silenceMs > LISTEN_BEAT_TIMEOUT_MS / 2) pool.leaveServer()
@@ -109,6 +122,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
   const log = logEvents(logger)
   const logCrossing = logCrossings(logger)
   const logJobRun = logJobs(logger)
+  const logWebhook = logWebhooks(logger)
   const context = {
     databaseUrl,
     pool,
@@ -138,6 +152,13 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       metrics.onJobRun(run)
     },
     onUpkeep: logUpkeep(logger),
+    onWebhooks: (news: readonly WebhookNews[]) => {
+      logWebhook(news)
+      metrics.onWebhooks(news)
+    },
+    secretBox: new SecretBox(webhooks.secretKeys),
+    assertWebhookHost: refuseAddresses('webhook', webhooks).assertHost,
+    outboxSignals,
     now: () => new Date(),
     random: Math.random,
   }
@@ -150,6 +171,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       createOrder: createOrderIntake(context, intake),
       reserveInventory: createReservationGroup(context, observe('reserveInventory')),
       settleSupplierOutcome: createOutcomeGroup(context, observe('settleSupplierOutcome')),
+      settleTry: createTryGroup(context, observe('settleTry')),
     },
   })
   const close = async () => {

@@ -123,6 +123,49 @@ export const STREAM_REST_MS = 30 * SECOND
 export const STREAM_WAIT_MIN_MS = 2
 export const STREAM_WAIT_MAX_MS = 100
 
+// webhooks
+
+/**
+ * Webhooks in all: a shop has a few, each event is written for each of them, and each may have WEBHOOK_CALLS_MAX calls in flight.
+ * So a process has 2,500 calls in flight at most, and none waits for another webhook's.
+ */
+export const WEBHOOKS_MAX = 50
+/** Calls in flight of one webhook in a process: 1,000 a second to a receiver that takes 50 ms. */
+export const WEBHOOK_CALLS_MAX = 50
+/** Of one whose calls all fail: each may take the whole of its time, and hold a connection. */
+export const WEBHOOK_FAILING_CALLS_MAX = 10
+/** For a whole try, from the connection to the answer. */
+export const WEBHOOK_TIMEOUT_MS = 15 * SECOND
+/** After this a delivery that is being sent counts as lost, and is due again: a try, and the commit of what came of it. */
+export const WEBHOOK_CLAIM_MS = 25 * SECOND
+/** Delay between two looks for what is due: calls that end meanwhile are made good for together. */
+export const WEBHOOK_PACE_MS = 5
+/** How much of an answer is kept: what a receiver says of its error. */
+export const WEBHOOK_ANSWER_MAX_BYTES = 1_024
+/** A longer answer is not read to its end: its connection is closed. */
+export const WEBHOOK_ANSWER_READ_MAX_BYTES = 64 * 1_024
+/** How long one job looks for more to send. Then another goes on: jobs that are held for hours count as lost. */
+export const SENDING_TIME_MAX_MS = 600 * SECOND
+/** Deliveries that were made are kept for a look at them, so many of each webhook. */
+export const DELIVERED_KEPT_MAX = 1_000
+/** Those that were given up are kept for so long: a month in which somebody can have them sent again. */
+export const GIVEN_UP_AGE_MS = 30 * 24 * 3_600 * SECOND
+/** Numbers of the outbox that are read at once: some 10 ms, and 50 ms with WEBHOOKS_MAX webhooks. */
+export const OUTBOX_PAGE_SIZE = 1_000
+/** How often the outbox is looked at at most. */
+export const OUTBOX_PACE_MS = 20
+/** How often it is looked at where no notification came: a new order sends none. */
+export const OUTBOX_REST_MS = 1 * SECOND
+/** Deliveries of one webhook that are due: with more it reads no more events, which cost nothing where they are. */
+export const WEBHOOK_DUE_MAX = 2_000
+/**
+ * Deliveries of one webhook that wait for another try, where none succeeds: with more it reads no more events. Some 20 MB, and
+ * as many jobs.
+ */
+export const WEBHOOK_PENDING_MAX = 50_000
+/** Due for so long without a job, a delivery has lost it: a worker was killed. */
+export const UNSENT_AGE_MS = 5 * SECOND
+
 // overload: calls beyond these are shed at once, with 503 and Retry-After
 
 /**

@@ -26,6 +26,8 @@ import { withCircuitBreaker } from './supplier/circuit-breaker.ts'
 import { createSupplierClient, loadHttpClient } from './supplier/client.ts'
 import type { Supplier } from './supplier/contract.ts'
 import { Worker } from './tasks/worker.ts'
+import { sealSecrets } from './use-cases/webhooks/seal-secrets.ts'
+import { createWebhookClient, type WebhookClient } from './webhooks/webhook-client.ts'
 
 /** Log and traces. */
 type Telemetry = { logger: Logger; tracing: Tracing | undefined }
@@ -58,16 +60,19 @@ async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo
     logger,
     supplierPolicy,
     allocationStrategy,
+    webhooks: config.webhooks,
     orderLimiter,
     tracing,
   })
   undos.push(close)
+  await sealSecrets(app)
   // once in a process
   measureProcess(app.metrics)
   if (!config.databaseUrl) await seedDemoCatalogue(app)
 
   let worker: Worker | undefined
   let supplier: Supplier | undefined
+  let webhookClient: WebhookClient | undefined
   const http = await createHttpServer(app, {
     servesApis: config.runsApi,
     authenticate: config.auth && createAuthenticate(config.auth, logger),
@@ -82,7 +87,11 @@ async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo
     },
   })
   // both at once: slow HTTP clients must not use up the time of the worker's jobs
-  undos.push(() => Promise.all([http.close(), worker?.stop()]).then(() => supplier?.close()))
+  undos.push(() =>
+    Promise.all([http.close(), worker?.stop()]).then(() =>
+      Promise.all([supplier?.close(), webhookClient?.close()]),
+    ),
+  )
   const url = await http.listen({ host: config.host, port: config.port }).catch((error) => {
     throw explainListen(error, config)
   })
@@ -107,9 +116,11 @@ async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo
       measure(call)
     })
     supplier = tracing ? tracing.supplier(observed) : observed
+    webhookClient = createWebhookClient(config.webhooks)
     worker = new Worker(app, {
       databaseUrl,
       supplier,
+      webhookClient,
       circuit: guarded.circuit,
       concurrency: config.workerConcurrency,
       hasHeadStart: config.runsApi,

@@ -11,17 +11,23 @@ const ROOMS: Record<string, readonly string[]> = {
   'cursor.ts': [],
   generated: [],
   domain: [],
+  outgoing: ['node'],
+  shapes: ['domain', 'zod'],
   sql: ['domain', 'node', 'pg'],
   database: ['limits.ts', 'domain', 'sql', 'node', 'pg', 'pino', 'graphile-worker'],
   feed: ['limits.ts', 'call-at.ts', 'cursor.ts', 'domain', 'sql', 'database', 'node', 'pg', 'pino', 'uuid'],
   'use-cases': ['limits.ts', 'domain', 'sql', 'database', 'node', 'pg', 'uuid', 'zod'],
   'rate-limit': ['limits.ts', 'domain', 'ioredis', 'pino', 'rate-limiter-flexible'],
-  supplier: ['domain', 'node', 'cockatiel', 'fastify', 'undici', 'zod'],
-  tasks: `limits.ts domain sql database use-cases supplier node graphile-worker pg pino zod`.split(' '),
+  supplier: ['domain', 'outgoing', 'node', 'cockatiel', 'fastify', 'undici', 'zod'],
+  webhooks: ['limits.ts', 'domain', 'outgoing', 'node', 'undici'],
+  tasks:
+    `limits.ts domain shapes sql database use-cases supplier webhooks node graphile-worker pg pino zod`.split(
+      ' ',
+    ),
   schema:
     `limits.ts cursor.ts generated domain feed use-cases node graphql uuid @pothos/core @pothos/plugin-complexity
     @pothos/plugin-prisma @pothos/plugin-relay @pothos/plugin-scope-auth @pothos/plugin-tracing`.split(/\s+/),
-  http: `limits.ts call-at.ts cursor.ts domain database feed use-cases supplier schema node package.json @fastify/swagger
+  http: `limits.ts call-at.ts cursor.ts domain shapes database feed use-cases supplier schema node package.json @fastify/swagger
     @fastify/swagger-ui @graphql-yoga/render-graphiql @pothos/plugin-complexity csv-parse csv-stringify fastify fastify-type-provider-zod graphql
     graphql-http graphql-ws graphql-yoga jose negotiator pino prom-client ws zod`.split(/\s+/),
   // it hears of all that the others do, and implements what they declare
@@ -35,7 +41,8 @@ const ROOMS: Record<string, readonly string[]> = {
   'embedded-postgres': ['database', 'start', 'node', 'pg'],
   demo: ['domain', 'use-cases', 'graphql', 'graphql-ws', 'node'],
   client: ['observability', 'config', 'node'],
-  'create-app.ts': `limits.ts generated domain database feed use-cases rate-limit tasks http observability
+  'create-app.ts':
+    `limits.ts generated domain outgoing database feed use-cases rate-limit tasks http observability
     @prisma/adapter-pg pg pino`.split(/\s+/),
   'token.ts': ['domain', 'observability', 'config', 'jose', 'node'],
   'demo.ts': ['observability', 'demo', 'client', 'node'],
@@ -43,7 +50,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'export.ts': ['client', 'node'],
   'reconcile.ts': ['sql', 'database', 'use-cases', 'observability', 'config', 'create-app.ts'],
   'server.ts':
-    `limits.ts database rate-limit supplier tasks http observability config start embedded-postgres demo
+    `limits.ts database rate-limit use-cases supplier webhooks tasks http observability config start embedded-postgres demo
     create-app.ts node pino`.split(/\s+/),
 }
 

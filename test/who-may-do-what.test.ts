@@ -12,6 +12,7 @@ import { codesOf, execute, subscribeBySse } from './support/graphql.ts'
 import { seed } from './support/harness.ts'
 import { reserveOrders } from './support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from './support/roles.ts'
+import { listenAt } from './support/webhooks.ts'
 
 let server: RolesServer
 let alices: Order
@@ -21,6 +22,8 @@ let parcel: Order
 let hold: Order
 /** Of such holds: one for each who confirms one, by each API. */
 const holdIds: string[] = []
+let webhookId = ''
+const NO_ID = '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a'
 /** Of Alice's order: one for each who undoes one. */
 const shipmentIds: string[] = []
 
@@ -47,6 +50,7 @@ beforeAll(async () => {
     attempts: 8,
   }
   await failOrders(app, [deadLetter])
+  webhookId = (await listenAt(app, 'https://shop.example/hooks', ['*'])).id
 })
 afterAll(() => server.close())
 
@@ -163,6 +167,47 @@ const OPERATIONS: Record<string, Row> = {
   },
   'Mutation.retryDeadLetters': {
     query: 'mutation { retryDeadLetters(ids: []) { deadLetters { id } } }',
+    comesTo: operators,
+  },
+  'Query.webhooks': {
+    query: '{ webhooks { id url deliveries { edges { node { id } } } } }',
+    comesTo: operators,
+  },
+  'Mutation.createWebhook': {
+    query: `mutation { createWebhook(input: { url: "https://shop.example/hooks", events: ["*"] })
+      { webhook { id } secret userErrors { code } } }`,
+    comesTo: operators,
+  },
+  'Mutation.updateWebhook': {
+    query:
+      'mutation ($id: ID!) { updateWebhook(input: { id: $id, status: PAUSED }) { webhook { id } userErrors { code } } }',
+    variables: () => ({ id: webhookId }),
+    comesTo: operators,
+  },
+  'Mutation.deleteWebhook': {
+    query: 'mutation ($id: ID!) { deleteWebhook(id: $id) { webhook { id } userErrors { code } } }',
+    variables: () => ({ id: NO_ID }),
+    comesTo: operators,
+  },
+  'Mutation.rotateWebhookSecret': {
+    query:
+      'mutation ($id: ID!) { rotateWebhookSecret(id: $id) { webhook { id } secret userErrors { code } } }',
+    variables: () => ({ id: webhookId }),
+    comesTo: operators,
+  },
+  'Mutation.testWebhook': {
+    query: 'mutation ($id: ID!) { testWebhook(id: $id) { deliveries { id } userErrors { code } } }',
+    variables: () => ({ id: webhookId }),
+    comesTo: operators,
+  },
+  'Mutation.redeliverWebhooks': {
+    query: 'mutation { redeliverWebhooks(ids: []) { count deliveries { id } userErrors { code } } }',
+    comesTo: operators,
+  },
+  'Mutation.redeliverGivenUp': {
+    query: `mutation ($id: ID!) { redeliverGivenUp(input: { webhookId: $id, since: "2026-01-05T09:30:00Z" })
+      { count deliveries { id } userErrors { code } } }`,
+    variables: () => ({ id: webhookId }),
     comesTo: operators,
   },
   'Subscription.orderStatusChanged': {

@@ -19,6 +19,7 @@ import { scenario as reserveLocations } from './reserve-locations.ts'
 import { scenario as waitingOrders } from './waiting-orders.ts'
 import { scenario as watchLatency } from './watch-latency.ts'
 import { scenario as watchers } from './watchers.ts'
+import { scenario as webhooks } from './webhooks.ts'
 
 /** Every benchmark, in the order in which they run and are shown. */
 export const scenarios: readonly Scenario[] = [
@@ -38,6 +39,7 @@ export const scenarios: readonly Scenario[] = [
   watchLatency,
   recheckLateness,
   watchers,
+  webhooks,
   growth,
   memory,
   overload,

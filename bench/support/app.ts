@@ -12,6 +12,11 @@ const SUPPLIER_POLICY = {
 /** Holdfast's use-cases in this process, without a server or a log. Disposing of it closes it. */
 export async function openApp(databaseUrl: string): Promise<AsyncDisposable & { app: App }> {
   const logger = createLogger('silent')
-  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy: SUPPLIER_POLICY })
+  const { app, close } = await createApp({
+    databaseUrl,
+    logger,
+    supplierPolicy: SUPPLIER_POLICY,
+    webhooks: { secretKeys: [], mayBePrivate: true },
+  })
   return { app, [Symbol.asyncDispose]: close }
 }

@@ -61,6 +61,12 @@ export function readConfig(env: Record<string, string | undefined>) {
       attemptsMax: data.SUPPLIER_MAX_ATTEMPTS,
       retryBaseMs: data.SUPPLIER_RETRY_BASE_MS,
     },
+    webhooks: {
+      /** They seal the secrets of webhooks, the first of them new ones; none where secrets are stored as they are. */
+      secretKeys: data.WEBHOOK_SECRET_KEY ?? [],
+      /** Whether receivers may be at private or loopback addresses. */
+      mayBePrivate: data.WEBHOOK_PRIVATE_ADDRESSES === 'allow',
+    },
     /** How callers are told apart; undefined where everyone on this machine may do everything. */
     auth,
     /** Orders a second for one caller; undefined where nobody is limited. */

@@ -49,6 +49,8 @@ export const variables = z.object({
   SUPPLIER_RECHECK_FACTOR: between(1, 10).default(1),
   SUPPLIER_MAX_ATTEMPTS: whole(1, 100).default(8),
   SUPPLIER_RETRY_BASE_MS: whole(1, 60_000).default(1_000),
+  WEBHOOK_SECRET_KEY: z.string().transform(readKeys).optional(),
+  WEBHOOK_PRIVATE_ADDRESSES: z.enum(['allow', 'refuse'], 'allow or refuse').default('refuse'),
   AUTH_JWT_SECRET: z
     .string()
     .refine(
@@ -117,6 +119,22 @@ function isJwksUrl(value: string): boolean {
   return (
     protocol === 'https:' || (protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname))
   )
+}
+
+/** Of AES-256. */
+const KEY_SIZE_BYTES = 32
+
+function readKeys(list: string, context: z.RefinementCtx): Buffer[] {
+  const texts = list.split(',').map((text) => text.trim())
+  const keys = texts.map((text) => Buffer.from(text, 'base64'))
+  // Buffer.from skips what is no base64
+  const isKey = (key: Buffer, index: number) =>
+    key.byteLength === KEY_SIZE_BYTES && key.toString('base64') === texts[index]
+  if (keys.every(isKey)) return keys
+  context.addIssue(
+    `${KEY_SIZE_BYTES} bytes in base64, such as \`openssl rand -base64 ${KEY_SIZE_BYTES}\` makes; several separated by commas, the newest first`,
+  )
+  return z.NEVER
 }
 
 const documents = z.record(z.string().min(1), z.string().min(1))

@@ -23,6 +23,8 @@ const ALLOWED = {
   readStatus: ['operator'],
   readDeadLetters: ['operator'],
   retryDeadLetters: ['operator'],
+  readWebhooks: ['operator'],
+  writeWebhooks: ['operator'],
 } as const satisfies Record<string, readonly Role[]>
 
 export type Action = keyof typeof ALLOWED

@@ -8,6 +8,7 @@ export type UserErrorCode =
   | 'INVALID_LINES'
   | 'INVALID_QTY'
   | 'INVALID_SKU'
+  | 'INVALID_URL'
   | 'LOCATION_IN_USE'
   | 'QTY_EXCEEDED'
   | 'SKU_TAKEN'
@@ -16,6 +17,7 @@ export type UserErrorCode =
   | 'UNKNOWN_ORDER'
   | 'UNKNOWN_SHIPMENT'
   | 'UNKNOWN_SKU'
+  | 'UNKNOWN_WEBHOOK'
   | 'WRONG_STATE'
 
 /** Why a well-formed request was refused. */

@@ -7,7 +7,7 @@ import type { Caller } from '../domain/caller.ts'
 import { CallError } from '../domain/errors.ts'
 import type { Order } from '../domain/orders/order.ts'
 import type { RequestOrigin } from '../domain/origin.ts'
-import { decodeNotices, ORDER_CHANNEL } from '../sql/orders/notify-watchers.ts'
+import { decodeNotices, ORDER_CHANNEL, WEBHOOKS_CHANGED } from '../sql/orders/notify-watchers.ts'
 import { ChannelListener } from './channel-listener.ts'
 import { OrderWatcher } from './order-watcher.ts'
 import { createWatchTally, isDropReason, type WatchTally, type WatchTransport } from './watch-tally.ts'
@@ -32,8 +32,12 @@ type OrderReader = { submit: (id: string) => Promise<Order | undefined> }
 export type OrderFeedOptions = {
   databaseUrl: string
   findOrder: OrderReader
-  /** Called when another transaction has been committed, in this process or another, or may have been. */
-  onCommit: () => void
+  /**
+   * Called when another transaction has been committed, in this process or another, or may have been.
+   *
+   * @param mayBeOfWebhooks whether it may have changed webhooks
+   */
+  onCommit: (mayBeOfWebhooks: boolean) => void
   /** Called when the database server is silent or read-only. */
   onServerLost: (error: unknown) => void
   logger: Logger
@@ -61,11 +65,11 @@ export class OrderFeed {
       ...options,
       channel: ORDER_CHANNEL,
       onNotification: (payload) => {
-        options.onCommit()
+        options.onCommit(payload === WEBHOOKS_CHANGED)
         void this.#hear(payload)
       },
       onGap: () => {
-        options.onCommit()
+        options.onCommit(true)
         void this.#refresh([...this.#watchers.keys()].map((id) => ({ id })))
       },
     })

@@ -5,12 +5,12 @@ import type { OrderFeed } from '../feed/order-feed.ts'
 import type { StockFeed } from '../feed/stock-feed.ts'
 import type { WatchTransport } from '../feed/watch-tally.ts'
 import type { PrismaClient } from '../generated/prisma/client.ts'
-import type { WriteContext } from '../use-cases/context.ts'
 import type { CreateOrderContext } from '../use-cases/orders/create-order.ts'
 import type { OrderReader } from '../use-cases/orders/find-order.ts'
 import { OperationReads } from '../use-cases/orders/operation-reads.ts'
 import type { ChangeContext } from '../use-cases/orders/verbs/order-call.ts'
 import { WAIT_MAX_MS } from '../use-cases/orders/wait-for-outcome.ts'
+import type { WebhookContext } from '../use-cases/webhooks/webhook-context.ts'
 
 export type FieldTracing = {
   /** The span that is under way, in the form of W3C Trace Context. */
@@ -22,7 +22,7 @@ export type FieldTracing = {
 }
 
 /** What resolvers are handed of the application: what their use-cases need, and what reads rows. */
-export type ResolverApp = WriteContext &
+export type ResolverApp = WebhookContext &
   CreateOrderContext &
   ChangeContext & {
     groups: { findOrder: OrderReader }

@@ -10,6 +10,8 @@ import './stock/inventory-changes.ts'
 import './stock/inventory-changed.ts'
 import './stock/stock-keeping.ts'
 import './stock/stock-rules.ts'
+import './webhooks/webhook-node.ts'
+import './webhooks/webhook-changes.ts'
 import './dead-letter.ts'
 import './service-status.ts'
 

@@ -18,6 +18,8 @@ type TypedNode = {
     | 'InventoryLevel'
     | 'InventoryMovement'
     | 'Location'
+    | 'Webhook'
+    | 'WebhookDelivery'
 }
 
 // codes of locations and SKUs have no colon
@@ -56,7 +58,7 @@ builder.queryField('node', (t) =>
     type: Node,
     nullable: true,
     description:
-      'What has this id: an order, a shipment or a dead letter by its UUID, a movement by its number, an item by `item:<SKU>`, a location by `location:<code>`, a level by `level:<SKU>:<location>`. Null where there is none, or none that you may see.',
+      'What has this id: an order, a shipment, a dead letter, a webhook or a delivery by its UUID, a movement by its number, an item by `item:<SKU>`, a location by `location:<code>`, a level by `level:<SKU>:<location>`. Null where there is none, or none that you may see.',
     args: { id: t.arg.id({ required: true, description: 'The `id` of the object.' }) },
     resolve: (_root, { id }, context, info) => {
       const queryOf: QueryOf = (typeName) => queryFromInfo({ context, info, typeName })
@@ -101,9 +103,25 @@ async function findByUuid(id: string, queryOf: QueryOf, { app, caller }: GraphQL
   if (order) return typed('Order', order)
   const where = { id, order: visibleTo(caller) }
   const shipment = await prisma.shipment.findUnique({ ...queryOf('Shipment'), where })
-  if (shipment || !isAllowed(caller, 'readDeadLetters')) return typed('Shipment', shipment)
-  const letterQuery = { ...queryOf('DeadLetter'), where: { id } }
-  return typed('DeadLetter', await prisma.deadLetter.findUnique(letterQuery))
+  if (shipment) return typed('Shipment', shipment)
+  return findOperational(id, queryOf, { app, caller })
+}
+
+/** What only operators see. */
+async function findOperational(
+  id: string,
+  queryOf: QueryOf,
+  { app: { prisma }, caller }: Pick<GraphQLContext, 'app' | 'caller'>,
+) {
+  if (isAllowed(caller, 'readDeadLetters')) {
+    const letter = await prisma.deadLetter.findUnique({ ...queryOf('DeadLetter'), where: { id } })
+    if (letter) return typed('DeadLetter', letter)
+  }
+  if (!isAllowed(caller, 'readWebhooks')) return null
+  const webhook = await prisma.webhook.findUnique({ ...queryOf('Webhook'), where: { id } })
+  if (webhook) return typed('Webhook', webhook)
+  const query = { ...queryOf('WebhookDelivery'), where: { id } }
+  return typed('WebhookDelivery', await prisma.webhookDelivery.findUnique(query))
 }
 
 async function findMovement(id: bigint, queryOf: QueryOf, { app: { prisma }, caller }: GraphQLContext) {

@@ -2,10 +2,10 @@ import { GraphQLError, Kind, print, type ValueNode } from 'graphql'
 import { builder } from './builder.ts'
 
 builder.scalarType('DateTime', {
-  description: 'A moment, as ISO 8601 in UTC with milliseconds.',
+  description: 'A moment, as ISO 8601 with its zone; in answers in UTC with milliseconds.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => value.toISOString(),
-  parseValue: refuseInput,
+  parseValue: toMoment,
 })
 
 builder.scalarType('Quantity', {
@@ -24,6 +24,15 @@ builder.scalarType('JSON', {
   serialize: (value) => value,
   parseValue: refuseInput,
 })
+
+/** Without a zone it would be a moment of this machine's. */
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/
+
+function toMoment(value: unknown): Date {
+  const moment = new Date(typeof value === 'string' && MOMENT.test(value) ? value : Number.NaN)
+  if (!Number.isNaN(moment.getTime())) return moment
+  throw new GraphQLError(`DateTime must be as 2026-01-05T09:30:00Z, not ${JSON.stringify(value)}`)
+}
 
 function toQuantity(value: unknown, asSent: string): bigint {
   if (Number.isSafeInteger(value)) return BigInt(value as number)

@@ -12,6 +12,7 @@ const UserErrorCode = builder.enumType('UserErrorCode', {
     INVALID_LINES: { description: 'There are no lines, or too many.' },
     INVALID_QTY: { description: 'A quantity, or the priority of a location, is out of its range.' },
     INVALID_SKU: { description: 'No item can have this SKU.' },
+    INVALID_URL: { description: 'No webhook can have this URL.' },
     LOCATION_IN_USE: {
       description:
         'The default location stays active; or a transfer comes from the location that it goes to.',
@@ -25,6 +26,7 @@ const UserErrorCode = builder.enumType('UserErrorCode', {
     UNKNOWN_ORDER: { description: 'There is no such order, or none that you may see.' },
     UNKNOWN_SHIPMENT: { description: 'There is no such shipment.' },
     UNKNOWN_SKU: { description: 'No item has this SKU, or no line of the order.' },
+    UNKNOWN_WEBHOOK: { description: 'There is no such webhook.' },
     WRONG_STATE: { description: 'The order is not in a state for this.' },
   } as const satisfies Record<Code, object>,
 })

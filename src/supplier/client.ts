@@ -1,5 +1,7 @@
 import { Agent, request } from 'undici'
 import type { z } from 'zod'
+import { refuseAddresses } from '../outgoing/refuse-addresses.ts'
+import { readRetryAfterMs } from '../outgoing/retry-after.ts'
 import {
   type ReserveRequest,
   refSchema,
@@ -9,7 +11,6 @@ import {
   statusAnswerSchema,
   type TransportError,
 } from './contract.ts'
-import { refuseAddresses } from './refuse-addresses.ts'
 
 /** An answer is some 30 bytes; this leaves room for whatever else a supplier adds, and none for a flood. */
 const bodyBytesMax = 64 * 1024
@@ -38,7 +39,7 @@ export function createSupplierClient(options: {
 }): Supplier {
   const { timeoutMs, connectionLimit = connectionLimitDefault, mayBePrivate = true } = options
   const base = parseBaseUrl(options.baseUrl)
-  const guard = refuseAddresses({ mayBePrivate })
+  const guard = refuseAddresses('supplier', { mayBePrivate })
   guard.assertHost(new URL(base).hostname)
   const dispatcher = new Agent({
     connections: connectionLimit,
@@ -138,7 +139,10 @@ async function readAnswer<T extends object>(
       const location = response.headers.get('location') ?? 'nowhere'
       return transportError('redirect', `HTTP ${httpStatus} to ${location}`, { httpStatus })
     }
-    const retryAfterMs = httpStatus === 429 || httpStatus === 503 ? readRetryAfterMs(response) : undefined
+    const asksToWait = httpStatus === 429 || httpStatus === 503
+    const retryAfterMs = asksToWait
+      ? readRetryAfterMs(response.headers.get('retry-after'), retryAfterMsMax)
+      : undefined
     return transportError('http-status', `HTTP ${httpStatus} ${response.statusText}`, {
       httpStatus,
       ...(retryAfterMs !== undefined && { retryAfterMs }),
@@ -173,16 +177,6 @@ function parseJson(body: Buffer): { value: unknown } | { error: string } {
   } catch (error) {
     return { error: `not JSON: ${(error as Error).message}` }
   }
-}
-
-/** Seconds or an HTTP date; anything else counts as not said. `Date.parse` alone would take `-5` for a year. */
-function readRetryAfterMs(response: Response): number | undefined {
-  const value = response.headers.get('retry-after')?.trim() ?? ''
-  const httpDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
-  let waitMs = Number.NaN
-  if (/^\d+$/.test(value)) waitMs = Number(value) * 1000
-  else if (httpDate.test(value)) waitMs = Date.parse(value) - Date.now()
-  return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), retryAfterMsMax)
 }
 
 /** What fetch or the reading of a body threw: the reason is in its `cause`, the time-out is thrown itself. */

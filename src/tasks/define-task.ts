@@ -10,19 +10,34 @@ import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
 import type { ServeContext } from '../use-cases/orders/serve-waiting.ts'
 import type { CallReader } from '../use-cases/supplier/find-supplier-call.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
+import type { TryGroup } from '../use-cases/webhooks/settle-tries.ts'
+import type { WebhookContext } from '../use-cases/webhooks/webhook-context.ts'
+import type { WebhookClient } from '../webhooks/webhook-client.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
+import type { WebhookSender } from './webhooks/webhook-sender.ts'
 
 export type TaskApp = ServeContext &
+  WebhookContext &
   JobObserver & {
     groups: {
       findSupplierCall: CallReader
       reserveInventory: ReservationGroup
       settleSupplierOutcome: OutcomeGroup
+      settleTry: TryGroup
     }
   }
 
-/** What tasks use. Only tasks get the supplier, because no use-case may wait for the network. */
-export type TaskContext = { app: TaskApp; supplier: Supplier }
+/** What sends webhooks. */
+export type WebhookSending = {
+  client: WebhookClient
+  /** Those of this pool that send at this moment, by their webhooks. */
+  senders: Map<string, WebhookSender>
+  /** Aborts when this process stops. */
+  stopping: AbortSignal
+}
+
+/** What tasks use. Only tasks get the supplier and receivers of webhooks, because no use-case may wait for the network. */
+export type TaskContext = { app: TaskApp; supplier: Supplier; webhooks: WebhookSending }
 
 export type TaskOf = (context: TaskContext) => Task
 

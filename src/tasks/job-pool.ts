@@ -2,15 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { ServerPool } from '../database/connections.ts'
 import type { CircuitState } from '../domain/upkeep/service-status.ts'
-import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS } from '../limits.ts'
+import { CONNECT_TIMEOUT_MS, STATEMENT_TIMEOUT_MS, WEBHOOKS_MAX } from '../limits.ts'
 import { beat, type WorkerId } from '../sql/queue/release-jobs.ts'
 import { isQueueThere } from '../sql/queue/tune-queue.ts'
 import { typeParsers } from '../sql/statement.ts'
-import type { TaskContext, TaskOf } from './define-task.ts'
-import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from './task-list.ts'
+import type { WebhookClient } from '../webhooks/webhook-client.ts'
+import type { TaskContext, TaskOf, WebhookSending } from './define-task.ts'
+import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS, WEBHOOK_TASKS } from './task-list.ts'
 import { startTaskRunner, type TaskRunner, type TaskRunnerOptions } from './task-runner.ts'
 
-export type JobPoolOptions = TaskContext & {
+export type JobPoolOptions = Omit<TaskContext, 'webhooks'> & {
+  webhookClient: WebhookClient
+  /** Aborts when this process stops: then nothing more is sent. */
+  signal: AbortSignal
   databaseUrl: string
   /** Calls to the supplier in flight at once. */
   concurrency: number
@@ -32,8 +36,16 @@ const REFETCH_DELAY_MS = 5
 const REFETCH_DELAY_AFTER_HEAD_START_MS = 25
 /** Nearly all notifications are for the other runner, and a supplier call takes longer than this. */
 const SUPPLIER_REFETCH_DELAY_MS = 50
-/** Enough that none waits for another: two runners fetch, complete, fail and listen, and there is the heartbeat. */
-const WORKER_POOL_SIZE = 8
+/** Only polling finds scheduled jobs. It costs an idle worker about 1 % of a core. */
+const POLL_INTERVAL_MS = 100
+/** A webhook's retries may be late by that: who has no webhooks pays a tenth. */
+const WEBHOOK_POLL_INTERVAL_MS = 1_000
+/** Nearly all notifications are for the others. At rest an event comes later than this delay, under load many come together. */
+const WEBHOOK_REFETCH_DELAY_MS = 100
+/** A place for each webhook, whose jobs take no second one: so none waits for another. */
+const WEBHOOK_CONCURRENCY = WEBHOOKS_MAX
+/** Enough that none waits for another: three runners fetch, complete, fail and listen, and there is the heartbeat. */
+const WORKER_POOL_SIZE = 10
 /**
  * The fetch is graphile-worker's statement, so we cannot rewrite it. If PostgreSQL may sort, it reads and sorts every ready
  * job at each fetch (7 ms with 20,000 ready jobs). Otherwise it reads the first few by their index (3 ms).
@@ -47,8 +59,8 @@ const STOP_TIMEOUT_MS = 6_000
 const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
- * Two runners of graphile-worker and their connections: one runner reserves, the other calls the supplier, so that neither
- * uses up the other's capacity. A pool ends when it is stopped, or with the first connection that it loses. The supervisor
+ * Three runners of graphile-worker and their connections: one reserves, one calls the supplier, one sends webhooks, so that none
+ * uses up another's capacity. A pool ends when it is stopped, or with the first connection that it loses. The supervisor
  * then releases its jobs and starts the next pool.
  *
  * graphile-worker itself recovers late or never: after 57P03, EHOSTUNREACH and ETIMEDOUT it waits for 3 s or more, and it
@@ -58,7 +70,8 @@ export type JobPool = Awaited<ReturnType<typeof startJobPool>>
 
 /** Starts to take jobs. @throws if the database cannot be reached */
 export async function startJobPool(options: JobPoolOptions) {
-  const { app, supplier, databaseUrl, concurrency, hasHeadStart } = options
+  const { app, supplier, webhookClient, databaseUrl, concurrency, hasHeadStart, signal } = options
+  const webhooks: WebhookSending = { client: webhookClient, senders: new Map(), stopping: signal }
   // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
   if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
   const { logger } = app
@@ -83,11 +96,11 @@ export async function startJobPool(options: JobPoolOptions) {
   })
   const startRunner = (
     tasks: Record<string, TaskOf>,
-    limits: Pick<TaskRunnerOptions, 'concurrency' | 'refetchDelayMs'>,
+    limits: Pick<TaskRunnerOptions, 'concurrency' | 'refetchDelayMs' | 'pollIntervalMs'>,
   ) =>
     startTaskRunner({
       ...limits,
-      tasks: createTaskList(tasks, { app, supplier }),
+      tasks: createTaskList(tasks, { app, supplier, webhooks }),
       connections,
       logger,
       stopTimeoutMs: STOP_TIMEOUT_MS,
@@ -106,16 +119,31 @@ export async function startJobPool(options: JobPoolOptions) {
   try {
     const refetchDelayMs = hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS
     runners.push(
-      await startRunner(RESERVATION_TASKS, { concurrency: RESERVATION_CONCURRENCY, refetchDelayMs }),
+      await startRunner(RESERVATION_TASKS, {
+        concurrency: RESERVATION_CONCURRENCY,
+        refetchDelayMs,
+        pollIntervalMs: POLL_INTERVAL_MS,
+      }),
     )
     runners.push(
-      await startRunner(SUPPLIER_TASKS, { concurrency, refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS }),
+      await startRunner(SUPPLIER_TASKS, {
+        concurrency,
+        refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
+        pollIntervalMs: POLL_INTERVAL_MS,
+      }),
+    )
+    runners.push(
+      await startRunner(WEBHOOK_TASKS, {
+        concurrency: WEBHOOK_CONCURRENCY,
+        refetchDelayMs: WEBHOOK_REFETCH_DELAY_MS,
+        pollIntervalMs: WEBHOOK_POLL_INTERVAL_MS,
+      }),
     )
   } catch (error) {
     await stop(BROKEN_STOP_TIMEOUT_MS)
     throw error
   }
-  const [reservations] = runners as [TaskRunner, TaskRunner]
+  const reservations = runners[0]!
   const worker: WorkerId = { id: reservations.id, poolIds: runners.map(({ id }) => id) }
   return {
     ...worker,

@@ -4,6 +4,7 @@ import { checkSupplierStatusTask, requestSupplierTask } from './call-supplier.ts
 import type { TaskContext, TaskOf } from './define-task.ts'
 import { reserveInventoryTask } from './reserve-inventory.ts'
 import { serveWaitingTask } from './serve-waiting.ts'
+import { sendWebhooksTask } from './webhooks/send-webhooks.ts'
 
 /** The tasks that need only the database. */
 export const RESERVATION_TASKS = {
@@ -11,8 +12,16 @@ export const RESERVATION_TASKS = {
   'serve-waiting': serveWaitingTask,
 } satisfies Partial<Record<Job['task'], TaskOf>>
 
+/** The tasks that wait for receivers of webhooks. */
+export const WEBHOOK_TASKS = { 'send-webhooks': sendWebhooksTask } satisfies Partial<
+  Record<Job['task'], TaskOf>
+>
+
 /** The tasks that wait for the supplier. */
-export const SUPPLIER_TASKS: Record<Exclude<Job['task'], keyof typeof RESERVATION_TASKS>, TaskOf> = {
+export const SUPPLIER_TASKS: Record<
+  Exclude<Job['task'], keyof typeof RESERVATION_TASKS | keyof typeof WEBHOOK_TASKS>,
+  TaskOf
+> = {
   'request-supplier': requestSupplierTask,
   'check-supplier-status': checkSupplierStatusTask,
 }

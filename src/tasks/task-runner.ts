@@ -10,14 +10,14 @@ export type TaskRunnerOptions = {
   concurrency: number
   connections: pg.Pool
   logger: Logger
+  /** How late a scheduled job may be. */
+  pollIntervalMs: number
   /** After a fetch that was not full, the next one waits for about this long, whatever notifications arrive. */
   refetchDelayMs: number
   /** How long graphile-worker waits for jobs in flight when it stops. */
   stopTimeoutMs: number
 }
 
-/** Only polling finds scheduled jobs. It costs an idle worker about 1 % of a core. */
-const POLL_INTERVAL_MS = 100
 /** Completing a job late may run it again after a crash, which is harmless; a commit for each job would be costly. */
 const COMPLETE_BATCH_DELAY_MS = 5
 /** Each poll fetches, within milliseconds: without a fetch for this long the runner is stuck. */
@@ -28,7 +28,7 @@ export type TaskRunner = Awaited<ReturnType<typeof startTaskRunner>>
 
 /** Starts to take jobs. @throws when the database cannot be reached */
 export async function startTaskRunner(options: TaskRunnerOptions) {
-  const { tasks, concurrency, connections, logger, refetchDelayMs, stopTimeoutMs } = options
+  const { tasks, concurrency, connections, logger, pollIntervalMs, refetchDelayMs, stopTimeoutMs } = options
   const events: WorkerEvents = new EventEmitter()
   const held = new Map<string, string>()
   const ended = Promise.withResolvers<void>()
@@ -67,7 +67,7 @@ export async function startTaskRunner(options: TaskRunnerOptions) {
   const runner = await run({
     pgPool: connections,
     concurrency,
-    pollInterval: POLL_INTERVAL_MS,
+    pollInterval: pollIntervalMs,
     // the server owns the signals
     noHandleSignals: true,
     taskList: tasks,

@@ -5,11 +5,12 @@ import type { TaskApp } from './define-task.ts'
 import { createHeadStart } from './head-start.ts'
 import { keepExpiring } from './loops/keep-expiring.ts'
 import { keepReconciling } from './loops/keep-reconciling.ts'
+import { keepWritingDeliveries, type OutboxSignals } from './loops/keep-writing-deliveries.ts'
 import { LostWork } from './loops/lost-work.ts'
 import { PoolSupervisor, type PoolSupervisorOptions } from './loops/pool-supervisor.ts'
 
 /** What a worker is handed of the application. While it runs, it sets the intake's `headStart`. */
-export type WorkerApp = TaskApp & UpkeepContext & IntakeContext
+export type WorkerApp = TaskApp & UpkeepContext & IntakeContext & { outboxSignals: OutboxSignals }
 
 export type WorkerOptions = Omit<PoolSupervisorOptions, 'app' | 'onLoss' | 'signal'> & {
   reconcileIntervalMs: number
@@ -52,6 +53,7 @@ export class Worker {
     this.#beating = this.#pools.keepBeating()
     void this.#lostWork.keepLooking(signal)
     void keepExpiring(this.#app, signal)
+    void keepWritingDeliveries(this.#app, this.#app.outboxSignals, signal)
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
 

@@ -15,6 +15,8 @@ export const reservationPayload = z.union([
 ])
 /** Payload of a job that serves those who wait for a SKU. */
 export const servingPayload = z.object({ sku: z.string().refine(isSku) })
+/** Payload of a job that sends what is due of a webhook. */
+export const sendingPayload = z.object({ webhookId: z.uuid() })
 /** Payload of a job that makes one scheduled call to the supplier. Jobs that versions before 0.3 wrote name no SKU. */
 export const supplierCallPayload = orderRef.extend({
   sku: z.string().optional(),

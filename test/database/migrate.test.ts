@@ -67,6 +67,7 @@ test('tables that churn are vacuumed by settings of their own', async () => {
     'orders',
     'serving',
     'stock_levels',
+    'webhook_deliveries',
     'workers',
   ])
 })

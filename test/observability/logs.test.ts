@@ -6,6 +6,7 @@ import { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
 import { sweep } from '../../src/use-cases/upkeep/sweep.ts'
+import { createWebhookClient } from '../../src/webhooks/webhook-client.ts'
 import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { changeJobs, dropJobs, killJobs, readJobs } from '../support/queue.ts'
@@ -155,7 +156,9 @@ describe('the lines of an order', () => {
     }
     const supplier: Supplier = { reserve: broken, checkStatus: broken, close: async () => {} }
     const { app, databaseUrl } = test_
-    const worker = new Worker(app, { databaseUrl, supplier, concurrency: 5, reconcileIntervalMs: 3_600_000 })
+    const webhookClient = createWebhookClient({ mayBePrivate: true })
+    const options = { databaseUrl, supplier, webhookClient, concurrency: 5, reconcileIntervalMs: 3_600_000 }
+    const worker = new Worker(app, options)
     await worker.start()
     ends.push(() => worker.stop())
     const orderId = await order()

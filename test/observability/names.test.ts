@@ -6,6 +6,7 @@ import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { FAILURE_REASONS, ORDER_STATUSES } from '../../src/domain/orders/order-status.ts'
 import { STOCK_THRESHOLDS } from '../../src/domain/stock/thresholds.ts'
 import { JOB_TASKS } from '../../src/domain/upkeep/jobs.ts'
+import { WEBHOOK_STATUSES } from '../../src/domain/webhooks/webhook.ts'
 import { DROP_REASONS, WATCH_TRANSPORTS } from '../../src/feed/watch-tally.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
 import { measureSupplier } from '../../src/observability/metrics/measure-supplier.ts'
@@ -17,6 +18,7 @@ import { createSupplierClient } from '../../src/supplier/client.ts'
 import { Worker } from '../../src/tasks/worker.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { checkNextInvariant } from '../../src/use-cases/upkeep/check-invariants.ts'
+import { createWebhookClient } from '../../src/webhooks/webhook-client.ts'
 import { createTestApp, eventually, SUPPLIER_URL, seed, type TestApp } from '../support/harness.ts'
 import { untilNoJobs } from '../support/queue.ts'
 import { parseScrape } from '../support/scrape.ts'
@@ -34,18 +36,19 @@ const LABEL_VALUES: Record<string, readonly string[] | RegExp> = {
   transaction: TRANSACTIONS,
   batch: [
     ...['create-order', 'change-order', 'reserve-inventory', 'settle-supplier-outcome'],
-    ...['find-order', 'find-supplier-call'],
+    ...['find-order', 'find-supplier-call', 'settle-try'],
   ],
   operation: ['reserve', 'status'],
   outcome: [
     ...['done', 'failed', 'given-up', 'committed'],
     ...['accepted', 'refused', 'ok', 'fail', 'delayed'],
+    ...['delivered', 'gone'],
     ...['timeout', 'connection', 'http-status', 'malformed', 'too-large', 'redirect', 'circuit-open'],
   ],
   state: ['busy', 'idle', 'closed', 'open', 'half-open', 'ready', 'scheduled', 'held'],
-  status: ORDER_STATUSES,
+  status: [...ORDER_STATUSES, ...WEBHOOK_STATUSES],
   by: ['calls', 'intake'],
-  figures: ['status', 'invariants'],
+  figures: ['status', 'invariants', 'webhooks'],
   store: ['memory', 'redis'],
   transport: WATCH_TRANSPORTS,
   threshold: STOCK_THRESHOLDS,
@@ -75,6 +78,7 @@ beforeAll(async () => {
   const worker = new Worker(app, {
     databaseUrl,
     supplier: observeSupplier(guarded, measureSupplier(app.metrics, guarded)),
+    webhookClient: createWebhookClient({ mayBePrivate: true }),
     concurrency: 50,
     reconcileIntervalMs: HOUR_MS,
   })

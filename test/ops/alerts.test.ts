@@ -18,6 +18,7 @@ import { changeJobs } from '../support/queue.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 import { type Scrape, scrape } from '../support/scrape.ts'
 import { type Env, Processes, type RunningServer } from '../support/server-process.ts'
+import { startReceiver } from '../support/webhook-receiver.ts'
 
 // CI has both: there, a missing one is a failure
 const isSkipped = !(hasPromtool() && hasRedis()) && process.env.CI !== 'true'
@@ -56,6 +57,17 @@ const query = (text: string, values?: unknown[]) => test_.app.pool.query(text, v
 function start(env: Env = {}): Promise<RunningServer> {
   const { databaseUrl } = test_
   return processes.startServer({ DATABASE_URL: databaseUrl, RECONCILE_INTERVAL_MS: '1000', ...env })
+}
+
+/** A server in good order with a webhook, whose receiver answers with this status. */
+async function startWithReceiver(status: number) {
+  const receiver = await startReceiver()
+  receiver.follow(() => status)
+  const server = await start({ WEBHOOK_PRIVATE_ADDRESSES: 'allow' })
+  const input = `{ url: "${receiver.url}", events: ["inventory.changed"] }`
+  const before = await inGoodOrder(server)
+  await execute(server, `mutation { createWebhook(input: ${input}) { webhook { id } } }`)
+  return { server, before, receiver }
 }
 
 const TRIALS: Record<string, Trial> = {
@@ -159,6 +171,48 @@ const TRIALS: Record<string, Trial> = {
         await blocker.query('rollback')
         blocker.release()
         await stream.body!.cancel()
+      }
+    },
+  },
+  'a webhook whose receiver is gone': {
+    alerts: { HoldfastWebhookDisabled: 2 },
+    provoke: async () => {
+      const { server, before, receiver } = await startWithReceiver(410)
+      await seed(test_.app).stock({ sku: 'PLENTY' })
+      const isDisabled = (shown: Scrape) => sumOf(shown, 'holdfast_webhooks', { status: 'DISABLED' }) === 1
+      return courseOf(before, await until(server, isDisabled).finally(receiver.close))
+    },
+  },
+  'a webhook whose receiver fails': {
+    alerts: { HoldfastWebhookFailing: 5 },
+    provoke: async () => {
+      const { server, before, receiver } = await startWithReceiver(500)
+      await seed(test_.app).stock({ sku: 'PLENTY' })
+      await until(server, (shown) => sumOf(shown, 'holdfast_webhook_failing_seconds') > 0)
+      await query(`update webhooks set failing_since = now() - interval '2 h'`)
+      const isFailing = (shown: Scrape) => sumOf(shown, 'holdfast_webhook_failing_seconds') > 3_600
+      return courseOf(before, await until(server, isFailing).finally(receiver.close))
+    },
+  },
+  'a transaction that stays open while a webhook listens': {
+    alerts: { HoldfastWebhooksBehind: 5 },
+    provoke: async () => {
+      const { server, before, receiver } = await startWithReceiver(204)
+      const blocker = await test_.app.pool.connect()
+      try {
+        // nobody ends it for being idle
+        await blocker.query('begin; set local idle_in_transaction_session_timeout = 0')
+        await blocker.query('select pg_current_xact_id()')
+        await seed(test_.app).stock({ sku: 'PLENTY' })
+        await query(
+          `update inventory_movements set created_at = now() - interval '10 min' where type = 'ADJUSTMENT'`,
+        )
+        const isBehind = (shown: Scrape) => sumOf(shown, 'holdfast_webhook_oldest_pending_age_seconds') > 300
+        return courseOf(before, await until(server, isBehind))
+      } finally {
+        await blocker.query('rollback')
+        blocker.release()
+        await receiver.close()
       }
     },
   },

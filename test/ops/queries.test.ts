@@ -161,6 +161,7 @@ describe('the dashboard', () => {
       'Batches',
       'Subscriptions',
       'Stock',
+      'Webhooks',
       'Refusals',
       'Database and process',
     ])

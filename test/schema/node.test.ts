@@ -2,10 +2,12 @@ import { v7 as uuidv7 } from 'uuid'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
+import { testWebhook } from '../../src/use-cases/webhooks/verbs/test-webhook.ts'
 import { codesOf, execute } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from '../support/roles.ts'
+import { listenAt } from '../support/webhooks.ts'
 
 const NODE = `query ($id: ID!) {
   node(id: $id) {
@@ -17,6 +19,8 @@ const NODE = `query ($id: ID!) {
     ... on InventoryMovement { sku delta cause: order { id } }
     ... on InventoryLevel { sku location { id } available reserved onHand safetyStock availableToPromise }
     ... on Location { code name priority isActive isDefault }
+    ... on Webhook { url oldestPendingAgeSeconds deliveries(first: 1, status: PENDING) { edges { node { id } } } }
+    ... on WebhookDelivery { eventType attempts }
     ... on Shipment { order { id } location { id } lines { sku qty } }
   }
 }`
@@ -55,6 +59,9 @@ beforeAll(async () => {
       ($2, $3, 'reserve-inventory', '{}', 'broken', 8, now(), now())`,
     [ids['dead letter'], ids['retried dead letter'], ids['order of alice']],
   )
+  ids.webhook = (await listenAt(app, 'https://shop.example/hooks', ['*'])).id
+  const { deliveries } = await testWebhook(app, LOCAL_OPERATOR, ids.webhook)
+  ids['delivery of the webhook'] = deliveries[0]!.id
 })
 afterAll(() => server.close())
 
@@ -115,6 +122,19 @@ describe('node', () => {
       location: { id: ids.location },
       lines: [{ sku: 'A.b_c-1', qty: 1 }],
     })
+    expect(await find('operator', ids.webhook)).toEqual({
+      __typename: 'Webhook',
+      id: ids.webhook,
+      url: 'https://shop.example/hooks',
+      deliveries: { edges: [{ node: { id: ids['delivery of the webhook'] } }] },
+      oldestPendingAgeSeconds: expect.any(Number),
+    })
+    expect(await find('operator', ids['delivery of the webhook'])).toEqual({
+      __typename: 'WebhookDelivery',
+      id: ids['delivery of the webhook'],
+      eventType: 'webhook.test',
+      attempts: 0,
+    })
     for (const letter of ['dead letter', 'retried dead letter']) {
       expect(await find('operator', ids[letter])).toEqual({
         __typename: 'DeadLetter',
@@ -127,7 +147,7 @@ describe('node', () => {
 
   it.each([
     ['customer', ['order of alice', 'movement of alice', 'shipment of alice', 'item', 'location']],
-    ['service', () => Object.keys(ids).filter((name) => !name.includes('dead letter'))],
+    ['service', () => Object.keys(ids).filter((name) => !/dead letter|webhook/.test(name))],
     ['operator', () => Object.keys(ids)],
   ])('gives a %s what it may see elsewhere, and null for the rest', async (role, seen) => {
     const visible = typeof seen === 'function' ? seen() : seen

@@ -20,6 +20,7 @@ import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { type SaveLocationRequest, saveLocation } from '../../src/use-cases/stock/save-location.ts'
 import { adjustInventory } from '../../src/use-cases/stock/verbs/adjust-inventory.ts'
 import { createInventoryItem } from '../../src/use-cases/stock/verbs/create-inventory-item.ts'
+import { createWebhookClient } from '../../src/webhooks/webhook-client.ts'
 import { assertInvariants } from './assert-invariants.ts'
 import { administer, withDatabase } from './database-server.ts'
 
@@ -34,6 +35,9 @@ const TEST_POLICY: SupplierPolicy = {
   attemptsMax: 3,
   retryBaseMs: 10,
 }
+
+/** Receivers of tests are on this machine. */
+const TEST_WEBHOOKS = { secretKeys: [Buffer.alloc(32, 7)], mayBePrivate: true }
 
 export type TestDatabase = {
   databaseUrl: string
@@ -84,7 +88,14 @@ export async function createTestApp(
   tracing?: Tracing,
 ): Promise<TestApp> {
   const { databaseUrl, allowBreaches, drop } = await createTestDatabase()
-  const { app, close } = await createApp({ databaseUrl, logger, supplierPolicy, orderLimiter, tracing })
+  const { app, close } = await createApp({
+    databaseUrl,
+    logger,
+    supplierPolicy,
+    webhooks: TEST_WEBHOOKS,
+    orderLimiter,
+    tracing,
+  })
   return {
     app,
     databaseUrl,
@@ -105,6 +116,7 @@ export async function joinTestApp(
     databaseUrl,
     logger: createLogger('silent'),
     supplierPolicy: TEST_POLICY,
+    webhooks: TEST_WEBHOOKS,
     tracing,
   })
   return { app, databaseUrl, allowBreaches, close }
@@ -123,7 +135,15 @@ export async function startTestWorker(
   const client = createSupplierClient({ baseUrl, timeoutMs: 500 })
   const logged = observeSupplier(client, logSupplierCalls(app.logger))
   const supplier = app.tracing?.supplier(logged) ?? logged
-  const worker = new Worker(app, { databaseUrl, supplier, concurrency, reconcileIntervalMs, ...options })
+  const webhookClient = createWebhookClient({ mayBePrivate: true })
+  const worker = new Worker(app, {
+    databaseUrl,
+    supplier,
+    webhookClient,
+    concurrency,
+    reconcileIntervalMs,
+    ...options,
+  })
   await worker.start()
   return worker
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { JOB_ATTEMPTS_MAX } from '../../src/domain/upkeep/jobs.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
 import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../src/tasks/task-list.ts'
+import { createWebhookClient } from '../../src/webhooks/webhook-client.ts'
 import {
   createTestApp,
   eventually,
@@ -195,6 +196,11 @@ describe('each task', () => {
       {
         app,
         supplier: createSupplierClient({ baseUrl: SUPPLIER_URL, timeoutMs: 500 }),
+        webhooks: {
+          client: createWebhookClient({ mayBePrivate: true }),
+          senders: new Map(),
+          stopping: new AbortController().signal,
+        },
       },
     )
     const helpers = { job: { attempts: 1, max_attempts: 8 } } as never

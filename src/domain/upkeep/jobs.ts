@@ -25,12 +25,15 @@ export type Job =
   | { task: 'reserve-inventory'; payload: { orders: readonly OrderRef[] }; delayMs?: number }
   | SupplierJob
   | { task: 'serve-waiting'; payload: { sku: string }; delayMs?: number }
+  /** Something of a webhook is due. What it is stands in its deliveries. */
+  | { task: 'send-webhooks'; payload: { webhookId: string }; delayMs?: number }
 
 export const JOB_TASKS = [
   'reserve-inventory',
   'serve-waiting',
   'request-supplier',
   'check-supplier-status',
+  'send-webhooks',
 ] as const satisfies readonly Job['task'][]
 
 /** Names an order in a job. */
@@ -46,7 +49,7 @@ export function reservationJob(orders: readonly OrderRef[]): Job {
   return { task: 'reserve-inventory', payload: { orders } }
 }
 
-/** The orders that a job names: none if it serves whoever waits. */
+/** The orders that a job names: none if it serves whoever waits, or sends. */
 export function ordersOf(payload: Job['payload']): readonly OrderRef[] {
   if ('orders' in payload) return payload.orders
   return 'orderId' in payload ? [payload] : []

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { DELTA_MAX, promisableAt, REASON_LENGTH_MAX, type StockLevel } from '../../domain/stock/stock.ts'
+import { movementSchema, shapeMovement } from '../../shapes/movement-shape.ts'
 import type { ReadContext, WriteContext } from '../../use-cases/context.ts'
 import { findInventoryItem, type StockOfItem } from '../../use-cases/stock/find-inventory-item.ts'
 import { receiveInventory } from '../../use-cases/stock/verbs/receive-inventory.ts'
@@ -14,7 +15,6 @@ import {
   textSchema,
   wholeNumberSchema,
 } from './keyed-call.ts'
-import { movementBody, movementSchema } from './movements.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
 
 const quantitySchema = z.int().min(0)
@@ -149,7 +149,7 @@ export function inventoryItems(context: InventoryContext): FastifyPluginAsyncZod
         if (userErrors[0]?.code === 'UNKNOWN_SKU')
           throw new ProblemError('NOT_FOUND', 'There is no such item')
         if (!level) throw refusal(userErrors)
-        return { level: levelBody(level), movement: movementBody(movement) }
+        return { level: levelBody(level), movement: shapeMovement(movement) }
       },
     )
   }

@@ -1,53 +1,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { decodeCursor, encodeCursor } from '../../cursor.ts'
-import { type InventoryMovement, isMovementId, ledgerOf, MOVEMENT_TYPES } from '../../domain/stock/stock.ts'
+import { isMovementId, ledgerOf } from '../../domain/stock/stock.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../../limits.ts'
+import { movementSchema, shapeMovement } from '../../shapes/movement-shape.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
 import { listMovements } from '../../use-cases/stock/list-movements.ts'
 import { ProblemError, problemResponses } from './problem.ts'
-
-export const movementSchema = z
-  .object({
-    id: z
-      .string()
-      .describe('A whole number, larger than those of earlier changes of the SKU at the location'),
-    sku: z.string(),
-    location: z.string().describe("The location's code"),
-    type: z.enum(MOVEMENT_TYPES),
-    delta: z.int32().describe('What it added to the available stock'),
-    reserved_delta: z
-      .int32()
-      .describe('What it added to the reserved stock: what is on hand changes by both together'),
-    available_after: z.int().min(0).describe('What was available at the location right after it'),
-    reserved_after: z.int().min(0).describe('What was reserved at the location right after it'),
-    order_id: z.uuid().nullable(),
-    shipment_id: z.uuid().nullable(),
-    reason: z.string().nullable(),
-    reference: z.string().nullable().describe("The caller's own number of a document"),
-    created_at: z.iso.datetime(),
-  })
-  .meta({
-    id: 'Movement',
-    description: 'One change of the stock of a SKU at a location',
-    examples: [
-      {
-        id: '4711',
-        sku: 'WIDGET',
-        location: 'MAIN',
-        type: 'RESERVATION',
-        delta: -2,
-        reserved_delta: 2,
-        available_after: 998,
-        reserved_after: 2,
-        order_id: '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a',
-        shipment_id: null,
-        reason: null,
-        reference: null,
-        created_at: '2026-01-05T09:30:00.000Z',
-      },
-    ],
-  })
 
 const movementPageSchema = z
   .object({
@@ -109,30 +68,11 @@ export function movements(context: ReadContext): FastifyPluginAsyncZod {
         if (!page) throw new ProblemError('NOT_FOUND', 'There is no such item')
         const last = page.movements.at(-1)
         return {
-          data: page.movements.map(movementBody),
+          data: page.movements.map(shapeMovement),
           next_cursor: page.hasOlder && last ? encodeCursor(ledgerOf(sku), String(last.id)) : null,
         }
       },
     )
-  }
-}
-
-export function movementBody(movement: InventoryMovement): z.infer<typeof movementSchema> {
-  return {
-    id: String(movement.id),
-    sku: movement.sku,
-    location: movement.location,
-    type: movement.type,
-    delta: movement.delta,
-    reserved_delta: movement.reservedDelta,
-    // stock stays below 2^53
-    available_after: Number(movement.availableAfter),
-    reserved_after: Number(movement.reservedAfter),
-    order_id: movement.orderId,
-    shipment_id: movement.shipmentId,
-    reason: movement.reason,
-    reference: movement.reference,
-    created_at: movement.createdAt.toISOString(),
   }
 }
 

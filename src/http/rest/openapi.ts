@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import packageJson from '../../../package.json' with { type: 'json' }
+import { describeWebhooks } from '../../shapes/describe-webhooks.ts'
 
 const DOCS_PATH = '/docs'
 
@@ -54,6 +55,7 @@ export async function openApi(fastify: FastifyInstance): Promise<void> {
       tags: [
         { name: 'Orders', description: 'Take orders, follow them, and carry them to their end' },
         { name: 'Inventory', description: 'What stock there is, and what changed it' },
+        { name: 'Webhooks', description: 'What Holdfast sends to receivers of yours' },
       ],
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       // or none: a server on a machine of one's own may have no authentication
@@ -131,12 +133,17 @@ const describeRoute: typeof transformRoute = (document) => {
 type ResponseSource = { headers?: object; content?: Record<string, { example?: unknown }> }
 
 /**
- * The provider's transform, without what nothing refers to: it describes each schema twice, as what comes in and as
+ * The provider's transform, with what webhooks are told, and without what nothing refers to: it describes each schema twice, as what comes in and as
  * what goes out, and most are only ever one of both.
  */
 const describeDocument: typeof transformDocument = (source) => {
-  const document = transformDocument(source)
-  const { schemas } = (document as { components: { schemas: Record<string, unknown> } }).components
+  const document = transformDocument(source) as ReturnType<typeof transformDocument> & {
+    webhooks: Record<string, object>
+  }
+  const { schemas } = (document as unknown as { components: { schemas: Record<string, unknown> } }).components
+  const described = describeWebhooks(schemaConfig)
+  document.webhooks = described.webhooks
+  for (const [name, schema] of Object.entries(described.schemas)) schemas[name] ??= schema
   for (;;) {
     const text = JSON.stringify(document)
     const unused = Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`))

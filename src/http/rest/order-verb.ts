@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { orderSchema } from '../../shapes/order-shape.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
 import type { ChangeContext, ChangeOrderResult } from '../../use-cases/orders/verbs/order-call.ts'
 import {
@@ -9,7 +10,7 @@ import {
   keyHeadersSchema,
   runKeyed,
 } from './keyed-call.ts'
-import { orderBody, orderSchema } from './order-body.ts'
+import { orderBody } from './order-body.ts'
 import { type ProblemCode, problemResponses, refusal } from './problem.ts'
 
 // What the calls have in common that change an order.

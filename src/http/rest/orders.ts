@@ -8,6 +8,7 @@ import {
   ORDER_LINES_MAX,
   ORDER_LOCATIONS_MAX,
 } from '../../domain/orders/order.ts'
+import { orderSchema } from '../../shapes/order-shape.ts'
 import type { ReadContext } from '../../use-cases/context.ts'
 import { type CreateOrderContext, createOrder } from '../../use-cases/orders/create-order.ts'
 import { findOrder } from '../../use-cases/orders/find-order.ts'
@@ -25,7 +26,7 @@ import {
   textSchema,
   wholeNumberSchema,
 } from './keyed-call.ts'
-import { orderBody, orderSchema } from './order-body.ts'
+import { orderBody } from './order-body.ts'
 import { readWait } from './prefer.ts'
 import { ProblemError, problemResponses, refusal } from './problem.ts'
 

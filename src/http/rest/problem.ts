@@ -45,6 +45,8 @@ const PROBLEMS = {
   QTY_EXCEEDED: { status: 422, detail: 'This is more than would go' },
   UNKNOWN_LOCATION: { status: 422, detail: 'There is no such location' },
   UNKNOWN_ORDER: { status: 404, detail: 'There is no such order' },
+  UNKNOWN_WEBHOOK: { status: 404, detail: 'There is no such webhook' },
+  INVALID_URL: { status: 422, detail: 'No webhook can have this URL' },
   UNKNOWN_SHIPMENT: { status: 404, detail: 'There is no such shipment' },
   WRONG_STATE: { status: 409, detail: 'The order is not in a state for this' },
   INSUFFICIENT_STOCK: { status: 422, detail: 'Not enough in stock' },

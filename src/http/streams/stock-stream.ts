@@ -6,9 +6,9 @@ import { cursorOf, placeOf } from '../../feed/stock-cursor.ts'
 import { type StockFeed, WrongCursorError } from '../../feed/stock-feed.ts'
 import type { StockWatcher } from '../../feed/stock-watcher.ts'
 import type { DropReason } from '../../feed/watch-tally.ts'
+import { movementSchema, shapeMovement } from '../../shapes/movement-shape.ts'
 import { type CountByKey, connectionKeyOf } from '../overload/count-by-key.ts'
 import { TOO_MANY_STREAMS } from '../overload/limit-streams.ts'
-import { movementBody, movementSchema } from '../rest/movements.ts'
 import { ProblemError, problemResponses } from '../rest/problem.ts'
 import { EVENT_HEADERS, EVENT_STREAM, encodeEvent, writeEvents } from './write-events.ts'
 
@@ -146,7 +146,7 @@ function encodeChange(change: InventoryChange): string {
   const cursor = cursorOf(placeOf(change))
   const body: z.infer<typeof changeSchema> = {
     cursor,
-    movement: movementBody(change.movement),
+    movement: shapeMovement(change.movement),
     is_repeat: change.isRepeat,
     // stock stays below 2^53
     available_to_promise: Number(change.availableToPromise),

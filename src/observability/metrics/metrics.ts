@@ -14,6 +14,7 @@ import { measurePool } from './measure-pool.ts'
 import { measureQueue } from './measure-queue.ts'
 import { measureStock } from './measure-stock.ts'
 import { measureJobs, measureTransactions } from './measure-transactions.ts'
+import { measureWebhooks } from './measure-webhooks.ts'
 
 export type MetricsSources = {
   pool: pg.Pool
@@ -47,6 +48,7 @@ export function createMetrics({ pool, feed, stockFeed, calls, groups, logger, re
     onJobRun: measureJobs(registry),
     onRefusal: measureCalls(registry, calls),
     onBatch: measureBatches(registry, groups),
+    onWebhooks: measureWebhooks(registry, figures, pool),
   }
 }
 

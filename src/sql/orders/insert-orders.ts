@@ -2,6 +2,7 @@ import type { Order, OrderLine } from '../../domain/orders/order.ts'
 import type { Origin } from '../../domain/origin.ts'
 import { JOB_ATTEMPTS_MAX, type Job, orderRefOf } from '../../domain/upkeep/jobs.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
+import { NEXT_OUTBOX_ID } from '../webhooks/outbox.ts'
 
 /** An idempotency key, and the fingerprint of the input that is asked for under it. */
 export type NewKey = { key: string; fingerprint: string }
@@ -126,8 +127,8 @@ const run = prepare<unknown[], { jobId: string | null; clock: Date | null; excep
     insert into order_lines (order_id, sku, position, qty)
     select fresh.id, line.sku, line.position, line.qty from fresh join line using (ordinal)
   ), recorded as (
-    insert into order_events (order_id, version, type, to_status, at, actor)
-    select id, 1, 'OrderCreated', 'PENDING', $15, caller from fresh
+    insert into order_events (order_id, version, type, to_status, at, actor, outbox_id)
+    select id, 1, 'OrderCreated', 'PENDING', $15, caller, ${NEXT_OUTBOX_ID} from fresh
   ), enqueued as (
     -- one job for all: each order pays only its share of the queue's cost
     select id from graphile_worker.add_jobs(array(

@@ -1,5 +1,6 @@
 import type { OrderEvent, OrderLine } from '../../domain/orders/order.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
+import { NEXT_OUTBOX_ID } from '../webhooks/outbox.ts'
 
 /**
  * A line of an order as it is after a change: of the order of `events[event]`. `queuedQty`: its place in the queue of its SKU,
@@ -113,8 +114,8 @@ const move = prepare<unknown[], { orders: number; lines: number }>(
     where order_lines.order_id = event.id and order_lines.sku = line.sku
     returning 1
   ), recorded as (
-    insert into order_events (order_id, version, type, from_status, to_status, reason, at, lines, actor, note)
-    select id, version, type, from_status, to_status, reason, $19, lines, actor, note
+    insert into order_events (order_id, version, type, from_status, to_status, reason, at, lines, actor, note, outbox_id)
+    select id, version, type, from_status, to_status, reason, $19, lines, actor, note, ${NEXT_OUTBOX_ID}
     from unnest($7::int[], $8::uuid[], $9::int[], $10::jsonb[], $11::text[], $12::text[])
       as event (kind, id, version, lines, actor, note)
     join unnest($1::order_event_type[], $2::order_status[], $3::order_status[], $4::failure_reason[])

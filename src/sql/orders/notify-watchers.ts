@@ -11,6 +11,9 @@ export const ORDER_CHANNEL = 'holdfast_orders'
  */
 const NOTIFICATION_MAX_BYTES = 7_999
 
+/** Says that webhooks changed. No order's id begins like this. */
+export const WEBHOOKS_CHANGED = '*'
+
 /** An order and the version it has reached, with the span of the request that caused it, if known. */
 export type OrderNotice = Pick<Order, 'id' | 'version'> & Pick<RequestOrigin, 'traceparent'>
 
@@ -32,6 +35,11 @@ export async function notifyOfStock(on: Queryable): Promise<void> {
   await notify(on, ORDER_CHANNEL, '')
 }
 
+/** Notifies every process at the commit that webhooks changed: one may be there to read the outbox for. */
+export async function notifyOfWebhooks(on: Queryable): Promise<void> {
+  await notify(on, ORDER_CHANNEL, WEBHOOKS_CHANGED)
+}
+
 const notify = prepare<[channel: string, payload: string]>('notify-watchers', 'select pg_notify($1, $2)')
 
 /** `<id in base64url>:<version in base 36>`, and `:<traceparent in base64url>` if there is one. */
@@ -40,9 +48,9 @@ function encodeNotice({ id, version, traceparent }: OrderNotice): string {
   return traceparent === undefined ? notice : `${notice}:${encodeHex(traceparent)}`
 }
 
-/** Decodes what was sent: of a change of stock no notice. */
+/** Decodes what was sent: of a change of stock, or of webhooks, no notice. */
 export function decodeNotices(payload: string): OrderNotice[] {
-  if (payload === '') return []
+  if (payload === '' || payload === WEBHOOKS_CHANGED) return []
   return payload.split(',').map((notice) => {
     const [id = '', version = '', span] = notice.split(':')
     return {

@@ -405,4 +405,28 @@ select 'a level is of an item, at a location', stock_levels.sku || ' at ' || loc
 from stock_levels left join items on items.sku = stock_levels.sku left join locations on code = location
 where items.sku is null or code is null
 
+union all
+select 'a webhook has an event once', webhook_id || ' ' || event_id, format('%s deliveries', count(*)),
+  'its cursor was set back, or a delivery was copied'
+from webhook_deliveries group by webhook_id, event_id having count(*) > 1
+
+union all
+select 'a webhook stands within the outbox', webhooks.id::text, format('at %s of %s', cursor, ledger_end.number),
+  'the ledger''s sequence was set back: what gets these numbers again is not told'
+from webhooks
+cross join (select case when is_called then last_value else 0 end as number from inventory_movements_id_seq) as ledger_end
+where cursor > ledger_end.number
+
+union all
+select 'an order event is numbered while a webhook hears of orders', webhooks.id::text, array_to_string(events, ', '),
+  'its events were changed by hand: order events have no number for it'
+from webhooks
+where hears_orders <> exists (
+  select from unnest(events) as event (name) where name = '*' or name like 'order.%'
+)
+
+union all
+select 'a delivery is of a webhook', webhook_deliveries.id::text, event_id, 'its webhook was deleted without it'
+from webhook_deliveries where not exists (select from webhooks where webhooks.id = webhook_id)
+
 order by invariant, subject;

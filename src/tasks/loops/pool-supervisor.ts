@@ -11,7 +11,6 @@ export type PoolSupervisorOptions = JobPoolOptions & {
   circuit?: (() => CircuitState) | undefined
   /** Hears that a pool has ended by itself, and may have left jobs behind. */
   onLoss: () => void
-  signal: AbortSignal
 }
 
 /**

@@ -4,12 +4,14 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
+import { GIVEN_UP_AGE_MS, UNSENT_AGE_MS } from '../../limits.ts'
 import { findStuck, passOverOrders } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type DeadJob,
   deleteOldKeys,
   findOrphans,
+  findUnsent,
   lockDeadJobs,
   putDeadJobsAside,
   requeueLostQueues,
@@ -17,9 +19,10 @@ import {
 } from '../../sql/queue/find-lost-work.ts'
 import { limitStatements } from '../../sql/statement.ts'
 import { deleteOldImports } from '../../sql/stock/imports.ts'
+import { deleteOldGivenUp } from '../../sql/webhooks/deliveries.ts'
 import type { UpkeepContext } from '../context.ts'
 import { inHalves, PASSED_OVER_MS, type PassedOver, stillPassedOver } from '../in-halves.ts'
-import { reservationPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
+import { reservationPayload, sendingPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
 
 /** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
@@ -41,6 +44,8 @@ export type SweepResult = {
   setAside: string[]
   /** SKUs whose queue had lost its job or its mark, and got one. */
   queues: string[]
+  /** Webhooks with overdue deliveries, which are sent now. */
+  webhooks: string[]
   keysDeleted: number
   /** Whether another process was sweeping: its results are not among these. */
   isElsewhere: boolean
@@ -62,6 +67,7 @@ const ENDED_WITH_PROCESS = 'The process ended during the last attempt'
 const known = z.union([
   z.object({ task: z.literal('reserve-inventory'), payload: reservationPayload }),
   z.object({ task: z.literal('serve-waiting'), payload: servingPayload }),
+  z.object({ task: z.literal('send-webhooks'), payload: sendingPayload }),
   z.object({
     task: z.enum(['request-supplier', 'check-supplier-status']),
     payload: supplierCallPayload,
@@ -142,9 +148,11 @@ export async function sweep(
   const queues = await repeat('sweep-lost-queues', (tx) => requeueLostQueues(tx, SWEEP_BATCH_MAX))
   const keys = await repeat('sweep-old-keys', (tx) => deleteOldKeys(tx, KEY_AGE_MS, SWEEP_BATCH_MAX))
   await repeat('sweep-old-imports', (tx) => deleteOldImports(tx, IMPORT_AGE_MS, SWEEP_BATCH_MAX))
+  const unsent = await repeat('sweep-unsent', requeueUnsent)
+  await repeat('sweep-given-up', (tx) => deleteOldGivenUp(tx, GIVEN_UP_AGE_MS, SWEEP_BATCH_MAX))
 
   const buried = dead.flatMap(({ orders, stuck }) => [...orders.map(({ orderId }) => orderId), ...stuck])
-  const aside = dead.filter(({ orders, task }) => orders.length === 0 && task !== 'serve-waiting')
+  const aside = dead.filter((job) => !isReadable(job))
   if (aside.length > 0) context.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
     context.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
@@ -155,6 +163,7 @@ export async function sweep(
     buried,
     setAside,
     queues: queues.map(({ sku }) => sku),
+    webhooks: unsent.map(({ id }) => id),
     keysDeleted: keys.length,
     isElsewhere,
     failures,
@@ -170,6 +179,21 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
     ...requests.map((request) => supplierJob(request)),
   ])
   return orphans.map(({ order, request }) => order?.orderId ?? request!.orderId)
+}
+
+/** Gives webhooks with overdue deliveries a job. */
+async function requeueUnsent(tx: Tx): Promise<{ id: string }[]> {
+  const webhooks = await findUnsent(tx, UNSENT_AGE_MS, SWEEP_BATCH_MAX)
+  await addJobs(
+    tx,
+    webhooks.map(({ id: webhookId }) => ({ task: 'send-webhooks', payload: { webhookId } })),
+  )
+  return webhooks
+}
+
+/** Whether a dead job can be done for. A queue whose job is dead gets another one, like one that lost it; so does a webhook. */
+function isReadable({ orders, task }: Pick<BuriedJob, 'orders' | 'task'>): boolean {
+  return orders.length > 0 || task === 'serve-waiting' || task === 'send-webhooks'
 }
 
 /**
@@ -211,8 +235,6 @@ async function buryDeadJobs(context: UpkeepContext, tx: Tx, dead: readonly DeadJ
     tx,
     split.map((order) => reservationJob([order])),
   )
-  // the step for lost queues gives a queue whose job was dead another one
-  const isReadable = ({ orders, task }: BuriedJob) => orders.length > 0 || task === 'serve-waiting'
   const idsOf = (jobs: BuriedJob[]) => jobs.map(({ id }) => id)
   await completeJobs(tx, idsOf(buried.filter(isReadable)))
   await putDeadJobsAside(tx, idsOf(buried.filter((job) => !isReadable(job))))

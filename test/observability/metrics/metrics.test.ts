@@ -6,7 +6,12 @@ import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { SupplierOutcome } from '../../../src/domain/supplier/supplier-policy.ts'
 import { JOB_TASKS } from '../../../src/domain/upkeep/jobs.ts'
 import { createHttpServer } from '../../../src/http/http-server.ts'
-import { createTaskList, RESERVATION_TASKS, SUPPLIER_TASKS } from '../../../src/tasks/task-list.ts'
+import {
+  createTaskList,
+  RESERVATION_TASKS,
+  SUPPLIER_TASKS,
+  WEBHOOK_TASKS,
+} from '../../../src/tasks/task-list.ts'
 import { test } from '../../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker } from '../../support/harness.ts'
 import { readNonZero, readSamples } from '../../support/metrics.ts'
@@ -43,7 +48,9 @@ describe('the metrics', () => {
     // nothing that cannot happen
     const transitions = [...samples.keys()].filter((name) => name.startsWith('holdfast_order_transitions'))
     expect(transitions).toHaveLength(30)
-    const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS }, { app } as never)
+    const tasks = createTaskList({ ...RESERVATION_TASKS, ...SUPPLIER_TASKS, ...WEBHOOK_TASKS }, {
+      app,
+    } as never)
     expect(Object.keys(tasks)).toEqual([...JOB_TASKS])
   })
 

@@ -14,6 +14,7 @@ import { sharedTest as test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
 import { changeJobs, dropJobs, loseJobsOf, readJobs } from '../../support/queue.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
+import { listenAt } from '../../support/webhooks.ts'
 
 let reservedId = ''
 let openId = ''
@@ -71,6 +72,7 @@ test.beforeAll(async ({ app }) => {
   const transfer = { from: 'MAIN', to: 'WEST', lines, idempotencyKey: 'transfer' }
   await transferInventory(app, LOCAL_OPERATOR, transfer)
   openId = (await seed(app).order({ sku: 'A', qty: 1 })).id
+  await listenAt(app, 'https://shop.example/hooks', ['*'])
 })
 
 test('all hold on a database that only use-cases have written', async ({ app }) => {
@@ -342,6 +344,32 @@ const corruptions: [string, Corruption, string, string | null][] = [
         values ('', 'k', 'f', 3, 1, 1, now())`,
     'an import keeps each row that it refused',
     null,
+  ],
+  [
+    'a delivery twice',
+    () => `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
+      select gen_random_uuid(), id, 'evt_m1', 'inventory.changed', 'PENDING', now(), now() from webhooks, generate_series(1, 2)`,
+    'a webhook has an event once',
+    'its cursor was set back, or a delivery was copied',
+  ],
+  [
+    'a webhook beyond the ledger',
+    () => `update webhooks set cursor = cursor + 1000`,
+    'a webhook stands within the outbox',
+    "the ledger's sequence was set back: what gets these numbers again is not told",
+  ],
+  [
+    'a webhook for which no order event is numbered',
+    () => `update webhooks set hears_orders = not hears_orders`,
+    'an order event is numbered while a webhook hears of orders',
+    'its events were changed by hand: order events have no number for it',
+  ],
+  [
+    'a delivery of no webhook',
+    () => `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
+      values (gen_random_uuid(), gen_random_uuid(), 'evt_m1', 'inventory.changed', 'PENDING', now(), now())`,
+    'a delivery is of a webhook',
+    'its webhook was deleted without it',
   ],
   [
     'a transfer of which nothing came',

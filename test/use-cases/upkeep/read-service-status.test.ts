@@ -105,6 +105,7 @@ describe('the status', () => {
         held: 0,
         oldestReadyAgeS: null,
       },
+      'send-webhooks': { ready: exactly(0), scheduled: exactly(0), held: 0, oldestReadyAgeS: null },
     })
   })
 

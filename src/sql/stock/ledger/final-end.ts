@@ -4,10 +4,10 @@ import { prepare, type Queryable } from '../../statement.ts'
  * Waits until the ledger is final up to where it ends now: each number up to there that its sequence gave out is committed, or
  * never will be. A reader that then reads up to there in a later statement misses nothing (docs/decisions/0016-stock-stream-by-id.md).
  *
- * Numbers are drawn by statements that write movements. Such a statement first takes the lock ROW EXCLUSIVE of the table, and its
- * transaction keeps it, beside stronger ones and when it is prepared, until others see what it committed. So the wait is for
- * those that held this lock after the end was read, and for nobody else: not for a long transaction that writes other tables, nor
- * for one of another database.
+ * Numbers are drawn by statements that write movements, or order events that webhooks receive. Such a statement first takes the lock
+ * ROW EXCLUSIVE of the table, and its transaction keeps it, beside stronger ones and when it is prepared, until others see what it
+ * committed. So the wait is for those that held this lock after the end was read, and for nobody else: not for a long transaction
+ * that writes other tables, nor for one of another database.
  *
  * @param on not a transaction that has written movements: it would wait for itself
  * @param pause waits until the next look at the locks. What it returns is whether there is to be one; what it throws ends the wait
@@ -17,14 +17,19 @@ export async function awaitFinalEnd(
   on: Queryable,
   pause: () => Promise<boolean>,
 ): Promise<bigint | undefined> {
-  const [row] = await readEnd(on)
+  const end = await readLedgerEnd(on)
   // in this order: who draws a number later than the end was read has a higher one
   for (let writers = await findWriters(on); writers.length > 0; ) {
     if (!(await pause())) return undefined
     const names = new Set((await findWriters(on)).map(({ writer }) => writer))
     writers = writers.filter(({ writer }) => names.has(writer))
   }
-  return row!.end
+  return end
+}
+
+/** Reads the last number that the ledger's sequence gave out; 0 for none. What has it may not be committed yet. */
+export async function readLedgerEnd(on: Queryable): Promise<bigint> {
+  return (await readEnd(on))[0]!.end
 }
 
 // a sequence has no snapshot: it is read as it is at that moment
@@ -38,6 +43,7 @@ const readEnd = prepare<[], { end: bigint }>(
 const findWriters = prepare<[], { writer: string }>(
   'find-ledger-writers',
   `select distinct virtualtransaction as writer from pg_locks
-  where locktype = 'relation' and relation = 'inventory_movements'::regclass and mode = 'RowExclusiveLock' and granted
+  where locktype = 'relation' and relation in ('inventory_movements'::regclass, 'order_events'::regclass)
+    and mode = 'RowExclusiveLock' and granted
     and database = (select oid from pg_database where datname = current_database())`,
 )

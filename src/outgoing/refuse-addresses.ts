@@ -3,7 +3,7 @@ import { BlockList, isIP, type LookupFunction } from 'node:net'
 
 type Range = readonly [address: string, prefix: number]
 
-/** Where no supplier is: metadata of clouds, which hand out credentials, and what is no address of a machine. */
+/** Where nobody is whom we call: metadata of clouds, which hand out credentials, and what is no address of a machine. */
 const NEVER: readonly Range[] = [
   ['0.0.0.0', 8],
   ['169.254.0.0', 16],
@@ -52,7 +52,7 @@ const TRANSLATED = (
   ] satisfies [...Range, ...number[][]][]
 ).map(([prefix, length, ...places]) => ({ range: blockListOf([[prefix, length]]), places }))
 
-/** Tells why a supplier may not be at an address. Answers to names are looked at as they are connected to. */
+/** Tells why whom we call may not be at an address. Answers to names are looked at as they are connected to. */
 export type AddressGuard = {
   /** @throws {TypeError} for the host of a URL that is a refused address itself: it would never be looked up */
   assertHost: (hostname: string) => void
@@ -60,22 +60,25 @@ export type AddressGuard = {
   lookup: LookupFunction
 }
 
-/** @param mayBePrivate whether loopback and private addresses are fine; some never are */
-export function refuseAddresses({ mayBePrivate }: { mayBePrivate: boolean }): AddressGuard {
+/**
+ * @param whom who is called, for messages: `supplier`
+ * @param mayBePrivate whether loopback and private addresses are fine; some never are
+ */
+export function refuseAddresses(whom: string, { mayBePrivate }: { mayBePrivate: boolean }): AddressGuard {
   const refused = blockListOf(mayBePrivate ? NEVER : [...NEVER, ...PRIVATE])
   const isRefused = (address: string) =>
     [address, ...findTranslations(address)].some((meant) => refused.check(meant, familyOf(meant)))
   return {
     assertHost(hostname) {
       const address = hostname.replace(/^\[|\]$/g, '')
-      if (isIP(address) && isRefused(address)) throw new TypeError(`no supplier may be at ${address}`)
+      if (isIP(address) && isRefused(address)) throw new TypeError(`no ${whom} may be at ${address}`)
     },
     lookup(hostname, options, callback) {
       lookup(hostname, { ...options, all: true }, (error, addresses) => {
         const [first] = addresses ?? []
         if (error || !first) return callback(error ?? new Error(`${hostname} has no address`), '')
         const bad = addresses.find(({ address }) => isRefused(address))
-        if (bad) return callback(refusal(hostname, bad), '')
+        if (bad) return callback(refusal(whom, hostname, bad), '')
         if (options.all) return callback(null, addresses)
         return callback(null, first.address, first.family)
       })
@@ -83,8 +86,8 @@ export function refuseAddresses({ mayBePrivate }: { mayBePrivate: boolean }): Ad
   }
 }
 
-function refusal(hostname: string, { address }: LookupAddress): Error {
-  const error = new Error(`${hostname} is at ${address}, where no supplier may be`)
+function refusal(whom: string, hostname: string, { address }: LookupAddress): Error {
+  const error = new Error(`${hostname} is at ${address}, where no ${whom} may be`)
   return Object.assign(error, { code: 'ADDRESS_REFUSED' })
 }
 

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { refuseAddresses } from '../../src/outgoing/refuse-addresses.ts'
 import { createSupplierClient } from '../../src/supplier/client.ts'
-import { refuseAddresses } from '../../src/supplier/refuse-addresses.ts'
 import { CALL } from '../support/supplier-call.ts'
 
 vi.mock('node:dns', { spy: true })
@@ -92,7 +92,9 @@ const PUBLIC = [
 function look(address: string, mayBePrivate: boolean): Promise<string | undefined> {
   resolveTo([address])
   return new Promise((resolve) => {
-    refuseAddresses({ mayBePrivate }).lookup('supplier.example', {}, (error) => resolve(error?.message))
+    refuseAddresses('supplier', { mayBePrivate }).lookup('supplier.example', {}, (error) =>
+      resolve(error?.message),
+    )
   })
 }
 
@@ -117,7 +119,7 @@ describe('an address', () => {
       ['127.0.0.1', '203.0.113.7'],
     ]) {
       resolveTo(answer)
-      const guard = refuseAddresses({ mayBePrivate: false })
+      const guard = refuseAddresses('supplier', { mayBePrivate: false })
       const error = await new Promise((resolve) => guard.lookup('x.example', { all: true }, resolve))
       expect(error).toMatchObject({ code: 'ADDRESS_REFUSED' })
     }

@@ -1,0 +1,39 @@
+import type { StockThreshold } from '../stock/thresholds.ts'
+
+/** What an event is about, as its id says. */
+export type EventSubject =
+  | { kind: 'order'; orderId: string; version: number }
+  | { kind: 'movement'; movementId: bigint }
+  | { kind: 'test' }
+
+// Standard Webhooks signs `<id>.<timestamp>.<body>`: an id has no full stop. The same event has the same id, for every webhook and
+// at every try, so it is derived from what the event is about, and kept nowhere else.
+
+const ORDER = /^evt_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_(\d+)$/
+const MOVEMENT = /^evt_m(\d+)(?:_(?:low|out|back))?$/
+const TEST = /^evt_test_/
+
+/** The id of an event of an order: one version of it. */
+export function orderEventId(orderId: string, version: number): string {
+  return `evt_${orderId}_${version}`
+}
+
+/** The id of a change of stock, or of a threshold that it crossed. */
+export function movementEventId(movementId: bigint, crossed?: StockThreshold): string {
+  return `evt_m${movementId}${crossed ? `_${crossed.toLowerCase()}` : ''}`
+}
+
+/** The id of a test. */
+export function testEventId(unique: string): string {
+  return `evt_test_${unique}`
+}
+
+/** Reads what an event is about. @throws {Error} for an id that is none of ours: a bug */
+export function subjectOf(eventId: string): EventSubject {
+  const order = ORDER.exec(eventId)
+  if (order) return { kind: 'order', orderId: order[1]!, version: Number(order[2]) }
+  const movement = MOVEMENT.exec(eventId)
+  if (movement) return { kind: 'movement', movementId: BigInt(movement[1]!) }
+  if (TEST.test(eventId)) return { kind: 'test' }
+  throw new Error(`No event has the id ${eventId}`)
+}

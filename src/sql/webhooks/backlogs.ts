@@ -1,0 +1,49 @@
+import type { Webhook } from '../../domain/webhooks/webhook.ts'
+import { prepare, type Queryable } from '../statement.ts'
+
+/** What a webhook has not been told yet. */
+export type WebhookBacklog = Pick<Webhook, 'id' | 'status'> & {
+  /** Deliveries that are pending: up to BACKLOG_COUNTED_MAX. */
+  pending: number
+  /** Since the oldest event that it has not been told; null where there is none. */
+  oldestAgeS: number | null
+  /** For how long none has succeeded, while they fail; null where the last one did. */
+  failingS: number | null
+}
+
+/** As many pending deliveries are counted, and no more: 1 ms. */
+const BACKLOG_COUNTED_MAX = 10_000
+
+/** Reads the backlog of every webhook. What waits in the outbox counts by its age alone. */
+export function readBacklogs(on: Queryable): Promise<WebhookBacklog[]> {
+  return read(on, BACKLOG_COUNTED_MAX)
+}
+
+const STOCK_SUBSCRIPTIONS = `array['*', 'inventory.*', 'stock.*', 'inventory.changed', 'stock.low', 'stock.out', 'stock.back']`
+
+const read = prepare<[countedMax: number], WebhookBacklog>(
+  'read-backlogs',
+  `select
+    webhooks.id, webhooks.status,
+    (
+      select count(*) from (
+        select from webhook_deliveries where webhook_id = webhooks.id and status = 'PENDING' limit $1
+      ) as counted
+    )::int as pending,
+    extract(epoch from now() - least(
+      (
+        select created_at from webhook_deliveries
+        where webhook_id = webhooks.id and status = 'PENDING' order by id limit 1
+      ),
+      (
+        select at from order_events
+        where webhooks.hears_orders and outbox_id > webhooks.cursor order by outbox_id limit 1
+      ),
+      (
+        select created_at from inventory_movements
+        where webhooks.events && ${STOCK_SUBSCRIPTIONS} and id > webhooks.cursor order by id limit 1
+      )
+    ))::float8 as "oldestAgeS",
+    extract(epoch from now() - failing_since)::float8 as "failingS"
+  from webhooks order by webhooks.id`,
+)

@@ -1,0 +1,199 @@
+import type { Delivery } from '../../domain/webhooks/webhook.ts'
+import { plainArray, prepare, type Queryable } from '../statement.ts'
+
+const DELIVERY_COLUMNS = `
+  id, webhook_id as "webhookId", event_id as "eventId", event_type as "eventType", status, attempts,
+  next_attempt_at as "nextAttemptAt", response_status as "responseStatus", response_body as "responseBody", error,
+  duration_ms as "durationMs", created_at as "createdAt", ended_at as "endedAt"`
+
+export type NewDelivery = Pick<Delivery, 'id' | 'webhookId' | 'eventId' | 'eventType'>
+
+/** Writes deliveries that are due at once. */
+export async function insertDeliveries(
+  on: Queryable,
+  deliveries: readonly NewDelivery[],
+): Promise<Delivery[]> {
+  if (deliveries.length === 0) return []
+  return insert(
+    on,
+    plainArray(deliveries.map(({ id }) => id)),
+    plainArray(deliveries.map(({ webhookId }) => webhookId)),
+    deliveries.map(({ eventId }) => eventId),
+    deliveries.map(({ eventType }) => eventType),
+  )
+}
+
+const insert = prepare<unknown[], Delivery>(
+  'insert-deliveries',
+  `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
+  select id, webhook_id, event_id, event_type, 'PENDING', now(), now()
+  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) as input (id, webhook_id, event_id, event_type)
+  returning ${DELIVERY_COLUMNS}`,
+)
+
+/** A delivery that this process sends now, and nobody else for a while. */
+export type ClaimedDelivery = Pick<
+  Delivery,
+  'id' | 'webhookId' | 'eventId' | 'eventType' | 'attempts' | 'createdAt'
+>
+
+/**
+ * Claims deliveries of a webhook that are due, the longest due first. Of one that is not active only tests are due.
+ *
+ * @param claimMs after which they are due again, if nobody has said what came of them
+ */
+export function claimDue(
+  on: Queryable,
+  webhookId: string,
+  { sizeMax, claimMs }: { sizeMax: number; claimMs: number },
+): Promise<ClaimedDelivery[]> {
+  return claim(on, webhookId, sizeMax, claimMs)
+}
+
+const claim = prepare<[webhookId: string, sizeMax: number, claimMs: number], ClaimedDelivery>(
+  'claim-due',
+  `with due as (
+    select id from webhook_deliveries
+    where webhook_id = $1 and status = 'PENDING' and next_attempt_at <= now()
+      and (
+        event_type = 'webhook.test'
+        or exists (select from webhooks where webhooks.id = $1 and webhooks.status = 'ACTIVE')
+      )
+    order by next_attempt_at limit $2
+    for update skip locked
+  )
+  update webhook_deliveries as deliveries
+  set next_attempt_at = now() + $3::float8 * interval '1 ms'
+  from due where deliveries.id = due.id
+  returning deliveries.id, webhook_id as "webhookId", event_id as "eventId", event_type as "eventType", attempts,
+    created_at as "createdAt"`,
+)
+
+/** What came of a try. `retryDelayMs`: null where none follows. */
+export type SettledTry = Pick<
+  Delivery,
+  'id' | 'attempts' | 'responseStatus' | 'responseBody' | 'error' | 'durationMs'
+> & {
+  isDelivered: boolean
+  retryDelayMs: number | null
+}
+
+/**
+ * Writes what came of tries. The update carries the guard: it skips a delivery that another try has moved on meanwhile.
+ *
+ * @returns the ids of those that were written
+ */
+export async function writeTries(on: Queryable, tries: readonly SettledTry[]): Promise<Set<string>> {
+  const rows = await write(
+    on,
+    plainArray(tries.map(({ id }) => id)),
+    plainArray(tries.map(({ attempts }) => attempts)),
+    plainArray(tries.map(({ isDelivered }) => isDelivered)),
+    plainArray(tries.map(({ retryDelayMs }) => retryDelayMs)),
+    plainArray(tries.map(({ responseStatus }) => responseStatus)),
+    tries.map(({ responseBody }) => responseBody),
+    tries.map(({ error }) => error),
+    plainArray(tries.map(({ durationMs }) => durationMs)),
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
+const write = prepare<unknown[], { id: string }>(
+  'write-tries',
+  `update webhook_deliveries as deliveries
+  set
+    status = case
+      when tried.is_delivered then 'DELIVERED' when tried.retry_delay_ms is null then 'GIVEN_UP' else 'PENDING'
+    end::delivery_status,
+    attempts = deliveries.attempts + 1,
+    next_attempt_at = case when not tried.is_delivered then now() + tried.retry_delay_ms * interval '1 ms' end,
+    ended_at = case when tried.is_delivered or tried.retry_delay_ms is null then now() end,
+    response_status = tried.response_status,
+    response_body = tried.response_body,
+    error = tried.error,
+    duration_ms = tried.duration_ms
+  from unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::int[], $6::text[], $7::text[], $8::int[])
+    as tried (id, attempts, is_delivered, retry_delay_ms, response_status, response_body, error, duration_ms)
+  where deliveries.id = tried.id and deliveries.status = 'PENDING' and deliveries.attempts = tried.attempts
+  returning deliveries.id`,
+)
+
+/** Deletes what was delivered of webhooks, but for the last ones of each. */
+export async function deleteOldDelivered(
+  on: Queryable,
+  webhookIds: readonly string[],
+  { keptMax, sizeMax }: { keptMax: number; sizeMax: number },
+): Promise<void> {
+  if (webhookIds.length > 0) await deleteDelivered(on, plainArray(webhookIds), keptMax, sizeMax)
+}
+
+const deleteDelivered = prepare<[ids: string, keptMax: number, sizeMax: number]>(
+  'delete-old-delivered',
+  `delete from webhook_deliveries where id in (
+    select old.id
+    from unnest($1::uuid[]) as webhooks (id)
+    cross join lateral (
+      select id from webhook_deliveries
+      where webhook_id = webhooks.id and status = 'DELIVERED'
+      order by ended_at desc offset $2 limit $3
+    ) as old
+  )`,
+)
+
+/** Gives up all that is pending of a webhook. */
+export const giveUpPending = prepare<[webhookId: string]>(
+  'give-up-pending',
+  `update webhook_deliveries set status = 'GIVEN_UP', next_attempt_at = null, ended_at = now()
+  where webhook_id = $1 and status = 'PENDING'`,
+)
+
+/** Deletes what was given up long ago. */
+export const deleteOldGivenUp = prepare<[ageMs: number, sizeMax: number], { id: string }>(
+  'delete-old-given-up',
+  `delete from webhook_deliveries where id in (
+    select old.id from webhooks cross join lateral (
+      select id from webhook_deliveries
+      where webhook_id = webhooks.id and status = 'GIVEN_UP' and ended_at < now() - $1::float8 * interval '1 ms'
+      order by ended_at limit $2
+    ) as old limit $2
+  )
+  returning id`,
+)
+
+const AGAIN = `status = 'PENDING', attempts = 0, next_attempt_at = now(), ended_at = null`
+
+/** Finds the webhooks of the deliveries that exist among `ids`. */
+export async function findWebhooksOf(on: Queryable, ids: readonly string[]): Promise<string[]> {
+  return (await findOwners(on, plainArray(ids))).map(({ id }) => id)
+}
+
+const findOwners = prepare<[ids: string], { id: string }>(
+  'find-webhooks-of',
+  'select distinct webhook_id as id from webhook_deliveries where id = any ($1::uuid[])',
+)
+
+/** Makes deliveries due again, with all their tries before them. @returns those that exist, the oldest first */
+export async function sendAgain(on: Queryable, ids: readonly string[]): Promise<Delivery[]> {
+  return again(on, plainArray(ids))
+}
+
+const again = prepare<[ids: string], Delivery>(
+  'send-again',
+  `with again as (
+    update webhook_deliveries set ${AGAIN} where id = any ($1::uuid[]) returning *
+  )
+  select ${DELIVERY_COLUMNS} from again order by id`,
+)
+
+/** Makes what a webhook was not delivered, and was given up since a time, due again: the oldest first, so many at most. */
+export const sendGivenUpAgain = prepare<[webhookId: string, since: Date, sizeMax: number], Delivery>(
+  'send-given-up-again',
+  `with again as (
+    update webhook_deliveries set ${AGAIN} where id in (
+      select id from webhook_deliveries
+      where webhook_id = $1 and status = 'GIVEN_UP' and ended_at >= $2 order by ended_at limit $3
+    )
+    returning *
+  )
+  select ${DELIVERY_COLUMNS} from again order by id`,
+)

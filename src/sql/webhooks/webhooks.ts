@@ -1,0 +1,188 @@
+import type { Webhook } from '../../domain/webhooks/webhook.ts'
+import { plainArray, prepare, type Queryable } from '../statement.ts'
+
+const WEBHOOK_COLUMNS = `
+  id, url, events, status, disabled_reason as "disabledReason", failing_since as "failingSince", created_at as "createdAt"`
+
+/** Reads every webhook, the oldest first. There are few: a limit bounds them. */
+export const findWebhooks = prepare<[], Webhook>(
+  'find-webhooks',
+  `select ${WEBHOOK_COLUMNS} from webhooks order by id`,
+)
+
+/** Locks webhooks that exist, in the order of their ids. */
+export function lockWebhooks(on: Queryable, ids: readonly string[]): Promise<Webhook[]> {
+  return lock(on, plainArray(ids))
+}
+
+const lock = prepare<[ids: string], Webhook>(
+  'lock-webhooks',
+  `select ${WEBHOOK_COLUMNS} from webhooks where id = any ($1::uuid[]) order by id for update`,
+)
+
+/** Keeps others from creating webhooks until the transaction ends: their number is limited. */
+export const lockWebhookCount = prepare<[], { count: number }>(
+  'lock-webhook-count',
+  `with locked as materialized (select pg_advisory_xact_lock(4716253910))
+  select count(webhooks.id)::int as count from locked left join webhooks on true`,
+)
+
+export type NewWebhook = Pick<Webhook, 'id' | 'url' | 'events'> & {
+  hearsOrders: boolean
+  /** Sealed. */
+  secret: string
+}
+
+/** Writes a webhook. Its place is the end of the outbox: what begins later is told. */
+export async function insertWebhook(on: Queryable, webhook: NewWebhook, at: Date): Promise<Webhook> {
+  const { id, url, events, hearsOrders, secret } = webhook
+  const [row] = await insert(on, id, url, events, hearsOrders, secret, at)
+  return row!
+}
+
+const insert = prepare<unknown[], Webhook>(
+  'insert-webhook',
+  `insert into webhooks (id, url, events, hears_orders, status, cursor, secret, created_at)
+  select
+    $1, $2, $3, $4, 'ACTIVE', (select case when is_called then last_value else 0 end from inventory_movements_id_seq), $5, $6
+  returning ${WEBHOOK_COLUMNS}`,
+)
+
+/** Writes what an operator changes of a webhook, its status and what is known of its failures. */
+export async function writeWebhook(on: Queryable, webhook: Webhook, hearsOrders: boolean): Promise<void> {
+  const { id, url, events, status, disabledReason, failingSince } = webhook
+  await write(on, id, url, events, hearsOrders, status, disabledReason, failingSince)
+}
+
+const write = prepare(
+  'write-webhook',
+  `update webhooks set
+    url = $2, events = $3, hears_orders = $4, status = $5, disabled_reason = $6, failing_since = $7
+  where id = $1`,
+)
+
+/** Gives a webhook another secret. The one before signs as well for a while. */
+export const replaceSecret = prepare<[id: string, secret: string, overlapMs: number]>(
+  'replace-secret',
+  `update webhooks set
+    previous_secret = secret, previous_secret_until = now() + $3::float8 * interval '1 ms', secret = $2
+  where id = $1`,
+)
+
+/** Deletes a webhook with its deliveries. */
+export async function deleteWebhookRow(on: Queryable, id: string): Promise<void> {
+  await remove(on, id)
+}
+
+const remove = prepare<[id: string]>(
+  'delete-webhook',
+  `with deliveries as (delete from webhook_deliveries where webhook_id = $1)
+  delete from webhooks where id = $1`,
+)
+
+/** Sealed secrets of a webhook. */
+export type SealedSecrets = { id: string; secret: string; previousSecret: string | null }
+
+/** Locks the secrets of every webhook. */
+export const lockSecrets = prepare<[], SealedSecrets>(
+  'lock-secrets',
+  `select id, secret, previous_secret as "previousSecret" from webhooks order by id for update`,
+)
+
+/** Writes the secrets of a webhook as they are sealed now. */
+export async function writeSecrets(
+  on: Queryable,
+  { id, secret, previousSecret }: SealedSecrets,
+): Promise<void> {
+  await writeSealed(on, id, secret, previousSecret)
+}
+
+const writeSealed = prepare<[id: string, secret: string, previousSecret: string | null]>(
+  'write-secrets',
+  'update webhooks set secret = $2, previous_secret = $3 where id = $1',
+)
+
+/** A webhook, and the sealed secrets that sign for it now, the newest first. */
+export type Addressee = Pick<Webhook, 'id' | 'url' | 'status' | 'failingSince'> & {
+  secrets: readonly string[]
+}
+
+/** Reads where deliveries of a webhook go. @returns none if it was deleted */
+export const findAddressee = prepare<[id: string], Addressee>(
+  'find-addressee',
+  `select
+    id, url, status, failing_since as "failingSince",
+    array_remove(array[secret, case when previous_secret_until > now() then previous_secret end], null) as secrets
+  from webhooks where id = $1`,
+)
+
+/** A webhook for which the outbox may be read on. */
+export type Reader = Pick<Webhook, 'id' | 'events'> & { cursor: bigint }
+
+/**
+ * Finds active webhooks that have not read the outbox up to `end`. One that has too much to send already is left out: its events
+ * wait in the outbox, where they cost nothing.
+ *
+ * @param limits of what is due at once and, where nothing succeeds, of what is pending at all
+ */
+export function findReaders(
+  on: Queryable,
+  end: bigint,
+  { dueMax, pendingMax }: { dueMax: number; pendingMax: number },
+): Promise<Reader[]> {
+  return findBehind(on, end, dueMax, pendingMax)
+}
+
+const findBehind = prepare<[end: bigint, dueMax: number, pendingMax: number], Reader>(
+  'find-readers',
+  `select id, events, cursor from webhooks
+  where status = 'ACTIVE' and cursor < $1
+    and not exists (
+      select from webhook_deliveries as deliveries
+      where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.next_attempt_at <= now()
+      offset $2 - 1
+    )
+    and (failing_since is null or not exists (
+      select from webhook_deliveries as deliveries
+      where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' offset $3 - 1
+    ))
+  order by cursor, id`,
+)
+
+/** Locks those of the webhooks that are still active and at this place. */
+export function lockReaders(on: Queryable, ids: readonly string[], cursor: bigint): Promise<Reader[]> {
+  return lockBehind(on, plainArray(ids), cursor)
+}
+
+const lockBehind = prepare<[ids: string, cursor: bigint], Reader>(
+  'lock-readers',
+  `select id, events, cursor from webhooks
+  where id = any ($1::uuid[]) and status = 'ACTIVE' and cursor = $2 order by id for update`,
+)
+
+/** Moves webhooks on to a place. */
+export async function moveCursors(on: Queryable, ids: readonly string[], cursor: bigint): Promise<void> {
+  await moveOn(on, plainArray(ids), cursor)
+}
+
+const moveOn = prepare<[ids: string, cursor: bigint]>(
+  'move-cursors',
+  'update webhooks set cursor = $2 where id = any ($1::uuid[])',
+)
+
+/** Whether there is a webhook to read the outbox for. */
+export async function isAnyActive(on: Queryable): Promise<boolean> {
+  return (await findActive(on)).length > 0
+}
+
+const findActive = prepare<[]>('find-active-webhook', `select from webhooks where status = 'ACTIVE' limit 1`)
+
+/** Whether an active webhook has not read the outbox up to `end`. */
+export async function isAnyBehind(on: Queryable, end: bigint): Promise<boolean> {
+  return (await findAnyBehind(on, end)).length > 0
+}
+
+const findAnyBehind = prepare<[end: bigint]>(
+  'find-webhook-behind',
+  `select from webhooks where status = 'ACTIVE' and cursor < $1 limit 1`,
+)

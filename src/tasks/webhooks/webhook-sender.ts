@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TryResult } from '../../domain/webhooks/delivery-policy.ts'
+import {
+  SENDING_TIME_MAX_MS,
+  WEBHOOK_CALLS_MAX,
+  WEBHOOK_FAILING_CALLS_MAX,
+  WEBHOOK_PACE_MS,
+} from '../../limits.ts'
+import { type Claim, claimDeliveries } from '../../use-cases/webhooks/claim-deliveries.ts'
+import type { TryGroup } from '../../use-cases/webhooks/settle-tries.ts'
+import type { WebhookContext } from '../../use-cases/webhooks/webhook-context.ts'
+import type { WebhookClient } from '../../webhooks/webhook-client.ts'
+import { payloadOf } from './payload-of.ts'
+
+type WebhookSenderApp = WebhookContext & { groups: { settleTry: TryGroup } }
+
+export type WebhookSenderOptions = {
+  app: WebhookSenderApp
+  client: WebhookClient
+  webhookId: string
+  /** Aborts when this process stops: then nothing more is begun. */
+  stopping: AbortSignal
+  /** Called in the moment in which it ends: who wakes it later wakes nobody. */
+  onEnd: () => void
+}
+
+const UNREADABLE: TryResult = {
+  responseStatus: null,
+  responseBody: null,
+  error: 'not sent: none of WEBHOOK_SECRET_KEY opens its secret. Set the key again, or rotate the secret',
+  durationMs: 0,
+  retryAfterMs: null,
+}
+const DELETED: TryResult = { ...UNREADABLE, error: 'not sent: what it tells of was deleted' }
+
+/**
+ * Sends what is due of one webhook, several calls at a time, until nothing is. Each call has its place, and what ends makes room
+ * for what is due next: so nothing waits behind a call that hangs, as long as there are others.
+ */
+export class WebhookSender {
+  readonly #options: WebhookSenderOptions
+  readonly #calls = new Set<Promise<void>>()
+  readonly #endsAtMs = performance.now() + SENDING_TIME_MAX_MS
+  /** Something may be due that was not claimed. */
+  #isStale = true
+  #isFailing = false
+  #error: unknown
+  #change = Promise.withResolvers<void>()
+
+  constructor(options: WebhookSenderOptions) {
+    this.#options = options
+  }
+
+  /** Something is due. */
+  wake(): void {
+    this.#isStale = true
+    this.#change.resolve()
+  }
+
+  /**
+   * Sends until nothing is due and no call is in flight.
+   *
+   * @returns whether something may be due that it did not send: it had its time, or this process stops
+   * @throws what the database threw; then what it had claimed is due again after a while
+   */
+  async run(): Promise<boolean> {
+    for (;;) {
+      if (this.#isStale && this.#room > 0 && !this.#isEnding) await this.#sendNext()
+      else if (this.#calls.size > 0) await this.#untilChange()
+      else break
+    }
+    this.#options.onEnd()
+    if (this.#error !== undefined) throw this.#error
+    return this.#isStale
+  }
+
+  get #room(): number {
+    return (this.#isFailing ? WEBHOOK_FAILING_CALLS_MAX : WEBHOOK_CALLS_MAX) - this.#calls.size
+  }
+
+  get #isEnding(): boolean {
+    return this.#error !== undefined || this.#options.stopping.aborted || performance.now() > this.#endsAtMs
+  }
+
+  async #untilChange(): Promise<void> {
+    await this.#change.promise
+    this.#change = Promise.withResolvers()
+  }
+
+  async #sendNext(): Promise<void> {
+    const { app, webhookId } = this.#options
+    this.#isStale = false
+    const sizeMax = this.#room
+    try {
+      const claim = await claimDeliveries(app, webhookId, sizeMax)
+      if (!claim) return
+      this.#isFailing = claim.isFailing
+      if (claim.deliveries.length === sizeMax) this.#isStale = true
+      for (const delivery of claim.deliveries) this.#begin(claim, delivery)
+      if (this.#isStale) await sleep(WEBHOOK_PACE_MS)
+    } catch (error) {
+      this.#error ??= error
+    }
+  }
+
+  #begin(claim: Claim, delivery: Claim['deliveries'][number]): void {
+    const sent = this.#send(claim, delivery)
+      .catch((error) => {
+        this.#error ??= error
+      })
+      .finally(() => {
+        this.#calls.delete(sent)
+        this.#change.resolve()
+      })
+    this.#calls.add(sent)
+  }
+
+  async #send({ url, keys }: Claim, { delivery, told }: Claim['deliveries'][number]): Promise<void> {
+    const { app, client } = this.#options
+    let result = told ? UNREADABLE : DELETED
+    if (told && keys) {
+      const body = JSON.stringify(payloadOf(delivery, told))
+      result = await client.send({ url, id: delivery.eventId, body, keys })
+    }
+    await app.groups.settleTry.submit({ delivery, result })
+  }
+}

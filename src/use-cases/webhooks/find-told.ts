@@ -1,0 +1,84 @@
+import type { Order } from '../../domain/orders/order.ts'
+import type { Shipment } from '../../domain/orders/shipment.ts'
+import type { InventoryMovement } from '../../domain/stock/stock.ts'
+import { subjectOf } from '../../domain/webhooks/event-id.ts'
+import { findEventsByVersion, type RecordedEvent } from '../../sql/orders/find-events.ts'
+import { findOrders } from '../../sql/orders/find-orders.ts'
+import { findShipmentsOf } from '../../sql/orders/shipments.ts'
+import { findMovementsById } from '../../sql/stock/ledger/find-movements.ts'
+import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
+import type { ReadContext } from '../context.ts'
+
+/** What an event tells of, as it is now. */
+export type Told =
+  | { kind: 'order'; event: RecordedEvent; order: Order; supplierRef: string | null; shipments: Shipment[] }
+  | { kind: 'movement'; movement: InventoryMovement }
+  | { kind: 'test' }
+
+/**
+ * Reads what events tell of, each table once for all of them.
+ *
+ * @returns by the event's id; nothing for an event that somebody has deleted
+ */
+export async function findTold(
+  context: ReadContext,
+  eventIds: readonly string[],
+): Promise<Map<string, Told>> {
+  const subjects = eventIds.map((eventId) => ({ eventId, ...subjectOf(eventId) }))
+  const versions = subjects.filter((subject) => subject.kind === 'order')
+  const moved = subjects.filter((subject) => subject.kind === 'movement')
+  const [orders, movements] = await Promise.all([
+    findToldOrders(context, versions),
+    findToldMovements(
+      context,
+      moved.map(({ movementId }) => movementId),
+    ),
+  ])
+  return new Map(
+    subjects.flatMap((subject): [string, Told][] => {
+      if (subject.kind === 'test') return [[subject.eventId, { kind: 'test' }]]
+      if (subject.kind === 'movement') {
+        const movement = movements.get(subject.movementId)
+        return movement ? [[subject.eventId, { kind: 'movement', movement }]] : []
+      }
+      const order = orders(subject.orderId, subject.version)
+      return order ? [[subject.eventId, order]] : []
+    }),
+  )
+}
+
+async function findToldMovements({ pool }: ReadContext, ids: readonly bigint[]) {
+  const movements = ids.length > 0 ? await findMovementsById(pool, [...new Set(ids)]) : []
+  return new Map(movements.map((movement) => [movement.id, movement]))
+}
+
+/** Reads orders with their parts. The order after its event, so that it is never older. */
+async function findToldOrders(
+  { pool }: ReadContext,
+  versions: readonly { orderId: string; version: number }[],
+) {
+  if (versions.length === 0) return () => undefined
+  const ids = [...new Set(versions.map(({ orderId }) => orderId))]
+  const events = await findEventsByVersion(pool, versions)
+  const [orders, shipments, requests] = await Promise.all([
+    findOrders(pool, ids),
+    findShipmentsOf(pool, ids),
+    findRequestsOf(pool, ids),
+  ])
+  const eventOf = new Map(events.map((event) => [`${event.orderId} ${event.version}`, event]))
+  const orderOf = new Map(orders.map((order) => [order.id, order]))
+  return (orderId: string, version: number): Told | undefined => {
+    const event = eventOf.get(`${orderId} ${version}`)
+    const order = orderOf.get(orderId)
+    if (!event || !order) return undefined
+    const isOfFirst = ({ orderId: id, sku }: (typeof requests)[number]) =>
+      id === orderId && sku === order.lines[0]!.sku
+    return {
+      kind: 'order',
+      event,
+      order,
+      supplierRef: requests.find(isOfFirst)?.ref ?? null,
+      shipments: shipments.filter((shipment) => shipment.orderId === orderId),
+    }
+  }
+}

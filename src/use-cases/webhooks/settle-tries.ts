@@ -1,0 +1,139 @@
+import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
+import { inTransaction } from '../../database/transaction.ts'
+import {
+  FAILING_MAX_MS,
+  outcomeOf,
+  retryDelayMs,
+  type TryOutcome,
+  type TryResult,
+} from '../../domain/webhooks/delivery-policy.ts'
+import { hearsOrders } from '../../domain/webhooks/event-names.ts'
+import type { Webhook } from '../../domain/webhooks/webhook.ts'
+import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
+import { DELIVERED_KEPT_MAX } from '../../limits.ts'
+import { readClock } from '../../sql/orders/holds.ts'
+import { addJobs } from '../../sql/queue/add-jobs.ts'
+import {
+  type ClaimedDelivery,
+  deleteOldDelivered,
+  giveUpPending,
+  writeTries,
+} from '../../sql/webhooks/deliveries.ts'
+import { lockWebhooks, writeWebhook } from '../../sql/webhooks/webhooks.ts'
+import type { WebhookContext } from './webhook-context.ts'
+
+/** A try that has ended. */
+type EndedTry = { delivery: ClaimedDelivery; result: TryResult }
+
+/** Group commit in which tries that end together share a transaction. */
+export type TryGroup = GroupCommit<EndedTry, undefined>
+
+/** Tries of one transaction: some 10 ms. */
+const TRIES_BATCH_MAX = 500
+/** All calls that may be in flight, twice: never reached. */
+const TRIES_WAITING_MAX = 10_000
+
+/** Makes the group of tries: those that end during a commit share the next one. */
+export function createTryGroup(context: WebhookContext, observer: GroupObserver): TryGroup {
+  const settle = async (tries: EndedTry[]) => {
+    await settleTries(context, tries)
+    return tries.map(() => undefined)
+  }
+  return new GroupCommit(settle, {
+    batchSizeMax: TRIES_BATCH_MAX,
+    waitingMax: TRIES_WAITING_MAX,
+    ...observer,
+  })
+}
+
+/** A try with what follows from it. */
+type Judged = EndedTry & { outcome: TryOutcome; retryDelayMs: number | null }
+
+/**
+ * Writes what came of tries, with the jobs of those that follow. Disables a webhook whose receiver is gone, or that has failed for
+ * too long. A try that another has overtaken changes nothing, so a repeat does nothing.
+ */
+async function settleTries(context: WebhookContext, tries: readonly EndedTry[]): Promise<void> {
+  const news = await inTransaction(context, 'settle-tries', async (tx) => {
+    const webhookIds = [...new Set(tries.map(({ delivery }) => delivery.webhookId))]
+    // by one clock: those of the processes may be apart
+    const [webhooks, at] = await Promise.all([lockWebhooks(tx, webhookIds), readClock(tx)])
+    const judged = tries.map((one) => judge(one, context.random()))
+    const written = await writeTries(tx, judged.map(asWritten))
+    const settled = judged.filter(({ delivery }) => written.has(delivery.id))
+    const settledOf = Map.groupBy(settled, ({ delivery }) => delivery.webhookId)
+    const changed = webhooks.flatMap(
+      (webhook) => changeOf(webhook, settledOf.get(webhook.id) ?? [], at) ?? [],
+    )
+    for (const webhook of changed) {
+      await writeWebhook(tx, webhook, hearsOrders(webhook.events))
+      if (webhook.status === 'DISABLED') await giveUpPending(tx, webhook.id)
+    }
+    const disabled = changed.filter(({ status }) => status === 'DISABLED')
+    const isSent = ({ delivery }: Judged) => !disabled.some(({ id }) => id === delivery.webhookId)
+    await Promise.all([
+      deleteOldDelivered(tx, deliveredTo(settled), { keptMax: DELIVERED_KEPT_MAX, sizeMax: TRIES_BATCH_MAX }),
+      addJobs(
+        tx,
+        settled
+          .filter(isSent)
+          .flatMap(({ delivery: { webhookId }, retryDelayMs: delayMs }) =>
+            delayMs === null ? [] : [{ task: 'send-webhooks', payload: { webhookId }, delayMs }],
+          ),
+      ),
+    ])
+    return [...settled.map(newsOf), ...disabled.map(newsOfDisabled)]
+  })
+  if (news.length > 0) context.onWebhooks(news)
+}
+
+function judge({ delivery, result }: EndedTry, random: number): Judged {
+  const outcome = outcomeOf(result)
+  const delayMs = outcome === 'failed' ? retryDelayMs(delivery.attempts + 1, result, random) : null
+  return { delivery, result, outcome, retryDelayMs: delayMs }
+}
+
+function asWritten({ delivery: { id, attempts }, result, outcome, retryDelayMs }: Judged) {
+  const { responseStatus, responseBody, error, durationMs } = result
+  const isDelivered = outcome === 'delivered'
+  return { id, attempts, responseStatus, responseBody, error, durationMs, isDelivered, retryDelayMs }
+}
+
+function deliveredTo(settled: readonly Judged[]): string[] {
+  const delivered = settled.filter(({ outcome }) => outcome === 'delivered')
+  return [...new Set(delivered.map(({ delivery }) => delivery.webhookId))]
+}
+
+/** @returns undefined if the tries change nothing of the webhook */
+function changeOf(webhook: Webhook, tries: readonly Judged[], at: Date): Webhook | undefined {
+  if (tries.length === 0) return undefined
+  const { failingSince, status } = webhook
+  const isGone = tries.some(({ outcome }) => outcome === 'gone')
+  if (isGone && status !== 'DISABLED') return disable(webhook, 'The receiver answered 410 Gone', at)
+  if (tries.some(({ outcome }) => outcome === 'delivered')) {
+    return failingSince === null ? undefined : { ...webhook, failingSince: null }
+  }
+  if (failingSince === null) return { ...webhook, failingSince: at }
+  if (status === 'DISABLED' || at.getTime() - failingSince.getTime() < FAILING_MAX_MS) return undefined
+  const { responseStatus, error } = tries.at(-1)!.result
+  const last = responseStatus === null ? error : `HTTP ${responseStatus}`
+  return disable(
+    webhook,
+    `No delivery succeeded for ${FAILING_MAX_MS / 3_600_000} h; the last try: ${last}`,
+    at,
+  )
+}
+
+function disable(webhook: Webhook, disabledReason: string, at: Date): Webhook {
+  return { ...webhook, status: 'DISABLED', disabledReason, failingSince: webhook.failingSince ?? at }
+}
+
+function newsOf({ delivery, result, outcome, retryDelayMs }: Judged): WebhookNews {
+  const { webhookId, eventId, eventType, attempts } = delivery
+  const isGivenUp = outcome !== 'delivered' && retryDelayMs === null
+  return { kind: 'tried', webhookId, eventId, eventType, attempt: attempts + 1, outcome, isGivenUp, result }
+}
+
+function newsOfDisabled({ id, url, disabledReason }: Webhook): WebhookNews {
+  return { kind: 'disabled', webhookId: id, host: new URL(url).host, reason: disabledReason! }
+}

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import {
+  movementEventId,
+  orderEventId,
+  subjectOf,
+  testEventId,
+} from '../../../src/domain/webhooks/event-id.ts'
+import {
+  EVENT_NAMES,
+  hearsOrders,
+  isHeard,
+  isSubscription,
+} from '../../../src/domain/webhooks/event-names.ts'
+import { isWebhookUrl } from '../../../src/domain/webhooks/webhook.ts'
+
+const ORDER_ID = '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a'
+
+test('an id says what its event is about, and has no full stop', () => {
+  expect(subjectOf(orderEventId(ORDER_ID, 12))).toEqual({ kind: 'order', orderId: ORDER_ID, version: 12 })
+  expect(subjectOf(movementEventId(7n))).toEqual({ kind: 'movement', movementId: 7n })
+  expect(subjectOf(movementEventId(7n, 'BACK'))).toEqual({ kind: 'movement', movementId: 7n })
+  expect(subjectOf(testEventId(ORDER_ID))).toEqual({ kind: 'test' })
+  expect(() => subjectOf('evt_x')).toThrow('No event has the id')
+  for (const id of [orderEventId(ORDER_ID, 12), movementEventId(7n, 'LOW'), testEventId('x')]) {
+    expect(id).not.toContain('.')
+  }
+})
+
+test('a pattern stands for its family, and * for all', () => {
+  for (const name of EVENT_NAMES) {
+    expect(isSubscription(name)).toBe(true)
+    expect(isHeard(['*'], name)).toBe(true)
+    expect(isHeard([name], name)).toBe(true)
+    expect(isHeard(['order.*'], name)).toBe(name.startsWith('order.'))
+    expect(hearsOrders([name])).toBe(name.startsWith('order.'))
+  }
+  for (const wrong of ['', 'order', 'order.', '*.*', 'order.gone', 'webhook.*', 'webhook.test', 'ORDER.*']) {
+    expect(isSubscription(wrong), wrong).toBe(false)
+  }
+})
+
+test('a URL is http or https, without credentials and fragment', () => {
+  for (const url of [
+    'https://shop.example/hooks?key=1',
+    'http://shop.example:8080',
+    'HTTPS://SHOP.example/',
+  ]) {
+    expect(isWebhookUrl(url), url).toBe(true)
+  }
+  const wrong = [
+    '',
+    'shop.example',
+    'ftp://shop.example',
+    'https://',
+    'https://u:p@shop.example',
+    'https://a.example/#x',
+  ]
+  for (const url of [...wrong, `https://a.example/${'x'.repeat(2_000)}`, 'https://a.example/a b']) {
+    expect(isWebhookUrl(url), url).toBe(false)
+  }
+})

@@ -1,0 +1,37 @@
+import type { App } from '../../src/create-app.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import type { WebhookDelivery } from '../../src/generated/prisma/client.ts'
+import { createWebhook } from '../../src/use-cases/webhooks/verbs/create-webhook.ts'
+import { eventually } from './harness.ts'
+
+/** Creates a webhook at a receiver. */
+export async function listenAt(
+  app: App,
+  url: string,
+  events: string[],
+): Promise<{ id: string; secret: string }> {
+  const { webhook, secret, userErrors } = await createWebhook(app, LOCAL_OPERATOR, { url, events })
+  if (!webhook) throw new Error(`no webhook: ${userErrors[0].code}`)
+  return { id: webhook.id, secret: secret! }
+}
+
+/** Waits until a webhook has a delivery that is so. */
+export function untilDelivery(
+  app: App,
+  webhookId: string,
+  isSo: (delivery: WebhookDelivery) => boolean,
+): Promise<WebhookDelivery> {
+  return eventually(async () => {
+    const deliveries = await app.prisma.webhookDelivery.findMany({ where: { webhookId } })
+    return deliveries.find(isSo)
+  }) as Promise<WebhookDelivery>
+}
+
+/** Makes everything that waits for another try due now. */
+export async function makeDue(app: App): Promise<void> {
+  await app.pool.query(`update webhook_deliveries set next_attempt_at = now() where status = 'PENDING'`)
+  await app.pool.query(
+    `update graphile_worker._private_jobs set run_at = now()
+    where task_id = (select id from graphile_worker._private_tasks where identifier = 'send-webhooks')`,
+  )
+}

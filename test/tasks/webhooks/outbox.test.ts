@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { drawXid, lookBelow, readLedgerEnd } from '../../../src/sql/stock/ledger/read-changes.ts'
+import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
+import { claimDeliveries } from '../../../src/use-cases/webhooks/claim-deliveries.ts'
+import { writeDeliveries } from '../../../src/use-cases/webhooks/write-deliveries.ts'
+import {
+  createTestApp,
+  eventually,
+  joinTestApp,
+  seed,
+  startTestWorker,
+  type TestApp,
+} from '../../support/harness.ts'
+import { dropJobs } from '../../support/queue.ts'
+import { reserveOrders } from '../../support/reserve-orders.ts'
+import { type Receiver, startReceiver } from '../../support/webhook-receiver.ts'
+import { listenAt } from '../../support/webhooks.ts'
+
+let test_: TestApp
+let receiver: Receiver
+
+beforeEach(async () => {
+  test_ = await createTestApp()
+  receiver = await startReceiver()
+})
+afterEach(async () => {
+  await receiver.close()
+  await test_.close()
+})
+
+const idsReceived = () => receiver.received.map(({ headers }) => headers['webhook-id']!)
+const deliveries = () => test_.app.prisma.webhookDelivery.findMany({ orderBy: { id: 'asc' } })
+
+describe('the outbox', () => {
+  test('is read past nothing that commits late', async () => {
+    const { app } = test_
+    await seed(app).item({ available: 9 })
+    await listenAt(app, receiver.url, ['*'])
+    const worker = await startTestWorker(test_)
+    // it has drawn its numbers, and commits when others behind it have committed long ago
+    const late = await app.pool.connect()
+    await late.query('begin')
+    await late.query(`update stock_levels set available = available + 1 where sku = 'GIZMO'`)
+    await late.query(
+      `insert into inventory_movements (sku, location, type, delta, reserved_delta, available_after, reserved_after, created_at)
+      values ('GIZMO', 'MAIN', 'RECEIPT', 1, 0, 10, 0, now())`,
+    )
+    const ids = await Promise.all(
+      [1, 2, 3].map(
+        async () => (await seed(app).item({ sku: `S${Math.random()}`.slice(0, 9), available: 1 })).sku,
+      ),
+    )
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    expect(receiver.received).toHaveLength(0)
+    await late.query('commit')
+    late.release()
+    await eventually(() => receiver.received.length === ids.length + 1)
+    expect(receiver.received.map(({ payload }) => payload.data.sku)).toContain('GIZMO')
+    await worker.stop()
+  })
+
+  test('has a number for each event of an order only while somebody listens to orders', async () => {
+    const { app } = test_
+    await seed(app).item({ available: 9 })
+    const numbered = async () =>
+      (await app.pool.query('select count(outbox_id)::int as count from order_events')).rows[0].count
+    await reserveOrders(app, [(await seed(app).order()).id])
+    await listenAt(app, receiver.url, ['stock.*'])
+    await reserveOrders(app, [(await seed(app).order()).id])
+    expect(await numbered()).toBe(0)
+    await listenAt(app, receiver.url, ['order.created'])
+    await reserveOrders(app, [(await seed(app).order()).id])
+    expect(await numbered()).toBe(2)
+  })
+
+  test('is told once, whoever reads it and sends it', async () => {
+    const { app } = test_
+    await seed(app).item({ available: 500 })
+    const other = await joinTestApp(test_)
+    const workers = [await startTestWorker(test_), await startTestWorker(other)]
+    await listenAt(app, receiver.url, ['*'])
+    const orders = await Promise.all(Array.from({ length: 100 }, () => seed(app).order()))
+    await eventually(() => receiver.received.length >= 300)
+    // a double would have come by now
+    await eventually(async () => (await deliveries()).every(({ status }) => status === 'DELIVERED'))
+    expect(new Set(idsReceived()).size).toBe(300)
+    expect(receiver.received).toHaveLength(300)
+    for (const { id } of orders) expect(idsReceived()).toContain(`evt_${id}_1`)
+    for (const worker of workers) await worker.stop()
+    await other.close()
+  })
+
+  test('is told to all at one place by one reading, and twice to nobody', async () => {
+    const { app } = test_
+    await listenAt(app, receiver.url, ['*'])
+    await listenAt(app, receiver.url, ['inventory.*'])
+    await listenAt(app, receiver.url, ['order.*'])
+    await seed(app).item({ available: 9 })
+    await seed(app).order()
+    const xid = await drawXid(app.pool)
+    expect(await lookBelow(app.pool, xid)).toBe('over')
+    const end = await readLedgerEnd(app.pool)
+    await Promise.all([writeDeliveries(app, end), writeDeliveries(app, end), writeDeliveries(app, end)])
+    const types = (await deliveries()).map(({ eventType }) => eventType).sort()
+    expect(types).toEqual(['inventory.changed', 'inventory.changed', 'order.created', 'order.created'])
+  })
+
+  test('is told by another after a process was killed between its claim and its calls', async () => {
+    const { app } = test_
+    await seed(app).item({ available: 9 })
+    const { id } = await listenAt(app, receiver.url, ['inventory.*'])
+    await seed(app).stock()
+    await writeDeliveries(app, await readLedgerEnd(app.pool))
+    // what a process leaves behind that is killed then: deliveries that it claimed, and no job
+    expect((await claimDeliveries(app, id, 50))!.deliveries).toHaveLength(1)
+    await dropJobs(app.pool)
+    await app.pool.query(`update webhook_deliveries set next_attempt_at = now() - interval '6 s'`)
+    expect((await sweep(app)).webhooks).toEqual([id])
+    expect((await sweep(app)).webhooks).toEqual([])
+    const worker = await startTestWorker(test_)
+    await eventually(() => receiver.received.length === 1)
+    await worker.stop()
+  })
+})

@@ -1,0 +1,191 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import type { Worker } from '../../../src/tasks/worker.ts'
+import {
+  redeliverGivenUp,
+  redeliverWebhooks,
+} from '../../../src/use-cases/webhooks/verbs/redeliver-webhooks.ts'
+import { testWebhook } from '../../../src/use-cases/webhooks/verbs/test-webhook.ts'
+import { updateWebhook } from '../../../src/use-cases/webhooks/verbs/update-webhook.ts'
+import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../../support/harness.ts'
+import { type Receiver, startReceiver } from '../../support/webhook-receiver.ts'
+import { listenAt, makeDue, untilDelivery } from '../../support/webhooks.ts'
+
+let test_: TestApp
+let worker: Worker
+let receiver: Receiver
+
+beforeEach(async () => {
+  test_ = await createTestApp()
+  receiver = await startReceiver()
+  worker = await startTestWorker(test_)
+  await seed(test_.app).item({ available: 5 })
+})
+afterEach(async () => {
+  await worker.stop()
+  await receiver.close()
+  await test_.close()
+})
+
+const listen = () => listenAt(test_.app, receiver.url, ['inventory.changed'])
+const webhook = (id: string) => test_.app.prisma.webhook.findUniqueOrThrow({ where: { id } })
+/** Seconds from now on. */
+const secondsTo = (at: Date | null) => ((at?.getTime() ?? 0) - Date.now()) / 1_000
+
+describe('a try that fails', () => {
+  test('is made again under the same id, and says what came of it', async () => {
+    receiver.follow((_, response) => void response.writeHead(500).end('x'.repeat(2_000)))
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    const failed = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    expect(failed).toMatchObject({ status: 'PENDING', responseStatus: 500, responseBody: 'x'.repeat(1_024) })
+    expect(secondsTo(failed.nextAttemptAt)).toBeGreaterThan(3)
+    expect(secondsTo(failed.nextAttemptAt)).toBeLessThan(5.6)
+    expect((await webhook(id)).failingSince).not.toBeNull()
+    receiver.follow(() => 204)
+    const delivered = await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
+    expect(delivered).toMatchObject({ id: failed.id, attempts: 2, responseStatus: 204, nextAttemptAt: null })
+    expect((await webhook(id)).failingSince).toBeNull()
+    const ids = receiver.received.map(({ headers }) => headers['webhook-id'])
+    expect(ids).toEqual([delivered.eventId, delivered.eventId])
+  })
+
+  test('waits for as long as Retry-After says', async () => {
+    receiver.follow((_, response) => void response.writeHead(429, { 'retry-after': '600' }).end())
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    const { nextAttemptAt } = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    expect(secondsTo(nextAttemptAt)).toBeGreaterThan(590)
+    expect(secondsTo(nextAttemptAt)).toBeLessThan(665)
+  })
+
+  test('is a redirect, which is not followed', async () => {
+    receiver.follow((_, response) => void response.writeHead(302, { location: receiver.url }).end())
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await untilDelivery(
+      test_.app,
+      id,
+      ({ attempts, responseStatus }) => attempts === 1 && responseStatus === 302,
+    )
+    expect(receiver.received).toHaveLength(1)
+  })
+
+  test('is an answer that breaks off before its head', async () => {
+    receiver.follow((_, response) => void response.socket!.destroy())
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    const { error, responseStatus } = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    expect(responseStatus).toBeNull()
+    expect(error).toContain('UND_ERR_SOCKET')
+  })
+
+  test('is given up after the tenth, and sent again on request', async () => {
+    receiver.follow(() => 500)
+    const since = new Date(Date.now() - 60_000)
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    for (let attempt = 1; attempt < 10; attempt++) {
+      await untilDelivery(test_.app, id, ({ attempts }) => attempts === attempt)
+      await makeDue(test_.app)
+    }
+    const givenUp = await untilDelivery(test_.app, id, ({ status }) => status === 'GIVEN_UP')
+    expect(givenUp.attempts).toBe(10)
+    receiver.follow(() => 200)
+    const again = await redeliverGivenUp(test_.app, LOCAL_OPERATOR, { webhookId: id, since })
+    expect(again.deliveries).toMatchObject([{ id: givenUp.id, status: 'PENDING', attempts: 0 }])
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
+    await redeliverWebhooks(test_.app, LOCAL_OPERATOR, [givenUp.id, 'nonsense'])
+    await eventually(() => receiver.received.length === 12)
+    const ids = new Set(receiver.received.map(({ headers }) => headers['webhook-id']))
+    expect(ids).toEqual(new Set([givenUp.eventId]))
+  })
+})
+
+describe('a webhook', () => {
+  test('is disabled by a 410, and what was pending is given up', async () => {
+    receiver.follow(() => 410)
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await untilDelivery(test_.app, id, ({ status }) => status === 'GIVEN_UP')
+    expect(await webhook(id)).toMatchObject({
+      status: 'DISABLED',
+      disabledReason: 'The receiver answered 410 Gone',
+    })
+    await seed(test_.app).stock()
+    receiver.follow(() => 204)
+    await testWebhook(test_.app, LOCAL_OPERATOR, id)
+    await eventually(() => receiver.typesOf().includes('webhook.test'))
+    expect(receiver.received).toHaveLength(2)
+    // what happened meanwhile is told once it is active again
+    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
+    await eventually(() => receiver.received.length === 3)
+  })
+
+  test('is disabled after 120 h without a success, and not before', async () => {
+    receiver.follow(() => 503)
+    const { id } = await listen()
+    const failFor = async (hours: number, attempt: number) => {
+      await test_.app.pool.query(`update webhooks set failing_since = now() - $1 * interval '1 h'`, [hours])
+      await makeDue(test_.app)
+      await untilDelivery(
+        test_.app,
+        id,
+        ({ attempts, status }) => attempts === attempt || status === 'GIVEN_UP',
+      )
+    }
+    await seed(test_.app).stock()
+    await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    await failFor(119, 2)
+    expect((await webhook(id)).status).toBe('ACTIVE')
+    await failFor(121, 3)
+    expect(await webhook(id)).toMatchObject({
+      status: 'DISABLED',
+      disabledReason: 'No delivery succeeded for 120 h; the last try: HTTP 503',
+    })
+  })
+
+  test('that is paused is told later', async () => {
+    const { id } = await listen()
+    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'PAUSED' })
+    for (const _ of [1, 2, 3]) await seed(test_.app).stock()
+    await testWebhook(test_.app, LOCAL_OPERATOR, id)
+    await eventually(() => receiver.received.length === 1)
+    expect(receiver.typesOf()).toEqual(['webhook.test'])
+    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
+    await eventually(() => receiver.received.length === 4)
+  })
+
+  test('that hangs slows no other, and none of its other events', async () => {
+    const dead = await startReceiver()
+    dead.follow(() => undefined)
+    await listenAt(test_.app, dead.url, ['*'])
+    let isFirst = true
+    receiver.follow(() => {
+      if (!isFirst) return 204
+      isFirst = false
+      return undefined
+    })
+    await listen()
+    for (let count = 1; count <= 60; count++) await seed(test_.app).stock()
+    const startedAtMs = performance.now()
+    await eventually(() => receiver.received.length === 60)
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000)
+    expect(dead.received.length).toBeGreaterThan(0)
+    await dead.close()
+  })
+
+  test('keeps the last 1,000 that were delivered', async () => {
+    const { id } = await listen()
+    await test_.app.pool.query(
+      `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, created_at, ended_at)
+      select gen_random_uuid(), $1, 'evt_m' || 1000000 + number, 'inventory.changed', 'DELIVERED', now(), now() - interval '1 h'
+      from generate_series(1, 1000) as number`,
+      [id],
+    )
+    await seed(test_.app).stock()
+    await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    const delivered = { webhookId: id, status: 'DELIVERED' } as const
+    expect(await test_.app.prisma.webhookDelivery.count({ where: delivered })).toBe(1_000)
+  })
+})
