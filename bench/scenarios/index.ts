@@ -16,6 +16,7 @@ import { scenario as recheckLateness } from './recheck-lateness.ts'
 import { scenario as reserveBacklog } from './reserve-backlog.ts'
 import { scenario as reserveLines } from './reserve-lines.ts'
 import { scenario as reserveLocations } from './reserve-locations.ts'
+import { scenario as stockStreams } from './stock-streams.ts'
 import { scenario as waitingOrders } from './waiting-orders.ts'
 import { scenario as watchLatency } from './watch-latency.ts'
 import { scenario as watchers } from './watchers.ts'
@@ -39,6 +40,7 @@ export const scenarios: readonly Scenario[] = [
   watchLatency,
   recheckLateness,
   watchers,
+  stockStreams,
   webhooks,
   growth,
   memory,

@@ -38,7 +38,6 @@ export const InventoryMovement = builder.prismaObject('InventoryMovement', {
     location: t.field({
       type: Location,
       description: 'Where.',
-      select: { locationCode: true },
       // a change of the stream comes with it
       resolve: (movement: { locationCode: string; location?: LocationOf }, _args, context, info) =>
         movement.location ?? findLocationOf(movement.locationCode, context, info),

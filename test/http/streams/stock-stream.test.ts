@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
-import { describe, expect, onTestFinished } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import { createAuthenticate } from '../../../src/http/access/create-authenticate.ts'
 import { STREAMS_PER_CALLER_MAX } from '../../../src/limits.ts'
 import { createLogger } from '../../../src/observability/logs/logger.ts'
@@ -113,6 +113,26 @@ describe('the stream', () => {
       { isRepeat: false, crossed: [], movement: { id: expect.any(String), delta: 2 } },
       { isRepeat: true, crossed: ['BACK'], movement: { id: told[0].movement.id, delta: 2 } },
     ])
+  })
+
+  test('reads nothing more for what a GraphQL client asks of a change', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const subscription = subscribeBySse(
+      server,
+      'subscription { inventoryChanged { crossed movement { sku delta onHandAfter location { code name } } } }',
+    )
+    onTestFinished(subscription.leave)
+    const first = subscription.next()
+    await eventually(() => app.stockFeed.watcherCount === 1)
+    await seed(app).stock({ sku: 'A', qty: 1 })
+    await first
+    const asked = vi.spyOn(app.pool, 'query')
+    onTestFinished(() => asked.mockRestore())
+    await seed(app).stock({ sku: 'A', qty: 2 })
+    expect((await subscription.next())!.data.inventoryChanged.movement.location.code).toBe('MAIN')
+    const texts = asked.mock.calls.map(([query]) => (query as unknown as { text: string }).text)
+    // in capitals: Prisma's
+    expect(texts.filter((text) => text.startsWith('SELECT'))).toEqual([])
   })
 
   test('resumes after Last-Event-ID, which goes before `after`', async ({ app, server }) => {
