@@ -21,14 +21,21 @@ const readEnd = prepare<[], { end: bigint }>(
   `select case when is_called then last_value else 0 end as end from inventory_movements_id_seq`,
 )
 
-/** Draws an xid: who draws one later has a higher one. */
+/**
+ * Draws an xid: who draws one later has a higher one. Numbers that were drawn from the ledger's sequence before are on disk then,
+ * and with a synchronous standby there too: no crash has them drawn again.
+ */
 export async function drawXid(on: Queryable): Promise<bigint> {
   const [row] = await draw(on)
   return row!.xid
 }
 
-// pg_snapshot_xmax would not do: transactions beyond it may have begun
-const draw = prepare<[], { xid: bigint }>('draw-xid', 'select pg_current_xact_id()::text::bigint as xid')
+// pg_snapshot_xmax would not do: transactions beyond it may have begun. A transaction that writes nothing is not waited for on disk,
+// and nor are numbers of those that were rolled back: so it writes an empty message into the log, which nobody reads.
+const draw = prepare<[], { xid: bigint }>(
+  'draw-xid',
+  `select pg_current_xact_id()::text::bigint as xid, pg_logical_emit_message(true, 'holdfast', '')`,
+)
 
 /**
  * Looks for transactions under way that began before the one with this xid and may move our stock: those of other databases
