@@ -1,7 +1,8 @@
 import { qtyOf } from './check-deeds.ts'
 import type { FinalOrder, Reader } from './checks.ts'
 import type { Findings } from './findings.ts'
-import type { History } from './history.ts'
+import type { History, Line } from './history.ts'
+import type { SentFile, StockDeed } from './stock-history.ts'
 
 /** Where an order, at some moment, would have held less than nothing of a SKU at a location. */
 const OVERDRAWN = `select distinct order_id::text as id, sku, location from (
@@ -15,18 +16,18 @@ const FREE = `select order_id::text as id, sku, exists (
     select from order_events as events
     where events.order_id = receipts.order_id and events.type in ('OrderCancelled', 'OrderExpired', 'OrderFailed')
       and (events.lines is null or events.lines @> jsonb_build_array(jsonb_build_object('sku', receipts.sku)))
-      and pg_xact_commit_timestamp(events.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
+      and pg_xact_commit_timestamp(events.xmin) <= pg_xact_commit_timestamp(receipts.xid::xid)
   ) or exists (
     select from inventory_movements as earlier
     where earlier.type = 'RESERVATION' and earlier.order_id = receipts.order_id and earlier.sku = receipts.sku
-      and earlier.xmin <> receipts.xmin
-      and pg_xact_commit_timestamp(earlier.xmin) <= pg_xact_commit_timestamp(receipts.xmin)
+      and earlier.xid <> receipts.xid
+      and pg_xact_commit_timestamp(earlier.xid::xid) <= pg_xact_commit_timestamp(receipts.xid::xid)
   ) as "isForNobody"
   from inventory_movements as receipts
   where receipts.type = 'SUPPLIER_RECEIPT' and not exists (
     select from inventory_movements as reserved
     where reserved.type = 'RESERVATION' and reserved.order_id = receipts.order_id and reserved.sku = receipts.sku
-      and reserved.location = receipts.location and reserved.xmin = receipts.xmin and reserved.reserved_delta <= receipts.delta
+      and reserved.location = receipts.location and reserved.xid = receipts.xid and reserved.reserved_delta <= receipts.delta
   )`
 
 /**
@@ -55,7 +56,7 @@ export async function checkStock(
 
 async function checkConservation(
   database: Reader,
-  { stock, deeds, adjustments }: History,
+  { stock, deeds, adjustments, stockDeeds, files }: History,
   orders: ReadonlyMap<string, FinalOrder>,
   findings: Findings,
 ): Promise<void> {
@@ -78,12 +79,24 @@ async function checkConservation(
   const adjusted = adjustments
     .filter(({ outcome, reason }) => outcome === 'done' || (outcome === 'doubtful' && made.has(reason)))
     .map(({ sku, delta }) => ({ sku, qty: delta }))
+  const kept = await database.query<{ reason: string; sku: string; qty: number }>(
+    `select reason, sku, sum(delta)::float8 as qty from inventory_movements
+    where order_id is null and reason = any ($1) group by reason, sku`,
+    [[...stockDeeds.filter(isUntold).map(({ tag }) => tag), ...files.filter(isUntold).map(({ tag }) => tag)]],
+  )
+  const changed = stockDeeds
+    .flatMap(({ answer }) => answer?.results ?? [])
+    .flatMap(({ movement }) => (movement ? [{ sku: movement.sku, qty: movement.delta }] : []))
   const delivered = [...orders.values()]
     .flatMap(({ requests }) => requests)
     .filter(({ state }) => state === 'DELIVERED')
   for (const [sku, before] of stock) {
     const expected =
-      before + qtyOf(adjusted, sku) + qtyOf(delivered, sku) + qtyOf(back, sku) - qtyOf(sent, sku)
+      before +
+      qtyOf([...adjusted, ...changed, ...kept, ...files.flatMap(importedOf)], sku) +
+      qtyOf(delivered, sku) +
+      qtyOf(back, sku) -
+      qtyOf(sent, sku)
     const onHand = counted.find((row) => row.sku === sku)?.onHand
     if (onHand !== expected) {
       findings.violate(
@@ -93,4 +106,18 @@ async function checkConservation(
       )
     }
   }
+}
+
+/** Whether clients cannot tell what became of it: it got no answer, or one that says only what is there now. */
+function isUntold(sent: StockDeed | SentFile): boolean {
+  return 'kind' in sent ? sent.kind === 'counted' || !sent.report : !sent.answer
+}
+
+/** What a file of deltas has added, by its report. */
+function importedOf(file: SentFile): Line[] {
+  if (isUntold(file)) return []
+  const refused = new Set(file.report!.refused_rows.map(({ line }) => line))
+  return file.rows
+    .filter(({ line }) => !refused.has(line))
+    .map(({ sku, cell }) => ({ sku, qty: Number(cell) }))
 }
