@@ -2,13 +2,19 @@
 import { type HttpAnswer, HttpConnection } from './http-connection.ts'
 import { encodeRequest } from './http-load.ts'
 import type { OpenLoad, OpenLoadResult } from './open-load.ts'
+import { skuNames } from './support/backlog.ts'
 import { quantile } from './support/quantile.ts'
 
 /** A request that takes longer has been lost. */
 const STALL_LIMIT_S = 30
 
 const load: OpenLoad = JSON.parse(process.argv[2]!)
-const request = encodeRequest(load)
+/** One for each SKU. */
+const requests = skuNames(load.skuCount ?? 1).map((sku) =>
+  encodeRequest({ ...load, body: load.body.replace('"SKU-0"', JSON.stringify(sku)) }),
+)
+/** From one request to the next: coprime to round counts, so that all have their turn, and none beside its neighbour. */
+const SKU_STRIDE = 7_919
 const durationMs = (load.warmUpS + load.durationS) * 1000
 
 /** A connection, with when the request that is under way was due. */
@@ -72,8 +78,8 @@ async function run(): Promise<void> {
     const now = performance.now()
     while (!idle.isEmpty && counts.sent < due && dueAt(counts.sent) <= now) {
       const lane = idle.take()
+      lane.connection.send(requests[(counts.sent * SKU_STRIDE) % requests.length]!)
       lane.dueAt = dueAt(counts.sent++)
-      lane.connection.send(request)
     }
     await new Promise((resolve) => setTimeout(resolve, 1))
   }

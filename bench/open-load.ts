@@ -9,6 +9,8 @@ export type OpenLoad = HttpLoad & {
   perSecond: number
   /** The other status that counts as an answer: a refusal, which has to come with `Retry-After`. */
   refusalStatus: number
+  /** The body names `SKU-0`: requests name so many SKUs in its place, as `skuNames` has them, and each as often. 1 if left out. */
+  skuCount?: number
 }
 
 /** What came of it, while it was measured. Latencies count from when a request was due. */

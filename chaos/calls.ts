@@ -1,5 +1,7 @@
 import type { Findings } from './findings.ts'
 import type { Deed, Intent, Line, Verb } from './history.ts'
+import { callOf, readAnswer, readReceipt } from './stock-calls.ts'
+import type { SentRules, StockAnswer, StockDeed } from './stock-history.ts'
 
 /** A frozen process answers nobody: a client gives up and asks the other. */
 const CALL_LIMIT_MS = 6_000
@@ -28,6 +30,9 @@ const ADJUST = `mutation Adjust($input: AdjustInventoryInput!) {
 }`
 const CREATE_ITEM = `mutation Create($input: CreateInventoryItemInput!) {
   createInventoryItem(input: $input) { inventoryItem { sku } userErrors { code } }
+}`
+const SET_RULES = `mutation Set($input: SetStockRulesInput!) {
+  setStockRules(input: $input) { inventoryItem { sku } userErrors { code } }
 }`
 const SAVE_LOCATION = `mutation Save($input: LocationInput!) {
   saveLocation(input: $input) { location { code } userErrors { code } }
@@ -85,7 +90,7 @@ export function createCalls(findings: Findings, authorization: string) {
     }
   }
 
-  /** Runs a mutation whose payload has `userErrors`. */
+  /** Runs a mutation whose payload has `userErrors`. @returns the field of the payload that is null where it was refused */
   async function mutate<Answer>(
     url: string,
     query: string,
@@ -93,6 +98,20 @@ export function createCalls(findings: Findings, authorization: string) {
     answerField: string,
     input: object,
   ): Promise<Outcome<Answer>> {
+    const outcome = await mutateWhole(url, query, field, answerField, input)
+    return outcome.kind === 'answered'
+      ? { kind: 'answered', answer: outcome.answer[answerField] as Answer }
+      : outcome
+  }
+
+  /** The same. @returns the payload */
+  async function mutateWhole(
+    url: string,
+    query: string,
+    field: string,
+    answerField: string,
+    input: object,
+  ): Promise<Outcome<Record<string, unknown>>> {
     const reply = await post(`${url}/graphql`, { query, variables: { input } })
     if (reply.why !== undefined) return { kind: 'doubtful', why: reply.why }
     const { status, headers, text } = reply
@@ -109,7 +128,7 @@ export function createCalls(findings: Findings, authorization: string) {
       return { kind: 'doubtful', why: code }
     }
     if (payload?.userErrors?.[0]) return { kind: 'refused', code: payload.userErrors[0].code }
-    if (status === 200 && payload?.[answerField]) return { kind: 'answered', answer: payload[answerField] }
+    if (status === 200 && payload?.[answerField]) return { kind: 'answered', answer: payload }
     findings.violate(
       'GraphQL answers well, or UNAVAILABLE as 503 with Retry-After',
       field,
@@ -120,21 +139,30 @@ export function createCalls(findings: Findings, authorization: string) {
 
   /** Makes a REST call that answers with an order. */
   async function postOrder(
+    ...[url, path, body, key, success, headers]: Parameters<typeof postKeyed>
+  ): Promise<Outcome<OrderAnswer>> {
+    const outcome = await postKeyed(url, path, body, key, success, headers)
+    if (outcome.kind !== 'answered') return outcome
+    const { answer } = outcome
+    return { kind: 'answered', answer: { ...answer, status: answer.status.toUpperCase() } }
+  }
+
+  /** Makes a REST call under a key. */
+  async function postKeyed(
     url: string,
     path: string,
     body: object,
     key: string | null,
     success: number,
     headers: Record<string, string> = {},
-  ): Promise<Outcome<OrderAnswer>> {
+    // biome-ignore lint/suspicious/noExplicitAny: the body, as the path has it
+  ): Promise<Outcome<any>> {
     const keyed = key === null ? headers : { ...headers, 'idempotency-key': key }
     const reply = await post(`${url}${path}`, body, keyed)
     if (reply.why !== undefined) return { kind: 'doubtful', why: reply.why }
     const { status, text } = reply
     const answer = parse(text)
-    if (status === success && answer.id) {
-      return { kind: 'answered', answer: { ...answer, status: answer.status.toUpperCase() } }
-    }
+    if (status === success && (answer.id || answer.movement)) return { kind: 'answered', answer }
     if ([404, 409, 422].includes(status) && answer.code) return { kind: 'refused', code: answer.code }
     if (status === 503 && answer.code === 'UNAVAILABLE' && reply.headers.has('retry-after')) {
       findings.count('calls answered 503 by REST')
@@ -190,6 +218,27 @@ export function createCalls(findings: Findings, authorization: string) {
 
     adjustInventory(url: string, input: { sku: string; location: string; delta: number; reason: string }) {
       return mutate<{ id: string }>(url, ADJUST, 'adjustInventory', 'movement', input)
+    },
+
+    /** Changes stock, by GraphQL. */
+    async changeStock(url: string, deed: StockDeed): Promise<Outcome<StockAnswer>> {
+      const { query, answerField, input } = callOf(deed)
+      const outcome = await mutateWhole(url, query, deed.verb, answerField, input)
+      return outcome.kind === 'answered'
+        ? { kind: 'answered', answer: readAnswer(deed, outcome.answer) }
+        : outcome
+    },
+
+    /** Receives goods, by REST. */
+    async receiveByRest(url: string, { rows, location, tag, key }: StockDeed): Promise<Outcome<StockAnswer>> {
+      const { sku, qty } = rows[0]!
+      const path = `/api/inventory/${sku}/receive`
+      const outcome = await postKeyed(url, path, { qty, location, reason: tag }, key, 200)
+      return outcome.kind === 'answered' ? { kind: 'answered', answer: readReceipt(outcome.answer) } : outcome
+    },
+
+    setStockRules(url: string, { isDone, isLast, ...input }: SentRules): Promise<Outcome<{ sku: string }>> {
+      return mutate(url, SET_RULES, 'setStockRules', 'inventoryItem', input)
     },
 
     createItem(url: string, sku: string, available: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Findings } from './findings.ts'
 import { HOUSEKEEPING } from './gaps.ts'
 import { VERBS } from './history.ts'
+import { STOCK_VERBS } from './stock-history.ts'
 
 /** Drawn so often, each kind of fault meets something to harm. */
 const DRAWN_MIN = 3
@@ -18,6 +19,14 @@ export const CHECKED = [
     'events of webhooks checked',
   ],
   ...VERBS.map((verb) => `${verb}: done`),
+  ...[...STOCK_VERBS, 'setStockRules'].map((verb) => `${verb}: done`),
+  ...[
+    'counts by a sheet that found a difference',
+    'promises taken back',
+    'orders unreserved and served again',
+  ],
+  ...['files imported', 'files that were sent again', 'rows refused'],
+  ...['changes told by streams', 'crossings told by streams'],
 ]
 /** In three minutes 14 to 27 gaps of the flow of orders were hit; half of the least is no longer bad luck. */
 const GAPS_HIT_MIN = 7

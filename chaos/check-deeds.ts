@@ -5,7 +5,9 @@ import type { Deed, History, Line } from './history.ts'
 /** What a call has left under its tag: the versions that it made of orders. */
 type Made = { tag: string; orderId: string; version: number; type: string; lines: Line[] | null }
 
-const MADE = `select note as tag, order_id::text as "orderId", version, type::text, lines from order_events where note is not null
+const MADE = `select note as tag, order_id::text as "orderId", version, type::text, lines from order_events
+  -- the note of this one is the reason of a change of stock
+  where note is not null and type <> 'OrderUnreserved'
   union all
   select distinct shipments.reference, shipments.order_id::text, order_version, events.type::text, events.lines
   from shipments join order_events as events on events.order_id = shipments.order_id and events.version = order_version`

@@ -4,7 +4,16 @@ import type { Findings } from './findings.ts'
 /** Where each event may lead from and to. Written out here a second time: the code's own table is under test. */
 const MOVES: Record<string, Record<string, readonly string[]>> = {
   OrderCreated: { '': ['PENDING'] },
-  OrderReserved: { PENDING: ['RESERVED'], AWAITING_RESTOCK: ['RESERVED', 'AWAITING_RESTOCK'] },
+  OrderReserved: {
+    PENDING: ['RESERVED'],
+    AWAITING_RESTOCK: ['RESERVED', 'AWAITING_RESTOCK'],
+    PARTIALLY_SHIPPED: ['PARTIALLY_SHIPPED'],
+  },
+  OrderUnreserved: {
+    RESERVED: ['AWAITING_RESTOCK'],
+    AWAITING_RESTOCK: ['AWAITING_RESTOCK'],
+    PARTIALLY_SHIPPED: ['PARTIALLY_SHIPPED'],
+  },
   OrderAwaitingRestock: { PENDING: ['AWAITING_RESTOCK'] },
   OrderFailed: { PENDING: ['FAILED'], AWAITING_RESTOCK: ['FAILED'] },
   OrderConfirmed: { PENDING: ['PENDING'], AWAITING_RESTOCK: ['AWAITING_RESTOCK'], RESERVED: ['RESERVED'] },
@@ -91,6 +100,8 @@ function isLife({ events, status, reason, ifShort, lines, requests }: FinalOrder
   const isWaiting = status === 'AWAITING_RESTOCK' && ifShort === 'WAIT'
   const isUnderWay = status === 'PENDING' || (status === 'AWAITING_RESTOCK' && !isWaiting)
   if (before !== status || isUnderWay || !isRightReason) return false
+  // it keeps its other lines, and what it had asked for; that it waits from then on is checked in check-unreserved.ts
+  if (events.some(({ type }) => type === 'OrderUnreserved')) return true
   if (ifShort === 'ASK_SUPPLIER')
     return events.every(({ type, from }) => type !== 'OrderFailed' || from !== 'PENDING')
   // all or nothing, and no supplier

@@ -1,7 +1,8 @@
 import { qtyOf } from './check-deeds.ts'
 import type { FinalOrder, Reader } from './checks.ts'
 import type { Findings } from './findings.ts'
-import type { History } from './history.ts'
+import type { History, Line } from './history.ts'
+import type { SentFile, StockDeed } from './stock-history.ts'
 
 /** Where an order, at some moment, would have held less than nothing of a SKU at a location. */
 const OVERDRAWN = `select distinct order_id::text as id, sku, location from (
@@ -58,7 +59,7 @@ export async function checkStock(
 
 async function checkConservation(
   database: Reader,
-  { stock, deeds, adjustments }: History,
+  { stock, deeds, adjustments, stockDeeds, files }: History,
   orders: ReadonlyMap<string, FinalOrder>,
   findings: Findings,
 ): Promise<void> {
@@ -81,12 +82,24 @@ async function checkConservation(
   const adjusted = adjustments
     .filter(({ outcome, reason }) => outcome === 'done' || (outcome === 'doubtful' && made.has(reason)))
     .map(({ sku, delta }) => ({ sku, qty: delta }))
+  const kept = await database.query<{ reason: string; sku: string; qty: number }>(
+    `select reason, sku, sum(delta)::float8 as qty from inventory_movements
+    where order_id is null and reason = any ($1) group by reason, sku`,
+    [[...stockDeeds.filter(isUntold).map(({ tag }) => tag), ...files.filter(isUntold).map(({ tag }) => tag)]],
+  )
+  const changed = stockDeeds
+    .flatMap(({ answer }) => answer?.results ?? [])
+    .flatMap(({ movement }) => (movement ? [{ sku: movement.sku, qty: movement.delta }] : []))
   const delivered = [...orders.values()]
     .flatMap(({ requests }) => requests)
     .filter(({ state }) => state === 'DELIVERED')
   for (const [sku, before] of stock) {
     const expected =
-      before + qtyOf(adjusted, sku) + qtyOf(delivered, sku) + qtyOf(back, sku) - qtyOf(sent, sku)
+      before +
+      qtyOf([...adjusted, ...changed, ...kept, ...files.flatMap(importedOf)], sku) +
+      qtyOf(delivered, sku) +
+      qtyOf(back, sku) -
+      qtyOf(sent, sku)
     const onHand = counted.find((row) => row.sku === sku)?.onHand
     if (onHand !== expected) {
       findings.violate(
@@ -96,4 +109,18 @@ async function checkConservation(
       )
     }
   }
+}
+
+/** Whether clients cannot tell what became of it: it got no answer, or one that says only what is there now. */
+function isUntold(sent: StockDeed | SentFile): boolean {
+  return 'kind' in sent ? sent.kind === 'counted' || !sent.report : !sent.answer
+}
+
+/** What a file of deltas has added, by its report. */
+function importedOf(file: SentFile): Line[] {
+  if (isUntold(file)) return []
+  const refused = new Set(file.report!.refused_rows.map(({ line }) => line))
+  return file.rows
+    .filter(({ line }) => !refused.has(line))
+    .map(({ sku, cell }) => ({ sku, qty: Number(cell) }))
 }

@@ -1,5 +1,6 @@
 import type { Reader } from './checks.ts'
 import type { Findings } from './findings.ts'
+import type { History } from './history.ts'
 
 /** What one transaction did at one SKU: an order that it found short, or a movement. */
 type Entry = {
@@ -15,8 +16,8 @@ type Entry = {
   /** Of the order: where alone it may take from. */
   locations: string[] | null
   /**
-   * `short`, `taken` or `served` for what a new or a waiting order took from what there was, `left` for one that waits no
-   * more or for less, or a type of movement.
+   * `short`, `taken` or `served` for what a new or a waiting order took from what there was, `unreserved` for what an order
+   * gave back that waits for it again, `left` for one that waits no more or for less, or a type of movement.
    */
   type: string
   /** Of what was taken: whether it was the order's turn. Of what was short: whether the order waits for its next. */
@@ -44,9 +45,14 @@ const ENTRIES = `
     -- an order that fails names beside them what else it gave up
     where (events.type = 'OrderAwaitingRestock' or events.reason = 'OUT_OF_STOCK') and line ? 'missing'
     union all
+    select line ->> 'sku', events.xid, null, null, events.order_id, 'unreserved', -(line ->> 'qty')::int, 0, true
+    from order_events as events cross join lateral jsonb_array_elements(events.lines) as line
+    where events.type = 'OrderUnreserved'
+    union all
     select sku, events.xid, null, null, events.order_id, 'left', 0, 0, false
     from order_events as events join order_lines using (order_id)
-    where events.from_status = 'AWAITING_RESTOCK' and events.type not in ('OrderConfirmed', 'HoldExtended')
+    where events.from_status in ('AWAITING_RESTOCK', 'PARTIALLY_SHIPPED')
+      and events.type not in ('OrderConfirmed', 'HoldExtended', 'OrderReturned')
     union all
     select sku, moved.xid, moved.id::text, location, moved.order_id,
       case
@@ -78,9 +84,17 @@ const CLOSED = 'select code from locations where not is_active'
  * say exactly in which order it was decided and what was there each time. Each decision is made again here and has to
  * come out alike.
  */
-export async function checkTurns(database: Reader, findings: Findings): Promise<void> {
+export async function checkTurns(
+  database: Reader,
+  { rules }: Pick<History, 'rules'>,
+  findings: Findings,
+): Promise<void> {
   const entries = await database.query<Entry>(ENTRIES)
   const closed = new Set((await database.query<{ code: string }>(CLOSED)).map(({ code }) => code))
+  const guards = new Map<string, number>()
+  for (const { sku, safetyStock = 0 } of rules) {
+    guards.set(sku, Math.max(guards.get(sku) ?? 0, safetyStock))
+  }
   /** Of the SKU, by location. */
   let available = new Map<string, number>()
   let lastIds = new Map<string, bigint>()
@@ -97,7 +111,7 @@ export async function checkTurns(database: Reader, findings: Findings): Promise<
     if (committedAt === null && decided.some(({ type }) => type !== 'left')) {
       findings.violate('each decision has its time', sku, JSON.stringify(decided))
     }
-    decideAgain(decided, { available, waiting, closed }, findings)
+    decideAgain(decided, { available, waiting, closed, guard: guards.get(sku) ?? 0 }, findings)
     for (const { ledgerId, location, availableAfter } of decided) {
       if (ledgerId === null) continue
       const lastId = lastIds.get(location!) ?? 0n
@@ -114,6 +128,7 @@ export async function checkTurns(database: Reader, findings: Findings): Promise<
 /**
  * @param available what there was at each location before the transaction
  * @param waiting who waited before it, by order; who waits after it, then
+ * @param guard what may have been kept back at each location by a rule, of which the ledger does not tell
  */
 function decideAgain(
   decided: readonly Entry[],
@@ -121,18 +136,23 @@ function decideAgain(
     available,
     waiting,
     closed,
+    guard,
   }: {
     available: ReadonlyMap<string, number>
     waiting: Map<string, Waiter>
     closed: ReadonlySet<string>
+    guard: number
   },
   findings: Findings,
 ): void {
   const left = new Map(available)
   const isOpen = (location: string, locations: string[] | null) =>
     !closed.has(location) && (locations?.includes(location) ?? true)
-  const thereFor = (locations: string[] | null) =>
-    [...left].reduce((sum, [location, some]) => (isOpen(location, locations) ? sum + some : sum), 0)
+  const thereFor = (locations: string[] | null, kept = 0) =>
+    [...left].reduce(
+      (sum, [location, some]) => (isOpen(location, locations) ? sum + Math.max(0, some - kept) : sum),
+      0,
+    )
   const claims = Map.groupBy(
     decided.filter(({ type }) => type === 'short' || type === 'taken' || type === 'served'),
     ({ orderId }) => orderId!,
@@ -145,9 +165,9 @@ function decideAgain(
     const { sku, type, locations, isTurn, isOneLine } = claim[0]!
     const qty = claim.reduce((sum, { delta }) => sum - delta, 0)
     const there = thereFor(locations)
-    const fits = there >= qty
+    const mustFit = thereFor(locations, guard) >= qty
     const detail = `${orderId} wanted ${qty} of ${there} and was ${type}: ${JSON.stringify(decided)}`
-    if (fits !== (type !== 'short')) {
+    if (type === 'short' ? mustFit : there < qty) {
       findings.violate('stock that was there is never refused, in the order of creation', sku, detail)
     }
     if (type === 'short') {
@@ -156,7 +176,7 @@ function decideAgain(
     }
     waiting.delete(orderId)
     for (const [olderId, older] of isTurn ? waiting : []) {
-      if (olderId > orderId || older.qty > thereFor(older.locations)) continue
+      if (olderId > orderId || older.qty > thereFor(older.locations, guard)) continue
       findings.violate(
         'who waits is served before newer orders',
         sku,
@@ -167,6 +187,11 @@ function decideAgain(
       if (!isOpen(location!, locations)) findings.violate('an order takes from where it may', sku, detail)
       left.set(location!, left.get(location!)! + delta)
     }
+  }
+  for (const { type, orderId, delta, locations, isOneLine } of decided) {
+    // of a line that was held at several locations there are several
+    if (type === 'unreserved' && isOneLine)
+      waiting.set(orderId!, { qty: (waiting.get(orderId!)?.qty ?? 0) - delta, locations })
   }
   findings.count('decisions made again', claims.size)
 }

@@ -1,10 +1,13 @@
 import { findBreaches } from '../src/sql/upkeep/find-breaches.ts'
 import { checkClaims } from './check-claims.ts'
 import { checkDeeds } from './check-deeds.ts'
+import { checkKeeping } from './check-keeping.ts'
 import { checkLives } from './check-lives.ts'
 import { checkStock } from './check-stock.ts'
+import { checkStreams } from './check-streams.ts'
 import { checkSupplier } from './check-supplier.ts'
 import { checkTurns } from './check-turns.ts'
+import { checkUnreserved } from './check-unreserved.ts'
 import { checkViews } from './check-views.ts'
 import type { ChaosDatabase } from './database.ts'
 import type { Findings } from './findings.ts'
@@ -133,8 +136,11 @@ export async function checkAll(
   checkLives(orders, findings)
   checkSupplier(supplierRecords, orders, findings)
   await checkStock(database, history, orders, findings)
+  await checkKeeping(database, history, findings)
+  checkUnreserved(history, orders, findings)
   checkViews(history, orders, findings)
-  await checkTurns(database, findings)
+  await checkStreams(database, history, findings)
+  await checkTurns(database, history, findings)
 }
 
 /** The version of each order. */

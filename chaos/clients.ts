@@ -4,6 +4,7 @@ import { createOrderChanges, HOLD_SECONDS_MAX } from './change-orders.ts'
 import type { Findings } from './findings.ts'
 import { createIntent, type History, type Intent, isSettled, type Line } from './history.ts'
 import { createRandom, type Random } from './random.ts'
+import { createStockKeeping } from './stock-keeping.ts'
 
 const CLIENTS = 24
 const PAUSE_MAX_MS = 350
@@ -22,12 +23,17 @@ const STOCK: Record<string, Record<string, number>> = {
   'SOME-A': { MAIN: 100, EAST: 20, WEST: 20 },
   'SOME-B': { MAIN: 100, EAST: 20, WEST: 20 },
   SCARCE: { MAIN: 1, EAST: 1, WEST: 1 },
+  GUARDED: { MAIN: 60, EAST: 20, WEST: 20 },
   'SUPPLIED-A': { MAIN: 1, EAST: 1, WEST: 1 },
   'SUPPLIED-B': { MAIN: 1, EAST: 1, WEST: 1 },
 }
-const SKUS = Object.keys(STOCK)
-const REFILLED = ['SOME-A', 'SOME-B', 'SCARCE']
-const LOCATIONS = ['MAIN', 'EAST', 'WEST']
+/** No order wants it, and only files count it. */
+export const COUNTED = 'COUNTED'
+export const SKUS = Object.keys(STOCK)
+const REFILLED = ['SOME-A', 'SOME-B', 'SCARCE', 'GUARDED']
+/** These have a safety stock at times, of which the ledger does not tell: whether an order had to get the last few is not known. */
+const GUARDED = ['GUARDED']
+export const LOCATIONS = ['MAIN', 'EAST', 'WEST']
 /** Stock is there that no order may have. */
 const CLOSED_LOCATION = 'CLOSED'
 const CLOSED_STOCK = 1_000
@@ -37,7 +43,8 @@ export async function stockUp(calls: Calls, url: string, { stock }: History): Pr
   await calls.saveLocation(url, { code: 'EAST', priority: 50, isActive: true })
   await calls.saveLocation(url, { code: 'WEST', priority: 100, isActive: true })
   await calls.saveLocation(url, { code: CLOSED_LOCATION, priority: 10, isActive: false })
-  for (const [sku, { MAIN: inMain, ...elsewhere }] of Object.entries(STOCK)) {
+  const items = { ...STOCK, [COUNTED]: { MAIN: 1, EAST: 1, WEST: 1 } }
+  for (const [sku, { MAIN: inMain, ...elsewhere }] of Object.entries(items)) {
     await calls.createItem(url, sku, inMain!)
     for (const [location, qty] of Object.entries({ ...elsewhere, [CLOSED_LOCATION]: CLOSED_STOCK })) {
       await calls.addStock(url, sku, location, qty)
@@ -59,7 +66,7 @@ export type ClientsOptions = {
   onOrder: (orderId: string) => void
 }
 
-/** Clients that order, change orders, repeat and adjust, and note all they did and were told. */
+/** Clients that order, change orders and stock, and repeat, and note all they did and were told. */
 export function startClients(options: ClientsOptions) {
   const { urls, calls, findings, history, seed, onOrder, count = CLIENTS } = options
   let isStopped = false
@@ -67,6 +74,15 @@ export function startClients(options: ClientsOptions) {
   const changes = createOrderChanges({
     urls,
     locations: LOCATIONS,
+    calls,
+    findings,
+    history,
+    isStopped: () => isStopped,
+  })
+  const keeping = createStockKeeping({
+    urls,
+    skus: { all: SKUS, received: REFILLED, guarded: GUARDED },
+    locations: [...LOCATIONS, CLOSED_LOCATION],
     calls,
     findings,
     history,
@@ -193,10 +209,12 @@ export function startClients(options: ClientsOptions) {
       await sleep(random.next() * PAUSE_MAX_MS)
       const earlier = remembered.length > 0 ? random.pick(remembered) : undefined
       const kind = random.next()
-      if (kind < 0.06) await adjust(random)
-      else if (kind < 0.16 && earlier) await send(earlier, random)
-      else if (kind < 0.18 && earlier) await reuseWrongly(earlier, random)
-      else if (kind < 0.24) await send(wish(random, null), random)
+      if (kind < 0.03) await adjust(random)
+      else if (kind < 0.12) await keeping.changeSomething(random)
+      else if (kind < 0.14) await keeping.repeat(random)
+      else if (kind < 0.21 && earlier) await send(earlier, random)
+      else if (kind < 0.23 && earlier) await reuseWrongly(earlier, random)
+      else if (kind < 0.28) await send(wish(random, null), random)
       else if (kind < 0.42) await changes.changeSomething(random)
       else if (kind < 0.46) await changes.repeat(random)
       else if (kind < 0.5) await changes.raceForOne(random)
@@ -239,6 +257,7 @@ export function startClients(options: ClientsOptions) {
       }
       await Promise.all(Array.from({ length: SETTLERS }, settleNext))
       await changes.settle(random, limitMs)
+      await keeping.settle(random, limitMs)
     },
   }
 }

@@ -2,15 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
+import { readLedger } from './check-streams.ts'
 import { SUPPLIER_SETTINGS } from './check-waits.ts'
 import { checkAll, readVersions } from './checks.ts'
-import { startClients, stockUp } from './clients.ts'
+import { COUNTED, LOCATIONS, SKUS, startClients, stockUp } from './clients.ts'
 import { Findings } from './findings.ts'
 import { createHistory, type History } from './history.ts'
 import { HoldfastProcess } from './holdfast-process.ts'
 import { startHostileSupplier } from './hostile-supplier.ts'
+import { startImporter } from './importer.ts'
 import { createRandom } from './random.ts'
 import { startReplicatedDatabase } from './replicated-database.ts'
+import { startStreamReaders } from './stream-readers.ts'
 import { UNSETTLED } from './unsettled.ts'
 import { createWatchers } from './watchers.ts'
 
@@ -89,7 +92,10 @@ export async function runFailover(
 
     const calls = createCalls(findings, '')
     const urls = processes.map(({ url }) => url)
+    const readers = await startStreamReaders({ urls, findings, history, seed, authorization: '' })
+    undos.push(readers.stop)
     await stockUp(calls, urls[0]!, history)
+    await readers.untilBegun(READY_LIMIT_MS)
     const watchers = createWatchers({ urls, findings, history, seed, authorization: '' })
     let takenAtMs = Number.POSITIVE_INFINITY
     let promotedAtMs = Number.POSITIVE_INFINITY
@@ -99,6 +105,9 @@ export async function runFailover(
     }
     const clients = startClients({ urls, calls, findings, history, seed, onOrder, count: CLIENTS })
     undos.push(clients.stop)
+    const files = { skus: SKUS, counted: COUNTED, locations: LOCATIONS }
+    const importer = startImporter({ urls, findings, history, seed, authorization: '', ...files })
+    undos.push(importer.stop)
 
     const untilLoaded = async () => {
       const before = acknowledged(history)
@@ -113,7 +122,7 @@ export async function runFailover(
     promotedAtMs = performance.now()
     say(`the standby is promoted, with ${acknowledged(history)} orders acknowledged`)
     await untilLoaded()
-    await clients.stop()
+    await Promise.all([clients.stop(), importer.stop()])
     say(`orders are taken ${Math.round(takenAtMs - promotedAtMs)} ms later`)
     if (takenAtMs - promotedAtMs > acceptLimitMs) {
       findings.violate(
@@ -124,6 +133,7 @@ export async function runFailover(
     }
 
     await untilReady()
+    await importer.settle(READY_LIMIT_MS)
     await clients.settle(READY_LIMIT_MS)
     const isSettled = async () =>
       (await database.query(`select from (${UNSETTLED}) as open limit 1`)).length === 0
@@ -131,6 +141,7 @@ export async function runFailover(
       findings.violate('every order is final', 'some', `not within ${SETTLE_LIMIT_MS} ms`)
     })
     await watchers.settle(LAST_VIEWS_LIMIT_MS, await readVersions(database))
+    await readers.settle(LAST_VIEWS_LIMIT_MS, await readLedger(database))
     await checkAll(database, history, supplier.records, findings)
     say(`${acknowledged(history)} orders were acknowledged, ${findings.counts.get('orders')} are there`)
     await Promise.all(processes.map((one) => one.stop()))

@@ -6,8 +6,9 @@ import type { Random } from './random.ts'
 /** Some steps are taken every 30 s only. */
 const AIM_LIMIT_MS = 35_000
 
-/** What a worker does beside the flow of orders: its gaps have their turn once each of the flow's has had two. */
-export const HOUSEKEEPING = /beat|stale|worker|holder|-held|unheld|attempt|sweep|orphan|dead|old-keys/
+/** What a worker does beside the flow of orders, and who reads the stream: its gaps have their turn once each of the flow's has had two. */
+export const HOUSEKEEPING =
+  /beat|stale|worker|holder|-held|unheld|attempt|sweep|orphan|dead|old-keys|ledger-writers|last-place|find-place|read-ledger|read-snapshot|read-changes/
 const TURNS_BEHIND = 2
 
 /** Kills processes between two steps of what they do. It learns from their traffic which gaps there are. */

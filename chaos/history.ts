@@ -1,3 +1,5 @@
+import type { SentFile, SentRules, StockDeed, StreamView } from './stock-history.ts'
+
 export type Line = { sku: string; qty: number }
 
 /** What the clients did and were told about one order they wanted. A long run has some 100,000: each is kept small. */
@@ -97,11 +99,25 @@ export type History = {
   intents: Intent[]
   deeds: Deed[]
   adjustments: Adjustment[]
+  stockDeeds: StockDeed[]
+  rules: SentRules[]
+  files: SentFile[]
   views: View[]
+  streams: StreamView[]
 }
 
 export function createHistory(): History {
-  return { stock: new Map(), intents: [], deeds: [], adjustments: [], views: [] }
+  return {
+    stock: new Map(),
+    intents: [],
+    deeds: [],
+    adjustments: [],
+    stockDeeds: [],
+    rules: [],
+    files: [],
+    views: [],
+    streams: [],
+  }
 }
 
 export function createIntent(

@@ -5,10 +5,11 @@ import { SignJWT } from 'jose'
 import { findFreePort } from '../test/support/free-port.ts'
 import { createCalls } from './calls.ts'
 import { checkCoverage } from './check-coverage.ts'
+import { readLedger } from './check-streams.ts'
 import { checkWaits, ORDERS_OF_JOB, SUPPLIER_SETTINGS, startWaitChecks } from './check-waits.ts'
 import { type ChaosWebhook, checkWebhooks, UNTOLD } from './check-webhooks.ts'
 import { checkAll, readVersions } from './checks.ts'
-import { startClients, stockUp } from './clients.ts'
+import { COUNTED, LOCATIONS, SKUS, startClients, stockUp } from './clients.ts'
 import { type ChaosDatabase, startDatabase } from './database.ts'
 import { startFaults } from './faults.ts'
 import { Findings } from './findings.ts'
@@ -17,9 +18,11 @@ import { createHistory } from './history.ts'
 import { HoldfastProcess } from './holdfast-process.ts'
 import { type HostileReceiver, startHostileReceiver, WEBHOOKS, type WebhookName } from './hostile-receiver.ts'
 import { startHostileSupplier } from './hostile-supplier.ts'
+import { startImporter } from './importer.ts'
 import { createRandom } from './random.ts'
 import { printReport } from './report.ts'
 import { createStatementTap } from './statement-tap.ts'
+import { startStreamReaders } from './stream-readers.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 import { UNSETTLED } from './unsettled.ts'
 import { createWatchers } from './watchers.ts'
@@ -131,12 +134,18 @@ async function run(): Promise<void> {
 
   const calls = createCalls(findings, authorization)
   const urls = processes.map(({ url }) => url)
+  const readers = await startStreamReaders({ urls, findings, history, seed, authorization })
+  undos.push(readers.stop)
   await stockUp(calls, urls[0]!, history)
+  await readers.untilBegun(READY_LIMIT_MS)
   const webhooks = await createWebhooks(urls[0]!, authorization, receiver, database)
   gaps.learn()
   const watchers = createWatchers({ urls, findings, history, seed, authorization })
   const clients = startClients({ urls, calls, findings, history, seed, onOrder: watchers.offer })
   undos.push(clients.stop)
+  const files = { skus: SKUS, counted: COUNTED, locations: LOCATIONS }
+  const importer = startImporter({ urls, findings, history, seed, authorization, ...files })
+  undos.push(importer.stop)
   const faults = startFaults(
     { processes, database, proxies, gaps },
     seed,
@@ -160,17 +169,19 @@ async function run(): Promise<void> {
   await waitChecks.stop()
   supplier.behave()
   receiver.behave()
-  await clients.stop()
+  await Promise.all([clients.stop(), importer.stop()])
   const settlingSince = performance.now()
   if (!(await eventually(areReady, READY_LIMIT_MS))) {
     findings.violate('everything is ready again', 'readiness', `not within ${READY_LIMIT_MS} ms`)
   }
   findings.count('ms until ready again', Math.round(performance.now() - settlingSince))
+  await importer.settle(READY_LIMIT_MS)
   await clients.settle(READY_LIMIT_MS)
   await settleOrders(database)
   await settleWebhooks(database)
   findings.count('ms until all was final', Math.round(performance.now() - settlingSince))
   await watchers.settle(LAST_VIEWS_LIMIT_MS, await readVersions(database))
+  await readers.settle(LAST_VIEWS_LIMIT_MS, await readLedger(database))
   const checkingSince = performance.now()
   await checkAll(database, history, supplier.records, findings)
   await checkWebhooks(database, webhooks, receiver.received, findings)

@@ -16,6 +16,7 @@ test.skipIf(!process.env.CI && !hasPrograms()).each(['SIGKILL', 'SIGSTOP'] as co
     expect(findings.violations()).toEqual([])
     expect(findings.counts.get('orders acknowledged')).toBeGreaterThanOrEqual(300)
     expect(findings.counts.get('views')).toBeGreaterThan(20)
+    expect(findings.counts.get('changes told by streams')).toBeGreaterThan(500)
   },
   300_000,
 )

@@ -6,7 +6,7 @@ import { putOpenLoad } from '../open-load.ts'
 import type { BenchContext, Figure, Scenario } from '../scenario.ts'
 import { skuNames, storeItems } from '../support/backlog.ts'
 import { createOrderLoad } from '../support/create-order-load.ts'
-import { assertNoBreaches, openDatabase } from '../support/database.ts'
+import { assertNoBreaches, type BenchDatabase, openDatabase } from '../support/database.ts'
 import { startHoldfast, startHoldfastWithMemory } from '../support/holdfast.ts'
 import { takeTurns } from '../take-turns.ts'
 
@@ -20,6 +20,8 @@ const CONNECTIONS = 20
 const ORDERS_S = 20
 const ORDERS_QUICK_S = 4
 const WARM_UP_S = 2
+/** Orders go on being reserved meanwhile: what waits at the end is what came in within this time. */
+const BACKLOG_MAX_S = 2
 
 const MEMORY_SAMPLE_INTERVAL_MS = 100
 const MB = 1024 * 1024
@@ -165,6 +167,7 @@ const APPLY = `with locked as (
  *
  * @param file imported again and again meanwhile; null for none
  * @returns the p99 of createOrder, in ms
+ * @throws if orders were refused, or not reserved meanwhile
  */
 async function order(context: BenchContext, file: StockFile | null): Promise<number> {
   await using database = await openDatabase(context)
@@ -174,17 +177,33 @@ async function order(context: BenchContext, file: StockFile | null): Promise<num
   const importing = (async () => {
     for (let times = 0; file && isOrdering; times++) await send(holdfast.url, file, `file ${times}`)
   })()
-  const { acceptedLatencyMs, refused } = await putOpenLoad({
+  const { acceptedLatencyMs, accepted, refused } = await putOpenLoad({
     url: holdfast.url,
     ...createOrderLoad(ITEMS[0]!),
+    // those that a file changes, and locks
+    skuCount: ITEMS.length,
     connections: CONNECTIONS,
     perSecond: ORDERS_PER_SECOND,
     refusalStatus: 503,
     warmUpS: WARM_UP_S,
     durationS: context.isQuick ? ORDERS_QUICK_S : ORDERS_S,
   })
+  const { reserved, skus } = await readReserved(database)
   isOrdering = false
   await importing
   if (refused > 0) throw new Error(`${refused} orders were refused`)
+  if (accepted - reserved > BACKLOG_MAX_S * ORDERS_PER_SECOND)
+    throw new Error(`of ${accepted} orders ${reserved} were RESERVED at the end of the load`)
+  if (skus < Math.min(accepted, ITEMS.length) / 2) throw new Error(`${accepted} orders were of ${skus} SKUs`)
+  await assertNoBreaches(database)
   return acceptedLatencyMs.p99
+}
+
+/** Counts the orders that are RESERVED, and their SKUs. */
+async function readReserved({ client }: Pick<BenchDatabase, 'client'>) {
+  const { rows } = await client.query<{ reserved: number; skus: number }>(
+    `select count(*)::int as reserved, count(distinct order_lines.sku)::int as skus
+    from orders join order_lines on order_lines.order_id = orders.id where orders.status = 'RESERVED'`,
+  )
+  return rows[0]!
 }

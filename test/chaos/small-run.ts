@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { countTold, readLedger } from '../../chaos/check-streams.ts'
 import { checkAll, type Reader } from '../../chaos/checks.ts'
 import { type ChaosDatabase, startDatabase } from '../../chaos/database.ts'
 import { Findings } from '../../chaos/findings.ts'
@@ -11,6 +12,7 @@ import {
   type Intent,
 } from '../../chaos/history.ts'
 import type { SupplierRecord } from '../../chaos/hostile-supplier.ts'
+import type { StreamView } from '../../chaos/stock-history.ts'
 import { type App, createApp } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { Order } from '../../src/domain/orders/order.ts'
@@ -28,6 +30,7 @@ import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supp
 import { seed } from '../support/harness.ts'
 import { expireHold } from '../support/holds.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
+import { followStock, KeptStock } from './kept-stock.ts'
 
 /** What clients saw, and what the supplier wrote down. */
 export type Remains = { history: History; records: Map<string, SupplierRecord> }
@@ -37,7 +40,10 @@ export class SmallRun {
   #database!: ChaosDatabase
   #closeApp: () => Promise<void> = async () => {}
   #deeds: Deed[] = []
+  #stream!: StreamView
   app!: App
+  /** What was done with stock beside orders. */
+  kept!: KeptStock
   /** Reserved from stock. */
   stocked!: Order
   /** Reserved from what the supplier brought. */
@@ -75,6 +81,7 @@ export class SmallRun {
     })
     this.app = app
     this.#closeApp = close
+    const stream = await followStock(app)
     await seed(app).location('EAST', { priority: 200 })
     await seed(app).item({ sku: 'A', available: 5 })
     await seed(app).item({ sku: 'B', available: 10 })
@@ -99,6 +106,12 @@ export class SmallRun {
     await this.#settle(this.late, 'C', 2, { kind: 'ok' })
     await this.#adjust('A', 'MAIN', 3, 'chaos 1')
     await this.#holdAndWait()
+    this.kept = new KeptStock(app, (sku, qty, key, locations) =>
+      this.#order({ [sku]: qty }, key, { ifShort: 'WAIT', ...(locations && { locations }) }),
+    )
+    await this.kept.keep()
+    const ledger = await readLedger(this.#database)
+    this.#stream = await stream.untilTold(countTold({ changes: [] }, ledger))
   }
 
   /** Holds, and orders that ask no supplier. */
@@ -211,7 +224,8 @@ export class SmallRun {
       ref: string,
     ): [string, SupplierRecord] => [key, { orderId, sku, qty, plan, ref, requests: 1, checks: 1 }]
     const first = { afterVersion: 0, known: 0, seen: [{ version: 1, status: 'PENDING' }] }
-    const { supplied, refused, late } = this
+    const { supplied, refused, late, kept } = this
+    const { stockDeeds, rules, files } = kept
     return {
       history: {
         ...createHistory(),
@@ -220,6 +234,9 @@ export class SmallRun {
           ['B', 12],
           ['C', 1],
           ['E', 5],
+          ['K', 10],
+          ['L', 0],
+          ['M', 1],
         ]),
         intents: [
           intent('stocked', this.stocked),
@@ -232,9 +249,13 @@ export class SmallRun {
           { ...intent('expired', this.expired), holdSeconds: 60 },
           { ...intent('waiting', this.waiting), ifShort: 'WAIT' },
           { ...intent('failed', this.failed), ifShort: 'FAIL' },
+          { ...intent('regained', kept.regained), ifShort: 'WAIT', locations: ['MAIN'] },
+          { ...intent('lost', kept.lost), ifShort: 'WAIT', locations: ['EAST'] },
+          { ...intent('unserved', kept.unserved), ifShort: 'WAIT' },
           createIntent({ ...nowhere, expected: 'UNKNOWN_SKU' }),
         ],
         deeds: structuredClone(this.#deeds),
+        ...structuredClone({ stockDeeds, rules, files, streams: [this.#stream] }),
         adjustments: [{ reason: 'chaos 1', sku: 'A', location: 'MAIN', delta: 3, outcome: 'done' }],
         views: [
           {
@@ -288,7 +309,7 @@ export class SmallRun {
   async #order(
     qtys: Record<string, number>,
     key: string,
-    how: { holdSeconds?: number; ifShort?: 'WAIT' | 'FAIL' } = {},
+    how: { holdSeconds?: number; ifShort?: 'WAIT' | 'FAIL'; locations?: string[] } = {},
   ): Promise<Order> {
     const lines = Object.entries(qtys).map(([sku, qty]) => ({ sku, qty }))
     const request = { ...how, lines, idempotencyKey: key, customerId: null }

@@ -38,7 +38,8 @@ export const InventoryMovement = builder.prismaObject('InventoryMovement', {
     location: t.field({
       type: Location,
       description: 'Where.',
-      // a change of the stream comes with it
+      // A change of the stream comes with it. No `select` here or in Location: a row that no query of Prisma's has loaded would be
+      // read anew for it, and while the database is away the change would be told as an error, which the stream goes on behind.
       resolve: (movement: { locationCode: string; location?: LocationOf }, _args, context, info) =>
         movement.location ?? findLocationOf(movement.locationCode, context, info),
     }),

@@ -12,7 +12,7 @@ export const Location = builder.prismaObject('Location', {
   description: 'A place that stock is in.',
   interfaces: [Node],
   fields: (t) => ({
-    id: t.id({ description: '`location:<code>`', select: { code: true }, resolve: locationIdOf }),
+    id: t.id({ description: '`location:<code>`', resolve: locationIdOf }),
     code: t.exposeString('code', { description: 'Its key: no two locations have the same.' }),
     name: t.exposeString('name', { description: 'For people.' }),
     priority: t.exposeInt('priority', {
@@ -23,7 +23,6 @@ export const Location = builder.prismaObject('Location', {
     }),
     isDefault: t.boolean({
       description: 'Whether it is meant where no location is named.',
-      select: { code: true },
       resolve: ({ code }) => code === DEFAULT_LOCATION,
     }),
   }),

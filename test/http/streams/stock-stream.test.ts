@@ -207,6 +207,32 @@ describe('the stream', () => {
     await other.close()
   })
 
+  test('tells of each change without reading anything for it: while the database is away none is left out', async ({
+    app,
+    server,
+  }) => {
+    await seed(app).item({ sku: 'A', available: 10 })
+    const models: PropertyKey[] = []
+    const { prisma } = app
+    const watched = new Proxy(prisma, {
+      get: (client, name) => {
+        models.push(name)
+        return Reflect.get(client, name)
+      },
+    })
+    Object.defineProperty(app, 'prisma', { value: watched })
+    const told = `{ movement { id sku reservedAfter onHandAfter location { id code name priority isActive isDefault } } }`
+    const stream = subscribeBySse(server, `subscription { inventoryChanged ${told} }`)
+    await eventually(() => app.stockFeed.watcherCount === 1)
+    await seed(app).stock({ sku: 'A', qty: 5 })
+    const location = { code: 'MAIN', name: 'Main', priority: 100, isActive: true, isDefault: true }
+    expect(await stream.next()).toMatchObject({
+      data: { inventoryChanged: { movement: { id: '2', sku: 'A', onHandAfter: 15, location } } },
+    })
+    stream.leave()
+    expect(models).toEqual([])
+  })
+
   test('of a HEAD request is its headers', async ({ app, server }) => {
     const answer = await rawCall(server.url + CHANGES, { method: 'HEAD' })
     expect(answer).toMatchObject({ status: 200, text: '' })
