@@ -12,5 +12,6 @@ import './stock/stock-keeping.ts'
 import './stock/stock-rules.ts'
 import './dead-letter.ts'
 import './service-status.ts'
+import './viewer.ts'
 
 export const schema = builder.toSchema()
