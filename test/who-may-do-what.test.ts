@@ -69,6 +69,7 @@ const OPERATIONS: Record<string, Row> = {
     variables: () => ({ id: alices.id }),
     comesTo: everyone,
   },
+  'Query.viewer': { query: '{ viewer { id role } }', comesTo: everyone },
   'Query.orders': { query: '{ orders { edges { node { id } } } }', comesTo: everyone },
   'Query.waitingOrders': {
     query: '{ waitingOrders(sku: "GIZMO") { edges { node { id } } } }',

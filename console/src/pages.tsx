@@ -2,7 +2,7 @@ import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import lazy from 'preact-iso/lazy'
 import { useLocation } from 'preact-iso/router'
-import type { Role } from './api/viewer.ts'
+import { type Role, useViewer } from './api/viewer.ts'
 import { Page } from './components/page.tsx'
 import { ErrorState } from './components/states.tsx'
 
@@ -20,6 +20,12 @@ const OPERATORS: readonly Role[] = ['OPERATOR']
 
 /** Every page, in the order of the navigation. Each is loaded when it is first opened. */
 const PAGES: readonly PageEntry[] = [
+  {
+    path: '/console/overview',
+    label: 'Overview',
+    roles: OPERATORS,
+    component: loadPage(() => import('./pages/overview.tsx').then(({ OverviewPage }) => OverviewPage)),
+  },
   {
     path: '/console/orders',
     label: 'Orders',
@@ -63,7 +69,8 @@ function OutOfDate() {
 /** Leads from /console to the first page. */
 export function FirstPage() {
   const { route } = useLocation()
-  useEffect(() => route(PAGES[0]!.path, true), [route])
+  const { role } = useViewer()
+  useEffect(() => route(pagesOf(role)[0]!.path, true), [role])
   return null
 }
 

@@ -7,7 +7,6 @@ export function Skeleton({ rows = 8 }: { rows?: number }) {
     <div class="skeleton" role="status">
       <span class="visually-hidden">Loading</span>
       {Array.from({ length: rows }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: all are alike
         <div key={index} class="skeleton-row" aria-hidden="true" />
       ))}
     </div>

@@ -15,7 +15,12 @@ export function Num({ value }: { value: number }) {
   return <span class="num">{NUMBER.format(value)}</span>
 }
 
-/** An id or a code, to be copied whole. */
-export function Code({ text }: { text: string }) {
-  return <code>{text}</code>
+/** How many there are; about how many, where they are too many to count. */
+export function CountOf({ count: { count, isEstimate } }: { count: { count: number; isEstimate: boolean } }) {
+  return (
+    <span>
+      {isEstimate && 'about '}
+      <Num value={count} />
+    </span>
+  )
 }
