@@ -16,6 +16,19 @@ type ChartProps = {
 }
 
 const NUMBER = new Intl.NumberFormat()
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
+
+const MINUTE_S = 60
+const HOUR_S = 60 * MINUTE_S
+const DAY_S = 24 * HOUR_S
+/** Between two words of the axis of time, in seconds: nothing here changes faster than once in one. */
+const STEPS_S = [
+  ...[1, 5, 15, 30],
+  ...[1, 5, 15, 30].map((minutes) => minutes * MINUTE_S),
+  ...[1, 3, 6, 12].map((hours) => hours * HOUR_S),
+  ...[1, 7, 30, 90, 365].map((days) => days * DAY_S),
+]
 
 /** Values over time. Only pages that are loaded by themselves import it: uPlot is larger than everything else of a page. */
 export function Chart({ data, label, heightPx = 160 }: ChartProps) {
@@ -66,7 +79,16 @@ function optionsOf(element: HTMLElement, labels: readonly string[], height: numb
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_, min, max) => [Math.min(0, min), Math.max(1, max * 1.1)] } },
-    axes: [axis, { ...axis, size: 56, values: (_, values) => values.map((value) => NUMBER.format(value)) }],
+    axes: [
+      {
+        ...axis,
+        space: 100,
+        incrs: STEPS_S,
+        values: (_, times, _axis, _space, stepS) =>
+          times.map((time) => (stepS >= DAY_S ? DAY : CLOCK).format(time * 1_000)),
+      },
+      { ...axis, size: 56, values: (_, values) => values.map((value) => NUMBER.format(value)) },
+    ],
     series: [{}, ...labels.map((label) => ({ label, stroke: color, width: 2, points: { show: false } }))],
   }
 }
