@@ -6,7 +6,6 @@ COPY package.json package-lock.json .npmrc ./
 COPY prisma prisma
 COPY console console
 COPY schema.graphql ./
-COPY src/start src/start
 # Its last step writes src/generated and console/dist. Without what is optional there is no embedded PostgreSQL. The image has a
 # Node of its own: the one among the packages is 360 MB. What bundles the console is not needed any more.
 RUN npm ci --omit=dev --omit=optional \

@@ -20,7 +20,7 @@ describe.skipIf(hasNoBrowser)('the locations of the console', () => {
 
   it('without authentication just open; one is created, changed, and taken out of use', async () => {
     const { page, close } = await openConsole(browser, server.url, '/console/locations')
-    await page.getByText('MAIN', { exact: true }).waitFor()
+    await page.getByText('MAIN', { exact: true }).first().waitFor()
     await page.getByRole('button', { name: 'New location' }).click()
     const dialog = page.getByRole('dialog')
     expect(await findViolations(page)).toEqual([])
@@ -64,7 +64,7 @@ describe.skipIf(hasNoBrowser)('the locations of the console', () => {
       viewport: { width, height: 800 },
       colorScheme: 'dark',
     })
-    await page.getByText('MAIN', { exact: true }).waitFor()
+    await page.getByText('MAIN', { exact: true }).first().waitFor()
     expect(await findViolations(page)).toEqual([])
     expect(await isTooWide(page)).toBe(false)
     await close()

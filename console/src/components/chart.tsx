@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 
 /** Of one moment a value of each series; null where there is none. */
-export type ChartData = {
+type ChartData = {
   /** Seconds since 1970, rising. */
   times: readonly number[]
   series: readonly { label: string; values: readonly (number | null)[] }[]

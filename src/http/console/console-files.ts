@@ -4,7 +4,7 @@ import { extname } from 'node:path'
 /** Where `npm ci` puts the console. */
 const FOLDER = new URL('../../../console/dist/', import.meta.url)
 
-const TYPES: Record<string, string> = {
+const ASSET_TYPES: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
 }
@@ -23,7 +23,7 @@ export async function readConsoleFiles(): Promise<{ page: Buffer; assets: Readon
     const names = await readdir(new URL('assets/', FOLDER))
     const assets = await Promise.all(
       names
-        .filter((name) => extname(name) in TYPES)
+        .filter((name) => extname(name) in ASSET_TYPES)
         .map(async (name) => [name, await readAsset(name)] as const),
     )
     return { page: await readFile(new URL('index.html', FOLDER)), assets: new Map(assets) }
@@ -35,5 +35,5 @@ export async function readConsoleFiles(): Promise<{ page: Buffer; assets: Readon
 async function readAsset(name: string): Promise<Asset> {
   const read = (suffix: string) => readFile(new URL(`assets/${name}${suffix}`, FOLDER))
   const [plain, brotli, gzip] = await Promise.all([read(''), read('.br'), read('.gz')])
-  return { type: TYPES[extname(name)]!, plain, brotli, gzip }
+  return { type: ASSET_TYPES[extname(name)]!, plain, brotli, gzip }
 }

@@ -6,7 +6,7 @@ const CONSOLE_PATH = '/console'
 const ASSETS_PATH = `${CONSOLE_PATH}/assets`
 
 /** The page runs this server's scripts alone, calls this server alone, and stands in no other page. */
-const CONTENT_SECURITY_POLICY = [
+const CONSOLE_POLICY = [
   "default-src 'self'",
   // its icon
   "img-src 'self' data:",
@@ -39,7 +39,7 @@ export async function consoleRoutes(): Promise<FastifyPluginAsync> {
       fastify.get(url, { schema: { hide: true } }, (_request, reply) =>
         reply
           .headers({
-            'content-security-policy': CONTENT_SECURITY_POLICY,
+            'content-security-policy': CONSOLE_POLICY,
             'content-type': 'text/html; charset=utf-8',
             'cache-control': 'no-cache',
           })
