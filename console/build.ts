@@ -37,6 +37,8 @@ async function bundle(): Promise<void> {
     minify: true,
     format: 'esm',
     target: 'es2022',
+    // what it takes of console/tsconfig.json, whose base is not in the image
+    tsconfigRaw: { compilerOptions: { jsx: 'react-jsx', jsxImportSource: 'preact' } },
     metafile: true,
     write: false,
   })
