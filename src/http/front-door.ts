@@ -90,6 +90,7 @@ const FORBIDDEN_RESULT = { errors: [{ message: FOREIGN_PAGE, extensions: { code:
 export function frontDoor(web: WebOptions, handle: RequestListener): RequestListener {
   const { explorer, servesConsole } = web
   const corsOrigins = web.corsOrigins.map(canonicalOrigin)
+  const hasPage = ({ url }: IncomingMessage) => explorer || (servesConsole && isConsolePath(url))
   return (request, response) => {
     takeCanonicalUrl(request)
     dropUnreadBody(request, response)
@@ -102,8 +103,7 @@ export function frontDoor(web: WebOptions, handle: RequestListener): RequestList
       response.setHeader('access-control-expose-headers', EXPOSED)
       if (isPreflight(request)) return answerPreflight(request, response)
     }
-    const hasPages = explorer || (servesConsole && isConsolePath(request.url))
-    if (isForeignPage(request, corsOrigins) && !(hasPages && isVisit(request)))
+    if (isForeignPage(request, corsOrigins) && !(isVisit(request) && hasPage(request)))
       return refuse(request, response)
     return handle(request, response)
   }

@@ -54,7 +54,7 @@ describe.skipIf(hasNoBrowser)('the orders of the console', () => {
     await page.getByLabel('State').selectOption('Pending')
     await page.getByLabel('Customer').press('Enter')
     await linkTo(other.id).waitFor({ state: 'detached' })
-    expect(await linkTo(wanted.id).isVisible()).toBe(true)
+    await linkTo(wanted.id).waitFor()
     expect(page.url()).toBe(`${server.url}/console/orders?status=PENDING&sku=WIDGET&customer=dave`)
     await page.getByLabel('Reference').fill('no such')
     await page.getByRole('button', { name: 'Filter' }).click()

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { expect } from 'vitest'
@@ -8,11 +9,27 @@ const CHROMIUM = '/usr/bin/chromium'
 /** Where CI says that it runs, a browser that is not there is a failure, and no reason to skip. */
 export const hasNoBrowser = !existsSync(CHROMIUM) && process.env.CI !== 'true'
 
-export function launchBrowser(): Promise<Browser> {
+/** Starts a browser. @throws where the console is not built as its sources are now */
+export async function launchBrowser(): Promise<Browser> {
+  await assertBuilt()
   return chromium.launch({
     executablePath: CHROMIUM,
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
   })
+}
+
+/** Tests of a bundle that is older than its sources would say nothing of these. */
+async function assertBuilt(): Promise<void> {
+  const folder = new URL('../../../console/', import.meta.url)
+  const changedAtMs = async (name: string) => (await stat(new URL(name, folder))).mtimeMs
+  const sources = (await readdir(folder, { recursive: true })).filter((name) =>
+    /^src\/(?!generated).*\./.test(name),
+  )
+  const builtAtMs = await changedAtMs('dist/index.html')
+  for (const name of sources) {
+    if ((await changedAtMs(name)) > builtAtMs)
+      throw new Error(`console/${name} is newer than console/dist: npm run console builds it`)
+  }
 }
 
 /** Chromium's words for an answer that is an error, or for none: a test that provokes it says so. */
