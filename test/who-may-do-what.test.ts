@@ -191,6 +191,16 @@ const OPERATIONS: Record<string, Row> = {
     variables: () => ({ id: alices.id }),
     comesTo: staff,
   },
+  'Order.jobs': {
+    query: 'query ($id: ID!) { order(id: $id) { jobs { id } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: operators,
+  },
+  'Order.deadLetters': {
+    query: 'query ($id: ID!) { order(id: $id) { deadLetters { id } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: operators,
+  },
   'InventoryMovement.reservedAfter': {
     query: 'query ($id: ID!) { order(id: $id) { movements { delta reservedAfter } } }',
     variables: () => ({ id: alices.id }),

@@ -23,6 +23,7 @@ const ALLOWED = {
   setStockRules: ['operator'],
   readStatus: ['operator'],
   readDeadLetters: ['operator'],
+  readJobs: ['operator'],
   retryDeadLetters: ['operator'],
 } as const satisfies Record<string, readonly Role[]>
 

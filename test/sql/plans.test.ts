@@ -27,6 +27,9 @@ const ROWS_MAX = 5_000
 const ALLOWED: Record<string, number> = {
   // COUNTED_MAX of each state, of ready jobs and of dead letters
   'read-status': 50_000,
+  // COUNTED_MAX of the jobs, whatever they are about
+  'count-jobs': 10_001,
+  'find-jobs-of': 10_001,
   // every open order and every job, each a few times: never one for each of the other
   'find-orphans': 3 * OPEN,
   // every job, once
@@ -353,7 +356,8 @@ const STAFF_LISTS: typeof LISTS = [
     ],
     ['query ($sku: String!) { movements(sku: $sku, last: 20) { edges { node { id } } } }', { sku }],
   ]),
-  ['{ status { queue { task } } }', {}],
+  ['{ status { queue { task } invariants { breaches } } }', {}],
+  ['{ orders(first: 2) { edges { node { id jobs { id } deadLetters { id } } } } }', {}],
 ]
 
 async function storeItems(client: pg.Client): Promise<void> {
