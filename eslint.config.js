@@ -68,6 +68,8 @@ export default [
               'Allocation',
               'BulkResult',
               'Count',
+              'HeldJobs',
+              'InvariantCheck',
               'InventoryChange',
               'OrderCount',
               'OrderEvent',

@@ -83,6 +83,7 @@ function optionsOf(element: HTMLElement, labels: readonly string[], height: numb
       {
         ...axis,
         space: 100,
+        size: 32,
         incrs: STEPS_S,
         values: (_, times, _axis, _space, stepS) =>
           times.map((time) => (stepS >= DAY_S ? DAY : CLOCK).format(time * 1_000)),
