@@ -119,7 +119,9 @@ function Story({ order, refresh }: { order: Order; refresh: () => void }) {
       <OrderActions order={order} open={open} />
       <h2>Lines</h2>
       <OrderLines lines={order.lines} />
-      {order.shipments.length > 0 && <Shipments shipments={order.shipments} open={open} />}
+      {order.shipments.length > 0 && (
+        <Shipments shipments={order.shipments} lines={order.lines} open={open} />
+      )}
       {requests.length > 0 && <SupplierRequests requests={requests} />}
       {deadLetters && deadLetters.length > 0 && <DeadLetters letters={deadLetters} open={open} />}
       {jobs !== undefined && <Jobs jobs={jobs} />}

@@ -52,7 +52,7 @@ export function Jobs({ jobs }: { jobs: readonly Job[] | null }) {
       {jobs === null ? (
         <p class="muted">The queue holds more than 10,000 jobs. It is searched again once it is shorter.</p>
       ) : jobs.length === 0 ? (
-        <p class="muted">No job names this order: nothing is left to do for it by itself.</p>
+        <p class="muted">No job names this order. One that waits for stock is served when that comes.</p>
       ) : (
         <Table caption="Jobs, oldest first" columns={COLUMNS} rows={jobs} keyOf={({ id }) => id} />
       )}

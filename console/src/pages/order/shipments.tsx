@@ -4,6 +4,7 @@ import { useViewer } from '../../api/viewer.ts'
 import { Button } from '../../components/button.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
+import type { Line } from './order-lines.tsx'
 import type { OrderDialogKind } from './verbs/order-dialog.tsx'
 
 export const ShipmentFields = graphql(`
@@ -25,12 +26,16 @@ export const ShipmentFields = graphql(`
 
 export type Shipment = ResultOf<typeof ShipmentFields>
 
-type ShipmentsProps = { shipments: readonly Shipment[]; open: (kind: OrderDialogKind) => void }
+type ShipmentsProps = {
+  shipments: readonly Shipment[]
+  lines: readonly Line[]
+  open: (kind: OrderDialogKind) => void
+}
 
 /** What left, and where it can be undone. */
-export function Shipments({ shipments, open }: ShipmentsProps) {
+export function Shipments({ shipments, lines, open }: ShipmentsProps) {
   const { role } = useViewer()
-  const columns = role === 'CUSTOMER' ? COLUMNS : [...COLUMNS, undoColumn(open)]
+  const columns = role === 'CUSTOMER' ? COLUMNS : [...COLUMNS, undoColumn(lines, open)]
   return (
     <>
       <h2>Shipments</h2>
@@ -40,7 +45,7 @@ export function Shipments({ shipments, open }: ShipmentsProps) {
 }
 
 const COLUMNS: readonly Column<Shipment>[] = [
-  { head: 'Left', cell: ({ createdAt }) => <Time at={createdAt} /> },
+  { head: 'When', cell: ({ createdAt }) => <Time at={createdAt} /> },
   { head: 'From', cell: ({ location }) => location.code },
   { head: 'Goods', cell: ({ lines }) => <Goods lines={lines} /> },
   { head: 'Tracking or reference', cell: ({ reference }) => reference ?? <span class="muted">–</span> },
@@ -52,23 +57,33 @@ const COLUMNS: readonly Column<Shipment>[] = [
           <span class="badge over">Undone</span> <Time at={undoneAt} />
         </span>
       ) : (
-        <span class="badge good">On its way</span>
+        <span class="badge good">Left</span>
       ),
   },
 ]
 
-function undoColumn(open: ShipmentsProps['open']): Column<Shipment> {
+function undoColumn(lines: readonly Line[], open: ShipmentsProps['open']): Column<Shipment> {
   return {
     head: 'Change',
     cell: (shipment) =>
       shipment.undoneAt ? (
         <span class="muted">–</span>
+      ) : isBack(shipment, lines) ? (
+        <span class="muted">came back</span>
       ) : (
         <Button variant="quiet" onClick={() => open({ verb: 'undo', shipment })}>
           Undo<span class="visually-hidden"> the shipment from {shipment.location.code}</span>
         </Button>
       ),
   }
+}
+
+/** Whether so much came back that the shipment cannot be undone: more would have been returned than was shipped. */
+function isBack(shipment: Shipment, lines: readonly Line[]): boolean {
+  return shipment.lines.some(({ sku, qty }) => {
+    const line = lines.find((line) => line.sku === sku)
+    return line !== undefined && line.shipped - qty < line.returned
+  })
 }
 
 /** Quantities of SKUs, in one line. */

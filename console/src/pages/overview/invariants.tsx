@@ -22,20 +22,38 @@ const COLUMNS: readonly Column<Invariant>[] = [
   { head: 'Found', cell: ({ breaches }) => <Found breaches={breaches} /> },
 ]
 
-/** Each invariant with its last check, those that do not hold first. */
+/** Each invariant with its last check, those that did not hold before the others. */
 export function Invariants({ invariants }: { invariants: readonly Invariant[] }) {
-  const rows = invariants.toSorted((a, b) => (b.breaches ?? 0) - (a.breaches ?? 0))
-  const broken = rows.filter(({ breaches }) => (breaches ?? 0) > 0).length
+  const isBroken = ({ breaches }: Invariant) => (breaches ?? 0) > 0
+  const broken = invariants.filter(isBroken)
+  const others = invariants.filter((invariant) => !isBroken(invariant))
+  const checks = invariants.flatMap(({ checkedAt }) => checkedAt ?? [])
   return (
     <>
-      <p class={broken > 0 ? 'error-text' : 'muted'}>
-        {broken > 0
-          ? `${broken} of ${rows.length} did not hold at the last check. The log says of what; npm run reconcile shows it, and repairs counters with -- --repair.`
+      <p class={broken.length > 0 ? 'error-text' : 'muted'}>
+        {broken.length > 0
+          ? `${broken.length} of ${invariants.length} did not hold at the last check. The log says of what; npm run reconcile shows it, and repairs counters with -- --repair.`
           : 'A worker checks each of them once an hour, and repairs nothing.'}
       </p>
-      <Table caption="Invariants" columns={COLUMNS} rows={rows} keyOf={({ invariant }) => invariant} />
+      {broken.length > 0 && <Checks caption="Invariants that did not hold" rows={broken} />}
+      <details>
+        <summary>
+          {broken.length > 0 ? 'The others' : 'All of them'}: <Num value={checks.length} /> of{' '}
+          <Num value={invariants.length} /> were checked
+          {checks.length > 0 && (
+            <>
+              , the oldest check <Time at={checks.toSorted()[0]!} />
+            </>
+          )}
+        </summary>
+        <Checks caption="Invariants" rows={others} />
+      </details>
     </>
   )
+}
+
+function Checks({ caption, rows }: { caption: string; rows: readonly Invariant[] }) {
+  return <Table caption={caption} columns={COLUMNS} rows={rows} keyOf={({ invariant }) => invariant} />
 }
 
 function Found({ breaches }: Pick<Invariant, 'breaches'>) {

@@ -26,7 +26,7 @@ export function States({ orders }: { orders: readonly OrderCount[] }) {
   const { times, valuesOf } = samples.value
   const newest = orders.reduce((sum, { ofNewest }) => sum + ofNewest, 0)
   return (
-    <ul class="figures">
+    <ul class="tiles">
       {orders.map(({ status, count, ofNewest }) => (
         <li key={status}>
           <a class="card tile" href={`/console/orders?status=${status}`}>

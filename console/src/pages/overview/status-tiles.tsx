@@ -10,7 +10,7 @@ type TilesProps = { status: ServiceStatus }
 /** How the service does at a glance. Each leads to where one acts on it. */
 export function StatusTiles({ status }: TilesProps) {
   return (
-    <ul class="figures">
+    <ul class="tiles">
       <OrderTiles status={status} />
       <WorkTiles status={status} />
       <StockTiles status={status} />
