@@ -33,7 +33,8 @@ const untilOrders = (page: Page) =>
 
 /** A new page needs its line here, and its picture in docs/console.md. */
 const SHOTS: readonly Shot[] = [
-  { name: 'overview', path: '/console', prepare: (page) => page.waitForTimeout(10_000) },
+  // long enough for its charts to show something
+  { name: 'overview', path: '/console', prepare: (page) => page.waitForTimeout(30_000) },
   { name: 'orders', path: '/console/orders', prepare: untilOrders },
   { name: 'orders-dark', path: '/console/orders', prepare: untilOrders, options: { colorScheme: 'dark' } },
   {
@@ -43,6 +44,20 @@ const SHOTS: readonly Shot[] = [
     options: { viewport: { width: 375, height: 740 } },
   },
   { name: 'order', path: '/console/orders?status=SHIPPED', prepare: openFirstOrder },
+  {
+    name: 'order-ship',
+    path: '/console/orders?status=RESERVED',
+    prepare: async (page) => {
+      await openFirstOrder(page)
+      await page.getByRole('button', { name: 'Ship' }).click()
+    },
+  },
+  {
+    name: 'order-failed-dark',
+    path: '/console/orders?status=FAILED&sku=SCARCE-DOWN',
+    prepare: openFirstOrder,
+    options: { colorScheme: 'dark' },
+  },
   {
     name: 'locations',
     path: '/console/locations',

@@ -8,7 +8,7 @@ import { ErrorState } from './components/states.tsx'
 
 type PageEntry = {
   path: string
-  component: ComponentType
+  component: ComponentType & { preload: () => Promise<unknown> }
   /** What the navigation calls it; a page without is reached by links. */
   label?: string
   /** For whom it is there. */
@@ -50,8 +50,15 @@ export function pagesOf(role: Role): readonly PageEntry[] {
   return PAGES.filter(({ roles }) => roles.includes(role))
 }
 
+/** Begins to load the page at an address: meanwhile the console asks who looks at it. */
+export function preloadPage(address: string): void {
+  // of an order's page and the list that it belongs to the longer one comes last
+  const page = PAGES.findLast(({ path }) => address.startsWith(path.replace(/:\w+$/, '')))
+  void page?.component.preload()
+}
+
 /** What a page's address leads to once a newer server has other files. */
-function loadPage(load: () => Promise<ComponentType>): ComponentType {
+function loadPage(load: () => Promise<ComponentType>): PageEntry['component'] {
   return lazy(() => load().catch(() => OutOfDate))
 }
 
