@@ -4,10 +4,12 @@ FROM node:26.10.0-trixie-slim AS packages
 WORKDIR /holdfast
 COPY package.json package-lock.json .npmrc ./
 COPY prisma prisma
-# Its last step writes src/generated. Without what is optional there is no embedded PostgreSQL. The image has a Node of
-# its own: the one among the packages is 360 MB.
+COPY console console
+COPY schema.graphql ./
+# Its last step writes src/generated and console/dist. Without what is optional there is no embedded PostgreSQL. The image has a
+# Node of its own: the one among the packages is 360 MB. What bundles the console is not needed any more.
 RUN npm ci --omit=dev --omit=optional \
-  && rm -rf node_modules/node node_modules/.bin/node
+  && rm -rf node_modules/node node_modules/.bin/node node_modules/esbuild-wasm node_modules/typescript
 
 FROM node:26.10.0-trixie-slim
 WORKDIR /holdfast
@@ -17,6 +19,7 @@ COPY prisma prisma
 COPY src src
 COPY --from=packages /holdfast/node_modules node_modules
 COPY --from=packages /holdfast/src/generated src/generated
+COPY --from=packages /holdfast/console/dist console/dist
 # all of the above belongs to root: the process cannot change its own code
 USER node
 EXPOSE 4000

@@ -81,6 +81,7 @@ async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo
     persistedDocuments: config.persistedDocuments,
     corsOrigins: config.corsOrigins,
     explorer: config.explorer,
+    servesConsole: config.servesConsole,
     readinessChecks: {
       ...(config.runsApi && { subscriptions: () => app.feed.isListening() }),
       ...(config.runsWorker && { worker: () => worker?.isAlive() ?? false }),

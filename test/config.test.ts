@@ -44,6 +44,7 @@ describe('the configuration', () => {
       logLevel: 'info',
       corsOrigins: [],
       explorer: true,
+      servesConsole: true,
       supplierMayBePrivate: true,
     })
   })
@@ -77,11 +78,14 @@ describe('the configuration', () => {
     const production = { NODE_ENV: 'production', SUPPLIER_URL, AUTH_JWT_SECRET: SECRET }
     expect(readConfig(production)).toMatchObject({
       explorer: false,
+      // it shows nothing without a token
+      servesConsole: true,
       supplierMayBePrivate: false,
       isProduction: true,
     })
     const asked = { ...production, EXPLORER: 'on', SUPPLIER_PRIVATE_ADDRESSES: 'allow' }
     expect(readConfig(asked)).toMatchObject({ explorer: true, supplierMayBePrivate: true })
+    expect(readConfig({ ...production, CONSOLE: 'off' })).toMatchObject({ servesConsole: false })
   })
 
   test('traces where an endpoint says where to, as OpenTelemetry has its variables', () => {

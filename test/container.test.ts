@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
@@ -34,6 +34,19 @@ describe('the image', () => {
     expect(program).toBe('node')
     expect(existsSync(new URL(`../${script}`, import.meta.url))).toBe(true)
     expect(script).toMatch(/^src\//)
+  })
+
+  test('has every package that the console is bundled from', async () => {
+    const folder = new URL('../console/', import.meta.url)
+    const sources = (await readdir(folder, { recursive: true })).filter((file) =>
+      /^(src\/.*|build)\.tsx?$/.test(file),
+    )
+    const texts = await Promise.all(sources.map((file) => readFile(new URL(file, folder), 'utf8')))
+    const imported = texts
+      .flatMap((text) => [...text.matchAll(/^import [^'"]*'(?!\.|node:)([^']+)'/gm)])
+      .map(([, name]) => name!.split('/', name!.startsWith('@') ? 2 : 1).join('/'))
+    expect(imported).toContain('preact')
+    expect(imported.filter((name) => !(name in packageJson.dependencies))).toEqual([])
   })
 
   test('can copy what it names, and nothing else gets near it', () => {

@@ -75,6 +75,7 @@ const OPERATIONS: Record<string, Row> = {
     variables: () => ({ id: alices.id }),
     comesTo: everyone,
   },
+  'Query.viewer': { query: '{ viewer { id role } }', comesTo: everyone },
   'Query.orders': { query: '{ orders { edges { node { id } } } }', comesTo: everyone },
   'Query.waitingOrders': {
     query: '{ waitingOrders(sku: "GIZMO") { edges { node { id } } } }',
@@ -236,6 +237,16 @@ const OPERATIONS: Record<string, Row> = {
     query: 'query ($id: ID!) { order(id: $id) { lines { supplierRequests { state } } } }',
     variables: () => ({ id: alices.id }),
     comesTo: staff,
+  },
+  'Order.jobs': {
+    query: 'query ($id: ID!) { order(id: $id) { jobs { id } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: operators,
+  },
+  'Order.deadLetters': {
+    query: 'query ($id: ID!) { order(id: $id) { deadLetters { id } } }',
+    variables: () => ({ id: alices.id }),
+    comesTo: operators,
   },
   'InventoryMovement.reservedAfter': {
     query: 'query ($id: ID!) { order(id: $id) { movements { delta reservedAfter } } }',

@@ -82,6 +82,8 @@ export function readConfig(env: Record<string, string | undefined>) {
     corsOrigins: data.CORS_ORIGINS,
     /** Whether there are pages to try the APIs, and callers may ask for the schema. */
     explorer: (data.EXPLORER ?? (isProduction ? 'off' : 'on')) === 'on',
+    /** Whether there is a console for operators, below /console. */
+    servesConsole: data.CONSOLE === 'on',
     logLevel: data.LOG_LEVEL,
     /** Whether the log is for machines, in a terminal as well. */
     isProduction,

@@ -74,6 +74,7 @@ export const variables = z.object({
     .refine((origins) => origins.every(isOrigin), 'origins as https://shop.example, separated by commas')
     .default([]),
   EXPLORER: z.enum(['on', 'off'], 'on or off').optional(),
+  CONSOLE: z.enum(['on', 'off'], 'on or off').default('on'),
   LOG_LEVEL: z.enum(LOG_LEVELS, LOG_LEVELS.join(', ')).default('info'),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(
     /^https?:\/\//,

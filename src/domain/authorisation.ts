@@ -22,6 +22,7 @@ const ALLOWED = {
   setStockRules: ['operator'],
   readStatus: ['operator'],
   readDeadLetters: ['operator'],
+  readJobs: ['operator'],
   retryDeadLetters: ['operator'],
   readWebhooks: ['operator'],
   writeWebhooks: ['operator'],

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Authenticate } from '../domain/caller.ts'
+import { isConsolePath } from './console/console-routes.ts'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
 import type { PersistedDocuments } from './graphql/persisted-documents.ts'
 import type { CountByKey } from './overload/count-by-key.ts'
@@ -14,6 +15,8 @@ export type WebOptions = {
   corsOrigins: readonly string[]
   /** Whether the pages to try the APIs, and introspection, are on. */
   explorer: boolean
+  /** Whether the console's pages are on. */
+  servesConsole?: boolean | undefined
 }
 
 /** How the APIs are served, by whichever transport. */
@@ -85,8 +88,9 @@ const FORBIDDEN_RESULT = { errors: [{ message: FOREIGN_PAGE, extensions: { code:
  * It stands before Fastify, because Fastify does not answer everything: an overloaded process sheds calls before it.
  */
 export function frontDoor(web: WebOptions, handle: RequestListener): RequestListener {
-  const { explorer } = web
+  const { explorer, servesConsole } = web
   const corsOrigins = web.corsOrigins.map(canonicalOrigin)
+  const hasPage = ({ url }: IncomingMessage) => explorer || (servesConsole && isConsolePath(url))
   return (request, response) => {
     takeCanonicalUrl(request)
     dropUnreadBody(request, response)
@@ -99,15 +103,15 @@ export function frontDoor(web: WebOptions, handle: RequestListener): RequestList
       response.setHeader('access-control-expose-headers', EXPOSED)
       if (isPreflight(request)) return answerPreflight(request, response)
     }
-    if (isForeignPage(request, corsOrigins) && !(explorer && isVisit(request)))
+    if (isForeignPage(request, corsOrigins) && !(isVisit(request) && hasPage(request)))
       return refuse(request, response)
     return handle(request, response)
   }
 }
 
 /**
- * Whether a browser followed a link: the page with the link cannot read the answer, which opens in a tab of its own. Only for
- * the explorer's pages, because elsewhere such a call would run the query in its URL.
+ * Whether a browser followed a link: the page with the link cannot read the answer, which opens in a tab of its own. Only where
+ * there are pages, the explorer's or the console's, because elsewhere such a call would run the query in its URL.
  */
 function isVisit({ method, headers }: IncomingMessage): boolean {
   return (

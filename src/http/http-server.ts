@@ -17,6 +17,7 @@ import {
   STREAMS_PER_CALLER_MAX,
 } from '../limits.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
+import { consoleRoutes } from './console/console-routes.ts'
 import { type ApiOptions, frontDoor } from './front-door.ts'
 import { graphqlRoutes } from './graphql/graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH, type GraphQLServerContext } from './graphql/graphql-server.ts'
@@ -127,6 +128,7 @@ export async function createHttpServer(app: HttpApp, options: HttpServerOptions)
     const graphql = createGraphQLServer(app, api)
     if (options.explorer)
       http.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(GRAPHQL_PATH))
+    if (options.servesConsole) await http.register(await consoleRoutes())
     await http.register(graphqlRoutes(graphql, api))
     await http.register(restApi(app, api))
     // before views fail: the close of a WebSocket says it all

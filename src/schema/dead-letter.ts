@@ -7,7 +7,7 @@ import { builder } from './builder.ts'
 import { Node } from './node.ts'
 import { byColumn, type List, pageCost, readPage } from './page.ts'
 
-const DeadLetter = builder.prismaObject('DeadLetter', {
+export const DeadLetter = builder.prismaObject('DeadLetter', {
   description: 'Work that was given up and ended its order, until an operator retries it.',
   interfaces: [Node],
   fields: (t) => ({
@@ -28,6 +28,11 @@ const DeadLetter = builder.prismaObject('DeadLetter', {
       resolve: async ({ orderId }, _args, { app }) => (await app.groups.findOrder.submit(orderId))!,
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was given up.' }),
+    retriedAt: t.expose('retriedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When an operator retried it; null while nobody has.',
+    }),
   }),
 })
 

@@ -14,5 +14,6 @@ import './webhooks/webhook-node.ts'
 import './webhooks/webhook-changes.ts'
 import './dead-letter.ts'
 import './service-status.ts'
+import './viewer.ts'
 
 export const schema = builder.toSchema()

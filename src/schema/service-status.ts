@@ -1,5 +1,9 @@
 import type * as domain from '../domain/upkeep/service-status.ts'
-import { worstCircuit } from '../domain/upkeep/service-status.ts'
+import { NEWEST_MAX, worstCircuit } from '../domain/upkeep/service-status.ts'
+import {
+  type InvariantCheck as Check,
+  listInvariantChecks,
+} from '../use-cases/upkeep/list-invariant-checks.ts'
 import { readServiceStatus } from '../use-cases/upkeep/read-service-status.ts'
 import { builder } from './builder.ts'
 import { OrderStatus } from './orders/order-states.ts'
@@ -48,6 +52,14 @@ const TaskQueue = builder.objectRef<domain.TaskQueue>('TaskQueue').implement({
   }),
 })
 
+const HeldJobs = builder.objectRef<domain.WorkerStatus['jobsHeld'][number]>('HeldJobs').implement({
+  description: 'What a worker holds of one task.',
+  fields: (t) => ({
+    task: t.exposeString('task', { description: 'Which work.' }),
+    count: t.exposeInt('count', { description: 'How many jobs.' }),
+  }),
+})
+
 const Worker = builder.objectRef<domain.WorkerStatus>('Worker').implement({
   description:
     'One life of what runs jobs in a process: where it stops working and starts again, as after a lost database, it comes with another id.',
@@ -57,6 +69,13 @@ const Worker = builder.objectRef<domain.WorkerStatus>('Worker').implement({
     lastBeatAt: t.expose('lastBeatAt', {
       type: 'DateTime',
       description: 'When it last said that it is alive: every 2 s.',
+    }),
+    lastBeatAgeSeconds: t.exposeFloat('silentS', {
+      description: "How long ago that was, by the database's clock.",
+    }),
+    held: t.expose('jobsHeld', {
+      type: [HeldJobs],
+      description: 'What it held with its last beat, by task: jobs that it runs or has fetched ahead.',
     }),
     isAlive: t.exposeBoolean('isAlive', {
       description:
@@ -75,10 +94,30 @@ const OrderCount = builder.objectRef<domain.OrderCount>('OrderCount').implement(
   fields: (t) => ({
     status: t.expose('status', { type: OrderStatus, description: 'The state.' }),
     count: t.expose('count', { type: Count, description: 'How many orders are in it.' }),
+    ofNewest: t.exposeInt('ofNewest', {
+      description: `How many of the newest ${NEWEST_MAX.toLocaleString('en')} orders are in it: what became of them.`,
+    }),
     oldestAgeSeconds: t.exposeFloat('oldestOpenAgeS', {
       nullable: true,
       description:
         'Since the creation of the oldest that is PENDING or AWAITING_RESTOCK; null in the other states.',
+    }),
+  }),
+})
+
+const InvariantCheck = builder.objectRef<Check>('InvariantCheck').implement({
+  description: 'What must hold of the data, and what its last check found.',
+  fields: (t) => ({
+    invariant: t.exposeString('invariant', { description: 'What must hold, in words.' }),
+    checkedAt: t.expose('checkedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it was last checked to the end, by whichever process; null if never.',
+    }),
+    breaches: t.exposeInt('breaches', {
+      nullable: true,
+      description:
+        'How often it did not hold then. Anything but 0 needs an operator. Null if it was never checked.',
     }),
   }),
 })
@@ -106,6 +145,18 @@ const ServiceStatus = builder.objectRef<domain.ServiceStatus>('ServiceStatus').i
       description: 'Those that nobody has retried.',
     }),
     orders: t.expose('orders', { type: [OrderCount], description: 'By state, each of them.' }),
+    ordersPerSecond: t.exposeFloat('ordersPerS', {
+      description: `How many orders are placed in a second: over the last minute, or over the time in which the newest ${NEWEST_MAX.toLocaleString('en')} came if that is less.`,
+    }),
+    lowItems: t.expose('lowItems', {
+      type: Count,
+      description: 'Items of which no more can be promised than their `lowStockAt`.',
+    }),
+    invariants: t.field({
+      type: [InvariantCheck],
+      description: 'What must hold of the data, each with its last check.',
+      resolve: (_status, _args, { app, caller }) => listInvariantChecks(app, caller),
+    }),
   }),
 })
 

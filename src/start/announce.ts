@@ -10,7 +10,7 @@ export function announce(url: string, config: Config): void {
   process.stdout.write(`
 Holdfast is ready.
 
-${config.explorer ? explorer(url) : ''}  Readiness        ${url}/health/ready
+${config.servesConsole ? `  Console          ${url}/console\n` : ''}${config.explorer ? explorer(url) : ''}  Readiness        ${url}/health/ready
 
 Three calls to try:
 ${howToGetToken(config.auth)}

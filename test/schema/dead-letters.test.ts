@@ -11,6 +11,9 @@ const ATTEMPTS = 2
 const LIST = `{ deadLetters(first: 100) { edges { node {
   id task payload error attempts traceId order { id status failureReason } createdAt
 } } } }`
+const WORK = `query ($id: ID!) { order(id: $id) {
+  jobs { task attempts attemptsMax error heldSince traceId } deadLetters { id task retriedAt }
+} }`
 const RETRY = `mutation ($ids: [ID!]!) { retryDeadLetters(ids: $ids) { deadLetters { id order { id status } } } }`
 const ORDER = `query ($id: ID!) { order(id: $id) {
   status failureReason version events { type reason } movements { type delta }
@@ -64,6 +67,12 @@ async function failOrders(count: number): Promise<string[]> {
   return ids
 }
 
+/** What an operator sees of what is done for an order. */
+async function workFor(id: string) {
+  const { order } = await ask(WORK, { id })
+  return order
+}
+
 const untilReserved = (id: string) =>
   eventually(async () => {
     const { order } = await ask(ORDER, { id })
@@ -85,6 +94,11 @@ it('lists the dead letter of a job that has used up its attempts, and replays it
     createdAt: expect.any(String),
   })
 
+  expect(await workFor(id!)).toEqual({
+    jobs: [],
+    deadLetters: [{ id: letter.id, task: 'reserve-inventory', retriedAt: null }],
+  })
+
   // the worker may be faster than the answer
   expect(await retry([letter.id])).toEqual([
     { id: letter.id, order: { id, status: expect.stringMatching(/^(PENDING|RESERVED)$/) } },
@@ -102,6 +116,9 @@ it('lists the dead letter of a job that has used up its attempts, and replays it
     movements: [{ type: 'RESERVATION', delta: -2 }],
   })
   expect(await list()).toEqual([])
+  expect((await workFor(id!)).deadLetters).toEqual([
+    { id: letter.id, task: 'reserve-inventory', retriedAt: expect.any(String) },
+  ])
   expect(await retry([letter.id])).toEqual([])
   expect(await untilReserved(id!)).toMatchObject({ version: 4 })
 })

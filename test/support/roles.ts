@@ -1,12 +1,14 @@
 import { createAuthenticate } from '../../src/http/access/create-authenticate.ts'
+import type { HttpServerOptions } from '../../src/http/http-server.ts'
 import { createLogger } from '../../src/observability/logs/logger.ts'
 import { createTestApp, listen } from './harness.ts'
 import { authorizationOf, bySecret } from './tokens.ts'
 
 /** A server with authentication, and one of each role to call it: the customer alice, the service shop, the operator olga. */
-export async function serveRoles() {
+export async function serveRoles(options: Partial<HttpServerOptions> = {}) {
   const testApp = await createTestApp()
   const { http, url } = await listen(testApp, {
+    ...options,
     authenticate: createAuthenticate(bySecret, createLogger('silent')),
   })
   /** The Authorization header of each; of anybody else undefined. */

@@ -55,6 +55,24 @@ export function ordersOf(payload: Job['payload']): readonly OrderRef[] {
   return 'orderId' in payload ? [payload] : []
 }
 
+/** A job that is about an order, as it stands in the queue. */
+export type OrderJob = {
+  id: string
+  orderId: string
+  task: string
+  /** When it is due. */
+  runAt: Date
+  /** Tries so far. */
+  attempts: number
+  attemptsMax: number
+  /** Of its last try; null if that went well, or there was none. */
+  error: string | null
+  /** Since when a worker has it; null while none has. */
+  heldSince: Date | null
+  /** The trace that the work goes back to: see `traceIdOf`. */
+  traceId: string
+}
+
 export type JobTry = { task: Job['task']; attempt: number }
 
 /**

@@ -1,19 +1,24 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
 import { validate as isUuid } from 'uuid'
-import { ORDER_LINES_ESTIMATE } from '../../limits.ts'
+import { LIST_SIZE_ESTIMATE, ORDER_LINES_ESTIMATE } from '../../limits.ts'
 import { findOrder, listOrders, readOrdersOf } from '../../use-cases/orders/find-order.ts'
 import { builder } from '../builder.ts'
 import type { GraphQLContext } from '../create-context.ts'
+import { DeadLetter } from '../dead-letter.ts'
 import { entriesMaxOf } from '../list-cost.ts'
 import { Node } from '../node.ts'
 import { type List, pageCost, readPage } from '../page.ts'
 import { findItemOf, InventoryItem } from '../stock/inventory.ts'
 import { InventoryMovement } from '../stock/inventory-movement.ts'
 import { OrderEvent } from './order-history.ts'
+import { OrderJob } from './order-job.ts'
 import { OrderLine } from './order-line.ts'
 import { FailureReason, IfShort, OrderStatus } from './order-states.ts'
 import { Shipment } from './shipment-node.ts'
+
+/** As a reading of the status: up to 10,000 jobs are looked through. */
+const JOBS_COST = 1_000
 
 /** An order always comes with its lines, of one statement: what is shown of it is never of two versions. */
 export const Order = builder.objectType('Order', {
@@ -101,6 +106,24 @@ export const Order = builder.objectType('Order', {
       resolve: ({ id }, _args, context, info) =>
         readList(id, 'InventoryMovement', context, info, (query) =>
           context.app.prisma.inventoryMovement.findMany({ ...query, orderBy: BY_ID }),
+        ),
+    }),
+    jobs: t.field({
+      type: [OrderJob],
+      nullable: true,
+      description:
+        'What is to be done for it, oldest first. Null while the queue holds more than 10,000 jobs: it is not searched then. For operators.',
+      authScopes: { may: 'readJobs' },
+      complexity: { field: JOBS_COST, multiplier: LIST_SIZE_ESTIMATE },
+      resolve: ({ id }, _args, { reads }) => reads.jobs.submit(id),
+    }),
+    deadLetters: t.field({
+      type: [DeadLetter],
+      description: 'Work for it that was given up, oldest first; also what was retried. For operators.',
+      authScopes: { may: 'readDeadLetters' },
+      resolve: ({ id }, _args, context, info) =>
+        readList(id, 'DeadLetter', context, info, (query) =>
+          context.app.prisma.deadLetter.findMany({ ...query, orderBy: [{ orderId: 'asc' }, { id: 'asc' }] }),
         ),
     }),
   }),

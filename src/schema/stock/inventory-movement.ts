@@ -69,6 +69,10 @@ export const InventoryMovement = builder.prismaObject('InventoryMovement', {
       resolve: ({ orderId }, _args, { app }) =>
         orderId === null ? null : app.groups.findOrder.submit(orderId),
     }),
+    orderVersion: t.exposeInt('orderVersion', {
+      nullable: true,
+      description: 'The version of the order that it belongs to; null where it made none.',
+    }),
     reason: t.exposeString('reason', {
       nullable: true,
       description: 'What the operator wrote who made it; else null.',

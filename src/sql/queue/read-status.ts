@@ -1,5 +1,10 @@
 import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/order-status.ts'
-import { COUNTED_MAX, type StatusReading } from '../../domain/upkeep/service-status.ts'
+import {
+  COUNTED_MAX,
+  NEWEST_MAX,
+  PACE_WINDOW_S,
+  type StatusReading,
+} from '../../domain/upkeep/service-status.ts'
 import { limitStatements, prepare, type Queryable } from '../statement.ts'
 
 // This reads the columns of graphile-worker's private table that are in its index jobs_main_index: priority (ours is 0), time
@@ -14,7 +19,7 @@ import { limitStatements, prepare, type Queryable } from '../statement.ts'
 export async function readStatus(tx: Queryable, timeoutMs: number): Promise<StatusReading> {
   const [, [row]] = await Promise.all([
     limitStatements(tx, timeoutMs),
-    read(tx, COUNTED_MAX + 1, ORDER_STATUSES),
+    read(tx, COUNTED_MAX + 1, ORDER_STATUSES, NEWEST_MAX),
   ])
   return {
     ...row!,
@@ -43,7 +48,7 @@ function inEitherIndex(columns: string, limit: string): string {
   return `${range("< 'FAILED'")} union all ${range(">= 'FAILED'")}`
 }
 
-const read = prepare<[countMax: number, statuses: readonly OrderStatus[]], Row>(
+const read = prepare<[countMax: number, statuses: readonly OrderStatus[], newestMax: number], Row>(
   'read-status',
   `with ready as (
     select task_id, count(*) as count, min(run_at) as since from (
@@ -67,6 +72,9 @@ const read = prepare<[countMax: number, statuses: readonly OrderStatus[]], Row>(
       select count(*) as count from (${inEitherIndex('', '$1')}) as first
     ) as counted
     left join lateral (${inEitherIndex('created_at', '1')}) as oldest on true
+  ), newest as (
+    -- ids begin with the time
+    select status, created_at from orders order by id desc limit $3
   )
   select
     (
@@ -93,6 +101,21 @@ const read = prepare<[countMax: number, statuses: readonly OrderStatus[]], Row>(
         'status', status, 'count', count, 'oldestAgeS', extract(epoch from now() - since)
       )) from listed
     ) as orders,
+    (
+      select json_build_object(
+        'count', count(*),
+        'inWindow', count(*) filter (where created_at > now() - ${PACE_WINDOW_S} * interval '1 s'),
+        'oldestAgeS', extract(epoch from now() - min(created_at))
+      ) from newest
+    ) as newest,
+    (
+      select coalesce(json_object_agg(status, count), '{}')
+      from (select status, count(*) as count from newest group by status) as counted
+    ) as "newestByStatus",
+    json_build_object(
+      'count', (select count(*) from (select from items where is_low order by sku limit $1) as first),
+      'estimate', (select reltuples from pg_class where oid = 'items_low_idx'::regclass)
+    ) as "lowItems",
     json_build_object(
       'count', (
         select count(*) from (

@@ -1,11 +1,13 @@
 import { GroupCommit } from '../../database/group-commit.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { SupplierRequest } from '../../domain/supplier/supplier-request.ts'
+import type { OrderJob } from '../../domain/upkeep/jobs.ts'
 import { findHoldings, type Holding } from '../../sql/stock/ledger/find-holdings.ts'
 import { findRequestsOf, type RequestKey } from '../../sql/supplier/supplier-requests.ts'
 import type { ReadContext } from '../context.ts'
 import { createMovementPageReader, type MovementPageReader } from '../stock/list-movements.ts'
 import { sumWaiting } from '../stock/list-waiting-orders.ts'
+import { listJobsOf } from '../upkeep/list-jobs.ts'
 
 /** Lines or orders of one statement: a reply of about 250 kB. */
 const PARTS_BATCH_MAX = 1_000
@@ -23,6 +25,7 @@ export class OperationReads {
   #allocations: GroupCommit<RequestKey, Holding[]> | undefined
   #supplierRequests: GroupCommit<string, SupplierRequest[]> | undefined
   #backordered: GroupCommit<string, bigint> | undefined
+  #jobs: GroupCommit<string, OrderJob[] | null> | undefined
   readonly #places = new WeakMap<object, GroupCommit<string, unknown>>()
 
   constructor(context: ReadContext, caller: Caller) {
@@ -55,6 +58,16 @@ export class OperationReads {
       return ids.map((id) => requestsOf.get(id) ?? [])
     })
     return this.#supplierRequests
+  }
+
+  /** The jobs that name an order; null if the queue is too long to be searched. It checks no rights. */
+  get jobs(): GroupCommit<string, OrderJob[] | null> {
+    this.#jobs ??= groupOf(async (ids) => {
+      const jobs = await listJobsOf(this.#context, [...new Set(ids)])
+      const jobsOf = jobs && Map.groupBy(jobs, ({ orderId }) => orderId)
+      return ids.map((id) => jobsOf && (jobsOf.get(id) ?? []))
+    })
+    return this.#jobs
   }
 
   /** What orders wait for of a SKU. */

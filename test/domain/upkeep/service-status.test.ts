@@ -3,6 +3,7 @@ import { ORDER_STATUSES, type OrderStatus } from '../../../src/domain/orders/ord
 import {
   COUNTED_MAX,
   interpretStatus,
+  NEWEST_MAX,
   type StatusReading,
   type WorkerStatus,
   worstCircuit,
@@ -16,6 +17,9 @@ const EMPTY: StatusReading = {
   workers: [],
   deadLetters: { count: 0, estimate: -1 },
   orders: listed({}),
+  newest: { count: 0, inWindow: 0, oldestAgeS: null },
+  newestByStatus: {},
+  lowItems: { count: 0, estimate: -1 },
   holds: { count: 0, estimate: -1, overdueS: null },
   oldestRequestAgeS: null,
   oldestMarkAgeS: null,
@@ -95,11 +99,26 @@ test('a queue that is longer than what is counted is an estimate for every task'
 
 test('the circuit is the worst that a living worker tells of', () => {
   const worker = (circuit: WorkerStatus['circuit'], isAlive = true): WorkerStatus => {
-    return { id: 'x', startedAt: new Date(), lastBeatAt: new Date(), isAlive, circuit }
+    const at = new Date()
+    return { id: 'x', startedAt: at, lastBeatAt: at, silentS: 0, isAlive, circuit, jobsHeld: [] }
   }
   expect(worstCircuit([])).toBeNull()
   expect(worstCircuit([worker(null), worker('open', false)])).toBeNull()
   expect(worstCircuit([worker(null), worker('closed')])).toBe('closed')
   expect(worstCircuit([worker('half-open'), worker('closed')])).toBe('half-open')
   expect(worstCircuit([worker('open'), worker('half-open')])).toBe('open')
+})
+
+test.each([
+  ['none', { count: 0, inWindow: 0, oldestAgeS: null }, 0],
+  ['few, over the last minute', { count: 90, inWindow: 30, oldestAgeS: 900 }, 0.5],
+  [
+    'as many as are read, but not all of late',
+    { count: NEWEST_MAX, inWindow: 999, oldestAgeS: 61 },
+    999 / 60,
+  ],
+  ['more, over the time in which they came', { count: NEWEST_MAX, inWindow: NEWEST_MAX, oldestAgeS: 2 }, 500],
+  ['more, by a clock that is ahead', { count: NEWEST_MAX, inWindow: NEWEST_MAX, oldestAgeS: -3 }, 1_000_000],
+])('orders a second: %s', (_what, newest, expected) => {
+  expect(interpretStatus({ ...EMPTY, newest }, 8_000).ordersPerS).toBe(expected)
 })

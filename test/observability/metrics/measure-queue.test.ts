@@ -8,7 +8,8 @@ import { measureQueue } from '../../../src/observability/metrics/measure-queue.t
 
 const exactly = (count: number) => ({ count, isEstimate: false })
 const worker = (isAlive: boolean) => {
-  return { id: 'x', startedAt: new Date(), lastBeatAt: new Date(), isAlive, circuit: null }
+  const at = new Date()
+  return { id: 'x', startedAt: at, lastBeatAt: at, silentS: 0, isAlive, circuit: null, jobsHeld: [] }
 }
 const STATUS: ServiceStatus = {
   queue: [
@@ -18,10 +19,12 @@ const STATUS: ServiceStatus = {
   workers: [worker(true), worker(false), worker(true)],
   openDeadLetters: { count: 20_000, isEstimate: true },
   orders: [
-    { status: 'PENDING', count: exactly(1), oldestOpenAgeS: 7 },
-    { status: 'AWAITING_RESTOCK', count: exactly(9), oldestOpenAgeS: null },
-    { status: 'FAILED', count: exactly(1), oldestOpenAgeS: null },
+    { status: 'PENDING', count: exactly(1), ofNewest: 1, oldestOpenAgeS: 7 },
+    { status: 'AWAITING_RESTOCK', count: exactly(9), ofNewest: 9, oldestOpenAgeS: null },
+    { status: 'FAILED', count: exactly(1), ofNewest: 1, oldestOpenAgeS: null },
   ],
+  ordersPerS: 0.2,
+  lowItems: exactly(0),
   holds: { open: { count: 12_000, isEstimate: true }, overdueS: 1.5 },
   oldestRequestAgeS: 8.5,
   oldestMarkAgeS: 9.5,

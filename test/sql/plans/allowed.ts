@@ -4,6 +4,9 @@ import { DONE, EXERCISED_MAX, OPEN, WAITING } from './store-rows.ts'
 export const ALLOWED: Record<string, number> = {
   // COUNTED_MAX of each state, of ready jobs and of dead letters
   'read-status': 50_000,
+  // COUNTED_MAX of the jobs, whatever they are about
+  'count-jobs': 10_001,
+  'find-jobs-of': 10_001,
   // every open order and every job, each a few times: never one for each of the other
   'find-orphans': 3 * OPEN,
   // every job, once

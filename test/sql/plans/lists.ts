@@ -71,5 +71,6 @@ export const STAFF_LISTS: typeof LISTS = [
     ],
     ['query ($sku: String!) { movements(sku: $sku, last: 20) { edges { node { id } } } }', { sku }],
   ]),
-  ['{ status { queue { task } } }', {}],
+  ['{ status { queue { task } invariants { breaches } } }', {}],
+  ['{ orders(first: 2) { edges { node { id jobs { id } deadLetters { id } } } } }', {}],
 ]

@@ -2,9 +2,10 @@ import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { JOB_TASKS } from '../../../src/domain/upkeep/jobs.ts'
-import { COUNTED_MAX } from '../../../src/domain/upkeep/service-status.ts'
+import { COUNTED_MAX, NEWEST_MAX } from '../../../src/domain/upkeep/service-status.ts'
 import { readStatus } from '../../../src/sql/queue/read-status.ts'
 import { failOrders } from '../../../src/use-cases/orders/fail-orders.ts'
+import { setStockRules } from '../../../src/use-cases/stock/set-stock-rules.ts'
 import { readServiceStatus } from '../../../src/use-cases/upkeep/read-service-status.ts'
 import { retryDeadLetters } from '../../../src/use-cases/upkeep/retry-dead-letters.ts'
 import {
@@ -61,14 +62,14 @@ describe('the status', () => {
     )
     const { orders: counts } = await readByName()
     expect(counts).toEqual({
-      PENDING: { count: exactly(1), oldestOpenAgeS: expect.closeTo(90, -1) },
-      RESERVED: { count: exactly(3), oldestOpenAgeS: null },
-      AWAITING_RESTOCK: { count: exactly(1), oldestOpenAgeS: expect.closeTo(0, -1) },
-      PARTIALLY_SHIPPED: { count: exactly(0), oldestOpenAgeS: null },
-      SHIPPED: { count: exactly(0), oldestOpenAgeS: null },
-      EXPIRED: { count: exactly(0), oldestOpenAgeS: null },
-      CANCELLED: { count: exactly(0), oldestOpenAgeS: null },
-      FAILED: { count: exactly(1), oldestOpenAgeS: null },
+      PENDING: { count: exactly(1), ofNewest: 1, oldestOpenAgeS: expect.closeTo(90, -1) },
+      RESERVED: { count: exactly(3), ofNewest: 3, oldestOpenAgeS: null },
+      AWAITING_RESTOCK: { count: exactly(1), ofNewest: 1, oldestOpenAgeS: expect.closeTo(0, -1) },
+      PARTIALLY_SHIPPED: { count: exactly(0), ofNewest: 0, oldestOpenAgeS: null },
+      SHIPPED: { count: exactly(0), ofNewest: 0, oldestOpenAgeS: null },
+      EXPIRED: { count: exactly(0), ofNewest: 0, oldestOpenAgeS: null },
+      CANCELLED: { count: exactly(0), ofNewest: 0, oldestOpenAgeS: null },
+      FAILED: { count: exactly(1), ofNewest: 1, oldestOpenAgeS: null },
     })
   })
 
@@ -78,6 +79,16 @@ describe('the status', () => {
     await query(`insert into serving (sku, since) values ('A', now() - interval '5 min'), ('B', now())`)
     expect(await readAge()).toBeCloseTo(300, -1)
     await query('delete from serving')
+  })
+
+  test('tells how fast orders come, and how many items are low', async () => {
+    expect(await read()).toMatchObject({ ordersPerS: 0, lowItems: exactly(0) })
+    for (const _ of [1, 2, 3]) await seed(test_.app).order({ sku: 'A' })
+    await query(
+      `update orders set created_at = now() - interval '2 min' where id = (select min(id::text)::uuid from orders)`,
+    )
+    await setStockRules(test_.app, LOCAL_OPERATOR, { sku: 'A', lowStockAt: 3n })
+    expect(await read()).toMatchObject({ ordersPerS: 2 / 60, lowItems: exactly(1) })
   })
 
   test('counts jobs by task: ready, scheduled, held by workers, and tells since when the oldest is ready', async () => {
@@ -149,8 +160,10 @@ describe('the status', () => {
         id: expect.any(String),
         startedAt: expect.any(Date),
         lastBeatAt: expect.any(Date),
+        silentS: expect.closeTo(0, -1),
         isAlive: true,
         circuit: 'open',
+        jobsHeld: [{ task: 'reserve-inventory', count: 1 }],
       },
     ])
     expect(Math.abs(Date.now() - status!.workers[0]!.lastBeatAt.getTime())).toBeLessThan(8_000)
@@ -209,6 +222,9 @@ describe('of more than is counted', () => {
     for (const { count } of before.orders) expect(count.isEstimate).toBe(true)
     expect(before.orders[0]).toMatchObject({ status: 'PENDING', count: { count: COUNTED_MAX + 1 } })
     expect(before.openDeadLetters).toEqual({ count: COUNTED_MAX + 1, isEstimate: true })
+    // they all came at once
+    expect(before.ordersPerS).toBeGreaterThan(NEWEST_MAX / 60)
+    expect(before.orders.reduce((sum, { ofNewest }) => sum + ofNewest, 0)).toBe(NEWEST_MAX)
 
     await query('analyze orders, dead_letters')
     const after = await read()
@@ -261,8 +277,8 @@ async function expectBoundedReads(plan: string, big: string[]): Promise<void> {
   await readStatus(client, 60_000)
   const { text, values } = asked.mock.calls.at(-1)![0] as unknown as { text: string; values: unknown[] }
   await client.query(`set local plan_cache_mode = force_${plan}_plan; prepare status as ${text}`)
-  const [countedMax, listed] = values as [number, string[]]
-  const run = `execute status (${countedMax}, '{${listed}}')`
+  const [countedMax, listed, newestMax] = values as [number, string[], number]
+  const run = `execute status (${countedMax}, '{${listed}}', ${newestMax})`
   const { rows } = await client.query(`explain (analyze, format json) ${run}`)
   await client.query('deallocate status')
   await client.query('rollback')

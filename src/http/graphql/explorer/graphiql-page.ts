@@ -15,6 +15,19 @@ const VIEWPORT = `<meta name="viewport" content="width=device-width, initial-sca
   </style>`
 
 /**
+ * Opens the tabs that a visit left, at the one that was open. GraphiQL looks for a tab with the query that it stored by itself, and
+ * opens an empty one if there is none: so after each visit that edited nothing.
+ */
+const RESUME = `{
+  const { tabs, activeTabIndex } = JSON.parse(localStorage.getItem('graphiql:tabState')) ?? {}
+  for (const part of ['query', 'variables', 'headers']) {
+    const text = tabs?.[activeTabIndex]?.[part]
+    if (typeof text === 'string') localStorage.setItem('graphiql:' + part, text)
+    else localStorage.removeItem('graphiql:' + part)
+  }
+};`
+
+/**
  * GraphiQL as one page with everything in it, so that it works offline, under a policy by which it runs its own script
  * alone and calls this server alone.
  */
@@ -37,7 +50,9 @@ export function graphiqlPage(): { render: (options?: GraphiQLOptions) => string;
 
 function createPage(options?: GraphiQLOptions): Page {
   // without it a phone shows all of the page at once, too small to read
-  const html = renderGraphiQL(options).replace('<head>', `<head>${VIEWPORT}`)
+  const html = renderGraphiQL(options)
+    .replace('<head>', `<head>${VIEWPORT}`)
+    .replace('<script>', `<script>${RESUME}`)
   const [, script = ''] = /<script>(.*?)<\/script>/s.exec(html) ?? []
   const hash = createHash('sha256').update(script).digest('base64')
   const policy = [

@@ -1,0 +1,83 @@
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Page } from 'playwright-core'
+import { findServer } from '../src/client/find-server.ts'
+
+// `npm run screenshots` writes docs/console/*.png: each page of the console at a running server, best after `npm run demo`. Set
+// CHROMIUM where the browser is not Debian's; HOST, PORT and HOLDFAST_TOKEN say which server.
+
+const FOLDER = fileURLToPath(new URL('../docs/console/', import.meta.url))
+const { CHROMIUM = '/usr/bin/chromium' } = process.env
+
+type Shot = {
+  /** Of the file. */
+  name: string
+  path: string
+  /** What leads on from there; the page is drawn when it resolves. */
+  prepare: (page: Page) => Promise<unknown>
+  options?: { colorScheme?: 'dark'; viewport?: { width: number; height: number } }
+}
+
+const openFirstOrder = async (page: Page) => {
+  await page
+    .getByRole('link', { name: /^Order / })
+    .first()
+    .click()
+  await page.getByText('Order created').waitFor()
+}
+const untilOrders = (page: Page) =>
+  page
+    .getByRole('link', { name: /^Order / })
+    .first()
+    .waitFor()
+
+/** A new page needs its line here, and its picture in docs/console.md. */
+const SHOTS: readonly Shot[] = [
+  // long enough for its charts to show something
+  { name: 'overview', path: '/console', prepare: (page) => page.waitForTimeout(30_000) },
+  { name: 'orders', path: '/console/orders', prepare: untilOrders },
+  { name: 'orders-dark', path: '/console/orders', prepare: untilOrders, options: { colorScheme: 'dark' } },
+  {
+    name: 'orders-phone',
+    path: '/console/orders',
+    prepare: untilOrders,
+    options: { viewport: { width: 375, height: 740 } },
+  },
+  { name: 'order', path: '/console/orders?status=SHIPPED', prepare: openFirstOrder },
+  {
+    name: 'order-ship',
+    path: '/console/orders?status=RESERVED',
+    prepare: async (page) => {
+      await openFirstOrder(page)
+      await page.getByRole('button', { name: 'Ship' }).click()
+    },
+  },
+  {
+    name: 'order-failed-dark',
+    path: '/console/orders?status=FAILED&sku=SCARCE-DOWN',
+    prepare: openFirstOrder,
+    options: { colorScheme: 'dark' },
+  },
+  {
+    name: 'locations',
+    path: '/console/locations',
+    prepare: (page) => page.getByRole('code').first().waitFor(),
+  },
+]
+
+const { url, authorization } = findServer()
+const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] })
+await mkdir(FOLDER, { recursive: true })
+for (const { name, path, prepare, options } of SHOTS) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options })
+  await page.addInitScript(
+    (token) => token && sessionStorage.setItem('holdfast.token', token),
+    authorization.replace('Bearer ', ''),
+  )
+  await page.goto(url + path)
+  await prepare(page)
+  await page.screenshot({ path: `${FOLDER}${name}.png` })
+  await page.close()
+  process.stdout.write(`docs/console/${name}.png\n`)
+}
+await browser.close()

@@ -1,0 +1,35 @@
+import type { ComponentChildren } from 'preact'
+import { Button } from './button.tsx'
+
+/** What stands where a list is to come. */
+export function Skeleton({ rows = 8 }: { rows?: number }) {
+  return (
+    <div class="skeleton" role="status">
+      <span class="visually-hidden">Loading</span>
+      {Array.from({ length: rows }, (_, index) => (
+        <div key={index} class="skeleton-row" aria-hidden="true" />
+      ))}
+    </div>
+  )
+}
+
+/** A list without entries. @param children how to get something there */
+export function EmptyState({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <div class="state">
+      <h2>{title}</h2>
+      <p>{children}</p>
+    </div>
+  )
+}
+
+/** What went wrong, in words, and what to do. */
+export function ErrorState({ text, retry }: { text: string; retry?: () => void }) {
+  return (
+    <div class="state error" role="alert">
+      <h2>That did not work</h2>
+      <p>{text}</p>
+      {retry && <Button onClick={retry}>Try again</Button>}
+    </div>
+  )
+}

@@ -1,0 +1,57 @@
+import type { ResultOf } from 'gql.tada'
+import { graphql } from '../../api/graphql.ts'
+import { Button } from '../../components/button.tsx'
+import { type Column, Table } from '../../components/table.tsx'
+import { Num, Time } from '../../components/values.tsx'
+import type { OrderDialogKind } from './verbs/order-dialog.tsx'
+
+export const DeadLetterFields = graphql(`
+  fragment DeadLetterFields on DeadLetter {
+    id
+    task
+    error
+    attempts
+    traceId
+    createdAt
+    retriedAt
+  }
+`)
+
+type Letter = ResultOf<typeof DeadLetterFields>
+
+type DeadLettersProps = { letters: readonly Letter[]; open: (kind: OrderDialogKind) => void }
+
+/** Work for the order that was given up. */
+export function DeadLetters({ letters, open }: DeadLettersProps) {
+  return (
+    <>
+      <h2>Dead letters</h2>
+      <Table
+        caption="Dead letters, oldest first"
+        columns={columns(open)}
+        rows={letters}
+        keyOf={({ id }) => id}
+      />
+    </>
+  )
+}
+
+function columns(open: DeadLettersProps['open']): readonly Column<Letter>[] {
+  return [
+    { head: 'Given up', cell: ({ createdAt }) => <Time at={createdAt} /> },
+    { head: 'Task', cell: ({ task }) => <code>{task}</code> },
+    { head: 'Error', cell: ({ error }) => error },
+    { head: 'Tries', cell: ({ attempts }) => <Num value={attempts} />, isNumeric: true },
+    {
+      head: 'Retried',
+      cell: ({ id, retriedAt }) =>
+        retriedAt ? (
+          <Time at={retriedAt} />
+        ) : (
+          <Button variant="quiet" onClick={() => open({ verb: 'retry', letterId: id })}>
+            Retry
+          </Button>
+        ),
+    },
+  ]
+}

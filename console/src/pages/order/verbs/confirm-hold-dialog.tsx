@@ -1,0 +1,41 @@
+import { graphql } from '../../../api/graphql.ts'
+import type { OrderDialogProps } from './order-dialog.tsx'
+import { useVerb } from './use-verb.ts'
+import { VerbForm } from './verb-form.tsx'
+
+const ConfirmOrderDocument = graphql(`
+  mutation ConfirmOrder($input: ConfirmOrderInput!) {
+    confirmOrder(input: $input) {
+      order {
+        id
+        version
+        status
+        expiresAt
+      }
+      userErrors {
+        message
+        field
+      }
+    }
+  }
+`)
+
+/** Makes a hold firm. */
+export function ConfirmHoldDialog(props: OrderDialogProps) {
+  const { write, call } = useVerb(ConfirmOrderDocument, props)
+  return (
+    <VerbForm
+      title="Confirm the hold"
+      submit="Confirm"
+      write={write}
+      consequence={
+        <p>
+          The order becomes firm: it expires no more, and can be shipped. It cannot become a hold again; to
+          give its stock back, cancel it.
+        </p>
+      }
+      onSubmit={() => void call({}, 'The hold is confirmed')}
+      onClose={props.onClose}
+    />
+  )
+}
