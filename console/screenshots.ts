@@ -31,6 +31,23 @@ const untilOrders = (page: Page) =>
     .first()
     .waitFor()
 
+const untilLedger = async (page: Page) => {
+  await page.locator('.chart canvas').waitFor()
+  await page.getByRole('table', { name: 'Movements' }).waitFor()
+}
+const countSome = async (page: Page) => {
+  await page.getByRole('button', { name: 'Count' }).click()
+  await page.getByLabel('Counted').fill('987')
+  await page.getByText('goes from').waitFor()
+}
+const tryOutFile = async (page: Page) => {
+  const text = 'sku,delta,reason\nWIDGET,-3,broken\nGADGET,12,found\nGADGTE,1,found\n'
+  const file = { name: 'changes.csv', mimeType: 'text/csv', buffer: Buffer.from(text) }
+  await page.getByLabel('File').setInputFiles(file)
+  await page.getByRole('button', { name: 'Try it out' }).click()
+  await page.getByText('Nothing is changed yet').waitFor()
+}
+
 /** A new page needs its line here, and its picture in docs/console.md. */
 const SHOTS: readonly Shot[] = [
   // long enough for its charts to show something
@@ -57,6 +74,24 @@ const SHOTS: readonly Shot[] = [
     path: '/console/orders?status=FAILED&sku=SCARCE-DOWN',
     prepare: openFirstOrder,
     options: { colorScheme: 'dark' },
+  },
+  {
+    name: 'stock',
+    path: '/console/stock',
+    prepare: (page) => page.getByRole('link', { name: 'WIDGET' }).waitFor(),
+  },
+  {
+    name: 'item',
+    path: '/console/stock/WIDGET',
+    prepare: untilLedger,
+    options: { viewport: { width: 1280, height: 1000 } },
+  },
+  { name: 'item-count', path: '/console/stock/WIDGET', prepare: countSome },
+  { name: 'import', path: '/console/import', prepare: tryOutFile },
+  {
+    name: 'dead-letters',
+    path: '/console/dead-letters',
+    prepare: (page) => page.getByText('request-supplier').first().waitFor(),
   },
   {
     name: 'locations',

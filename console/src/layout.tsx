@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { isConnected } from './api/connection.ts'
 import { readToken, signOut } from './api/session.ts'
@@ -36,8 +37,13 @@ export function Layout({ children }: { children: ComponentChildren }) {
 function Navigation() {
   const { role } = useViewer()
   const { path: here } = useLocation()
+  const nav = useRef<HTMLElement>(null)
+  // a phone has no room for all: the bar scrolls to where the reader is
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [here])
   return (
-    <nav aria-label="Pages">
+    <nav ref={nav} aria-label="Pages">
       <ul>
         {pagesOf(role).map(({ path, label }) => {
           if (!label) return null

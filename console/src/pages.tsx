@@ -38,6 +38,32 @@ const PAGES: readonly PageEntry[] = [
     component: loadPage(() => import('./pages/order.tsx').then(({ OrderPage }) => OrderPage)),
   },
   {
+    path: '/console/stock',
+    label: 'Stock',
+    roles: OPERATORS,
+    component: loadPage(() => import('./pages/stock.tsx').then(({ StockPage }) => StockPage)),
+  },
+  {
+    path: '/console/stock/:sku',
+    roles: OPERATORS,
+    component: loadPage(() => import('./pages/item.tsx').then(({ ItemPage }) => ItemPage)),
+  },
+  {
+    // no SKU can be in its way here
+    path: '/console/import',
+    label: 'Import',
+    roles: OPERATORS,
+    component: loadPage(() => import('./pages/import.tsx').then(({ ImportPage }) => ImportPage)),
+  },
+  {
+    path: '/console/dead-letters',
+    label: 'Dead letters',
+    roles: OPERATORS,
+    component: loadPage(() =>
+      import('./pages/dead-letters.tsx').then(({ DeadLettersPage }) => DeadLettersPage),
+    ),
+  },
+  {
     path: '/console/locations',
     label: 'Locations',
     roles: OPERATORS,

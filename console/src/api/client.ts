@@ -1,19 +1,17 @@
 import { cacheExchange, createClient as createQueryClient, fetchExchange } from '@urql/core'
 import { createClient as createStreamClient } from 'graphql-sse'
 import { callNoted } from './connection.ts'
-import { readToken, refuse } from './session.ts'
+import { readToken, refuse, withToken } from './session.ts'
 
 const GRAPHQL_URL = '/graphql'
 
 /** Calls the API with the token that there is; where the server does not take it, the console asks for another. */
 async function call(url: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
-  const token = readToken()
-  const headers = new Headers(init.headers)
-  if (token !== null) headers.set('authorization', `Bearer ${token}`)
-  const response = await callNoted(url, { ...init, headers })
+  const response = await callNoted(url, withToken(init))
   const { status } = response
   // 403 is a token of an unknown role: what a role may not do is an error in an answer of status 200
-  if (status === 401 || status === 403) refuse(token === null ? '' : await readMessage(response.clone()))
+  if (status === 401 || status === 403)
+    refuse(readToken() === null ? '' : await readMessage(response.clone()))
   return response
 }
 

@@ -11,6 +11,14 @@ export function readToken(): string | null {
   return sessionStorage.getItem(TOKEN_KEY)
 }
 
+/** Adds the token to the headers of a call, where there is one. */
+export function withToken(init: RequestInit): RequestInit {
+  const token = readToken()
+  const headers = new Headers(init.headers)
+  if (token !== null) headers.set('authorization', `Bearer ${token}`)
+  return { ...init, headers }
+}
+
 /** Takes a token, and opens the page anew: nothing of what another token read is left in memory. */
 export function signIn(token: string): void {
   sessionStorage.setItem(TOKEN_KEY, token)

@@ -13,6 +13,8 @@ type Stream<Data, Variables> = {
   variables: () => Variables
   /** Takes what the server tells. */
   onData: (data: Data) => void
+  /** Hears that the server tells from now on: without a cursor, what changed between a read and this is told by neither. */
+  onConnected?: () => void
 }
 
 /**
@@ -47,6 +49,7 @@ export function useStream<Data, Variables extends object>(
         },
         complete: () => {},
       },
+      { connected: () => latest.current.onConnected?.() },
     )
     return leave
   }, [document, key, times])

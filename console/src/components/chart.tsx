@@ -13,6 +13,8 @@ type ChartProps = {
   /** What it shows, in words, for those who do not see it: with the newest value. */
   label: string
   heightPx?: number
+  /** Whether a value stays what it is until the next one, as what is counted does. */
+  isStepped?: boolean
 }
 
 const NUMBER = new Intl.NumberFormat()
@@ -31,7 +33,7 @@ const STEPS_S = [
 ]
 
 /** Values over time. Only pages that are loaded by themselves import it: uPlot is larger than everything else of a page. */
-export function Chart({ data, label, heightPx = 160 }: ChartProps) {
+export function Chart({ data, label, heightPx = 160, isStepped = false }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const names = data.series.map(({ label }) => label).join('\n')
@@ -41,7 +43,11 @@ export function Chart({ data, label, heightPx = 160 }: ChartProps) {
     const scheme = matchMedia('(prefers-color-scheme: dark)')
     const draw = () => {
       plot.current?.destroy()
-      plot.current = new uPlot(optionsOf(element, names.split('\n'), heightPx), toColumns(data), element)
+      plot.current = new uPlot(
+        optionsOf(element, names.split('\n'), heightPx, isStepped),
+        toColumns(data),
+        element,
+      )
     }
     draw()
     const sizes = new ResizeObserver(() =>
@@ -55,7 +61,7 @@ export function Chart({ data, label, heightPx = 160 }: ChartProps) {
       plot.current?.destroy()
       plot.current = undefined
     }
-  }, [names, heightPx])
+  }, [names, heightPx, isStepped])
   useEffect(() => plot.current?.setData(toColumns(data)), [data])
   return <div ref={frame} class="chart" role="img" aria-label={label} />
 }
@@ -65,7 +71,12 @@ function toColumns({ times, series }: ChartData): uPlot.AlignedData {
 }
 
 /** A canvas knows no custom properties: the frame has the colours as properties of its own. */
-function optionsOf(element: HTMLElement, labels: readonly string[], height: number): uPlot.Options {
+function optionsOf(
+  element: HTMLElement,
+  labels: readonly string[],
+  height: number,
+  isStepped: boolean,
+): uPlot.Options {
   const { color, caretColor, outlineColor } = getComputedStyle(element)
   const axis = {
     stroke: caretColor,
@@ -90,6 +101,15 @@ function optionsOf(element: HTMLElement, labels: readonly string[], height: numb
       },
       { ...axis, size: 56, values: (_, values) => values.map((value) => NUMBER.format(value)) },
     ],
-    series: [{}, ...labels.map((label) => ({ label, stroke: color, width: 2, points: { show: false } }))],
+    series: [
+      {},
+      ...labels.map((label) => ({
+        label,
+        stroke: color,
+        width: 2,
+        points: { show: false },
+        ...(isStepped && { paths: uPlot.paths.stepped!({ align: 1 }) }),
+      })),
+    ],
   }
 }

@@ -1,8 +1,22 @@
 /** A SKU, as a link to its item. */
 export function ItemLink({ sku }: { sku: string }) {
   return (
-    <a href={`/console/stock/${encodeURIComponent(sku)}`} class="id">
+    <a href={itemPath(sku)} class="id">
       {sku}
+    </a>
+  )
+}
+
+/** Returns the address of an item's page. */
+export function itemPath(sku: string): string {
+  return `/console/stock/${encodeURIComponent(sku)}`
+}
+
+/** An order, as a link. The last part of an id tells orders apart: the first is the time, which those of one moment share. */
+export function OrderLink({ id }: { id: string }) {
+  return (
+    <a href={`/console/orders/${id}`} class="id" title={id} aria-label={`Order ${id}`}>
+      …{id.slice(-12)}
     </a>
   )
 }

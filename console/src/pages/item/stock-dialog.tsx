@@ -1,0 +1,52 @@
+import { useState } from 'preact/hooks'
+import type { Item } from '../item.tsx'
+import { AdjustDialog } from './dialogs/adjust-dialog.tsx'
+import { CountDialog } from './dialogs/count-dialog.tsx'
+import { ReceiveDialog } from './dialogs/receive-dialog.tsx'
+import { RulesDialog } from './dialogs/rules-dialog.tsx'
+import { TransferDialog } from './dialogs/transfer-dialog.tsx'
+import type { Place } from './location-select.tsx'
+
+export type StockVerb = 'receive' | 'adjust' | 'count' | 'transfer' | 'rules'
+
+/** What can be done with an item's stock, and what its button says. */
+export const STOCK_ACTIONS: readonly (readonly [StockVerb, string])[] = [
+  ['receive', 'Receive'],
+  ['count', 'Count'],
+  ['adjust', 'Adjust'],
+  ['transfer', 'Transfer'],
+  ['rules', 'Rules'],
+]
+
+export type StockDialogProps = {
+  /** As it is while the dialog is open: the page reads it again. */
+  item: Item
+  locations: readonly Place[]
+  /** The code of the location that is chosen. */
+  location: string
+  setLocation: (code: string) => void
+  onDone: () => void
+  onClose: () => void
+}
+
+const DIALOGS = {
+  receive: ReceiveDialog,
+  adjust: AdjustDialog,
+  count: CountDialog,
+  transfer: TransferDialog,
+  rules: RulesDialog,
+} as const
+
+type Props = Omit<StockDialogProps, 'location' | 'setLocation'> & { verb: StockVerb }
+
+/** Changes the stock of an item, or its rules: first where the most of it is. */
+export function StockDialog({ verb, ...props }: Props) {
+  const [location, setLocation] = useState(() => fullestOf(props))
+  const VerbDialog = DIALOGS[verb]
+  return <VerbDialog {...props} location={location} setLocation={setLocation} />
+}
+
+function fullestOf({ item: { levels }, locations }: Pick<Props, 'item' | 'locations'>): string {
+  const [fullest] = levels.toSorted((a, b) => b.onHand - a.onHand)
+  return fullest?.location.code ?? locations.find(({ isDefault }) => isDefault)?.code ?? locations[0]!.code
+}
