@@ -19,7 +19,7 @@ export type StreamsReport =
   | { kind: 'received'; wrong: number; received: number; p50Ms: number; p99Ms: number }
   | { kind: 'failed'; message: string }
 
-export type StreamsResult = Omit<Extract<StreamsReport, { kind: 'received' }>, 'kind'>
+type StreamsResult = Omit<Extract<StreamsReport, { kind: 'received' }>, 'kind'>
 
 /** Streams in a process of their own. Disposing of them ends it. */
 export type StockStreams = AsyncDisposable & {
