@@ -8,7 +8,7 @@ import { notifyOfWebhooks } from '../../../sql/orders/notify-watchers.ts'
 import { insertWebhook, lockWebhookCount, lockWebhooks } from '../../../sql/webhooks/webhooks.ts'
 import { assertKey } from '../../assert-key.ts'
 import { fingerprintOf } from '../../fingerprint.ts'
-import { type Done, underKey } from '../../under-key.ts'
+import { type KeyedResult, runOncePerKey } from '../../run-once-per-key.ts'
 import { createSecret } from '../secret-box.ts'
 import type { WebhookContext } from '../webhook-context.ts'
 import { assertEvents, refuseUrl, unknownWebhook, type WebhookResult } from './webhook-input.ts'
@@ -41,10 +41,10 @@ export async function createWebhook(
   if (refused) return { ...NO_WEBHOOK, ...refused }
   const fingerprint = () => fingerprintOf('createWebhook', { url, events: subscriptions })
   const key = idempotencyKey === null ? null : { key: idempotencyKey, fingerprint: fingerprint() }
-  const result = await underKey(
+  const result = await runOncePerKey(
     context,
     { caller, name: 'create-webhook', verb: 'createWebhook', key },
-    async (tx): Promise<Done<WebhookResult, { webhookId: string }>> => {
+    async (tx): Promise<KeyedResult<WebhookResult, { webhookId: string }>> => {
       const [{ count } = { count: 0 }] = await lockWebhookCount(tx)
       if (count >= WEBHOOKS_MAX) {
         throw new CallError(
