@@ -12,8 +12,8 @@ import './stock/stock-keeping.ts'
 import './stock/stock-rules.ts'
 import './webhooks/webhook-node.ts'
 import './webhooks/webhook-changes.ts'
-import './dead-letter.ts'
-import './service-status.ts'
+import './upkeep/dead-letter.ts'
+import './upkeep/service-status.ts'
 import './viewer.ts'
 
 export const schema = builder.toSchema()

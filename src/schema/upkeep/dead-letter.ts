@@ -1,11 +1,11 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
-import type { Prisma } from '../generated/prisma/client.ts'
-import { PAGE_SIZE_MAX } from '../limits.ts'
-import { retryDeadLetters } from '../use-cases/upkeep/retry-dead-letters.ts'
-import { builder } from './builder.ts'
-import { Node } from './node.ts'
-import { byColumn, type List, pageCost, readPage } from './page.ts'
+import type { Prisma } from '../../generated/prisma/client.ts'
+import { PAGE_SIZE_MAX } from '../../limits.ts'
+import { retryDeadLetters } from '../../use-cases/upkeep/retry-dead-letters.ts'
+import { builder } from '../builder.ts'
+import { Node } from '../node.ts'
+import { byColumn, type List, pageCost, readPage } from '../page.ts'
 
 export const DeadLetter = builder.prismaObject('DeadLetter', {
   description: 'Work that was given up and ended its order, until an operator retries it.',

@@ -1,12 +1,12 @@
-import type * as domain from '../domain/upkeep/service-status.ts'
-import { NEWEST_MAX, worstCircuit } from '../domain/upkeep/service-status.ts'
+import type * as domain from '../../domain/upkeep/service-status.ts'
+import { NEWEST_MAX, worstCircuit } from '../../domain/upkeep/service-status.ts'
 import {
   type InvariantCheck as Check,
   listInvariantChecks,
-} from '../use-cases/upkeep/list-invariant-checks.ts'
-import { readServiceStatus } from '../use-cases/upkeep/read-service-status.ts'
-import { builder } from './builder.ts'
-import { OrderStatus } from './orders/order-states.ts'
+} from '../../use-cases/upkeep/list-invariant-checks.ts'
+import { readServiceStatus } from '../../use-cases/upkeep/read-service-status.ts'
+import { builder } from '../builder.ts'
+import { OrderStatus } from '../orders/order-states.ts'
 
 /** As the largest page of orders: it is one statement, of some 6 ms. */
 const STATUS_COST = 1_000
