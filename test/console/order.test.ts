@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { OrderStatus } from '../../src/domain/orders/order-status.ts'
@@ -61,6 +61,7 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
   const buttons = (page: Page) => page.locator('.order-actions').getByRole('button').allTextContents()
   const actions = (page: Page) => page.locator('.order-actions')
   const dialogOf = (page: Page) => page.getByRole('dialog').first()
+  const hasFocus = (locator: Locator) => locator.evaluate((element) => element === document.activeElement)
   const announced = (page: Page, text: string) =>
     page.getByRole('status').getByText(text, { exact: true }).waitFor()
 
@@ -135,13 +136,14 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     const cancel = actions(page).getByRole('button', { name: 'Cancel' })
     await cancel.focus()
     await page.keyboard.press('Enter')
+    const what = dialogOf(page).getByLabel('What')
+    await expect.poll(() => hasFocus(what)).toBe(true)
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    expect(await cancel.evaluate((button) => button === document.activeElement)).toBe(true)
+    await expect.poll(() => hasFocus(cancel)).toBe(true)
 
     await page.keyboard.press('Enter')
-    const what = dialogOf(page).getByLabel('What')
-    expect(await what.evaluate((select) => select === document.activeElement)).toBe(true)
+    await expect.poll(() => hasFocus(what)).toBe(true)
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Tab')
     await page.keyboard.type('4')
@@ -149,6 +151,7 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     const question = page.getByRole('dialog', { name: 'Cancel 4 × GIZMO?' })
     await question.waitFor()
     // the one that leaves everything as it is comes first
+    await expect.poll(() => hasFocus(question.getByRole('button', { name: 'Leave it' }))).toBe(true)
     await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
     await announced(page, '4 × GIZMO: cancelled')
