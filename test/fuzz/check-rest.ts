@@ -55,13 +55,12 @@ export class RestCheck {
     return faults
   }
 
-  #checkBody(type: string, schema: JsonSchema, { status, headers, text }: Answer): string[] {
+  #checkBody(type: string, schema: JsonSchema, answer: Answer): string[] {
+    const { status, headers, text } = answer
     if (UNREAD.includes(status) && text === '' && headers.connection === 'close') return []
     const faults: string[] = []
     if (typeOf({ headers }) !== type) faults.push(`has the type ${headers['content-type']}`)
-    // of a stream each event is a body, and while nothing happens there is none
-    const texts =
-      type === EVENT_STREAM ? [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data!) : [text]
+    const texts = type === EVENT_STREAM ? readEvents(answer, faults) : [text]
     return [...faults, ...texts.flatMap((one) => this.#checkJson(type, schema, status, one))]
   }
 
@@ -99,6 +98,14 @@ export class RestCheck {
     }
     return undefined
   }
+}
+
+/** Each event of a stream is a body; while nothing happens there is none. Whoever leaves may do so within an event. */
+function readEvents({ text, isCut }: Answer, faults: string[]): string[] {
+  const events = text.split('\n\n')
+  const rest = events.pop()
+  if (!isCut && rest !== '') faults.push('breaks off within an event')
+  return events.flatMap((event) => /^data: (.*)$/m.exec(event)?.[1] ?? [])
 }
 
 function countOf(template: string): number {
