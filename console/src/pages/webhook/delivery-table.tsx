@@ -63,6 +63,7 @@ export function DeliveryTable({ deliveries, selected, select, isBusy, redeliver 
       ),
     },
     { head: 'Event', cell: (row) => <Event row={row} /> },
+    { head: 'When', cell: ({ createdAt }) => <Time at={createdAt} /> },
     { head: 'State', cell: (row) => <State row={row} /> },
     { head: 'Tries', cell: ({ attempts }) => <Num value={attempts} />, isNumeric: true },
     { head: 'Last answer', cell: (row) => <Answer row={row} /> },
@@ -80,12 +81,10 @@ export function DeliveryTable({ deliveries, selected, select, isBusy, redeliver 
   )
 }
 
-function Event({ row: { eventType, eventId, createdAt } }: { row: Row }) {
+function Event({ row: { eventType, eventId } }: { row: Row }) {
   return (
     <div>
-      <p>
-        {eventType} <Time at={createdAt} />
-      </p>
+      <p>{eventType}</p>
       <p class="muted id">{eventId}</p>
     </div>
   )

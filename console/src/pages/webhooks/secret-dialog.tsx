@@ -34,11 +34,11 @@ export function SecretDialog({ secret, onClose }: { secret: string; onClose: () 
             autocomplete="off"
             spellcheck={false}
           />
-          <Button onClick={() => void copy()}>Copy</Button>
         </div>
         <div role="status">{said && <p>{said}</p>}</div>
       </div>
       <div class="dialog-actions">
+        <Button onClick={() => void copy()}>Copy</Button>
         <Button variant="primary" onClick={onClose}>
           I have it
         </Button>

@@ -23,10 +23,12 @@ const STATES: Record<State['status'], readonly [text: string, kind: string]> = {
 export function WebhookBadges({ webhook: { status, disabledReason, failingSince } }: { webhook: State }) {
   const [text, kind] = STATES[status]
   return (
-    <span class="badges">
-      <span class={`badge ${kind}`}>{text}</span>
-      {failingSince && status !== 'DISABLED' && <span class="badge bad">Failing</span>}
-      {disabledReason && <span>{disabledReason}</span>}
-    </span>
+    <>
+      <span class="badges webhook-badges">
+        <span class={`badge ${kind}`}>{text}</span>
+        {failingSince && status !== 'DISABLED' && <span class="badge bad">Failing</span>}
+      </span>
+      {disabledReason && <p>{disabledReason}</p>}
+    </>
   )
 }

@@ -30,7 +30,14 @@ const COLUMNS: readonly Column<Row>[] = [
     ),
   },
   { head: 'Events', cell: ({ events }) => <Subscriptions events={events} /> },
-  { head: 'State', cell: (row) => <WebhookBadges webhook={row} /> },
+  {
+    head: 'State',
+    cell: (row) => (
+      <div>
+        <WebhookBadges webhook={row} />
+      </div>
+    ),
+  },
   {
     head: 'Oldest pending',
     cell: ({ oldestPendingAgeSeconds: seconds }) => (seconds === null ? <None /> : <Age seconds={seconds} />),
