@@ -2,9 +2,11 @@ import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { chromium, type Page } from 'playwright-core'
 import { findServer } from '../src/client/find-server.ts'
+import { createWebhooksToShow } from './webhooks-to-show.ts'
 
 // `npm run screenshots` writes docs/console/*.png: each page of the console at a running server, best after `npm run demo`. Set
-// CHROMIUM where the browser is not Debian's; HOST, PORT and HOLDFAST_TOKEN say which server.
+// CHROMIUM where the browser is not Debian's; HOST, PORT and HOLDFAST_TOKEN say which server. That one needs
+// WEBHOOK_PRIVATE_ADDRESSES=allow.
 
 const FOLDER = fileURLToPath(new URL('../docs/console/', import.meta.url))
 const { CHROMIUM = '/usr/bin/chromium' } = process.env
@@ -46,6 +48,11 @@ const tryOutFile = async (page: Page) => {
   await page.getByLabel('File').setInputFiles(file)
   await page.getByRole('button', { name: 'Try it out' }).click()
   await page.getByText('Nothing is changed yet').waitFor()
+}
+
+const openFailingWebhook = async (page: Page) => {
+  await page.getByRole('link', { name: '/shop' }).click()
+  await page.getByText('Body').click()
 }
 
 /** A new page needs its line here, and its picture in docs/console.md. */
@@ -94,13 +101,21 @@ const SHOTS: readonly Shot[] = [
     prepare: (page) => page.getByText('request-supplier').first().waitFor(),
   },
   {
+    name: 'webhooks',
+    path: '/console/webhooks',
+    prepare: (page) => page.getByText('Failing', { exact: true }).waitFor(),
+  },
+  { name: 'webhook', path: '/console/webhooks', prepare: openFailingWebhook },
+  {
     name: 'locations',
     path: '/console/locations',
     prepare: (page) => page.getByRole('code').first().waitFor(),
   },
 ]
 
-const { url, authorization } = findServer()
+const server = findServer()
+const { url, authorization } = server
+const webhooks = await createWebhooksToShow(server)
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] })
 await mkdir(FOLDER, { recursive: true })
 for (const { name, path, prepare, options } of SHOTS) {
@@ -116,3 +131,4 @@ for (const { name, path, prepare, options } of SHOTS) {
   process.stdout.write(`docs/console/${name}.png\n`)
 }
 await browser.close()
+await webhooks.remove()

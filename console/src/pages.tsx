@@ -64,6 +64,17 @@ const PAGES: readonly PageEntry[] = [
     ),
   },
   {
+    path: '/console/webhooks',
+    label: 'Webhooks',
+    roles: OPERATORS,
+    component: loadPage(() => import('./pages/webhooks.tsx').then(({ WebhooksPage }) => WebhooksPage)),
+  },
+  {
+    path: '/console/webhooks/:id',
+    roles: OPERATORS,
+    component: loadPage(() => import('./pages/webhook.tsx').then(({ WebhookPage }) => WebhookPage)),
+  },
+  {
     path: '/console/locations',
     label: 'Locations',
     roles: OPERATORS,

@@ -7,7 +7,7 @@ type Labelled = { label: string; hint?: string | undefined; error?: string | und
 
 type FieldProps = Labelled & {
   name: string
-  type?: 'text' | 'number' | 'password'
+  type?: 'text' | 'number' | 'password' | 'url' | 'datetime-local'
   value: string
   onInput: (value: string) => void
   required?: boolean

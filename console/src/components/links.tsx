@@ -20,3 +20,8 @@ export function OrderLink({ id }: { id: string }) {
     </a>
   )
 }
+
+/** Returns the address of a webhook's page. */
+export function webhookPath(id: string): string {
+  return `/console/webhooks/${id}`
+}

@@ -1,5 +1,6 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
+import { OrderLink } from '../../components/links.tsx'
 import { StatusBadge } from '../../components/status-badge.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
@@ -37,15 +38,6 @@ type OrderTableProps = { orders: readonly Row[]; showsCustomer: boolean }
 export function OrderTable({ orders, showsCustomer }: OrderTableProps) {
   const columns = showsCustomer ? COLUMNS.toSpliced(4, 0, CUSTOMER) : COLUMNS
   return <Table caption="Orders, newest first" columns={columns} rows={orders} keyOf={({ id }) => id} />
-}
-
-/** The last part of an id tells orders apart: the first is the time, which those of one moment share. */
-function OrderLink({ id }: { id: string }) {
-  return (
-    <a href={`/console/orders/${id}`} class="id" title={id} aria-label={`Order ${id}`}>
-      …{id.slice(-12)}
-    </a>
-  )
 }
 
 function Goods({ row: { sku, lines } }: { row: Row }) {
