@@ -60,7 +60,8 @@ describe.skipIf(hasNoBrowser)('the overview of the console', () => {
       // one after the other, until none is due
     }
     const { page, close } = await openConsole(browser, server.url, '/console/overview')
-    const tile = (name: string) => page.getByRole('link', { name: new RegExp(`^${name}`) })
+    // beside the links of the navigation
+    const tile = (name: string) => page.getByRole('main').getByRole('link', { name: new RegExp(`^${name}`) })
     await tile('Workers').waitFor()
     const told = async (name: string) => [
       await tile(name).textContent(),
