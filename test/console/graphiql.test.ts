@@ -9,7 +9,7 @@ const TABS = graphiqlSetup(false).defaultTabs.length
 
 const editorOf = (page: Page) => page.getByRole('region', { name: 'Operation Editor' })
 const tabsOf = (page: Page) => page.locator('.graphiql-tab')
-const openTab = (page: Page) => page.locator('.graphiql-tab-active').textContent()
+const openTab = (page: Page) => page.locator('.graphiql-tab-active').innerText()
 
 describe.skipIf(hasNoBrowser)('GraphiQL', () => {
   let servers: { open: TestServer; closed: RolesServer }
