@@ -19,6 +19,7 @@ import { execute } from '../support/graphql.ts'
 import { createTestApp, eventually, listen, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { withholdJob } from '../support/queue.ts'
 import { authorizationOf, bySecret, SECRET } from '../support/tokens.ts'
+import { type FilledWebhooks, fillUpkeep, fillWebhooks } from './fill-beside.ts'
 import { Sender } from './send.ts'
 import { SERVERS, type ServerName } from './surroundings.ts'
 import type { Corpus } from './values.ts'
@@ -56,12 +57,18 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     hidden: await listen(watched, { authenticate, explorer: false }),
   } satisfies Record<ServerName, { http: FastifyInstance; url: string }>
   const filled = await fill(testApp)
+  const webhooks = await fillWebhooks(testApp.app, listening.open.url)
   // how long jobs wait is asked as well: one always does
   const holder = new pg.Client({ connectionString: testApp.databaseUrl })
   await holder.connect()
   await withholdJob(holder, reservationJob([{ orderId: filled.orders[0]! }]))
   const worker = await startTestWorker(testApp, { baseUrl: listening.open.url, circuit: () => 'closed' })
-  const corpus = { ...(await readCorpus(testApp, listening.open.url, filled)), ...(await callers()) }
+  const corpus = {
+    ...(await readCorpus(testApp, listening.open.url, filled)),
+    ...corpusOf(webhooks),
+    ...(await callers()),
+  }
+  await fillUpkeep(testApp.app, filled.orders)
   const secrets = [SECRET, HIDDEN_KEY, testApp.databaseUrl, new URL(testApp.databaseUrl).pathname.slice(1)]
   const { password } = new URL(testApp.databaseUrl)
   if (password !== '') secrets.push(password)
@@ -196,6 +203,25 @@ async function carryOn(app: App): Promise<{ shipped: string[]; shipments: string
     return shipments.map(({ id }) => id)
   })
   return { shipped, shipments }
+}
+
+/** What webhooks are asked for, and created and changed with. */
+function corpusOf({ url, webhooks, deliveries, deleted }: FilledWebhooks): Corpus {
+  const events = ['stock.out', 'order.expired', 'stock.back', 'no.event']
+  const some = [...webhooks, ...webhooks, '01900000-0000-7000-8000-000000000000']
+  return {
+    'CreateWebhookInput.url': [url, url, 'http://name:word@shop.test', 'shop.test'],
+    'CreateWebhookInput.events': events,
+    'UpdateWebhookInput.id': deleted,
+    'UpdateWebhookInput.url': [url, 'ftp://shop.test'],
+    'UpdateWebhookInput.events': events,
+    'deleteWebhook id': deleted,
+    'rotateWebhookSecret id': some,
+    'testWebhook id': some,
+    'redeliverWebhooks ids': deliveries,
+    'RedeliverGivenUpInput.webhookId': webhooks,
+    'RedeliverGivenUpInput.since': ['2026-01-01T00:00:00Z', '2100-01-01T00:00:00.000+01:00', 'yesterday'],
+  }
 }
 
 /** The names by which what there is can be asked for. */

@@ -1,0 +1,51 @@
+import type { App } from '../../src/create-app.ts'
+import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { reservationJob } from '../../src/domain/upkeep/jobs.ts'
+import { addJobs } from '../../src/sql/queue/add-jobs.ts'
+import { checkNextInvariant } from '../../src/use-cases/upkeep/check-invariants.ts'
+import { testWebhook } from '../../src/use-cases/webhooks/verbs/test-webhook.ts'
+import { listenAt } from '../support/webhooks.ts'
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+const DELETED_WEBHOOKS = 10
+/** Each of its events is rare: what is fuzzed is the API, and no receiver. */
+const EVENTS = ['stock.out', 'order.expired']
+
+/** Webhooks and their deliveries, as they are when fuzzing begins. `deleted`: those that calls may delete. */
+export type FilledWebhooks = { url: string; webhooks: string[]; deliveries: string[]; deleted: string[] }
+
+/** Puts a worker that holds a job of these orders into the queue, and has one invariant checked. */
+export async function fillUpkeep(app: App, orders: readonly string[]): Promise<void> {
+  const origin = { caller: 'alice', traceparent: TRACEPARENT }
+  await addJobs(app.pool, [reservationJob(orders.map((orderId) => ({ orderId, origin })))])
+  await app.pool.query(
+    `update graphile_worker._private_jobs
+    set locked_at = now(), locked_by = 'held', attempts = 1, last_error = 'it was out of luck'
+    where id = (select max(id) from graphile_worker._private_jobs)`,
+  )
+  // alive for as long as it takes
+  await app.pool.query(
+    `insert into workers (id, pool_ids, started_at, seen_at, circuit, jobs_held)
+    values ('held', '{held}', now(), now() + interval '1 d', 'closed', '{"reserve-inventory": 1}')`,
+  )
+  await checkNextInvariant(app, 1)
+}
+
+/** Creates webhooks: of one each field of a delivery has a value, and another is disabled. */
+export async function fillWebhooks(app: App, serverUrl: string): Promise<FilledWebhooks> {
+  // it takes no POST
+  const url = `${serverUrl}/health/live`
+  const ids: string[] = []
+  for (let count = 0; count < 2 + DELETED_WEBHOOKS; count++) ids.push((await listenAt(app, url, EVENTS)).id)
+  const [active, disabled, ...deleted] = ids
+  const { deliveries } = await testWebhook(app, LOCAL_OPERATOR, active!)
+  await app.pool.query(
+    `update webhook_deliveries set attempts = 1, next_attempt_at = now() + interval '1 d', response_status = 500,
+      response_body = 'no', error = 'no answer', duration_ms = 7`,
+  )
+  await app.pool.query(
+    `update webhooks set status = 'DISABLED', disabled_reason = 'it answered 410', failing_since = now() where id = $1`,
+    [disabled],
+  )
+  return { url, webhooks: [active!, disabled!], deliveries: deliveries.map(({ id }) => id), deleted }
+}
