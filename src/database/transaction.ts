@@ -69,6 +69,7 @@ export const TRANSACTIONS = [
   'test-webhook',
   'transfer-inventory',
   'update-webhook',
+  'wake-sender',
   'write-deliveries',
 ] as const
 export type TransactionName = (typeof TRANSACTIONS)[number]

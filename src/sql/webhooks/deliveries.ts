@@ -1,3 +1,4 @@
+import { JOB_ATTEMPTS_MAX } from '../../domain/upkeep/jobs.ts'
 import type { Delivery } from '../../domain/webhooks/webhook.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
@@ -67,6 +68,34 @@ const claim = prepare<[webhookId: string, sizeMax: number, claimMs: number], Cla
   from due where deliveries.id = due.id
   returning deliveries.id, webhook_id as "webhookId", event_id as "eventId", event_type as "eventType", attempts,
     created_at as "createdAt"`,
+)
+
+/**
+ * Enqueues a job for when the next delivery of a webhook is due, if there is one. It replaces the one before, by its key; of one that
+ * a worker holds it takes the key, and runs beside it.
+ *
+ * @param delayMinMs it is due no sooner
+ */
+export async function addNextSending(on: Queryable, webhookId: string, delayMinMs: number): Promise<void> {
+  await addNext(on, webhookId, delayMinMs, JOB_ATTEMPTS_MAX)
+}
+
+const addNext = prepare<[webhookId: string, delayMinMs: number, attemptsMax: number]>(
+  'add-next-sending',
+  `select count(*) from graphile_worker.add_jobs(array(
+    select (
+      'send-webhooks', json_build_object('webhookId', webhooks.id), null,
+      greatest(next.next_attempt_at, now() + $2::float8 * interval '1 ms'),
+      $3::smallint, 'send-webhooks:' || webhooks.id, null, null
+    )::graphile_worker.job_spec
+    from webhooks cross join lateral (
+      select next_attempt_at from webhook_deliveries
+      where webhook_id = webhooks.id and webhook_deliveries.status = 'PENDING'
+        and (webhooks.status = 'ACTIVE' or event_type = 'webhook.test')
+      order by next_attempt_at limit 1
+    ) as next
+    where webhooks.id = $1
+  ))`,
 )
 
 /** What came of a try. `retryDelayMs`: null where none follows. */

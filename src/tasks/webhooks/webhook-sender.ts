@@ -24,14 +24,13 @@ export type WebhookSenderOptions = {
   onEnd: () => void
 }
 
-const UNREADABLE: TryResult = {
+const DELETED: TryResult = {
   responseStatus: null,
   responseBody: null,
-  error: 'not sent: none of WEBHOOK_SECRET_KEY opens its secret. Set the key again, or rotate the secret',
+  error: 'not sent: what it tells of was deleted',
   durationMs: 0,
   retryAfterMs: null,
 }
-const DELETED: TryResult = { ...UNREADABLE, error: 'not sent: what it tells of was deleted' }
 
 /**
  * Sends what is due of one webhook, several calls at a time, until nothing is. Each call has its place, and what ends makes room
@@ -44,6 +43,7 @@ export class WebhookSender {
   /** Something may be due that was not claimed. */
   #isStale = true
   #isFailing = false
+  #isUnreadable = false
   #error: unknown
   #change = Promise.withResolvers<void>()
 
@@ -60,7 +60,7 @@ export class WebhookSender {
   /**
    * Sends until nothing is due and no call is in flight.
    *
-   * @returns whether something may be due that it did not send: it had its time, or this process stops
+   * @returns whether this process cannot sign for the webhook
    * @throws what the database threw; then what it had claimed is due again after a while
    */
   async run(): Promise<boolean> {
@@ -71,7 +71,7 @@ export class WebhookSender {
     }
     this.#options.onEnd()
     if (this.#error !== undefined) throw this.#error
-    return this.#isStale
+    return this.#isUnreadable
   }
 
   get #room(): number {
@@ -94,6 +94,8 @@ export class WebhookSender {
     try {
       const claim = await claimDeliveries(app, webhookId, sizeMax)
       if (!claim) return
+      this.#isUnreadable = claim.keys.length === 0
+      if (this.#isUnreadable) app.onWebhooks([{ kind: 'secrets-unreadable', webhookIds: [webhookId] }])
       this.#isFailing = claim.isFailing
       if (claim.deliveries.length === sizeMax) this.#isStale = true
       for (const delivery of claim.deliveries) this.#begin(claim, delivery)
@@ -117,8 +119,8 @@ export class WebhookSender {
 
   async #send({ url, keys }: Claim, { delivery, told }: Claim['deliveries'][number]): Promise<void> {
     const { app, client } = this.#options
-    let result = told ? UNREADABLE : DELETED
-    if (told && keys) {
+    let result = DELETED
+    if (told) {
       const body = JSON.stringify(payloadOf(delivery, told))
       result = await client.send({ url, id: delivery.eventId, body, keys })
     }

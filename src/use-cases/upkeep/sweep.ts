@@ -4,7 +4,7 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { GIVEN_UP_AGE_MS, UNSENT_AGE_MS } from '../../limits.ts'
+import { GIVEN_UP_AGE_MS, UNSENT_AGE_MS, WEBHOOK_UNREADABLE_DELAY_MS } from '../../limits.ts'
 import { findStuck, passOverOrders } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
@@ -183,7 +183,7 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
 
 /** Gives webhooks with overdue deliveries a job. */
 async function requeueUnsent(tx: Tx): Promise<{ id: string }[]> {
-  const webhooks = await findUnsent(tx, UNSENT_AGE_MS, SWEEP_BATCH_MAX)
+  const webhooks = await findUnsent(tx, UNSENT_AGE_MS, WEBHOOK_UNREADABLE_DELAY_MS, SWEEP_BATCH_MAX)
   await addJobs(
     tx,
     webhooks.map(({ id: webhookId }) => ({ task: 'send-webhooks', payload: { webhookId } })),

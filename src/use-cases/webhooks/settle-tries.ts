@@ -12,7 +12,6 @@ import type { Webhook } from '../../domain/webhooks/webhook.ts'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
 import { DELIVERED_KEPT_MAX } from '../../limits.ts'
 import { readClock } from '../../sql/orders/holds.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
 import {
   type ClaimedDelivery,
   deleteOldDelivered,
@@ -50,8 +49,8 @@ export function createTryGroup(context: WebhookContext, observer: GroupObserver)
 type Judged = EndedTry & { outcome: TryOutcome; retryDelayMs: number | null }
 
 /**
- * Writes what came of tries, with the jobs of those that follow. Disables a webhook whose receiver is gone, or that has failed for
- * too long. A try that another has overtaken changes nothing, so a repeat does nothing.
+ * Writes what came of tries. Disables a webhook whose receiver is gone, or that has failed for too long. A try that another has
+ * overtaken changes nothing, so a repeat does nothing. The sender that made them enqueues its next job when it ends.
  */
 async function settleTries(context: WebhookContext, tries: readonly EndedTry[]): Promise<void> {
   const news = await inTransaction(context, 'settle-tries', async (tx) => {
@@ -70,18 +69,10 @@ async function settleTries(context: WebhookContext, tries: readonly EndedTry[]):
       if (webhook.status === 'DISABLED') await giveUpPending(tx, webhook.id)
     }
     const disabled = changed.filter(({ status }) => status === 'DISABLED')
-    const isSent = ({ delivery }: Judged) => !disabled.some(({ id }) => id === delivery.webhookId)
-    await Promise.all([
-      deleteOldDelivered(tx, deliveredTo(settled), { keptMax: DELIVERED_KEPT_MAX, sizeMax: TRIES_BATCH_MAX }),
-      addJobs(
-        tx,
-        settled
-          .filter(isSent)
-          .flatMap(({ delivery: { webhookId }, retryDelayMs: delayMs }) =>
-            delayMs === null ? [] : [{ task: 'send-webhooks', payload: { webhookId }, delayMs }],
-          ),
-      ),
-    ])
+    await deleteOldDelivered(tx, deliveredTo(settled), {
+      keptMax: DELIVERED_KEPT_MAX,
+      sizeMax: TRIES_BATCH_MAX,
+    })
     return [...settled.map(newsOf), ...disabled.map(newsOfDisabled)]
   })
   if (news.length > 0) context.onWebhooks(news)

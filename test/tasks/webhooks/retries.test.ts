@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Worker } from '../../../src/tasks/worker.ts'
+import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
+import { SecretBox } from '../../../src/use-cases/webhooks/secret-box.ts'
 import {
   redeliverGivenUp,
   redeliverWebhooks,
@@ -8,6 +10,7 @@ import {
 import { testWebhook } from '../../../src/use-cases/webhooks/verbs/test-webhook.ts'
 import { updateWebhook } from '../../../src/use-cases/webhooks/verbs/update-webhook.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../../support/harness.ts'
+import { type QueuedJob, readJobs, untilNoJobs } from '../../support/queue.ts'
 import { type Receiver, startReceiver } from '../../support/webhook-receiver.ts'
 import { listenAt, makeDue, untilDelivery } from '../../support/webhooks.ts'
 
@@ -48,6 +51,27 @@ describe('a try that fails', () => {
     expect((await webhook(id)).failingSince).toBeNull()
     const ids = receiver.received.map(({ headers }) => headers['webhook-id'])
     expect(ids).toEqual([delivered.eventId, delivered.eventId])
+  })
+
+  test('shares one job with all that failed, for when the first of them is due', async () => {
+    receiver.follow(() => 500)
+    const { id } = await listen()
+    for (const _ of [1, 2, 3, 4, 5]) await seed(test_.app).stock()
+    const { prisma, pool } = test_.app
+    await eventually(
+      async () => (await prisma.webhookDelivery.count({ where: { webhookId: id, attempts: 1 } })) === 5,
+    )
+    const [job] = (await eventually(async () => {
+      const jobs = await readJobs(pool, { task: 'send-webhooks' })
+      return jobs.length === 1 && jobs[0]!.heldBy === null ? jobs : undefined
+    })) as QueuedJob[]
+    const first = await prisma.webhookDelivery.findFirstOrThrow({ orderBy: { nextAttemptAt: 'asc' } })
+    expect(job!.dueInMs / 1_000).toBeCloseTo(secondsTo(first.nextAttemptAt), 0)
+    receiver.follow(() => 204)
+    await eventually(
+      async () => (await prisma.webhookDelivery.count({ where: { status: 'DELIVERED' } })) === 5,
+    )
+    await untilNoJobs(pool)
   })
 
   test('waits for as long as Retry-After says', async () => {
@@ -154,6 +178,23 @@ describe('a webhook', () => {
     expect(receiver.typesOf()).toEqual(['webhook.test'])
     await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
     await eventually(() => receiver.received.length === 4)
+  })
+
+  test('whose secret this process cannot open is left alone for a minute, and fails no try', async () => {
+    const { id } = await listen()
+    const { secretBox } = test_.app
+    test_.app.secretBox = new SecretBox([Buffer.alloc(32, 8)])
+    await seed(test_.app).stock()
+    await eventually(async () => {
+      const jobs = await readJobs(test_.app.pool, { task: 'send-webhooks', isHeld: false })
+      return jobs.length === 1 && jobs[0]!.dueInMs > 50_000 && jobs[0]!.dueInMs <= 60_000
+    })
+    expect((await sweep(test_.app)).webhooks).toEqual([])
+    expect(await untilDelivery(test_.app, id, () => true)).toMatchObject({ status: 'PENDING', attempts: 0 })
+    expect((await webhook(id)).failingSince).toBeNull()
+    test_.app.secretBox = secretBox
+    await makeDue(test_.app)
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
   })
 
   test('that hangs slows no other, and none of its other events', async () => {
