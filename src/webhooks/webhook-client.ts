@@ -3,7 +3,6 @@ import { DELIVERY_RETRY_AFTER_MAX_MS, type TryResult } from '../domain/webhooks/
 import {
   WEBHOOK_ANSWER_MAX_BYTES,
   WEBHOOK_ANSWER_READ_MAX_BYTES,
-  WEBHOOK_CALLS_MAX,
   WEBHOOK_TIMEOUT_MS,
 } from '../limits.ts'
 import { refuseAddresses } from '../outgoing/refuse-addresses.ts'
@@ -11,6 +10,8 @@ import { readRetryAfterMs } from '../outgoing/retry-after.ts'
 import { sign } from './sign.ts'
 
 const ERROR_DETAIL_MAX = 300
+/** Where the receiver names no time of its own. */
+const KEEP_ALIVE_MS = 1_000
 
 type WebhookMessage = {
   url: string
@@ -42,9 +43,10 @@ export function createWebhookClient({
 }): WebhookClient {
   const guard = refuseAddresses('webhook', { mayBePrivate })
   const dispatcher = new Agent({
-    connections: WEBHOOK_CALLS_MAX,
-    // one call a connection: the limit of calls is that of connections
+    // no limit of connections: it would be one for each origin, which several webhooks may share. Senders limit calls
     allowH2: false,
+    // a receiver that closes idle connections does so after a few seconds: a call in that moment would fail
+    keepAliveTimeout: KEEP_ALIVE_MS,
     pipelining: 1,
     connect: { timeout: timeoutMs, lookup: guard.lookup },
     // the signal of each call is the only clock
