@@ -1,10 +1,6 @@
 import { Agent, type Dispatcher, request } from 'undici'
 import { DELIVERY_RETRY_AFTER_MAX_MS, type TryResult } from '../domain/webhooks/delivery-policy.ts'
-import {
-  WEBHOOK_ANSWER_MAX_BYTES,
-  WEBHOOK_ANSWER_READ_MAX_BYTES,
-  WEBHOOK_TIMEOUT_MS,
-} from '../limits.ts'
+import { WEBHOOK_ANSWER_MAX_BYTES, WEBHOOK_ANSWER_READ_MAX_BYTES, WEBHOOK_TIMEOUT_MS } from '../limits.ts'
 import { refuseAddresses } from '../outgoing/refuse-addresses.ts'
 import { readRetryAfterMs } from '../outgoing/retry-after.ts'
 import { sign } from './sign.ts'

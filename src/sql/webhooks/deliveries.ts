@@ -191,6 +191,17 @@ export const deleteOldGivenUp = prepare<[ageMs: number, sizeMax: number], { id: 
 
 const AGAIN = `status = 'PENDING', attempts = 0, next_attempt_at = now(), ended_at = null`
 
+/**
+ * Makes all that a webhook waits to send due at once.
+ *
+ * @param claimMs what is due within this time may be in flight, and is left: it comes soon enough
+ */
+export const makeDueNow = prepare<[webhookId: string, claimMs: number]>(
+  'make-due-now',
+  `update webhook_deliveries set next_attempt_at = now()
+  where webhook_id = $1 and status = 'PENDING' and next_attempt_at > now() + $2::float8 * interval '1 ms'`,
+)
+
 /** Finds the webhooks of the deliveries that exist among `ids`. */
 export async function findWebhooksOf(on: Queryable, ids: readonly string[]): Promise<string[]> {
   return (await findOwners(on, plainArray(ids))).map(({ id }) => id)

@@ -12,6 +12,9 @@ import type { WebhookContext } from '../../use-cases/webhooks/webhook-context.ts
 import type { WebhookClient } from '../../webhooks/webhook-client.ts'
 import { payloadOf } from './payload-of.ts'
 
+/** As of the errors of calls. zod names each field that is wrong. */
+const ERROR_LENGTH_MAX = 300
+
 type WebhookSenderApp = WebhookContext & { groups: { settleTry: TryGroup } }
 
 export type WebhookSenderOptions = {
@@ -22,14 +25,6 @@ export type WebhookSenderOptions = {
   stopping: AbortSignal
   /** Called in the moment in which it ends: who wakes it later wakes nobody. */
   onEnd: () => void
-}
-
-const DELETED: TryResult = {
-  responseStatus: null,
-  responseBody: null,
-  error: 'not sent: what it tells of was deleted',
-  durationMs: 0,
-  retryAfterMs: null,
 }
 
 /**
@@ -118,12 +113,29 @@ export class WebhookSender {
   }
 
   async #send({ url, keys }: Claim, { delivery, told }: Claim['deliveries'][number]): Promise<void> {
-    const { app, client } = this.#options
-    let result = DELETED
-    if (told) {
-      const body = JSON.stringify(payloadOf(delivery, told))
-      result = await client.send({ url, id: delivery.eventId, body, keys })
+    const { app, client, stopping } = this.#options
+    const { settleTry } = app.groups
+    if (!told) {
+      const result = notSent('what it is about was deleted')
+      return settleTry.submit({ delivery, url: null, result, isLast: true })
     }
-    await app.groups.settleTry.submit({ delivery, result })
+    let body: string
+    try {
+      body = JSON.stringify(payloadOf(delivery, told))
+    } catch (error) {
+      const { id, webhookId, eventId } = delivery
+      app.logger.error({ err: error, deliveryId: id, webhookId, eventId }, 'webhook payload not made')
+      const result = notSent(`its payload cannot be made: ${(error as Error).message}`)
+      return settleTry.submit({ delivery, url: null, result })
+    }
+    const result = await client.send({ url, id: delivery.eventId, body, keys })
+    // cut off by the end of this process: it is due again when its claim ends, with as many attempts
+    if (stopping.aborted && result.responseStatus === null) return
+    await settleTry.submit({ delivery, url, result })
   }
+}
+
+function notSent(reason: string): TryResult {
+  const error = `not sent: ${reason}`.slice(0, ERROR_LENGTH_MAX)
+  return { responseStatus: null, responseBody: null, error, durationMs: 0, retryAfterMs: null }
 }

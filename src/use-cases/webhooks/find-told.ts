@@ -18,13 +18,16 @@ export type Told =
 /**
  * Reads what events tell of, each table once for all of them.
  *
- * @returns by the event's id; nothing for an event that somebody has deleted
+ * @returns by the event's id; nothing for an event that somebody has deleted, and for an id that is none of ours
  */
 export async function findTold(
   context: ReadContext,
   eventIds: readonly string[],
 ): Promise<Map<string, Told>> {
-  const subjects = eventIds.map((eventId) => ({ eventId, ...subjectOf(eventId) }))
+  const subjects = eventIds.flatMap((eventId) => {
+    const subject = subjectOf(eventId)
+    return subject ? [{ eventId, ...subject }] : []
+  })
   const versions = subjects.filter((subject) => subject.kind === 'order')
   const moved = subjects.filter((subject) => subject.kind === 'movement')
   const [orders, movements] = await Promise.all([
@@ -52,7 +55,10 @@ async function findToldMovements({ pool }: ReadContext, ids: readonly bigint[]) 
   return new Map(movements.map((movement) => [movement.id, movement]))
 }
 
-/** Reads orders with their parts. The order after its event, so that it is never older. */
+/**
+ * Reads orders with their parts. Each order after its event, so that it is never older, and before its parts: they may be newer than
+ * it, but never lack a shipment that it counts.
+ */
 async function findToldOrders(
   { pool }: ReadContext,
   versions: readonly { orderId: string; version: number }[],
@@ -60,11 +66,8 @@ async function findToldOrders(
   if (versions.length === 0) return () => undefined
   const ids = [...new Set(versions.map(({ orderId }) => orderId))]
   const events = await findEventsByVersion(pool, versions)
-  const [orders, shipments, requests] = await Promise.all([
-    findOrders(pool, ids),
-    findShipmentsOf(pool, ids),
-    findRequestsOf(pool, ids),
-  ])
+  const orders = await findOrders(pool, ids)
+  const [shipments, requests] = await Promise.all([findShipmentsOf(pool, ids), findRequestsOf(pool, ids)])
   const eventOf = new Map(events.map((event) => [`${event.orderId} ${event.version}`, event]))
   const orderOf = new Map(orders.map((order) => [order.id, order]))
   return (orderId: string, version: number): Told | undefined => {

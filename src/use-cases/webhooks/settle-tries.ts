@@ -22,7 +22,14 @@ import { lockWebhooks, writeWebhook } from '../../sql/webhooks/webhooks.ts'
 import type { WebhookContext } from './webhook-context.ts'
 
 /** A try that has ended. */
-type EndedTry = { delivery: ClaimedDelivery; result: TryResult }
+type EndedTry = {
+  delivery: ClaimedDelivery
+  /** Where it was sent; null if nothing was. */
+  url: string | null
+  result: TryResult
+  /** Whether another would come to the same. */
+  isLast?: boolean
+}
 
 /** Group commit in which tries that end together share a transaction. */
 export type TryGroup = GroupCommit<EndedTry, undefined>
@@ -57,7 +64,8 @@ async function settleTries(context: WebhookContext, tries: readonly EndedTry[]):
     const webhookIds = [...new Set(tries.map(({ delivery }) => delivery.webhookId))]
     // by one clock: those of the processes may be apart
     const [webhooks, at] = await Promise.all([lockWebhooks(tx, webhookIds), readClock(tx)])
-    const judged = tries.map((one) => judge(one, context.random()))
+    const urlOf = new Map(webhooks.map(({ id, url }) => [id, url]))
+    const judged = tries.map((one) => judge(one, urlOf.get(one.delivery.webhookId), context.random()))
     const written = await writeTries(tx, judged.map(asWritten))
     const settled = judged.filter(({ delivery }) => written.has(delivery.id))
     const settledOf = Map.groupBy(settled, ({ delivery }) => delivery.webhookId)
@@ -78,10 +86,14 @@ async function settleTries(context: WebhookContext, tries: readonly EndedTry[]):
   if (news.length > 0) context.onWebhooks(news)
 }
 
-function judge({ delivery, result }: EndedTry, random: number): Judged {
-  const outcome = outcomeOf(result)
-  const delayMs = outcome === 'failed' ? retryDelayMs(delivery.attempts + 1, result, random) : null
-  return { delivery, result, outcome, retryDelayMs: delayMs }
+/** @param webhookUrl the webhook's present URL: what is gone at another one is tried again there */
+function judge(ended: EndedTry, webhookUrl: string | undefined, random: number): Judged {
+  const { delivery, url, result, isLast = false } = ended
+  const answer = outcomeOf(result)
+  const outcome = answer === 'gone' && url !== webhookUrl ? 'failed' : answer
+  const isRetried = outcome === 'failed' && !isLast
+  const delayMs = isRetried ? retryDelayMs(delivery.attempts + 1, result, random) : null
+  return { ...ended, outcome, retryDelayMs: delayMs }
 }
 
 function asWritten({ delivery: { id, attempts }, result, outcome, retryDelayMs }: Judged) {
@@ -95,8 +107,12 @@ function deliveredTo(settled: readonly Judged[]): string[] {
   return [...new Set(delivered.map(({ delivery }) => delivery.webhookId))]
 }
 
-/** @returns undefined if the tries change nothing of the webhook */
-function changeOf(webhook: Webhook, tries: readonly Judged[], at: Date): Webhook | undefined {
+/**
+ * @param settled tries of the webhook. Only those that went to its present URL say anything of it
+ * @returns undefined if they change nothing of the webhook
+ */
+function changeOf(webhook: Webhook, settled: readonly Judged[], at: Date): Webhook | undefined {
+  const tries = settled.filter(({ url }) => url === webhook.url)
   if (tries.length === 0) return undefined
   const { failingSince, status } = webhook
   const isGone = tries.some(({ outcome }) => outcome === 'gone')

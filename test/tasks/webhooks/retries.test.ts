@@ -104,6 +104,88 @@ describe('a try that fails', () => {
     expect(error).toContain('UND_ERR_SOCKET')
   })
 
+  test('is one whose payload cannot be made: it is tried again, and stops no other', async () => {
+    const { id } = await listen()
+    const { pool } = test_.app
+    await pool.query(
+      `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
+      values
+        (gen_random_uuid(), $1, 'evt_test_1', 'order.created', 'PENDING', now(), now()),
+        (gen_random_uuid(), $1, (select 'evt_m' || min(id) from inventory_movements), 'order.created', 'PENDING', now(), now()),
+        (gen_random_uuid(), $1, 'evt_m999999', 'inventory.changed', 'PENDING', now(), now()),
+        (gen_random_uuid(), $1, 'no-event', 'inventory.changed', 'PENDING', now(), now())`,
+      [id],
+    )
+    await seed(test_.app).stock()
+    await untilDelivery(
+      test_.app,
+      id,
+      ({ eventType, status }) => eventType === 'inventory.changed' && status === 'DELIVERED',
+    )
+    const failed = await untilDelivery(
+      test_.app,
+      id,
+      ({ error }) => String(error).includes('A movement is no'),
+    )
+    expect(failed).toMatchObject({
+      status: 'PENDING',
+      attempts: 1,
+      error: 'not sent: its payload cannot be made: A movement is no order.created',
+    })
+    const deleted = await test_.app.prisma.webhookDelivery.findMany({ where: { status: 'GIVEN_UP' } })
+    expect(deleted.map(({ eventId, attempts, error }) => [eventId, attempts, error]).sort()).toEqual([
+      ['evt_m999999', 1, 'not sent: what it is about was deleted'],
+      ['no-event', 1, 'not sent: what it is about was deleted'],
+    ])
+    // the receiver did nothing wrong
+    expect((await webhook(id)).failingSince).toBeNull()
+  })
+
+  test('is no try that the end of the process cut off', async () => {
+    receiver.follow(() => undefined)
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await eventually(() => receiver.received.length === 1)
+    const stopping = worker.stop()
+    // as the server does with its client, after a while
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await receiver.close()
+    await stopping
+    expect(await untilDelivery(test_.app, id, () => true)).toMatchObject({ status: 'PENDING', attempts: 0 })
+    receiver = await startReceiver()
+    worker = await startTestWorker(test_)
+  })
+
+  test('at a URL that was replaced meanwhile says nothing of the new one, which gets it at once', async () => {
+    let answer = () => {}
+    receiver.follow((_, response) => {
+      answer = () => void response.writeHead(410).end()
+      return undefined
+    })
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await eventually(() => receiver.received.length === 1)
+    const other = await startReceiver()
+    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, url: other.url })
+    answer()
+    const failed = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    expect(failed).toMatchObject({ status: 'PENDING', responseStatus: 410 })
+    expect(await webhook(id)).toMatchObject({ status: 'ACTIVE', failingSince: null })
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
+    expect(other.received).toHaveLength(1)
+    await other.close()
+  })
+
+  test('is made again at once where an operator says that the receiver was mended', async () => {
+    receiver.follow((_, response) => void response.writeHead(503, { 'retry-after': '600' }).end())
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    receiver.follow(() => 204)
+    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
+  })
+
   test('is given up after the tenth, and sent again on request', async () => {
     receiver.follow(() => 500)
     const since = new Date(Date.now() - 60_000)

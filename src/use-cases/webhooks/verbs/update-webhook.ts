@@ -4,8 +4,10 @@ import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
 import { hearsOrders } from '../../../domain/webhooks/event-names.ts'
 import type { Webhook, WebhookStatus } from '../../../domain/webhooks/webhook.ts'
+import { WEBHOOK_CLAIM_MS } from '../../../limits.ts'
 import { notifyOfWebhooks } from '../../../sql/orders/notify-watchers.ts'
 import { addJobs } from '../../../sql/queue/add-jobs.ts'
+import { makeDueNow } from '../../../sql/webhooks/deliveries.ts'
 import { writeWebhook } from '../../../sql/webhooks/webhooks.ts'
 import type { WebhookContext } from '../webhook-context.ts'
 import { assertEvents, lockWebhook, refuseUrl, unknownWebhook, type WebhookResult } from './webhook-input.ts'
@@ -53,6 +55,8 @@ export async function updateWebhook(
     }
     await writeWebhook(tx, webhook, hearsOrders(webhook.events))
     if (webhook.status === 'ACTIVE') {
+      // what waits for hours may succeed now
+      if (url !== null || status !== null) await makeDueNow(tx, webhook.id, WEBHOOK_CLAIM_MS)
       await addJobs(tx, [{ task: 'send-webhooks', payload: { webhookId: webhook.id } }])
       await notifyOfWebhooks(tx)
     }
