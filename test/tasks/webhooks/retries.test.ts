@@ -122,10 +122,8 @@ describe('a try that fails', () => {
       id,
       ({ eventType, status }) => eventType === 'inventory.changed' && status === 'DELIVERED',
     )
-    const failed = await untilDelivery(
-      test_.app,
-      id,
-      ({ error }) => String(error).includes('A movement is no'),
+    const failed = await untilDelivery(test_.app, id, ({ error }) =>
+      String(error).includes('A movement is no'),
     )
     expect(failed).toMatchObject({
       status: 'PENDING',
