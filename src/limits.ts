@@ -161,7 +161,7 @@ export const OUTBOX_REST_MS = 1 * SECOND
 /** Deliveries of one webhook that are due: with more it reads no more events, which cost nothing where they are. */
 export const WEBHOOK_DUE_MAX = 2_000
 /**
- * Deliveries of one webhook that wait for another try, where none succeeds: with more it reads no more events. Some 20 MB.
+ * Deliveries of one webhook that are pending, due or not: with more it reads no more events. Some 20 MB.
  */
 export const WEBHOOK_PENDING_MAX = 50_000
 /** Due for so long without a job, a delivery has lost it: a worker was killed. */

@@ -8,7 +8,7 @@ import {
   ORDER_EVENT_NAMES,
   THRESHOLD_NAMES,
 } from '../../domain/webhooks/event-names.ts'
-import { OUTBOX_PAGE_SIZE, WEBHOOK_DUE_MAX, WEBHOOK_PENDING_MAX } from '../../limits.ts'
+import { OUTBOX_PAGE_SIZE, WEBHOOK_DUE_MAX } from '../../limits.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { insertDeliveries, type NewDelivery } from '../../sql/webhooks/deliveries.ts'
 import { type OutboxEntry, readOutboxPage } from '../../sql/webhooks/outbox.ts'
@@ -21,20 +21,23 @@ import type { WebhookContext } from './webhook-context.ts'
  * crashes. A page is read once for all webhooks that stand at the same place.
  *
  * @param end up to where the outbox is final
- * @returns whether there may be more to read at once
+ * @param except ids of webhooks that read nothing now
+ * @returns whether there may be more to read at once, and whether a webhook waits until less of it is due
  */
-export async function writeDeliveries(context: WebhookContext, end: bigint): Promise<boolean> {
-  const readers = await findReaders(context.pool, end, {
-    dueMax: WEBHOOK_DUE_MAX,
-    pendingMax: WEBHOOK_PENDING_MAX,
-  })
+export async function writeDeliveries(
+  context: WebhookContext,
+  end: bigint,
+  except: readonly string[] = [],
+): Promise<{ isMore: boolean; isAnyBusy: boolean }> {
+  const behind = await findReaders(context.pool, end, { except, dueMax: WEBHOOK_DUE_MAX })
+  const readers = behind.filter(({ isBusy }) => !isBusy)
   let isMore = false
   for (const [cursor, group] of Map.groupBy(readers, (reader) => reader.cursor)) {
     const ids = group.map(({ id }) => id)
     const isFull = await inTransaction(context, 'write-deliveries', (tx) => readOn(tx, ids, cursor, end))
     isMore ||= isFull
   }
-  return isMore
+  return { isMore, isAnyBusy: readers.length < behind.length }
 }
 
 async function readOn(tx: Tx, ids: readonly string[], cursor: bigint, end: bigint): Promise<boolean> {
