@@ -425,8 +425,4 @@ where hears_orders <> exists (
   select from unnest(events) as event (name) where name = '*' or name like 'order.%'
 )
 
-union all
-select 'a delivery is of a webhook', webhook_deliveries.id::text, event_id, 'its webhook was deleted without it'
-from webhook_deliveries where not exists (select from webhooks where webhooks.id = webhook_id)
-
 order by invariant, subject;

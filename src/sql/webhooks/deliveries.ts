@@ -147,33 +147,51 @@ const write = prepare<unknown[], { id: string }>(
   returning deliveries.id`,
 )
 
-/** Deletes what was delivered of webhooks, but for the last ones of each. */
-export async function deleteOldDelivered(
-  on: Queryable,
-  webhookIds: readonly string[],
-  { keptMax, sizeMax }: { keptMax: number; sizeMax: number },
-): Promise<void> {
-  if (webhookIds.length > 0) await deleteDelivered(on, plainArray(webhookIds), keptMax, sizeMax)
-}
-
-const deleteDelivered = prepare<[ids: string, keptMax: number, sizeMax: number]>(
+/** Deletes what was delivered of each webhook, but for the last ones. */
+export const deleteOldDelivered = prepare<[keptMax: number, sizeMax: number], { id: string }>(
   'delete-old-delivered',
   `delete from webhook_deliveries where id in (
-    select old.id
-    from unnest($1::uuid[]) as webhooks (id)
-    cross join lateral (
+    select old.id from webhooks cross join lateral (
       select id from webhook_deliveries
       where webhook_id = webhooks.id and status = 'DELIVERED'
-      order by ended_at desc offset $2 limit $3
-    ) as old
-  )`,
+      order by ended_at desc offset $1 limit $2
+    ) as old limit $2
+  )
+  returning id`,
 )
 
-/** Gives up all that is pending of a webhook. */
-export const giveUpPending = prepare<[webhookId: string]>(
-  'give-up-pending',
-  `update webhook_deliveries set status = 'GIVEN_UP', next_attempt_at = null, ended_at = now()
-  where webhook_id = $1 and status = 'PENDING'`,
+/** Gives up what is pending of webhooks that Holdfast disabled, but for tests. The lock keeps them disabled meanwhile. */
+export const giveUpDisabled = prepare<[sizeMax: number], { id: string }>(
+  'give-up-disabled',
+  `with disabled as materialized (
+    select id from webhooks where status = 'DISABLED' order by id for update
+  )
+  update webhook_deliveries set status = 'GIVEN_UP', next_attempt_at = null, ended_at = now()
+  where id in (
+    select pending.id from disabled cross join lateral (
+      select id from webhook_deliveries
+      where webhook_id = disabled.id and status = 'PENDING' and event_type <> 'webhook.test' limit $1
+    ) as pending limit $1
+  )
+  returning id`,
+)
+
+/** Deletes deliveries of webhooks that were deleted. Goes from webhook to webhook by the index: reads no other row. */
+export const deleteOfDeleted = prepare<[sizeMax: number], { id: string }>(
+  'delete-of-deleted',
+  `with recursive owners (id) as (
+    (select webhook_id from webhook_deliveries order by webhook_id limit 1)
+    union all
+    select (select webhook_id from webhook_deliveries where webhook_id > owners.id order by webhook_id limit 1)
+    from owners where owners.id is not null
+  )
+  delete from webhook_deliveries where id in (
+    select orphan.id from owners cross join lateral (
+      select id from webhook_deliveries where webhook_id = owners.id limit $1
+    ) as orphan
+    where not exists (select from webhooks where webhooks.id = owners.id) limit $1
+  )
+  returning id`,
 )
 
 /** Deletes what was given up long ago. */
@@ -189,6 +207,8 @@ export const deleteOldGivenUp = prepare<[ageMs: number, sizeMax: number], { id: 
   returning id`,
 )
 
+// Of a webhook that is disabled nothing is sent again: the sweep would give it up.
+const OF_ENABLED = `exists (select from webhooks where webhooks.id = webhook_id and webhooks.status <> 'DISABLED')`
 const AGAIN = `status = 'PENDING', attempts = 0, next_attempt_at = now(), ended_at = null`
 
 /**
@@ -220,7 +240,7 @@ export async function sendAgain(on: Queryable, ids: readonly string[]): Promise<
 const again = prepare<[ids: string], Delivery>(
   'send-again',
   `with again as (
-    update webhook_deliveries set ${AGAIN} where id = any ($1::uuid[]) returning *
+    update webhook_deliveries set ${AGAIN} where id = any ($1::uuid[]) and ${OF_ENABLED} returning *
   )
   select ${DELIVERY_COLUMNS} from again order by id`,
 )
@@ -231,7 +251,7 @@ export const sendGivenUpAgain = prepare<[webhookId: string, since: Date, sizeMax
   `with again as (
     update webhook_deliveries set ${AGAIN} where id in (
       select id from webhook_deliveries
-      where webhook_id = $1 and status = 'GIVEN_UP' and ended_at >= $2 order by ended_at limit $3
+      where webhook_id = $1 and status = 'GIVEN_UP' and ended_at >= $2 and ${OF_ENABLED} order by ended_at limit $3
     )
     returning *
   )

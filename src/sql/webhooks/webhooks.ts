@@ -69,15 +69,14 @@ export const replaceSecret = prepare<[id: string, secret: string, overlapMs: num
   where id = $1`,
 )
 
-/** Deletes a webhook with its deliveries. */
-export async function deleteWebhookRow(on: Queryable, id: string): Promise<void> {
-  await remove(on, id)
-}
+/** Deletes a webhook. The sweep deletes its deliveries, of which there may be many. */
+export const deleteWebhookRow = prepare<[id: string]>('delete-webhook', 'delete from webhooks where id = $1')
 
-const remove = prepare<[id: string]>(
-  'delete-webhook',
-  `with deliveries as (delete from webhook_deliveries where webhook_id = $1)
-  delete from webhooks where id = $1`,
+/** Forgets secrets that were replaced, once they sign no more. */
+export const forgetPreviousSecrets = prepare<[], { id: string }>(
+  'forget-previous-secrets',
+  `update webhooks set previous_secret = null, previous_secret_until = null
+  where previous_secret_until < now() returning id`,
 )
 
 /** Sealed secrets of a webhook. */

@@ -10,14 +10,8 @@ import {
 import { hearsOrders } from '../../domain/webhooks/event-names.ts'
 import type { Webhook } from '../../domain/webhooks/webhook.ts'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
-import { DELIVERED_KEPT_MAX } from '../../limits.ts'
 import { readClock } from '../../sql/orders/holds.ts'
-import {
-  type ClaimedDelivery,
-  deleteOldDelivered,
-  giveUpPending,
-  writeTries,
-} from '../../sql/webhooks/deliveries.ts'
+import { type ClaimedDelivery, writeTries } from '../../sql/webhooks/deliveries.ts'
 import { lockWebhooks, writeWebhook } from '../../sql/webhooks/webhooks.ts'
 import type { WebhookContext } from './webhook-context.ts'
 
@@ -72,15 +66,8 @@ async function settleTries(context: WebhookContext, tries: readonly EndedTry[]):
     const changed = webhooks.flatMap(
       (webhook) => changeOf(webhook, settledOf.get(webhook.id) ?? [], at) ?? [],
     )
-    for (const webhook of changed) {
-      await writeWebhook(tx, webhook, hearsOrders(webhook.events))
-      if (webhook.status === 'DISABLED') await giveUpPending(tx, webhook.id)
-    }
+    for (const webhook of changed) await writeWebhook(tx, webhook, hearsOrders(webhook.events))
     const disabled = changed.filter(({ status }) => status === 'DISABLED')
-    await deleteOldDelivered(tx, deliveredTo(settled), {
-      keptMax: DELIVERED_KEPT_MAX,
-      sizeMax: TRIES_BATCH_MAX,
-    })
     return [...settled.map(newsOf), ...disabled.map(newsOfDisabled)]
   })
   if (news.length > 0) context.onWebhooks(news)
@@ -100,11 +87,6 @@ function asWritten({ delivery: { id, attempts }, result, outcome, retryDelayMs }
   const { responseStatus, responseBody, error, durationMs } = result
   const isDelivered = outcome === 'delivered'
   return { id, attempts, responseStatus, responseBody, error, durationMs, isDelivered, retryDelayMs }
-}
-
-function deliveredTo(settled: readonly Judged[]): string[] {
-  const delivered = settled.filter(({ outcome }) => outcome === 'delivered')
-  return [...new Set(delivered.map(({ delivery }) => delivery.webhookId))]
 }
 
 /**

@@ -365,13 +365,6 @@ const corruptions: [string, Corruption, string, string | null][] = [
     'its events were changed by hand: order events have no number for it',
   ],
   [
-    'a delivery of no webhook',
-    () => `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
-      values (gen_random_uuid(), gen_random_uuid(), 'evt_m1', 'inventory.changed', 'PENDING', now(), now())`,
-    'a delivery is of a webhook',
-    'its webhook was deleted without it',
-  ],
-  [
     'a transfer of which nothing came',
     () => `delete from inventory_movements where type = 'TRANSFER_IN'`,
     'what a transfer takes from a location comes to another',

@@ -307,6 +307,7 @@ describe('a webhook', () => {
     await seed(test_.app).stock()
     await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
     const delivered = { webhookId: id, status: 'DELIVERED' } as const
+    await sweep(test_.app)
     expect(await test_.app.prisma.webhookDelivery.count({ where: delivered })).toBe(1_000)
   })
 })

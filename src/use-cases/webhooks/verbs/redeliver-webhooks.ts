@@ -18,7 +18,7 @@ const REDELIVERED_MAX = 10_000
  * Sends deliveries again, under their ids and with all their tries before them.
  *
  * @param caller an operator
- * @param ids skips those that do not exist any more
+ * @param ids skips those that do not exist any more, and those of webhooks that are disabled
  * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for other roles
  */
 export async function redeliverWebhooks(
