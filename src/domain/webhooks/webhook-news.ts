@@ -13,5 +13,9 @@ export type WebhookNews =
       isGivenUp: boolean
       result: TryResult
     }
+  /** The first try failed after one that succeeded. */
+  | { kind: 'failing'; webhookId: string; host: string; reason: string }
+  /** A try succeeded again. */
+  | { kind: 'recovered'; webhookId: string; host: string; failedForMs: number }
   | { kind: 'disabled'; webhookId: string; host: string; reason: string }
   | { kind: 'secrets-unreadable'; webhookIds: readonly string[] }

@@ -67,8 +67,13 @@ async function settleTries(context: WebhookContext, tries: readonly EndedTry[]):
       (webhook) => changeOf(webhook, settledOf.get(webhook.id) ?? [], at) ?? [],
     )
     for (const webhook of changed) await writeWebhook(tx, webhook, hearsOrders(webhook.events))
-    const disabled = changed.filter(({ status }) => status === 'DISABLED')
-    return [...settled.map(newsOf), ...disabled.map(newsOfDisabled)]
+    const beforeOf = new Map(webhooks.map((webhook) => [webhook.id, webhook]))
+    return [
+      ...settled.map(newsOf),
+      ...changed.map((webhook) =>
+        newsOfChange(beforeOf.get(webhook.id)!, webhook, settledOf.get(webhook.id)!, at),
+      ),
+    ]
   })
   if (news.length > 0) context.onWebhooks(news)
 }
@@ -104,13 +109,13 @@ function changeOf(webhook: Webhook, settled: readonly Judged[], at: Date): Webho
   }
   if (failingSince === null) return { ...webhook, failingSince: at }
   if (status === 'DISABLED' || at.getTime() - failingSince.getTime() < FAILING_MAX_MS) return undefined
+  const reason = `No delivery succeeded for ${FAILING_MAX_MS / 3_600_000} h; the last try: ${describeLast(tries)}`
+  return disable(webhook, reason, at)
+}
+
+function describeLast(tries: readonly Judged[]): string {
   const { responseStatus, error } = tries.at(-1)!.result
-  const last = responseStatus === null ? error : `HTTP ${responseStatus}`
-  return disable(
-    webhook,
-    `No delivery succeeded for ${FAILING_MAX_MS / 3_600_000} h; the last try: ${last}`,
-    at,
-  )
+  return responseStatus === null ? error! : `HTTP ${responseStatus}`
 }
 
 function disable(webhook: Webhook, disabledReason: string, at: Date): Webhook {
@@ -123,6 +128,9 @@ function newsOf({ delivery, result, outcome, retryDelayMs }: Judged): WebhookNew
   return { kind: 'tried', webhookId, eventId, eventType, attempt: attempts + 1, outcome, isGivenUp, result }
 }
 
-function newsOfDisabled({ id, url, disabledReason }: Webhook): WebhookNews {
-  return { kind: 'disabled', webhookId: id, host: new URL(url).host, reason: disabledReason! }
+function newsOfChange(before: Webhook, after: Webhook, tries: readonly Judged[], at: Date): WebhookNews {
+  const of = { webhookId: after.id, host: new URL(after.url).host }
+  if (after.status === 'DISABLED') return { kind: 'disabled', ...of, reason: after.disabledReason! }
+  if (after.failingSince !== null) return { kind: 'failing', ...of, reason: describeLast(tries) }
+  return { kind: 'recovered', ...of, failedForMs: at.getTime() - before.failingSince!.getTime() }
 }

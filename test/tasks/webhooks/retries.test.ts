@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Worker } from '../../../src/tasks/worker.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
@@ -38,6 +38,7 @@ const secondsTo = (at: Date | null) => ((at?.getTime() ?? 0) - Date.now()) / 1_0
 describe('a try that fails', () => {
   test('is made again under the same id, and says what came of it', async () => {
     receiver.follow((_, response) => void response.writeHead(500).end('x'.repeat(2_000)))
+    const news = vi.spyOn(test_.app, 'onWebhooks')
     const { id } = await listen()
     await seed(test_.app).stock()
     const failed = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
@@ -49,6 +50,8 @@ describe('a try that fails', () => {
     const delivered = await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
     expect(delivered).toMatchObject({ id: failed.id, attempts: 2, responseStatus: 204, nextAttemptAt: null })
     expect((await webhook(id)).failingSince).toBeNull()
+    const kinds = news.mock.calls.flatMap(([all]) => all.map(({ kind }) => kind))
+    expect(kinds).toEqual(['tried', 'failing', 'tried', 'recovered'])
     const ids = receiver.received.map(({ headers }) => headers['webhook-id'])
     expect(ids).toEqual([delivered.eventId, delivered.eventId])
   })
