@@ -7,20 +7,21 @@ export type EventSubject =
   | { kind: 'test' }
 
 // Standard Webhooks signs `<id>.<timestamp>.<body>`: an id has no full stop. The same event has the same id, for every webhook and
-// at every try, so it is derived from what the event is about, and kept nowhere else.
+// at every try, so it is derived from what the event is about, and kept nowhere else. It has the event's time, in milliseconds and base 36,
+// because versions and numbers are given again after a restore or a failover that lost the last commits.
 
-const ORDER = /^evt_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_(\d+)$/
-const MOVEMENT = /^evt_m(\d+)(?:_(?:low|out|back))?$/
+const ORDER = /^evt_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_(\d+)(?:_|$)/
+const MOVEMENT = /^evt_m(\d+)(?:_|$)/
 const TEST = /^evt_test_/
 
 /** The id of an event of an order: one version of it. */
-export function orderEventId(orderId: string, version: number): string {
-  return `evt_${orderId}_${version}`
+export function orderEventId(orderId: string, version: number, at: Date): string {
+  return `evt_${orderId}_${version}_${at.getTime().toString(36)}`
 }
 
 /** The id of a change of stock, or of a threshold that it crossed. */
-export function movementEventId(movementId: bigint, crossed?: StockThreshold): string {
-  return `evt_m${movementId}${crossed ? `_${crossed.toLowerCase()}` : ''}`
+export function movementEventId(movementId: bigint, at: Date, crossed?: StockThreshold): string {
+  return `evt_m${movementId}_${at.getTime().toString(36)}${crossed ? `_${crossed.toLowerCase()}` : ''}`
 }
 
 /** The id of a test. */

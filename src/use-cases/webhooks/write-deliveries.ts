@@ -75,14 +75,14 @@ function deliveriesOf(readers: readonly Reader[], entries: readonly OutboxEntry[
 /** The events that stand at a number of the outbox. */
 function eventsOf(entry: OutboxEntry): { eventId: string; eventType: EventName }[] {
   if (entry.kind === 'order') {
-    const { orderId, version, type } = entry
-    return [{ eventId: orderEventId(orderId, version), eventType: ORDER_EVENT_NAMES[type] }]
+    const { orderId, version, type, at } = entry
+    return [{ eventId: orderEventId(orderId, version, at), eventType: ORDER_EVENT_NAMES[type] }]
   }
-  const { movementId, crossed } = entry
+  const { movementId, at, crossed } = entry
   const crossings = crossed.map((threshold) => ({
-    eventId: movementEventId(movementId, threshold),
+    eventId: movementEventId(movementId, at, threshold),
     eventType: THRESHOLD_NAMES[threshold],
   }))
   if (entry.kind === 'crossing') return crossings
-  return [{ eventId: movementEventId(movementId), eventType: INVENTORY_CHANGED }, ...crossings]
+  return [{ eventId: movementEventId(movementId, at), eventType: INVENTORY_CHANGED }, ...crossings]
 }

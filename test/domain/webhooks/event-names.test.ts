@@ -14,14 +14,18 @@ import {
 import { isWebhookUrl } from '../../../src/domain/webhooks/webhook.ts'
 
 const ORDER_ID = '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a'
+const AT = new Date('2026-01-05T09:30:00.000Z')
 
 test('an id says what its event is about, and has no full stop', () => {
-  expect(subjectOf(orderEventId(ORDER_ID, 12))).toEqual({ kind: 'order', orderId: ORDER_ID, version: 12 })
-  expect(subjectOf(movementEventId(7n))).toEqual({ kind: 'movement', movementId: 7n })
-  expect(subjectOf(movementEventId(7n, 'BACK'))).toEqual({ kind: 'movement', movementId: 7n })
+  expect(subjectOf(orderEventId(ORDER_ID, 12, AT))).toEqual({ kind: 'order', orderId: ORDER_ID, version: 12 })
+  expect(subjectOf(movementEventId(7n, AT))).toEqual({ kind: 'movement', movementId: 7n })
+  expect(subjectOf(movementEventId(7n, AT, 'BACK'))).toEqual({ kind: 'movement', movementId: 7n })
   expect(subjectOf(testEventId(ORDER_ID))).toEqual({ kind: 'test' })
   expect(subjectOf('evt_x')).toBeUndefined()
-  for (const id of [orderEventId(ORDER_ID, 12), movementEventId(7n, 'LOW'), testEventId('x')]) {
+  // the same number again after a restore is another event
+  expect(movementEventId(7n, AT)).toBe('evt_m7_mk0ym7k0')
+  expect(movementEventId(7n, new Date(AT.getTime() + 1))).not.toBe(movementEventId(7n, AT))
+  for (const id of [orderEventId(ORDER_ID, 12, AT), movementEventId(7n, AT, 'LOW'), testEventId('x')]) {
     expect(id).not.toContain('.')
   }
 })

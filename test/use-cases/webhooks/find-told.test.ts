@@ -20,7 +20,7 @@ test('an order that is shipped while it is read has its shipment', async ({ app 
       return pool.query(statement)
     },
   })
-  const eventId = orderEventId(id, 1)
+  const eventId = orderEventId(id, 1, new Date())
   const told = (await findTold({ ...app, pool: slow }, [eventId])).get(eventId)
   expect(told).toMatchObject({ order: { status: 'SHIPPED' }, shipments: [{ orderId: id }] })
 })
