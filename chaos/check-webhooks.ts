@@ -1,6 +1,6 @@
 import type { StockThreshold } from '../src/domain/stock/thresholds.ts'
 import { movementEventId, orderEventId } from '../src/domain/webhooks/event-id.ts'
-import { hearsOrders, INVENTORY_CHANGED, isHeard } from '../src/domain/webhooks/event-names.ts'
+import { hasOrderEvents, INVENTORY_CHANGED, isSubscribed } from '../src/domain/webhooks/event-names.ts'
 import type { Reader } from './checks.ts'
 import type { Findings } from './findings.ts'
 import { type HostileReceiver, WEBHOOKS, type WebhookName } from './hostile-receiver.ts'
@@ -94,9 +94,9 @@ export async function checkWebhooks(
 function isOf(name: WebhookName): (event: Event) => boolean {
   const subscriptions: readonly string[] = WEBHOOKS[name]
   return ({ id, isOrder }) => {
-    if (isOrder) return hearsOrders(subscriptions)
+    if (isOrder) return hasOrderEvents(subscriptions)
     return /_(low|out|back)$/.test(id)
-      ? isHeard(subscriptions, 'stock.low')
-      : isHeard(subscriptions, INVENTORY_CHANGED)
+      ? isSubscribed(subscriptions, 'stock.low')
+      : isSubscribed(subscriptions, INVENTORY_CHANGED)
   }
 }

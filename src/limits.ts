@@ -134,9 +134,9 @@ export const WEBHOOKS_MAX = 50
 export const WEBHOOK_CALLS_MAX = 50
 /** Of one whose calls all fail: each may take the whole of its time, and hold a connection. */
 export const WEBHOOK_FAILING_CALLS_MAX = 10
-/** For a whole try, from the connection to the answer. */
+/** For a whole attempt, from the connection to the answer. */
 export const WEBHOOK_TIMEOUT_MS = 15 * SECOND
-/** After this a delivery that is being sent counts as lost, and is due again: a try, and the commit of what came of it. */
+/** After this a delivery that is being sent counts as lost, and is due again: an attempt, and the commit of its result. */
 export const WEBHOOK_CLAIM_MS = 25 * SECOND
 /** A process that cannot open the secret of a webhook looks again after this: another may have the key. */
 export const WEBHOOK_UNREADABLE_DELAY_MS = 60 * SECOND

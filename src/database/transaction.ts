@@ -58,7 +58,7 @@ export const TRANSACTIONS = [
   'set-stock-rules',
   'split-reservation',
   'settle-supplier-outcomes',
-  'settle-tries',
+  'settle-attempts',
   'sweep-dead-jobs',
   'sweep-deleted-webhooks',
   'sweep-delivered',

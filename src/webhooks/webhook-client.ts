@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher, request } from 'undici'
-import { DELIVERY_RETRY_AFTER_MAX_MS, type TryResult } from '../domain/webhooks/delivery-policy.ts'
+import { type AttemptResult, DELIVERY_RETRY_AFTER_MAX_MS } from '../domain/webhooks/delivery-policy.ts'
 import { WEBHOOK_ANSWER_MAX_BYTES, WEBHOOK_ANSWER_READ_MAX_BYTES, WEBHOOK_TIMEOUT_MS } from '../limits.ts'
 import { refuseAddresses } from '../outgoing/refuse-addresses.ts'
 import { readRetryAfterMs } from '../outgoing/retry-after.ts'
@@ -20,7 +20,7 @@ type WebhookMessage = {
 
 export type WebhookClient = {
   /** Sends a message, once. Never throws: whatever happens is the result. */
-  send: (message: WebhookMessage) => Promise<TryResult>
+  send: (message: WebhookMessage) => Promise<AttemptResult>
   close: () => Promise<void>
 }
 
@@ -28,7 +28,7 @@ export type WebhookClient = {
  * Makes what sends webhooks, over connections that are kept for the next message. No redirect is followed.
  *
  * @param mayBePrivate whether receivers may be at loopback and private addresses. Where clouds keep their metadata they never may
- * @param timeoutMs for a whole try
+ * @param timeoutMs for a whole attempt
  */
 export function createWebhookClient({
   mayBePrivate,
@@ -51,7 +51,7 @@ export function createWebhookClient({
   })
   let closed: Promise<void> | undefined
 
-  async function send(message: WebhookMessage): Promise<TryResult> {
+  async function send(message: WebhookMessage): Promise<AttemptResult> {
     const startedAtMs = performance.now()
     const passed = () => Math.round(performance.now() - startedAtMs)
     const timeout = new AbortController()

@@ -7,7 +7,7 @@ export type EventSubject =
   | { kind: 'test' }
 
 // Standard Webhooks signs `<id>.<timestamp>.<body>`: an id has no full stop. The same event has the same id, for every webhook and
-// at every try, so it is derived from what the event is about, and kept nowhere else. It has the event's time, in milliseconds and base 36,
+// at every attempt, so it is derived from what the event is about, and kept nowhere else. It has the event's time, in milliseconds and base 36,
 // because versions and numbers are given again after a restore or a failover that lost the last commits.
 
 const ORDER = /^evt_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})_(\d+)(?:_|$)/

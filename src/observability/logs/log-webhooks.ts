@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
 
-/** Logs what changes for a webhook, and what needs an operator: not each try of one that fails, which may be thousands. */
+/** Logs what changes for a webhook, and what needs an operator: not each attempt of one that fails, which may be thousands. */
 export function logWebhooks(logger: Logger): (news: readonly WebhookNews[]) => void {
   return (news) => {
     for (const [webhookId, all] of Map.groupBy(news.filter(isGivenUp), (one) => one.webhookId)) {
@@ -12,15 +12,15 @@ export function logWebhooks(logger: Logger): (news: readonly WebhookNews[]) => v
   }
 }
 
-type Tried = Extract<WebhookNews, { kind: 'tried' }>
+type Attempted = Extract<WebhookNews, { kind: 'attempted' }>
 
-function isGivenUp(news: WebhookNews): news is Tried {
-  return news.kind === 'tried' && news.isGivenUp
+function isGivenUp(news: WebhookNews): news is Attempted {
+  return news.kind === 'attempted' && news.isGivenUp
 }
 
 function logOne(logger: Logger, news: WebhookNews): void {
   switch (news.kind) {
-    case 'tried':
+    case 'attempted':
       return
     case 'failing': {
       const { webhookId, host, reason } = news

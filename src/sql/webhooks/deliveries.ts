@@ -98,8 +98,8 @@ const addNext = prepare<[webhookId: string, delayMinMs: number, attemptsMax: num
   ))`,
 )
 
-/** What came of a try. `retryDelayMs`: null where none follows. */
-export type SettledTry = Pick<
+/** Result of an attempt. `retryDelayMs`: null where none follows. */
+export type SettledAttempt = Pick<
   Delivery,
   'id' | 'attempts' | 'responseStatus' | 'responseBody' | 'error' | 'durationMs'
 > & {
@@ -108,42 +108,42 @@ export type SettledTry = Pick<
 }
 
 /**
- * Writes what came of tries. The update carries the guard: it skips a delivery that another try has moved on meanwhile.
+ * Writes the results of attempts. The update carries the guard: it skips a delivery that another attempt has moved on meanwhile.
  *
  * @returns the ids of those that were written
  */
-export async function writeTries(on: Queryable, tries: readonly SettledTry[]): Promise<Set<string>> {
+export async function writeAttempts(on: Queryable, settled: readonly SettledAttempt[]): Promise<Set<string>> {
   const rows = await write(
     on,
-    plainArray(tries.map(({ id }) => id)),
-    plainArray(tries.map(({ attempts }) => attempts)),
-    plainArray(tries.map(({ isDelivered }) => isDelivered)),
-    plainArray(tries.map(({ retryDelayMs }) => retryDelayMs)),
-    plainArray(tries.map(({ responseStatus }) => responseStatus)),
-    tries.map(({ responseBody }) => responseBody),
-    tries.map(({ error }) => error),
-    plainArray(tries.map(({ durationMs }) => durationMs)),
+    plainArray(settled.map(({ id }) => id)),
+    plainArray(settled.map(({ attempts }) => attempts)),
+    plainArray(settled.map(({ isDelivered }) => isDelivered)),
+    plainArray(settled.map(({ retryDelayMs }) => retryDelayMs)),
+    plainArray(settled.map(({ responseStatus }) => responseStatus)),
+    settled.map(({ responseBody }) => responseBody),
+    settled.map(({ error }) => error),
+    plainArray(settled.map(({ durationMs }) => durationMs)),
   )
   return new Set(rows.map(({ id }) => id))
 }
 
 const write = prepare<unknown[], { id: string }>(
-  'write-tries',
+  'write-attempts',
   `update webhook_deliveries as deliveries
   set
     status = case
-      when tried.is_delivered then 'DELIVERED' when tried.retry_delay_ms is null then 'GIVEN_UP' else 'PENDING'
+      when attempted.is_delivered then 'DELIVERED' when attempted.retry_delay_ms is null then 'GIVEN_UP' else 'PENDING'
     end::delivery_status,
     attempts = deliveries.attempts + 1,
-    next_attempt_at = case when not tried.is_delivered then now() + tried.retry_delay_ms * interval '1 ms' end,
-    ended_at = case when tried.is_delivered or tried.retry_delay_ms is null then now() end,
-    response_status = tried.response_status,
-    response_body = tried.response_body,
-    error = tried.error,
-    duration_ms = tried.duration_ms
+    next_attempt_at = case when not attempted.is_delivered then now() + attempted.retry_delay_ms * interval '1 ms' end,
+    ended_at = case when attempted.is_delivered or attempted.retry_delay_ms is null then now() end,
+    response_status = attempted.response_status,
+    response_body = attempted.response_body,
+    error = attempted.error,
+    duration_ms = attempted.duration_ms
   from unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::int[], $6::text[], $7::text[], $8::int[])
-    as tried (id, attempts, is_delivered, retry_delay_ms, response_status, response_body, error, duration_ms)
-  where deliveries.id = tried.id and deliveries.status = 'PENDING' and deliveries.attempts = tried.attempts
+    as attempted (id, attempts, is_delivered, retry_delay_ms, response_status, response_body, error, duration_ms)
+  where deliveries.id = attempted.id and deliveries.status = 'PENDING' and deliveries.attempts = attempted.attempts
   returning deliveries.id`,
 )
 
@@ -232,7 +232,7 @@ const findOwners = prepare<[ids: string], { id: string }>(
   'select distinct webhook_id as id from webhook_deliveries where id = any ($1::uuid[])',
 )
 
-/** Makes deliveries due again, with all their tries before them. @returns those that exist, the oldest first */
+/** Makes deliveries due again, with all their attempts before them. @returns those that exist, the oldest first */
 export async function sendAgain(on: Queryable, ids: readonly string[]): Promise<Delivery[]> {
   return again(on, plainArray(ids))
 }

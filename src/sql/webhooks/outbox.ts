@@ -5,12 +5,12 @@ import { prepare, type Queryable } from '../statement.ts'
 // The outbox is what is written anyway: events of orders, and movements. All have a number of one sequence, that of the ledger, so
 // a webhook's place is one number (docs/decisions/0017-webhooks-read-the-outbox.md).
 
-/** The `outbox_id` of an order event that is inserted: null unless a webhook listens to orders. */
-export const NEXT_OUTBOX_ID = `case when exists (select from webhooks where hears_orders) then nextval('inventory_movements_id_seq') end`
+/** The `outbox_id` of an order event that is inserted: null unless a webhook subscribes to orders. */
+export const NEXT_OUTBOX_ID = `case when exists (select from webhooks where has_order_events) then nextval('inventory_movements_id_seq') end`
 
 /**
  * What stands at a number of the outbox. `at`: when it happened. A movement has a second place where it was known only later what it crossed: there, and
- * not at its first, it is told with that.
+ * not at its first, it is sent with that.
  */
 export type OutboxEntry =
   | { kind: 'order'; number: bigint; at: Date; orderId: string; version: number; type: OrderEventType }

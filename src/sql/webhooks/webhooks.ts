@@ -28,36 +28,36 @@ export const lockWebhookCount = prepare<[], { count: number }>(
 )
 
 export type NewWebhook = Pick<Webhook, 'id' | 'url' | 'events'> & {
-  hearsOrders: boolean
+  hasOrderEvents: boolean
   /** Sealed. */
   secret: string
 }
 
-/** Writes a webhook. Its place is the end of the outbox: what begins later is told. */
+/** Writes a webhook. Its place is the end of the outbox: events of what begins later are sent. */
 export async function insertWebhook(on: Queryable, webhook: NewWebhook, at: Date): Promise<Webhook> {
-  const { id, url, events, hearsOrders, secret } = webhook
-  const [row] = await insert(on, id, url, events, hearsOrders, secret, at)
+  const { id, url, events, hasOrderEvents, secret } = webhook
+  const [row] = await insert(on, id, url, events, hasOrderEvents, secret, at)
   return row!
 }
 
 const insert = prepare<unknown[], Webhook>(
   'insert-webhook',
-  `insert into webhooks (id, url, events, hears_orders, status, cursor, secret, created_at)
+  `insert into webhooks (id, url, events, has_order_events, status, cursor, secret, created_at)
   select
     $1, $2, $3, $4, 'ACTIVE', (select case when is_called then last_value else 0 end from inventory_movements_id_seq), $5, $6
   returning ${WEBHOOK_COLUMNS}`,
 )
 
 /** Writes what an operator changes of a webhook, its status and what is known of its failures. */
-export async function writeWebhook(on: Queryable, webhook: Webhook, hearsOrders: boolean): Promise<void> {
+export async function writeWebhook(on: Queryable, webhook: Webhook, hasOrderEvents: boolean): Promise<void> {
   const { id, url, events, status, disabledReason, failingSince } = webhook
-  await write(on, id, url, events, hearsOrders, status, disabledReason, failingSince)
+  await write(on, id, url, events, hasOrderEvents, status, disabledReason, failingSince)
 }
 
 const write = prepare(
   'write-webhook',
   `update webhooks set
-    url = $2, events = $3, hears_orders = $4, status = $5, disabled_reason = $6, failing_since = $7
+    url = $2, events = $3, has_order_events = $4, status = $5, disabled_reason = $6, failing_since = $7
   where id = $1`,
 )
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TryResult } from '../../domain/webhooks/delivery-policy.ts'
+import type { AttemptResult } from '../../domain/webhooks/delivery-policy.ts'
 import {
   SENDING_TIME_MAX_MS,
   WEBHOOK_CALLS_MAX,
@@ -7,7 +7,7 @@ import {
   WEBHOOK_PACE_MS,
 } from '../../limits.ts'
 import { type Claim, claimDeliveries } from '../../use-cases/webhooks/claim-deliveries.ts'
-import type { TryGroup } from '../../use-cases/webhooks/settle-tries.ts'
+import type { AttemptGroup } from '../../use-cases/webhooks/settle-attempts.ts'
 import type { WebhookContext } from '../../use-cases/webhooks/webhook-context.ts'
 import type { WebhookClient } from '../../webhooks/webhook-client.ts'
 import { payloadOf } from './payload-of.ts'
@@ -15,7 +15,7 @@ import { payloadOf } from './payload-of.ts'
 /** As of the errors of calls. zod names each field that is wrong. */
 const ERROR_LENGTH_MAX = 300
 
-type WebhookSenderApp = WebhookContext & { groups: { settleTry: TryGroup } }
+type WebhookSenderApp = WebhookContext & { groups: { settleAttempt: AttemptGroup } }
 
 export type WebhookSenderOptions = {
   app: WebhookSenderApp
@@ -112,30 +112,30 @@ export class WebhookSender {
     this.#calls.add(sent)
   }
 
-  async #send({ url, keys }: Claim, { delivery, told }: Claim['deliveries'][number]): Promise<void> {
+  async #send({ url, keys }: Claim, { delivery, data }: Claim['deliveries'][number]): Promise<void> {
     const { app, client, stopping } = this.#options
-    const { settleTry } = app.groups
-    if (!told) {
+    const { settleAttempt } = app.groups
+    if (!data) {
       const result = notSent('what it is about was deleted')
-      return settleTry.submit({ delivery, url: null, result, isLast: true })
+      return settleAttempt.submit({ delivery, url: null, result, isLast: true })
     }
     let body: string
     try {
-      body = JSON.stringify(payloadOf(delivery, told))
+      body = JSON.stringify(payloadOf(delivery, data))
     } catch (error) {
       const { id, webhookId, eventId } = delivery
       app.logger.error({ err: error, deliveryId: id, webhookId, eventId }, 'webhook payload not made')
       const result = notSent(`its payload cannot be made: ${(error as Error).message}`)
-      return settleTry.submit({ delivery, url: null, result })
+      return settleAttempt.submit({ delivery, url: null, result })
     }
     const result = await client.send({ url, id: delivery.eventId, body, keys })
     // cut off by the end of this process: it is due again when its claim ends, with as many attempts
     if (stopping.aborted && result.responseStatus === null) return
-    await settleTry.submit({ delivery, url, result })
+    await settleAttempt.submit({ delivery, url, result })
   }
 }
 
-function notSent(reason: string): TryResult {
+function notSent(reason: string): AttemptResult {
   const error = `not sent: ${reason}`.slice(0, ERROR_LENGTH_MAX)
   return { responseStatus: null, responseBody: null, error, durationMs: 0, retryAfterMs: null }
 }

@@ -1,7 +1,7 @@
 import { WEBHOOK_CLAIM_MS } from '../../limits.ts'
 import { type ClaimedDelivery, claimDue } from '../../sql/webhooks/deliveries.ts'
 import { type Addressee, findAddressee } from '../../sql/webhooks/webhooks.ts'
-import { findTold, type Told } from './find-told.ts'
+import { type EventData, findEventData } from './find-event-data.ts'
 import { signingKeyOf } from './secret-box.ts'
 import type { WebhookContext } from './webhook-context.ts'
 
@@ -11,12 +11,12 @@ export type Claim = {
   isFailing: boolean
   /** They sign, the newest first. None if no configured key opens the current secret: then nothing is claimed. */
   keys: readonly Buffer[]
-  /** `told`: undefined where somebody has deleted what it tells of. */
-  deliveries: { delivery: ClaimedDelivery; told: Told | undefined }[]
+  /** `data`: undefined where somebody has deleted what the event is about. */
+  deliveries: { delivery: ClaimedDelivery; data: EventData | undefined }[]
 }
 
 /**
- * Claims what is due of a webhook, with what it tells as that is at this moment.
+ * Claims what is due of a webhook, with the data of the events as they are at this moment.
  *
  * @param sizeMax how many at most
  * @returns undefined if the webhook was deleted
@@ -35,12 +35,12 @@ export async function claimDeliveries(
   // before the claim: a key that is missing here is no fault of the receiver, and costs the delivery nothing
   if (keys.length === 0) return { url, isFailing, keys, deliveries: [] }
   const claimed = await claimDue(pool, webhookId, { sizeMax, claimMs: WEBHOOK_CLAIM_MS })
-  const told = await findTold(context, [...new Set(claimed.map(({ eventId }) => eventId))])
+  const dataOf = await findEventData(context, [...new Set(claimed.map(({ eventId }) => eventId))])
   return {
     url,
     isFailing,
     keys,
-    deliveries: claimed.map((delivery) => ({ delivery, told: told.get(delivery.eventId) })),
+    deliveries: claimed.map((delivery) => ({ delivery, data: dataOf.get(delivery.eventId) })),
   }
 }
 

@@ -4,7 +4,7 @@ import { movementEventId, orderEventId } from '../../domain/webhooks/event-id.ts
 import {
   type EventName,
   INVENTORY_CHANGED,
-  isHeard,
+  isSubscribed,
   ORDER_EVENT_NAMES,
   THRESHOLD_NAMES,
 } from '../../domain/webhooks/event-names.ts'
@@ -67,7 +67,7 @@ function deliveriesOf(readers: readonly Reader[], entries: readonly OutboxEntry[
   const events = entries.flatMap(eventsOf)
   return readers.flatMap((reader) =>
     events
-      .filter(({ eventType }) => isHeard(reader.events, eventType))
+      .filter(({ eventType }) => isSubscribed(reader.events, eventType))
       .map((event) => ({ ...event, id: uuidv7(), webhookId: reader.id })),
   )
 }

@@ -7,8 +7,8 @@ import {
 } from '../../../src/domain/webhooks/event-id.ts'
 import {
   EVENT_NAMES,
-  hearsOrders,
-  isHeard,
+  hasOrderEvents,
+  isSubscribed,
   isSubscription,
 } from '../../../src/domain/webhooks/event-names.ts'
 import { isWebhookUrl } from '../../../src/domain/webhooks/webhook.ts'
@@ -33,10 +33,10 @@ test('an id says what its event is about, and has no full stop', () => {
 test('a pattern stands for its family, and * for all', () => {
   for (const name of EVENT_NAMES) {
     expect(isSubscription(name)).toBe(true)
-    expect(isHeard(['*'], name)).toBe(true)
-    expect(isHeard([name], name)).toBe(true)
-    expect(isHeard(['order.*'], name)).toBe(name.startsWith('order.'))
-    expect(hearsOrders([name])).toBe(name.startsWith('order.'))
+    expect(isSubscribed(['*'], name)).toBe(true)
+    expect(isSubscribed([name], name)).toBe(true)
+    expect(isSubscribed(['order.*'], name)).toBe(name.startsWith('order.'))
+    expect(hasOrderEvents([name])).toBe(name.startsWith('order.'))
   }
   for (const wrong of ['', 'order', 'order.', '*.*', 'order.gone', 'webhook.*', 'webhook.test', 'ORDER.*']) {
     expect(isSubscription(wrong), wrong).toBe(false)

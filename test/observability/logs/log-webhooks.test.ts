@@ -4,7 +4,7 @@ import type { WebhookNews } from '../../../src/domain/webhooks/webhook-news.ts'
 import { logWebhooks } from '../../../src/observability/logs/log-webhooks.ts'
 
 const tried = (isGivenUp: boolean): WebhookNews => ({
-  kind: 'tried',
+  kind: 'attempted',
   webhookId: 'w',
   eventId: 'evt_m1',
   eventType: 'inventory.changed',

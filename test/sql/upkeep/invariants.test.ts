@@ -360,8 +360,8 @@ const corruptions: [string, Corruption, string, string | null][] = [
   ],
   [
     'a webhook for which no order event is numbered',
-    () => `update webhooks set hears_orders = not hears_orders`,
-    'an order event is numbered while a webhook hears of orders',
+    () => `update webhooks set has_order_events = not has_order_events`,
+    'an order event is numbered while a webhook subscribes to orders',
     'its events were changed by hand: order events have no number for it',
   ],
   [

@@ -35,8 +35,8 @@ const webhook = (id: string) => test_.app.prisma.webhook.findUniqueOrThrow({ whe
 /** Seconds from now on. */
 const secondsTo = (at: Date | null) => ((at?.getTime() ?? 0) - Date.now()) / 1_000
 
-describe('a try that fails', () => {
-  test('is made again under the same id, and says what came of it', async () => {
+describe('an attempt that fails', () => {
+  test('is made again under the same id, and shows its result', async () => {
     receiver.follow((_, response) => void response.writeHead(500).end('x'.repeat(2_000)))
     const news = vi.spyOn(test_.app, 'onWebhooks')
     const { id } = await listen()
@@ -142,7 +142,7 @@ describe('a try that fails', () => {
     expect((await webhook(id)).failingSince).toBeNull()
   })
 
-  test('is no try that the end of the process cut off', async () => {
+  test('is no attempt that the end of the process cut off', async () => {
     receiver.follow(() => undefined)
     const { id } = await listen()
     await seed(test_.app).stock()
@@ -248,7 +248,7 @@ describe('a webhook', () => {
     await failFor(121, 3)
     expect(await webhook(id)).toMatchObject({
       status: 'DISABLED',
-      disabledReason: 'No delivery succeeded for 120 h; the last try: HTTP 503',
+      disabledReason: 'No delivery succeeded for 120 h; the last attempt: HTTP 503',
     })
   })
 
@@ -263,7 +263,7 @@ describe('a webhook', () => {
     await eventually(() => receiver.received.length === 4)
   })
 
-  test('whose secret this process cannot open is left alone for a minute, and fails no try', async () => {
+  test('whose secret this process cannot open is left alone for a minute, and fails no attempt', async () => {
     const { id } = await listen()
     const { secretBox } = test_.app
     test_.app.secretBox = new SecretBox([Buffer.alloc(32, 8)])

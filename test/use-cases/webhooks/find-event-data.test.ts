@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { orderEventId } from '../../../src/domain/webhooks/event-id.ts'
 import { shipOrder } from '../../../src/use-cases/orders/verbs/ship-order.ts'
-import { findTold } from '../../../src/use-cases/webhooks/find-told.ts'
+import { findEventData } from '../../../src/use-cases/webhooks/find-event-data.ts'
 import { test } from '../../support/fixtures.ts'
 import { seed } from '../../support/harness.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
@@ -21,6 +21,6 @@ test('an order that is shipped while it is read has its shipment', async ({ app 
     },
   })
   const eventId = orderEventId(id, 1, new Date())
-  const told = (await findTold({ ...app, pool: slow }, [eventId])).get(eventId)
+  const told = (await findEventData({ ...app, pool: slow }, [eventId])).get(eventId)
   expect(told).toMatchObject({ order: { status: 'SHIPPED' }, shipments: [{ orderId: id }] })
 })
