@@ -13,7 +13,7 @@ import type { WebhookClient } from '../../webhooks/webhook-client.ts'
 import { payloadOf } from './payload-of.ts'
 
 /** As of the errors of calls. zod names each field that is wrong. */
-const ERROR_LENGTH_MAX = 300
+const NOT_SENT_LENGTH_MAX = 300
 
 type WebhookSenderApp = WebhookContext & { groups: { settleAttempt: AttemptGroup } }
 
@@ -136,6 +136,6 @@ export class WebhookSender {
 }
 
 function notSent(reason: string): AttemptResult {
-  const error = `not sent: ${reason}`.slice(0, ERROR_LENGTH_MAX)
+  const error = `not sent: ${reason}`.slice(0, NOT_SENT_LENGTH_MAX)
   return { responseStatus: null, responseBody: null, error, durationMs: 0, retryAfterMs: null }
 }

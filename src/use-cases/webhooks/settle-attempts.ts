@@ -139,7 +139,7 @@ function newsOf({ delivery, result, outcome, retryDelayMs }: Judged): WebhookNew
 
 function newsOfChange(before: Webhook, after: Webhook, ended: readonly Judged[], at: Date): WebhookNews {
   const of = { webhookId: after.id, host: new URL(after.url).host }
-  if (after.status === 'DISABLED') return { kind: 'disabled', ...of, reason: after.disabledReason! }
+  if (after.status !== before.status) return { kind: 'disabled', ...of, reason: after.disabledReason! }
   if (after.failingSince !== null) return { kind: 'failing', ...of, reason: describeLast(ended) }
   return { kind: 'recovered', ...of, failedForMs: at.getTime() - before.failingSince!.getTime() }
 }

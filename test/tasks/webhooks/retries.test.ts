@@ -51,7 +51,7 @@ describe('an attempt that fails', () => {
     expect(delivered).toMatchObject({ id: failed.id, attempts: 2, responseStatus: 204, nextAttemptAt: null })
     expect((await webhook(id)).failingSince).toBeNull()
     const kinds = news.mock.calls.flatMap(([all]) => all.map(({ kind }) => kind))
-    expect(kinds).toEqual(['tried', 'failing', 'tried', 'recovered'])
+    expect(kinds).toEqual(['attempted', 'failing', 'attempted', 'recovered'])
     const ids = receiver.received.map(({ headers }) => headers['webhook-id'])
     expect(ids).toEqual([delivered.eventId, delivered.eventId])
   })
