@@ -1,4 +1,6 @@
-import { hearsOrders, INVENTORY_CHANGED, isHeard } from '../src/domain/webhooks/event-names.ts'
+import type { StockThreshold } from '../src/domain/stock/thresholds.ts'
+import { movementEventId, orderEventId } from '../src/domain/webhooks/event-id.ts'
+import { hasOrderEvents, INVENTORY_CHANGED, isSubscribed } from '../src/domain/webhooks/event-names.ts'
 import type { Reader } from './checks.ts'
 import type { Findings } from './findings.ts'
 import { type HostileReceiver, WEBHOOKS, type WebhookName } from './hostile-receiver.ts'
@@ -16,16 +18,32 @@ export const UNTOLD = `select id::text from webhooks
     )
   )`
 
-/** Every event since the run began, by its id. Nothing crossed a threshold that has no row of its own. */
-const EVENTS = `select 'evt_' || order_id || '_' || version as id, true as "isOrder", outbox_id is not null as "isNumbered"
-  from order_events
+/** Every event since the run began. Nothing crossed a threshold that has no row of its own. */
+const EVENTS = `select
+    order_id::text as "orderId", version, null::text as "movementId", null::text as crossed, at, outbox_id is not null as "isNumbered"
+  from (select order_id, version, outbox_id, extract(epoch from at)::float8 * 1000 as at from order_events) as events
   union all
-  select 'evt_m' || id, false, true from inventory_movements where id > $1
-  union all
-  select 'evt_m' || id || '_' || lower(threshold::text), false, true
-  from inventory_movements, unnest(crossed) as threshold where id > $1`
+  select null, null, id::text, crossing, extract(epoch from created_at)::float8 * 1000, true
+  from inventory_movements, unnest(array_append(crossed::text[], null)) as crossing where id > $1`
 
+type EventRow = {
+  orderId: string | null
+  version: number | null
+  movementId: string | null
+  crossed: StockThreshold | null
+  at: number
+  isNumbered: boolean
+}
 type Event = { id: string; isOrder: boolean; isNumbered: boolean }
+
+function eventOf({ orderId, version, movementId, crossed, at, isNumbered }: EventRow): Event {
+  const time = new Date(Math.round(at))
+  const id =
+    orderId === null
+      ? movementEventId(BigInt(movementId!), time, crossed ?? undefined)
+      : orderEventId(orderId, version!, time)
+  return { id, isOrder: orderId !== null, isNumbered }
+}
 
 /**
  * Checks that every event of a subscribed type was received, is pending or was given up, for each webhook; that nothing else was
@@ -38,7 +56,8 @@ export async function checkWebhooks(
   findings: Findings,
 ): Promise<void> {
   for (const { name, id, start } of webhooks) {
-    const events = (await database.query<Event>(EVENTS.replaceAll('$1', String(start)))).filter(isOf(name))
+    const rows = await database.query<EventRow>(EVENTS.replaceAll('$1', String(start)))
+    const events = rows.map(eventOf).filter(isOf(name))
     const deliveries = await database.query<{ eventId: string; status: string }>(
       `select event_id as "eventId", status::text from webhook_deliveries where webhook_id = '${id}'`,
     )
@@ -75,9 +94,9 @@ export async function checkWebhooks(
 function isOf(name: WebhookName): (event: Event) => boolean {
   const subscriptions: readonly string[] = WEBHOOKS[name]
   return ({ id, isOrder }) => {
-    if (isOrder) return hearsOrders(subscriptions)
-    return id.includes('_', 'evt_'.length)
-      ? isHeard(subscriptions, 'stock.low')
-      : isHeard(subscriptions, INVENTORY_CHANGED)
+    if (isOrder) return hasOrderEvents(subscriptions)
+    return /_(low|out|back)$/.test(id)
+      ? isSubscribed(subscriptions, 'stock.low')
+      : isSubscribed(subscriptions, INVENTORY_CHANGED)
   }
 }

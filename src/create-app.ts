@@ -40,7 +40,7 @@ import { createCallReader } from './use-cases/supplier/find-supplier-call.ts'
 import { createOutcomeGroup, type SettleContext } from './use-cases/supplier/settle-supplier-outcomes.ts'
 import { observeService } from './use-cases/upkeep/read-service-status.ts'
 import { SecretBox } from './use-cases/webhooks/secret-box.ts'
-import { createTryGroup } from './use-cases/webhooks/settle-tries.ts'
+import { createAttemptGroup } from './use-cases/webhooks/settle-attempts.ts'
 
 /**
  * All that the composition root puts together, one per process. Nothing below knows it: each room declares the part that
@@ -171,7 +171,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
       createOrder: createOrderIntake(context, intake),
       reserveInventory: createReservationGroup(context, observe('reserveInventory')),
       settleSupplierOutcome: createOutcomeGroup(context, observe('settleSupplierOutcome')),
-      settleTry: createTryGroup(context, observe('settleTry')),
+      settleAttempt: createAttemptGroup(context, observe('settleAttempt')),
     },
   })
   const close = async () => {

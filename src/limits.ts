@@ -134,10 +134,12 @@ export const WEBHOOKS_MAX = 50
 export const WEBHOOK_CALLS_MAX = 50
 /** Of one whose calls all fail: each may take the whole of its time, and hold a connection. */
 export const WEBHOOK_FAILING_CALLS_MAX = 10
-/** For a whole try, from the connection to the answer. */
+/** For a whole attempt, from the connection to the answer. */
 export const WEBHOOK_TIMEOUT_MS = 15 * SECOND
-/** After this a delivery that is being sent counts as lost, and is due again: a try, and the commit of what came of it. */
+/** After this a delivery that is being sent counts as lost, and is due again: an attempt, and the commit of its result. */
 export const WEBHOOK_CLAIM_MS = 25 * SECOND
+/** A process that cannot open the secret of a webhook looks again after this: another may have the key. */
+export const WEBHOOK_UNREADABLE_DELAY_MS = 60 * SECOND
 /** Delay between two looks for what is due: calls that end meanwhile are made good for together. */
 export const WEBHOOK_PACE_MS = 5
 /** How much of an answer is kept: what a receiver says of its error. */
@@ -159,8 +161,7 @@ export const OUTBOX_REST_MS = 1 * SECOND
 /** Deliveries of one webhook that are due: with more it reads no more events, which cost nothing where they are. */
 export const WEBHOOK_DUE_MAX = 2_000
 /**
- * Deliveries of one webhook that wait for another try, where none succeeds: with more it reads no more events. Some 20 MB, and
- * as many jobs.
+ * Deliveries of one webhook that are pending, due or not: with more it reads no more events. Some 20 MB.
  */
 export const WEBHOOK_PENDING_MAX = 50_000
 /** Due for so long without a job, a delivery has lost it: a worker was killed. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { STREAM_PACE_MS, STREAM_REST_MS, STREAM_WAIT_MAX_MS, STREAM_WAIT_MIN_MS } from '../limits.ts'
-import { awaitFinalEnd } from '../sql/stock/ledger/final-end.ts'
+import { awaitFinalEnd, MOVEMENTS } from '../sql/stock/ledger/final-end.ts'
 import { READ_AGAIN_DELAY_MS } from './change-pages.ts'
 
 /** Transactions of ours take a tenth of a second at most. */
@@ -65,7 +65,7 @@ export class LedgerFollower {
       const startedAtMs = performance.now()
       this.#heldSinceMs ??= startedAtMs
       try {
-        const end = await awaitFinalEnd(this.#options.pool, this.#patience(startedAtMs))
+        const end = await awaitFinalEnd(this.#options.pool, MOVEMENTS, this.#patience(startedAtMs))
         if (end !== undefined) await this.#options.onFinal(end)
         this.#heldSinceMs = undefined
         await this.#pause(startedAtMs + STREAM_PACE_MS - performance.now())

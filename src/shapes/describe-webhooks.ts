@@ -13,8 +13,8 @@ const SCHEMAS_PATH = '#/components/schemas/'
 
 /** What a receiver is sent beside the body, as Standard Webhooks has it. */
 const WEBHOOK_HEADERS = [
-  ['webhook-id', 'Of the event: the same at every try, and for every webhook'],
-  ['webhook-timestamp', 'Of this try, in seconds since 1970'],
+  ['webhook-id', 'Of the event: the same at every attempt, and for every webhook'],
+  ['webhook-timestamp', 'Of this attempt, in seconds since 1970'],
   [
     'webhook-signature',
     '`v1,` and base64 of HMAC-SHA256 of `<id>.<timestamp>.<body>`; after a rotation one for each secret, separated by spaces',
@@ -28,7 +28,7 @@ const WEBHOOK_HEADERS = [
 }))
 
 /**
- * Describes every event that a webhook may be told, by the schemas that make their payloads.
+ * Describes every event that may be sent to a webhook, by the schemas that make their payloads.
  *
  * @param config how zod's schemas are said in JSON Schema
  */

@@ -32,7 +32,7 @@ const orderEventSchema = z
   })
   .meta({ id: 'OrderEvent', description: 'What happened to an order, which may have changed since' })
 
-/** What a webhook is told of an order. */
+/** The payload of an event of an order. */
 export const orderPayloadSchema = z
   .object({
     type: z.enum(Object.values(ORDER_EVENT_NAMES)),
@@ -44,7 +44,7 @@ export const orderPayloadSchema = z
   })
   .meta({ id: 'OrderWebhook', description: 'An event of an order' })
 
-/** What a webhook is told of stock. */
+/** The payload of an event of stock. */
 export const stockPayloadSchema = z
   .object({
     type: z.enum([INVENTORY_CHANGED, ...Object.values(THRESHOLD_NAMES)]),
@@ -61,7 +61,7 @@ export const stockPayloadSchema = z
   })
   .meta({ id: 'StockWebhook', description: 'A change of stock, or a threshold that the SKU crossed by it' })
 
-/** What a webhook is told as a test. */
+/** The payload of a test. */
 export const testPayloadSchema = z
   .object({
     type: z.literal(WEBHOOK_TEST),
@@ -76,7 +76,7 @@ export type WebhookPayload =
   | z.infer<typeof testPayloadSchema>
 
 /** An event of an order, as its table has it. */
-export type ToldOrderEvent = {
+export type SentOrderEvent = {
   version: number
   from: OrderStatus | null
   to: OrderStatus
@@ -85,10 +85,10 @@ export type ToldOrderEvent = {
   at: Date
 }
 
-/** Makes the payload that tells an event of an order, with the order as it stands. */
+/** Makes the payload of an event of an order, with the order as it stands. */
 export function orderPayload(
   type: OrderEventName,
-  event: ToldOrderEvent,
+  event: SentOrderEvent,
   order: Order,
   parts: OrderParts,
 ): WebhookPayload {
@@ -108,7 +108,7 @@ export function orderPayload(
   })
 }
 
-/** Makes the payload that tells a change of stock. */
+/** Makes the payload of a change of stock. */
 export function stockPayload(type: StockEventName, movement: InventoryMovement): WebhookPayload {
   const data = shapeMovement(movement)
   return stockPayloadSchema.parse({

@@ -10,7 +10,7 @@ import type { ReservationGroup } from '../use-cases/orders/reserve-inventory.ts'
 import type { ServeContext } from '../use-cases/orders/serve-waiting.ts'
 import type { CallReader } from '../use-cases/supplier/find-supplier-call.ts'
 import type { OutcomeGroup } from '../use-cases/supplier/settle-supplier-outcomes.ts'
-import type { TryGroup } from '../use-cases/webhooks/settle-tries.ts'
+import type { AttemptGroup } from '../use-cases/webhooks/settle-attempts.ts'
 import type { WebhookContext } from '../use-cases/webhooks/webhook-context.ts'
 import type { WebhookClient } from '../webhooks/webhook-client.ts'
 import { beginJobRun, inJobSpan, type JobObserver } from './job-observer.ts'
@@ -23,7 +23,7 @@ export type TaskApp = ServeContext &
       findSupplierCall: CallReader
       reserveInventory: ReservationGroup
       settleSupplierOutcome: OutcomeGroup
-      settleTry: TryGroup
+      settleAttempt: AttemptGroup
     }
   }
 

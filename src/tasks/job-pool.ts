@@ -38,7 +38,7 @@ const REFETCH_DELAY_AFTER_HEAD_START_MS = 25
 const SUPPLIER_REFETCH_DELAY_MS = 50
 /** Only polling finds scheduled jobs. It costs an idle worker about 1 % of a core. */
 const POLL_INTERVAL_MS = 100
-/** A webhook's retries may be late by that: who has no webhooks pays a tenth. */
+/** A webhook's retries may be late by that. */
 const WEBHOOK_POLL_INTERVAL_MS = 1_000
 /** Nearly all notifications are for the others. At rest an event comes later than this delay, under load many come together. */
 const WEBHOOK_REFETCH_DELAY_MS = 100
@@ -59,8 +59,8 @@ const STOP_TIMEOUT_MS = 6_000
 const BROKEN_STOP_TIMEOUT_MS = 2_000
 
 /**
- * Three runners of graphile-worker and their connections: one reserves, one calls the supplier, one sends webhooks, so that none
- * uses up another's capacity. A pool ends when it is stopped, or with the first connection that it loses. The supervisor
+ * Runners of graphile-worker and their connections: one reserves, one calls the supplier and, once there are webhooks, one sends them,
+ * so that none uses up another's capacity. A pool ends when it is stopped, or with the first connection that it loses. The supervisor
  * then releases its jobs and starts the next pool.
  *
  * graphile-worker itself recovers late or never: after 57P03, EHOSTUNREACH and ETIMEDOUT it waits for 3 s or more, and it
@@ -76,7 +76,8 @@ export async function startJobPool(options: JobPoolOptions) {
   if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
   const { logger } = app
   let isBroken = false
-  const broken = Promise.withResolvers<void>()
+  let isStopped = false
+  const ended = Promise.withResolvers<void>()
   const connectionOptions = {
     application_name: 'holdfast-worker',
     max: WORKER_POOL_SIZE,
@@ -88,25 +89,31 @@ export async function startJobPool(options: JobPoolOptions) {
   }
   const leave = () => {
     isBroken = true
-    broken.resolve()
+    ended.resolve()
   }
   const connections = new ServerPool(databaseUrl, connectionOptions, (error) => {
     logger.warn({ err: error }, 'worker lost a database connection')
     leave()
   })
-  const startRunner = (
+  const runners: TaskRunner[] = []
+  const startRunner = async (
     tasks: Record<string, TaskOf>,
     limits: Pick<TaskRunnerOptions, 'concurrency' | 'refetchDelayMs' | 'pollIntervalMs'>,
-  ) =>
-    startTaskRunner({
+  ) => {
+    const runner = await startTaskRunner({
       ...limits,
       tasks: createTaskList(tasks, { app, supplier, webhooks }),
       connections,
       logger,
       stopTimeoutMs: STOP_TIMEOUT_MS,
     })
-  const runners: TaskRunner[] = []
+    runners.push(runner)
+    void runner.ended.then(ended.resolve)
+    // stopped meanwhile
+    if (isStopped) await runner.stop()
+  }
   const stop = async (timeoutMs: number) => {
+    isStopped = true
     const timeout = new AbortController()
     await Promise.race([
       Promise.all(runners.map((runner) => runner.stop())),
@@ -118,36 +125,53 @@ export async function startJobPool(options: JobPoolOptions) {
   }
   try {
     const refetchDelayMs = hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS
-    runners.push(
-      await startRunner(RESERVATION_TASKS, {
-        concurrency: RESERVATION_CONCURRENCY,
-        refetchDelayMs,
-        pollIntervalMs: POLL_INTERVAL_MS,
-      }),
-    )
-    runners.push(
-      await startRunner(SUPPLIER_TASKS, {
-        concurrency,
-        refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
-        pollIntervalMs: POLL_INTERVAL_MS,
-      }),
-    )
-    runners.push(
-      await startRunner(WEBHOOK_TASKS, {
-        concurrency: WEBHOOK_CONCURRENCY,
-        refetchDelayMs: WEBHOOK_REFETCH_DELAY_MS,
-        pollIntervalMs: WEBHOOK_POLL_INTERVAL_MS,
-      }),
-    )
+    await startRunner(RESERVATION_TASKS, {
+      concurrency: RESERVATION_CONCURRENCY,
+      refetchDelayMs,
+      pollIntervalMs: POLL_INTERVAL_MS,
+    })
+    await startRunner(SUPPLIER_TASKS, {
+      concurrency,
+      refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
+      pollIntervalMs: POLL_INTERVAL_MS,
+    })
   } catch (error) {
     await stop(BROKEN_STOP_TIMEOUT_MS)
     throw error
   }
   const reservations = runners[0]!
-  const worker: WorkerId = { id: reservations.id, poolIds: runners.map(({ id }) => id) }
+  const worker = {
+    id: reservations.id,
+    /** Of all runners that have been started. */
+    get poolIds() {
+      return runners.map(({ id }) => id)
+    },
+  } satisfies WorkerId
+  let startingWebhooks: Promise<void> | undefined
+  const startWebhooks = async () => {
+    await startRunner(WEBHOOK_TASKS, {
+      concurrency: WEBHOOK_CONCURRENCY,
+      refetchDelayMs: WEBHOOK_REFETCH_DELAY_MS,
+      pollIntervalMs: WEBHOOK_POLL_INTERVAL_MS,
+    })
+  }
   return {
-    ...worker,
-    ended: Promise.race([broken.promise, ...runners.map((runner) => runner.ended)]),
+    worker,
+    ended: ended.promise,
+    /**
+     * Starts the runner that sends webhooks, at the first call: each notification of a job would wake it, also without webhooks.
+     *
+     * @returns whether this was the first call
+     */
+    startWebhooks: async (): Promise<boolean> => {
+      const isFirst = startingWebhooks === undefined
+      startingWebhooks ??= startWebhooks().catch((error) => {
+        startingWebhooks = undefined
+        throw error
+      })
+      await startingWebhooks
+      return isFirst
+    },
     /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
     isBehind: reservations.isBehind,
     heldIds: () => runners.flatMap(({ held }) => [...held.keys()]),

@@ -53,7 +53,7 @@ export class Worker {
     this.#beating = this.#pools.keepBeating()
     void this.#lostWork.keepLooking(signal)
     void keepExpiring(this.#app, signal)
-    void keepWritingDeliveries(this.#app, this.#app.outboxSignals, signal)
+    void keepWritingDeliveries(this.#app, this.#app.outboxSignals, signal, () => this.#pools.sendWebhooks())
     void keepReconciling(this.#app, this.#reconcileIntervalMs, signal)
   }
 

@@ -1,16 +1,13 @@
 import { Agent, type Dispatcher, request } from 'undici'
-import { DELIVERY_RETRY_AFTER_MAX_MS, type TryResult } from '../domain/webhooks/delivery-policy.ts'
-import {
-  WEBHOOK_ANSWER_MAX_BYTES,
-  WEBHOOK_ANSWER_READ_MAX_BYTES,
-  WEBHOOK_CALLS_MAX,
-  WEBHOOK_TIMEOUT_MS,
-} from '../limits.ts'
+import { type AttemptResult, DELIVERY_RETRY_AFTER_MAX_MS } from '../domain/webhooks/delivery-policy.ts'
+import { WEBHOOK_ANSWER_MAX_BYTES, WEBHOOK_ANSWER_READ_MAX_BYTES, WEBHOOK_TIMEOUT_MS } from '../limits.ts'
 import { refuseAddresses } from '../outgoing/refuse-addresses.ts'
 import { readRetryAfterMs } from '../outgoing/retry-after.ts'
 import { sign } from './sign.ts'
 
 const ERROR_DETAIL_MAX = 300
+/** Where the receiver names no time of its own. */
+const KEEP_ALIVE_MS = 1_000
 
 type WebhookMessage = {
   url: string
@@ -23,7 +20,7 @@ type WebhookMessage = {
 
 export type WebhookClient = {
   /** Sends a message, once. Never throws: whatever happens is the result. */
-  send: (message: WebhookMessage) => Promise<TryResult>
+  send: (message: WebhookMessage) => Promise<AttemptResult>
   close: () => Promise<void>
 }
 
@@ -31,7 +28,7 @@ export type WebhookClient = {
  * Makes what sends webhooks, over connections that are kept for the next message. No redirect is followed.
  *
  * @param mayBePrivate whether receivers may be at loopback and private addresses. Where clouds keep their metadata they never may
- * @param timeoutMs for a whole try
+ * @param timeoutMs for a whole attempt
  */
 export function createWebhookClient({
   mayBePrivate,
@@ -42,9 +39,10 @@ export function createWebhookClient({
 }): WebhookClient {
   const guard = refuseAddresses('webhook', { mayBePrivate })
   const dispatcher = new Agent({
-    connections: WEBHOOK_CALLS_MAX,
-    // one call a connection: the limit of calls is that of connections
+    // no limit of connections: it would be one for each origin, which several webhooks may share. Senders limit calls
     allowH2: false,
+    // a receiver that closes idle connections does so after a few seconds: a call in that moment would fail
+    keepAliveTimeout: KEEP_ALIVE_MS,
     pipelining: 1,
     connect: { timeout: timeoutMs, lookup: guard.lookup },
     // the signal of each call is the only clock
@@ -53,7 +51,7 @@ export function createWebhookClient({
   })
   let closed: Promise<void> | undefined
 
-  async function send(message: WebhookMessage): Promise<TryResult> {
+  async function send(message: WebhookMessage): Promise<AttemptResult> {
     const startedAtMs = performance.now()
     const passed = () => Math.round(performance.now() - startedAtMs)
     const timeout = new AbortController()

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createOrder } from '../../src/use-cases/orders/create-order.ts'
 import { failOrders } from '../../src/use-cases/orders/fail-orders.ts'
+import { createWebhookClient } from '../../src/webhooks/webhook-client.ts'
 import { connectByWebSocket, execute } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
 import { changeJobs, dropJobs, readJobs } from '../support/queue.ts'
@@ -16,11 +17,29 @@ import {
   TracedApp,
   traceparent,
 } from '../support/traced-app.ts'
+import { startReceiver } from '../support/webhook-receiver.ts'
 
 const traced = new TracedApp()
 beforeEach(() => traced.start())
 afterEach(() => traced.end())
 afterAll(() => traced.stopTracing())
+
+test('a call of a webhook exports no URL, and tells its receiver of no trace', async () => {
+  const receiver = await startReceiver()
+  traced.atEnd(() => receiver.close())
+  const client = createWebhookClient({ mayBePrivate: true })
+  traced.atEnd(() => client.close())
+  const span = { traceId: TRACE_ID, spanId: SPAN_ID, traceFlags: 1 }
+  const sent = await context.with(trace.setSpanContext(context.active(), span), async () => {
+    await fetch(traced.url)
+    return client.send({ url: receiver.url, id: 'evt_m1', body: '{}', keys: [Buffer.alloc(32)] })
+  })
+  expect(sent.responseStatus).toBe(204)
+  expect(receiver.received[0]!.headers).not.toHaveProperty('traceparent')
+  const urls = traced.spans.flatMap(({ attributes }) => attributes['url.full'] ?? [])
+  expect(urls).toContain(`${traced.url}/`)
+  expect(urls.filter((url) => String(url).startsWith(receiver.url))).toEqual([])
+})
 
 test('a transaction that several orders share is linked with each, and each with it', async () => {
   await seed(traced.testApp.app).item({ sku: 'A', available: 10 })

@@ -29,9 +29,13 @@ export function untilDelivery(
 
 /** Makes everything that waits for another try due now. */
 export async function makeDue(app: App): Promise<void> {
-  await app.pool.query(`update webhook_deliveries set next_attempt_at = now() where status = 'PENDING'`)
+  // as one: a sender that ends meanwhile enqueues its job before or after
   await app.pool.query(
-    `update graphile_worker._private_jobs set run_at = now()
-    where task_id = (select id from graphile_worker._private_tasks where identifier = 'send-webhooks')`,
+    `begin;
+    select from webhooks for update;
+    update webhook_deliveries set next_attempt_at = now() where status = 'PENDING';
+    update graphile_worker._private_jobs set run_at = now()
+    where task_id = (select id from graphile_worker._private_tasks where identifier = 'send-webhooks');
+    commit`,
   )
 }

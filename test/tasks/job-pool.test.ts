@@ -7,6 +7,7 @@ import type { Supplier } from '../../src/supplier/contract.ts'
 import { test } from '../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { readJobs, untilNoJobs } from '../support/queue.ts'
+import { listenAt } from '../support/webhooks.ts'
 
 test.beforeEach(async ({ app }) => {
   await seed(app).item({ sku: 'A', available: 1_000 })
@@ -171,5 +172,28 @@ test('a worker tells by which ids its jobs of either kind are held, and its figu
   letGoReservations()
   await eventually(async () => (await countOrders(app, 'RESERVED', ids)) === ids.length)
   await untilNoJobs(app.pool)
+  await worker.stop()
+})
+
+test('a worker fetches the jobs of webhooks once there is one, and so does its next pool', async ({
+  app,
+  testApp,
+}) => {
+  const worker = await startTestWorker(testApp)
+  const readPoolIds = async (): Promise<string[]> =>
+    (await app.pool.query('select pool_ids from workers')).rows.flatMap(({ pool_ids }) => pool_ids)
+  expect(await readPoolIds()).toHaveLength(2)
+  await listenAt(app, 'https://shop.example/hooks', ['stock.*'])
+  const before = await eventually(async () => {
+    const ids = await readPoolIds()
+    return ids.length === 3 && ids
+  })
+  await app.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'holdfast-worker'`,
+  )
+  await eventually(async () => {
+    const ids = await readPoolIds()
+    return ids.length === 3 && !ids.some((id) => (before as string[]).includes(id))
+  })
   await worker.stop()
 })

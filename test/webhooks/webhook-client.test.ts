@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { WEBHOOK_CALLS_MAX } from '../../src/limits.ts'
 import { createWebhookClient, type WebhookClient } from '../../src/webhooks/webhook-client.ts'
 import { type Receiver, startReceiver } from '../support/webhook-receiver.ts'
 
@@ -28,6 +30,33 @@ test('a receiver that hangs has its time, and no more', async () => {
   receiver.follow(() => undefined)
   const result = await client({ timeoutMs: 200 }).send(message())
   expect(result).toMatchObject({ responseStatus: null, error: 'no answer within 200 ms' })
+})
+
+test('a receiver that hangs keeps no call from another one at the same origin', async () => {
+  const { origin } = new URL(receiver.url)
+  receiver.follow(({ headers }) => (headers['webhook-id'] === 'evt_hangs' ? undefined : 204))
+  const sender = client({ timeoutMs: 2_000 })
+  const hanging = Array.from({ length: WEBHOOK_CALLS_MAX }, () =>
+    sender.send({ ...message(`${origin}/a`), id: 'evt_hangs' }),
+  )
+  expect(await sender.send(message(`${origin}/b`))).toMatchObject({ responseStatus: 204 })
+  for (const { error } of await Promise.all(hanging)) expect(error).toBe('no answer within 2000 ms')
+})
+
+test('a connection that has been idle for a second is not used again', async () => {
+  const ports = new Set<number>()
+  receiver.follow((_, response) => {
+    ports.add(response.socket!.remotePort!)
+    // with a header of its own Node names no time
+    response.writeHead(204, { connection: 'keep-alive' }).end()
+    return undefined
+  })
+  const sender = client()
+  for (const idleMs of [0, 50, 1_500]) {
+    await sleep(idleMs)
+    await sender.send(message())
+    expect(ports.size).toBe(idleMs < 1_000 ? 1 : 2)
+  }
 })
 
 test('an answer whose body never ends is the answer that its head says', async () => {

@@ -1,4 +1,4 @@
--- Webhooks: who is told of events, and the deliveries that are under way, failed or were made last.
+-- Webhooks: receivers of events, and the deliveries that are under way, failed or were made last.
 -- docs/decisions/0017-webhooks-read-the-outbox.md
 
 create type webhook_status as enum ('ACTIVE', 'PAUSED', 'DISABLED');
@@ -7,10 +7,10 @@ create type delivery_status as enum ('PENDING', 'DELIVERED', 'GIVEN_UP');
 create table webhooks (
   id uuid not null constraint webhooks_pkey primary key,
   url text not null,
-  -- what it is told of: names of events, or patterns as `order.*`
+  -- what it subscribes to: names of events, or patterns as `order.*`
   events text[],
-  -- whether these name events of orders: only while a webhook listens to them do order events get a number
-  hears_orders boolean not null,
+  -- whether these name events of orders: only while a webhook subscribes to them do order events get a number
+  has_order_events boolean not null,
   status webhook_status not null,
   -- why it was disabled
   disabled_reason text,
@@ -39,11 +39,11 @@ create table webhook_deliveries (
   event_id text not null,
   event_type text not null,
   status delivery_status not null,
-  -- tries that ended
+  -- attempts that ended
   attempts integer not null default 0,
   -- when it is due; while it is sent, when it counts as lost
   next_attempt_at timestamptz(3),
-  -- of the last try
+  -- of the last attempt
   response_status integer,
   response_body text,
   error text,
@@ -67,7 +67,7 @@ alter table webhook_deliveries set (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0
 );
 
--- An order event's place in the outbox: a number of the ledger's sequence. NULL, and so in no index, unless a webhook listened to
+-- An order event's place in the outbox: a number of the ledger's sequence. NULL, and so in no index, unless a webhook subscribed to
 -- orders when it was written.
 alter table order_events add column outbox_id bigint;
 create index order_events_outbox_id_idx on order_events (outbox_id) where (outbox_id is not null);

@@ -2,7 +2,7 @@ const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
-/** How long after one try the next follows, the first at once: 75 h in all, as Standard Webhooks advises. */
+/** How long after one attempt the next follows, the first at once: 75 h in all, as Standard Webhooks advises. */
 const RETRY_DELAYS_MS = [
   5 * SECOND,
   5 * MINUTE,
@@ -14,17 +14,17 @@ const RETRY_DELAYS_MS = [
   20 * HOUR,
   24 * HOUR,
 ]
-/** Tries of a delivery, the first included. */
+/** Attempts of a delivery, the first included. */
 export const DELIVERY_ATTEMPTS_MAX = RETRY_DELAYS_MS.length + 1
 /** What failed together is not sent again together: each delay is up to so much longer. */
 const JITTER = 0.1
 /** The longest that a receiver may put a delivery off by `Retry-After`: as long as the longest delay of ours. */
 export const DELIVERY_RETRY_AFTER_MAX_MS = 24 * HOUR
-/** A webhook that fails for longer than all tries of a delivery take, and for a weekend and more, has nobody who looks after it. */
+/** A webhook that fails for longer than all attempts of a delivery take, and for a weekend and more, has nobody who looks after it. */
 export const FAILING_MAX_MS = 120 * HOUR
 
-/** What comes of a try. */
-export type TryResult = {
+/** Result of an attempt. */
+export type AttemptResult = {
   /** Of the answer; null where there was none. */
   responseStatus: number | null
   /** The first 1 kB of the answer; null where there was none. */
@@ -37,24 +37,24 @@ export type TryResult = {
 }
 
 /** `gone`: the receiver wants nothing of this webhook any more. */
-export type TryOutcome = 'delivered' | 'failed' | 'gone'
+export type AttemptOutcome = 'delivered' | 'failed' | 'gone'
 
 /** 2xx alone is success: what a redirect leads to is not what the operator named, and is not followed. */
-export function outcomeOf({ responseStatus }: Pick<TryResult, 'responseStatus'>): TryOutcome {
+export function outcomeOf({ responseStatus }: Pick<AttemptResult, 'responseStatus'>): AttemptOutcome {
   if (responseStatus === null) return 'failed'
   if (responseStatus === 410) return 'gone'
   return responseStatus >= 200 && responseStatus <= 299 ? 'delivered' : 'failed'
 }
 
 /**
- * Returns how long after a failed try the next one follows; null after the last one, when the delivery is given up.
+ * Returns how long after a failed attempt the next one follows; null after the last one, when the delivery is given up.
  *
- * @param attempts tries that ended, this one included
+ * @param attempts attempts that ended, this one included
  * @param random a number in [0, 1)
  */
 export function retryDelayMs(
   attempts: number,
-  { retryAfterMs }: Pick<TryResult, 'retryAfterMs'>,
+  { retryAfterMs }: Pick<AttemptResult, 'retryAfterMs'>,
   random: number,
 ): number | null {
   const delayMs = RETRY_DELAYS_MS[attempts - 1]

@@ -26,14 +26,14 @@ export const THRESHOLD_NAMES = {
 } as const satisfies Record<StockThreshold, `stock.${string}`>
 
 export const INVENTORY_CHANGED = 'inventory.changed'
-/** Sent by `testWebhook` alone, whatever a webhook listens to. */
+/** Sent by `testWebhook` alone, whatever a webhook subscribes to. */
 export const WEBHOOK_TEST = 'webhook.test'
 
 export type OrderEventName = (typeof ORDER_EVENT_NAMES)[OrderEventType]
 export type StockEventName = typeof INVENTORY_CHANGED | (typeof THRESHOLD_NAMES)[StockThreshold]
 export type EventName = OrderEventName | StockEventName | typeof WEBHOOK_TEST
 
-/** Every event that a webhook may listen to. */
+/** Every event that a webhook may subscribe to. */
 export const EVENT_NAMES: readonly Exclude<EventName, typeof WEBHOOK_TEST>[] = [
   ...Object.values(ORDER_EVENT_NAMES),
   INVENTORY_CHANGED,
@@ -43,7 +43,7 @@ export const EVENT_NAMES: readonly Exclude<EventName, typeof WEBHOOK_TEST>[] = [
 /** What stands for several of them. */
 const EVENT_PATTERNS = ['*', 'order.*', 'inventory.*', 'stock.*']
 
-/** Whether a webhook may listen to this: the name of an event, or a pattern. */
+/** Whether a webhook may subscribe to this: the name of an event, or a pattern. */
 export function isSubscription(text: string): boolean {
   return EVENT_PATTERNS.includes(text) || (EVENT_NAMES as readonly string[]).includes(text)
 }
@@ -52,12 +52,12 @@ export function isSubscription(text: string): boolean {
 export const SUBSCRIPTIONS_EXPECTED = `${EVENT_PATTERNS.join(', ')}, ${EVENT_NAMES.join(', ')}`
 
 /** Whether subscriptions include an event. */
-export function isHeard(subscriptions: readonly string[], name: EventName): boolean {
+export function isSubscribed(subscriptions: readonly string[], name: EventName): boolean {
   const [family] = name.split('.')
   return subscriptions.some((one) => one === '*' || one === name || one === `${family}.*`)
 }
 
 /** Whether subscriptions include any event of orders. */
-export function hearsOrders(subscriptions: readonly string[]): boolean {
-  return Object.values(ORDER_EVENT_NAMES).some((name) => isHeard(subscriptions, name))
+export function hasOrderEvents(subscriptions: readonly string[]): boolean {
+  return Object.values(ORDER_EVENT_NAMES).some((name) => isSubscribed(subscriptions, name))
 }

@@ -1,17 +1,21 @@
-import type { TryOutcome, TryResult } from './delivery-policy.ts'
+import type { AttemptOutcome, AttemptResult } from './delivery-policy.ts'
 import type { EventName } from './event-names.ts'
 
 /** What became of webhooks, for logs and metrics. */
 export type WebhookNews =
   | {
-      kind: 'tried'
+      kind: 'attempted'
       webhookId: string
       eventId: string
       eventType: EventName
       attempt: number
-      outcome: TryOutcome
+      outcome: AttemptOutcome
       isGivenUp: boolean
-      result: TryResult
+      result: AttemptResult
     }
+  /** The first attempt failed after one that succeeded. */
+  | { kind: 'failing'; webhookId: string; host: string; reason: string }
+  /** An attempt succeeded again. */
+  | { kind: 'recovered'; webhookId: string; host: string; failedForMs: number }
   | { kind: 'disabled'; webhookId: string; host: string; reason: string }
   | { kind: 'secrets-unreadable'; webhookIds: readonly string[] }

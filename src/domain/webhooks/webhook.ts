@@ -4,7 +4,7 @@ export const WEBHOOK_STATUSES = ['ACTIVE', 'PAUSED', 'DISABLED'] as const
 /** PAUSED by an operator; DISABLED by Holdfast, which says why. Neither is sent anything but tests, nor loses its place. */
 export type WebhookStatus = (typeof WEBHOOK_STATUSES)[number]
 
-/** Who is told of events. */
+/** A receiver of events. */
 export type Webhook = {
   id: string
   url: string
@@ -17,14 +17,14 @@ export type Webhook = {
   createdAt: Date
 }
 
-/** An event that a webhook is told. */
+/** An event that is sent to a webhook. */
 export type Delivery = {
   id: string
   webhookId: string
   eventId: string
   eventType: EventName
   status: 'PENDING' | 'DELIVERED' | 'GIVEN_UP'
-  /** Tries that ended. */
+  /** Attempts that ended. */
   attempts: number
   nextAttemptAt: Date | null
   responseStatus: number | null

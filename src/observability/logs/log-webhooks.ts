@@ -1,22 +1,35 @@
 import type { Logger } from 'pino'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
 
-/** Logs each try that failed, and what needs an operator. A delivery that was made is no news. */
+/** Logs what changes for a webhook, and what needs an operator: not each attempt of one that fails, which may be thousands. */
 export function logWebhooks(logger: Logger): (news: readonly WebhookNews[]) => void {
   return (news) => {
+    for (const [webhookId, all] of Map.groupBy(news.filter(isGivenUp), (one) => one.webhookId)) {
+      const { responseStatus, error } = all.at(-1)!.result
+      logger.warn({ webhookId, count: all.length, responseStatus, error }, 'webhook deliveries given up')
+    }
     for (const one of news) logOne(logger, one)
   }
 }
 
+type Attempted = Extract<WebhookNews, { kind: 'attempted' }>
+
+function isGivenUp(news: WebhookNews): news is Attempted {
+  return news.kind === 'attempted' && news.isGivenUp
+}
+
 function logOne(logger: Logger, news: WebhookNews): void {
   switch (news.kind) {
-    case 'tried': {
-      const { webhookId, eventId, eventType, attempt, outcome, isGivenUp, result } = news
-      if (outcome === 'delivered') return
-      const { responseStatus, error, durationMs } = result
-      const fields = { webhookId, eventId, eventType, attempt, responseStatus, error, ms: durationMs }
-      if (isGivenUp) logger.warn(fields, 'webhook delivery given up')
-      else logger.info(fields, 'webhook delivery failed, retrying')
+    case 'attempted':
+      return
+    case 'failing': {
+      const { webhookId, host, reason } = news
+      logger.warn({ webhookId, host, reason }, 'webhook fails, retrying')
+      return
+    }
+    case 'recovered': {
+      const { webhookId, host, failedForMs } = news
+      logger.info({ webhookId, host, ms: failedForMs }, 'webhook delivers again')
       return
     }
     case 'disabled': {

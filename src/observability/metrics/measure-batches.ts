@@ -8,7 +8,7 @@ const BATCHES = {
   createOrder: 'create-order',
   reserveInventory: 'reserve-inventory',
   settleSupplierOutcome: 'settle-supplier-outcome',
-  settleTry: 'settle-try',
+  settleAttempt: 'settle-try',
   changeOrder: 'change-order',
   findOrder: 'find-order',
   findSupplierCall: 'find-supplier-call',

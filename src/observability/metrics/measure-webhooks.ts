@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { TryOutcome } from '../../domain/webhooks/delivery-policy.ts'
+import type { AttemptOutcome } from '../../domain/webhooks/delivery-policy.ts'
 import { WEBHOOK_STATUSES } from '../../domain/webhooks/webhook.ts'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
 import { readBacklogs } from '../../sql/webhooks/backlogs.ts'
@@ -9,9 +9,9 @@ import type { DatabaseFigures } from './database-figures.ts'
 /** From a receiver in the same network to one that times out. */
 const TRY_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15]
 
-const TRY_OUTCOMES = ['delivered', 'failed', 'gone'] as const satisfies readonly TryOutcome[]
+const ATTEMPT_OUTCOMES = ['delivered', 'failed', 'gone'] as const satisfies readonly AttemptOutcome[]
 
-/** Shows the backlog of all webhooks together, and counts this process' tries. Every process shows the same backlog. */
+/** Shows the backlog of all webhooks together, and counts this process' attempts. Every process shows the same backlog. */
 export function measureWebhooks(
   registry: Registry,
   figures: DatabaseFigures,
@@ -19,17 +19,17 @@ export function measureWebhooks(
 ): (news: readonly WebhookNews[]) => void {
   measureBacklogs(figures, pool)
   const registers = [registry]
-  const tries = new Histogram({
-    name: 'holdfast_webhook_try_duration_seconds',
+  const attempts = new Histogram({
+    name: 'holdfast_webhook_attempt_duration_seconds',
     help: 'Calls of webhooks by outcome. delivered: a 2xx; gone: a 410; failed: anything else, and no answer',
     labelNames: ['outcome'],
     buckets: TRY_BUCKETS_S,
     registers,
   })
-  for (const outcome of TRY_OUTCOMES) tries.zero({ outcome })
+  for (const outcome of ATTEMPT_OUTCOMES) attempts.zero({ outcome })
   const givenUp = new Counter({
     name: 'holdfast_webhook_deliveries_given_up_total',
-    help: 'Deliveries whose last try failed',
+    help: 'Deliveries whose last attempt failed',
     registers,
   })
   const disabled = new Counter({
@@ -40,8 +40,8 @@ export function measureWebhooks(
   return (news) => {
     for (const one of news) {
       if (one.kind === 'disabled') disabled.inc()
-      if (one.kind !== 'tried') continue
-      tries.observe({ outcome: one.outcome }, one.result.durationMs / 1_000)
+      if (one.kind !== 'attempted') continue
+      attempts.observe({ outcome: one.outcome }, one.result.durationMs / 1_000)
       if (one.isGivenUp) givenUp.inc()
     }
   }
@@ -64,14 +64,14 @@ function measureBacklogs(figures: DatabaseFigures, pool: pg.Pool): void {
   const webhooks = gauge('holdfast_webhooks', 'Webhooks by status', ['status'])
   const pending = gauge(
     'holdfast_webhook_deliveries_pending',
-    'Deliveries that are due, in flight or wait for another try. Counts the first 10,000 of each webhook',
+    'Deliveries that are due, in flight or wait for another attempt. Counts the first 10,000 of each webhook',
   )
   const age = gauge(
     'holdfast_webhook_oldest_pending_age_seconds',
-    'Age of the oldest event that an active webhook has not been told. 0 without one',
+    'Age of the oldest event that was not delivered to an active webhook. 0 without one',
   )
   const failing = gauge(
     'holdfast_webhook_failing_seconds',
-    'For how long an active webhook has failed without a success, of all the longest. 0 where the last try of each succeeded',
+    'For how long an active webhook has failed without a success, of all the longest. 0 where the last attempt of each succeeded',
   )
 }

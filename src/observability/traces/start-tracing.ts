@@ -40,6 +40,8 @@ export type TracingOptions = {
 
 /** Asked every few seconds by machines, and no part of any order's trace. */
 const UNTRACED = /^\/(health|metrics)\b/
+/** Calls with this header are of webhooks: a span would export the URL, which is often a secret, and traceparent would go to strangers. */
+const OF_WEBHOOKS = 'webhook-signature'
 
 /**
  * Starts to trace this process: what the application says of itself, its HTTP calls both ways, its SQL. Once a process,
@@ -85,7 +87,10 @@ function instrument(provider: TracerProvider): void {
   })
   // without a parent: fetching jobs, heartbeats, listening
   const sql = new PgInstrumentation({ enabled: false, requireParentSpan: true })
-  const outgoing = new UndiciInstrumentation({ requireParentforSpans: true })
+  const outgoing = new UndiciInstrumentation({
+    requireParentforSpans: true,
+    ignoreRequestHook: ({ headers }) => headers.includes(OF_WEBHOOKS),
+  })
   for (const instrumentation of [incoming, sql, outgoing]) instrumentation.setTracerProvider(provider)
   const modules: Record<string, unknown> = { http, pg, 'pg-pool': pg.Pool }
   for (const { name, patch } of [...incoming.getModuleDefinitions(), ...sql.getModuleDefinitions()]) {

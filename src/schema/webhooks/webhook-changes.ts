@@ -82,7 +82,7 @@ builder.mutationFields((t) => ({
   createWebhook: t.field({
     type: WebhookPayload,
     description:
-      'Creates a webhook, which is told of what begins after that. A repeat under its key answers without the secret. For operators.',
+      'Creates a webhook. Events of what begins after that are sent. A repeat under its key answers without the secret. For operators.',
     authScopes: { may: 'writeWebhooks' },
     args: { input: t.arg({ type: CreateWebhookInput, required: true, description: 'The webhook.' }) },
     resolve: (_root, { input }, { app, caller }) => createWebhook(app, caller, input),
@@ -90,7 +90,7 @@ builder.mutationFields((t) => ({
   updateWebhook: t.field({
     type: WebhookPayload,
     description:
-      'Changes a webhook. One that is active again is told of what happened meanwhile. For operators.',
+      'Changes a webhook. One that is active again gets the events that happened meanwhile. For operators.',
     authScopes: { may: 'writeWebhooks' },
     args: { input: t.arg({ type: UpdateWebhookInput, required: true, description: 'The changes.' }) },
     resolve: (_root, { input }, { app, caller }) => updateWebhook(app, caller, input),

@@ -6,10 +6,10 @@ import { Node } from '../node.ts'
 import { byColumn, type List, pageCost, readPage } from '../page.ts'
 
 const WebhookStatus = builder.enumType('WebhookStatus', {
-  description: 'Whether a webhook is told of events.',
+  description: 'Whether events are sent to a webhook.',
   values: {
-    ACTIVE: { description: 'It is.' },
-    PAUSED: { description: 'An operator paused it: it is told later, once it is active again.' },
+    ACTIVE: { description: 'Events are sent.' },
+    PAUSED: { description: 'An operator paused it: events are sent once it is active again.' },
     DISABLED: { description: 'Holdfast disabled it: `disabledReason` says why.' },
   },
 })
@@ -19,27 +19,27 @@ export { WebhookStatus }
 const DeliveryStatus = builder.enumType('DeliveryStatus', {
   description: 'How far a delivery is.',
   values: {
-    PENDING: { description: 'It is due, in flight, or waits for another try.' },
+    PENDING: { description: 'It is due, in flight, or waits for another attempt.' },
     DELIVERED: { description: 'The receiver answered with a 2xx.' },
-    GIVEN_UP: { description: 'The last try failed, or the webhook was disabled.' },
+    GIVEN_UP: { description: 'The last attempt failed, or the webhook was disabled.' },
   },
 })
 
 export const WebhookDelivery = builder.prismaObject('WebhookDelivery', {
   description:
-    'An event that a webhook is told. Kept while it is pending, for 30 days if it was given up, and of those that were delivered the last 1,000 of each webhook.',
+    'An event that is sent to a webhook. Kept while it is pending, for 30 days if it was given up, and of those that were delivered the last 1,000 of each webhook.',
   interfaces: [Node],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'A UUID.' }),
     eventId: t.exposeString('eventId', {
-      description: 'The header `webhook-id`: the same for every webhook, and at every try.',
+      description: 'The header `webhook-id`: the same for every webhook, and at every attempt.',
     }),
     eventType: t.exposeString('eventType', { description: 'As `order.created`.' }),
     status: t.expose('status', { type: DeliveryStatus, description: 'How far it is.' }),
-    attempts: t.exposeInt('attempts', { description: 'Tries that ended.' }),
+    attempts: t.exposeInt('attempts', { description: 'Attempts that ended.' }),
     responseStatus: t.exposeInt('responseStatus', {
       nullable: true,
-      description: 'What the receiver answered at the last try; null where it did not.',
+      description: 'What the receiver answered at the last attempt; null where it did not.',
     }),
     responseBody: t.exposeString('responseBody', {
       nullable: true,
@@ -47,14 +47,14 @@ export const WebhookDelivery = builder.prismaObject('WebhookDelivery', {
     }),
     error: t.exposeString('error', {
       nullable: true,
-      description: 'Why there was no answer at the last try; else null.',
+      description: 'Why there was no answer at the last attempt; else null.',
     }),
-    durationMs: t.exposeInt('durationMs', { nullable: true, description: 'How long the last try took.' }),
+    durationMs: t.exposeInt('durationMs', { nullable: true, description: 'How long the last attempt took.' }),
     nextAttemptAt: t.expose('nextAttemptAt', {
       type: 'DateTime',
       nullable: true,
       description:
-        'When the next try is due; of one in flight when it counts as lost. Null once it has ended.',
+        'When the next attempt is due; of one in flight when it counts as lost. Null once it has ended.',
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
@@ -66,13 +66,13 @@ export const WebhookDelivery = builder.prismaObject('WebhookDelivery', {
 const deliveries: List<{ id: string }> = { name: 'webhookDeliveries', keyOf: ({ id }) => id, isKey: isUuid }
 
 export const Webhook = builder.prismaObject('Webhook', {
-  description: 'Who is told of events by HTTP, as Standard Webhooks has it.',
+  description: 'A receiver of events by HTTP, as Standard Webhooks has it.',
   interfaces: [Node],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'A UUID.' }),
     url: t.exposeString('url', { description: 'Where events are sent.' }),
     events: t.exposeStringList('events', { description: 'As `order.*`, `stock.low`.' }),
-    status: t.expose('status', { type: WebhookStatus, description: 'Whether it is told of events.' }),
+    status: t.expose('status', { type: WebhookStatus, description: 'Whether events are sent.' }),
     disabledReason: t.exposeString('disabledReason', {
       nullable: true,
       description: 'Why Holdfast disabled it; else null.',
@@ -84,7 +84,7 @@ export const Webhook = builder.prismaObject('Webhook', {
     }),
     oldestPendingAgeSeconds: t.float({
       nullable: true,
-      description: 'Age of the oldest event that it has not been told; null where there is none.',
+      description: 'Age of the oldest event that was not delivered yet; null where there is none.',
       select: { id: true },
       resolve: ({ id }, _args, context, info) => {
         const group = context.reads.at(info.fieldNodes, async (ids: string[]) => {
@@ -97,7 +97,7 @@ export const Webhook = builder.prismaObject('Webhook', {
     deliveries: t.connection(
       {
         type: WebhookDelivery,
-        description: 'What it is told, newest first.',
+        description: 'Its deliveries, newest first.',
         complexity: pageCost,
         args: { status: t.arg({ type: DeliveryStatus, description: 'Only those of this status.' }) },
         resolve: ({ id: webhookId }, { status, ...args }, context, info) =>
@@ -121,7 +121,7 @@ export const Webhook = builder.prismaObject('Webhook', {
     ),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
-      description: 'When. It is told of what began after that.',
+      description: 'When it was created. Events of what began later are sent.',
     }),
   }),
 })

@@ -100,7 +100,7 @@ export const requeueLostQueues = prepare<[limit: number], { sku: string }>(
 )
 
 /** Finds active webhooks with deliveries that have been due for a while, and no job that would send them. */
-export const findUnsent = prepare<[overdueMs: number, limit: number], { id: string }>(
+export const findUnsent = prepare<[overdueMs: number, jobWithinMs: number, limit: number], { id: string }>(
   'find-unsent-webhooks',
   `select webhooks.id from webhooks
   where exists (
@@ -112,9 +112,11 @@ export const findUnsent = prepare<[overdueMs: number, limit: number], { id: stri
     select from graphile_worker._private_jobs as jobs
     join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
     where tasks.identifier = 'send-webhooks' and jobs.payload ->> 'webhookId' = webhooks.id::text
-      and (jobs.locked_at is not null or (jobs.run_at <= now() and jobs.attempts < jobs.max_attempts))
+      and (jobs.locked_at is not null or (
+        jobs.run_at <= now() + $2::float8 * interval '1 ms' and jobs.attempts < jobs.max_attempts
+      ))
   )
-  order by webhooks.id limit $2`,
+  order by webhooks.id limit $3`,
 )
 
 /** A job that has used up its tries and that nobody holds. */

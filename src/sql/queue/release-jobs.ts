@@ -21,7 +21,7 @@ const upsertWorker = prepare(
   'beat',
   `insert into workers (id, started_at, seen_at, circuit, jobs_held, pool_ids) values ($1, now(), now(), $2, $3, $4)
   on conflict (id) do update
-  set seen_at = excluded.seen_at, circuit = excluded.circuit, jobs_held = excluded.jobs_held`,
+  set seen_at = excluded.seen_at, circuit = excluded.circuit, jobs_held = excluded.jobs_held, pool_ids = excluded.pool_ids`,
 )
 
 /** Forgets workers that have ended in good order and hold no job. */

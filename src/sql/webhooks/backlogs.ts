@@ -1,11 +1,11 @@
 import type { Webhook } from '../../domain/webhooks/webhook.ts'
 import { prepare, type Queryable } from '../statement.ts'
 
-/** What a webhook has not been told yet. */
+/** What was not delivered to a webhook yet. */
 export type WebhookBacklog = Pick<Webhook, 'id' | 'status'> & {
   /** Deliveries that are pending: up to BACKLOG_COUNTED_MAX. */
   pending: number
-  /** Since the oldest event that it has not been told; null where there is none. */
+  /** Since the oldest event that was not delivered; null where there is none. */
   oldestAgeS: number | null
   /** For how long none has succeeded, while they fail; null where the last one did. */
   failingS: number | null
@@ -37,7 +37,7 @@ const read = prepare<[countedMax: number], WebhookBacklog>(
       ),
       (
         select at from order_events
-        where webhooks.hears_orders and outbox_id > webhooks.cursor order by outbox_id limit 1
+        where webhooks.has_order_events and outbox_id > webhooks.cursor order by outbox_id limit 1
       ),
       (
         select created_at from inventory_movements

@@ -1,3 +1,4 @@
+import { JOB_ATTEMPTS_MAX } from '../../domain/upkeep/jobs.ts'
 import type { Delivery } from '../../domain/webhooks/webhook.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 
@@ -69,8 +70,36 @@ const claim = prepare<[webhookId: string, sizeMax: number, claimMs: number], Cla
     created_at as "createdAt"`,
 )
 
-/** What came of a try. `retryDelayMs`: null where none follows. */
-export type SettledTry = Pick<
+/**
+ * Enqueues a job for when the next delivery of a webhook is due, if there is one. It replaces the one before, by its key; of one that
+ * a worker holds it takes the key, and runs beside it.
+ *
+ * @param delayMinMs it is due no sooner
+ */
+export async function addNextSending(on: Queryable, webhookId: string, delayMinMs: number): Promise<void> {
+  await addNext(on, webhookId, delayMinMs, JOB_ATTEMPTS_MAX)
+}
+
+const addNext = prepare<[webhookId: string, delayMinMs: number, attemptsMax: number]>(
+  'add-next-sending',
+  `select count(*) from graphile_worker.add_jobs(array(
+    select (
+      'send-webhooks', json_build_object('webhookId', webhooks.id), null,
+      greatest(next.next_attempt_at, now() + $2::float8 * interval '1 ms'),
+      $3::smallint, 'send-webhooks:' || webhooks.id, null, null
+    )::graphile_worker.job_spec
+    from webhooks cross join lateral (
+      select next_attempt_at from webhook_deliveries
+      where webhook_id = webhooks.id and webhook_deliveries.status = 'PENDING'
+        and (webhooks.status = 'ACTIVE' or event_type = 'webhook.test')
+      order by next_attempt_at limit 1
+    ) as next
+    where webhooks.id = $1
+  ))`,
+)
+
+/** Result of an attempt. `retryDelayMs`: null where none follows. */
+export type SettledAttempt = Pick<
   Delivery,
   'id' | 'attempts' | 'responseStatus' | 'responseBody' | 'error' | 'durationMs'
 > & {
@@ -79,72 +108,90 @@ export type SettledTry = Pick<
 }
 
 /**
- * Writes what came of tries. The update carries the guard: it skips a delivery that another try has moved on meanwhile.
+ * Writes the results of attempts. The update carries the guard: it skips a delivery that another attempt has moved on meanwhile.
  *
  * @returns the ids of those that were written
  */
-export async function writeTries(on: Queryable, tries: readonly SettledTry[]): Promise<Set<string>> {
+export async function writeAttempts(on: Queryable, settled: readonly SettledAttempt[]): Promise<Set<string>> {
   const rows = await write(
     on,
-    plainArray(tries.map(({ id }) => id)),
-    plainArray(tries.map(({ attempts }) => attempts)),
-    plainArray(tries.map(({ isDelivered }) => isDelivered)),
-    plainArray(tries.map(({ retryDelayMs }) => retryDelayMs)),
-    plainArray(tries.map(({ responseStatus }) => responseStatus)),
-    tries.map(({ responseBody }) => responseBody),
-    tries.map(({ error }) => error),
-    plainArray(tries.map(({ durationMs }) => durationMs)),
+    plainArray(settled.map(({ id }) => id)),
+    plainArray(settled.map(({ attempts }) => attempts)),
+    plainArray(settled.map(({ isDelivered }) => isDelivered)),
+    plainArray(settled.map(({ retryDelayMs }) => retryDelayMs)),
+    plainArray(settled.map(({ responseStatus }) => responseStatus)),
+    settled.map(({ responseBody }) => responseBody),
+    settled.map(({ error }) => error),
+    plainArray(settled.map(({ durationMs }) => durationMs)),
   )
   return new Set(rows.map(({ id }) => id))
 }
 
 const write = prepare<unknown[], { id: string }>(
-  'write-tries',
+  'write-attempts',
   `update webhook_deliveries as deliveries
   set
     status = case
-      when tried.is_delivered then 'DELIVERED' when tried.retry_delay_ms is null then 'GIVEN_UP' else 'PENDING'
+      when attempted.is_delivered then 'DELIVERED' when attempted.retry_delay_ms is null then 'GIVEN_UP' else 'PENDING'
     end::delivery_status,
     attempts = deliveries.attempts + 1,
-    next_attempt_at = case when not tried.is_delivered then now() + tried.retry_delay_ms * interval '1 ms' end,
-    ended_at = case when tried.is_delivered or tried.retry_delay_ms is null then now() end,
-    response_status = tried.response_status,
-    response_body = tried.response_body,
-    error = tried.error,
-    duration_ms = tried.duration_ms
+    next_attempt_at = case when not attempted.is_delivered then now() + attempted.retry_delay_ms * interval '1 ms' end,
+    ended_at = case when attempted.is_delivered or attempted.retry_delay_ms is null then now() end,
+    response_status = attempted.response_status,
+    response_body = attempted.response_body,
+    error = attempted.error,
+    duration_ms = attempted.duration_ms
   from unnest($1::uuid[], $2::int[], $3::boolean[], $4::float8[], $5::int[], $6::text[], $7::text[], $8::int[])
-    as tried (id, attempts, is_delivered, retry_delay_ms, response_status, response_body, error, duration_ms)
-  where deliveries.id = tried.id and deliveries.status = 'PENDING' and deliveries.attempts = tried.attempts
+    as attempted (id, attempts, is_delivered, retry_delay_ms, response_status, response_body, error, duration_ms)
+  where deliveries.id = attempted.id and deliveries.status = 'PENDING' and deliveries.attempts = attempted.attempts
   returning deliveries.id`,
 )
 
-/** Deletes what was delivered of webhooks, but for the last ones of each. */
-export async function deleteOldDelivered(
-  on: Queryable,
-  webhookIds: readonly string[],
-  { keptMax, sizeMax }: { keptMax: number; sizeMax: number },
-): Promise<void> {
-  if (webhookIds.length > 0) await deleteDelivered(on, plainArray(webhookIds), keptMax, sizeMax)
-}
-
-const deleteDelivered = prepare<[ids: string, keptMax: number, sizeMax: number]>(
+/** Deletes what was delivered of each webhook, but for the last ones. */
+export const deleteOldDelivered = prepare<[keptMax: number, sizeMax: number], { id: string }>(
   'delete-old-delivered',
   `delete from webhook_deliveries where id in (
-    select old.id
-    from unnest($1::uuid[]) as webhooks (id)
-    cross join lateral (
+    select old.id from webhooks cross join lateral (
       select id from webhook_deliveries
       where webhook_id = webhooks.id and status = 'DELIVERED'
-      order by ended_at desc offset $2 limit $3
-    ) as old
-  )`,
+      order by ended_at desc offset $1 limit $2
+    ) as old limit $2
+  )
+  returning id`,
 )
 
-/** Gives up all that is pending of a webhook. */
-export const giveUpPending = prepare<[webhookId: string]>(
-  'give-up-pending',
-  `update webhook_deliveries set status = 'GIVEN_UP', next_attempt_at = null, ended_at = now()
-  where webhook_id = $1 and status = 'PENDING'`,
+/** Gives up what is pending of webhooks that Holdfast disabled, but for tests. The lock keeps them disabled meanwhile. */
+export const giveUpDisabled = prepare<[sizeMax: number], { id: string }>(
+  'give-up-disabled',
+  `with disabled as materialized (
+    select id from webhooks where status = 'DISABLED' order by id for update
+  )
+  update webhook_deliveries set status = 'GIVEN_UP', next_attempt_at = null, ended_at = now()
+  where id in (
+    select pending.id from disabled cross join lateral (
+      select id from webhook_deliveries
+      where webhook_id = disabled.id and status = 'PENDING' and event_type <> 'webhook.test' limit $1
+    ) as pending limit $1
+  )
+  returning id`,
+)
+
+/** Deletes deliveries of webhooks that were deleted. Goes from webhook to webhook by the index: reads no other row. */
+export const deleteOfDeleted = prepare<[sizeMax: number], { id: string }>(
+  'delete-of-deleted',
+  `with recursive owners (id) as (
+    (select webhook_id from webhook_deliveries order by webhook_id limit 1)
+    union all
+    select (select webhook_id from webhook_deliveries where webhook_id > owners.id order by webhook_id limit 1)
+    from owners where owners.id is not null
+  )
+  delete from webhook_deliveries where id in (
+    select orphan.id from owners cross join lateral (
+      select id from webhook_deliveries where webhook_id = owners.id limit $1
+    ) as orphan
+    where not exists (select from webhooks where webhooks.id = owners.id) limit $1
+  )
+  returning id`,
 )
 
 /** Deletes what was given up long ago. */
@@ -160,7 +207,20 @@ export const deleteOldGivenUp = prepare<[ageMs: number, sizeMax: number], { id: 
   returning id`,
 )
 
+// Of a webhook that is disabled nothing is sent again: the sweep would give it up.
+const OF_ENABLED = `exists (select from webhooks where webhooks.id = webhook_id and webhooks.status <> 'DISABLED')`
 const AGAIN = `status = 'PENDING', attempts = 0, next_attempt_at = now(), ended_at = null`
+
+/**
+ * Makes all that a webhook waits to send due at once.
+ *
+ * @param claimMs what is due within this time may be in flight, and is left: it comes soon enough
+ */
+export const makeDueNow = prepare<[webhookId: string, claimMs: number]>(
+  'make-due-now',
+  `update webhook_deliveries set next_attempt_at = now()
+  where webhook_id = $1 and status = 'PENDING' and next_attempt_at > now() + $2::float8 * interval '1 ms'`,
+)
 
 /** Finds the webhooks of the deliveries that exist among `ids`. */
 export async function findWebhooksOf(on: Queryable, ids: readonly string[]): Promise<string[]> {
@@ -172,7 +232,7 @@ const findOwners = prepare<[ids: string], { id: string }>(
   'select distinct webhook_id as id from webhook_deliveries where id = any ($1::uuid[])',
 )
 
-/** Makes deliveries due again, with all their tries before them. @returns those that exist, the oldest first */
+/** Makes deliveries due again, with all their attempts before them. @returns those that exist, the oldest first */
 export async function sendAgain(on: Queryable, ids: readonly string[]): Promise<Delivery[]> {
   return again(on, plainArray(ids))
 }
@@ -180,7 +240,7 @@ export async function sendAgain(on: Queryable, ids: readonly string[]): Promise<
 const again = prepare<[ids: string], Delivery>(
   'send-again',
   `with again as (
-    update webhook_deliveries set ${AGAIN} where id = any ($1::uuid[]) returning *
+    update webhook_deliveries set ${AGAIN} where id = any ($1::uuid[]) and ${OF_ENABLED} returning *
   )
   select ${DELIVERY_COLUMNS} from again order by id`,
 )
@@ -191,7 +251,7 @@ export const sendGivenUpAgain = prepare<[webhookId: string, since: Date, sizeMax
   `with again as (
     update webhook_deliveries set ${AGAIN} where id in (
       select id from webhook_deliveries
-      where webhook_id = $1 and status = 'GIVEN_UP' and ended_at >= $2 order by ended_at limit $3
+      where webhook_id = $1 and status = 'GIVEN_UP' and ended_at >= $2 and ${OF_ENABLED} order by ended_at limit $3
     )
     returning *
   )

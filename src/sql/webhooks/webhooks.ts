@@ -28,36 +28,36 @@ export const lockWebhookCount = prepare<[], { count: number }>(
 )
 
 export type NewWebhook = Pick<Webhook, 'id' | 'url' | 'events'> & {
-  hearsOrders: boolean
+  hasOrderEvents: boolean
   /** Sealed. */
   secret: string
 }
 
-/** Writes a webhook. Its place is the end of the outbox: what begins later is told. */
+/** Writes a webhook. Its place is the end of the outbox: events of what begins later are sent. */
 export async function insertWebhook(on: Queryable, webhook: NewWebhook, at: Date): Promise<Webhook> {
-  const { id, url, events, hearsOrders, secret } = webhook
-  const [row] = await insert(on, id, url, events, hearsOrders, secret, at)
+  const { id, url, events, hasOrderEvents, secret } = webhook
+  const [row] = await insert(on, id, url, events, hasOrderEvents, secret, at)
   return row!
 }
 
 const insert = prepare<unknown[], Webhook>(
   'insert-webhook',
-  `insert into webhooks (id, url, events, hears_orders, status, cursor, secret, created_at)
+  `insert into webhooks (id, url, events, has_order_events, status, cursor, secret, created_at)
   select
     $1, $2, $3, $4, 'ACTIVE', (select case when is_called then last_value else 0 end from inventory_movements_id_seq), $5, $6
   returning ${WEBHOOK_COLUMNS}`,
 )
 
 /** Writes what an operator changes of a webhook, its status and what is known of its failures. */
-export async function writeWebhook(on: Queryable, webhook: Webhook, hearsOrders: boolean): Promise<void> {
+export async function writeWebhook(on: Queryable, webhook: Webhook, hasOrderEvents: boolean): Promise<void> {
   const { id, url, events, status, disabledReason, failingSince } = webhook
-  await write(on, id, url, events, hearsOrders, status, disabledReason, failingSince)
+  await write(on, id, url, events, hasOrderEvents, status, disabledReason, failingSince)
 }
 
 const write = prepare(
   'write-webhook',
   `update webhooks set
-    url = $2, events = $3, hears_orders = $4, status = $5, disabled_reason = $6, failing_since = $7
+    url = $2, events = $3, has_order_events = $4, status = $5, disabled_reason = $6, failing_since = $7
   where id = $1`,
 )
 
@@ -69,15 +69,14 @@ export const replaceSecret = prepare<[id: string, secret: string, overlapMs: num
   where id = $1`,
 )
 
-/** Deletes a webhook with its deliveries. */
-export async function deleteWebhookRow(on: Queryable, id: string): Promise<void> {
-  await remove(on, id)
-}
+/** Deletes a webhook. The sweep deletes its deliveries, of which there may be many. */
+export const deleteWebhookRow = prepare<[id: string]>('delete-webhook', 'delete from webhooks where id = $1')
 
-const remove = prepare<[id: string]>(
-  'delete-webhook',
-  `with deliveries as (delete from webhook_deliveries where webhook_id = $1)
-  delete from webhooks where id = $1`,
+/** Forgets secrets that were replaced, once they sign no more. */
+export const forgetPreviousSecrets = prepare<[], { id: string }>(
+  'forget-previous-secrets',
+  `update webhooks set previous_secret = null, previous_secret_until = null
+  where previous_secret_until < now() returning id`,
 )
 
 /** Sealed secrets of a webhook. */
@@ -120,33 +119,45 @@ export const findAddressee = prepare<[id: string], Addressee>(
 export type Reader = Pick<Webhook, 'id' | 'events'> & { cursor: bigint }
 
 /**
- * Finds active webhooks that have not read the outbox up to `end`. One that has too much to send already is left out: its events
- * wait in the outbox, where they cost nothing.
+ * Finds active webhooks that have not read the outbox up to `end`. `isBusy`: so much of it is due already that its next events wait in
+ * the outbox, where they cost nothing.
  *
- * @param limits of what is due at once and, where nothing succeeds, of what is pending at all
+ * @param except ids of webhooks that are left out
  */
 export function findReaders(
   on: Queryable,
   end: bigint,
-  { dueMax, pendingMax }: { dueMax: number; pendingMax: number },
-): Promise<Reader[]> {
-  return findBehind(on, end, dueMax, pendingMax)
+  { except, dueMax }: { except: readonly string[]; dueMax: number },
+): Promise<(Reader & { isBusy: boolean })[]> {
+  return findBehind(on, end, plainArray(except), dueMax)
 }
 
-const findBehind = prepare<[end: bigint, dueMax: number, pendingMax: number], Reader>(
+const findBehind = prepare<[end: bigint, except: string, dueMax: number], Reader & { isBusy: boolean }>(
   'find-readers',
-  `select id, events, cursor from webhooks
-  where status = 'ACTIVE' and cursor < $1
-    and not exists (
+  `select
+    id, events, cursor,
+    exists (
       select from webhook_deliveries as deliveries
       where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.next_attempt_at <= now()
-      offset $2 - 1
-    )
-    and (failing_since is null or not exists (
-      select from webhook_deliveries as deliveries
-      where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' offset $3 - 1
-    ))
+      offset $3 - 1
+    ) as "isBusy"
+  from webhooks
+  where status = 'ACTIVE' and cursor < $1 and id <> all ($2::uuid[])
   order by cursor, id`,
+)
+
+/** Finds active webhooks with so many deliveries pending, due or not. Walks an index: some 5 ms for 50,000 of one webhook. */
+export async function findFull(on: Queryable, pendingMax: number): Promise<string[]> {
+  return (await findThoseFull(on, pendingMax)).map(({ id }) => id)
+}
+
+const findThoseFull = prepare<[pendingMax: number], { id: string }>(
+  'find-full-webhooks',
+  `select id from webhooks
+  where status = 'ACTIVE' and exists (
+    select from webhook_deliveries as deliveries
+    where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' offset $1 - 1
+  )`,
 )
 
 /** Locks those of the webhooks that are still active and at this place. */
@@ -170,19 +181,20 @@ const moveOn = prepare<[ids: string, cursor: bigint]>(
   'update webhooks set cursor = $2 where id = any ($1::uuid[])',
 )
 
-/** Whether there is a webhook to read the outbox for. */
-export async function isAnyActive(on: Queryable): Promise<boolean> {
-  return (await findActive(on)).length > 0
+/** How webhooks stand to the outbox. `isAnyBehind`: an active one has not read it up to its last number. */
+export type OutboxState = { isAny: boolean; isAnyActive: boolean; isAnyBehind: boolean }
+
+/** Reads how webhooks stand to the outbox. @param except ids of webhooks that count as not behind */
+export async function readOutboxState(on: Queryable, except: readonly string[]): Promise<OutboxState> {
+  return (await readState(on, plainArray(except)))[0]!
 }
 
-const findActive = prepare<[]>('find-active-webhook', `select from webhooks where status = 'ACTIVE' limit 1`)
-
-/** Whether an active webhook has not read the outbox up to `end`. */
-export async function isAnyBehind(on: Queryable, end: bigint): Promise<boolean> {
-  return (await findAnyBehind(on, end)).length > 0
-}
-
-const findAnyBehind = prepare<[end: bigint]>(
-  'find-webhook-behind',
-  `select from webhooks where status = 'ACTIVE' and cursor < $1 limit 1`,
+const readState = prepare<[except: string], OutboxState>(
+  'read-outbox-state',
+  `select
+    count(*) > 0 as "isAny",
+    coalesce(bool_or(status = 'ACTIVE'), false) as "isAnyActive",
+    coalesce(bool_or(status = 'ACTIVE' and cursor < ledger.number and id <> all ($1::uuid[])), false) as "isAnyBehind"
+  from webhooks
+  cross join (select case when is_called then last_value else 0 end as number from inventory_movements_id_seq) as ledger`,
 )

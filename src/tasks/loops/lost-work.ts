@@ -45,7 +45,7 @@ export class LostWork {
   async look(round: number): Promise<void> {
     const isFull = round % ROUNDS_PER_FULL_RESCUE === 0 || this.#fullRescuesDue > 0
     const pool = this.#currentPool()
-    if (pool && isFull) await releaseLostJobs(this.#context, pool, pool.heldIds())
+    if (pool && isFull) await releaseLostJobs(this.#context, pool.worker, pool.heldIds())
     await rescueJobs(this.#context, { alsoUnknown: isFull })
     this.#fullRescuesDue = Math.max(this.#fullRescuesDue - 1, 0)
     if (round % ROUNDS_PER_SWEEP === ROUNDS_PER_SWEEP - 1)

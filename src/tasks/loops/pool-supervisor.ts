@@ -21,6 +21,7 @@ export class PoolSupervisor {
   readonly #options: PoolSupervisorOptions
   #current: JobPool | undefined
   #lastBeatAtMs = 0
+  #sendsWebhooks = false
 
   constructor(options: PoolSupervisorOptions) {
     this.#options = options
@@ -83,6 +84,13 @@ export class PoolSupervisor {
     }
   }
 
+  /** Has the current pool and those after it send webhooks. Once is enough. */
+  async sendWebhooks(): Promise<void> {
+    this.#sendsWebhooks = true
+    if (this.#options.signal.aborted) return
+    if (this.#current) await this.#startWebhooks(this.#current)
+  }
+
   /** Ends the current pool: it takes no more jobs, finishes those under way and gives back those that wait. */
   async stop(): Promise<void> {
     await this.#end(this.#current)
@@ -94,11 +102,17 @@ export class PoolSupervisor {
     try {
       // at once: a worker that holds jobs without a heartbeat counts as dead
       await this.#beat(pool)
+      if (this.#sendsWebhooks) await this.#startWebhooks(pool)
       return pool
     } catch (error) {
       void this.#end(pool)
       throw error
     }
+  }
+
+  async #startWebhooks(pool: JobPool): Promise<void> {
+    // a beat at once, which names the runner: jobs that nobody seems to hold are taken away
+    if (await pool.startWebhooks()) await this.#beat(pool)
   }
 
   async #beat(pool: JobPool): Promise<void> {
@@ -111,7 +125,7 @@ export class PoolSupervisor {
     if (!pool) return
     const { app, signal } = this.#options
     await pool.stop()
-    await retryWhileUnavailable(() => retireWorker(app, pool), { signal }).catch((error) => {
+    await retryWhileUnavailable(() => retireWorker(app, pool.worker), { signal }).catch((error) => {
       app.logger.warn({ err: error }, 'worker row not removed, its heartbeat expires')
     })
   }

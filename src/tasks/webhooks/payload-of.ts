@@ -6,20 +6,20 @@ import {
 } from '../../domain/webhooks/event-names.ts'
 import { orderPayload, stockPayload, testPayload, type WebhookPayload } from '../../shapes/webhook-payload.ts'
 import type { ClaimedDelivery } from '../../sql/webhooks/deliveries.ts'
-import type { Told } from '../../use-cases/webhooks/find-told.ts'
+import type { EventData } from '../../use-cases/webhooks/find-event-data.ts'
 
-/** Makes the payload of a delivery, of what it tells as that is now. */
+/** Makes the payload of a delivery, of its event's data as they are now. */
 export function payloadOf(
   { webhookId, eventType, createdAt }: Pick<ClaimedDelivery, 'webhookId' | 'eventType' | 'createdAt'>,
-  told: Told,
+  data: EventData,
 ): WebhookPayload {
-  switch (told.kind) {
+  switch (data.kind) {
     case 'order': {
-      const { event, order, supplierRef, shipments } = told
+      const { event, order, supplierRef, shipments } = data
       return orderPayload(eventType as OrderEventName, event, order, { supplierRef, shipments })
     }
     case 'movement':
-      return stockPayload(assertStock(eventType), told.movement)
+      return stockPayload(assertStock(eventType), data.movement)
     case 'test':
       return testPayload(webhookId, createdAt)
   }

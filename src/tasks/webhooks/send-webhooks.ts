@@ -1,6 +1,6 @@
-import { WEBHOOK_CLAIM_MS } from '../../limits.ts'
-import { addJobs } from '../../sql/queue/add-jobs.ts'
+import { WEBHOOK_UNREADABLE_DELAY_MS } from '../../limits.ts'
 import { sendingPayload } from '../../use-cases/job-payloads.ts'
+import { wakeSender } from '../../use-cases/webhooks/wake-sender.ts'
 import { defineTask } from '../define-task.ts'
 import { WebhookSender } from './webhook-sender.ts'
 
@@ -11,17 +11,14 @@ import { WebhookSender } from './webhook-sender.ts'
 export const sendWebhooksTask = defineTask(
   'send-webhooks',
   sendingPayload,
-  async ({ app, webhooks }, { webhookId }, job) => {
+  async ({ app, webhooks }, { webhookId }) => {
     const { client, senders, stopping } = webhooks
-    const send = (delayMs: number) =>
-      addJobs(app.pool, [{ task: 'send-webhooks', payload: { webhookId }, delayMs }])
-    // whoever began this may have claimed what it did not send: that is due again when its claims end
-    if (job.mayHaveRun) await send(WEBHOOK_CLAIM_MS)
     const underWay = senders.get(webhookId)
     if (underWay) return underWay.wake()
     const onEnd = () => senders.delete(webhookId)
     const sender = new WebhookSender({ app, client, webhookId, stopping, onEnd })
     senders.set(webhookId, sender)
-    if (await sender.run()) await send(0)
+    const isUnreadable = await sender.run()
+    await wakeSender(app, webhookId, isUnreadable ? WEBHOOK_UNREADABLE_DELAY_MS : 0)
   },
 )

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TryResult } from '../../domain/webhooks/delivery-policy.ts'
+import type { AttemptResult } from '../../domain/webhooks/delivery-policy.ts'
 import {
   SENDING_TIME_MAX_MS,
   WEBHOOK_CALLS_MAX,
@@ -7,12 +7,15 @@ import {
   WEBHOOK_PACE_MS,
 } from '../../limits.ts'
 import { type Claim, claimDeliveries } from '../../use-cases/webhooks/claim-deliveries.ts'
-import type { TryGroup } from '../../use-cases/webhooks/settle-tries.ts'
+import type { AttemptGroup } from '../../use-cases/webhooks/settle-attempts.ts'
 import type { WebhookContext } from '../../use-cases/webhooks/webhook-context.ts'
 import type { WebhookClient } from '../../webhooks/webhook-client.ts'
 import { payloadOf } from './payload-of.ts'
 
-type WebhookSenderApp = WebhookContext & { groups: { settleTry: TryGroup } }
+/** As of the errors of calls. zod names each field that is wrong. */
+const NOT_SENT_LENGTH_MAX = 300
+
+type WebhookSenderApp = WebhookContext & { groups: { settleAttempt: AttemptGroup } }
 
 export type WebhookSenderOptions = {
   app: WebhookSenderApp
@@ -23,15 +26,6 @@ export type WebhookSenderOptions = {
   /** Called in the moment in which it ends: who wakes it later wakes nobody. */
   onEnd: () => void
 }
-
-const UNREADABLE: TryResult = {
-  responseStatus: null,
-  responseBody: null,
-  error: 'not sent: none of WEBHOOK_SECRET_KEY opens its secret. Set the key again, or rotate the secret',
-  durationMs: 0,
-  retryAfterMs: null,
-}
-const DELETED: TryResult = { ...UNREADABLE, error: 'not sent: what it tells of was deleted' }
 
 /**
  * Sends what is due of one webhook, several calls at a time, until nothing is. Each call has its place, and what ends makes room
@@ -44,6 +38,7 @@ export class WebhookSender {
   /** Something may be due that was not claimed. */
   #isStale = true
   #isFailing = false
+  #isUnreadable = false
   #error: unknown
   #change = Promise.withResolvers<void>()
 
@@ -60,7 +55,7 @@ export class WebhookSender {
   /**
    * Sends until nothing is due and no call is in flight.
    *
-   * @returns whether something may be due that it did not send: it had its time, or this process stops
+   * @returns whether this process cannot sign for the webhook
    * @throws what the database threw; then what it had claimed is due again after a while
    */
   async run(): Promise<boolean> {
@@ -71,7 +66,7 @@ export class WebhookSender {
     }
     this.#options.onEnd()
     if (this.#error !== undefined) throw this.#error
-    return this.#isStale
+    return this.#isUnreadable
   }
 
   get #room(): number {
@@ -94,6 +89,8 @@ export class WebhookSender {
     try {
       const claim = await claimDeliveries(app, webhookId, sizeMax)
       if (!claim) return
+      this.#isUnreadable = claim.keys.length === 0
+      if (this.#isUnreadable) app.onWebhooks([{ kind: 'secrets-unreadable', webhookIds: [webhookId] }])
       this.#isFailing = claim.isFailing
       if (claim.deliveries.length === sizeMax) this.#isStale = true
       for (const delivery of claim.deliveries) this.#begin(claim, delivery)
@@ -115,13 +112,30 @@ export class WebhookSender {
     this.#calls.add(sent)
   }
 
-  async #send({ url, keys }: Claim, { delivery, told }: Claim['deliveries'][number]): Promise<void> {
-    const { app, client } = this.#options
-    let result = told ? UNREADABLE : DELETED
-    if (told && keys) {
-      const body = JSON.stringify(payloadOf(delivery, told))
-      result = await client.send({ url, id: delivery.eventId, body, keys })
+  async #send({ url, keys }: Claim, { delivery, data }: Claim['deliveries'][number]): Promise<void> {
+    const { app, client, stopping } = this.#options
+    const { settleAttempt } = app.groups
+    if (!data) {
+      const result = notSent('what it is about was deleted')
+      return settleAttempt.submit({ delivery, url: null, result, isLast: true })
     }
-    await app.groups.settleTry.submit({ delivery, result })
+    let body: string
+    try {
+      body = JSON.stringify(payloadOf(delivery, data))
+    } catch (error) {
+      const { id, webhookId, eventId } = delivery
+      app.logger.error({ err: error, deliveryId: id, webhookId, eventId }, 'webhook payload not made')
+      const result = notSent(`its payload cannot be made: ${(error as Error).message}`)
+      return settleAttempt.submit({ delivery, url: null, result })
+    }
+    const result = await client.send({ url, id: delivery.eventId, body, keys })
+    // cut off by the end of this process: it is due again when its claim ends, with as many attempts
+    if (stopping.aborted && result.responseStatus === null) return
+    await settleAttempt.submit({ delivery, url, result })
   }
+}
+
+function notSent(reason: string): AttemptResult {
+  const error = `not sent: ${reason}`.slice(0, NOT_SENT_LENGTH_MAX)
+  return { responseStatus: null, responseBody: null, error, durationMs: 0, retryAfterMs: null }
 }

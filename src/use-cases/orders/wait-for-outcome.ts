@@ -14,7 +14,7 @@ export type Wait = {
   waitsUntilMs?: number | undefined
   /** Ends it where the caller hung up. */
   disconnected?: AbortSignal | undefined
-  /** Told if it does not wait because too many others do. */
+  /** EventData if it does not wait because too many others do. */
   onTooMany?: (() => void) | undefined
 }
 

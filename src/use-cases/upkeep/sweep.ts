@@ -4,7 +4,12 @@ import { isRefusal, isTimeout, isUnavailable } from '../../database/unavailable.
 import { deadLetterOf } from '../../domain/upkeep/dead-letter.ts'
 import { type OrderRef, ordersOf, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { supplierJob } from '../../domain/upkeep/next-job.ts'
-import { GIVEN_UP_AGE_MS, UNSENT_AGE_MS } from '../../limits.ts'
+import {
+  DELIVERED_KEPT_MAX,
+  GIVEN_UP_AGE_MS,
+  UNSENT_AGE_MS,
+  WEBHOOK_UNREADABLE_DELAY_MS,
+} from '../../limits.ts'
 import { findStuck, passOverOrders } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
 import {
@@ -19,7 +24,13 @@ import {
 } from '../../sql/queue/find-lost-work.ts'
 import { limitStatements } from '../../sql/statement.ts'
 import { deleteOldImports } from '../../sql/stock/imports.ts'
-import { deleteOldGivenUp } from '../../sql/webhooks/deliveries.ts'
+import {
+  deleteOfDeleted,
+  deleteOldDelivered,
+  deleteOldGivenUp,
+  giveUpDisabled,
+} from '../../sql/webhooks/deliveries.ts'
+import { forgetPreviousSecrets } from '../../sql/webhooks/webhooks.ts'
 import type { UpkeepContext } from '../context.ts'
 import { inHalves, PASSED_OVER_MS, type PassedOver, stillPassedOver } from '../in-halves.ts'
 import { reservationPayload, sendingPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
@@ -76,7 +87,7 @@ const known = z.union([
 
 /**
  * Repairs what a crash can leave behind: gives a job to orders that lost theirs, ends orders whose job is dead, and deletes old
- * idempotency keys and imports. Each step has transactions of its own, so that a failed step does not stop the next. A dead job whose
+ * idempotency keys and imports, and what is left of webhooks. Each step has transactions of its own, so that a failed step does not stop the next. A dead job whose
  * order cannot be ended is passed over for a while, and stops no other. One process at a time; a repeat is harmless.
  *
  * @param passedOver dead jobs, kept from call to call
@@ -150,6 +161,10 @@ export async function sweep(
   await repeat('sweep-old-imports', (tx) => deleteOldImports(tx, IMPORT_AGE_MS, SWEEP_BATCH_MAX))
   const unsent = await repeat('sweep-unsent', requeueUnsent)
   await repeat('sweep-given-up', (tx) => deleteOldGivenUp(tx, GIVEN_UP_AGE_MS, SWEEP_BATCH_MAX))
+  await repeat('sweep-disabled', (tx) => giveUpDisabled(tx, SWEEP_BATCH_MAX))
+  await repeat('sweep-delivered', (tx) => deleteOldDelivered(tx, DELIVERED_KEPT_MAX, SWEEP_BATCH_MAX))
+  await repeat('sweep-deleted-webhooks', (tx) => deleteOfDeleted(tx, SWEEP_BATCH_MAX))
+  await repeat('sweep-secrets', (tx) => forgetPreviousSecrets(tx))
 
   const buried = dead.flatMap(({ orders, stuck }) => [...orders.map(({ orderId }) => orderId), ...stuck])
   const aside = dead.filter((job) => !isReadable(job))
@@ -183,7 +198,7 @@ async function requeueOrphans(tx: Tx): Promise<string[]> {
 
 /** Gives webhooks with overdue deliveries a job. */
 async function requeueUnsent(tx: Tx): Promise<{ id: string }[]> {
-  const webhooks = await findUnsent(tx, UNSENT_AGE_MS, SWEEP_BATCH_MAX)
+  const webhooks = await findUnsent(tx, UNSENT_AGE_MS, WEBHOOK_UNREADABLE_DELAY_MS, SWEEP_BATCH_MAX)
   await addJobs(
     tx,
     webhooks.map(({ id: webhookId }) => ({ task: 'send-webhooks', payload: { webhookId } })),

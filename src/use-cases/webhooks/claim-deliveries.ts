@@ -1,7 +1,7 @@
 import { WEBHOOK_CLAIM_MS } from '../../limits.ts'
 import { type ClaimedDelivery, claimDue } from '../../sql/webhooks/deliveries.ts'
-import { findAddressee } from '../../sql/webhooks/webhooks.ts'
-import { findTold, type Told } from './find-told.ts'
+import { type Addressee, findAddressee } from '../../sql/webhooks/webhooks.ts'
+import { type EventData, findEventData } from './find-event-data.ts'
 import { signingKeyOf } from './secret-box.ts'
 import type { WebhookContext } from './webhook-context.ts'
 
@@ -9,14 +9,14 @@ import type { WebhookContext } from './webhook-context.ts'
 export type Claim = {
   url: string
   isFailing: boolean
-  /** They sign, the newest first; undefined where the secret cannot be read. */
-  keys: readonly Buffer[] | undefined
-  /** `told`: undefined where somebody has deleted what it tells of. */
-  deliveries: { delivery: ClaimedDelivery; told: Told | undefined }[]
+  /** They sign, the newest first. None if no configured key opens the current secret: then nothing is claimed. */
+  keys: readonly Buffer[]
+  /** `data`: undefined where somebody has deleted what the event is about. */
+  deliveries: { delivery: ClaimedDelivery; data: EventData | undefined }[]
 }
 
 /**
- * Claims what is due of a webhook, with what it tells as that is at this moment.
+ * Claims what is due of a webhook, with the data of the events as they are at this moment.
  *
  * @param sizeMax how many at most
  * @returns undefined if the webhook was deleted
@@ -26,19 +26,27 @@ export async function claimDeliveries(
   webhookId: string,
   sizeMax: number,
 ): Promise<Claim | undefined> {
-  const { pool, secretBox } = context
+  const { pool } = context
   const [addressee] = await findAddressee(pool, webhookId)
   if (!addressee) return undefined
+  const { url, failingSince } = addressee
+  const isFailing = failingSince !== null
+  const keys = signingKeysOf(context, addressee)
+  // before the claim: a key that is missing here is no fault of the receiver, and costs the delivery nothing
+  if (keys.length === 0) return { url, isFailing, keys, deliveries: [] }
   const claimed = await claimDue(pool, webhookId, { sizeMax, claimMs: WEBHOOK_CLAIM_MS })
-  const told = await findTold(context, [...new Set(claimed.map(({ eventId }) => eventId))])
-  const keys = addressee.secrets.flatMap((stored) => {
-    const secret = secretBox.open(stored, webhookId)
-    return secret === undefined ? [] : [signingKeyOf(secret)]
-  })
+  const dataOf = await findEventData(context, [...new Set(claimed.map(({ eventId }) => eventId))])
   return {
-    url: addressee.url,
-    isFailing: addressee.failingSince !== null,
-    keys: keys.length > 0 ? keys : undefined,
-    deliveries: claimed.map((delivery) => ({ delivery, told: told.get(delivery.eventId) })),
+    url,
+    isFailing,
+    keys,
+    deliveries: claimed.map((delivery) => ({ delivery, data: dataOf.get(delivery.eventId) })),
   }
+}
+
+/** Returns the keys that sign. The previous secret is optional; without the current one there are none. */
+function signingKeysOf({ secretBox }: WebhookContext, { id, secrets }: Addressee): Buffer[] {
+  const [current, previous] = secrets.map((stored) => secretBox.open(stored, id))
+  if (current === undefined) return []
+  return [current, ...(previous === undefined ? [] : [previous])].map(signingKeyOf)
 }

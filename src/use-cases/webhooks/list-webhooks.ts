@@ -11,7 +11,7 @@ export async function listWebhooks({ pool }: ReadContext, caller: Caller): Promi
   return findWebhooks(pool)
 }
 
-/** Reads what webhooks have not been told yet, by their ids. */
+/** Reads what was not delivered to webhooks yet, by their ids. */
 export async function findBacklogs({ pool }: ReadContext): Promise<Map<string, WebhookBacklog>> {
   return new Map((await readBacklogs(pool)).map((backlog) => [backlog.id, backlog]))
 }

@@ -7,7 +7,7 @@ export type WebhookContext = WriteContext & {
   secretBox: SecretBox
   /** @throws {TypeError} for the host of a URL that is an address where no webhook may be */
   assertWebhookHost: (hostname: string) => void
-  /** Hears of each try, and of webhooks that are disabled. */
+  /** Hears of each attempt, and of webhooks that are disabled. */
   onWebhooks: (news: readonly WebhookNews[]) => void
   /** A number in [0, 1). */
   random: () => number

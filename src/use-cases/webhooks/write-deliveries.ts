@@ -4,11 +4,11 @@ import { movementEventId, orderEventId } from '../../domain/webhooks/event-id.ts
 import {
   type EventName,
   INVENTORY_CHANGED,
-  isHeard,
+  isSubscribed,
   ORDER_EVENT_NAMES,
   THRESHOLD_NAMES,
 } from '../../domain/webhooks/event-names.ts'
-import { OUTBOX_PAGE_SIZE, WEBHOOK_DUE_MAX, WEBHOOK_PENDING_MAX } from '../../limits.ts'
+import { OUTBOX_PAGE_SIZE, WEBHOOK_DUE_MAX } from '../../limits.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { insertDeliveries, type NewDelivery } from '../../sql/webhooks/deliveries.ts'
 import { type OutboxEntry, readOutboxPage } from '../../sql/webhooks/outbox.ts'
@@ -21,20 +21,23 @@ import type { WebhookContext } from './webhook-context.ts'
  * crashes. A page is read once for all webhooks that stand at the same place.
  *
  * @param end up to where the outbox is final
- * @returns whether there may be more to read at once
+ * @param except ids of webhooks that read nothing now
+ * @returns whether there may be more to read at once, and whether a webhook waits until less of it is due
  */
-export async function writeDeliveries(context: WebhookContext, end: bigint): Promise<boolean> {
-  const readers = await findReaders(context.pool, end, {
-    dueMax: WEBHOOK_DUE_MAX,
-    pendingMax: WEBHOOK_PENDING_MAX,
-  })
+export async function writeDeliveries(
+  context: WebhookContext,
+  end: bigint,
+  except: readonly string[] = [],
+): Promise<{ isMore: boolean; isAnyBusy: boolean }> {
+  const behind = await findReaders(context.pool, end, { except, dueMax: WEBHOOK_DUE_MAX })
+  const readers = behind.filter(({ isBusy }) => !isBusy)
   let isMore = false
   for (const [cursor, group] of Map.groupBy(readers, (reader) => reader.cursor)) {
     const ids = group.map(({ id }) => id)
     const isFull = await inTransaction(context, 'write-deliveries', (tx) => readOn(tx, ids, cursor, end))
     isMore ||= isFull
   }
-  return isMore
+  return { isMore, isAnyBusy: readers.length < behind.length }
 }
 
 async function readOn(tx: Tx, ids: readonly string[], cursor: bigint, end: bigint): Promise<boolean> {
@@ -64,7 +67,7 @@ function deliveriesOf(readers: readonly Reader[], entries: readonly OutboxEntry[
   const events = entries.flatMap(eventsOf)
   return readers.flatMap((reader) =>
     events
-      .filter(({ eventType }) => isHeard(reader.events, eventType))
+      .filter(({ eventType }) => isSubscribed(reader.events, eventType))
       .map((event) => ({ ...event, id: uuidv7(), webhookId: reader.id })),
   )
 }
@@ -72,14 +75,14 @@ function deliveriesOf(readers: readonly Reader[], entries: readonly OutboxEntry[
 /** The events that stand at a number of the outbox. */
 function eventsOf(entry: OutboxEntry): { eventId: string; eventType: EventName }[] {
   if (entry.kind === 'order') {
-    const { orderId, version, type } = entry
-    return [{ eventId: orderEventId(orderId, version), eventType: ORDER_EVENT_NAMES[type] }]
+    const { orderId, version, type, at } = entry
+    return [{ eventId: orderEventId(orderId, version, at), eventType: ORDER_EVENT_NAMES[type] }]
   }
-  const { movementId, crossed } = entry
+  const { movementId, at, crossed } = entry
   const crossings = crossed.map((threshold) => ({
-    eventId: movementEventId(movementId, threshold),
+    eventId: movementEventId(movementId, at, threshold),
     eventType: THRESHOLD_NAMES[threshold],
   }))
   if (entry.kind === 'crossing') return crossings
-  return [{ eventId: movementEventId(movementId), eventType: INVENTORY_CHANGED }, ...crossings]
+  return [{ eventId: movementEventId(movementId, at), eventType: INVENTORY_CHANGED }, ...crossings]
 }

@@ -360,16 +360,9 @@ const corruptions: [string, Corruption, string, string | null][] = [
   ],
   [
     'a webhook for which no order event is numbered',
-    () => `update webhooks set hears_orders = not hears_orders`,
-    'an order event is numbered while a webhook hears of orders',
+    () => `update webhooks set has_order_events = not has_order_events`,
+    'an order event is numbered while a webhook subscribes to orders',
     'its events were changed by hand: order events have no number for it',
-  ],
-  [
-    'a delivery of no webhook',
-    () => `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
-      values (gen_random_uuid(), gen_random_uuid(), 'evt_m1', 'inventory.changed', 'PENDING', now(), now())`,
-    'a delivery is of a webhook',
-    'its webhook was deleted without it',
   ],
   [
     'a transfer of which nothing came',

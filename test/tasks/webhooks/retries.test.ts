@@ -1,6 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Worker } from '../../../src/tasks/worker.ts'
+import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
+import { SecretBox } from '../../../src/use-cases/webhooks/secret-box.ts'
 import {
   redeliverGivenUp,
   redeliverWebhooks,
@@ -8,6 +10,7 @@ import {
 import { testWebhook } from '../../../src/use-cases/webhooks/verbs/test-webhook.ts'
 import { updateWebhook } from '../../../src/use-cases/webhooks/verbs/update-webhook.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../../support/harness.ts'
+import { type QueuedJob, readJobs, untilNoJobs } from '../../support/queue.ts'
 import { type Receiver, startReceiver } from '../../support/webhook-receiver.ts'
 import { listenAt, makeDue, untilDelivery } from '../../support/webhooks.ts'
 
@@ -32,9 +35,10 @@ const webhook = (id: string) => test_.app.prisma.webhook.findUniqueOrThrow({ whe
 /** Seconds from now on. */
 const secondsTo = (at: Date | null) => ((at?.getTime() ?? 0) - Date.now()) / 1_000
 
-describe('a try that fails', () => {
-  test('is made again under the same id, and says what came of it', async () => {
+describe('an attempt that fails', () => {
+  test('is made again under the same id, and shows its result', async () => {
     receiver.follow((_, response) => void response.writeHead(500).end('x'.repeat(2_000)))
+    const news = vi.spyOn(test_.app, 'onWebhooks')
     const { id } = await listen()
     await seed(test_.app).stock()
     const failed = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
@@ -46,8 +50,31 @@ describe('a try that fails', () => {
     const delivered = await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
     expect(delivered).toMatchObject({ id: failed.id, attempts: 2, responseStatus: 204, nextAttemptAt: null })
     expect((await webhook(id)).failingSince).toBeNull()
+    const kinds = news.mock.calls.flatMap(([all]) => all.map(({ kind }) => kind))
+    expect(kinds).toEqual(['attempted', 'failing', 'attempted', 'recovered'])
     const ids = receiver.received.map(({ headers }) => headers['webhook-id'])
     expect(ids).toEqual([delivered.eventId, delivered.eventId])
+  })
+
+  test('shares one job with all that failed, for when the first of them is due', async () => {
+    receiver.follow(() => 500)
+    const { id } = await listen()
+    for (const _ of [1, 2, 3, 4, 5]) await seed(test_.app).stock()
+    const { prisma, pool } = test_.app
+    await eventually(
+      async () => (await prisma.webhookDelivery.count({ where: { webhookId: id, attempts: 1 } })) === 5,
+    )
+    const [job] = (await eventually(async () => {
+      const jobs = await readJobs(pool, { task: 'send-webhooks' })
+      return jobs.length === 1 && jobs[0]!.heldBy === null ? jobs : undefined
+    })) as QueuedJob[]
+    const first = await prisma.webhookDelivery.findFirstOrThrow({ orderBy: { nextAttemptAt: 'asc' } })
+    expect(job!.dueInMs / 1_000).toBeCloseTo(secondsTo(first.nextAttemptAt), 0)
+    receiver.follow(() => 204)
+    await eventually(
+      async () => (await prisma.webhookDelivery.count({ where: { status: 'DELIVERED' } })) === 5,
+    )
+    await untilNoJobs(pool)
   })
 
   test('waits for as long as Retry-After says', async () => {
@@ -78,6 +105,86 @@ describe('a try that fails', () => {
     const { error, responseStatus } = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
     expect(responseStatus).toBeNull()
     expect(error).toContain('UND_ERR_SOCKET')
+  })
+
+  test('is one whose payload cannot be made: it is tried again, and stops no other', async () => {
+    const { id } = await listen()
+    const { pool } = test_.app
+    await pool.query(
+      `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
+      values
+        (gen_random_uuid(), $1, 'evt_test_1', 'order.created', 'PENDING', now(), now()),
+        (gen_random_uuid(), $1, (select 'evt_m' || min(id) from inventory_movements), 'order.created', 'PENDING', now(), now()),
+        (gen_random_uuid(), $1, 'evt_m999999', 'inventory.changed', 'PENDING', now(), now()),
+        (gen_random_uuid(), $1, 'no-event', 'inventory.changed', 'PENDING', now(), now())`,
+      [id],
+    )
+    await seed(test_.app).stock()
+    await untilDelivery(
+      test_.app,
+      id,
+      ({ eventType, status }) => eventType === 'inventory.changed' && status === 'DELIVERED',
+    )
+    const failed = await untilDelivery(test_.app, id, ({ error }) =>
+      String(error).includes('A movement is no'),
+    )
+    expect(failed).toMatchObject({
+      status: 'PENDING',
+      attempts: 1,
+      error: 'not sent: its payload cannot be made: A movement is no order.created',
+    })
+    const deleted = await test_.app.prisma.webhookDelivery.findMany({ where: { status: 'GIVEN_UP' } })
+    expect(deleted.map(({ eventId, attempts, error }) => [eventId, attempts, error]).sort()).toEqual([
+      ['evt_m999999', 1, 'not sent: what it is about was deleted'],
+      ['no-event', 1, 'not sent: what it is about was deleted'],
+    ])
+    // the receiver did nothing wrong
+    expect((await webhook(id)).failingSince).toBeNull()
+  })
+
+  test('is no attempt that the end of the process cut off', async () => {
+    receiver.follow(() => undefined)
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await eventually(() => receiver.received.length === 1)
+    const stopping = worker.stop()
+    // as the server does with its client, after a while
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await receiver.close()
+    await stopping
+    expect(await untilDelivery(test_.app, id, () => true)).toMatchObject({ status: 'PENDING', attempts: 0 })
+    receiver = await startReceiver()
+    worker = await startTestWorker(test_)
+  })
+
+  test('at a URL that was replaced meanwhile says nothing of the new one, which gets it at once', async () => {
+    let answer = () => {}
+    receiver.follow((_, response) => {
+      answer = () => void response.writeHead(410).end()
+      return undefined
+    })
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await eventually(() => receiver.received.length === 1)
+    const other = await startReceiver()
+    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, url: other.url })
+    answer()
+    const failed = await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    expect(failed).toMatchObject({ status: 'PENDING', responseStatus: 410 })
+    expect(await webhook(id)).toMatchObject({ status: 'ACTIVE', failingSince: null })
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
+    expect(other.received).toHaveLength(1)
+    await other.close()
+  })
+
+  test('is made again at once where an operator says that the receiver was mended', async () => {
+    receiver.follow((_, response) => void response.writeHead(503, { 'retry-after': '600' }).end())
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
+    receiver.follow(() => 204)
+    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
   })
 
   test('is given up after the tenth, and sent again on request', async () => {
@@ -141,7 +248,7 @@ describe('a webhook', () => {
     await failFor(121, 3)
     expect(await webhook(id)).toMatchObject({
       status: 'DISABLED',
-      disabledReason: 'No delivery succeeded for 120 h; the last try: HTTP 503',
+      disabledReason: 'No delivery succeeded for 120 h; the last attempt: HTTP 503',
     })
   })
 
@@ -154,6 +261,23 @@ describe('a webhook', () => {
     expect(receiver.typesOf()).toEqual(['webhook.test'])
     await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
     await eventually(() => receiver.received.length === 4)
+  })
+
+  test('whose secret this process cannot open is left alone for a minute, and fails no attempt', async () => {
+    const { id } = await listen()
+    const { secretBox } = test_.app
+    test_.app.secretBox = new SecretBox([Buffer.alloc(32, 8)])
+    await seed(test_.app).stock()
+    await eventually(async () => {
+      const jobs = await readJobs(test_.app.pool, { task: 'send-webhooks', isHeld: false })
+      return jobs.length === 1 && jobs[0]!.dueInMs > 50_000 && jobs[0]!.dueInMs <= 60_000
+    })
+    expect((await sweep(test_.app)).webhooks).toEqual([])
+    expect(await untilDelivery(test_.app, id, () => true)).toMatchObject({ status: 'PENDING', attempts: 0 })
+    expect((await webhook(id)).failingSince).toBeNull()
+    test_.app.secretBox = secretBox
+    await makeDue(test_.app)
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
   })
 
   test('that hangs slows no other, and none of its other events', async () => {
@@ -186,6 +310,7 @@ describe('a webhook', () => {
     await seed(test_.app).stock()
     await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
     const delivered = { webhookId: id, status: 'DELIVERED' } as const
+    await sweep(test_.app)
     expect(await test_.app.prisma.webhookDelivery.count({ where: delivered })).toBe(1_000)
   })
 })

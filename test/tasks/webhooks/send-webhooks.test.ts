@@ -48,7 +48,8 @@ describe('a webhook', () => {
       expect(verifier.verify(body, headers)).toEqual(payload)
     }
     const reserved = first.find(({ payload }) => payload.type === 'order.reserved')!
-    expect(reserved.headers['webhook-id']).toBe(`evt_${id}_2`)
+    const time = Date.parse(reserved.payload.timestamp).toString(36)
+    expect(reserved.headers['webhook-id']).toBe(`evt_${id}_2_${time}`)
     expect(reserved.payload.data).toMatchObject({
       id,
       event: { version: 2, from: 'pending', to: 'reserved', reason: null },
@@ -74,7 +75,9 @@ describe('a webhook', () => {
         reserved_after: 0,
       })
       const suffix = payload.type === 'stock.low' ? '_low' : ''
-      expect(headers['webhook-id']).toBe(`evt_m${payload.data.id}${suffix}`)
+      expect(headers['webhook-id']).toBe(
+        `evt_m${payload.data.id}_${Date.parse(payload.timestamp).toString(36)}${suffix}`,
+      )
     }
   })
 

@@ -5,7 +5,7 @@ import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
 import type { InventoryMovement } from '../../../domain/stock/stock.ts'
 import { type CountSheetRow, findCountSheetPage, findLedgerPage } from '../../../sql/stock/export-pages.ts'
-import { awaitFinalEnd } from '../../../sql/stock/ledger/final-end.ts'
+import { awaitFinalEnd, MOVEMENTS } from '../../../sql/stock/ledger/final-end.ts'
 import type { ReadContext, WriteContext } from '../../context.ts'
 
 export type { CountSheetRow }
@@ -67,7 +67,7 @@ export async function* exportLedger(
 /** @returns the number up to which the ledger is final */
 async function settle({ pool }: ReadContext): Promise<bigint> {
   const deadline = performance.now() + SETTLE_TIMEOUT_MS
-  const end = await awaitFinalEnd(pool, async () => {
+  const end = await awaitFinalEnd(pool, MOVEMENTS, async () => {
     await sleep(SETTLE_POLL_MS)
     return performance.now() < deadline
   })

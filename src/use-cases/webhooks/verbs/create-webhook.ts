@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
-import { hearsOrders } from '../../../domain/webhooks/event-names.ts'
+import { hasOrderEvents } from '../../../domain/webhooks/event-names.ts'
 import { WEBHOOKS_MAX } from '../../../limits.ts'
 import { notifyOfWebhooks } from '../../../sql/orders/notify-watchers.ts'
 import { insertWebhook, lockWebhookCount, lockWebhooks } from '../../../sql/webhooks/webhooks.ts'
@@ -24,7 +24,7 @@ export type CreateWebhookRequest = {
 const NO_WEBHOOK = { webhook: null, secret: null } as const
 
 /**
- * Creates a webhook. It is told of what begins after this.
+ * Creates a webhook. Events of what begins after this are sent to it.
  *
  * @param caller an operator
  * @throws {CallError} BAD_USER_INPUT for events that do not exist, a malformed key, or one webhook too many, FORBIDDEN for other roles
@@ -60,7 +60,7 @@ export async function createWebhook(
           id,
           url,
           events: subscriptions,
-          hearsOrders: hearsOrders(subscriptions),
+          hasOrderEvents: hasOrderEvents(subscriptions),
           secret: context.secretBox.seal(secret, id),
         },
         context.now(),

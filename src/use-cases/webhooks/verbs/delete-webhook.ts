@@ -6,7 +6,7 @@ import type { WebhookContext } from '../webhook-context.ts'
 import { lockWebhook, unknownWebhook, type WebhookResult } from './webhook-input.ts'
 
 /**
- * Deletes a webhook with its deliveries. A call that is in flight may still arrive.
+ * Deletes a webhook; the sweep deletes its deliveries. A call that is in flight may still arrive.
  *
  * @param caller an operator
  * @returns the webhook as it was

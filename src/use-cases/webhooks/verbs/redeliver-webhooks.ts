@@ -15,10 +15,10 @@ import { type DeliveriesResult, lockWebhook, unknownWebhook } from './webhook-in
 const REDELIVERED_MAX = 10_000
 
 /**
- * Sends deliveries again, under their ids and with all their tries before them.
+ * Sends deliveries again, under their ids and with all their attempts before them.
  *
  * @param caller an operator
- * @param ids skips those that do not exist any more
+ * @param ids skips those that do not exist any more, and those of webhooks that are disabled
  * @throws {CallError} BAD_USER_INPUT for more than 100 at once, FORBIDDEN for other roles
  */
 export async function redeliverWebhooks(
@@ -32,7 +32,7 @@ export async function redeliverWebhooks(
   }
   const known = ids.filter((id) => isUuid(id))
   return inTransaction(context, 'redeliver-webhooks', async (tx) => {
-    // as whoever settles tries does: the webhooks first
+    // as whoever settles attempts does: the webhooks first
     await lockWebhooks(tx, await findWebhooksOf(tx, known))
     const deliveries = await sendAgain(tx, known)
     await wakeSenders(tx, deliveries)

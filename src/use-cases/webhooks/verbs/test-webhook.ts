@@ -11,7 +11,7 @@ import type { WebhookContext } from '../webhook-context.ts'
 import { type DeliveriesResult, lockWebhook, unknownWebhook } from './webhook-input.ts'
 
 /**
- * Sends a webhook a test, also one that is paused or disabled. A worker sends it at once, and tries again like any other.
+ * Sends a webhook a test, also one that is paused or disabled. A worker sends it at once, and sends again like any other.
  *
  * @param caller an operator
  * @returns the delivery, which is pending

@@ -2,10 +2,12 @@ import { inTransaction } from '../../../database/transaction.ts'
 import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
-import { hearsOrders } from '../../../domain/webhooks/event-names.ts'
+import { hasOrderEvents } from '../../../domain/webhooks/event-names.ts'
 import type { Webhook, WebhookStatus } from '../../../domain/webhooks/webhook.ts'
+import { WEBHOOK_CLAIM_MS } from '../../../limits.ts'
 import { notifyOfWebhooks } from '../../../sql/orders/notify-watchers.ts'
 import { addJobs } from '../../../sql/queue/add-jobs.ts'
+import { makeDueNow } from '../../../sql/webhooks/deliveries.ts'
 import { writeWebhook } from '../../../sql/webhooks/webhooks.ts'
 import type { WebhookContext } from '../webhook-context.ts'
 import { assertEvents, lockWebhook, refuseUrl, unknownWebhook, type WebhookResult } from './webhook-input.ts'
@@ -22,7 +24,7 @@ export type UpdateWebhookRequest = {
 const NO_WEBHOOK = { webhook: null, secret: null } as const
 
 /**
- * Changes a webhook. One that is paused keeps its place: once it is active again, it is told what happened meanwhile. That holds
+ * Changes a webhook. One that is paused keeps its place: once it is active again, it gets what happened meanwhile. That holds
  * for one that Holdfast disabled too; what it gave up then is sent again only on request.
  *
  * @param caller an operator
@@ -51,8 +53,10 @@ export async function updateWebhook(
       // another address, or one that was mended, has not failed yet
       ...((url !== null || status === 'ACTIVE') && { failingSince: null }),
     }
-    await writeWebhook(tx, webhook, hearsOrders(webhook.events))
+    await writeWebhook(tx, webhook, hasOrderEvents(webhook.events))
     if (webhook.status === 'ACTIVE') {
+      // what waits for hours may succeed now
+      if (url !== null || status !== null) await makeDueNow(tx, webhook.id, WEBHOOK_CLAIM_MS)
       await addJobs(tx, [{ task: 'send-webhooks', payload: { webhookId: webhook.id } }])
       await notifyOfWebhooks(tx)
     }

@@ -6,12 +6,12 @@ import { isWebhookUrl, URL_LENGTH_MAX, type Webhook } from '../../../domain/webh
 import { lockWebhooks } from '../../../sql/webhooks/webhooks.ts'
 import type { WebhookContext } from '../webhook-context.ts'
 
-/** What came of a change of a webhook. `secret`: a new one, which is shown this once. */
+/** Result of a change of a webhook. `secret`: a new one, which is shown this once. */
 export type WebhookResult =
   | { webhook: Webhook; secret: string | null; userErrors: [] }
   | { webhook: null; secret: null; userErrors: [UserError] }
 
-/** What came of a request to send. */
+/** Result of a request to send. */
 export type DeliveriesResult<Delivery> = { deliveries: Delivery[]; userErrors: [] | [UserError] }
 
 /** Checks a URL. Where its name leads is looked at when it is connected to. */

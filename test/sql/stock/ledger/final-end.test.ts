@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { beforeEach, describe, expect } from 'vitest'
 import type { App } from '../../../../src/create-app.ts'
-import { awaitFinalEnd } from '../../../../src/sql/stock/ledger/final-end.ts'
+import { awaitFinalEnd, MOVEMENTS, OUTBOX } from '../../../../src/sql/stock/ledger/final-end.ts'
 import { test } from '../../../support/fixtures.ts'
 import { seed } from '../../../support/harness.ts'
 
@@ -22,7 +22,7 @@ async function connect(app: App): Promise<pg.PoolClient & AsyncDisposable> {
 /** Waits for the end, and says whether it is known yet. */
 function wait(app: App) {
   let isOver = false
-  const end = awaitFinalEnd(app.pool, async () => {
+  const end = awaitFinalEnd(app.pool, MOVEMENTS, async () => {
     await sleep(5)
     return true
   }).finally(() => {
@@ -116,7 +116,7 @@ describe('the end of the ledger is known at once', () => {
       looks++
       return false
     }
-    expect(await awaitFinalEnd(app.pool, pause)).toBeDefined()
+    expect(await awaitFinalEnd(app.pool, MOVEMENTS, pause)).toBeDefined()
     expect(looks).toBe(0)
     await other.query('rollback')
   })
@@ -128,22 +128,34 @@ describe('the end of the ledger is known at once', () => {
     await blocker.query('begin; lock table inventory_movements in share mode')
     const written = writer.query(INSERT)
     await sleep(50)
-    expect(await awaitFinalEnd(app.pool, async () => false)).toBe(1n)
+    expect(await awaitFinalEnd(app.pool, MOVEMENTS, async () => false)).toBe(1n)
     await blocker.query('commit')
     await written
   })
 
   test('where there is no movement', async ({ app }) => {
     await app.pool.query(`alter sequence inventory_movements_id_seq restart`)
-    expect(await awaitFinalEnd(app.pool, async () => false)).toBe(0n)
+    expect(await awaitFinalEnd(app.pool, MOVEMENTS, async () => false)).toBe(0n)
   })
+})
+
+test('the end of the outbox is waited for by a transaction that writes an order event, that of the ledger is not', async ({
+  app,
+}) => {
+  const { id } = await seed(app).order({ sku: 'A' })
+  await using writer = await connect(app)
+  await writer.query('begin')
+  await writer.query('update order_events set outbox_id = null where order_id = $1', [id])
+  expect(await awaitFinalEnd(app.pool, OUTBOX, async () => false)).toBeUndefined()
+  expect(await awaitFinalEnd(app.pool, MOVEMENTS, async () => false)).toBe(1n)
+  await writer.query('rollback')
 })
 
 test('who gives up learns no end', async ({ app, testApp }) => {
   testApp.allowBreaches('movements are written by hand')
   await using writer = await connect(app)
   await writer.query(`begin; ${INSERT}`)
-  expect(await awaitFinalEnd(app.pool, async () => false)).toBeUndefined()
+  expect(await awaitFinalEnd(app.pool, MOVEMENTS, async () => false)).toBeUndefined()
   await writer.query('rollback')
 })
 
@@ -158,7 +170,7 @@ test('what is final is visible to the next statement, while many write', async (
   const writing = Promise.all([write(), write(), write(), write()])
   const seen: { end: bigint; ids: number[] }[] = []
   for (let round = 0; round < 60; round++) {
-    const end = await awaitFinalEnd(app.pool, async () => true)
+    const end = await awaitFinalEnd(app.pool, MOVEMENTS, async () => true)
     seen.push({ end: end!, ids: (await readIds(app)).filter((id) => id <= Number(end)) })
   }
   isWriting = false

@@ -9,33 +9,36 @@ import { findMovementsById } from '../../sql/stock/ledger/find-movements.ts'
 import { findRequestsOf } from '../../sql/supplier/supplier-requests.ts'
 import type { ReadContext } from '../context.ts'
 
-/** What an event tells of, as it is now. */
-export type Told =
+/** What an event is about, as it is now. */
+export type EventData =
   | { kind: 'order'; event: RecordedEvent; order: Order; supplierRef: string | null; shipments: Shipment[] }
   | { kind: 'movement'; movement: InventoryMovement }
   | { kind: 'test' }
 
 /**
- * Reads what events tell of, each table once for all of them.
+ * Reads what events are about, each table once for all of them.
  *
- * @returns by the event's id; nothing for an event that somebody has deleted
+ * @returns by the event's id; nothing for an event that somebody has deleted, and for an id that is none of ours
  */
-export async function findTold(
+export async function findEventData(
   context: ReadContext,
   eventIds: readonly string[],
-): Promise<Map<string, Told>> {
-  const subjects = eventIds.map((eventId) => ({ eventId, ...subjectOf(eventId) }))
+): Promise<Map<string, EventData>> {
+  const subjects = eventIds.flatMap((eventId) => {
+    const subject = subjectOf(eventId)
+    return subject ? [{ eventId, ...subject }] : []
+  })
   const versions = subjects.filter((subject) => subject.kind === 'order')
   const moved = subjects.filter((subject) => subject.kind === 'movement')
   const [orders, movements] = await Promise.all([
-    findToldOrders(context, versions),
-    findToldMovements(
+    findOrderData(context, versions),
+    findMovementData(
       context,
       moved.map(({ movementId }) => movementId),
     ),
   ])
   return new Map(
-    subjects.flatMap((subject): [string, Told][] => {
+    subjects.flatMap((subject): [string, EventData][] => {
       if (subject.kind === 'test') return [[subject.eventId, { kind: 'test' }]]
       if (subject.kind === 'movement') {
         const movement = movements.get(subject.movementId)
@@ -47,27 +50,27 @@ export async function findTold(
   )
 }
 
-async function findToldMovements({ pool }: ReadContext, ids: readonly bigint[]) {
+async function findMovementData({ pool }: ReadContext, ids: readonly bigint[]) {
   const movements = ids.length > 0 ? await findMovementsById(pool, [...new Set(ids)]) : []
   return new Map(movements.map((movement) => [movement.id, movement]))
 }
 
-/** Reads orders with their parts. The order after its event, so that it is never older. */
-async function findToldOrders(
+/**
+ * Reads orders with their parts. Each order after its event, so that it is never older, and before its parts: they may be newer than
+ * it, but never lack a shipment that it counts.
+ */
+async function findOrderData(
   { pool }: ReadContext,
   versions: readonly { orderId: string; version: number }[],
 ) {
   if (versions.length === 0) return () => undefined
   const ids = [...new Set(versions.map(({ orderId }) => orderId))]
   const events = await findEventsByVersion(pool, versions)
-  const [orders, shipments, requests] = await Promise.all([
-    findOrders(pool, ids),
-    findShipmentsOf(pool, ids),
-    findRequestsOf(pool, ids),
-  ])
+  const orders = await findOrders(pool, ids)
+  const [shipments, requests] = await Promise.all([findShipmentsOf(pool, ids), findRequestsOf(pool, ids)])
   const eventOf = new Map(events.map((event) => [`${event.orderId} ${event.version}`, event]))
   const orderOf = new Map(orders.map((order) => [order.id, order]))
-  return (orderId: string, version: number): Told | undefined => {
+  return (orderId: string, version: number): EventData | undefined => {
     const event = eventOf.get(`${orderId} ${version}`)
     const order = orderOf.get(orderId)
     if (!event || !order) return undefined

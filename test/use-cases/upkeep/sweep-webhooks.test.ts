@@ -1,0 +1,67 @@
+import { expect } from 'vitest'
+import type { App } from '../../../src/create-app.ts'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
+import { deleteWebhook } from '../../../src/use-cases/webhooks/verbs/delete-webhook.ts'
+import { redeliverGivenUp } from '../../../src/use-cases/webhooks/verbs/redeliver-webhooks.ts'
+import { rotateWebhookSecret } from '../../../src/use-cases/webhooks/verbs/rotate-webhook-secret.ts'
+import { testWebhook } from '../../../src/use-cases/webhooks/verbs/test-webhook.ts'
+import { updateWebhook } from '../../../src/use-cases/webhooks/verbs/update-webhook.ts'
+import { test } from '../../support/fixtures.ts'
+import { listenAt } from '../../support/webhooks.ts'
+
+const listen = (app: App) => listenAt(app, 'https://shop.example/hooks', ['inventory.*'])
+
+/** More than one batch of them. */
+const insertPending = (app: App, webhookId: string) =>
+  app.pool.query(
+    `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
+    select gen_random_uuid(), $1, 'evt_m' || number, 'inventory.changed', 'PENDING', now() + interval '1 h', now()
+    from generate_series(1, 1500) as number`,
+    [webhookId],
+  )
+
+test('what is pending of a disabled webhook is given up, but for a test, and not sent again until it is active', async ({
+  app,
+}) => {
+  const { id } = await listen(app)
+  const other = await listen(app)
+  for (const one of [id, other.id]) await insertPending(app, one)
+  await app.pool.query(`update webhooks set status = 'DISABLED', disabled_reason = 'gone' where id = $1`, [
+    id,
+  ])
+  await testWebhook(app, LOCAL_OPERATOR, id)
+  const since = new Date(Date.now() - 60_000)
+  expect((await sweep(app)).failures).toEqual([])
+  const count = (webhookId: string, status: 'PENDING' | 'GIVEN_UP') =>
+    app.prisma.webhookDelivery.count({ where: { webhookId, status } })
+  expect([await count(id, 'GIVEN_UP'), await count(id, 'PENDING')]).toEqual([1_500, 1])
+  expect(await count(other.id, 'PENDING')).toBe(1_500)
+
+  const again = () => redeliverGivenUp(app, LOCAL_OPERATOR, { webhookId: id, since })
+  expect((await again()).deliveries).toEqual([])
+  await updateWebhook(app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
+  expect((await again()).deliveries).toHaveLength(1_500)
+})
+
+test('deliveries of a webhook that was deleted are deleted', async ({ app }) => {
+  const { id } = await listen(app)
+  const kept = await listen(app)
+  for (const one of [id, kept.id]) await insertPending(app, one)
+  await deleteWebhook(app, LOCAL_OPERATOR, id)
+  expect((await sweep(app)).failures).toEqual([])
+  const left = await app.prisma.webhookDelivery.groupBy({ by: 'webhookId', _count: true })
+  expect(left).toEqual([{ webhookId: kept.id, _count: 1_500 }])
+})
+
+test('a secret that was replaced is forgotten once it signs no more', async ({ app }) => {
+  const { id } = await listen(app)
+  await rotateWebhookSecret(app, LOCAL_OPERATOR, id)
+  const readPrevious = async () =>
+    (await app.pool.query('select previous_secret from webhooks')).rows[0].previous_secret
+  await sweep(app)
+  expect(await readPrevious()).not.toBeNull()
+  await app.pool.query(`update webhooks set previous_secret_until = now() - interval '1 s'`)
+  await sweep(app)
+  expect(await readPrevious()).toBeNull()
+})
