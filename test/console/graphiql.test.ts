@@ -9,7 +9,7 @@ const TABS = graphiqlSetup(false).defaultTabs.length
 
 const editorOf = (page: Page) => page.getByRole('region', { name: 'Operation Editor' })
 const tabsOf = (page: Page) => page.locator('.graphiql-tab')
-const openTab = (page: Page) => page.locator('.graphiql-tab-active').innerText()
+const openTab = (page: Page) => page.locator('.graphiql-tab-active').textContent()
 
 describe.skipIf(hasNoBrowser)('GraphiQL', () => {
   let servers: { open: TestServer; closed: RolesServer }
@@ -40,7 +40,8 @@ describe.skipIf(hasNoBrowser)('GraphiQL', () => {
 
       const second = await visit()
       await editorOf(second).getByText('What is in stock').waitFor()
-      expect(await openTab(second)).toBe('Look')
+      // its close button has a name of its own behind that
+      expect(await openTab(second)).toMatch(/^Look/)
       await context.close()
     },
   )
