@@ -89,7 +89,11 @@ test('a queue that is longer than what is counted is an estimate for every task'
     8_000,
   )
   const counts = Object.fromEntries(queue.map(({ task, ready }) => [task, ready.count]))
-  expect(counts).toMatchObject({ 'reserve-inventory': COUNTED_MAX, 'request-supplier': 1, 'serve-waiting': 0 })
+  expect(counts).toMatchObject({
+    'reserve-inventory': COUNTED_MAX,
+    'request-supplier': 1,
+    'serve-waiting': 0,
+  })
   expect(queue.every(({ ready }) => ready.isEstimate)).toBe(true)
   expect(queue.some(({ scheduled }) => scheduled.isEstimate)).toBe(false)
 })
