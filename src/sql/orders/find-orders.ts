@@ -18,14 +18,13 @@ const find = prepare<[ids: readonly string[]], OrderRow>('find-orders', `select 
 
 /**
  * Locks the orders that exist among `ids`. Locked by id: two batches that share orders queue up and never deadlock. A join and
- * not `any`, for the reason in `lockStock`. Their lines change under this lock alone, so it is enough to read these behind it.
+ * not `any`, for the reason in `lockStock`. Locks their lines too: after a lock wait PostgreSQL reads anew only the rows that
+ * it locks.
  *
  * @returns them, oldest first
  */
 export async function lockOrders(on: Queryable, ids: readonly string[]): Promise<Order[]> {
-  // two statements: the second sees what a lock wait was for
-  const [, rows] = await Promise.all([lock(on, ids), find(on, ids)])
-  return readOrders(rows)
+  return readOrders(await lock(on, ids))
 }
 
 /** Locks the orders among `ids` that nobody else has locked. It never waits, so the caller may hold stock. @returns their ids */
@@ -41,13 +40,7 @@ const lockFree = prepare<[ids: string], { id: string }>(
   for update of orders skip locked`,
 )
 
-// nothing comes back: the rows are read behind the lock. To lock the lines as well would write each twice
-const lock = prepare<[ids: readonly string[]]>(
+const lock = prepare<[ids: readonly string[]], OrderRow>(
   'lock-orders',
-  `select count(*) from (
-    select from (select distinct unnest((select $1::uuid[])) as id) as wanted
-    join orders on orders.id = wanted.id
-    order by orders.id
-    for update of orders
-  ) as locked`,
+  `select ${ORDER_ROWS} ${FROM_WANTED} for update of orders, order_lines`,
 )
