@@ -8,6 +8,7 @@ import { listenAt } from '../support/webhooks.ts'
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const DELETED_WEBHOOKS = 10
+const QUIET_DELIVERIES = 20
 /** Each of its events is rare: what is fuzzed is the API, and no receiver. */
 const EVENTS = ['stock.out', 'order.expired']
 
@@ -31,18 +32,19 @@ export async function fillUpkeep(app: App, orders: readonly string[]): Promise<v
   await checkNextInvariant(app, 1)
 }
 
-/** Creates webhooks: of one each field of a delivery has a value, and another is disabled. */
+/** Creates webhooks. One is disabled. Of the deliveries of another, which no call names, each field has a value. */
 export async function fillWebhooks(app: App, serverUrl: string): Promise<FilledWebhooks> {
   // it takes no POST
   const url = `${serverUrl}/health/live`
   const ids: string[] = []
-  for (let count = 0; count < 2 + DELETED_WEBHOOKS; count++) ids.push((await listenAt(app, url, EVENTS)).id)
-  const [active, disabled, ...deleted] = ids
-  const { deliveries } = await testWebhook(app, LOCAL_OPERATOR, active!)
+  for (let count = 0; count < 3 + DELETED_WEBHOOKS; count++) ids.push((await listenAt(app, url, EVENTS)).id)
+  const [active, disabled, quiet, ...deleted] = ids
+  for (let count = 0; count < QUIET_DELIVERIES; count++) await testWebhook(app, LOCAL_OPERATOR, quiet!)
   await app.pool.query(
     `update webhook_deliveries set attempts = 1, next_attempt_at = now() + interval '1 d', response_status = 500,
       response_body = 'no', error = 'no answer', duration_ms = 7`,
   )
+  const { deliveries } = await testWebhook(app, LOCAL_OPERATOR, active!)
   await app.pool.query(
     `update webhooks set status = 'DISABLED', disabled_reason = 'it answered 410', failing_since = now() where id = $1`,
     [disabled],

@@ -85,7 +85,7 @@ export const Webhook = builder.prismaObject('Webhook', {
     oldestPendingAgeSeconds: t.float({
       nullable: true,
       description: 'Age of the oldest event that was not delivered yet; null where there is none.',
-      select: { id: true },
+      // no `select`: Pothos would read the row anew for it, and fail where it was deleted meanwhile
       resolve: ({ id }, _args, context, info) => {
         const group = context.reads.at(info.fieldNodes, async (ids: string[]) => {
           const backlogs = await findBacklogs(context.app)
