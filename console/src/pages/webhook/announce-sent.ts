@@ -1,14 +1,12 @@
-import type { graphql } from '../../api/graphql.ts'
 import { announce } from '../../components/announcer.tsx'
-
-type WebhookStatus = ReturnType<typeof graphql.scalar<'WebhookStatus'>>
+import type { WebhookState } from '../webhooks/webhook-badges.tsx'
 
 /** Says how many deliveries are sent again, and when that is. */
-export function announceSent(count: number, status: WebhookStatus): void {
+export function announceSent(count: number, status: WebhookState['status']): void {
   announce(inWords(count.toLocaleString(), status))
 }
 
-function inWords(count: string, status: WebhookStatus): string {
+function inWords(count: string, status: WebhookState['status']): string {
   if (count === '0') return 'There was nothing to send'
   if (status === 'ACTIVE') return `Sent again: ${count}`
   return `To be sent again: ${count}. That waits until the webhook is active`

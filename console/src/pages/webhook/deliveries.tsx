@@ -12,6 +12,7 @@ import { Loaded } from '../../components/loaded.tsx'
 import { Pager, PagerFields } from '../../components/pager.tsx'
 import { EmptyState } from '../../components/states.tsx'
 import { withQuery } from '../../query-string.ts'
+import type { WebhookState } from '../webhooks/webhook-badges.tsx'
 import { announceSent } from './announce-sent.ts'
 import { DELIVERY_STATUS_OPTIONS, DeliveryRow, DeliveryTable, toDeliveryStatus } from './delivery-table.tsx'
 import { GivenUpDialog } from './given-up-dialog.tsx'
@@ -58,7 +59,7 @@ export const PAGE_SIZE = 25
 type Deliveries = ResultOf<typeof DeliveriesDocument>
 
 type DeliveriesSectionProps = {
-  webhook: { id: string; status: 'ACTIVE' | 'PAUSED' | 'DISABLED'; failingSince: string | null }
+  webhook: WebhookState
   read: Read<Deliveries>
   onDone: () => void
 }

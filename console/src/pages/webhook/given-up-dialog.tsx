@@ -5,6 +5,7 @@ import { useWrite } from '../../api/use-write.ts'
 import { Button } from '../../components/button.tsx'
 import { Dialog } from '../../components/dialog.tsx'
 import { errorOf, Field, FormErrors } from '../../components/field.tsx'
+import type { WebhookState } from '../webhooks/webhook-badges.tsx'
 import { announceSent } from './announce-sent.ts'
 
 const RedeliverGivenUpDocument = graphql(`
@@ -22,7 +23,7 @@ const RedeliverGivenUpDocument = graphql(`
 const DAY_MS = 86_400_000
 
 type GivenUpDialogProps = {
-  webhook: { id: string; status: 'ACTIVE' | 'PAUSED' | 'DISABLED'; failingSince: string | null }
+  webhook: WebhookState
   onDone: () => void
   onClose: () => void
 }

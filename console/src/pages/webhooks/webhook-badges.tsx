@@ -10,17 +10,21 @@ export const WebhookStateFields = graphql(`
   }
 `)
 
-type State = ResultOf<typeof WebhookStateFields>
+export type WebhookState = ResultOf<typeof WebhookStateFields>
 
 /** What each state is called, and what kind of state it is. */
-const STATES: Record<State['status'], readonly [text: string, kind: string]> = {
+const STATES: Record<WebhookState['status'], readonly [text: string, kind: string]> = {
   ACTIVE: ['Active', 'good'],
   PAUSED: ['Paused', 'waiting'],
   DISABLED: ['Disabled', 'bad'],
 }
 
 /** Whether a webhook is told of events, why not where Holdfast decided so, and whether its tries fail. */
-export function WebhookBadges({ webhook: { status, disabledReason, failingSince } }: { webhook: State }) {
+export function WebhookBadges({
+  webhook: { status, disabledReason, failingSince },
+}: {
+  webhook: WebhookState
+}) {
   const [text, kind] = STATES[status]
   return (
     <>
