@@ -102,7 +102,7 @@ describe.skipIf(hasNoBrowser)("what is done with an item's stock in the console"
     await dialog.getByLabel('Reason').fill('broken')
     await dialog.getByText('It will be refused: only 2 are available at MAIN').waitFor()
     await dialog.getByRole('button', { name: 'Adjust' }).click()
-    await dialog.getByText('Only 2 are available').waitFor()
+    await dialog.getByText('Only 2 are available', { exact: true }).waitFor()
     await dialog.getByLabel('Take promises back').check()
     await dialog.getByText('Promises of at least 3 are taken back from the newest orders').waitFor()
     expect(await findViolations(page)).toEqual([])

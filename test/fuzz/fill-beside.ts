@@ -1,9 +1,10 @@
+import { expect } from 'vitest'
 import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { reservationJob } from '../../src/domain/upkeep/jobs.ts'
-import { addJobs } from '../../src/sql/queue/add-jobs.ts'
 import { checkNextInvariant } from '../../src/use-cases/upkeep/check-invariants.ts'
 import { testWebhook } from '../../src/use-cases/webhooks/verbs/test-webhook.ts'
+import { addJob, changeJobs } from '../support/queue.ts'
 import { listenAt } from '../support/webhooks.ts'
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -18,12 +19,15 @@ export type FilledWebhooks = { url: string; webhooks: string[]; deliveries: stri
 /** Puts a worker that holds a job of these orders into the queue, and has one invariant checked. */
 export async function fillUpkeep(app: App, orders: readonly string[]): Promise<void> {
   const origin = { caller: 'alice', traceparent: TRACEPARENT }
-  await addJobs(app.pool, [reservationJob(orders.map((orderId) => ({ orderId, origin })))])
-  await app.pool.query(
-    `update graphile_worker._private_jobs
-    set locked_at = now(), locked_by = 'held', attempts = 1, last_error = 'it was out of luck'
-    where id = (select max(id) from graphile_worker._private_jobs)`,
-  )
+  const { task, payload } = reservationJob(orders.map((orderId) => ({ orderId, origin })))
+  // by the time that another worker sees it, it is held
+  const client = await app.pool.connect()
+  await client.query('begin')
+  const id = await addJob(client, task, payload)
+  const held = { heldBy: 'held', attempts: 1, error: 'it was out of luck' }
+  expect(await changeJobs(client, held, { ids: [id] })).toBe(1)
+  await client.query('commit')
+  client.release()
   // alive for as long as it takes
   await app.pool.query(
     `insert into workers (id, pool_ids, started_at, seen_at, circuit, jobs_held)

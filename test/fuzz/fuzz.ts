@@ -34,12 +34,14 @@ type Fuzzed = Pick<FuzzServer, 'senders' | 'secretsFrom' | 'takeLogged'>
  * leaks, and against what the servers logged. A failure is shrunk to the calls that it takes, and tells its seed.
  *
  * @param check what is wrong with an answer
+ * @param round another one makes other calls
  */
 export async function fuzz<Sent extends Surroundings>(
   server: Fuzzed,
   call: fc.Arbitrary<Sent>,
   callsMin: number,
   check: (call: Sent, answer: Answer) => string[],
+  round = 0,
 ): Promise<void> {
   // what is left out is the simplest of all, so that a failure is shrunk to the calls that it takes
   const batch = fc.array(fc.option(call, { nil: undefined, freq: LEFT_OUT_IN }), {
@@ -54,7 +56,7 @@ export async function fuzz<Sent extends Surroundings>(
   })
   const { failed, seed, counterexamplePath, errorInstance } = await fc.check(property, {
     numRuns: Math.ceil((callsMin * FACTOR) / BATCH_SIZE) + 1,
-    seed: SEED,
+    seed: SEED + round,
     ...(PATH && { path: PATH }),
     interruptAfterTimeLimit: TIME_MAX_MS,
     markInterruptAsFailure: true,
