@@ -1,4 +1,5 @@
-import type { FinalOrder, Reader } from './checks.ts'
+import type { Reader } from './database.ts'
+import type { FinalOrder } from './final-orders.ts'
 import type { Findings } from './findings.ts'
 import type { History, Intent } from './history.ts'
 

@@ -1,5 +1,5 @@
 import { checkFile, type KeptMovement } from './check-imports.ts'
-import type { Reader } from './checks.ts'
+import type { Reader } from './database.ts'
 import type { Findings } from './findings.ts'
 import type { History } from './history.ts'
 import type { StockDeed, ToldMovement } from './stock-history.ts'

@@ -1,4 +1,4 @@
-import type { FinalOrder } from './checks.ts'
+import type { FinalOrder } from './final-orders.ts'
 import type { Findings } from './findings.ts'
 
 /** Where each event may lead from and to. Written out here a second time: the code's own table is under test. */

@@ -1,5 +1,6 @@
 import { qtyOf } from './check-deeds.ts'
-import type { FinalOrder, Reader } from './checks.ts'
+import type { Reader } from './database.ts'
+import type { FinalOrder } from './final-orders.ts'
 import type { Findings } from './findings.ts'
 import type { History, Line } from './history.ts'
 import type { SentFile, StockDeed } from './stock-history.ts'

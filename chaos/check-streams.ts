@@ -1,4 +1,4 @@
-import type { Reader } from './checks.ts'
+import type { Reader } from './database.ts'
 import type { Findings } from './findings.ts'
 import type { History } from './history.ts'
 import type { StreamView, ToldChange } from './stock-history.ts'

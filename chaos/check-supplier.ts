@@ -1,4 +1,4 @@
-import type { FinalOrder, FinalRequest } from './checks.ts'
+import type { FinalOrder, FinalRequest } from './final-orders.ts'
 import type { Findings } from './findings.ts'
 import type { SupplierRecord } from './hostile-supplier.ts'
 

@@ -1,4 +1,4 @@
-import type { FinalOrder } from './checks.ts'
+import type { FinalOrder } from './final-orders.ts'
 import type { Findings } from './findings.ts'
 import { type History, newestSeen } from './history.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Reader } from './checks.ts'
+import type { Reader } from './database.ts'
 import type { Findings } from './findings.ts'
 
 /** How patient the processes under test are told to be with their supplier. */

@@ -1,7 +1,7 @@
 import type { StockThreshold } from '../src/domain/stock/thresholds.ts'
 import { movementEventId, orderEventId } from '../src/domain/webhooks/event-id.ts'
 import { hasOrderEvents, INVENTORY_CHANGED, isSubscribed } from '../src/domain/webhooks/event-names.ts'
-import type { Reader } from './checks.ts'
+import type { Reader } from './database.ts'
 import type { Findings } from './findings.ts'
 import { type HostileReceiver, WEBHOOKS, type WebhookName } from './hostile-receiver.ts'
 

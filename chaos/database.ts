@@ -28,6 +28,9 @@ export type ChaosDatabase = {
   remove(): Promise<void>
 }
 
+/** Reads the database under test, which has come to rest. */
+export type Reader = Pick<ChaosDatabase, 'query' | 'withClient'>
+
 /** Starts and migrates a database in a temporary folder. */
 export async function startDatabase(): Promise<ChaosDatabase> {
   const dataDir = await mkdtemp(join(tmpdir(), 'holdfast-chaos-'))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { checkWebhooks } from '../../chaos/check-webhooks.ts'
-import type { Reader } from '../../chaos/checks.ts'
+import type { Reader } from '../../chaos/database.ts'
 import { Findings } from '../../chaos/findings.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { readLedgerEnd } from '../../src/sql/stock/ledger/final-end.ts'

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { countTold, readLedger } from '../../chaos/check-streams.ts'
-import { checkAll, type Reader } from '../../chaos/checks.ts'
+import { checkAll } from '../../chaos/checks.ts'
+import type { Reader } from '../../chaos/database.ts'
 import { type ChaosDatabase, startDatabase } from '../../chaos/database.ts'
 import { Findings } from '../../chaos/findings.ts'
 import {
