@@ -1,5 +1,4 @@
-import { formatEnvironment } from './report.ts'
-import type { ScenarioResult } from './results.ts'
+import { formatEnvironment, type ScenarioResult } from './environment.ts'
 import type { Series } from './scenario.ts'
 import { median } from './statistics.ts'
 import { at, MARGIN, type Scale, svg, text, WIDTH } from './svg.ts'

@@ -1,7 +1,6 @@
-import { formatEnvironment, verdict } from './report.ts'
-import type { ScenarioResult } from './results.ts'
+import { formatEnvironment, type ScenarioResult } from './environment.ts'
 import type { Comparison } from './scenario.ts'
-import { formatNumber, formatTarget, median, meets, summarizeRatios } from './statistics.ts'
+import { formatNumber, formatTarget, median, meets, summarizeRatios, verdict } from './statistics.ts'
 import { at, MARGIN, type Scale, svg, text, WIDTH } from './svg.ts'
 
 const TEXT_LENGTH_MAX = 62

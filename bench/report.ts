@@ -1,7 +1,6 @@
-import type { ServerName } from './database-server.ts'
-import type { Environment, ScenarioResult } from './results.ts'
+import { type ScenarioResult, serverOf } from './environment.ts'
 import type { Measurement } from './scenario.ts'
-import { formatNumber, formatTarget, median, meets, summarizeRatios } from './statistics.ts'
+import { formatNumber, formatTarget, median, meets, summarizeRatios, verdict } from './statistics.ts'
 
 const COLUMNS = ['scenario', 'held against', 'Holdfast', 'baseline', 'ratio (range)', 'target', '']
 
@@ -18,11 +17,6 @@ function alignTable(columns: readonly string[], rows: readonly string[][]): stri
   const format = (cells: readonly string[]) =>
     `| ${cells.map((cell, index) => cell.padEnd(widths[index]!)).join(' | ')} |`
   return [format(columns), format(widths.map((width) => '-'.repeat(width))), ...rows.map(format)].join('\n')
-}
-
-/** The server that something was measured on. */
-export function serverOf({ environment: { server = 'embedded' } }: ScenarioResult): ServerName {
-  return server
 }
 
 /** A table of what was measured on several servers, side by side: values, with the ratio to the baseline where there is one. */
@@ -80,13 +74,4 @@ function formatRows(measurement: Measurement): string[][] {
       verdict(meets(target, ratio.median)),
     ],
   ]
-}
-
-/** In words: a colour alone says nothing to many. */
-export function verdict(isMet: boolean | null): string {
-  return isMet === null ? '' : isMet ? 'met' : 'not met'
-}
-
-export function formatEnvironment({ cores, node, postgres, date, isQuick }: Environment): string {
-  return `${cores} cores, Node ${node}, PostgreSQL ${postgres}, ${date.slice(0, 10)}${isQuick ? ', QUICK RUN' : ''}`
 }

@@ -2,8 +2,9 @@
 import { parseArgs } from 'node:util'
 import { endProcesses } from './child-process.ts'
 import { type DatabaseServer, startDatabaseServer } from './database-server.ts'
+import { describeEnvironment, type ScenarioResult } from './environment.ts'
 import { formatServersTable, formatTable } from './report.ts'
-import { describeEnvironment, readResults, type ScenarioResult, writeResults } from './results.ts'
+import { readResults, writeResults } from './results.ts'
 import type { Scenario } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
 

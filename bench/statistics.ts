@@ -31,3 +31,8 @@ export function formatTarget(target: Target | null): string {
   if (!target) return ''
   return `${target.kind === 'at-least' ? '≥' : '≤'} ${target.value}${target.unit ? ` ${target.unit}` : ''}`
 }
+
+/** In words: a colour alone says nothing to many. */
+export function verdict(isMet: boolean | null): string {
+  return isMet === null ? '' : isMet ? 'met' : 'not met'
+}
