@@ -9,7 +9,7 @@ import { ConfirmDialog, Dialog } from './dialog.tsx'
 import { FormErrors, UserErrorsContext } from './field.tsx'
 
 /** What is asked once more, in words. `confirm` is a verb. */
-export type Question = { title: string; text: string; confirm: string }
+type Question = { title: string; text: string; confirm: string }
 
 export type FormDialogProps = {
   title: string
