@@ -6,12 +6,16 @@ import { useState } from 'preact/hooks'
 /** What a caller got wrong, as every payload has it. A mutation's document selects `userErrors { message field }`. */
 export type UserError = { message: string; field: readonly string[] | null }
 
-export type Write<Data, Variables> = {
+/** How a change goes. */
+export type WriteState = {
   isRunning: boolean
   /** Why it did not go, where the input is at fault. */
   userErrors: readonly UserError[]
   /** Why it did not go, where it is something else. */
   error: CombinedError | undefined
+}
+
+export type Write<Data, Variables> = WriteState & {
   /** Runs it. Returns the payload, or undefined where it was refused. */
   run: (variables: Variables) => Promise<Data[keyof Data] | undefined>
 }

@@ -1,11 +1,15 @@
-import type { ComponentChildren } from 'preact'
-import { useId } from 'preact/hooks'
+import { type ComponentChildren, createContext } from 'preact'
+import { useContext, useId } from 'preact/hooks'
 import type { UserError } from '../api/use-write.ts'
 
-/** What a field has around its control: its name, what it is for, and what is wrong with its value. */
+/** What is wrong with the input of the form around a field. */
+export const UserErrorsContext = createContext<readonly UserError[]>([])
+
+/** What a field has around its control: its label, what it is for, and what is wrong with its value. */
 type Labelled = { label: string; hint?: string | undefined; error?: string | undefined }
 
 type FieldProps = Labelled & {
+  /** In a form that sends an input, the name there: the field shows the user errors about it. */
   name: string
   type?: 'text' | 'number' | 'password' | 'url' | 'datetime-local'
   value: string
@@ -24,7 +28,7 @@ type FieldProps = Labelled & {
 export function Field({
   label,
   hint,
-  error,
+  error: ownError,
   type = 'text',
   value,
   onInput,
@@ -32,6 +36,8 @@ export function Field({
   ...input
 }: FieldProps) {
   const id = useId()
+  const userError = useUserError(input.name)
+  const error = ownError || userError
   return (
     <Around id={id} label={label} hint={hint} error={error}>
       <input
@@ -49,7 +55,8 @@ export function Field({
   )
 }
 
-type SelectProps = Labelled & {
+type SelectProps = Omit<Labelled, 'error'> & {
+  /** As that of a field. */
   name: string
   value: string
   /** Of each the value and the text. */
@@ -58,8 +65,9 @@ type SelectProps = Labelled & {
 }
 
 /** One of a few. */
-export function Select({ label, hint, error, name, value, options, onInput }: SelectProps) {
+export function Select({ label, hint, name, value, options, onInput }: SelectProps) {
   const id = useId()
+  const error = useUserError(name)
   return (
     <Around id={id} label={label} hint={hint} error={error}>
       <select
@@ -108,23 +116,15 @@ export function Checkbox({ label, hint, isChecked, onInput }: CheckboxProps) {
   )
 }
 
-/** Returns what is wrong with a field of an input, by its name there. */
-export function errorOf(userErrors: readonly UserError[], name: string): string | undefined {
-  return userErrors.find(({ field }) => field?.at(-1) === name)?.message
-}
-
 type FormErrorsProps = {
   userErrors: readonly UserError[]
-  /** The names of the input's fields that show their errors themselves. */
-  shown: readonly string[]
   /** Why the call failed, if it did. */
   failure?: string | undefined
 }
 
 /** What is wrong with a form as a whole: what none of its fields shows. */
-export function FormErrors({ userErrors, shown, failure }: FormErrorsProps) {
-  const others = userErrors.filter(({ field }) => !shown.includes(field?.at(-1) ?? ''))
-  const texts = [...others.map(({ message }) => message), ...(failure ? [failure] : [])]
+export function FormErrors({ userErrors, failure }: FormErrorsProps) {
+  const texts = [...userErrors.map(({ message }) => message), ...(failure ? [failure] : [])]
   return (
     <div role="alert">
       {texts.map((text) => (
@@ -134,6 +134,10 @@ export function FormErrors({ userErrors, shown, failure }: FormErrorsProps) {
       ))}
     </div>
   )
+}
+
+function useUserError(name: string): string | undefined {
+  return useContext(UserErrorsContext).find(({ field }) => field?.at(-1) === name)?.message
 }
 
 function Around({

@@ -60,11 +60,7 @@ function WebhookStory({ id }: { id: string }) {
         )
       }
     >
-      <FormErrors
-        userErrors={actions.userErrors}
-        shown={[]}
-        failure={actions.error && explain(actions.error)}
-      />
+      <FormErrors userErrors={actions.userErrors} failure={actions.error && explain(actions.error)} />
       <Loaded read={read}>
         {() =>
           webhook ? (

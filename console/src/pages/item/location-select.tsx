@@ -17,11 +17,11 @@ export type Place = ResultOf<typeof PlaceFields>
 
 type LocationSelectProps = {
   label: string
+  name?: string
   locations: readonly Place[]
   value: string
   onInput: (code: string) => void
   hint?: string
-  error?: string | undefined
 }
 
 /** One of the locations; nothing where there is only one. */

@@ -4,8 +4,7 @@ import { graphql } from '../../api/graphql.ts'
 import { useKey } from '../../api/use-key.ts'
 import { useRead } from '../../api/use-read.ts'
 import { useWrite } from '../../api/use-write.ts'
-import { announce } from '../../components/announcer.tsx'
-import { errorOf, Field } from '../../components/field.tsx'
+import { Field } from '../../components/field.tsx'
 import { itemPath } from '../../components/links.tsx'
 import { Num } from '../../components/values.tsx'
 import { LocationSelect, PlaceFields } from '../item/location-select.tsx'
@@ -47,7 +46,6 @@ export function CreateItemDialog({ onClose }: { onClose: () => void }) {
   const [available, setAvailable] = useState('0')
   const [location, setLocation] = useState<string>()
   const write = useWrite(CreateItemDocument)
-  const { userErrors, run } = write
   const at = location ?? locations.find(({ isDefault }) => isDefault)?.code ?? ''
   const quantity = Number(available)
 
@@ -59,18 +57,13 @@ export function CreateItemDialog({ onClose }: { onClose: () => void }) {
       location: at || null,
       idempotencyKey,
     }
-    const created = await run({ input })
-    if (!created) return
-    announce(`Item ${input.sku} is created`)
-    onClose()
-    route(itemPath(input.sku))
+    return (await write.run({ input })) && `Item ${input.sku} is created`
   }
   return (
     <StockForm
       title="New item"
       submit="Create"
       write={write}
-      shown={['sku', 'name', 'available', 'location']}
       consequence={
         quantity > 0 && at !== '' ? (
           <p>
@@ -78,7 +71,8 @@ export function CreateItemDialog({ onClose }: { onClose: () => void }) {
           </p>
         ) : null
       }
-      onSubmit={() => void create()}
+      onSubmit={create}
+      onDone={() => route(itemPath(sku.trim()))}
       onClose={onClose}
     >
       <Field
@@ -89,16 +83,8 @@ export function CreateItemDialog({ onClose }: { onClose: () => void }) {
         onInput={setSku}
         spellcheck={false}
         hint={'1 to 64 letters, digits, ".", "_" and "-". It cannot be changed later.'}
-        error={errorOf(userErrors, 'sku')}
       />
-      <Field
-        label="Name"
-        name="name"
-        required
-        value={name}
-        onInput={setName}
-        error={errorOf(userErrors, 'name')}
-      />
+      <Field label="Name" name="name" required value={name} onInput={setName} />
       <Field
         label="On hand at the beginning"
         name="available"
@@ -108,16 +94,9 @@ export function CreateItemDialog({ onClose }: { onClose: () => void }) {
         max={2_000_000_000}
         value={available}
         onInput={setAvailable}
-        error={errorOf(userErrors, 'available')}
       />
       {quantity > 0 && (
-        <LocationSelect
-          label="Location"
-          locations={locations}
-          value={at}
-          onInput={setLocation}
-          error={errorOf(userErrors, 'location')}
-        />
+        <LocationSelect label="Location" locations={locations} value={at} onInput={setLocation} />
       )}
     </StockForm>
   )

@@ -1,7 +1,6 @@
 import { graphql } from '../../api/graphql.ts'
 import { useWrite } from '../../api/use-write.ts'
-import { announce } from '../../components/announcer.tsx'
-import { WebhookForm } from '../webhooks/webhook-form.tsx'
+import { WebhookForm, type WebhookInput } from '../webhooks/webhook-form.tsx'
 import type { WebhookDialogProps } from './webhook-dialog.tsx'
 
 const ChangeWebhookDocument = graphql(`
@@ -23,13 +22,10 @@ const ChangeWebhookDocument = graphql(`
 /** Sends a webhook's events elsewhere, or others. */
 export function ChangeDialog({ webhook: { id, url, events }, onDone, onClose }: WebhookDialogProps) {
   const write = useWrite(ChangeWebhookDocument)
-  const change = async (input: { url: string; events: string[] }) => {
+  const change = async (input: WebhookInput) => {
     // whoever sends a URL says that it is another one, which has not failed yet
     const saved = await write.run({ input: { ...input, id, url: input.url === url ? null : input.url } })
-    if (!saved) return
-    announce('The webhook is saved')
-    onDone()
-    onClose()
+    return saved && 'The webhook is saved'
   }
   return (
     <WebhookForm
@@ -37,7 +33,8 @@ export function ChangeDialog({ webhook: { id, url, events }, onDone, onClose }: 
       submit="Save"
       before={{ url, events }}
       write={write}
-      onSubmit={(input) => void change(input)}
+      onSubmit={change}
+      onDone={onDone}
       onClose={onClose}
     />
   )

@@ -42,7 +42,7 @@ export function DeleteDialog({ webhook: { id, url }, onClose }: WebhookDialogPro
         <span class="id">{url}</span> is told nothing more, also not what is pending. Its secret and its
         deliveries are gone. To stop it for a while, pause it.
       </p>
-      <FormErrors userErrors={userErrors} shown={[]} failure={error && explain(error)} />
+      <FormErrors userErrors={userErrors} failure={error && explain(error)} />
     </ConfirmDialog>
   )
 }

@@ -13,9 +13,9 @@ import { Pager, PagerFields } from '../../components/pager.tsx'
 import { EmptyState } from '../../components/states.tsx'
 import { withQuery } from '../../query-string.ts'
 import type { WebhookState } from '../webhooks/webhook-badges.tsx'
-import { announceSent } from './announce-sent.ts'
 import { DELIVERY_STATUS_OPTIONS, DeliveryRow, DeliveryTable, toDeliveryStatus } from './delivery-table.tsx'
 import { GivenUpDialog } from './given-up-dialog.tsx'
+import { sentInWords } from './sent-in-words.ts'
 
 export const DeliveriesDocument = graphql(
   `
@@ -77,7 +77,7 @@ export function DeliveriesSection({ webhook, read, onDone }: DeliveriesSectionPr
     if (ids.length === 0) return announce('Select deliveries first')
     const sent = await run({ ids: [...ids] })
     if (!sent) return
-    announceSent(sent.count, webhook.status)
+    announce(sentInWords(sent.count, webhook.status))
     setTicked(new Set())
     onDone()
   }
@@ -96,7 +96,7 @@ export function DeliveriesSection({ webhook, read, onDone }: DeliveriesSectionPr
         </Button>
         <Button onClick={() => setAsks(true)}>Redeliver what was given up</Button>
       </div>
-      <FormErrors userErrors={userErrors} shown={[]} failure={error && explain(error)} />
+      <FormErrors userErrors={userErrors} failure={error && explain(error)} />
       <Loaded read={read}>
         {() =>
           deliveries && (

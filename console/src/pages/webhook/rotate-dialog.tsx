@@ -37,7 +37,7 @@ export function RotateDialog({ webhook: { id }, onClose }: WebhookDialogProps) {
         For 24 h each event is signed with both secrets, so the receiver can change over. If you rotate again
         meanwhile, the older one is over at once.
       </p>
-      <FormErrors userErrors={userErrors} shown={[]} failure={error && explain(error)} />
+      <FormErrors userErrors={userErrors} failure={error && explain(error)} />
     </ConfirmDialog>
   )
 }

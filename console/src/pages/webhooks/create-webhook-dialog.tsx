@@ -1,7 +1,7 @@
 import { graphql } from '../../api/graphql.ts'
 import { useKey } from '../../api/use-key.ts'
 import { useWrite } from '../../api/use-write.ts'
-import { WebhookForm } from './webhook-form.tsx'
+import { WebhookForm, type WebhookInput } from './webhook-form.tsx'
 
 const CreateWebhookDocument = graphql(`
   mutation CreateWebhook($input: CreateWebhookInput!) {
@@ -29,9 +29,11 @@ type CreateWebhookDialogProps = {
 export function CreateWebhookDialog({ onCreated, onClose }: CreateWebhookDialogProps) {
   const idempotencyKey = useKey()
   const write = useWrite(CreateWebhookDocument)
-  const create = async (input: { url: string; events: string[] }) => {
+  const create = async (input: WebhookInput) => {
     const created = await write.run({ input: { ...input, idempotencyKey } })
     if (created?.webhook) onCreated({ id: created.webhook.id, secret: created.secret })
+    // the page closes this dialog, and shows the secret or says why it cannot
+    return undefined
   }
   return (
     <WebhookForm
@@ -39,7 +41,7 @@ export function CreateWebhookDialog({ onCreated, onClose }: CreateWebhookDialogP
       submit="Create"
       before={NEW}
       write={write}
-      onSubmit={(input) => void create(input)}
+      onSubmit={create}
       onClose={onClose}
     />
   )

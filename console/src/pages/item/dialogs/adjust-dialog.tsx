@@ -2,8 +2,7 @@ import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { useKey } from '../../../api/use-key.ts'
 import { useWrite } from '../../../api/use-write.ts'
-import { announce } from '../../../components/announcer.tsx'
-import { errorOf, Field } from '../../../components/field.tsx'
+import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
@@ -36,7 +35,6 @@ export function AdjustDialog(props: StockDialogProps) {
   const [reference, setReference] = useState('')
   const [takesBack, setTakesBack] = useState(false)
   const write = useWrite(AdjustDocument)
-  const { userErrors, run } = write
   const { available, onHand } = levelAt(item.levels, location)
   const change = toWhole(delta) ?? 0
   const shortBy = Math.max(0, -(available + change))
@@ -52,19 +50,15 @@ export function AdjustDialog(props: StockDialogProps) {
       onShortfall: takesBack && shortBy > 0 ? ('UNRESERVE_NEWEST' as const) : ('REFUSE' as const),
       idempotencyKey,
     }
-    const done = await run({ input })
-    if (!done) return
-    announce(`Adjusted at ${location}: ${done.movement!.onHandAfter.toLocaleString()} on hand`)
-    onDone()
-    onClose()
+    const done = await write.run({ input })
+    return done && `Adjusted at ${location}: ${done.movement!.onHandAfter.toLocaleString()} on hand`
   }
   return (
     <StockForm
       title={`Adjust ${item.sku}`}
       submit="Adjust"
-      isHarmful={takesBack && shortBy > 0}
+      isDangerous={takesBack && shortBy > 0}
       write={write}
-      shown={['delta', 'location', 'reason', 'reference']}
       consequence={
         change !== 0 && (
           <Consequence
@@ -76,7 +70,8 @@ export function AdjustDialog(props: StockDialogProps) {
           />
         )
       }
-      onSubmit={() => void adjust()}
+      onSubmit={adjust}
+      onDone={onDone}
       onClose={onClose}
     >
       <Field
@@ -87,15 +82,8 @@ export function AdjustDialog(props: StockDialogProps) {
         value={delta}
         onInput={setDelta}
         hint="What to add; below zero to take away, as -5."
-        error={errorOf(userErrors, 'delta')}
       />
-      <LocationSelect
-        label="Location"
-        locations={locations}
-        value={location}
-        onInput={setLocation}
-        error={errorOf(userErrors, 'location')}
-      />
+      <LocationSelect label="Location" locations={locations} value={location} onInput={setLocation} />
       <Field
         label="Reason"
         name="reason"
@@ -103,15 +91,8 @@ export function AdjustDialog(props: StockDialogProps) {
         value={reason}
         onInput={setReason}
         hint="For the ledger, such as “broken”."
-        error={errorOf(userErrors, 'reason')}
       />
-      <Field
-        label="Reference"
-        name="reference"
-        value={reference}
-        onInput={setReference}
-        error={errorOf(userErrors, 'reference')}
-      />
+      <Field label="Reference" name="reference" value={reference} onInput={setReference} />
       {shortBy > 0 && isPossible && <TakeBack isChecked={takesBack} onInput={setTakesBack} />}
     </StockForm>
   )

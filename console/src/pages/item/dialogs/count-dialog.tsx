@@ -4,8 +4,7 @@ import { reconnections } from '../../../api/connection.ts'
 import { graphql } from '../../../api/graphql.ts'
 import { useKey } from '../../../api/use-key.ts'
 import { useWrite } from '../../../api/use-write.ts'
-import { announce } from '../../../components/announcer.tsx'
-import { errorOf, Field } from '../../../components/field.tsx'
+import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
@@ -39,7 +38,6 @@ export function CountDialog(props: StockDialogProps) {
   const [reference, setReference] = useState('')
   const [takesBack, setTakesBack] = useState(false)
   const write = useWrite(CountDocument)
-  const { userErrors, run } = write
   const found = toWhole(counted)
   const input = {
     location,
@@ -54,22 +52,19 @@ export function CountDialog(props: StockDialogProps) {
 
   const count = async () => {
     const texts = { reason: reason.trim(), reference: orNull(reference) }
-    const done = await run({ input: { ...input, ...texts, idempotencyKey } })
-    if (!done) return
-    announce(inWords(done, location))
-    onDone()
-    onClose()
+    const done = await write.run({ input: { ...input, ...texts, idempotencyKey } })
+    return done && inWords(done, location)
   }
   return (
     <StockForm
       title={`Count ${item.sku}`}
       submit="Correct"
-      isHarmful={takesBack}
+      isDangerous={takesBack}
       // what it is compared with is not known yet
       write={sheet ? write : { ...write, isRunning: true }}
-      shown={['counted', 'location', 'reason', 'reference']}
       consequence={preview && <CountConsequence preview={preview} location={location} />}
-      onSubmit={() => void count()}
+      onSubmit={count}
+      onDone={onDone}
       onClose={onClose}
     >
       <Field
@@ -81,15 +76,8 @@ export function CountDialog(props: StockDialogProps) {
         value={counted}
         onInput={setCounted}
         hint="All that lies there, promised to orders or not."
-        error={errorOf(userErrors, 'counted')}
       />
-      <LocationSelect
-        label="Location"
-        locations={locations}
-        value={location}
-        onInput={setLocation}
-        error={errorOf(userErrors, 'location')}
-      />
+      <LocationSelect label="Location" locations={locations} value={location} onInput={setLocation} />
       {sheet && (
         <p class="muted">
           Compared with the <Num value={sheet.onHand} /> on hand when you began
@@ -97,21 +85,8 @@ export function CountDialog(props: StockDialogProps) {
           lost nor counted twice.
         </p>
       )}
-      <Field
-        label="Reason"
-        name="reason"
-        required
-        value={reason}
-        onInput={setReason}
-        error={errorOf(userErrors, 'reason')}
-      />
-      <Field
-        label="Reference"
-        name="reference"
-        value={reference}
-        onInput={setReference}
-        error={errorOf(userErrors, 'reference')}
-      />
+      <Field label="Reason" name="reason" required value={reason} onInput={setReason} />
+      <Field label="Reference" name="reference" value={reference} onInput={setReference} />
       {(takesBack || preview?.isShort) && <TakeBack isChecked={takesBack} onInput={setTakesBack} />}
     </StockForm>
   )

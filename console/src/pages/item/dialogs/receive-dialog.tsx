@@ -2,8 +2,7 @@ import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { useKey } from '../../../api/use-key.ts'
 import { useWrite } from '../../../api/use-write.ts'
-import { announce } from '../../../components/announcer.tsx'
-import { errorOf, Field } from '../../../components/field.tsx'
+import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
@@ -34,7 +33,6 @@ export function ReceiveDialog(props: StockDialogProps) {
   const [reference, setReference] = useState('')
   const [reason, setReason] = useState('')
   const write = useWrite(ReceiveDocument)
-  const { userErrors, run } = write
   const { onHand } = levelAt(item.levels, location)
   const received = toWhole(qty)
 
@@ -47,20 +45,16 @@ export function ReceiveDialog(props: StockDialogProps) {
       reason: orNull(reason),
       idempotencyKey,
     }
-    const done = await run({ input })
-    if (!done) return
-    announce(
-      `Received ${input.qty.toLocaleString()} at ${location}: ${done.movement!.onHandAfter.toLocaleString()} on hand`,
-    )
-    onDone()
-    onClose()
+    const done = await write.run({ input })
+    if (!done) return undefined
+    const onHandAfter = done.movement!.onHandAfter.toLocaleString()
+    return `Received ${input.qty.toLocaleString()} at ${location}: ${onHandAfter} on hand`
   }
   return (
     <StockForm
       title={`Receive ${item.sku}`}
       submit="Receive"
       write={write}
-      shown={['qty', 'location', 'reference', 'reason']}
       consequence={
         received !== undefined &&
         received > 0 && (
@@ -74,41 +68,20 @@ export function ReceiveDialog(props: StockDialogProps) {
           </>
         )
       }
-      onSubmit={() => void receive()}
+      onSubmit={receive}
+      onDone={onDone}
       onClose={onClose}
     >
-      <Field
-        label="Quantity"
-        name="qty"
-        type="number"
-        required
-        min={1}
-        value={qty}
-        onInput={setQty}
-        error={errorOf(userErrors, 'qty')}
-      />
-      <LocationSelect
-        label="Location"
-        locations={locations}
-        value={location}
-        onInput={setLocation}
-        error={errorOf(userErrors, 'location')}
-      />
+      <Field label="Quantity" name="qty" type="number" required min={1} value={qty} onInput={setQty} />
+      <LocationSelect label="Location" locations={locations} value={location} onInput={setLocation} />
       <Field
         label="Reference"
         name="reference"
         value={reference}
         onInput={setReference}
         hint="The delivery note's number, as the ledger keeps it."
-        error={errorOf(userErrors, 'reference')}
       />
-      <Field
-        label="Reason"
-        name="reason"
-        value={reason}
-        onInput={setReason}
-        error={errorOf(userErrors, 'reason')}
-      />
+      <Field label="Reason" name="reason" value={reason} onInput={setReason} />
     </StockForm>
   )
 }

@@ -1,8 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { useWrite } from '../../../api/use-write.ts'
-import { announce } from '../../../components/announcer.tsx'
-import { errorOf, Field } from '../../../components/field.tsx'
+import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
@@ -34,23 +33,18 @@ export function RulesDialog(props: StockDialogProps) {
   // each location has its own
   useEffect(() => setSafety(String(safetyStock)), [location])
   const write = useWrite(RulesDocument)
-  const { userErrors, run } = write
   const kept = toWhole(safety) ?? 0
   const low = toWhole(lowAt)
 
   const save = async () => {
     const input = { sku: item.sku, location, safetyStock: kept, lowStockAt: low ?? null }
-    if (!(await run({ input }))) return
-    announce(`The rules of ${item.sku} are set`)
-    onDone()
-    onClose()
+    return (await write.run({ input })) && `The rules of ${item.sku} are set`
   }
   return (
     <StockForm
       title={`Rules of ${item.sku}`}
       submit="Set"
       write={write}
-      shown={['lowStockAt', 'safetyStock', 'location']}
       consequence={
         <>
           <p>
@@ -73,7 +67,8 @@ export function RulesDialog(props: StockDialogProps) {
           )}
         </>
       }
-      onSubmit={() => void save()}
+      onSubmit={save}
+      onDone={onDone}
       onClose={onClose}
     >
       <Field
@@ -84,7 +79,6 @@ export function RulesDialog(props: StockDialogProps) {
         value={lowAt}
         onInput={setLowAt}
         hint="Over all active locations. Empty for never."
-        error={errorOf(userErrors, 'lowStockAt')}
       />
       <LocationSelect
         label="Location"
@@ -92,7 +86,6 @@ export function RulesDialog(props: StockDialogProps) {
         value={location}
         onInput={setLocation}
         hint="Of the safety stock alone."
-        error={errorOf(userErrors, 'location')}
       />
       <Field
         label="Safety stock"
@@ -102,7 +95,6 @@ export function RulesDialog(props: StockDialogProps) {
         value={safety}
         onInput={setSafety}
         hint={`What is never promised of what is available at ${location}.`}
-        error={errorOf(userErrors, 'safetyStock')}
       />
     </StockForm>
   )

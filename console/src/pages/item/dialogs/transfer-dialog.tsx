@@ -2,10 +2,9 @@ import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { useKey } from '../../../api/use-key.ts'
 import { useWrite } from '../../../api/use-write.ts'
-import { announce } from '../../../components/announcer.tsx'
 import { Button } from '../../../components/button.tsx'
 import { Dialog } from '../../../components/dialog.tsx'
-import { errorOf, Field } from '../../../components/field.tsx'
+import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
@@ -41,7 +40,6 @@ export function TransferDialog(props: StockDialogProps) {
   const [reason, setReason] = useState('')
   const [reference, setReference] = useState('')
   const write = useWrite(TransferDocument)
-  const { userErrors, run } = write
   const others = locations.filter(({ code }) => code !== from)
   const to = others.find(({ code }) => code === chosenTo) ?? others[0]
   if (!to) return <OnlyOne onClose={onClose} />
@@ -52,21 +50,18 @@ export function TransferDialog(props: StockDialogProps) {
   const transfer = async () => {
     const lines = [{ sku: item.sku, qty: Number(qty) }]
     const texts = { reason: orNull(reason), reference: orNull(reference) }
-    const done = await run({ input: { from, to: to.code, lines, ...texts, idempotencyKey } })
-    if (!done) return
-    const levels = done.movements.map(({ location, onHandAfter }) => [location.code, onHandAfter] as const)
-    announce(
-      `Transferred. ${levels.map(([code, onHand]) => `${onHand.toLocaleString()} on hand at ${code}`).join(', ')}`,
+    const done = await write.run({ input: { from, to: to.code, lines, ...texts, idempotencyKey } })
+    if (!done) return undefined
+    const levels = done.movements.map(
+      ({ location: { code }, onHandAfter }) => `${onHandAfter.toLocaleString()} on hand at ${code}`,
     )
-    onDone()
-    onClose()
+    return `Transferred. ${levels.join(', ')}`
   }
   return (
     <StockForm
       title={`Transfer ${item.sku}`}
       submit="Transfer"
       write={write}
-      shown={['qty', 'from', 'to', 'reason', 'reference']}
       consequence={
         moved > 0 &&
         (moved > here.available ? (
@@ -82,54 +77,22 @@ export function TransferDialog(props: StockDialogProps) {
           </>
         ))
       }
-      onSubmit={() => void transfer()}
+      onSubmit={transfer}
+      onDone={onDone}
       onClose={onClose}
     >
-      <LocationSelect
-        label="From"
-        locations={locations}
-        value={from}
-        onInput={setFrom}
-        error={errorOf(userErrors, 'from')}
-      />
+      <LocationSelect label="From" name="from" locations={locations} value={from} onInput={setFrom} />
       {/* where there are two, the other one: it is named, not chosen */}
       {others.length > 1 ? (
-        <LocationSelect
-          label="To"
-          locations={others}
-          value={to.code}
-          onInput={setTo}
-          error={errorOf(userErrors, 'to')}
-        />
+        <LocationSelect label="To" name="to" locations={others} value={to.code} onInput={setTo} />
       ) : (
         <p>
           To <code>{to.code}</code>, the only other location.
         </p>
       )}
-      <Field
-        label="Quantity"
-        name="qty"
-        type="number"
-        required
-        min={1}
-        value={qty}
-        onInput={setQty}
-        error={errorOf(userErrors, 'qty')}
-      />
-      <Field
-        label="Reason"
-        name="reason"
-        value={reason}
-        onInput={setReason}
-        error={errorOf(userErrors, 'reason')}
-      />
-      <Field
-        label="Reference"
-        name="reference"
-        value={reference}
-        onInput={setReference}
-        error={errorOf(userErrors, 'reference')}
-      />
+      <Field label="Quantity" name="qty" type="number" required min={1} value={qty} onInput={setQty} />
+      <Field label="Reason" name="reason" value={reason} onInput={setReason} />
+      <Field label="Reference" name="reference" value={reference} onInput={setReference} />
     </StockForm>
   )
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { useViewer } from '../../../api/viewer.ts'
-import { errorOf, Field, Select } from '../../../components/field.tsx'
+import { Field, Select } from '../../../components/field.tsx'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { type Choice, chosenOf, goodsInWords, Quantities, type Typed } from './quantities.tsx'
 import { useVerb } from './use-verb.ts'
@@ -52,7 +52,6 @@ export function CancelDialog(props: OrderDialogProps) {
       isDangerous
       write={write}
       lack={lines.length === 0 ? 'Say how many are cancelled.' : undefined}
-      shown={['note']}
       consequence={
         <p>
           Of each line what waits is given up first, then what is reserved: that is free for other orders at
@@ -65,7 +64,7 @@ export function CancelDialog(props: OrderDialogProps) {
         confirm: 'Cancel the goods',
       }}
       onSubmit={() =>
-        void call({ lines: isWhole ? null : lines, note: note.trim() || null }, `${goods}: cancelled`)
+        call({ lines: isWhole ? null : lines, note: note.trim() || null }, `${goods}: cancelled`)
       }
       onClose={onClose}
     >
@@ -78,7 +77,6 @@ export function CancelDialog(props: OrderDialogProps) {
           value={note}
           onInput={setNote}
           hint="For the history. The customer does not see it."
-          error={errorOf(write.userErrors, 'note')}
         />
       )}
     </VerbForm>

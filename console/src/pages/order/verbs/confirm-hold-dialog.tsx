@@ -34,7 +34,7 @@ export function ConfirmHoldDialog(props: OrderDialogProps) {
           give its stock back, cancel it.
         </p>
       }
-      onSubmit={() => void call({}, 'The hold is confirmed')}
+      onSubmit={() => call({}, 'The hold is confirmed')}
       onClose={props.onClose}
     />
   )

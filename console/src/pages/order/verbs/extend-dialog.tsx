@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
-import { errorOf, Field, Select } from '../../../components/field.tsx'
+import { Field, Select } from '../../../components/field.tsx'
 import { Time } from '../../../components/values.tsx'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { useVerb } from './use-verb.ts'
@@ -42,26 +42,24 @@ export function ExtendDialog(props: OrderDialogProps) {
       title="Extend the hold"
       submit="Extend"
       write={write}
-      shown={['holdSeconds']}
       consequence={
         <p>
           It will expire that long from now, and not <Time at={expiresAt!} />: also sooner, if that is less.
           What it holds is free again then, unless it is confirmed.
         </p>
       }
-      onSubmit={() => void call({ holdSeconds }, 'The hold is extended')}
+      onSubmit={() => call({ holdSeconds }, 'The hold is extended')}
       onClose={props.onClose}
     >
       <div class="side-by-side">
         <Field
           label="From now"
-          name="amount"
+          name="holdSeconds"
           type="number"
           required
           min={1}
           value={amount}
           onInput={setAmount}
-          error={errorOf(write.userErrors, 'holdSeconds')}
         />
         <Select label="Unit" name="unit" value={unit} options={UNITS} onInput={setUnit} />
       </div>

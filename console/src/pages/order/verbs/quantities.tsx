@@ -22,7 +22,8 @@ export function Quantities({ legend, choices, typed, onInput }: QuantitiesProps)
         <Field
           key={key}
           label={label}
-          name={key}
+          // not the key alone: an item with the SKU "note" would show what is wrong with the note
+          name={`qty of ${key}`}
           type="number"
           required
           min={0}

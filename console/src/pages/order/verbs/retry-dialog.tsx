@@ -1,6 +1,5 @@
 import { graphql } from '../../../api/graphql.ts'
 import { useWrite } from '../../../api/use-write.ts'
-import { announce } from '../../../components/announcer.tsx'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { VerbForm } from './verb-form.tsx'
 
@@ -21,13 +20,12 @@ const RetryOrderDocument = graphql(`
 
 /** Opens a failed order again. A second time it does nothing, so it takes neither a key nor a version. */
 export function RetryDialog({ letterId, refresh, onClose }: OrderDialogProps & { letterId: string }) {
-  const { run, ...write } = useWrite(RetryOrderDocument)
+  const write = useWrite(RetryOrderDocument)
   const retry = async () => {
-    const payload = await run({ ids: [letterId] })
+    const payload = await write.run({ ids: [letterId] })
     refresh()
-    if (!payload) return
-    announce(payload.deadLetters.length > 0 ? 'The order is tried again' : 'Somebody has retried it already')
-    onClose()
+    if (!payload) return undefined
+    return payload.deadLetters.length > 0 ? 'The order is tried again' : 'Somebody has retried it already'
   }
   return (
     <VerbForm
@@ -40,7 +38,7 @@ export function RetryDialog({ letterId, refresh, onClose }: OrderDialogProps & {
           the order fails again with another dead letter. A hold whose time is over stays failed.
         </p>
       }
-      onSubmit={() => void retry()}
+      onSubmit={retry}
       onClose={onClose}
     />
   )

@@ -2,7 +2,7 @@ import type { VariablesOf } from 'gql.tada'
 import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { useRead } from '../../../api/use-read.ts'
-import { errorOf, Field, Select } from '../../../components/field.tsx'
+import { Field, Select } from '../../../components/field.tsx'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { type Choice, chosenOf, goodsInWords, Quantities, type Typed } from './quantities.tsx'
 import { useVerb } from './use-verb.ts'
@@ -68,7 +68,6 @@ export function ReturnDialog(props: OrderDialogProps) {
       isDangerous
       write={write}
       lack={lines.length === 0 ? 'Say how many came back.' : undefined}
-      shown={['note', 'location']}
       consequence={
         <p>
           {isRestocked
@@ -83,7 +82,7 @@ export function ReturnDialog(props: OrderDialogProps) {
         confirm: 'Take them back',
       }}
       onSubmit={() =>
-        void call(
+        call(
           { lines, location: (isRestocked && location) || null, note: note.trim() || null },
           `${words}: taken back`,
         )
@@ -113,7 +112,6 @@ export function ReturnDialog(props: OrderDialogProps) {
         value={note}
         onInput={setNote}
         hint="Why, for the history. The customer does not see it."
-        error={errorOf(write.userErrors, 'note')}
       />
     </VerbForm>
   )

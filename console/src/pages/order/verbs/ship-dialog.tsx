@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
-import { errorOf, Field } from '../../../components/field.tsx'
+import { Field } from '../../../components/field.tsx'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { all, type Choice, chosenOf, Quantities } from './quantities.tsx'
 import { useVerb } from './use-verb.ts'
@@ -51,16 +51,13 @@ export function ShipDialog(props: OrderDialogProps) {
       submit="Ship"
       write={write}
       lack={lines.length === 0 ? 'Say how many leave.' : undefined}
-      shown={['reference']}
       consequence={
         <p>
           The goods leave the stock{places > 1 && `, as ${places} shipments: one a location`}. A shipment can
           be undone as long as they have not come back.
         </p>
       }
-      onSubmit={() =>
-        void call({ lines: isWhole ? null : lines, reference: reference.trim() || null }, 'Shipped')
-      }
+      onSubmit={() => call({ lines: isWhole ? null : lines, reference: reference.trim() || null }, 'Shipped')}
       onClose={onClose}
     >
       <Quantities legend="What leaves" choices={choices} typed={typed} onInput={setTyped} />
@@ -71,7 +68,6 @@ export function ShipDialog(props: OrderDialogProps) {
         onInput={setReference}
         spellcheck={false}
         hint="The carrier with its number, or the shop’s own; may be left empty."
-        error={errorOf(write.userErrors, 'reference')}
       />
     </VerbForm>
   )

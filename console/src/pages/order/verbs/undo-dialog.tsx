@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
-import { errorOf, Field } from '../../../components/field.tsx'
+import { Field } from '../../../components/field.tsx'
 import { Goods, type Shipment } from '../shipments.tsx'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { useVerb } from './use-verb.ts'
@@ -36,7 +36,6 @@ export function UndoDialog({ shipment, ...props }: OrderDialogProps & { shipment
       submit="Undo it"
       isDangerous
       write={write}
-      shown={['note']}
       consequence={
         <p>
           <Goods lines={shipment.lines} /> are on hand at {shipment.location.code} again, and promised to this
@@ -44,17 +43,10 @@ export function UndoDialog({ shipment, ...props }: OrderDialogProps & { shipment
           one.
         </p>
       }
-      onSubmit={() => void call({ note: note.trim() || null }, 'The shipment is undone')}
+      onSubmit={() => call({ note: note.trim() || null }, 'The shipment is undone')}
       onClose={props.onClose}
     >
-      <Field
-        label="Note"
-        name="note"
-        value={note}
-        onInput={setNote}
-        hint="Why, for the history."
-        error={errorOf(write.userErrors, 'note')}
-      />
+      <Field label="Note" name="note" value={note} onInput={setNote} hint="Why, for the history." />
     </VerbForm>
   )
 }

@@ -1,24 +1,21 @@
 import type { TadaDocumentNode } from 'gql.tada'
 import { useKey } from '../../../api/use-key.ts'
-import { useWrite, type Write } from '../../../api/use-write.ts'
-import { announce } from '../../../components/announcer.tsx'
+import { useWrite, type WriteState } from '../../../api/use-write.ts'
 import type { OrderDialogProps } from './order-dialog.tsx'
 
 /** What every change of an order says: which, as it stood when the dialog opened, and under which key. */
 type Common = { id: string; expectedVersion: number; idempotencyKey: string }
 
-export type VerbWrite = Pick<Write<object, object>, 'isRunning' | 'userErrors' | 'error'>
-
 type VerbCall<Input> = {
-  write: VerbWrite
-  /** Calls the verb; where it went well, says so and closes the dialog. */
-  call: (input: Omit<Input, keyof Common>, done: string) => Promise<void>
+  write: WriteState
+  /** Calls the verb. Returns `done` where it went well, which says what was done; undefined where it was refused. */
+  call: (input: Omit<Input, keyof Common>, done: string) => Promise<string | undefined>
 }
 
 /** Prepares a change of an order for a dialog: one key and one version, from when it opened. */
 export function useVerb<Data extends object, Input extends object>(
   document: TadaDocumentNode<Data, { input: Input }>,
-  { order, refresh, onClose }: OrderDialogProps,
+  { order, refresh }: OrderDialogProps,
 ): VerbCall<Input> {
   const idempotencyKey = useKey()
   const { run, ...write } = useWrite(document)
@@ -27,9 +24,7 @@ export function useVerb<Data extends object, Input extends object>(
     const changed = await run({ input: { ...input, ...common } as unknown as Input })
     // also where it was refused: what stands there is old
     refresh()
-    if (!changed) return
-    announce(done)
-    onClose()
+    return changed && done
   }
   return { write, call }
 }

@@ -1,84 +1,41 @@
-import type { CombinedError } from '@urql/core'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import { explain } from '../../../api/explain.ts'
 import type { UserError } from '../../../api/use-write.ts'
 import { Button } from '../../../components/button.tsx'
-import { ConfirmDialog, Dialog } from '../../../components/dialog.tsx'
-import { FormErrors } from '../../../components/field.tsx'
-import type { VerbWrite } from './use-verb.ts'
+import { Dialog } from '../../../components/dialog.tsx'
+import { FormDialog, type FormDialogProps } from '../../../components/form-dialog.tsx'
 
-/** What is asked once more, of what cannot be undone. */
-type Question = { title: string; text: string; confirm: string }
-
-type VerbFormProps = {
-  title: string
+type VerbFormProps = Omit<FormDialogProps, 'leave' | 'isDoneOnce' | 'onDone'> & {
   /** What comes of it, in words. */
   consequence: ComponentChildren
-  /** What the button says: a verb. */
-  submit: string
-  isDangerous?: boolean
-  question?: Question
-  write: VerbWrite
   /** What is missing, in words; undefined where nothing is. */
   lack?: string | undefined
-  /** The names of the input's fields that show their errors themselves. */
-  shown?: readonly string[]
-  onSubmit: () => void
-  onClose: () => void
-  children?: ComponentChildren
 }
 
-/** A dialog that changes an order. */
+/** A dialog that changes an order. Where something is missing, it asks and sends nothing, and says what. */
 export function VerbForm(props: VerbFormProps) {
-  const { title, consequence, submit, isDangerous, question, write, lack, shown = [] } = props
-  const { onSubmit, onClose, children } = props
-  const [asks, setAsks] = useState(false)
+  const { consequence, lack, question, write, onSubmit, children, ...dialog } = props
   const [isTried, setTried] = useState(false)
-  const { isRunning, userErrors, error } = write
-  if (userErrors.some(isStale)) return <Stale title={title} errors={userErrors} onClose={onClose} />
-  const send = () => {
-    setAsks(false)
-    onSubmit()
+  const { title, onClose } = dialog
+  if (write.userErrors.some(isStale))
+    return <Stale title={title} errors={write.userErrors} onClose={onClose} />
+  const isLacking = lack !== undefined
+  const submit = async () => {
+    setTried(true)
+    return isLacking ? undefined : onSubmit()
   }
   return (
-    <Dialog title={title} onClose={onClose}>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault()
-          setTried(true)
-          if (lack !== undefined) return
-          if (question) setAsks(true)
-          else send()
-        }}
-      >
-        {children}
-        <div class="what-comes">{consequence}</div>
-        <FormErrors
-          userErrors={isTried && lack !== undefined ? [{ message: lack, field: null }] : userErrors}
-          shown={shown}
-          failure={error && explainLoss(error)}
-        />
-        <div class="dialog-actions">
-          <Button onClick={onClose}>Leave it</Button>
-          <Button type="submit" variant={isDangerous ? 'danger' : 'primary'} isBusy={isRunning}>
-            {submit}
-          </Button>
-        </div>
-      </form>
-      {asks && question && (
-        <ConfirmDialog
-          title={question.title}
-          confirm={question.confirm}
-          isBusy={isRunning}
-          onConfirm={send}
-          onClose={() => setAsks(false)}
-        >
-          <p>{question.text}</p>
-        </ConfirmDialog>
-      )}
-    </Dialog>
+    <FormDialog
+      {...dialog}
+      leave="Leave it"
+      isDoneOnce
+      question={isLacking ? undefined : question}
+      write={isTried && isLacking ? { ...write, userErrors: [{ message: lack, field: null }] } : write}
+      onSubmit={submit}
+    >
+      {children}
+      <div class="what-comes">{consequence}</div>
+    </FormDialog>
   )
 }
 
@@ -106,9 +63,4 @@ function Stale({ title, errors, onClose }: StaleProps) {
       </div>
     </Dialog>
   )
-}
-
-function explainLoss(error: CombinedError): string {
-  if (error.graphQLErrors.length > 0) return explain(error)
-  return 'No answer came: it may be done or not. Send it again as it is; it is done once in any case.'
 }
