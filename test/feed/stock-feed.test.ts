@@ -75,14 +75,6 @@ describe('a view', () => {
     expect(told(await byBoth.settled(2))).toEqual(['B MAIN', 'B WEST'])
   })
 
-  test('receives what was crossed', async ({ app }) => {
-    await seed(app).item({ sku: 'A', available: 2 })
-    const { settled } = await follow(app)
-    await change(app, -2)
-    await change(app, 3)
-    expect((await settled(2)).map(({ crossed }) => crossed)).toEqual([['OUT'], ['BACK']])
-  })
-
   test('receives a change a second time that was found to cross something once orders were served', async ({
     app,
   }) => {
