@@ -16,6 +16,8 @@ export default defineConfig({
     pool: 'forks',
     // most of the time a test file waits: for a process to start, for a fault to be noticed
     maxWorkers: 2,
+    // of the tests of a file that are marked to run at the same time: each starts a server
+    maxConcurrency: 3,
     env: { LOG_LEVEL: 'silent' },
   },
 })

@@ -1,47 +1,31 @@
 import { type GraphQLObjectType, isObjectType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { LOCAL_OPERATOR } from '../src/domain/caller.ts'
 import type { Order } from '../src/domain/orders/order.ts'
 import { cursorOf } from '../src/feed/stock-cursor.ts'
 import { actionOf } from '../src/schema/field-action.ts'
 import { schema } from '../src/schema/index.ts'
 import { LEDGER_START } from '../src/sql/stock/ledger/read-changes.ts'
 import { failOrders } from '../src/use-cases/orders/fail-orders.ts'
-import { shipOrder } from '../src/use-cases/orders/verbs/ship-order.ts'
 import { codesOf, execute, subscribeBySse } from './support/graphql.ts'
 import { seed } from './support/harness.ts'
 import { reserveOrders } from './support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from './support/roles.ts'
+import { type ComesTo, type Seeded, seedForRoles, WHO } from './support/seed-for-roles.ts'
 import { listenAt } from './support/webhooks.ts'
 
 let server: RolesServer
-let alices: Order
+let seeded: Seeded
 /** Of alice's, too: what is cancelled, shipped and returned. */
 let parcel: Order
-/** Of alice's, too. */
-let hold: Order
-/** Of such holds: one for each who confirms one, by each API. */
-const holdIds: string[] = []
 let webhookId = ''
 const NO_ID = '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a'
-/** Of Alice's order: one for each who undoes one. */
-const shipmentIds: string[] = []
 
 beforeAll(async () => {
   server = await serveRoles()
   const { app } = server.testApp
-  await seed(app).item({ sku: 'GIZMO', available: 100 })
-  alices = await seed(app).order({ customerId: 'alice', qty: 50 })
+  seeded = await seedForRoles(app)
   parcel = await seed(app).order({ qty: 50, customerId: 'alice' })
-  await reserveOrders(app, [alices.id, parcel.id])
-  const placeHold = () => seed(app).order({ customerId: 'alice', holdSeconds: 600 })
-  hold = await placeHold()
-  for (const _ of [...WHO, ...WHO]) holdIds.push((await placeHold()).id)
-  const lines = [{ sku: 'GIZMO', qty: 1 }]
-  for (const _ of WHO) {
-    const shipped = await shipOrder(app, LOCAL_OPERATOR, { id: alices.id, lines })
-    shipmentIds.push(shipped.shipments[0]!.id)
-  }
+  await reserveOrders(app, [parcel.id])
   const lost = await seed(app).order({ customerId: 'bob' })
   const deadLetter = {
     task: 'reserve-inventory' as const,
@@ -58,21 +42,20 @@ afterAll(() => server.close())
 const everyone = { nobody: 'UNAUTHENTICATED', customer: 'ok', service: 'ok', operator: 'ok' }
 const staff = { ...everyone, customer: 'FORBIDDEN' }
 const operators = { ...staff, service: 'FORBIDDEN' }
-const WHO = Object.keys(everyone) as (keyof typeof everyone)[]
 
-type Row = { query: string; variables?: () => object; comesTo: typeof everyone }
+type Row = { query: string; variables?: () => object; comesTo: ComesTo<string> }
 
 /** Every operation, and every field that has a scope of its own. A new one needs its row here. */
 const OPERATIONS: Record<string, Row> = {
   'Query.order': {
     query:
       'query ($id: ID!) { order(id: $id) { id customerId events { type } movements { delta order { id } } } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: everyone,
   },
   'Query.node': {
     query: 'query ($id: ID!) { node(id: $id) { id } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: everyone,
   },
   'Query.viewer': { query: '{ viewer { id role } }', comesTo: everyone },
@@ -97,13 +80,13 @@ const OPERATIONS: Record<string, Row> = {
   'Mutation.confirmOrder': {
     query:
       'mutation ($id: ID!) { confirmOrder(input: { id: $id }) { order { version } userErrors { code } } }',
-    variables: () => ({ id: holdIds.pop() }),
+    variables: () => ({ id: seeded.holdIds.pop() }),
     comesTo: everyone,
   },
   'Mutation.extendHold': {
     query:
       'mutation ($id: ID!) { extendHold(input: { id: $id, holdSeconds: 600 }) { order { version } userErrors { code } } }',
-    variables: () => ({ id: hold.id }),
+    variables: () => ({ id: seeded.hold.id }),
     comesTo: everyone,
   },
   'Mutation.cancelOrder': {
@@ -213,7 +196,7 @@ const OPERATIONS: Record<string, Row> = {
   },
   'Subscription.orderStatusChanged': {
     query: 'subscription ($id: ID!) { orderStatusChanged(id: $id) { version } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: everyone,
   },
   'Subscription.inventoryChanged': {
@@ -235,136 +218,47 @@ const OPERATIONS: Record<string, Row> = {
   },
   'OrderLine.supplierRequests': {
     query: 'query ($id: ID!) { order(id: $id) { lines { supplierRequests { state } } } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: staff,
   },
   'Order.jobs': {
     query: 'query ($id: ID!) { order(id: $id) { jobs { id } } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: operators,
   },
   'Order.deadLetters': {
     query: 'query ($id: ID!) { order(id: $id) { deadLetters { id } } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: operators,
   },
   'InventoryMovement.reservedAfter': {
     query: 'query ($id: ID!) { order(id: $id) { movements { delta reservedAfter } } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: staff,
   },
   'InventoryMovement.onHandAfter': {
     query: 'query ($id: ID!) { order(id: $id) { movements { delta onHandAfter } } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: staff,
   },
   'InventoryItem.movements': {
     query: 'query ($id: ID!) { order(id: $id) { inventoryItem { movements { edges { node { id } } } } } }',
-    variables: () => ({ id: alices.id }),
+    variables: () => ({ id: seeded.alices.id }),
     comesTo: staff,
   },
 }
 
-/** Every route with what it is called by, and the status that it comes to. */
-const open = { nobody: 200, customer: 200, service: 200, operator: 200 }
-const redirects = { nobody: 302, customer: 302, service: 302, operator: 302 }
-const ROUTES: Record<string, { call?: string; body?: object | string; comesTo: Record<string, number> }> = {
-  '/': { comesTo: redirects },
-  '/health/live': { comesTo: open },
-  '/health/ready': { comesTo: open },
-  '/metrics': { comesTo: open },
-  '/openapi.json': { comesTo: open },
-  '/docs': { comesTo: redirects },
-  '/docs/': { comesTo: open },
-  '/docs/*': { call: 'GET /docs/static/swagger-ui.css', comesTo: open },
-  '/docs/static/index.html': { comesTo: redirects },
-  '/docs/static/swagger-initializer.js': { comesTo: open },
-  '/docs/static/theme/phone.css': { comesTo: open },
-  '/docs/static/theme/viewport.js': { comesTo: open },
-  '/docs/json': { comesTo: open },
-  '/docs/yaml': { comesTo: open },
-  '/supplier/reserve': {
-    call: 'POST /supplier/reserve',
-    body: { order_id: 'x', sku: 'X-OK', qty: 1 },
-    comesTo: open,
-  },
-  '/supplier/status/:ref': { call: 'GET /supplier/status/ok-x', comesTo: open },
-  '/graphql': { call: 'GET /graphql?query={__typename}', comesTo: { ...open, nobody: 401 } },
-  '/api/order': {
-    call: 'POST /api/order',
-    body: { sku: 'GIZMO', qty: 1 },
-    comesTo: { nobody: 401, customer: 201, service: 201, operator: 201 },
-  },
-  '/api/orders/:id': { call: 'GET /api/orders/ALICES', comesTo: { ...open, nobody: 401 } },
-  '/api/orders/:id/confirm': {
-    call: 'POST /api/orders/HOLD/confirm',
-    body: {},
-    comesTo: { ...open, nobody: 401 },
-  },
-  '/api/orders/:id/extend': {
-    call: 'POST /api/orders/ALICES_HOLD/extend',
-    body: { hold_seconds: 600 },
-    comesTo: { ...open, nobody: 401 },
-  },
-  '/api/orders/:id/cancel': {
-    call: 'POST /api/orders/ALICES/cancel',
-    body: { lines: [{ sku: 'GIZMO', qty: 1 }] },
-    comesTo: { ...open, nobody: 401 },
-  },
-  '/api/orders/:id/ship': {
-    call: 'POST /api/orders/ALICES/ship',
-    body: { lines: [{ sku: 'GIZMO', qty: 1 }] },
-    comesTo: { ...open, nobody: 401, customer: 403 },
-  },
-  '/api/orders/:id/return': {
-    call: 'POST /api/orders/ALICES/return',
-    body: { lines: [{ sku: 'GIZMO', qty: 1 }] },
-    comesTo: { ...open, nobody: 401, customer: 403 },
-  },
-  '/api/shipments/:id/undo': {
-    call: 'POST /api/shipments/SHIPMENT/undo',
-    body: {},
-    comesTo: { ...open, nobody: 401, customer: 403 },
-  },
-  '/api/inventory/:sku': { call: 'GET /api/inventory/GIZMO', comesTo: { ...open, nobody: 401 } },
-  '/api/inventory/changes': { comesTo: { ...open, nobody: 401, customer: 403 } },
-  '/api/inventory/:sku/receive': {
-    call: 'POST /api/inventory/GIZMO/receive',
-    body: { qty: 1 },
-    comesTo: { ...open, nobody: 401, customer: 403 },
-  },
-  '/api/inventory/:sku/movements': {
-    call: 'GET /api/inventory/GIZMO/movements',
-    comesTo: { ...open, nobody: 401, customer: 403 },
-  },
-  '/api/inventory/import': {
-    call: 'POST /api/inventory/import',
-    body: 'sku,delta\nGIZMO,1\n',
-    comesTo: { nobody: 401, customer: 403, service: 403, operator: 200 },
-  },
-  '/api/inventory/export': { comesTo: { ...open, nobody: 401, customer: 403 } },
-  '/api/movements/export': { comesTo: { ...open, nobody: 401, customer: 403 } },
-}
-
-describe('the table', () => {
-  it('has a row for every operation and for every field with a scope', () => {
-    const roots = [schema.getQueryType()!, schema.getMutationType()!, schema.getSubscriptionType()!]
-    const fieldsOf = (type: GraphQLObjectType) =>
-      Object.values(type.getFields()).map((field) => ({ field, name: `${type.name}.${field.name}` }))
-    const scoped = Object.values(schema.getTypeMap())
-      .filter(isObjectType)
-      .flatMap(fieldsOf)
-      .filter(({ field }) => actionOf(field) !== undefined)
-    const names = [...roots.flatMap(fieldsOf), ...scoped].map(({ name }) => name)
-    expect(scoped.length).toBeGreaterThan(5)
-    expect(Object.keys(OPERATIONS).sort()).toEqual([...new Set(names)].sort())
-  })
-
-  it('has a row for every route', () => {
-    expect(Object.keys(ROUTES).sort()).toEqual(
-      pathsOf(server.http.printRoutes({ commonPrefix: false })).sort(),
-    )
-  })
+it('the table has a row for every operation and for every field with a scope', () => {
+  const roots = [schema.getQueryType()!, schema.getMutationType()!, schema.getSubscriptionType()!]
+  const fieldsOf = (type: GraphQLObjectType) =>
+    Object.values(type.getFields()).map((field) => ({ field, name: `${type.name}.${field.name}` }))
+  const scoped = Object.values(schema.getTypeMap())
+    .filter(isObjectType)
+    .flatMap(fieldsOf)
+    .filter(({ field }) => actionOf(field) !== undefined)
+  const names = [...roots.flatMap(fieldsOf), ...scoped].map(({ name }) => name)
+  expect(scoped.length).toBeGreaterThan(5)
+  expect(Object.keys(OPERATIONS).sort()).toEqual([...new Set(names)].sort())
 })
 
 describe.each(Object.entries(OPERATIONS))('%s', (name, { query, variables, comesTo }) => {
@@ -384,65 +278,10 @@ describe.each(Object.entries(OPERATIONS))('%s', (name, { query, variables, comes
   })
 })
 
-describe.each(Object.entries(ROUTES))('the route %s', (path, { call = `GET ${path}`, body, comesTo }) => {
-  it.each(WHO)('by %s', async (who) => {
-    const [method = 'GET', at = path] = call
-      .replace('SHIPMENT', () => shipmentIds.pop()!)
-      .replace('ALICES_HOLD', hold.id)
-      .replace('HOLD', () => holdIds.pop()!)
-      .replace('ALICES', alices.id)
-      .split(' ')
-    const answer = await fetch(`${server.url}${at}`, {
-      method,
-      redirect: 'manual',
-      headers: {
-        ...(server.authorizations[who] && { authorization: server.authorizations[who] }),
-        ...(body && { 'content-type': typeof body === 'string' ? 'text/csv' : 'application/json' }),
-      },
-      ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    })
-    expect(answer.status).toBe(comesTo[who])
-    expect(answer.headers.get('www-authenticate')).toBe(answer.status === 401 ? 'Bearer' : null)
-    // a stream has no end
-    if (answer.headers.get('content-type') === 'text/event-stream') return answer.body!.cancel()
-    const text = await answer.text()
-    if (path.startsWith('/api') && answer.status >= 400) {
-      expect(answer.headers.get('content-type')).toMatch('application/problem+json')
-      expect(JSON.parse(text).code).toBe(answer.status === 401 ? 'UNAUTHENTICATED' : 'FORBIDDEN')
-    }
-  })
-})
-
-it('serves the page of GraphiQL to strangers, with a template of the header, and runs nothing for them', async () => {
-  const page = await fetch(`${server.url}/graphql?query={orders{edges{node{id}}}}`, {
-    headers: { accept: 'text/html' },
-  })
-  expect(page.status).toBe(200)
-  const text = await page.text()
-  expect(text).toContain('Bearer TOKEN')
-  expect(text).not.toContain(alices.id)
-})
-
 it('keeps the operator of an adjustment in the ledger', async () => {
   const { query } = OPERATIONS['Mutation.adjustInventory']!
   const { data } = await execute(server.as('operator'), query)
   expect(data.adjustInventory.movement.actor).toBe('olga')
-})
-
-describe('a file of counts', () => {
-  const comesTo: Record<string, number> = { nobody: 401, customer: 403, service: 200, operator: 200 }
-
-  it.each(WHO)('by %s', async (who) => {
-    const answer = await fetch(`${server.url}/api/inventory/import`, {
-      method: 'POST',
-      headers: {
-        ...(server.authorizations[who] && { authorization: server.authorizations[who] }),
-        'content-type': 'text/csv',
-      },
-      body: `sku,counted\nNEVER-${who},1\n`,
-    })
-    expect(answer.status).toBe(comesTo[who])
-  })
 })
 
 describe('a mutation that asks for what its caller may not see', () => {
@@ -480,15 +319,3 @@ describe('a mutation that asks for what its caller may not see', () => {
     expect(await count()).toBe(before)
   })
 })
-
-/** The paths in what Fastify prints of its routes, as a tree. */
-function pathsOf(tree: string): string[] {
-  const parents: string[] = []
-  return tree.split('\n').flatMap((line) => {
-    const [, indent, part] = /^(.*?)[├└]── (\S+) \(/.exec(line) ?? []
-    if (indent === undefined || part === undefined) return []
-    const depth = indent.length / 4
-    parents[depth] = (parents[depth - 1] ?? '') + part
-    return [parents[depth]!]
-  })
-}

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EMPTY_QUEUE } from '../support/queue.ts'
+import {
+  type DatabaseFault,
+  type RemainsFault,
+  repeatMovement,
+  testFindsInDatabase,
+  testFindsInRemains,
+} from './plant-faults.ts'
 import { type Remains, SmallRun } from './small-run.ts'
 
 // Something is wrong with what a run leaves, and the checks have to say what.
@@ -22,7 +29,7 @@ const unrefused = () => `delete from order_events where order_id = '${run.refuse
   update orders set status = 'AWAITING_RESTOCK', ending = null, failure_reason = null, version = 2 where id = '${run.refused.id}'`
 
 describe('a fault in the database is found:', () => {
-  const faults: [string, () => string, string][] = [
+  const faults: DatabaseFault[] = [
     [
       'a lost order',
       () => `delete from orders where id = '${run.stocked.id}'; delete from order_events where order_id = '${run.stocked.id}';
@@ -269,24 +276,16 @@ describe('a fault in the database is found:', () => {
       () => `update inventory_movements set id = -id where reason = 'chaos 1'`,
       'the ledger runs in the order of the changes',
     ],
-    [
-      'an adjustment twice',
-      () => `insert into inventory_movements (sku, location, type, delta, reserved_delta, available_after, reserved_after, reason, created_at)
-        select sku, location, type, delta, 0, available_after + delta, reserved_after, reason, created_at
-        from inventory_movements where reason = 'chaos 1'`,
-      'an adjustment is made as it was answered',
-    ],
+    ['an adjustment twice', () => repeatMovement('chaos 1'), 'an adjustment is made as it was answered'],
   ]
-  test.each(faults)('%s', async (_, statements, expected) => {
-    expect(await run.check(run.remember(), statements())).toContain(expected)
-  })
+  testFindsInDatabase(run, faults)
 })
 
 describe('what clients and supplier should not have seen is found:', () => {
   const view = ({ history }: Remains) => history.views[0]!
   const deed = ({ history }: Remains, tag: string) => history.deeds.find((deed) => deed.tag === tag)!
   const record = ({ records }: Remains, key = run.supplied.id) => records.get(key)!
-  const faults: [string, (remains: Remains) => void, string][] = [
+  const faults: RemainsFault[] = [
     [
       'a success that is not there',
       ({ history }) => history.intents[0]!.ids.splice(0, 1, '019a0000-0000-7000-8000-000000000000'),
@@ -403,11 +402,7 @@ describe('what clients and supplier should not have seen is found:', () => {
       'the supplier is asked for orders as they are',
     ],
   ]
-  test.each(faults)('%s', async (_, spoil, expected) => {
-    const remains = run.remember()
-    spoil(remains)
-    expect(await run.check(remains)).toContain(expected)
-  })
+  testFindsInRemains(run, faults)
 })
 
 /** Statements that end an order as one that was given up. */

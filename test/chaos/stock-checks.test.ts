@@ -1,5 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import type { StockDeed } from '../../chaos/stock-history.ts'
+import {
+  type DatabaseFault,
+  type RemainsFault,
+  repeatMovement,
+  testFindsInDatabase,
+  testFindsInRemains,
+} from './plant-faults.ts'
 import { type Remains, SmallRun } from './small-run.ts'
 
 // Something is wrong with what stock keeping leaves, and with what clients were told of it: the checks have to say what.
@@ -8,15 +15,9 @@ const run = new SmallRun()
 beforeAll(() => run.start())
 afterAll(() => run.end())
 
-/** Statements that make a movement of this reason a second time, as if it followed from itself. */
-const again = (reason: string) => `insert into inventory_movements
-    (sku, location, type, delta, reserved_delta, available_after, reserved_after, reason, reference, created_at, xid)
-  select sku, location, type, delta, 0, available_after + delta, reserved_after, reason, reference, created_at, '1'
-  from inventory_movements where reason = '${reason}' order by id limit 1`
-
 describe('a fault in the database is found:', () => {
-  const faults: [string, () => string, string][] = [
-    ['a receipt twice', () => again('keep-1'), 'a change of stock is made once'],
+  const faults: DatabaseFault[] = [
+    ['a receipt twice', () => repeatMovement('keep-1'), 'a change of stock is made once'],
     [
       'a receipt that was acknowledged and lost',
       () => `delete from inventory_movements where reason = 'keep-1'`,
@@ -84,7 +85,7 @@ describe('a fault in the database is found:', () => {
       () => `update items set low_stock_at = 4 where sku = 'K'`,
       'the rules are those that were set last',
     ],
-    ['a row of a file twice', () => again('file-1'), 'a row of a file is imported once'],
+    ['a row of a file twice', () => repeatMovement('file-1'), 'a row of a file is imported once'],
     [
       'a row that was acknowledged and lost',
       () => `delete from inventory_movements where reason = 'file-1'`,
@@ -147,9 +148,7 @@ describe('a fault in the database is found:', () => {
       'a stream tells once what was crossed',
     ],
   ]
-  test.each(faults)('%s', async (_, statements, expected) => {
-    expect(await run.check(run.remember(), statements())).toContain(expected)
-  })
+  testFindsInDatabase(run, faults)
 })
 
 describe('what clients were told, and should not have been, is found:', () => {
@@ -157,7 +156,7 @@ describe('what clients were told, and should not have been, is found:', () => {
     history.stockDeeds.find((deed) => deed.tag === tag)!
   const told = ({ history }: Remains) => history.streams[0]!.changes
   const report = ({ history }: Remains) => history.files[0]!.report!
-  const faults: [string, (remains: Remains) => void, string][] = [
+  const faults: RemainsFault[] = [
     [
       'a success that is not there',
       (remains) => Object.assign(deed(remains, 'keep-3'), { answer: deed(remains, 'keep-2').answer }),
@@ -234,9 +233,5 @@ describe('what clients were told, and should not have been, is found:', () => {
       'a stream tells once what was crossed',
     ],
   ]
-  test.each(faults)('%s', async (_, spoil, expected) => {
-    const remains = run.remember()
-    spoil(remains)
-    expect(await run.check(remains)).toContain(expected)
-  })
+  testFindsInRemains(run, faults)
 })

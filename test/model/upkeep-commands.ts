@@ -14,6 +14,7 @@ import { isFinal, isOpen } from './model-data.ts'
 import { AGE, findJobIds, readLetterIds } from './read-state.ts'
 import { how, run, times } from './real.ts'
 import { work } from './work.ts'
+
 export const fail = command(
   'failOrders',
   fc.record({

@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
+import { RULES_FILE, readAlerts } from './ops-files.ts'
+import { parsePromql } from './promql.ts'
 import { isCounter, type Sample, type Scrape, seriesText } from './scrape.ts'
 
 const run = promisify(execFile)
 
-/** Prometheus scrapes as often as operations.md has it; an evaluation follows each scrape. */
+/** Prometheus scrapes as often as operations.md has it. */
 const STEP_S = 15
 const MINUTE_STEPS = 60 / STEP_S
-/** Before a fault, five hours: more than any window of an alert, or age of a time, for values may not be below 0. */
-const HEALTHY_STEPS = 300 * MINUTE_STEPS
+const HOUR_STEPS = 60 * MINUTE_STEPS
 /** After a fault: more than the longest window of an alert. */
 const RECOVERED_STEPS = 20 * MINUTE_STEPS
 /** Two bursts of a fault, so far from each other. */
@@ -30,75 +31,106 @@ export function hasPromtool(): boolean {
   }
 }
 
-/** Whether Prometheus takes a file of rules. @throws with what it says where it does not */
-export async function assertRules(file: string): Promise<void> {
-  await promtool('check', 'rules', file)
+/** Checks that Prometheus takes the alerts. @throws with what it says where it does not */
+export async function assertRules(): Promise<void> {
+  await promtool('check', 'rules', RULES_FILE)
 }
 
 type Shown = Record<string, Scrape | null>
 
-/** What Prometheus sees of a fault: each process before it, in it (null where it does not answer), and when it is mended. */
-export type Course = { before: Record<string, Scrape>; after: Shown; mended?: Shown }
+/** What Prometheus sees of a fault: each process before it, and in it (null where it does not answer). */
+export type Course = { before: Record<string, Scrape>; after: Shown }
 
 /** When an alert is to fire in a fault, in minutes since its beginning: not sooner, and not later. 0 is at once. */
 export type Expected = { alert: string; minutesMin: number; minutesMax: number }
 
 /**
- * Has Prometheus decide when alerts of a file fire: none in five hours as before; in the fault each that is expected, in
- * its time, and at its end these and no other; 20 minutes after it none.
+ * Has Prometheus decide when alerts fire, in one run:
  *
- * In the fault what was counted goes on by as much a minute, what was read stays as it is.
+ * - Before the fault, for as long as it lasts later: none.
+ * - In the fault: each that is expected, in its time, and at its end these and no other. What was counted goes on by as
+ *   much a minute, what was read stays as it is.
+ * - 20 minutes after it: none.
+ * - In a fault of one scrape, and another four minutes later: none but those that are expected at once.
  *
  * @throws with what fires instead
  */
-export async function assertFiring(
-  rulesFile: string,
-  { before, after, mended = before }: Course,
+export async function assertAlerts(
+  course: Course,
   expected: readonly Expected[],
   faultMinutes: number,
 ): Promise<void> {
-  const faultSteps = faultMinutes * MINUTE_STEPS
-  const phases: Phase[] = [
-    { shown: before, steps: HEALTHY_STEPS },
-    { shown: after, steps: faultSteps, counts: 'each minute' },
-    { shown: mended, steps: RECOVERED_STEPS },
-  ]
-  const atS = (steps: number) => (HEALTHY_STEPS + steps) * STEP_S
-  await assertExpressions(rulesFile, before, phases, [
-    { expr: firedIn((HEALTHY_STEPS - 1) * STEP_S), atS: atS(-1), alerts: [] },
-    ...expected.flatMap(({ alert, minutesMin, minutesMax }) => [
-      { expr: firedIn((minutesMin + 1) * 60, alert), atS: atS(minutesMin * MINUTE_STEPS - 1), alerts: [] },
-      { expr: isFiring(alert), atS: atS(minutesMax * MINUTE_STEPS), alerts: [alert] },
-    ]),
-    { expr: isFiring(), atS: atS(faultSteps - 1), alerts: expected.map(({ alert }) => alert) },
-    { expr: isFiring(), atS: atS(faultSteps + RECOVERED_STEPS - 1), alerts: [] },
-  ])
+  const metrics = await readMetrics()
+  const cases = [caseOfFault(course, expected, faultMinutes), caseOfBursts(course, expected)]
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-alerts-'))
+  try {
+    const files = cases.map((_, index) => join(folder, `case-${index}.yml`))
+    for (const [index, one] of cases.entries())
+      await writeFile(files[index]!, stringify(testOf(one, Object.keys(course.before), metrics)))
+    await promtool('test', 'rules', ...files)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 }
 
-/**
- * Has Prometheus decide that a fault of one scrape, and another four minutes later, makes nothing fire but `immediate`.
- *
- * @throws with what fires
- */
-export async function assertQuietAfterBursts(
-  rulesFile: string,
-  { before, after }: Course,
-  immediate: readonly string[],
-): Promise<void> {
+/** Phases, and which alerts an expression is to give at a time in them. Alerts are evaluated at each step, or less often. */
+type Case = {
+  phases: readonly Phase[]
+  evaluationS?: number
+  expressions: readonly { expr: string; atS: number; alerts: readonly string[] }[]
+}
+
+function caseOfFault({ before, after }: Course, expected: readonly Expected[], faultMinutes: number): Case {
+  const faultSteps = faultMinutes * MINUTE_STEPS
+  const healthySteps = Math.max(faultSteps, stepsBefore(after))
+  const atS = (steps: number) => (healthySteps + steps) * STEP_S
+  return {
+    phases: [
+      { shown: before, steps: healthySteps },
+      { shown: after, steps: faultSteps, counts: 'each minute' },
+      { shown: before, steps: RECOVERED_STEPS },
+    ],
+    // in hours a minute makes no difference, and a day of steps takes long
+    evaluationS: faultSteps > HOUR_STEPS ? 60 : STEP_S,
+    expressions: [
+      { expr: firedIn((healthySteps - 1) * STEP_S), atS: atS(-1), alerts: [] },
+      ...expected.flatMap(({ alert, minutesMin, minutesMax }) => [
+        { expr: firedIn((minutesMin + 1) * 60, alert), atS: atS(minutesMin * MINUTE_STEPS - 1), alerts: [] },
+        { expr: isFiring(alert), atS: atS(minutesMax * MINUTE_STEPS), alerts: [alert] },
+      ]),
+      { expr: isFiring(), atS: atS(faultSteps - 1), alerts: expected.map(({ alert }) => alert) },
+      { expr: isFiring(), atS: atS(faultSteps + RECOVERED_STEPS - 1), alerts: [] },
+    ],
+  }
+}
+
+function caseOfBursts({ before, after }: Course, expected: readonly Expected[]): Case {
   const burst: Phase[] = [
     { shown: after, steps: 1, counts: 'once' },
     { shown: before, steps: BURSTS_APART_STEPS - 1 },
   ]
   const phases = [
-    { shown: before, steps: HEALTHY_STEPS },
+    { shown: before, steps: stepsBefore(after) },
     ...burst,
     ...burst,
     { shown: before, steps: RECOVERED_STEPS },
   ]
   const steps = phases.reduce((sum, phase) => sum + phase.steps, 0)
+  const immediate = expected.filter(({ minutesMin }) => minutesMin === 0).map(({ alert }) => alert)
   const none = immediate.length > 0 ? `alertname!~"${immediate.join('|')}", ` : ''
   const expr = byName(`count_over_time(ALERTS{${none}alertstate="firing"}[${steps * STEP_S}s])`)
-  await assertExpressions(rulesFile, before, phases, [{ expr, atS: (steps - 1) * STEP_S, alerts: [] }])
+  return { phases, expressions: [{ expr, atS: (steps - 1) * STEP_S, alerts: [] }] }
+}
+
+/**
+ * How many steps there have to be before a fault: an hour, which is more than any window of an alert, and more than the
+ * age of any time that is shown, for values may not be below 0.
+ */
+function stepsBefore(shown: Shown): number {
+  const ages = Object.values(shown).flatMap((scrape) =>
+    (scrape?.samples ?? []).filter(isTime).map(({ value }) => scrape!.atS - value),
+  )
+  return HOUR_STEPS + Math.ceil(Math.max(0, ...ages) / STEP_S)
 }
 
 const byName = (expr: string) => `count by (alertname) (${expr}) > bool 0`
@@ -108,19 +140,25 @@ const isFiring = (alert?: string) => byName(selector(alert))
 const firedIn = (seconds: number, alert?: string) =>
   byName(`count_over_time(${selector(alert)}[${seconds}s])`)
 
-async function assertExpressions(
-  rulesFile: string,
-  instances: Record<string, Scrape>,
-  phases: readonly Phase[],
-  expressions: readonly { expr: string; atS: number; alerts: readonly string[] }[],
-): Promise<void> {
-  const tests = {
-    rule_files: [rulesFile],
-    evaluation_interval: `${STEP_S}s`,
+/** The metrics that alerts read. Another can make none fire, and each of its series costs time. */
+async function readMetrics(): Promise<ReadonlySet<string>> {
+  const alerts = await readAlerts()
+  return new Set(alerts.flatMap(({ expr }) => parsePromql(expr).selectors.map(({ metric }) => metric)))
+}
+
+/** A file of tests as promtool reads it. */
+function testOf(
+  { phases, evaluationS = STEP_S, expressions }: Case,
+  instances: readonly string[],
+  metrics: ReadonlySet<string>,
+) {
+  return {
+    rule_files: [RULES_FILE],
+    evaluation_interval: `${evaluationS}s`,
     tests: [
       {
         interval: `${STEP_S}s`,
-        input_series: Object.keys(instances).flatMap((instance) => seriesOf(instance, phases)),
+        input_series: instances.flatMap((instance) => seriesOf(instance, phases, metrics)),
         promql_expr_test: expressions.map(({ expr, atS, alerts }) => ({
           expr,
           eval_time: `${atS}s`,
@@ -128,13 +166,6 @@ async function assertExpressions(
         })),
       },
     ],
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-alerts-'))
-  try {
-    await writeFile(join(folder, 'tests.yml'), stringify(tests))
-    await promtool('test', 'rules', join(folder, 'tests.yml'))
-  } finally {
-    await rm(folder, { recursive: true })
   }
 }
 
@@ -148,9 +179,9 @@ async function promtool(...args: string[]): Promise<void> {
 type Phase = { shown: Shown; steps: number; counts?: 'once' | 'each minute' }
 
 /** The series of one process, in promtool's notation: "start+growth x further steps", and "_" for no sample. */
-function seriesOf(instance: string, phases: readonly Phase[]) {
+function seriesOf(instance: string, phases: readonly Phase[], metrics: ReadonlySet<string>) {
   const scrapes = phases.map(({ shown }) => shown[instance] ?? null)
-  const samples = scrapes.map(byText)
+  const samples = scrapes.map((scrape) => byText(scrape, metrics))
   const known = new Map(samples.flatMap((byText) => [...byText]))
   const series = [...known].map(([text, { name, labels }]) => {
     const first = samples[0]!.get(text)?.value
@@ -181,11 +212,15 @@ function seriesOf(instance: string, phases: readonly Phase[]) {
 }
 
 /** What was read stays as it is. A time is told from the scrape's own to promtool's, which begins at 0. */
-function valuesOf({ name, value }: Sample, { atS }: Scrape, begin: number, steps: number): string {
-  const isTime = name.endsWith('_timestamp_seconds') && value > 0
-  const ageS = atS - value
-  const growth = isTime && ageS <= KEPT_UP_AGE_MAX_S ? STEP_S : 0
-  return `${decimal(isTime ? begin * STEP_S - ageS : value)}+${decimal(growth)}x${steps - 1}`
+function valuesOf(sample: Sample, { atS }: Scrape, begin: number, steps: number): string {
+  const ageS = atS - sample.value
+  const growth = isTime(sample) && ageS <= KEPT_UP_AGE_MAX_S ? STEP_S : 0
+  return `${decimal(isTime(sample) ? begin * STEP_S - ageS : sample.value)}+${decimal(growth)}x${steps - 1}`
+}
+
+/** Whether a value is a time, and one that has been. */
+function isTime({ name, value }: Sample): boolean {
+  return name.endsWith('_timestamp_seconds') && value > 0
 }
 
 /** The notation has no exponents. */
@@ -193,6 +228,7 @@ function decimal(value: number): string {
   return value.toFixed(6)
 }
 
-function byText(scrape: Scrape | null): Map<string, Sample> {
-  return new Map((scrape?.samples ?? []).map((sample) => [seriesText(sample), sample]))
+function byText(scrape: Scrape | null, metrics: ReadonlySet<string>): Map<string, Sample> {
+  const samples = (scrape?.samples ?? []).filter(({ name }) => metrics.has(name))
+  return new Map(samples.map((sample) => [seriesText(sample), sample]))
 }
