@@ -138,7 +138,9 @@ function readCount(named: Named, counted: string, asOf: string): ImportRow | Row
   const qty = readQuantity(counted)
   if (qty === undefined) return invalidQty(`counted ${QUANTITY_EXPECTED}`, counted)
   if (asOf !== '' && !isLastKnownMovement(asOf)) {
-    return invalidQty('as_of must be the id of a movement, as the count sheet has it', asOf)
+    const message = `as_of must be the id of a movement, as the count sheet has it, not ${quote(asOf)}`
+    // the code of a call with such an `asOf`
+    return { code: 'STALE_EXPECTATION', message }
   }
   return { ...named, type: 'COUNT', counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }
 }

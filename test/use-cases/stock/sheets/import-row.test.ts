@@ -105,7 +105,7 @@ describe('a row', () => {
   test.each(['00', '-1', 'x', '1.5', '9223372036854775808'])(
     'is refused that was counted as of %j',
     (asOf) => {
-      expect(readRow(counts, ['A', '7', asOf])).toMatchObject({ code: 'INVALID_QTY' })
+      expect(readRow(counts, ['A', '7', asOf])).toMatchObject({ code: 'STALE_EXPECTATION' })
     },
   )
 
