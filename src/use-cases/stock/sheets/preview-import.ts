@@ -33,19 +33,21 @@ export async function previewImport(
   { signal, onProgress }: PreviewOptions,
   done: Done,
 ): Promise<Preview> {
-  const unwritten = new Map<string, readonly LevelChange[]>()
+  // by SKU
+  const unwritten = new Map<string, string>()
   const refusals = [...done.refusals]
   let counts = addCounts(NO_ROWS, done)
   let nextLine: number | null = done.nextLine
   for await (const chunk of chunksOf(file, done.nextLine)) {
     if (signal.aborted || counts.refused >= REFUSED_ROWS_MAX) break
     const skus = new Set(chunk.accepted.map(({ sku }) => sku))
-    const earlier = [...skus].flatMap((sku) => unwritten.get(sku) ?? [])
+    const earlier = [...skus].flatMap((sku) => unpack(sku, unwritten.get(sku)))
     const { outcomes, levelChanges } = await inTransaction(context, 'import-inventory', (tx) =>
       previewMany(tx, caller, chunk.accepted, FILE_OPTIONS, earlier),
     )
     for (const sku of skus) unwritten.delete(sku)
-    for (const [sku, changes] of Map.groupBy(levelChanges, ({ sku }) => sku)) unwritten.set(sku, changes)
+    for (const [sku, changes] of Map.groupBy(levelChanges, ({ sku }) => sku))
+      unwritten.set(sku, pack(changes))
     const { refusals: more, ...added } = countRows(chunk, outcomes)
     refusals.push(...more)
     counts = addCounts(counts, added)
@@ -55,4 +57,19 @@ export async function previewImport(
     await nextTurn()
   }
   return { ...counts, refusals, nextLine }
+}
+
+/**
+ * Returns changes of a SKU as one short text. A file may change a million levels: they take 85 MB so, and 215 MB as objects.
+ */
+function pack(changes: readonly LevelChange[]): string {
+  return changes.map(({ location, available, counted }) => [location, available, counted].join(' ')).join(',')
+}
+
+function unpack(sku: string, packed: string | undefined): LevelChange[] {
+  if (packed === undefined) return []
+  return packed.split(',').map((change) => {
+    const [location, available, counted] = change.split(' ')
+    return { sku, location: location!, available: BigInt(available!), counted: BigInt(counted!) }
+  })
 }

@@ -431,6 +431,16 @@ describe('a dry run counts as the import does', () => {
       ['sku,location,delta', ...Array.from({ length: 500 }, () => 'A,EAST,1'), 'A,EAST,-500', 'A,EAST,-1'],
       { changed: 501, refused: 1 },
     ],
+    [
+      'counts and changes at two locations',
+      [
+        'sku,location,counted,as_of',
+        ...Array.from({ length: 300 }, () => ['A,EAST,4,0', 'A,MAIN,9,0']).flat(),
+        'A,EAST,5,0',
+        'A,MAIN,9,',
+      ],
+      { changed: 3, unchanged: 599, refused: 0 },
+    ],
   ])('%s', async ([, rows, expected], { app, server }) => {
     await seed(app).item({ sku: 'A', available: 0 })
     await seed(app).location('EAST')
