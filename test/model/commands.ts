@@ -57,6 +57,7 @@ import {
   visible,
 } from './read-state.ts'
 import { how, run, times, together } from './real.ts'
+import { adjustMany, importSheet, setSafety } from './sheet-commands.ts'
 import { type Keeping, type Kept, keep } from './stock-keeping.ts'
 import type { StockModel } from './stock-model.ts'
 import { settleCalls } from './supplying.ts'
@@ -507,6 +508,9 @@ export const COMMANDS: fc.Arbitrary<Command>[] = [
   keepStock,
   keepStock,
   keepStock,
+  adjustMany,
+  importSheet,
+  setSafety,
   reserveWhileServed,
   reserveWhileServed,
   fail,
