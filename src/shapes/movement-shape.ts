@@ -16,10 +16,16 @@ export const movementSchema = z
       .describe('What it added to the reserved stock: what is on hand changes by both together'),
     available_after: z.int().min(0).describe('What was available at the location right after it'),
     reserved_after: z.int().min(0).describe('What was reserved at the location right after it'),
-    order_id: z.uuid().nullable(),
+    order_id: z.uuid().nullable().describe('The order that caused it'),
+    order_version: z
+      .int()
+      .min(1)
+      .nullable()
+      .describe('The version of the order that it belongs to; null where it made none'),
     shipment_id: z.uuid().nullable(),
     reason: z.string().nullable(),
     reference: z.string().nullable().describe("The caller's own number of a document"),
+    actor: z.string().nullable().describe('Who made the change, where it was a caller'),
     created_at: z.iso.datetime(),
   })
   .meta({
@@ -36,9 +42,11 @@ export const movementSchema = z
         available_after: 998,
         reserved_after: 2,
         order_id: '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a',
+        order_version: 2,
         shipment_id: null,
         reason: null,
         reference: null,
+        actor: null,
         created_at: '2026-01-05T09:30:00.000Z',
       },
     ],
@@ -57,9 +65,11 @@ export function shapeMovement(movement: InventoryMovement): z.infer<typeof movem
     available_after: Number(movement.availableAfter),
     reserved_after: Number(movement.reservedAfter),
     order_id: movement.orderId,
+    order_version: movement.orderVersion,
     shipment_id: movement.shipmentId,
     reason: movement.reason,
     reference: movement.reference,
+    actor: movement.actor,
     created_at: movement.createdAt.toISOString(),
   }
 }

@@ -34,10 +34,8 @@ export function runOncePerKey<Result, Made extends object>(
     inTransaction(context, name, async (tx) => {
       const findEarlier = async () =>
         (key ? await findKeys(tx, [{ caller: caller.id, key: key.key }]) : [])[0]
-      const answer = (earlier: KeyRecord) => {
-        const isSame = earlier.verb === verb && earlier.fingerprint === key!.fingerprint
-        return isSame ? repeat(tx, earlier.made as Made) : refuseReusedKey()
-      }
+      const answer = (earlier: KeyRecord) =>
+        isSameCall(earlier, { verb, ...key! }) ? repeat(tx, earlier.made as Made) : refuseReusedKey()
       const earlier = await findEarlier()
       if (earlier) return answer(earlier)
       const { result, made } = await work(tx)
@@ -51,6 +49,14 @@ export function runOncePerKey<Result, Made extends object>(
       return meanwhile ? answer(meanwhile) : result
     }),
   )
+}
+
+/** Whether a call repeats what was done under its key. */
+export function isSameCall(
+  earlier: KeyRecord,
+  { verb, fingerprint }: Pick<KeyRecord, 'verb' | 'fingerprint'>,
+): boolean {
+  return earlier.verb === verb && earlier.fingerprint === fingerprint
 }
 
 /**

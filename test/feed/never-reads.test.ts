@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -8,6 +9,7 @@ import { notifyWatchers } from '../../src/sql/orders/notify-watchers.ts'
 import { findFreePort } from '../support/free-port.ts'
 import { execute, subscribeBySse } from '../support/graphql.ts'
 import { createTestDatabase, eventually } from '../support/harness.ts'
+import { scrape } from '../support/scrape.ts'
 import { Processes, type RunningServer } from '../support/server-process.ts'
 
 const ORDERS = 30
@@ -15,6 +17,11 @@ const CHANGES = 500
 /** What one event is made to weigh: some 90 kB, by asking for a long name as often as is let. 1.3 GB in all, unless some are skipped. */
 const ALIASES = 90
 const NAME_LENGTH_CHARS = 1_000
+/** So many changes of stock a call; with a long reason an event has 900 bytes. */
+const CHANGES_A_CALL = 500
+const REASON_LENGTH_CHARS = 500
+/** Sockets hold 10 MB at most, and the stream another 10,000 changes: half of these are enough. */
+const STOCK_CALLS_MAX = 80
 /** Of each order one event and one state to come are held, some 3 MB. */
 const HEAP_GROWTH_MAX_BYTES = 50_000_000
 /** With what the allocator keeps of all that has passed, 1.3 GB: 92 to 315 MB were seen. */
@@ -118,6 +125,56 @@ async function readMemory(): Promise<{ rss: number; heapUsed: number }> {
   return (await response.json()) as { rss: number; heapUsed: number }
 }
 
+/** Follows every change of stock by server-sent events. Nothing is read before `read` is called. */
+async function followStock(lastEventId?: string) {
+  const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+  const call = get(`${server.url}/api/inventory/changes`, { headers, agent: false })
+  call.on('error', () => {})
+  const [response] = (await once(call, 'response')) as [IncomingMessage]
+  response.on('error', () => {})
+  const movements: number[] = []
+  let [rest, cursor]: [string, string | undefined] = ['', undefined]
+  return {
+    movements,
+    closed: new Promise<void>((resolve) => response.once('close', () => resolve())),
+    cursor: () => cursor,
+    read() {
+      response.setEncoding('utf8').on('data', (part: string) => {
+        const events = (rest + part).split('\n\n')
+        rest = events.pop()!
+        for (const event of events) {
+          const [, id, data] = /^id: (.*)\ndata: (.*)$/m.exec(event) ?? []
+          if (!data) continue
+          cursor = id
+          movements.push(Number(JSON.parse(data).movement.id))
+        }
+      })
+    },
+    leave: () => void call.destroy(),
+  }
+}
+
+/** Changes the stock of an item many times, in one commit. */
+async function changeStock(sku: string): Promise<void> {
+  const changes = Array.from({ length: CHANGES_A_CALL }, () => ({ sku, delta: 1 }))
+  const { data } = await execute(
+    server,
+    'mutation ($input: AdjustInventoriesInput!) { adjustInventories(input: $input) { changed } }',
+    { input: { changes, reason: 'r'.repeat(REASON_LENGTH_CHARS) } },
+  )
+  expect(data.adjustInventories.changed).toBe(CHANGES_A_CALL)
+}
+
+async function countSlowClients(): Promise<number> {
+  const { samples } = await scrape(server.url)
+  const labels = { transport: 'sse', reason: 'slow-client' }
+  return samples.find(
+    (sample) =>
+      sample.name === 'holdfast_stock_stream_dropped_total' &&
+      JSON.stringify(sample.labels) === JSON.stringify(labels),
+  )!.value
+}
+
 /** Changes each order many times, as another process would. @returns the version that all have then */
 async function changeOrders(): Promise<number> {
   for (let change = 1; ; change++) {
@@ -171,3 +228,46 @@ test.each([
     await eventually(async () => (await countWatchers()) === 0)
   },
 )
+
+test('a client that follows the stock and never reads is cut off, costs little, and resumes after its cursor', async () => {
+  await execute(
+    server,
+    'mutation { createInventoryItem(input: { sku: "COUNTED", name: "Counted" }) { userErrors { code } } }',
+  )
+  const [idle, reader] = [await followStock(), await followStock()]
+  onTestFinished(() => {
+    for (const stream of [idle, reader]) stream.leave()
+  })
+  reader.read()
+  const slowBefore = await countSlowClients()
+  const before = await readMemory()
+  const peak = { ...before }
+  let calls = 0
+  while ((await countSlowClients()) === slowBefore) {
+    expect(calls).toBeLessThan(STOCK_CALLS_MAX)
+    await changeStock('COUNTED')
+    calls++
+    // one that reads is told meanwhile: so each commit reaches the streams by itself
+    await eventually(() => reader.movements.length === calls * CHANGES_A_CALL)
+    const { heapUsed, rss } = await readMemory()
+    peak.heapUsed = Math.max(peak.heapUsed, heapUsed)
+    peak.rss = Math.max(peak.rss, rss)
+  }
+  process.stdout.write(
+    `  ${Math.round((peak.heapUsed - before.heapUsed) / 1e6)} MB of heap and ${Math.round((peak.rss - before.rss) / 1e6)} MB of rss more in ${reader.movements.length} changes of stock\n`,
+  )
+  expect(peak.heapUsed - before.heapUsed).toBeLessThan(HEAP_GROWTH_MAX_BYTES)
+  expect(peak.rss - before.rss).toBeLessThan(RSS_GROWTH_MAX_BYTES)
+
+  idle.read()
+  await idle.closed
+  expect(idle.movements.length).toBeGreaterThan(0)
+  expect(idle.movements.length).toBeLessThan(reader.movements.length)
+  const resumed = await followStock(idle.cursor())
+  onTestFinished(resumed.leave)
+  resumed.read()
+  await eventually(() => resumed.movements.at(-1) === reader.movements.at(-1))
+  expect([...idle.movements, ...resumed.movements]).toEqual(reader.movements)
+  for (const stream of [reader, resumed]) stream.leave()
+  await eventually(async () => (await sumOf('holdfast_stock_streams')) === 0)
+})

@@ -11,14 +11,14 @@ export type Allocated = { order: ModelOrder; taken: Piece[]; short: string[] }
 /**
  * Who gets what of the stock that there is, in turn. A line gets all that waits of it or nothing.
  *
- * @param levels by SKU and location; they stay as they are
+ * @param promisable of each level, by SKU and location
  */
 export function allocateTo(
   orders: readonly ModelOrder[],
-  levels: ReadonlyMap<string, ModelLevel>,
+  promisable: ReadonlyMap<string, number>,
   locations: ReadonlyMap<string, { priority: number; isActive: boolean }>,
 ): Allocated[] {
-  const left = new Map([...levels].map(([key, { available }]) => [key, available]))
+  const left = new Map(promisable)
   const there = (sku: string, location: string) => left.get(`${sku} ${location}`) ?? 0
   return orders.map((order) => {
     const sources = [...locations]

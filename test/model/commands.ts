@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { race, sideBySide } from './concurrent-commands.ts'
 import { createInBatch, createInCalls } from './create-commands.ts'
 import { callVerb, callVerbs, reserve, settle } from './order-commands.ts'
+import { adjustMany, importSheet, setSafety } from './sheet-commands.ts'
 import { adjust, keepStock, reserveWhileServed, save } from './stock-commands.ts'
 import { expire, fail, retry, split, sweepUp, workSome } from './upkeep-commands.ts'
 
@@ -26,6 +27,9 @@ export const COMMANDS: fc.Arbitrary<Command>[] = [
   keepStock,
   keepStock,
   keepStock,
+  adjustMany,
+  importSheet,
+  setSafety,
   reserveWhileServed,
   reserveWhileServed,
   fail,

@@ -146,14 +146,14 @@ function count(
     byText(one.id, other.id),
   )
   const unreserved = orders.map(({ id }) => id)
-  if (isDry)
-    return { kept: { counts: results.map((one) => ({ ...one, delta: null })), unreserved }, isDone: false }
   if (isRefused) {
     return {
       kept: { counts: results.map((one) => ({ ...one, after: null, delta: null })), unreserved: [] },
       isDone: false,
     }
   }
+  if (isDry)
+    return { kept: { counts: results.map((one) => ({ ...one, delta: null })), unreserved }, isDone: false }
   for (const order of orders) {
     takeBack(
       model,

@@ -1,7 +1,7 @@
 import type { FailureReason, OrderEventType } from '../../src/domain/orders/order-status.ts'
 import type { MovementType } from '../../src/domain/stock/stock.ts'
 import type { SupplierPolicy } from '../../src/domain/supplier/supplier-policy.ts'
-import { allocateTo, type ModelLevel, type Piece } from './allocate.ts'
+import { type Allocated, allocateTo, type ModelLevel, type Piece } from './allocate.ts'
 import {
   type Adjusted,
   byText,
@@ -37,6 +37,7 @@ type State = Pick<
   | 'items'
   | 'locations'
   | 'levels'
+  | 'safety'
   | 'orders'
   | 'ledger'
   | 'requests'
@@ -55,6 +56,8 @@ export class StockModel {
   locations = new Map([['MAIN', { priority: 100, isActive: true }]])
   /** By `levelKey`. One that was never moved is not there. */
   levels = new Map<string, ModelLevel>()
+  /** What of a level is never promised, by `levelKey`. */
+  safety = new Map<string, number>()
   /** In the order in which the test learnt of them. Their turn is that of their ids. */
   orders: ModelOrder[] = []
   ledger: (Piece & {
@@ -90,8 +93,21 @@ export class StockModel {
 
   /** Knows from now on what another knows, and nothing else. */
   become(other: State): this {
-    const { items, locations, levels, orders, ledger, requests, shipments, jobs, keys, letters } = other
-    const state = { items, locations, levels, orders, ledger, requests, shipments, jobs, keys, letters }
+    const { items, locations, levels, safety, orders, ledger, requests, shipments, jobs, keys, letters } =
+      other
+    const state = {
+      items,
+      locations,
+      levels,
+      safety,
+      orders,
+      ledger,
+      requests,
+      shipments,
+      jobs,
+      keys,
+      letters,
+    }
     return Object.assign(this, structuredClone(state))
   }
 
@@ -116,6 +132,11 @@ export class StockModel {
 
   level(sku: string, location: string): ModelLevel {
     return this.levels.get(levelKey(sku, location)) ?? { available: 0, reserved: 0 }
+  }
+
+  /** What of a level can be promised to orders. */
+  promisableAt(key: string): number {
+    return Math.max(0, (this.levels.get(key)?.available ?? 0) - (this.safety.get(key) ?? 0))
   }
 
   /** Where an order holds what it has reserved. */
@@ -186,7 +207,7 @@ export class StockModel {
     let claims = [...new Set(orderIds)].sort().flatMap((id) => this.find(id) ?? [])
     claims = claims.filter(({ status }) => status === 'PENDING')
     const givenUp: [ModelOrder, string][] = []
-    let results = allocateTo(claims, this.levels, this.locations)
+    let results = this.#allocateTo(claims)
     // others have what its supplier has delivered for it while it had failed. What it would have taken is for the others
     for (;;) {
       const over = results.flatMap(({ order, short }): [ModelOrder, string][] => {
@@ -196,7 +217,7 @@ export class StockModel {
       if (over.length === 0) break
       givenUp.push(...over)
       claims = claims.filter((order) => !over.some(([gone]) => gone === order))
-      results = allocateTo(claims, this.levels, this.locations)
+      results = this.#allocateTo(claims)
     }
     for (const { order, taken, short } of results) {
       if (short.length > 0 && order.ifShort === 'FAIL') {
@@ -229,11 +250,16 @@ export class StockModel {
         this.reserve([order.id])
         continue
       }
-      const { taken } = allocateTo([order], this.levels, this.locations)[0]!
+      const { taken } = this.#allocateTo([order])[0]!
       if (taken.length === 0) continue
       this.#take(order, taken)
       this.transition(order, 'OrderReserved')
     }
+  }
+
+  #allocateTo(orders: readonly ModelOrder[]): Allocated[] {
+    const promisable = [...this.levels.keys()].map((key) => [key, this.promisableAt(key)] as const)
+    return allocateTo(orders, new Map(promisable), this.locations)
   }
 
   #take(order: ModelOrder, pieces: readonly Piece[]): void {

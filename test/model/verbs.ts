@@ -3,6 +3,7 @@ import {
   byText,
   isHoldTime,
   keyOf,
+  levelKey,
   type ModelOrder,
   type ModelShipment,
   openOf,
@@ -165,7 +166,7 @@ function ship(
       continue
     }
     const mayTake = model.locations.get(to)!.isActive && (order.locations?.includes(to) ?? true)
-    const room = mayTake ? model.level(sku, to).available : 0
+    const room = mayTake ? model.promisableAt(levelKey(sku, to)) : 0
     if (qty <= room) {
       released.push(...takeOf(smallestFirst(places), qty))
       takenOver.push({ sku, location: to, qty })

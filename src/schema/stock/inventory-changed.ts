@@ -44,7 +44,7 @@ builder.subscriptionField('inventoryChanged', (t) =>
   t.field({
     type: InventoryChange,
     description:
-      'Every change of stock, whatever caused it; in order for each SKU and location. Without `after` from now on. It never completes: a client that is too slow, and one whose server stops, gets an error and subscribes again with `after`. For operators and services.',
+      'Every change of stock, whatever caused it; in order for each SKU and location. Without `after` from now on. It never completes. If a client is too slow, or the server stops, it ends with the error UNAVAILABLE over a WebSocket, and just ends by server-sent events: subscribe again with `after`. For operators and services.',
     args: {
       skus: t.arg.stringList({ description: 'Only of these SKUs, 1 to 1,000; of all if left out.' }),
       locations: t.arg.stringList({

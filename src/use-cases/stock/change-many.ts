@@ -83,8 +83,8 @@ export async function changeMany(
   // no level is made for what is refused, and nothing is locked for what changes nothing
   const { known, preview } = await readAndPlan(tx, asked, options)
   if (options.dryRun) {
-    const unreserved = isRefused(preview, options) ? [] : await findUnreserved(tx, preview.shortfalls)
-    return { outcomes: outcomesOf(preview), unreserved }
+    if (isRefused(preview, options)) return refused(preview)
+    return { outcomes: outcomesOf(preview), unreserved: await findUnreserved(tx, preview.shortfalls) }
   }
   if (!asked.some(comparesWithLedger)) {
     if (isRefused(preview, options)) return refused(preview)

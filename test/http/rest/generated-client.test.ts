@@ -49,6 +49,30 @@ const movements = await holdfast.listMovements('WIDGET', { limit: 1 })
 const sheet = await holdfast.exportInventory()
 const ledger = await holdfast.exportMovements({ after: '1' })
 
+// an endless answer, of which this takes the first event
+const opened = Promise.withResolvers<void>()
+const takeEvent: typeof fetch = async (url, init) => {
+  const response = await fetch(url, init)
+  opened.resolve()
+  let text = ''
+  for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += part
+    const [, data] = /^data: (.*)\\n\\n/m.exec(text) ?? []
+    if (data) return Response.json(JSON.parse(data))
+  }
+  throw new Error('the stream ended')
+}
+const following = holdfast.followInventory({ sku: ['WIDGET'] }, { fetch: takeEvent })
+await opened.promise
+const receipt = { qty: 7, reference: 'SLIP-1' }
+const received = await holdfast.receiveInventory('WIDGET', receipt, { idempotencyKey: 'goods' })
+if (received.status !== 200) throw new Error(received.data.detail)
+const followed = await following
+if (followed.status !== 200) throw new Error(followed.data.detail)
+const change: holdfast.InventoryChange = followed.data
+await holdfast.receiveInventory('WIDGET', { qty: 1 })
+const resumed = await holdfast.followInventory({ lastEventId: change.cursor }, { fetch: takeEvent })
+
 console.log(JSON.stringify({
   repeated: again.status === 201 && again.data.id === order.id,
   refused: refused.status === 422 && refused.data.code,
@@ -59,6 +83,9 @@ console.log(JSON.stringify({
   newest: movements.status === 200 && movements.data.data[0]?.delta,
   sheet: sheet.status === 200 && sheet.data.split('\\r\\n')[1]?.startsWith('WIDGET,MAIN,WIDGET,15,'),
   ledger: ledger.status === 200 && ledger.data.startsWith('id,sku,'),
+  received: [received.data.level.available, received.data.movement.type],
+  isFollowed: change.movement.id === received.data.movement.id && change.available_to_promise,
+  resumed: resumed.status === 200 && resumed.data.movement.delta,
 }))
 `
 
@@ -106,6 +133,9 @@ describe('a client generated from /openapi.json', () => {
       newest: 5,
       sheet: true,
       ledger: true,
+      received: [22, 'RECEIPT'],
+      isFollowed: 22,
+      resumed: 1,
     })
   }, 60_000)
 })

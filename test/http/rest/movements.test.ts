@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { encodeCursor } from '../../../src/cursor.ts'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 import { expectProblem, serveRest } from './serve-rest.ts'
@@ -56,6 +57,8 @@ test('lists what changed the stock, newest first', async () => {
         available_after: 999,
         reserved_after: 1,
         order_id: orderId,
+        order_version: 2,
+        actor: null,
       },
       {
         ...movement,
@@ -65,6 +68,8 @@ test('lists what changed the stock, newest first', async () => {
         available_after: 1_000,
         reserved_after: 0,
         order_id: null,
+        order_version: null,
+        actor: LOCAL_OPERATOR.id,
       },
     ],
     next_cursor: null,

@@ -95,6 +95,7 @@ describe('POST /api/orders/:id/ship', () => {
       reserved_delta: -3,
       reserved_after: 1,
       order_id: id,
+      order_version: 3,
       shipment_id: shipmentId,
     })
   })

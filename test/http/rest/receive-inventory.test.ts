@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { execute } from '../../support/graphql.ts'
 import { seed } from '../../support/harness.ts'
@@ -33,9 +34,11 @@ test('takes goods in, and answers with the level and the movement', async ({ app
       available_after: 24,
       reserved_after: 0,
       order_id: null,
+      order_version: null,
       shipment_id: null,
       reason: 'truck',
       reference: 'DELIVERY-17',
+      actor: LOCAL_OPERATOR.id,
       created_at: expect.any(String),
     },
   })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { describe, expect, onTestFinished, vi } from 'vitest'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { createAuthenticate } from '../../../src/http/access/create-authenticate.ts'
 import { STREAMS_PER_CALLER_MAX } from '../../../src/limits.ts'
 import { createLogger } from '../../../src/observability/logs/logger.ts'
@@ -77,9 +78,11 @@ describe('the stream', () => {
         available_after: 0,
         reserved_after: 0,
         order_id: null,
+        order_version: null,
         shipment_id: null,
         reason: 'seed',
         reference: null,
+        actor: LOCAL_OPERATOR.id,
         created_at: expect.any(String),
       },
       is_repeat: false,

@@ -69,6 +69,8 @@ describe('a webhook', () => {
       expect(payload.data).toMatchObject({
         sku: 'GIZMO',
         delta: -3,
+        order_version: null,
+        actor: LOCAL_OPERATOR.id,
         available_before: 5,
         available_after: 2,
         reserved_before: 0,

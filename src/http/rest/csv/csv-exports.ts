@@ -38,6 +38,7 @@ const LEDGER_COLUMNS: Columns<InventoryMovement> = {
   available_after: ({ availableAfter }) => availableAfter,
   reserved_after: ({ reservedAfter }) => reservedAfter,
   order_id: ({ orderId }) => orderId,
+  order_version: ({ orderVersion }) => orderVersion,
   shipment_id: ({ shipmentId }) => shipmentId,
   reason: ({ reason }) => reason,
   reference: ({ reference }) => reference,
@@ -125,7 +126,7 @@ export function csvExports(context: WriteContext): FastifyPluginAsyncZod {
           response: {
             200: csvAnswer(
               'The ledger, by id',
-              `${Object.keys(LEDGER_COLUMNS).join(',')}\r\n4711,WIDGET,MAIN,ADJUSTMENT,-3,0,997,2,,,broken,,olga,2026-01-05T09:30:00.000Z\r\n`,
+              `${Object.keys(LEDGER_COLUMNS).join(',')}\r\n4711,WIDGET,MAIN,ADJUSTMENT,-3,0,997,2,,,,broken,,olga,2026-01-05T09:30:00.000Z\r\n`,
             ),
             ...problemResponses('INVALID_CURSOR'),
           },

@@ -8,6 +8,7 @@ import {
   type ImportRefusal,
   NO_ROWS,
 } from '../../../domain/stock/import-counts.ts'
+import { findKeys } from '../../../sql/orders/idempotency-keys.ts'
 import {
   advanceImport,
   findImport,
@@ -20,7 +21,7 @@ import {
 } from '../../../sql/stock/imports.ts'
 import { assertKey } from '../../assert-key.ts'
 import type { WriteContext } from '../../context.ts'
-import { runOncePerKey } from '../../run-once-per-key.ts'
+import { isSameCall, runOncePerKey } from '../../run-once-per-key.ts'
 import { changeMany } from '../change-many.ts'
 import { chunksOf, countRows, FILE_OPTIONS, type ImportFile, REFUSED_ROWS_MAX } from './import-chunks.ts'
 import { previewImport } from './preview-import.ts'
@@ -28,7 +29,7 @@ import { previewImport } from './preview-import.ts'
 export type ImportOptions = {
   /** Identifies the file; null for its fingerprint. */
   idempotencyKey: string | null
-  /** Reports the results without changing anything. */
+  /** Reports what the call would, without changing anything. */
   dryRun: boolean
   /** Ends the import after the transaction that is under way. */
   signal: AbortSignal
@@ -69,24 +70,33 @@ export async function importInventory(
   const { fingerprint, columns } = file
   assertAllowed(caller, columns.kind === 'counted' ? 'countInventory' : 'adjustInventories')
   assertKey(options.idempotencyKey)
+  const { dryRun } = options
   const name = nameOf(caller, file, options)
-  const found = options.dryRun
-    ? await findImport(context.pool, name)
-    : await begin(context, name, fingerprint, options)
+  const found = await (dryRun ? look : begin)(context, name, fingerprint, options)
   if (found === null || (found && found.fingerprint !== fingerprint))
     return { report: null, refusal: 'KEY_REUSED' }
-  if (found?.finishedAt) return { report: await reportOf(context, found, { repeated: true }), refusal: null }
-  if (options.dryRun) {
-    const preview = await previewImport(context, caller, file, options, found?.nextLine ?? FIRST_LINE)
-    return { report: { ...preview, fingerprint, dryRun: true, repeated: false }, refusal: null }
+  if (found?.finishedAt) {
+    return { report: await reportOf(context, found, { dryRun, repeated: true }), refusal: null }
+  }
+  if (dryRun) {
+    const refusals = found ? await findRefusals(context.pool, found.id) : []
+    const done = { ...(found ?? NOT_BEGUN), refusals }
+    const preview = await previewImport(context, caller, file, options, done)
+    return { report: { ...preview, fingerprint, dryRun, repeated: false }, refusal: null }
   }
   const isOurs = await apply(context, caller, file, options, found!)
   const done = (await findImport(context.pool, name))!
-  const report = await reportOf(context, done, { repeated: false })
+  const report = await reportOf(context, done, { dryRun, repeated: false })
   return { report, refusal: isOurs || done.finishedAt ? null : 'IN_PROGRESS' }
 }
 
+/** What keys call an import. */
+const IMPORT_VERB = 'importInventory'
+
 const FIRST_LINE = 1
+
+/** An import of which no row was looked at. */
+const NOT_BEGUN = { ...NO_ROWS, nextLine: FIRST_LINE }
 
 /** Returns what identifies an import: its caller's key, or the content of the file, whoever sends it. */
 function nameOf(
@@ -97,6 +107,17 @@ function nameOf(
   return idempotencyKey === null
     ? { caller: '', key: `sha256:${fingerprint}` }
     : { caller: id, key: idempotencyKey }
+}
+
+/** Finds an import for a dry run. @returns undefined if there is none; null if its caller used the key for another call */
+async function look(
+  { pool }: WriteContext,
+  name: ImportName,
+  fingerprint: string,
+  { idempotencyKey }: Pick<ImportOptions, 'idempotencyKey'>,
+): Promise<ImportRecord | null | undefined> {
+  const [earlier] = idempotencyKey === null ? [] : await findKeys(pool, [name])
+  return earlier && !isSameCall(earlier, { verb: IMPORT_VERB, fingerprint }) ? null : findImport(pool, name)
 }
 
 /** Begins an import, or finds it. @returns null if its caller used the key for another call */
@@ -110,7 +131,7 @@ async function begin(
   const call = {
     caller: { id: name.caller },
     name: 'import-inventory',
-    verb: 'importInventory',
+    verb: IMPORT_VERB,
     key,
   } as const
   const begun = await runOncePerKey(
@@ -131,10 +152,10 @@ async function begin(
 async function reportOf(
   { pool }: WriteContext,
   { id, finishedAt, nextLine, ...record }: ImportRecord,
-  { repeated }: { repeated: boolean },
+  flags: Pick<ImportReport, 'dryRun' | 'repeated'>,
 ): Promise<ImportReport> {
   const refusals = await findRefusals(pool, id)
-  return { ...record, dryRun: false, repeated, nextLine: finishedAt ? null : nextLine, refusals }
+  return { ...record, ...flags, nextLine: finishedAt ? null : nextLine, refusals }
 }
 
 /**

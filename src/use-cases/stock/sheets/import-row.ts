@@ -89,16 +89,17 @@ function adviceFor(name: string): string {
 /**
  * Reads a row. Its SKU and location may still be unknown.
  *
- * @param cells without the spaces around them
+ * @param cells without the spaces around them; those that are missing at the end are empty
  * @returns null for a row of a count sheet without a count
  */
 export function readRow(columns: ImportColumns, cells: readonly string[]): ImportRow | RowRefusal | null {
-  if (cells.length !== columns.count) {
+  if (cells.length > columns.count) {
     return invalidRow(`The row has ${cells.length} cells, and the first row has ${columns.count}`)
   }
   const cellOf = (name: ReadColumn) => {
     const index = columns.index[name]
-    return index === undefined ? '' : cells[index]!
+    // spreadsheets leave out the commas before empty cells at the end
+    return index === undefined ? '' : (cells[index] ?? '')
   }
   if (columns.kind === 'counted' && cellOf('counted') === '') return null
   const sku = cellOf('sku')
@@ -137,7 +138,9 @@ function readCount(named: Named, counted: string, asOf: string): ImportRow | Row
   const qty = readQuantity(counted)
   if (qty === undefined) return invalidQty(`counted ${QUANTITY_EXPECTED}`, counted)
   if (asOf !== '' && !isLastKnownMovement(asOf)) {
-    return invalidQty('as_of must be the id of a movement, as the count sheet has it', asOf)
+    const message = `as_of must be the id of a movement, as the count sheet has it, not ${quote(asOf)}`
+    // the code of a call with such an `asOf`
+    return { code: 'STALE_EXPECTATION', message }
   }
   return { ...named, type: 'COUNT', counted: qty, asOf: asOf === '' ? null : BigInt(asOf) }
 }

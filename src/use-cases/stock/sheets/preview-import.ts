@@ -14,33 +14,40 @@ import { chunksOf, countRows, FILE_OPTIONS, type ImportFile, REFUSED_ROWS_MAX } 
 
 type PreviewOptions = { signal: AbortSignal; onProgress: (counts: ImportCounts) => void }
 
+/** What earlier calls have imported of a file: the first line that they left, and what came of those before it. */
+type Done = ImportCounts & { refusals: readonly ImportRefusal[]; nextLine: number }
+
 /** `nextLine`: the first line that was not read; null if all were. */
 type Preview = ImportCounts & { refusals: readonly ImportRefusal[]; nextLine: number | null }
 
 /**
- * Reports the results of a file from a line on without changing anything. Each chunk is planned on top of what those before it
- * would have changed, as the import itself would.
+ * Reports the results of a file without changing anything. Each chunk is planned on top of what those before it would have
+ * changed, as the import itself would.
+ *
+ * @returns the results of all rows, those of earlier calls included
  */
 export async function previewImport(
   context: WriteContext,
   caller: Caller,
   file: ImportFile,
   { signal, onProgress }: PreviewOptions,
-  fromLine: number,
+  done: Done,
 ): Promise<Preview> {
-  const unwritten = new Map<string, readonly LevelChange[]>()
-  const refusals: ImportRefusal[] = []
-  let counts = NO_ROWS
-  let nextLine: number | null = fromLine
-  for await (const chunk of chunksOf(file, fromLine)) {
+  // by SKU
+  const unwritten = new Map<string, string>()
+  const refusals = [...done.refusals]
+  let counts = addCounts(NO_ROWS, done)
+  let nextLine: number | null = done.nextLine
+  for await (const chunk of chunksOf(file, done.nextLine)) {
     if (signal.aborted || counts.refused >= REFUSED_ROWS_MAX) break
     const skus = new Set(chunk.accepted.map(({ sku }) => sku))
-    const earlier = [...skus].flatMap((sku) => unwritten.get(sku) ?? [])
+    const earlier = [...skus].flatMap((sku) => unpack(sku, unwritten.get(sku)))
     const { outcomes, levelChanges } = await inTransaction(context, 'import-inventory', (tx) =>
       previewMany(tx, caller, chunk.accepted, FILE_OPTIONS, earlier),
     )
     for (const sku of skus) unwritten.delete(sku)
-    for (const [sku, changes] of Map.groupBy(levelChanges, ({ sku }) => sku)) unwritten.set(sku, changes)
+    for (const [sku, changes] of Map.groupBy(levelChanges, ({ sku }) => sku))
+      unwritten.set(sku, pack(changes))
     const { refusals: more, ...added } = countRows(chunk, outcomes)
     refusals.push(...more)
     counts = addCounts(counts, added)
@@ -50,4 +57,19 @@ export async function previewImport(
     await nextTurn()
   }
   return { ...counts, refusals, nextLine }
+}
+
+/**
+ * Returns changes of a SKU as one short text. A file may change a million levels: they take 85 MB so, and 215 MB as objects.
+ */
+function pack(changes: readonly LevelChange[]): string {
+  return changes.map(({ location, available, counted }) => [location, available, counted].join(' ')).join(',')
+}
+
+function unpack(sku: string, packed: string | undefined): LevelChange[] {
+  if (packed === undefined) return []
+  return packed.split(',').map((change) => {
+    const [location, available, counted] = change.split(' ')
+    return { sku, location: location!, available: BigInt(available!), counted: BigInt(counted!) }
+  })
 }

@@ -103,11 +103,11 @@ describe('the ledger', () => {
     const { headers, rows } = await get(server.url, '/api/movements/export')
     expect(headers.get('content-disposition')).toBe('attachment; filename="movements.csv"')
     expect(rows[0]).toBe(
-      'id,sku,location,type,delta,reserved_delta,available_after,reserved_after,order_id,shipment_id,reason,reference,actor,created_at',
+      'id,sku,location,type,delta,reserved_delta,available_after,reserved_after,order_id,order_version,shipment_id,reason,reference,actor,created_at',
     )
-    expect(rows[1]).toMatch(/^\d+,A,MAIN,RECEIPT,10,0,10,0,,,,,anonymous,/)
+    expect(rows[1]).toMatch(/^\d+,A,MAIN,RECEIPT,10,0,10,0,,,,,,anonymous,/)
     expect(rows[2]).toMatch(
-      new RegExp(`^${id},A,MAIN,ADJUSTMENT,-3,0,7,0,,,"'=cmd, ""x""",,anonymous,\\d{4}-\\d\\d-\\d\\dT`),
+      new RegExp(`^${id},A,MAIN,ADJUSTMENT,-3,0,7,0,,,,"'=cmd, ""x""",,anonymous,\\d{4}-\\d\\d-\\d\\dT`),
     )
     const next = await adjust(app, { delta: 1 })
     const { rows: behind } = await get(server.url, `/api/movements/export?after=${id}`)

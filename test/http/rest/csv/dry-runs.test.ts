@@ -1,7 +1,12 @@
+import { Readable } from 'node:stream'
 import { describe, expect } from 'vitest'
+import type { App } from '../../../../src/create-app.ts'
+import { LOCAL_OPERATOR } from '../../../../src/domain/caller.ts'
+import { spoolUpload } from '../../../../src/http/rest/csv/spool-upload.ts'
+import { importInventory } from '../../../../src/use-cases/stock/sheets/import-inventory.ts'
 import { test } from '../../../support/fixtures.ts'
 import { seed } from '../../../support/harness.ts'
-import { lines, sendFile, sha256, WHOLE } from './send-file.ts'
+import { availableOf, lines, sendFile, sha256, WHOLE } from './send-file.ts'
 
 test('a dry run says what would come of it, row after row, and changes nothing', async ({ app, server }) => {
   await seed(app).item({ sku: 'A', available: 0 })
@@ -50,6 +55,16 @@ describe('a dry run counts as the import does', () => {
       ['sku,location,delta', ...Array.from({ length: 500 }, () => 'A,EAST,1'), 'A,EAST,-500', 'A,EAST,-1'],
       { changed: 501, refused: 1 },
     ],
+    [
+      'counts and changes at two locations',
+      [
+        'sku,location,counted,as_of',
+        ...Array.from({ length: 300 }, () => ['A,EAST,4,0', 'A,MAIN,9,0']).flat(),
+        'A,EAST,5,0',
+        'A,MAIN,9,',
+      ],
+      { changed: 3, unchanged: 599, refused: 0 },
+    ],
   ])('%s', async ([, rows, expected], { app, server }) => {
     await seed(app).item({ sku: 'A', available: 0 })
     await seed(app).location('EAST')
@@ -57,5 +72,70 @@ describe('a dry run counts as the import does', () => {
     expect(dry.body).toMatchObject(expected)
     const { body } = await sendFile(server.url, lines(...rows))
     expect({ ...dry.body, dry_run: false }).toEqual(body)
+  })
+})
+
+describe('a dry run of a file that is known', () => {
+  const file = lines(
+    'sku,delta',
+    ...Array.from({ length: 1_200 }, (_, n) => (n % 100 === 7 ? 'NONE,1' : 'A,1')),
+  )
+
+  /** Imports the first rows of a file, as a process does that is stopped in the middle. */
+  async function breakOff(app: App, text: string): Promise<void> {
+    const upload = await spoolUpload(Readable.from([Buffer.from(text)]))
+    const stopping = new AbortController()
+    const onProgress = () => stopping.abort()
+    const how = { idempotencyKey: null, dryRun: false, signal: stopping.signal, onProgress }
+    const { report } = await importInventory(app, LOCAL_OPERATOR, upload, how)
+    await upload.close()
+    expect(report!.nextLine).toBeGreaterThan(2)
+  }
+
+  test('that is finished has its answer, and says that it was one', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 0 })
+    await sendFile(server.url, file)
+    const dry = await sendFile(server.url, file, { dryRun: true })
+    const { body } = await sendFile(server.url, file)
+    expect(body).toMatchObject({ dry_run: false, repeated: true, refused: 12 })
+    expect(dry.body).toEqual({ ...body, dry_run: true })
+  })
+
+  test('that broke off counts what was imported before', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 0 })
+    await breakOff(app, file)
+    const dry = await sendFile(server.url, file, { dryRun: true })
+    expect(dry.body).toMatchObject({ rows: 1_200, changed: 1_188, refused: 12, complete: true })
+    const { body } = await sendFile(server.url, file)
+    expect(dry.body).toEqual({ ...body, dry_run: true })
+    expect(await availableOf(app)).toBe(1_188n)
+  })
+
+  test('that broke off ends at as many refused rows as the import', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 0 })
+    const wrong = lines('sku,delta', ...Array.from({ length: 11_000 }, () => 'NONE,1'))
+    await breakOff(app, wrong)
+    const dry = await sendFile(server.url, wrong, { dryRun: true })
+    expect(dry.body).toMatchObject({ refused: 10_000, complete: false, next_line: 10_002 })
+    const { body } = await sendFile(server.url, wrong)
+    expect(dry.body).toEqual({ ...body, dry_run: true })
+  })
+
+  test('under the key of another call, or of another file, is refused', async ({ app, server }) => {
+    await seed(app).item({ sku: 'A', available: 5 })
+    await fetch(`${server.url}/api/order`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'of an order' },
+      body: JSON.stringify({ sku: 'A', qty: 1 }),
+    })
+    await sendFile(server.url, lines('sku,delta', 'A,2'), { key: 'of a file' })
+    for (const key of ['of an order', 'of a file']) {
+      expect(await sendFile(server.url, file, { key, dryRun: true })).toMatchObject({
+        status: 422,
+        body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+      })
+    }
+    const free = await sendFile(server.url, file, { key: 'free', dryRun: true })
+    expect(free).toMatchObject({ status: 200, body: { repeated: false, refused: 12 } })
   })
 })

@@ -105,12 +105,26 @@ describe('a row', () => {
   test.each(['00', '-1', 'x', '1.5', '9223372036854775808'])(
     'is refused that was counted as of %j',
     (asOf) => {
-      expect(readRow(counts, ['A', '7', asOf])).toMatchObject({ code: 'INVALID_QTY' })
+      expect(readRow(counts, ['A', '7', asOf])).toMatchObject({ code: 'STALE_EXPECTATION' })
     },
   )
 
-  test('is refused with cells too few or too many, no SKU, or a text that is none', () => {
-    for (const cells of [['A'], ['A', '1', '', ''], ['', '1', '']])
+  test('may leave out empty cells at its end, as spreadsheets do', () => {
+    const sheet = columnsOf('sku,location,name,on_hand,reserved,as_of,counted')
+    expect(readRow(sheet, ['A', 'MAIN', 'An item', '5', '0', '3'])).toBeNull()
+    expect(readRow(sheet, ['A'])).toBeNull()
+    expect(readRow(counts, ['A', '7'])).toEqual(readRow(counts, ['A', '7', '']))
+    expect(readRow(deltas, ['A', '', '-3'])).toEqual(readRow(deltas, ['A', '', '-3', '', '', '']))
+    // a cell that a row needs is not among them
+    expect(readRow(deltas, ['A'])).toMatchObject({ code: 'INVALID_QTY' })
+    expect(readRow(columnsOf('delta,sku'), ['1'])).toMatchObject({ code: 'INVALID_ROW' })
+  })
+
+  test('is refused with too many cells, no SKU, or a text that is none', () => {
+    for (const cells of [
+      ['A', '1', '', ''],
+      ['', '1', ''],
+    ])
       expect(readRow(counts, cells)).toMatchObject({ code: 'INVALID_ROW' })
     for (const [reason, reference] of [
       ['x'.repeat(501), ''],
