@@ -134,6 +134,11 @@ export const WEBHOOKS_MAX = 50
 export const WEBHOOK_CALLS_MAX = 50
 /** Of one whose calls all fail: each may take the whole of its time, and hold a connection. */
 export const WEBHOOK_FAILING_CALLS_MAX = 10
+/**
+ * Secrets of one webhook that were replaced and sign for the rest of their 24 h. Each adds a signature of 47 bytes to a header that
+ * servers limit to 8 kB, and its HMAC to each attempt.
+ */
+export const REPLACED_SECRETS_MAX = 5
 /** For a whole attempt, from the connection to the answer. */
 export const WEBHOOK_TIMEOUT_MS = 15 * SECOND
 /** After this a delivery that is being sent counts as lost, and is due again: an attempt, and the commit of its result. */

@@ -61,11 +61,30 @@ const write = prepare(
   where id = $1`,
 )
 
-/** Gives a webhook another secret. The one before signs as well for a while. */
+/** A sealed secret that was replaced, and until when it signs as well. */
+export type ReplacedSecret = { secret: string; until: string }
+
+/** Condition of a `replaced` secret that signs. */
+const STILL_SIGNS = `(replaced ->> 'until')::timestamptz > now()`
+
+/** Counts the secrets of a webhook that were replaced and still sign. */
+export async function countReplacedSecrets(on: Queryable, id: string): Promise<number> {
+  return (await countReplaced(on, id))[0]?.count ?? 0
+}
+
+const countReplaced = prepare<[id: string], { count: number }>(
+  'count-replaced-secrets',
+  `select count(*)::int from webhooks cross join jsonb_array_elements(replaced_secrets) as replaced
+  where id = $1 and ${STILL_SIGNS}`,
+)
+
+/** Gives a webhook another secret. The one before signs as well for a while, and so do those before it, each for its own time. */
 export const replaceSecret = prepare<[id: string, secret: string, overlapMs: number]>(
   'replace-secret',
   `update webhooks set
-    previous_secret = secret, previous_secret_until = now() + $3::float8 * interval '1 ms', secret = $2
+    replaced_secrets =
+      jsonb_build_object('secret', secret, 'until', now() + $3::float8 * interval '1 ms') || replaced_secrets,
+    secret = $2
   where id = $1`,
 )
 
@@ -73,32 +92,36 @@ export const replaceSecret = prepare<[id: string, secret: string, overlapMs: num
 export const deleteWebhookRow = prepare<[id: string]>('delete-webhook', 'delete from webhooks where id = $1')
 
 /** Forgets secrets that were replaced, once they sign no more. */
-export const forgetPreviousSecrets = prepare<[], { id: string }>(
-  'forget-previous-secrets',
-  `update webhooks set previous_secret = null, previous_secret_until = null
-  where previous_secret_until < now() returning id`,
+export const forgetReplacedSecrets = prepare<[], { id: string }>(
+  'forget-replaced-secrets',
+  `update webhooks set replaced_secrets = (
+    select coalesce(jsonb_agg(replaced order by place), '[]')
+    from jsonb_array_elements(replaced_secrets) with ordinality as each (replaced, place) where ${STILL_SIGNS}
+  )
+  where exists (select from jsonb_array_elements(replaced_secrets) as replaced where not ${STILL_SIGNS})
+  returning id`,
 )
 
 /** Sealed secrets of a webhook. */
-export type SealedSecrets = { id: string; secret: string; previousSecret: string | null }
+export type SealedSecrets = { id: string; secret: string; replaced: readonly ReplacedSecret[] }
 
 /** Locks the secrets of every webhook. */
 export const lockSecrets = prepare<[], SealedSecrets>(
   'lock-secrets',
-  `select id, secret, previous_secret as "previousSecret" from webhooks order by id for update`,
+  'select id, secret, replaced_secrets as replaced from webhooks order by id for update',
 )
 
 /** Writes the secrets of a webhook as they are sealed now. */
 export async function writeSecrets(
   on: Queryable,
-  { id, secret, previousSecret }: SealedSecrets,
+  { id, secret, replaced }: SealedSecrets,
 ): Promise<void> {
-  await writeSealed(on, id, secret, previousSecret)
+  await writeSealed(on, id, secret, JSON.stringify(replaced))
 }
 
-const writeSealed = prepare<[id: string, secret: string, previousSecret: string | null]>(
+const writeSealed = prepare<[id: string, secret: string, replaced: string]>(
   'write-secrets',
-  'update webhooks set secret = $2, previous_secret = $3 where id = $1',
+  'update webhooks set secret = $2, replaced_secrets = $3 where id = $1',
 )
 
 /** A webhook, and the sealed secrets that sign for it now, the newest first. */
@@ -111,7 +134,10 @@ export const findAddressee = prepare<[id: string], Addressee>(
   'find-addressee',
   `select
     id, url, status, failing_since as "failingSince",
-    array_remove(array[secret, case when previous_secret_until > now() then previous_secret end], null) as secrets
+    secret || array(
+      select replaced ->> 'secret' from jsonb_array_elements(replaced_secrets) with ordinality as each (replaced, place)
+      where ${STILL_SIGNS} order by place
+    ) as secrets
   from webhooks where id = $1`,
 )
 

@@ -30,7 +30,7 @@ import {
   deleteOldGivenUp,
   giveUpDisabled,
 } from '../../sql/webhooks/deliveries.ts'
-import { forgetPreviousSecrets } from '../../sql/webhooks/webhooks.ts'
+import { forgetReplacedSecrets } from '../../sql/webhooks/webhooks.ts'
 import type { UpkeepContext } from '../context.ts'
 import { inHalves, PASSED_OVER_MS, type PassedOver, stillPassedOver } from '../in-halves.ts'
 import { reservationPayload, sendingPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
@@ -164,7 +164,7 @@ export async function sweep(
   await repeat('sweep-disabled', (tx) => giveUpDisabled(tx, SWEEP_BATCH_MAX))
   await repeat('sweep-delivered', (tx) => deleteOldDelivered(tx, DELIVERED_KEPT_MAX, SWEEP_BATCH_MAX))
   await repeat('sweep-deleted-webhooks', (tx) => deleteOfDeleted(tx, SWEEP_BATCH_MAX))
-  await repeat('sweep-secrets', (tx) => forgetPreviousSecrets(tx))
+  await repeat('sweep-secrets', (tx) => forgetReplacedSecrets(tx))
 
   const buried = dead.flatMap(({ orders, stuck }) => [...orders.map(({ orderId }) => orderId), ...stuck])
   const aside = dead.filter((job) => !isReadable(job))

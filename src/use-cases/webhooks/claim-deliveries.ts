@@ -44,9 +44,9 @@ export async function claimDeliveries(
   }
 }
 
-/** Returns the keys that sign. The previous secret is optional; without the current one there are none. */
+/** Returns the keys that sign. Secrets that were replaced are optional; without the current one there are none. */
 function signingKeysOf({ secretBox }: WebhookContext, { id, secrets }: Addressee): Buffer[] {
-  const [current, previous] = secrets.map((stored) => secretBox.open(stored, id))
+  const [current, ...replaced] = secrets.map((stored) => secretBox.open(stored, id))
   if (current === undefined) return []
-  return [current, ...(previous === undefined ? [] : [previous])].map(signingKeyOf)
+  return [current, ...replaced.filter((secret) => secret !== undefined)].map(signingKeyOf)
 }

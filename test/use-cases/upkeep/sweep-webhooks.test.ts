@@ -8,7 +8,7 @@ import { rotateWebhookSecret } from '../../../src/use-cases/webhooks/verbs/rotat
 import { testWebhook } from '../../../src/use-cases/webhooks/verbs/test-webhook.ts'
 import { updateWebhook } from '../../../src/use-cases/webhooks/verbs/update-webhook.ts'
 import { test } from '../../support/fixtures.ts'
-import { listenAt } from '../../support/webhooks.ts'
+import { endReplacedSecret, listenAt } from '../../support/webhooks.ts'
 
 const listen = (app: App) => listenAt(app, 'https://shop.example/hooks', ['inventory.*'])
 
@@ -57,11 +57,13 @@ test('deliveries of a webhook that was deleted are deleted', async ({ app }) => 
 test('a secret that was replaced is forgotten once it signs no more', async ({ app }) => {
   const { id } = await listen(app)
   await rotateWebhookSecret(app, LOCAL_OPERATOR, id)
-  const readPrevious = async () =>
-    (await app.pool.query('select previous_secret from webhooks')).rows[0].previous_secret
+  await rotateWebhookSecret(app, LOCAL_OPERATOR, id)
+  const readReplaced = async () =>
+    (await app.pool.query('select replaced_secrets from webhooks')).rows[0].replaced_secrets
   await sweep(app)
-  expect(await readPrevious()).not.toBeNull()
-  await app.pool.query(`update webhooks set previous_secret_until = now() - interval '1 s'`)
+  const [newest, oldest] = await readReplaced()
+  expect(oldest).toBeDefined()
+  await endReplacedSecret(app, 1)
   await sweep(app)
-  expect(await readPrevious()).toBeNull()
+  expect(await readReplaced()).toEqual([newest])
 })
