@@ -112,10 +112,7 @@ export const lockSecrets = prepare<[], SealedSecrets>(
 )
 
 /** Writes the secrets of a webhook as they are sealed now. */
-export async function writeSecrets(
-  on: Queryable,
-  { id, secret, replaced }: SealedSecrets,
-): Promise<void> {
+export async function writeSecrets(on: Queryable, { id, secret, replaced }: SealedSecrets): Promise<void> {
   await writeSealed(on, id, secret, JSON.stringify(replaced))
 }
 
@@ -125,15 +122,22 @@ const writeSealed = prepare<[id: string, secret: string, replaced: string]>(
 )
 
 /** A webhook, and the sealed secrets that sign for it now, the newest first. */
-export type Addressee = Pick<Webhook, 'id' | 'url' | 'status' | 'failingSince'> & {
+export type Addressee = Pick<Webhook, 'id' | 'url'> & {
+  /** No delivery succeeded for a while. */
+  isFailing: boolean
   secrets: readonly string[]
 }
 
-/** Reads where deliveries of a webhook go. @returns none if it was deleted */
-export const findAddressee = prepare<[id: string], Addressee>(
+/**
+ * Reads where deliveries of a webhook go.
+ *
+ * @param failingMs for how long no delivery succeeded where it counts as failing
+ * @returns none if it was deleted
+ */
+export const findAddressee = prepare<[id: string, failingMs: number], Addressee>(
   'find-addressee',
   `select
-    id, url, status, failing_since as "failingSince",
+    id, url, coalesce(failing_since < now() - $2::float8 * interval '1 ms', false) as "isFailing",
     secret || array(
       select replaced ->> 'secret' from jsonb_array_elements(replaced_secrets) with ordinality as each (replaced, place)
       where ${STILL_SIGNS} order by place
@@ -145,26 +149,27 @@ export const findAddressee = prepare<[id: string], Addressee>(
 export type Reader = Pick<Webhook, 'id' | 'events'> & { cursor: bigint }
 
 /**
- * Finds active webhooks that have not read the outbox up to `end`. `isBusy`: so much of it is due already that its next events wait in
- * the outbox, where they cost nothing.
+ * Finds active webhooks that have not read the outbox up to `end`. `isBusy`: so many deliveries wait for their first attempt that its
+ * next events wait in the outbox, where they cost nothing.
  *
  * @param except ids of webhooks that are left out
  */
 export function findReaders(
   on: Queryable,
   end: bigint,
-  { except, dueMax }: { except: readonly string[]; dueMax: number },
+  { except, untriedMax }: { except: readonly string[]; untriedMax: number },
 ): Promise<(Reader & { isBusy: boolean })[]> {
-  return findBehind(on, end, plainArray(except), dueMax)
+  return findBehind(on, end, plainArray(except), untriedMax)
 }
 
-const findBehind = prepare<[end: bigint, except: string, dueMax: number], Reader & { isBusy: boolean }>(
+const findBehind = prepare<[end: bigint, except: string, untriedMax: number], Reader & { isBusy: boolean }>(
   'find-readers',
   `select
     id, events, cursor,
     exists (
       select from webhook_deliveries as deliveries
-      where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.next_attempt_at <= now()
+      where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.attempts = 0
+        and deliveries.next_attempt_at <= now()
       offset $3 - 1
     ) as "isBusy"
   from webhooks
@@ -172,7 +177,7 @@ const findBehind = prepare<[end: bigint, except: string, dueMax: number], Reader
   order by cursor, id`,
 )
 
-/** Finds active webhooks with so many deliveries pending, due or not. Walks an index: some 5 ms for 50,000 of one webhook. */
+/** Finds active webhooks with so many deliveries pending, failed ones too. Walks an index: some 5 ms for 50,000 of one webhook. */
 export async function findFull(on: Queryable, pendingMax: number): Promise<string[]> {
   return (await findThoseFull(on, pendingMax)).map(({ id }) => id)
 }

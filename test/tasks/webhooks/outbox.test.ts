@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { WEBHOOK_PENDING_MAX } from '../../../src/limits.ts'
 import { insertOrders } from '../../../src/sql/orders/insert-orders.ts'
 import { readLedgerEnd } from '../../../src/sql/stock/ledger/final-end.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
@@ -121,15 +122,18 @@ describe('the outbox', () => {
     await other.close()
   })
 
-  test('waits for a webhook with 50,000 deliveries pending, which are counted now and then alone', async () => {
+  test('waits for a webhook with 200,000 deliveries pending, which are counted now and then alone', async () => {
     const { app } = test_
     const { id } = await listenAt(app, receiver.url, ['inventory.*'])
-    await app.pool.query(
-      `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
-      select gen_random_uuid(), $1, 'evt_test_' || number, 'webhook.test', 'PENDING', now() + interval '1 h', now()
-      from generate_series(1, 50000) as number`,
-      [id],
-    )
+    // a statement each, for its time is limited
+    for (let count = 0; count < WEBHOOK_PENDING_MAX; count += 50_000) {
+      await app.pool.query(
+        `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, attempts, next_attempt_at, created_at)
+        select gen_random_uuid(), $1, 'evt_test_' || number, 'webhook.test', 'PENDING', 1, now() + interval '1 h', now()
+        from generate_series($2::int, $2 + 49999) as number`,
+        [id, count],
+      )
+    }
     const query = vi.spyOn(app.pool, 'query')
     const countRuns = (name: string) =>
       query.mock.calls.filter(([statement]) => (statement as { name?: string }).name === name).length
@@ -166,7 +170,7 @@ describe('the outbox', () => {
     await seed(app).stock()
     await writeDeliveries(app, await readLedgerEnd(app.pool))
     // what a process leaves behind that is killed then: deliveries that it claimed, and no job
-    expect((await claimDeliveries(app, id, 50))!.deliveries).toHaveLength(1)
+    expect((await claimDeliveries(app, id, { first: 50, repeated: 0 }))!.deliveries).toHaveLength(1)
     await dropJobs(app.pool)
     await app.pool.query(`update webhook_deliveries set next_attempt_at = now() - interval '6 s'`)
     expect((await sweep(app)).webhooks).toEqual([id])

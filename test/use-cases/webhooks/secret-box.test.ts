@@ -39,7 +39,7 @@ test('a dump does not give secrets away, and a start seals those from before the
   const { id, secret } = await listenAt(app, URL, ['*'])
   const { secret: second } = await rotateWebhookSecret(app, LOCAL_OPERATOR, id)
   const { secret: third } = await rotateWebhookSecret(app, LOCAL_OPERATOR, id)
-  const stored = async (): Promise<string[]> => (await findAddressee(app.pool, id))[0]!.secrets as string[]
+  const stored = async (): Promise<string[]> => (await findAddressee(app.pool, id, 0))[0]!.secrets as string[]
   const assertSealed = async () => {
     for (const one of await stored()) expect(one).toMatch(/^aes256gcm\./)
     expect((await stored()).map((one) => app.secretBox.open(one, id))).toEqual([third, second, secret])
