@@ -56,14 +56,14 @@ export function claimDue(
 }
 
 /** Conditions of the two kinds. Each has an index, by when they are due. */
-const KINDS = {
+const OF_KIND = {
   first: `webhook_deliveries.status = 'PENDING' and attempts = 0`,
   repeated: `webhook_deliveries.status = 'PENDING' and attempts > 0`,
 } as const satisfies Record<DueKind, string>
 
 const claimable = (kind: DueKind, sizeMax: string) => `
   select id from webhook_deliveries
-  where webhook_id = $1 and ${KINDS[kind]} and next_attempt_at <= now()
+  where webhook_id = $1 and ${OF_KIND[kind]} and next_attempt_at <= now()
     and (
       event_type = 'webhook.test'
       or exists (select from webhooks where webhooks.id = $1 and webhooks.status = 'ACTIVE')
@@ -96,7 +96,7 @@ export async function addNextSending(on: Queryable, webhookId: string, delayMinM
 
 const nextOf = (kind: DueKind) => `
   select next_attempt_at from webhook_deliveries
-  where webhook_id = webhooks.id and ${KINDS[kind]}
+  where webhook_id = webhooks.id and ${OF_KIND[kind]}
     and (webhooks.status = 'ACTIVE' or event_type = 'webhook.test')
   order by next_attempt_at limit 1`
 

@@ -78,6 +78,25 @@ const countReplaced = prepare<[id: string], { count: number }>(
   where id = $1 and ${STILL_SIGNS}`,
 )
 
+/** Disables active webhooks that have failed for so long, but for those of which something is due. */
+export const disableFailingWebhooks = prepare<
+  [failingMs: number, reason: string],
+  Pick<Webhook, 'id' | 'url'>
+>(
+  'disable-failing-webhooks',
+  `with failed as materialized (
+    select id from webhooks
+    where status = 'ACTIVE' and failing_since < now() - $1::float8 * interval '1 ms'
+      and not exists (
+        select from webhook_deliveries as deliveries
+        where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.next_attempt_at <= now()
+      )
+    order by id for update
+  )
+  update webhooks set status = 'DISABLED', disabled_reason = $2 from failed where webhooks.id = failed.id
+  returning webhooks.id, url`,
+)
+
 /** Gives a webhook another secret. The one before signs as well for a while, and so do those before it, each for its own time. */
 export const replaceSecret = prepare<[id: string, secret: string, overlapMs: number]>(
   'replace-secret',

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
@@ -42,6 +42,38 @@ test('what is pending of a disabled webhook is given up, but for a test, and not
   expect((await again()).deliveries).toEqual([])
   await updateWebhook(app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
   expect((await again()).deliveries).toHaveLength(1_500)
+})
+
+test('a webhook without a success for 120 h is disabled, also where no further attempt is due', async ({
+  app,
+}) => {
+  const { id } = await listen(app)
+  const [late, due, paused] = [await listen(app), await listen(app), await listen(app)]
+  const failFor = (hours: number, webhookId: string) =>
+    app.pool.query(`update webhooks set failing_since = now() - $1 * interval '1 h' where id = $2`, [
+      hours,
+      webhookId,
+    ])
+  await failFor(119, late.id)
+  for (const one of [id, due.id, paused.id]) await failFor(121, one)
+  for (const one of [id, due.id]) await insertPending(app, one)
+  // no worker was there to try it
+  await app.pool.query(
+    `update webhook_deliveries set next_attempt_at = now() - interval '1 h' where webhook_id = $1 and event_id = 'evt_m1'`,
+    [due.id],
+  )
+  await app.pool.query(`update webhooks set status = 'PAUSED' where id = $1`, [paused.id])
+  const news = vi.spyOn(app, 'onWebhooks')
+  expect((await sweep(app)).failures).toEqual([])
+  const states = await app.prisma.webhook.findMany({ orderBy: { id: 'asc' } })
+  expect(states.map(({ status }) => status)).toEqual(['DISABLED', 'ACTIVE', 'ACTIVE', 'PAUSED'])
+  expect(states[0]).toMatchObject({ disabledReason: 'No delivery succeeded for 120 h' })
+  const reason = 'No delivery succeeded for 120 h'
+  expect(news.mock.calls).toEqual([[[{ kind: 'disabled', webhookId: id, host: 'shop.example', reason }]]])
+  // the same sweep gives up what it had pending
+  expect(await app.prisma.webhookDelivery.count({ where: { webhookId: id, status: 'PENDING' } })).toBe(0)
+  await sweep(app)
+  expect(news).toHaveBeenCalledTimes(1)
 })
 
 test('deliveries of a webhook that was deleted are deleted', async ({ app }) => {
