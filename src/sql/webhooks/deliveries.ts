@@ -56,7 +56,7 @@ export function claimDue(
 }
 
 /** Conditions of the two kinds. Each has an index, by when they are due. */
-const OF_KIND = {
+export const OF_KIND = {
   first: `webhook_deliveries.status = 'PENDING' and attempts = 0`,
   repeated: `webhook_deliveries.status = 'PENDING' and attempts > 0`,
 } as const satisfies Record<DueKind, string>
