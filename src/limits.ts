@@ -178,6 +178,8 @@ export const WEBHOOK_UNTRIED_MAX = 2_000
  * would fill the disk. Some 200 MB with the answers, and as many as fail in 75 h at 0.7 a second.
  */
 export const WEBHOOK_PENDING_MAX = 200_000
+/** As many pending deliveries of a webhook are counted, for metrics and pages, and no more: 1 ms. */
+export const BACKLOG_COUNTED_MAX = 10_000
 /** Due for so long without a job, a delivery has lost it: a worker was killed. */
 export const UNSENT_AGE_MS = 5 * SECOND
 

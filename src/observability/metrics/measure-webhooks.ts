@@ -3,7 +3,7 @@ import { Counter, Histogram, type Registry } from 'prom-client'
 import type { AttemptOutcome } from '../../domain/webhooks/delivery-policy.ts'
 import { WEBHOOK_STATUSES } from '../../domain/webhooks/webhook.ts'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
-import { WEBHOOK_FAILING_AFTER_MS } from '../../limits.ts'
+import { BACKLOG_COUNTED_MAX, WEBHOOK_FAILING_AFTER_MS } from '../../limits.ts'
 import { readBacklogs, type WebhookBacklog } from '../../sql/webhooks/backlogs.ts'
 import type { DatabaseFigures } from './database-figures.ts'
 
@@ -56,7 +56,7 @@ function isAnswering({ failingS }: WebhookBacklog): boolean {
 function measureBacklogs(figures: DatabaseFigures, pool: pg.Pool): void {
   const gauge = figures.group(
     'webhooks',
-    () => readBacklogs(pool),
+    () => readBacklogs(pool, BACKLOG_COUNTED_MAX),
     (backlogs) => {
       const active = backlogs.filter(({ status }) => status === 'ACTIVE')
       for (const status of WEBHOOK_STATUSES) {

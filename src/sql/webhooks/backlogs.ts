@@ -4,7 +4,7 @@ import { type DueKind, OF_KIND } from './deliveries.ts'
 
 /** What was not delivered to a webhook yet. */
 export type WebhookBacklog = Pick<Webhook, 'id' | 'status'> & {
-  /** Deliveries that are pending: up to BACKLOG_COUNTED_MAX. */
+  /** Deliveries that are pending: up to `countedMax`. */
   pending: number
   /** Since the oldest event that was not delivered; null where there is none. */
   oldestAgeS: number | null
@@ -14,12 +14,13 @@ export type WebhookBacklog = Pick<Webhook, 'id' | 'status'> & {
   failingS: number | null
 }
 
-/** As many pending deliveries are counted, and no more: 1 ms. */
-const BACKLOG_COUNTED_MAX = 10_000
-
-/** Reads the backlog of every webhook. What waits in the outbox counts by its age alone. */
-export function readBacklogs(on: Queryable): Promise<WebhookBacklog[]> {
-  return read(on, BACKLOG_COUNTED_MAX)
+/**
+ * Reads the backlog of every webhook. What waits in the outbox counts by its age alone.
+ *
+ * @param countedMax as many pending deliveries of each are counted, and no more
+ */
+export function readBacklogs(on: Queryable, countedMax: number): Promise<WebhookBacklog[]> {
+  return read(on, countedMax)
 }
 
 const STOCK_SUBSCRIPTIONS = `array['*', 'inventory.*', 'stock.*', 'inventory.changed', 'stock.low', 'stock.out', 'stock.back']`
