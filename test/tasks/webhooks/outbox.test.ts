@@ -1,8 +1,10 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { movementEventId } from '../../../src/domain/webhooks/event-id.ts'
 import { WEBHOOK_PENDING_MAX } from '../../../src/limits.ts'
 import { insertOrders } from '../../../src/sql/orders/insert-orders.ts'
 import { readLedgerEnd } from '../../../src/sql/stock/ledger/final-end.ts'
+import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
 import { claimDeliveries } from '../../../src/use-cases/webhooks/claim-deliveries.ts'
 import { writeDeliveries } from '../../../src/use-cases/webhooks/write-deliveries.ts'
@@ -161,6 +163,60 @@ describe('the outbox', () => {
     await Promise.all([writeDeliveries(app, end), writeDeliveries(app, end), writeDeliveries(app, end)])
     const types = (await deliveries()).map(({ eventType }) => eventType).sort()
     expect(types).toEqual(['inventory.changed', 'inventory.changed', 'order.created', 'order.created'])
+  })
+
+  test('is told of a threshold once it is known, and of its movement once', async () => {
+    const { app } = test_
+    await listenAt(app, receiver.url, ['*'])
+    const write = async () => writeDeliveries(app, await readLedgerEnd(app.pool))
+    const waitFor = async (qty: number) =>
+      reserveOrders(app, [(await seed(app).order({ qty, ifShort: 'WAIT' })).id])
+    await seed(app).item({ available: 1 })
+    await waitFor(1)
+    await waitFor(3)
+    // too few for who waits: what they make of the stock is known once that was tried
+    await seed(app).stock({ qty: 2 })
+    await write()
+    const written = await deliveries()
+    const [received] = await app.prisma.inventoryMovement.findMany({ orderBy: { id: 'desc' }, take: 1 })
+    const { id: movementId, createdAt } = received!
+    const ofReceipt = async () =>
+      (await deliveries()).flatMap(({ eventId, eventType }) =>
+        eventId.startsWith(`evt_m${movementId}_`) ? [[eventId, eventType]] : [],
+      )
+    const changed = [movementEventId(movementId, createdAt), 'inventory.changed']
+    expect(await ofReceipt()).toEqual([changed])
+    expect(written.map(({ eventType }) => eventType)).toContain('stock.out')
+    await serveWaiting(app, { sku: 'GIZMO' })
+    await write()
+    await write()
+    const back = [movementEventId(movementId, createdAt, 'BACK'), 'stock.back']
+    expect(await ofReceipt()).toEqual([changed, back])
+    expect(await deliveries()).toHaveLength(written.length + 1)
+    const worker = await startTestWorker(test_)
+    const sent = (await eventually(() =>
+      receiver.received.find(({ payload }) => payload.type === 'stock.back'),
+    ))!
+    expect(sent.headers['webhook-id']).toBe(back[0])
+    expect(sent.payload.data).toMatchObject({ id: String(movementId), delta: 2, available_before: 0 })
+    await worker.stop()
+  })
+
+  test('has a movement that crossed a threshold before it was read, both at once and once', async () => {
+    const { app } = test_
+    await listenAt(app, receiver.url, ['*'])
+    await seed(app).item({ available: 1 })
+    await reserveOrders(app, [(await seed(app).order({ ifShort: 'WAIT' })).id])
+    await reserveOrders(app, [(await seed(app).order({ qty: 3, ifShort: 'WAIT' })).id])
+    await seed(app).stock({ qty: 2 })
+    await serveWaiting(app, { sku: 'GIZMO' })
+    await writeDeliveries(app, await readLedgerEnd(app.pool))
+    const types = (await deliveries()).map(({ eventType }) => eventType)
+    expect(types.filter((type) => !type.startsWith('order.')).sort()).toEqual([
+      ...Array.from({ length: 3 }, () => 'inventory.changed'),
+      'stock.back',
+      'stock.out',
+    ])
   })
 
   test('is told by another after a process was killed between its claim and its calls', async () => {
