@@ -76,6 +76,34 @@ test('a webhook without a success for 120 h is disabled, also where no further a
   expect(news).toHaveBeenCalledTimes(1)
 })
 
+test('what was given up is kept for 30 days', async ({ app }) => {
+  const { id } = await listen(app)
+  const other = await listen(app)
+  const insertEnded = (webhookId: string, status: string, days: number, count: number) =>
+    app.pool.query(
+      `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, created_at, ended_at)
+      select gen_random_uuid(), $1, concat_ws('_', 'evt_m' || number, $2::text, $3::int), 'inventory.changed',
+        $2::delivery_status, now(), now() - $3 * interval '1 day'
+      from generate_series(1, $4) as number`,
+      [webhookId, status, days, count],
+    )
+  // more than one batch of them
+  await insertEnded(id, 'GIVEN_UP', 31, 1_500)
+  await insertEnded(id, 'GIVEN_UP', 29, 3)
+  await insertEnded(other.id, 'GIVEN_UP', 31, 1)
+  await insertEnded(other.id, 'DELIVERED', 31, 2)
+  expect((await sweep(app)).failures).toEqual([])
+  const left = await app.prisma.webhookDelivery.groupBy({
+    by: ['webhookId', 'status'],
+    _count: true,
+    orderBy: { webhookId: 'asc' },
+  })
+  expect(left).toEqual([
+    { webhookId: id, status: 'GIVEN_UP', _count: 3 },
+    { webhookId: other.id, status: 'DELIVERED', _count: 2 },
+  ])
+})
+
 test('deliveries of a webhook that was deleted are deleted', async ({ app }) => {
   const { id } = await listen(app)
   const kept = await listen(app)
