@@ -62,7 +62,7 @@ const write = prepare(
 )
 
 /** A sealed secret that was replaced, and until when it signs as well. */
-export type ReplacedSecret = { secret: string; until: string }
+type ReplacedSecret = { secret: string; until: string }
 
 /** Condition of a `replaced` secret that signs. */
 const STILL_SIGNS = `(replaced ->> 'until')::timestamptz > now()`
