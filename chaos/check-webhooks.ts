@@ -8,6 +8,9 @@ import { type HostileReceiver, WEBHOOKS, type WebhookName } from './hostile-rece
 /** A webhook of the run, and where it stood before the first event. */
 export type ChaosWebhook = { name: WebhookName; id: string; start: bigint }
 
+/** How the error of a delivery begins whose payload was not made. Nothing is deleted in a run, so each can be. */
+const NOT_SENT = 'not sent:'
+
 /** Whether a webhook has something that it has not tried yet, or has not read. */
 export const UNTOLD = `select id::text from webhooks
   where status = 'ACTIVE' and (
@@ -47,7 +50,7 @@ function eventOf({ orderId, version, movementId, crossed, at, isNumbered }: Even
 
 /**
  * Checks that every event of a subscribed type was received, is pending or was given up, for each webhook; that nothing else was
- * received; and that nothing is called delivered that was not received.
+ * received; that nothing is called delivered that was not received; and that everything could be sent.
  */
 export async function checkWebhooks(
   database: Reader,
@@ -58,9 +61,12 @@ export async function checkWebhooks(
   for (const { name, id, start } of webhooks) {
     const rows = await database.query<EventRow>(EVENTS.replaceAll('$1', String(start)))
     const events = rows.map(eventOf).filter(isOf(name))
-    const deliveries = await database.query<{ eventId: string; status: string }>(
-      `select event_id as "eventId", status::text from webhook_deliveries where webhook_id = '${id}'`,
+    const deliveries = await database.query<{ eventId: string; status: string; error: string | null }>(
+      `select event_id as "eventId", status::text, error from webhook_deliveries where webhook_id = '${id}'`,
     )
+    for (const { eventId, error } of deliveries) {
+      if (error?.startsWith(NOT_SENT)) findings.violate('each event of a webhook can be sent', eventId, error)
+    }
     const statusOf = new Map(deliveries.map(({ eventId, status }) => [eventId, status]))
     for (const event of events) {
       findings.count('events of webhooks checked')

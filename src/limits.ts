@@ -127,13 +127,23 @@ export const STREAM_WAIT_MAX_MS = 100
 
 /**
  * Webhooks in all: a shop has a few, each event is written for each of them, and each may have WEBHOOK_CALLS_MAX calls in flight.
- * So a process has 2,500 calls in flight at most, and none waits for another webhook's.
+ * So a process has 3,750 calls in flight at most, and none waits for another webhook's.
  */
 export const WEBHOOKS_MAX = 50
-/** Calls in flight of one webhook in a process: 1,000 a second to a receiver that takes 50 ms. */
-export const WEBHOOK_CALLS_MAX = 50
+/**
+ * Calls in flight of one webhook in a process. First attempts: 1,000 a second to a receiver that takes 50 ms. Repeats have places of
+ * their own: events that hang at each attempt take those alone.
+ */
+export const WEBHOOK_CALLS_MAX = { first: 50, repeated: 25 } as const
 /** Of one whose calls all fail: each may take the whole of its time, and hold a connection. */
-export const WEBHOOK_FAILING_CALLS_MAX = 10
+export const WEBHOOK_FAILING_CALLS_MAX = { first: 5, repeated: 5 } as const
+/** A webhook without a success for so long counts as one whose calls all fail. Before, some events may fail and others not. */
+export const WEBHOOK_FAILING_AFTER_MS = 300 * SECOND
+/**
+ * Secrets of one webhook that were replaced and sign for the rest of their 24 h. Each adds a signature of 47 bytes to a header that
+ * servers limit to 8 kB, and its HMAC to each attempt.
+ */
+export const REPLACED_SECRETS_MAX = 5
 /** For a whole attempt, from the connection to the answer. */
 export const WEBHOOK_TIMEOUT_MS = 15 * SECOND
 /** After this a delivery that is being sent counts as lost, and is due again: an attempt, and the commit of its result. */
@@ -158,12 +168,18 @@ export const OUTBOX_PAGE_SIZE = 1_000
 export const OUTBOX_PACE_MS = 20
 /** How often it is looked at where no notification came: a new order sends none. */
 export const OUTBOX_REST_MS = 1 * SECOND
-/** Deliveries of one webhook that are due: with more it reads no more events, which cost nothing where they are. */
-export const WEBHOOK_DUE_MAX = 2_000
 /**
- * Deliveries of one webhook that are pending, due or not: with more it reads no more events. Some 20 MB.
+ * Deliveries of one webhook that wait for their first attempt: with more it reads no more events, which cost nothing where they are.
+ * Those that failed do not count: new events do not wait for them.
  */
-export const WEBHOOK_PENDING_MAX = 50_000
+export const WEBHOOK_UNTRIED_MAX = 2_000
+/**
+ * Deliveries of one webhook that are pending, failed ones too: with more it reads no more events, or a receiver that fails for days
+ * would fill the disk. Some 200 MB with the answers, and as many as fail in 75 h at 0.7 a second.
+ */
+export const WEBHOOK_PENDING_MAX = 200_000
+/** As many pending deliveries of a webhook are counted, for metrics and pages, and no more: 1 ms. */
+export const BACKLOG_COUNTED_MAX = 10_000
 /** Due for so long without a job, a delivery has lost it: a worker was killed. */
 export const UNSENT_AGE_MS = 5 * SECOND
 

@@ -63,6 +63,7 @@ export const TRANSACTIONS = [
   'sweep-deleted-webhooks',
   'sweep-delivered',
   'sweep-disabled',
+  'sweep-failing',
   'sweep-given-up',
   'sweep-lost-queues',
   'sweep-old-imports',

@@ -13,7 +13,10 @@ const NEVER: readonly Range[] = [
   ['224.0.0.0', 3],
   ['::', 128],
   ['fe80::', 10],
-  ['fd00:ec2::254', 128],
+  // AWS, Google and Oracle: private addresses by their kind
+  ['fd00:ec2::', 32],
+  ['fd20:ce::', 32],
+  ['fd00:c1::', 32],
   ['ff00::', 8],
 ]
 

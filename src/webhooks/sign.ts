@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto'
 /**
  * Signs a message as Standard Webhooks 1.0.0 has it: HMAC-SHA256 of `<id>.<timestamp>.<body>`.
  *
- * @param keys each signs: while a secret is replaced there are two
+ * @param keys each signs: for a day after a secret was replaced there are several
  * @param timestampS of this attempt, so that a receiver can refuse an old message that somebody sends again
  * @returns the header `webhook-signature`
  */

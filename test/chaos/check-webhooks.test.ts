@@ -81,6 +81,14 @@ test('finds what is called delivered and was not received', async () => {
   expect(await check(ids.slice(1), delivered)).toEqual(['what is called delivered was received'])
 })
 
+test('finds an event whose payload was not made', async () => {
+  const error = 'not sent: its payload cannot be made: x'
+  expect(
+    await check(ids, `update webhook_deliveries set error = '${error}' where event_id = '${ids[0]}'`),
+  ).toEqual(['each event of a webhook can be sent'])
+  expect(await check(ids, `update webhook_deliveries set error = 'no answer within 15000 ms'`)).toEqual([])
+})
+
 test('finds an order event without a number', async () => {
   expect(await check(ids, 'update order_events set outbox_id = null where version = 1')).toEqual([
     'each order event is in the outbox while a webhook listens',

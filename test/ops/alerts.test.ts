@@ -226,13 +226,34 @@ const TRIALS: Record<string, Trial> = {
         await query(
           `update inventory_movements set created_at = now() - interval '10 min' where type = 'ADJUSTMENT'`,
         )
-        const isBehind = (shown: Scrape) => sumOf(shown, 'holdfast_webhook_oldest_pending_age_seconds') > 300
+        const isBehind = (shown: Scrape) => sumOf(shown, 'holdfast_webhook_overdue_seconds') > 300
         return courseOf(before, await until(server, isBehind))
       } finally {
         await blocker.query('rollback')
         blocker.release()
         await receiver.close()
       }
+    },
+  },
+  'a webhook that is behind while another fails': {
+    alerts: { HoldfastWebhooksBehind: 5, HoldfastWebhookFailing: 5 },
+    provoke: async ({ testApp, query, start }) => {
+      const { server, before, receiver } = await startWithReceiver(start, 500)
+      await seed(testApp.app).stock({ sku: 'PLENTY' })
+      await until(server, (shown) => sumOf(shown, 'holdfast_webhook_failing_seconds') > 0)
+      await query(`update webhooks set failing_since = now() - interval '2 h'`)
+      const input = `{ url: "${receiver.url}", events: ["inventory.changed"] }`
+      const { data } = await execute(server, `mutation { createWebhook(input: ${input}) { webhook { id } } }`)
+      // a process without the key of its secret sends it nothing
+      const { id } = data.createWebhook.webhook
+      await query(`update webhooks set secret = 'aes256gcm.AA.AA.AA' where id = $1`, [id])
+      await seed(testApp.app).stock({ sku: 'PLENTY' })
+      const longAgo = `update webhook_deliveries set next_attempt_at = now() - interval '10 min' where webhook_id = $1`
+      await eventually(async () => (await testApp.app.pool.query(longAgo, [id])).rowCount === 1)
+      const isBoth = (shown: Scrape) =>
+        sumOf(shown, 'holdfast_webhook_overdue_seconds') > 300 &&
+        sumOf(shown, 'holdfast_webhook_failing_seconds') > 3_600
+      return courseOf(before, await until(server, isBoth).finally(receiver.close))
     },
   },
   'a worker that is killed': {

@@ -19,7 +19,7 @@ const NODE = `query ($id: ID!) {
     ... on InventoryMovement { sku delta cause: order { id } }
     ... on InventoryLevel { sku location { id } available reserved onHand safetyStock availableToPromise }
     ... on Location { code name priority isActive isDefault }
-    ... on Webhook { url oldestPendingAgeSeconds deliveries(first: 1, status: PENDING) { edges { node { id } } } }
+    ... on Webhook { url oldestPendingAgeSeconds pendingCount deliveries(first: 1, status: PENDING) { edges { node { id } } } }
     ... on WebhookDelivery { eventType attempts }
     ... on Shipment { order { id } location { id } lines { sku qty } }
   }
@@ -128,6 +128,7 @@ describe('node', () => {
       url: 'https://shop.example/hooks',
       deliveries: { edges: [{ node: { id: ids['delivery of the webhook'] } }] },
       oldestPendingAgeSeconds: expect.any(Number),
+      pendingCount: 1,
     })
     expect(await find('operator', ids['delivery of the webhook'])).toEqual({
       __typename: 'WebhookDelivery',

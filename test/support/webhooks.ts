@@ -15,6 +15,15 @@ export async function listenAt(
   return { id: webhook.id, secret: secret! }
 }
 
+/** Has the time be over of a secret that was replaced: of the newest, 0, or an older one. */
+export async function endReplacedSecret(app: App, place: number): Promise<void> {
+  await app.pool.query(
+    `update webhooks
+    set replaced_secrets = jsonb_set(replaced_secrets, array[$1, 'until'], to_jsonb(now() - interval '1 s'))`,
+    [String(place)],
+  )
+}
+
 /** Waits until a webhook has a delivery that is so. */
 export function untilDelivery(
   app: App,

@@ -22,6 +22,8 @@ const JITTER = 0.1
 export const DELIVERY_RETRY_AFTER_MAX_MS = 24 * HOUR
 /** A webhook that fails for longer than all attempts of a delivery take, and for a weekend and more, has nobody who looks after it. */
 export const FAILING_MAX_MS = 120 * HOUR
+/** Why it is disabled then, for people. */
+export const FAILED_TOO_LONG = `No delivery succeeded for ${FAILING_MAX_MS / HOUR} h`
 
 /** Result of an attempt. */
 export type AttemptResult = {

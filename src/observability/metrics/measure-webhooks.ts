@@ -3,7 +3,8 @@ import { Counter, Histogram, type Registry } from 'prom-client'
 import type { AttemptOutcome } from '../../domain/webhooks/delivery-policy.ts'
 import { WEBHOOK_STATUSES } from '../../domain/webhooks/webhook.ts'
 import type { WebhookNews } from '../../domain/webhooks/webhook-news.ts'
-import { readBacklogs } from '../../sql/webhooks/backlogs.ts'
+import { BACKLOG_COUNTED_MAX, WEBHOOK_FAILING_AFTER_MS } from '../../limits.ts'
+import { readBacklogs, type WebhookBacklog } from '../../sql/webhooks/backlogs.ts'
 import type { DatabaseFigures } from './database-figures.ts'
 
 /** From a receiver in the same network to one that times out. */
@@ -47,10 +48,15 @@ export function measureWebhooks(
   }
 }
 
+/** Whether a webhook is sent what is due as fast as it can take it: one that fails has its own figure, and few calls. */
+function isAnswering({ failingS }: WebhookBacklog): boolean {
+  return failingS === null || failingS * 1_000 < WEBHOOK_FAILING_AFTER_MS
+}
+
 function measureBacklogs(figures: DatabaseFigures, pool: pg.Pool): void {
   const gauge = figures.group(
     'webhooks',
-    () => readBacklogs(pool),
+    () => readBacklogs(pool, BACKLOG_COUNTED_MAX),
     (backlogs) => {
       const active = backlogs.filter(({ status }) => status === 'ACTIVE')
       for (const status of WEBHOOK_STATUSES) {
@@ -58,6 +64,7 @@ function measureBacklogs(figures: DatabaseFigures, pool: pg.Pool): void {
       }
       pending.set(backlogs.reduce((sum, backlog) => sum + backlog.pending, 0))
       age.set(Math.max(0, ...active.map(({ oldestAgeS }) => oldestAgeS ?? 0)))
+      overdue.set(Math.max(0, ...active.filter(isAnswering).map(({ overdueS }) => overdueS ?? 0)))
       failing.set(Math.max(0, ...active.map(({ failingS }) => failingS ?? 0)))
     },
   )
@@ -69,6 +76,10 @@ function measureBacklogs(figures: DatabaseFigures, pool: pg.Pool): void {
   const age = gauge(
     'holdfast_webhook_oldest_pending_age_seconds',
     'Age of the oldest event that was not delivered to an active webhook. 0 without one',
+  )
+  const overdue = gauge(
+    'holdfast_webhook_overdue_seconds',
+    'For how long an event that is due has not been sent to an active webhook, of all the longest. Leaves out webhooks without a success for five minutes',
   )
   const failing = gauge(
     'holdfast_webhook_failing_seconds',

@@ -104,7 +104,8 @@ builder.mutationFields((t) => ({
   }),
   rotateWebhookSecret: t.field({
     type: WebhookPayload,
-    description: 'Makes a new secret. For 24 h the old one signs as well. For operators.',
+    description:
+      'Makes a new secret. For 24 h the old one signs as well; a webhook has up to 5 such. For operators.',
     authScopes: { may: 'writeWebhooks' },
     args: { id: t.arg.id({ required: true, description: 'Of which webhook.' }) },
     resolve: (_root, { id }, { app, caller }) => rotateWebhookSecret(app, caller, id),

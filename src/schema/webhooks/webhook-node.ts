@@ -1,7 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { validate as isUuid } from 'uuid'
+import { BACKLOG_COUNTED_MAX } from '../../limits.ts'
 import { findBacklogs, listWebhooks } from '../../use-cases/webhooks/list-webhooks.ts'
 import { builder } from '../builder.ts'
+import type { GraphQLContext } from '../create-context.ts'
 import { Node } from '../node.ts'
 import { byColumn, type List, pageCost, readPage } from '../page.ts'
 
@@ -86,13 +88,11 @@ export const Webhook = builder.prismaObject('Webhook', {
       nullable: true,
       description: 'Age of the oldest event that was not delivered yet; null where there is none.',
       // no `select`: Pothos would read the row anew for it, and fail where it was deleted meanwhile
-      resolve: ({ id }, _args, context, info) => {
-        const group = context.reads.at(info.fieldNodes, async (ids: string[]) => {
-          const backlogs = await findBacklogs(context.app)
-          return ids.map((one) => backlogs.get(one)?.oldestAgeS ?? null)
-        })
-        return group.submit(id)
-      },
+      resolve: async ({ id }, _args, context) => (await findBacklog(id, context))?.oldestAgeS ?? null,
+    }),
+    pendingCount: t.int({
+      description: `Its deliveries that are pending: the first ${BACKLOG_COUNTED_MAX.toLocaleString('en')} count. What it has not read yet does not.`,
+      resolve: async ({ id }, _args, context) => (await findBacklog(id, context))?.pending ?? 0,
     }),
     deliveries: t.connection(
       {
@@ -125,6 +125,15 @@ export const Webhook = builder.prismaObject('Webhook', {
     }),
   }),
 })
+
+/** Reads what was not delivered to a webhook yet, once with all others of the answer. @returns undefined for one that was deleted */
+function findBacklog(id: string, { app, reads }: GraphQLContext) {
+  const group = reads.at(findBacklogs, async (ids: string[]) => {
+    const backlogs = await findBacklogs(app)
+    return ids.map((one) => backlogs.get(one))
+  })
+  return group.submit(id)
+}
 
 builder.queryField('webhooks', (t) =>
   t.field({

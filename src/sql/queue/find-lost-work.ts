@@ -99,16 +99,19 @@ export const requeueLostQueues = prepare<[limit: number], { sku: string }>(
   select marked.sku from marked, (select count(*) from ${ADD_SERVING_JOBS}) as jobs`,
 )
 
+// each kind has an index
+const isOverdue = (attempts: string) => `exists (
+    select from webhook_deliveries as deliveries
+    where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.${attempts}
+      and deliveries.next_attempt_at < now() - $1::float8 * interval '1 ms'
+      and (webhooks.status = 'ACTIVE' or deliveries.event_type = 'webhook.test')
+  )`
+
 /** Finds active webhooks with deliveries that have been due for a while, and no job that would send them. */
 export const findUnsent = prepare<[overdueMs: number, jobWithinMs: number, limit: number], { id: string }>(
   'find-unsent-webhooks',
   `select webhooks.id from webhooks
-  where exists (
-    select from webhook_deliveries as deliveries
-    where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING'
-      and deliveries.next_attempt_at < now() - $1::float8 * interval '1 ms'
-      and (webhooks.status = 'ACTIVE' or deliveries.event_type = 'webhook.test')
-  ) and not exists (
+  where (${isOverdue('attempts = 0')} or ${isOverdue('attempts > 0')}) and not exists (
     select from graphile_worker._private_jobs as jobs
     join graphile_worker._private_tasks as tasks on tasks.id = jobs.task_id
     where tasks.identifier = 'send-webhooks' and jobs.payload ->> 'webhookId' = webhooks.id::text

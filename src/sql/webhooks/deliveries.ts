@@ -38,34 +38,48 @@ export type ClaimedDelivery = Pick<
   'id' | 'webhookId' | 'eventId' | 'eventType' | 'attempts' | 'createdAt'
 >
 
+/** How many deliveries: whose first attempt is due, and which failed before. */
+export type DueCounts = Record<DueKind, number>
+export type DueKind = 'first' | 'repeated'
+
 /**
- * Claims deliveries of a webhook that are due, the longest due first. Of one that is not active only tests are due.
+ * Claims deliveries of a webhook that are due, of each kind the longest due first. Of one that is not active only tests are due.
  *
  * @param claimMs after which they are due again, if nobody has said what came of them
  */
 export function claimDue(
   on: Queryable,
   webhookId: string,
-  { sizeMax, claimMs }: { sizeMax: number; claimMs: number },
+  { sizeMax, claimMs }: { sizeMax: DueCounts; claimMs: number },
 ): Promise<ClaimedDelivery[]> {
-  return claim(on, webhookId, sizeMax, claimMs)
+  return claim(on, webhookId, sizeMax.first, sizeMax.repeated, claimMs)
 }
 
-const claim = prepare<[webhookId: string, sizeMax: number, claimMs: number], ClaimedDelivery>(
+/** Conditions of the two kinds. Each has an index, by when they are due. */
+export const OF_KIND = {
+  first: `webhook_deliveries.status = 'PENDING' and attempts = 0`,
+  repeated: `webhook_deliveries.status = 'PENDING' and attempts > 0`,
+} as const satisfies Record<DueKind, string>
+
+const claimable = (kind: DueKind, sizeMax: string) => `
+  select id from webhook_deliveries
+  where webhook_id = $1 and ${OF_KIND[kind]} and next_attempt_at <= now()
+    and (
+      event_type = 'webhook.test'
+      or exists (select from webhooks where webhooks.id = $1 and webhooks.status = 'ACTIVE')
+    )
+  order by next_attempt_at limit ${sizeMax}
+  for update skip locked`
+
+const claim = prepare<
+  [webhookId: string, firstMax: number, repeatedMax: number, claimMs: number],
+  ClaimedDelivery
+>(
   'claim-due',
-  `with due as (
-    select id from webhook_deliveries
-    where webhook_id = $1 and status = 'PENDING' and next_attempt_at <= now()
-      and (
-        event_type = 'webhook.test'
-        or exists (select from webhooks where webhooks.id = $1 and webhooks.status = 'ACTIVE')
-      )
-    order by next_attempt_at limit $2
-    for update skip locked
-  )
+  `with firsts as (${claimable('first', '$2')}), repeated as (${claimable('repeated', '$3')})
   update webhook_deliveries as deliveries
-  set next_attempt_at = now() + $3::float8 * interval '1 ms'
-  from due where deliveries.id = due.id
+  set next_attempt_at = now() + $4::float8 * interval '1 ms'
+  from (table firsts union all table repeated) as due where deliveries.id = due.id
   returning deliveries.id, webhook_id as "webhookId", event_id as "eventId", event_type as "eventType", attempts,
     created_at as "createdAt"`,
 )
@@ -80,6 +94,12 @@ export async function addNextSending(on: Queryable, webhookId: string, delayMinM
   await addNext(on, webhookId, delayMinMs, JOB_ATTEMPTS_MAX)
 }
 
+const nextOf = (kind: DueKind) => `
+  select next_attempt_at from webhook_deliveries
+  where webhook_id = webhooks.id and ${OF_KIND[kind]}
+    and (webhooks.status = 'ACTIVE' or event_type = 'webhook.test')
+  order by next_attempt_at limit 1`
+
 const addNext = prepare<[webhookId: string, delayMinMs: number, attemptsMax: number]>(
   'add-next-sending',
   `select count(*) from graphile_worker.add_jobs(array(
@@ -89,10 +109,7 @@ const addNext = prepare<[webhookId: string, delayMinMs: number, attemptsMax: num
       $3::smallint, 'send-webhooks:' || webhooks.id, null, null
     )::graphile_worker.job_spec
     from webhooks cross join lateral (
-      select next_attempt_at from webhook_deliveries
-      where webhook_id = webhooks.id and webhook_deliveries.status = 'PENDING'
-        and (webhooks.status = 'ACTIVE' or event_type = 'webhook.test')
-      order by next_attempt_at limit 1
+      (${nextOf('first')}) union all (${nextOf('repeated')}) order by next_attempt_at limit 1
     ) as next
     where webhooks.id = $1
   ))`,

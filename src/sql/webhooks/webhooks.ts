@@ -61,11 +61,49 @@ const write = prepare(
   where id = $1`,
 )
 
-/** Gives a webhook another secret. The one before signs as well for a while. */
+/** A sealed secret that was replaced, and until when it signs as well. */
+type ReplacedSecret = { secret: string; until: string }
+
+/** Condition of a `replaced` secret that signs. */
+const STILL_SIGNS = `(replaced ->> 'until')::timestamptz > now()`
+
+/** Counts the secrets of a webhook that were replaced and still sign. */
+export async function countReplacedSecrets(on: Queryable, id: string): Promise<number> {
+  return (await countReplaced(on, id))[0]?.count ?? 0
+}
+
+const countReplaced = prepare<[id: string], { count: number }>(
+  'count-replaced-secrets',
+  `select count(*)::int from webhooks cross join jsonb_array_elements(replaced_secrets) as replaced
+  where id = $1 and ${STILL_SIGNS}`,
+)
+
+/** Disables active webhooks that have failed for so long, but for those of which something is due. */
+export const disableFailingWebhooks = prepare<
+  [failingMs: number, reason: string],
+  Pick<Webhook, 'id' | 'url'>
+>(
+  'disable-failing-webhooks',
+  `with failed as materialized (
+    select id from webhooks
+    where status = 'ACTIVE' and failing_since < now() - $1::float8 * interval '1 ms'
+      and not exists (
+        select from webhook_deliveries as deliveries
+        where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.next_attempt_at <= now()
+      )
+    order by id for update
+  )
+  update webhooks set status = 'DISABLED', disabled_reason = $2 from failed where webhooks.id = failed.id
+  returning webhooks.id, url`,
+)
+
+/** Gives a webhook another secret. The one before signs as well for a while, and so do those before it, each for its own time. */
 export const replaceSecret = prepare<[id: string, secret: string, overlapMs: number]>(
   'replace-secret',
   `update webhooks set
-    previous_secret = secret, previous_secret_until = now() + $3::float8 * interval '1 ms', secret = $2
+    replaced_secrets =
+      jsonb_build_object('secret', secret, 'until', now() + $3::float8 * interval '1 ms') || replaced_secrets,
+    secret = $2
   where id = $1`,
 )
 
@@ -73,45 +111,56 @@ export const replaceSecret = prepare<[id: string, secret: string, overlapMs: num
 export const deleteWebhookRow = prepare<[id: string]>('delete-webhook', 'delete from webhooks where id = $1')
 
 /** Forgets secrets that were replaced, once they sign no more. */
-export const forgetPreviousSecrets = prepare<[], { id: string }>(
-  'forget-previous-secrets',
-  `update webhooks set previous_secret = null, previous_secret_until = null
-  where previous_secret_until < now() returning id`,
+export const forgetReplacedSecrets = prepare<[], { id: string }>(
+  'forget-replaced-secrets',
+  `update webhooks set replaced_secrets = (
+    select coalesce(jsonb_agg(replaced order by place), '[]')
+    from jsonb_array_elements(replaced_secrets) with ordinality as each (replaced, place) where ${STILL_SIGNS}
+  )
+  where exists (select from jsonb_array_elements(replaced_secrets) as replaced where not ${STILL_SIGNS})
+  returning id`,
 )
 
 /** Sealed secrets of a webhook. */
-export type SealedSecrets = { id: string; secret: string; previousSecret: string | null }
+export type SealedSecrets = { id: string; secret: string; replaced: readonly ReplacedSecret[] }
 
 /** Locks the secrets of every webhook. */
 export const lockSecrets = prepare<[], SealedSecrets>(
   'lock-secrets',
-  `select id, secret, previous_secret as "previousSecret" from webhooks order by id for update`,
+  'select id, secret, replaced_secrets as replaced from webhooks order by id for update',
 )
 
 /** Writes the secrets of a webhook as they are sealed now. */
-export async function writeSecrets(
-  on: Queryable,
-  { id, secret, previousSecret }: SealedSecrets,
-): Promise<void> {
-  await writeSealed(on, id, secret, previousSecret)
+export async function writeSecrets(on: Queryable, { id, secret, replaced }: SealedSecrets): Promise<void> {
+  await writeSealed(on, id, secret, JSON.stringify(replaced))
 }
 
-const writeSealed = prepare<[id: string, secret: string, previousSecret: string | null]>(
+const writeSealed = prepare<[id: string, secret: string, replaced: string]>(
   'write-secrets',
-  'update webhooks set secret = $2, previous_secret = $3 where id = $1',
+  'update webhooks set secret = $2, replaced_secrets = $3 where id = $1',
 )
 
 /** A webhook, and the sealed secrets that sign for it now, the newest first. */
-export type Addressee = Pick<Webhook, 'id' | 'url' | 'status' | 'failingSince'> & {
+export type Addressee = Pick<Webhook, 'id' | 'url'> & {
+  /** No delivery succeeded for a while. */
+  isFailing: boolean
   secrets: readonly string[]
 }
 
-/** Reads where deliveries of a webhook go. @returns none if it was deleted */
-export const findAddressee = prepare<[id: string], Addressee>(
+/**
+ * Reads where deliveries of a webhook go.
+ *
+ * @param failingMs for how long no delivery succeeded where it counts as failing
+ * @returns none if it was deleted
+ */
+export const findAddressee = prepare<[id: string, failingMs: number], Addressee>(
   'find-addressee',
   `select
-    id, url, status, failing_since as "failingSince",
-    array_remove(array[secret, case when previous_secret_until > now() then previous_secret end], null) as secrets
+    id, url, coalesce(failing_since < now() - $2::float8 * interval '1 ms', false) as "isFailing",
+    secret || array(
+      select replaced ->> 'secret' from jsonb_array_elements(replaced_secrets) with ordinality as each (replaced, place)
+      where ${STILL_SIGNS} order by place
+    ) as secrets
   from webhooks where id = $1`,
 )
 
@@ -119,26 +168,27 @@ export const findAddressee = prepare<[id: string], Addressee>(
 export type Reader = Pick<Webhook, 'id' | 'events'> & { cursor: bigint }
 
 /**
- * Finds active webhooks that have not read the outbox up to `end`. `isBusy`: so much of it is due already that its next events wait in
- * the outbox, where they cost nothing.
+ * Finds active webhooks that have not read the outbox up to `end`. `isBusy`: so many deliveries wait for their first attempt that its
+ * next events wait in the outbox, where they cost nothing.
  *
  * @param except ids of webhooks that are left out
  */
 export function findReaders(
   on: Queryable,
   end: bigint,
-  { except, dueMax }: { except: readonly string[]; dueMax: number },
+  { except, untriedMax }: { except: readonly string[]; untriedMax: number },
 ): Promise<(Reader & { isBusy: boolean })[]> {
-  return findBehind(on, end, plainArray(except), dueMax)
+  return findBehind(on, end, plainArray(except), untriedMax)
 }
 
-const findBehind = prepare<[end: bigint, except: string, dueMax: number], Reader & { isBusy: boolean }>(
+const findBehind = prepare<[end: bigint, except: string, untriedMax: number], Reader & { isBusy: boolean }>(
   'find-readers',
   `select
     id, events, cursor,
     exists (
       select from webhook_deliveries as deliveries
-      where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.next_attempt_at <= now()
+      where deliveries.webhook_id = webhooks.id and deliveries.status = 'PENDING' and deliveries.attempts = 0
+        and deliveries.next_attempt_at <= now()
       offset $3 - 1
     ) as "isBusy"
   from webhooks
@@ -146,7 +196,7 @@ const findBehind = prepare<[end: bigint, except: string, dueMax: number], Reader
   order by cursor, id`,
 )
 
-/** Finds active webhooks with so many deliveries pending, due or not. Walks an index: some 5 ms for 50,000 of one webhook. */
+/** Finds active webhooks with so many deliveries pending, failed ones too. Walks an index: some 5 ms for 50,000 of one webhook. */
 export async function findFull(on: Queryable, pendingMax: number): Promise<string[]> {
   return (await findThoseFull(on, pendingMax)).map(({ id }) => id)
 }

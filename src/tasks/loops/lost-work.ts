@@ -1,7 +1,6 @@
-import type { UpkeepContext } from '../../use-cases/context.ts'
 import type { PassedOver } from '../../use-cases/in-halves.ts'
 import { HEARTBEAT_INTERVAL_MS, releaseLostJobs, rescueJobs } from '../../use-cases/upkeep/rescue-jobs.ts'
-import { sweep } from '../../use-cases/upkeep/sweep.ts'
+import { type SweepContext, sweep } from '../../use-cases/upkeep/sweep.ts'
 import type { JobPool } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
@@ -12,7 +11,7 @@ const ROUNDS_PER_SWEEP = 15
 
 /** Finds the work of dead workers, lost connections and crashes, and makes it run again. */
 export class LostWork {
-  readonly #context: UpkeepContext
+  readonly #context: SweepContext
   readonly #currentPool: () => JobPool | undefined
   /** Dead jobs that cannot be buried for now. */
   readonly #passedOver: PassedOver = new Map()
@@ -20,7 +19,7 @@ export class LostWork {
   #fullRescuesDue = 0
 
   /** @param currentPool returns this worker's pool, which knows the jobs it holds */
-  constructor(context: UpkeepContext, currentPool: () => JobPool | undefined) {
+  constructor(context: SweepContext, currentPool: () => JobPool | undefined) {
     this.#context = context
     this.#currentPool = currentPool
   }

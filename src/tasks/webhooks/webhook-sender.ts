@@ -6,6 +6,7 @@ import {
   WEBHOOK_FAILING_CALLS_MAX,
   WEBHOOK_PACE_MS,
 } from '../../limits.ts'
+import type { ClaimedDelivery, DueCounts, DueKind } from '../../sql/webhooks/deliveries.ts'
 import { type Claim, claimDeliveries } from '../../use-cases/webhooks/claim-deliveries.ts'
 import type { AttemptGroup } from '../../use-cases/webhooks/settle-attempts.ts'
 import type { WebhookContext } from '../../use-cases/webhooks/webhook-context.ts'
@@ -27,17 +28,28 @@ export type WebhookSenderOptions = {
   onEnd: () => void
 }
 
+const DUE_KINDS = ['first', 'repeated'] as const satisfies readonly DueKind[]
+
+/** Places of calls of one kind. */
+type Lane = {
+  readonly calls: Set<Promise<void>>
+  /** Something of this kind may be due that was not claimed. */
+  isStale: boolean
+}
+
 /**
  * Sends what is due of one webhook, several calls at a time, until nothing is. Each call has its place, and what ends makes room
- * for what is due next: so nothing waits behind a call that hangs, as long as there are others.
+ * for what is due next. First attempts have places of their own, and repeats have: so nothing waits behind events that fail.
  */
 export class WebhookSender {
   readonly #options: WebhookSenderOptions
-  readonly #calls = new Set<Promise<void>>()
+  readonly #lanes: Record<DueKind, Lane> = {
+    first: { calls: new Set(), isStale: true },
+    repeated: { calls: new Set(), isStale: true },
+  }
   readonly #endsAtMs = performance.now() + SENDING_TIME_MAX_MS
-  /** Something may be due that was not claimed. */
-  #isStale = true
-  #isFailing = false
+  /** Not known before the first look, which takes few. */
+  #isFailing = true
   #isUnreadable = false
   #error: unknown
   #change = Promise.withResolvers<void>()
@@ -48,7 +60,7 @@ export class WebhookSender {
 
   /** Something is due. */
   wake(): void {
-    this.#isStale = true
+    for (const lane of this.#all) lane.isStale = true
     this.#change.resolve()
   }
 
@@ -60,8 +72,9 @@ export class WebhookSender {
    */
   async run(): Promise<boolean> {
     for (;;) {
-      if (this.#isStale && this.#room > 0 && !this.#isEnding) await this.#sendNext()
-      else if (this.#calls.size > 0) await this.#untilChange()
+      const sizeMax = { first: this.#wantedOf('first'), repeated: this.#wantedOf('repeated') }
+      if (sizeMax.first + sizeMax.repeated > 0 && !this.#isEnding) await this.#sendNext(sizeMax)
+      else if (this.#all.some(({ calls }) => calls.size > 0)) await this.#untilChange()
       else break
     }
     this.#options.onEnd()
@@ -69,8 +82,15 @@ export class WebhookSender {
     return this.#isUnreadable
   }
 
-  get #room(): number {
-    return (this.#isFailing ? WEBHOOK_FAILING_CALLS_MAX : WEBHOOK_CALLS_MAX) - this.#calls.size
+  get #all(): Lane[] {
+    return Object.values(this.#lanes)
+  }
+
+  /** How many calls of a kind may begin now, if something may be due. */
+  #wantedOf(kind: DueKind): number {
+    const { calls, isStale } = this.#lanes[kind]
+    const callsMax = (this.#isFailing ? WEBHOOK_FAILING_CALLS_MAX : WEBHOOK_CALLS_MAX)[kind]
+    return isStale ? Math.max(0, callsMax - calls.size) : 0
   }
 
   get #isEnding(): boolean {
@@ -82,34 +102,39 @@ export class WebhookSender {
     this.#change = Promise.withResolvers()
   }
 
-  async #sendNext(): Promise<void> {
+  async #sendNext(sizeMax: DueCounts): Promise<void> {
     const { app, webhookId } = this.#options
-    this.#isStale = false
-    const sizeMax = this.#room
+    for (const kind of DUE_KINDS) if (sizeMax[kind] > 0) this.#lanes[kind].isStale = false
     try {
       const claim = await claimDeliveries(app, webhookId, sizeMax)
       if (!claim) return
       this.#isUnreadable = claim.keys.length === 0
       if (this.#isUnreadable) app.onWebhooks([{ kind: 'secrets-unreadable', webhookIds: [webhookId] }])
       this.#isFailing = claim.isFailing
-      if (claim.deliveries.length === sizeMax) this.#isStale = true
-      for (const delivery of claim.deliveries) this.#begin(claim, delivery)
-      if (this.#isStale) await sleep(WEBHOOK_PACE_MS)
+      const claimed = Map.groupBy(claim.deliveries, ({ delivery }) => kindOf(delivery))
+      for (const kind of DUE_KINDS) {
+        const lane = this.#lanes[kind]
+        const deliveries = claimed.get(kind) ?? []
+        // as many as there was room for: there may be more
+        if (sizeMax[kind] > 0 && deliveries.length === sizeMax[kind]) lane.isStale = true
+        for (const delivery of deliveries) this.#begin(lane, claim, delivery)
+      }
+      if (this.#all.some(({ isStale }) => isStale)) await sleep(WEBHOOK_PACE_MS)
     } catch (error) {
       this.#error ??= error
     }
   }
 
-  #begin(claim: Claim, delivery: Claim['deliveries'][number]): void {
+  #begin({ calls }: Lane, claim: Claim, delivery: Claim['deliveries'][number]): void {
     const sent = this.#send(claim, delivery)
       .catch((error) => {
         this.#error ??= error
       })
       .finally(() => {
-        this.#calls.delete(sent)
+        calls.delete(sent)
         this.#change.resolve()
       })
-    this.#calls.add(sent)
+    calls.add(sent)
   }
 
   async #send({ url, keys }: Claim, { delivery, data }: Claim['deliveries'][number]): Promise<void> {
@@ -133,6 +158,10 @@ export class WebhookSender {
     if (stopping.aborted && result.responseStatus === null) return
     await settleAttempt.submit({ delivery, url, result })
   }
+}
+
+function kindOf({ attempts }: ClaimedDelivery): DueKind {
+  return attempts === 0 ? 'first' : 'repeated'
 }
 
 function notSent(reason: string): AttemptResult {

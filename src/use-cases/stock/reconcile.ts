@@ -19,9 +19,9 @@ import {
 import { adoptStates, readActualStates, resetStates } from '../../sql/stock/stock-states.ts'
 import { type Breach, INVARIANTS } from '../../sql/upkeep/find-breaches.ts'
 import { noteChecks } from '../../sql/upkeep/invariant-checks.ts'
-import type { ReadContext, UpkeepContext, WriteContext } from '../context.ts'
+import type { ReadContext, WriteContext } from '../context.ts'
 import { checkInvariants } from '../upkeep/check-invariants.ts'
-import { sweep } from '../upkeep/sweep.ts'
+import { type SweepContext, sweep } from '../upkeep/sweep.ts'
 
 /** The invariants whose subject is a level with a counter that is off. */
 const OF_COUNTERS = new Set(['available is the sum of the movements', 'reserved is the sum of the movements'])
@@ -51,7 +51,7 @@ const REPAIR_REASONS = {
  *
  * @returns what it found, what it mended where it was asked to, what it could not mend for now, and what is left
  */
-export async function reconcile(context: UpkeepContext, { repair }: { repair: boolean }) {
+export async function reconcile(context: SweepContext, { repair }: { repair: boolean }) {
   const breaches = await checkInvariants(context)
   if (!repair || breaches.length === 0) {
     await note(context, breaches)

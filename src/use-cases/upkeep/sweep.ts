@@ -30,11 +30,13 @@ import {
   deleteOldGivenUp,
   giveUpDisabled,
 } from '../../sql/webhooks/deliveries.ts'
-import { forgetPreviousSecrets } from '../../sql/webhooks/webhooks.ts'
+import { forgetReplacedSecrets } from '../../sql/webhooks/webhooks.ts'
 import type { UpkeepContext } from '../context.ts'
 import { inHalves, PASSED_OVER_MS, type PassedOver, stillPassedOver } from '../in-halves.ts'
 import { reservationPayload, sendingPayload, servingPayload, supplierCallPayload } from '../job-payloads.ts'
 import { failOrdersIn } from '../orders/fail-orders.ts'
+import { disableFailing } from '../webhooks/disable-failing.ts'
+import type { WebhookContext } from '../webhooks/webhook-context.ts'
 
 /** Callers may rely on 24 h. The rest is for callers that were down, or whose clock is wrong. */
 const KEY_AGE_MS = 48 * 3_600_000
@@ -46,6 +48,8 @@ const SWEEP_BATCH_MAX = 1_000
 const SWEEP_TIME_MAX_MS = 2_000
 /** Ten times what a statement takes with 200,000 open orders, and less than the 30 s to the next sweep. */
 const SWEEP_STATEMENT_MAX_MS = 10_000
+
+export type SweepContext = UpkeepContext & Pick<WebhookContext, 'onWebhooks'>
 
 export type SweepResult = {
   requeued: string[]
@@ -87,7 +91,7 @@ const known = z.union([
 
 /**
  * Repairs what a crash can leave behind: gives a job to orders that lost theirs, ends orders whose job is dead, and deletes old
- * idempotency keys and imports, and what is left of webhooks. Each step has transactions of its own, so that a failed step does not stop the next. A dead job whose
+ * idempotency keys and imports, and what is left of webhooks. Disables webhooks that have failed for too long. Each step has transactions of its own, so that a failed step does not stop the next. A dead job whose
  * order cannot be ended is passed over for a while, and stops no other. One process at a time; a repeat is harmless.
  *
  * @param passedOver dead jobs, kept from call to call
@@ -96,7 +100,7 @@ const known = z.union([
  * @throws if the database is unavailable
  */
 export async function sweep(
-  context: UpkeepContext,
+  context: SweepContext,
   {
     timeMaxMs = SWEEP_TIME_MAX_MS,
     statementMaxMs = SWEEP_STATEMENT_MAX_MS,
@@ -161,13 +165,15 @@ export async function sweep(
   await repeat('sweep-old-imports', (tx) => deleteOldImports(tx, IMPORT_AGE_MS, SWEEP_BATCH_MAX))
   const unsent = await repeat('sweep-unsent', requeueUnsent)
   await repeat('sweep-given-up', (tx) => deleteOldGivenUp(tx, GIVEN_UP_AGE_MS, SWEEP_BATCH_MAX))
+  const disabled = await repeat('sweep-failing', disableFailing)
   await repeat('sweep-disabled', (tx) => giveUpDisabled(tx, SWEEP_BATCH_MAX))
   await repeat('sweep-delivered', (tx) => deleteOldDelivered(tx, DELIVERED_KEPT_MAX, SWEEP_BATCH_MAX))
   await repeat('sweep-deleted-webhooks', (tx) => deleteOfDeleted(tx, SWEEP_BATCH_MAX))
-  await repeat('sweep-secrets', (tx) => forgetPreviousSecrets(tx))
+  await repeat('sweep-secrets', (tx) => forgetReplacedSecrets(tx))
 
   const buried = dead.flatMap(({ orders, stuck }) => [...orders.map(({ orderId }) => orderId), ...stuck])
   const aside = dead.filter((job) => !isReadable(job))
+  if (disabled.length > 0) context.onWebhooks(disabled)
   if (aside.length > 0) context.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
     context.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })

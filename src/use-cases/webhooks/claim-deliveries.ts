@@ -1,5 +1,5 @@
-import { WEBHOOK_CLAIM_MS } from '../../limits.ts'
-import { type ClaimedDelivery, claimDue } from '../../sql/webhooks/deliveries.ts'
+import { WEBHOOK_CLAIM_MS, WEBHOOK_FAILING_AFTER_MS } from '../../limits.ts'
+import { type ClaimedDelivery, claimDue, type DueCounts } from '../../sql/webhooks/deliveries.ts'
 import { type Addressee, findAddressee } from '../../sql/webhooks/webhooks.ts'
 import { type EventData, findEventData } from './find-event-data.ts'
 import { signingKeyOf } from './secret-box.ts'
@@ -8,6 +8,7 @@ import type { WebhookContext } from './webhook-context.ts'
 /** Deliveries that this process sends now. */
 export type Claim = {
   url: string
+  /** No delivery succeeded for a while. */
   isFailing: boolean
   /** They sign, the newest first. None if no configured key opens the current secret: then nothing is claimed. */
   keys: readonly Buffer[]
@@ -18,19 +19,18 @@ export type Claim = {
 /**
  * Claims what is due of a webhook, with the data of the events as they are at this moment.
  *
- * @param sizeMax how many at most
+ * @param sizeMax how many at most, of each kind
  * @returns undefined if the webhook was deleted
  */
 export async function claimDeliveries(
   context: WebhookContext,
   webhookId: string,
-  sizeMax: number,
+  sizeMax: DueCounts,
 ): Promise<Claim | undefined> {
   const { pool } = context
-  const [addressee] = await findAddressee(pool, webhookId)
+  const [addressee] = await findAddressee(pool, webhookId, WEBHOOK_FAILING_AFTER_MS)
   if (!addressee) return undefined
-  const { url, failingSince } = addressee
-  const isFailing = failingSince !== null
+  const { url, isFailing } = addressee
   const keys = signingKeysOf(context, addressee)
   // before the claim: a key that is missing here is no fault of the receiver, and costs the delivery nothing
   if (keys.length === 0) return { url, isFailing, keys, deliveries: [] }
@@ -44,9 +44,9 @@ export async function claimDeliveries(
   }
 }
 
-/** Returns the keys that sign. The previous secret is optional; without the current one there are none. */
+/** Returns the keys that sign. Secrets that were replaced are optional; without the current one there are none. */
 function signingKeysOf({ secretBox }: WebhookContext, { id, secrets }: Addressee): Buffer[] {
-  const [current, previous] = secrets.map((stored) => secretBox.open(stored, id))
+  const [current, ...replaced] = secrets.map((stored) => secretBox.open(stored, id))
   if (current === undefined) return []
-  return [current, ...(previous === undefined ? [] : [previous])].map(signingKeyOf)
+  return [current, ...replaced.filter((secret) => secret !== undefined)].map(signingKeyOf)
 }

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import { inTransaction } from '../../database/transaction.ts'
-import { lockSecrets, writeSecrets } from '../../sql/webhooks/webhooks.ts'
+import { lockSecrets, type SealedSecrets, writeSecrets } from '../../sql/webhooks/webhooks.ts'
+import type { SecretBox } from './secret-box.ts'
 import type { WebhookContext } from './webhook-context.ts'
 
 /**
@@ -10,13 +12,19 @@ export async function sealSecrets(context: WebhookContext): Promise<void> {
   const { secretBox } = context
   const unreadable = await inTransaction(context, 'seal-secrets', async (tx) => {
     const stored = await lockSecrets(tx)
-    for (const { id, secret, previousSecret } of stored) {
-      const sealed = secretBox.sealAnew(secret, id)
-      const previous = previousSecret && secretBox.sealAnew(previousSecret, id)
-      if (sealed === secret && previous === previousSecret) continue
-      await writeSecrets(tx, { id, secret: sealed, previousSecret: previous })
+    for (const secrets of stored) {
+      const sealed = sealedAnew(secretBox, secrets)
+      if (!isDeepStrictEqual(sealed, secrets)) await writeSecrets(tx, sealed)
     }
     return stored.filter(({ id, secret }) => secretBox.open(secret, id) === undefined).map(({ id }) => id)
   })
   if (unreadable.length > 0) context.onWebhooks([{ kind: 'secrets-unreadable', webhookIds: unreadable }])
+}
+
+function sealedAnew(secretBox: SecretBox, { id, secret, replaced }: SealedSecrets): SealedSecrets {
+  return {
+    id,
+    secret: secretBox.sealAnew(secret, id),
+    replaced: replaced.map((one) => ({ ...one, secret: secretBox.sealAnew(one.secret, id) })),
+  }
 }

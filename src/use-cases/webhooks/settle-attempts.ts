@@ -3,6 +3,7 @@ import { inTransaction } from '../../database/transaction.ts'
 import {
   type AttemptOutcome,
   type AttemptResult,
+  FAILED_TOO_LONG,
   FAILING_MAX_MS,
   outcomeOf,
   retryDelayMs,
@@ -109,8 +110,7 @@ function changeOf(webhook: Webhook, settled: readonly Judged[], at: Date): Webho
   }
   if (failingSince === null) return { ...webhook, failingSince: at }
   if (status === 'DISABLED' || at.getTime() - failingSince.getTime() < FAILING_MAX_MS) return undefined
-  const reason = `No delivery succeeded for ${FAILING_MAX_MS / 3_600_000} h; the last attempt: ${describeLast(ended)}`
-  return disable(webhook, reason, at)
+  return disable(webhook, `${FAILED_TOO_LONG}; the last attempt: ${describeLast(ended)}`, at)
 }
 
 function describeLast(ended: readonly Judged[]): string {

@@ -8,7 +8,7 @@ import {
   ORDER_EVENT_NAMES,
   THRESHOLD_NAMES,
 } from '../../domain/webhooks/event-names.ts'
-import { OUTBOX_PAGE_SIZE, WEBHOOK_DUE_MAX } from '../../limits.ts'
+import { OUTBOX_PAGE_SIZE, WEBHOOK_UNTRIED_MAX } from '../../limits.ts'
 import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { insertDeliveries, type NewDelivery } from '../../sql/webhooks/deliveries.ts'
 import { type OutboxEntry, readOutboxPage } from '../../sql/webhooks/outbox.ts'
@@ -22,14 +22,14 @@ import type { WebhookContext } from './webhook-context.ts'
  *
  * @param end up to where the outbox is final
  * @param except ids of webhooks that read nothing now
- * @returns whether there may be more to read at once, and whether a webhook waits until less of it is due
+ * @returns whether there may be more to read at once, and whether a webhook waits until fewer deliveries wait for their first attempt
  */
 export async function writeDeliveries(
   context: WebhookContext,
   end: bigint,
   except: readonly string[] = [],
 ): Promise<{ isMore: boolean; isAnyBusy: boolean }> {
-  const behind = await findReaders(context.pool, end, { except, dueMax: WEBHOOK_DUE_MAX })
+  const behind = await findReaders(context.pool, end, { except, untriedMax: WEBHOOK_UNTRIED_MAX })
   const readers = behind.filter(({ isBusy }) => !isBusy)
   let isMore = false
   for (const [cursor, group] of Map.groupBy(readers, (reader) => reader.cursor)) {

@@ -1,11 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { z } from 'zod'
 import { createTestApp, seed, type TestApp } from '../../support/harness.ts'
+import { checkBySchema, type Json, resolveSchema } from '../../support/openapi.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 import { serveRest } from './serve-rest.ts'
-
-type Json = { [key: string]: Json } & Json[]
 
 let server: TestApp
 let http: FastifyInstance
@@ -253,19 +251,8 @@ function unlessNull(schema: Json): Json {
   return schema.anyOf?.find(({ type }) => `${type}` !== 'null') ?? schema
 }
 
-/** What the schema makes of a value: throws where it does not take it. */
-function check(schema: Json, value: unknown): unknown {
-  return z.fromJSONSchema(resolve(schema) as z.core.JSONSchema.JSONSchema).parse(value)
-}
-
-/** The schema with what it refers to in place of the references. */
-function resolve(schema: Json): Json {
-  const text = JSON.stringify(schema, (_, value) => {
-    const name = value?.$ref?.replace('#/components/schemas/', '')
-    return name ? resolve(document.components!.schemas![name]!) : value
-  })
-  return JSON.parse(text)
-}
+const check = (schema: Json, value: unknown) => checkBySchema(document, schema, value)
+const resolve = (schema: Json) => resolveSchema(document, schema)
 
 function valuesOf(key: string, value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return []

@@ -48,6 +48,12 @@ describe('a line of the log', () => {
     ['a token in an error', 'logger.warn({ err: new Error("bad token " + JWT) })'],
     ['an idempotency key', 'logger.info({ headers: { "idempotency-key": "s3cr\\"t" } })'],
     ['an idempotency key of GraphQL', 'logger.info({ variables: { input: { idempotencyKey: "s3cr" } } })'],
+    [
+      "a webhook's secret in an error",
+      'logger.error({ err: new Error("bad whsec_s3cr+/eyJhbGc=") }, "failed")',
+    ],
+    ["a webhook's secret in a message", 'logger.info("made whsec_s3cr/T+A==")'],
+    ["a webhook's secret in a field", 'logger.info({ a: [{ secrets: ["whsec_s3cr"], secret: "s3cr" }] })'],
     ['in a child', 'logger.child({ authorization: "s3cr" }).info({ url: DSN }, "x")'],
     [
       'the key of the tokens',

@@ -1,7 +1,10 @@
 import { v7 as uuidv7 } from 'uuid'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { movementEventId } from '../../../src/domain/webhooks/event-id.ts'
+import { WEBHOOK_PENDING_MAX } from '../../../src/limits.ts'
 import { insertOrders } from '../../../src/sql/orders/insert-orders.ts'
 import { readLedgerEnd } from '../../../src/sql/stock/ledger/final-end.ts'
+import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
 import { claimDeliveries } from '../../../src/use-cases/webhooks/claim-deliveries.ts'
 import { writeDeliveries } from '../../../src/use-cases/webhooks/write-deliveries.ts'
@@ -121,15 +124,18 @@ describe('the outbox', () => {
     await other.close()
   })
 
-  test('waits for a webhook with 50,000 deliveries pending, which are counted now and then alone', async () => {
+  test('waits for a webhook with 200,000 deliveries pending, which are counted now and then alone', async () => {
     const { app } = test_
     const { id } = await listenAt(app, receiver.url, ['inventory.*'])
-    await app.pool.query(
-      `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, next_attempt_at, created_at)
-      select gen_random_uuid(), $1, 'evt_test_' || number, 'webhook.test', 'PENDING', now() + interval '1 h', now()
-      from generate_series(1, 50000) as number`,
-      [id],
-    )
+    // a statement each, for its time is limited
+    for (let count = 0; count < WEBHOOK_PENDING_MAX; count += 50_000) {
+      await app.pool.query(
+        `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, attempts, next_attempt_at, created_at)
+        select gen_random_uuid(), $1, 'evt_test_' || number, 'webhook.test', 'PENDING', 1, now() + interval '1 h', now()
+        from generate_series($2::int, $2 + 49999) as number`,
+        [id, count],
+      )
+    }
     const query = vi.spyOn(app.pool, 'query')
     const countRuns = (name: string) =>
       query.mock.calls.filter(([statement]) => (statement as { name?: string }).name === name).length
@@ -159,6 +165,60 @@ describe('the outbox', () => {
     expect(types).toEqual(['inventory.changed', 'inventory.changed', 'order.created', 'order.created'])
   })
 
+  test('is told of a threshold once it is known, and of its movement once', async () => {
+    const { app } = test_
+    await listenAt(app, receiver.url, ['*'])
+    const write = async () => writeDeliveries(app, await readLedgerEnd(app.pool))
+    const waitFor = async (qty: number) =>
+      reserveOrders(app, [(await seed(app).order({ qty, ifShort: 'WAIT' })).id])
+    await seed(app).item({ available: 1 })
+    await waitFor(1)
+    await waitFor(3)
+    // too few for who waits: what they make of the stock is known once that was tried
+    await seed(app).stock({ qty: 2 })
+    await write()
+    const written = await deliveries()
+    const [received] = await app.prisma.inventoryMovement.findMany({ orderBy: { id: 'desc' }, take: 1 })
+    const { id: movementId, createdAt } = received!
+    const ofReceipt = async () =>
+      (await deliveries()).flatMap(({ eventId, eventType }) =>
+        eventId.startsWith(`evt_m${movementId}_`) ? [[eventId, eventType]] : [],
+      )
+    const changed = [movementEventId(movementId, createdAt), 'inventory.changed']
+    expect(await ofReceipt()).toEqual([changed])
+    expect(written.map(({ eventType }) => eventType)).toContain('stock.out')
+    await serveWaiting(app, { sku: 'GIZMO' })
+    await write()
+    await write()
+    const back = [movementEventId(movementId, createdAt, 'BACK'), 'stock.back']
+    expect(await ofReceipt()).toEqual([changed, back])
+    expect(await deliveries()).toHaveLength(written.length + 1)
+    const worker = await startTestWorker(test_)
+    const sent = (await eventually(() =>
+      receiver.received.find(({ payload }) => payload.type === 'stock.back'),
+    ))!
+    expect(sent.headers['webhook-id']).toBe(back[0])
+    expect(sent.payload.data).toMatchObject({ id: String(movementId), delta: 2, available_before: 0 })
+    await worker.stop()
+  })
+
+  test('has a movement that crossed a threshold before it was read, both at once and once', async () => {
+    const { app } = test_
+    await listenAt(app, receiver.url, ['*'])
+    await seed(app).item({ available: 1 })
+    await reserveOrders(app, [(await seed(app).order({ ifShort: 'WAIT' })).id])
+    await reserveOrders(app, [(await seed(app).order({ qty: 3, ifShort: 'WAIT' })).id])
+    await seed(app).stock({ qty: 2 })
+    await serveWaiting(app, { sku: 'GIZMO' })
+    await writeDeliveries(app, await readLedgerEnd(app.pool))
+    const types = (await deliveries()).map(({ eventType }) => eventType)
+    expect(types.filter((type) => !type.startsWith('order.')).sort()).toEqual([
+      ...Array.from({ length: 3 }, () => 'inventory.changed'),
+      'stock.back',
+      'stock.out',
+    ])
+  })
+
   test('is told by another after a process was killed between its claim and its calls', async () => {
     const { app } = test_
     await seed(app).item({ available: 9 })
@@ -166,7 +226,7 @@ describe('the outbox', () => {
     await seed(app).stock()
     await writeDeliveries(app, await readLedgerEnd(app.pool))
     // what a process leaves behind that is killed then: deliveries that it claimed, and no job
-    expect((await claimDeliveries(app, id, 50))!.deliveries).toHaveLength(1)
+    expect((await claimDeliveries(app, id, { first: 50, repeated: 0 }))!.deliveries).toHaveLength(1)
     await dropJobs(app.pool)
     await app.pool.query(`update webhook_deliveries set next_attempt_at = now() - interval '6 s'`)
     expect((await sweep(app)).webhooks).toEqual([id])

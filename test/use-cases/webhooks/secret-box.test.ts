@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
+import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { findAddressee } from '../../../src/sql/webhooks/webhooks.ts'
 import { sealSecrets } from '../../../src/use-cases/webhooks/seal-secrets.ts'
 import { createSecret, SecretBox, signingKeyOf } from '../../../src/use-cases/webhooks/secret-box.ts'
+import { rotateWebhookSecret } from '../../../src/use-cases/webhooks/verbs/rotate-webhook-secret.ts'
 import { test } from '../../support/fixtures.ts'
 import { listenAt } from '../../support/webhooks.ts'
 
@@ -34,13 +37,23 @@ test('a dump does not give secrets away, and a start seals those from before the
   app,
 }) => {
   const { id, secret } = await listenAt(app, URL, ['*'])
-  const stored = async () => (await app.pool.query('select secret from webhooks')).rows[0].secret as string
-  expect(await stored()).toMatch(/^aes256gcm\./)
-  expect(app.secretBox.open(await stored(), id)).toBe(secret)
-  await app.pool.query('update webhooks set secret = $1', [secret])
+  const { secret: second } = await rotateWebhookSecret(app, LOCAL_OPERATOR, id)
+  const { secret: third } = await rotateWebhookSecret(app, LOCAL_OPERATOR, id)
+  const stored = async (): Promise<string[]> => (await findAddressee(app.pool, id, 0))[0]!.secrets as string[]
+  const assertSealed = async () => {
+    for (const one of await stored()) expect(one).toMatch(/^aes256gcm\./)
+    expect((await stored()).map((one) => app.secretBox.open(one, id))).toEqual([third, second, secret])
+  }
+  await assertSealed()
+  const until = new Date(Date.now() + 60_000)
+  const replaced = [second, secret].map((one) => ({ secret: one, until }))
+  await app.pool.query('update webhooks set secret = $1, replaced_secrets = $2', [
+    third,
+    JSON.stringify(replaced),
+  ])
+  expect(await stored()).toEqual([third, second, secret])
   await sealSecrets(app)
-  expect(await stored()).toMatch(/^aes256gcm\./)
-  expect(app.secretBox.open(await stored(), id)).toBe(secret)
+  await assertSealed()
 })
 
 test('a start says of which webhooks it cannot read the secrets', async ({ app }) => {

@@ -8,7 +8,7 @@ import { rotateWebhookSecret } from '../../../src/use-cases/webhooks/verbs/rotat
 import { testWebhook } from '../../../src/use-cases/webhooks/verbs/test-webhook.ts'
 import { updateWebhook } from '../../../src/use-cases/webhooks/verbs/update-webhook.ts'
 import { test } from '../../support/fixtures.ts'
-import { listenAt } from '../../support/webhooks.ts'
+import { endReplacedSecret, listenAt } from '../../support/webhooks.ts'
 
 const url = 'https://shop.example/hooks'
 const UNKNOWN = '019a2f6e-7c1b-7d3a-9e42-5b8f0c6d1e2a'
@@ -70,6 +70,15 @@ test('each verb says which webhook there is not', async ({ app }) => {
     const since = new Date()
     expect(await redeliverGivenUp(app, LOCAL_OPERATOR, { webhookId: id, since })).toMatchObject(unknown)
   }
+})
+
+test('a secret is not rotated while 5 that were replaced still sign', async ({ app }) => {
+  const { id } = await listenAt(app, url, ['*'])
+  const rotate = () => rotateWebhookSecret(app, LOCAL_OPERATOR, id)
+  for (let count = 1; count <= 5; count++) expect((await rotate()).secret).toMatch(/^whsec_/)
+  await expect(rotate()).rejects.toThrow('5 secrets that were replaced in the last 24 h still sign')
+  await endReplacedSecret(app, 4)
+  expect((await rotate()).secret).toMatch(/^whsec_/)
 })
 
 test('only Holdfast disables', async ({ app }) => {

@@ -34,8 +34,8 @@ export function RotateDialog({ webhook: { id }, onClose }: WebhookDialogProps) {
       onClose={onClose}
     >
       <p>
-        For 24 h each event is signed with both secrets, so the receiver can change over. If you rotate again
-        meanwhile, the older one is over at once.
+        For 24 h each event is signed with both secrets, so the receiver can change over. So it is with each
+        secret that you replace.
       </p>
       <FormErrors userErrors={userErrors} failure={error && explain(error)} />
     </ConfirmDialog>

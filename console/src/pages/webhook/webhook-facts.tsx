@@ -2,7 +2,7 @@ import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
 import { Age, Time } from '../../components/values.tsx'
 import { WebhookBadges, WebhookStateFields } from '../webhooks/webhook-badges.tsx'
-import { Subscriptions } from '../webhooks/webhook-table.tsx'
+import { PendingCount, Subscriptions } from '../webhooks/webhook-table.tsx'
 
 export const WebhookFactsFields = graphql(
   `
@@ -11,6 +11,7 @@ export const WebhookFactsFields = graphql(
       events
       createdAt
       oldestPendingAgeSeconds
+      pendingCount
       ...WebhookStateFields
     }
   `,
@@ -19,7 +20,7 @@ export const WebhookFactsFields = graphql(
 
 /** What a webhook is told, and how that goes. */
 export function WebhookFacts({ webhook }: { webhook: ResultOf<typeof WebhookFactsFields> }) {
-  const { id, events, status, createdAt, failingSince, oldestPendingAgeSeconds } = webhook
+  const { id, events, status, createdAt, failingSince, oldestPendingAgeSeconds, pendingCount } = webhook
   return (
     <dl class="facts webhook-facts card">
       <div class="wide">
@@ -35,6 +36,12 @@ export function WebhookFacts({ webhook }: { webhook: ResultOf<typeof WebhookFact
         <dt>Events</dt>
         <dd>
           <Subscriptions events={events} />
+        </dd>
+      </div>
+      <div>
+        <dt>Pending deliveries</dt>
+        <dd>
+          <PendingCount count={pendingCount} />
         </dd>
       </div>
       <div>

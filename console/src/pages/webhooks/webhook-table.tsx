@@ -2,7 +2,7 @@ import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
 import { webhookPath } from '../../components/links.tsx'
 import { type Column, Table } from '../../components/table.tsx'
-import { Age, Time } from '../../components/values.tsx'
+import { Age, Num, Time } from '../../components/values.tsx'
 import { WebhookBadges, WebhookStateFields } from './webhook-badges.tsx'
 
 export const WebhookRow = graphql(
@@ -12,6 +12,7 @@ export const WebhookRow = graphql(
       url
       events
       oldestPendingAgeSeconds
+      pendingCount
       ...WebhookStateFields
     }
   `,
@@ -39,6 +40,11 @@ const COLUMNS: readonly Column<Row>[] = [
     ),
   },
   {
+    head: 'Pending',
+    cell: ({ pendingCount }) => <PendingCount count={pendingCount} />,
+    isNumeric: true,
+  },
+  {
     head: 'Oldest pending',
     cell: ({ oldestPendingAgeSeconds: seconds }) => (seconds === null ? <None /> : <Age seconds={seconds} />),
     isNumeric: true,
@@ -60,6 +66,19 @@ export function Subscriptions({ events }: { events: readonly string[] }) {
       {events.map((event) => (
         <code key={event}>{event}</code>
       ))}
+    </span>
+  )
+}
+
+/** As many are counted, and no more. */
+const PENDING_COUNTED_MAX = 10_000
+
+/** Deliveries that wait for a webhook. */
+export function PendingCount({ count }: { count: number }) {
+  return (
+    <span>
+      {count === PENDING_COUNTED_MAX && 'at least '}
+      <Num value={count} />
     </span>
   )
 }
