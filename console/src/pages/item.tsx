@@ -8,7 +8,7 @@ import { useThrottled } from '../api/use-throttled.ts'
 import { Button } from '../components/button.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
-import { EmptyState } from '../components/states.tsx'
+import { EmptyState, NotLive } from '../components/states.tsx'
 import { ItemFacts, ItemFactsFields } from './item/item-facts.tsx'
 import { PAGE_SIZE as LEDGER_PAGE_SIZE, LedgerDocument, LedgerSection } from './item/ledger.tsx'
 import { LevelFields, LevelTable } from './item/levels.tsx'
@@ -73,7 +73,7 @@ function ItemStory({ sku }: { sku: string }) {
     for (const read of [item, ledger, history]) read.refresh()
   }, REFRESH_INTERVAL_MS)
   const cursor = useRef<string | null>(null)
-  useStream(StockChangedDocument, item.data?.inventoryItem ? sku : null, {
+  const live = useStream(StockChangedDocument, item.data?.inventoryItem ? sku : null, {
     variables: () => ({ skus: [sku], after: cursor.current }),
     onData: ({ inventoryChanged }) => {
       cursor.current = inventoryChanged.cursor
@@ -85,6 +85,7 @@ function ItemStory({ sku }: { sku: string }) {
   const known = item.data?.inventoryItem
   return (
     <Page title={sku} actions={known && <Actions choose={setVerb} />}>
+      <NotLive live={live} />
       <Loaded read={item}>
         {({ inventoryItem, locations, waitingOrders }) =>
           inventoryItem ? (

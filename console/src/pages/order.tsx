@@ -7,7 +7,7 @@ import { useStream } from '../api/use-stream.ts'
 import { useViewer } from '../api/viewer.ts'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
-import { EmptyState } from '../components/states.tsx'
+import { EmptyState, NotLive } from '../components/states.tsx'
 import { DeadLetterFields, DeadLetters } from './order/dead-letters.tsx'
 import { JobFields, Jobs } from './order/jobs.tsx'
 import { OrderActions } from './order/order-actions.tsx'
@@ -94,12 +94,13 @@ function OrderStory({ id }: { id: string }) {
   const order = data?.order
   const shouldPoll = Boolean(order && POLLED.includes(order.status))
   if (isPolled !== shouldPoll) setPolled(shouldPoll)
-  useStream(OrderChangedDocument, order && !ENDED.includes(order.status) ? id : null, {
+  const live = useStream(OrderChangedDocument, order && !ENDED.includes(order.status) ? id : null, {
     variables: () => ({ id, afterVersion: order!.version }),
     onData: refresh,
   })
   return (
     <Page title={`Order ${id}`}>
+      <NotLive live={live} />
       <Loaded read={read}>
         {({ order }) => (order ? <Story order={order} refresh={refresh} /> : <NoOrder />)}
       </Loaded>
