@@ -43,6 +43,12 @@ describe.skipIf(hasNoBrowser)('the import of the console', () => {
     expect(await figure(page, 'Would change')).toBe('2')
     expect(await figure(page, 'Refused')).toBe('1')
     await page.getByRole('row', { name: /^4 =GADGTE There is no item/ }).waitFor()
+    const changes = page.getByRole('table', { name: 'Rows that would change something' })
+    expect(await changes.getByRole('row').allInnerTexts()).toEqual([
+      'Line\tSKU\tLocation\tBefore\tChange\tAfter',
+      '2\tGIZMO\tMAIN\t10\t-3\t7',
+      '3\tWIDGET\tMAIN\t10\t+4\t14',
+    ])
     expect(await availableOf('GIZMO')).toBe(10n)
     const [download] = await Promise.all([
       page.waitForEvent('download'),

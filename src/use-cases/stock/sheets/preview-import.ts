@@ -3,6 +3,7 @@ import { inTransaction } from '../../../database/transaction.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import {
   addCounts,
+  type ImportChange,
   type ImportCounts,
   type ImportRefusal,
   NO_ROWS,
@@ -10,12 +11,24 @@ import {
 import type { LevelChange } from '../../../domain/stock/plan-changes.ts'
 import type { WriteContext } from '../../context.ts'
 import { previewMany } from '../change-many.ts'
-import { chunksOf, countRows, FILE_OPTIONS, type ImportFile, REFUSED_ROWS_MAX } from './import-chunks.ts'
+import {
+  CHANGES_SHOWN_MAX,
+  changesOf,
+  chunksOf,
+  countRows,
+  FILE_OPTIONS,
+  type ImportFile,
+  REFUSED_ROWS_MAX,
+} from './import-chunks.ts'
 
 type PreviewOptions = { signal: AbortSignal; onProgress: (counts: ImportCounts) => void }
 
-/** `nextLine`: the first line that was not read; null if all were. */
-type Preview = ImportCounts & { refusals: readonly ImportRefusal[]; nextLine: number | null }
+/** `nextLine`: the first line that was not read; null if all were. `changes`: of the first rows that would change something. */
+type Preview = ImportCounts & {
+  refusals: readonly ImportRefusal[]
+  changes: readonly ImportChange[]
+  nextLine: number | null
+}
 
 /**
  * Reports the results of a file from a line on without changing anything. Each chunk is planned on top of what those before it
@@ -30,6 +43,7 @@ export async function previewImport(
 ): Promise<Preview> {
   const unwritten = new Map<string, readonly LevelChange[]>()
   const refusals: ImportRefusal[] = []
+  const shown: ImportChange[] = []
   let counts = NO_ROWS
   let nextLine: number | null = fromLine
   for await (const chunk of chunksOf(file, fromLine)) {
@@ -43,11 +57,12 @@ export async function previewImport(
     for (const [sku, changes] of Map.groupBy(levelChanges, ({ sku }) => sku)) unwritten.set(sku, changes)
     const { refusals: more, ...added } = countRows(chunk, outcomes)
     refusals.push(...more)
+    shown.push(...changesOf(chunk, outcomes).slice(0, CHANGES_SHOWN_MAX - shown.length))
     counts = addCounts(counts, added)
     nextLine = chunk.isLast ? null : chunk.nextLine
     onProgress(counts)
     // lets other calls of this process proceed
     await nextTurn()
   }
-  return { ...counts, refusals, nextLine }
+  return { ...counts, refusals, changes: shown, nextLine }
 }
