@@ -132,7 +132,37 @@ describe.skipIf(hasNoBrowser)('the stock of the console', () => {
     await close()
   })
 
-  it("is no customer's, nor are the imports and the dead letters", async () => {
+  it("is a service's to read, receive, count and transfer; it gets no button for anything else", async () => {
+    const { page, visit, close } = await open('/console/stock?sku=PLENTY', {}, 'service')
+    await page.getByRole('link', { name: 'PLENTY' }).waitFor()
+    expect(await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').allInnerTexts()).toEqual([
+      'Orders',
+      'Stock',
+      'Import',
+      'Locations',
+    ])
+    expect(await page.getByRole('button', { name: 'New item' }).count()).toBe(0)
+    await page.getByRole('link', { name: 'PLENTY' }).click()
+    await page.getByRole('table', { name: 'Movements' }).waitFor()
+    const verbs = page.locator('.page-head', { has: page.getByRole('heading', { level: 1 }) })
+    expect(await verbs.getByRole('button').allInnerTexts()).toEqual(['Receive', 'Count', 'Transfer'])
+    await page.getByRole('button', { name: 'Receive' }).click()
+    await page.getByLabel('Quantity').fill('5')
+    await page.getByRole('dialog').getByRole('button', { name: 'Receive' }).click()
+    await page.getByRole('row', { name: /Receipt #.*by shop/ }).waitFor()
+    await visit('/console/locations')
+    await page.getByRole('row', { name: /^MAIN/ }).waitFor()
+    expect(await page.getByRole('button', { name: /New location|Edit/ }).count()).toBe(0)
+    await visit('/console/import')
+    await page.getByText('A file with delta needs the token of an operator.').waitFor()
+    for (const path of ['overview', 'dead-letters', 'webhooks']) {
+      await visit(`/console/${path}`)
+      await page.getByRole('heading', { name: 'There is no such page for your role' }).waitFor()
+    }
+    await close()
+  })
+
+  it("is no customer's, nor is any page but its orders: the page says so, and reads nothing", async () => {
     const { page, visit, close } = await open('/console', {}, 'customer')
     await page.getByRole('heading', { name: 'Orders', exact: true }).waitFor()
     expect(await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').allInnerTexts()).toEqual([
@@ -142,12 +172,15 @@ describe.skipIf(hasNoBrowser)('the stock of the console', () => {
     page.on('request', (request) => {
       asked.push(request.postData() ?? '')
     })
-    for (const path of ['stock', 'stock/PLENTY', 'import', 'dead-letters']) {
+    for (const path of ['overview', 'stock', 'stock/PLENTY', 'import', 'dead-letters', 'locations']) {
       await visit(`/console/${path}`)
-      await page.getByRole('heading', { name: 'There is no such page' }).waitFor()
+      await page.getByRole('heading', { name: 'There is no such page for your role' }).waitFor()
+      await page.getByText('You are signed in as customer.').waitFor()
       expect(await page.content()).not.toContain('1,00')
     }
-    expect(asked.join()).not.toMatch(/inventoryItem|movements|deadLetters|inventoryChanged/)
+    expect(asked.join()).not.toMatch(
+      /status \{|locations|inventoryItem|movements|deadLetters|inventoryChanged/,
+    )
     await close()
   })
 

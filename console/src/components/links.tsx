@@ -1,3 +1,5 @@
+import { useMay } from '../api/viewer.ts'
+
 /** A SKU, as a link to its item. */
 export function ItemLink({ sku }: { sku: string }) {
   return (
@@ -5,6 +7,11 @@ export function ItemLink({ sku }: { sku: string }) {
       {sku}
     </a>
   )
+}
+
+/** A SKU, as a link to its item for who has that page. */
+export function SkuLink({ sku }: { sku: string }) {
+  return useMay()('readLedger') ? <ItemLink sku={sku} /> : <span class="id">{sku}</span>
 }
 
 /** Returns the address of an item's page. */

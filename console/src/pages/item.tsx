@@ -5,6 +5,7 @@ import { graphql } from '../api/graphql.ts'
 import { useRead } from '../api/use-read.ts'
 import { useStream } from '../api/use-stream.ts'
 import { useThrottled } from '../api/use-throttled.ts'
+import { useMay } from '../api/viewer.ts'
 import { Button } from '../components/button.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
@@ -129,9 +130,10 @@ function ItemStory({ sku }: { sku: string }) {
 }
 
 function Actions({ choose }: { choose: (verb: StockVerb) => void }) {
+  const may = useMay()
   return (
     <>
-      {STOCK_ACTIONS.map(([verb, text]) => (
+      {STOCK_ACTIONS.filter(({ needs }) => may(needs)).map(({ verb, text }) => (
         <Button key={verb} variant={verb === 'receive' ? 'primary' : 'plain'} onClick={() => choose(verb)}>
           {text}
         </Button>
@@ -143,8 +145,8 @@ function Actions({ choose }: { choose: (verb: StockVerb) => void }) {
 function NoItem({ sku }: { sku: string }) {
   return (
     <EmptyState title={`There is no item ${sku}`}>
-      Compare the SKU, in upper and lower case. Look among <a href="/console/stock">all items</a>, where you
-      can create it as well.
+      Compare the SKU, in upper and lower case. Look among <a href="/console/stock">all items</a>, where an
+      operator can create it as well.
     </EmptyState>
   )
 }

@@ -1,6 +1,6 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
-import { useViewer } from '../../api/viewer.ts'
+import { useMay } from '../../api/viewer.ts'
 import { Button } from '../../components/button.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
@@ -34,8 +34,8 @@ type ShipmentsProps = {
 
 /** What left, and where it can be undone. */
 export function Shipments({ shipments, lines, open }: ShipmentsProps) {
-  const { role } = useViewer()
-  const columns = role === 'CUSTOMER' ? COLUMNS : [...COLUMNS, undoColumn(lines, open)]
+  const mayUndo = useMay()('undoShipment')
+  const columns = mayUndo ? [...COLUMNS, undoColumn(lines, open)] : COLUMNS
   return (
     <>
       <h2>Shipments</h2>
