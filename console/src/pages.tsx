@@ -45,6 +45,11 @@ const PAGES: readonly PageEntry[] = [
     component: loadPage(() => import('./pages/item.tsx').then(({ ItemPage }) => ItemPage)),
   },
   {
+    path: '/console/movements/:id',
+    needs: 'readLedger',
+    component: loadPage(() => import('./pages/movement.tsx').then(({ MovementPage }) => MovementPage)),
+  },
+  {
     // no SKU can be in its way here
     path: '/console/import',
     label: 'Import',

@@ -42,6 +42,13 @@ describe.skipIf(hasNoBrowser)('the dead letters of the console', () => {
     expect([await statusOf(first), await statusOf(second)]).toEqual(['PENDING', 'FAILED'])
     await page.getByRole('link', { name: `Order ${second}` }).click()
     await page.getByText('Order failed').waitFor()
+    // and back to its row among all
+    const { id } = await server.app.prisma.deadLetter.findFirstOrThrow({ where: { orderId: second } })
+    await page.locator(`a[href="/console/dead-letters#${id}"]`).click()
+    await page
+      .locator(`tr[id="${id}"]`)
+      .getByRole('link', { name: `Order ${second}` })
+      .waitFor()
     await close()
   })
 

@@ -13,10 +13,12 @@ type TableProps<Row> = {
   columns: readonly Column<Row>[]
   rows: readonly Row[]
   keyOf: (row: Row) => string
+  /** What a link to a row has after `#`; undefined where nothing leads to one. */
+  anchorOf?: (row: Row) => string
 }
 
 /** A list. On a narrow screen each row is a card, whose cells name their column. */
-export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
+export function Table<Row>({ caption, columns, rows, keyOf, anchorOf }: TableProps<Row>) {
   return (
     <div class="table-frame">
       {/* a narrow screen shows it as blocks, which are no table to a screen reader unless their roles say so */}
@@ -34,7 +36,7 @@ export function Table<Row>({ caption, columns, rows, keyOf }: TableProps<Row>) {
         </thead>
         <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr key={keyOf(row)} role="row">
+            <tr key={keyOf(row)} id={anchorOf?.(row)} role="row">
               {columns.map(({ head, cell, isNumeric }) => (
                 <td key={head} role="cell" data-head={head} class={isNumeric ? 'numeric' : undefined}>
                   {cell(row)}

@@ -47,6 +47,7 @@ export function LocationsPage() {
             columns={mayEdit ? [...COLUMNS, editColumn(setEdited)] : COLUMNS}
             rows={locations}
             keyOf={({ id }) => id}
+            anchorOf={({ code }) => code}
           />
         )}
       </Loaded>

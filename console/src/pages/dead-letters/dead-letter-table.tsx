@@ -40,7 +40,13 @@ export function DeadLetterTable({ deadLetters, isBusy, retry }: DeadLetterTableP
     },
   ]
   return (
-    <Table caption="Dead letters, newest first" columns={columns} rows={deadLetters} keyOf={({ id }) => id} />
+    <Table
+      caption="Dead letters, newest first"
+      columns={columns}
+      rows={deadLetters}
+      keyOf={({ id }) => id}
+      anchorOf={({ id }) => id}
+    />
   )
 }
 

@@ -1,5 +1,6 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
+import { SkuLink } from '../../components/links.tsx'
 import { StatusBadge } from '../../components/status-badge.tsx'
 import { Change, Num, Time } from '../../components/values.tsx'
 import { REASONS } from './reasons.ts'
@@ -55,7 +56,7 @@ export function OrderTimeline({ events, movements }: OrderTimelineProps) {
     <>
       <ol class="timeline" reversed>
         {events.toReversed().map((event) => (
-          <li key={event.version}>
+          <li key={event.version} id={`version-${event.version}`}>
             <EventEntry event={event} movements={movedBy.get(event.version) ?? []} />
           </li>
         ))}
@@ -95,7 +96,7 @@ function EventLines({ lines }: Pick<Event, 'lines'>) {
     <ul class="event-lines">
       {lines.map(({ sku, qty, missing, location }) => (
         <li key={`${sku} ${location?.code}`}>
-          <Num value={qty} /> × {sku}
+          <Num value={qty} /> × <SkuLink sku={sku} />
           {location && ` at ${location.code}`}
           {missing !== null && (
             <>
@@ -113,7 +114,7 @@ function Movements({ movements }: { movements: readonly Movement[] }) {
     <ul class="movements">
       {movements.map(({ id, type, sku, location, delta, reservedDelta }) => (
         <li key={id}>
-          <span class="movement-type">{MOVED[type]}</span> {sku} at {location.code}: available{' '}
+          <span class="movement-type">{MOVED[type]}</span> <SkuLink sku={sku} /> at {location.code}: available{' '}
           <Change value={delta} />, reserved <Change value={reservedDelta} />
         </li>
       ))}

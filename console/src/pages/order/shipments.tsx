@@ -2,6 +2,7 @@ import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
 import { useMay } from '../../api/viewer.ts'
 import { Button } from '../../components/button.tsx'
+import { SkuLink } from '../../components/links.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
 import type { Line } from './order-lines.tsx'
@@ -93,7 +94,7 @@ export function Goods({ lines }: Pick<Shipment, 'lines'>) {
       {lines.map(({ sku, qty }, index) => (
         <span key={sku}>
           {index > 0 && ', '}
-          <Num value={qty} /> × {sku}
+          <Num value={qty} /> × <SkuLink sku={sku} />
         </span>
       ))}
     </span>
