@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serveTestApp, type TestServer } from '../support/graphql.ts'
-import { eventually } from '../support/harness.ts'
+import { eventually, seed } from '../support/harness.ts'
 import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('the locations of the console', () => {
@@ -67,6 +67,29 @@ describe.skipIf(hasNoBrowser)('the locations of the console', () => {
     await page.getByText('MAIN', { exact: true }).first().waitFor()
     expect(await findViolations(page)).toEqual([])
     expect(await isTooWide(page)).toBe(false)
+    await close()
+  })
+
+  it('beyond a hundred are shown on demand, and so are the levels of an item', async () => {
+    await seed(server.app).item({ sku: 'GIZMO', available: 1 })
+    for (let number = 100; number < 205; number++) {
+      await seed(server.app).location(`BIN-${number}`)
+      await seed(server.app).stock({ location: `BIN-${number}` })
+    }
+    const { page, visit, close } = await openConsole(browser, server.url, '/console/locations')
+    for (const [path, table, last] of [
+      ['/console/locations', 'Locations', 'MAIN'],
+      ['/console/stock/GIZMO', 'Levels by location', 'MAIN'],
+    ] as const) {
+      await visit(path)
+      const rows = page.getByRole('table', { name: table }).getByRole('row')
+      await page.getByRole('button', { name: 'Show more' }).waitFor()
+      // with the head
+      expect(await rows.count()).toBe(101)
+      await page.getByRole('button', { name: 'Show more' }).click()
+      await rows.filter({ hasText: last }).waitFor()
+      expect(await rows.count()).toBeGreaterThan(105)
+    }
     await close()
   })
 })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { OrderStatus } from '../../src/domain/orders/order-status.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
+import { extendHold } from '../../src/use-cases/orders/verbs/extend-hold.ts'
 import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { failOrder } from '../support/fail-order.ts'
@@ -266,6 +267,22 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     await page.getByText(id.replaceAll('-', ''), { exact: true }).waitFor()
     await reserveOrders(app, [id])
     await page.getByText('Order reserved').waitFor()
+    await close()
+  })
+
+  it('that changed more than a hundred times shows the newest hundred changes, and the others on demand', async () => {
+    const { app } = server.testApp
+    const { id } = await seed(app).order({ holdSeconds: 600 })
+    for (let times = 0; times < 120; times++) await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 600 })
+    const { page, close } = await open('operator', id)
+    const shown = page.locator('.timeline > li')
+    await page.locator('#version-121').getByText('Hold extended').waitFor()
+    expect(await shown.count()).toBe(100)
+    await page.getByText('21 are left').waitFor()
+    await page.getByRole('button', { name: 'Show more' }).click()
+    await page.getByText('Order created').waitFor()
+    expect(await shown.count()).toBe(121)
+    expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0)
     await close()
   })
 
