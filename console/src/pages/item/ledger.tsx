@@ -102,7 +102,7 @@ export function LedgerSection({ read, locations, location }: LedgerSectionProps)
               <EmptyState title="Nothing has moved">
                 {location === null
                   ? 'Whatever changes the stock stands here from then on.'
-                  : `At ${location}.`}
+                  : `Nothing of it was ever at ${location}. “Receive” and “Transfer” bring it there.`}
               </EmptyState>
             )}
             <Pager pageInfo={pageInfo} next="Older movements" first="Newest movements" />
