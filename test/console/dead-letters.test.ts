@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { failOrder } from '../support/fail-order.ts'
 import { serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { findViolations, hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('the dead letters of the console', () => {
   let server: TestServer
@@ -77,24 +77,6 @@ describe.skipIf(hasNoBrowser)('the dead letters of the console', () => {
     await page.getByText('Retried 31').waitFor()
     await page.getByRole('heading', { name: 'There are no dead letters' }).waitFor()
     expect(new Set(await Promise.all(ids.map(statusOf)))).toEqual(new Set(['PENDING']))
-    await close()
-  })
-
-  const schemes = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 375],
-    ['dark', 375],
-  ] as const
-  it.each(schemes)('are accessible in the %s at a width of %i', async (colorScheme, width) => {
-    const id = await failed()
-    const { page, close } = await openConsole(browser, server.url, '/console/dead-letters', {
-      colorScheme,
-      viewport: { width, height: 800 },
-    })
-    await page.getByRole('link', { name: `Order ${id}` }).waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
     await close()
   })
 })

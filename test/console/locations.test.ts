@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serveTestApp, type TestServer } from '../support/graphql.ts'
 import { eventually, seed } from '../support/harness.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { findViolations, hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('the locations of the console', () => {
   let server: TestServer
@@ -56,17 +56,6 @@ describe.skipIf(hasNoBrowser)('the locations of the console', () => {
     await expect.poll(() => code.getAttribute('aria-invalid')).toBe('true')
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    await close()
-  })
-
-  it.each([375, 1280])('are accessible at a width of %i', async (width) => {
-    const { page, close } = await openConsole(browser, server.url, '/console/locations', {
-      viewport: { width, height: 800 },
-      colorScheme: 'dark',
-    })
-    await page.getByText('MAIN', { exact: true }).first().waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
     await close()
   })
 

@@ -4,14 +4,13 @@ import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { OrderStatus } from '../../src/domain/orders/order-status.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
 import { extendHold } from '../../src/use-cases/orders/verbs/extend-hold.ts'
-import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { failOrder } from '../support/fail-order.ts'
 import { execute } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from '../support/roles.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { findViolations, hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('an order of the console', () => {
   let server: RolesServer
@@ -318,35 +317,4 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     expect(await actions(page).count()).toBe(0)
     await close()
   })
-
-  const schemes = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 375],
-    ['dark', 375],
-  ] as const
-  it.each(schemes)(
-    'is accessible in the %s at a width of %i, whatever there is of it',
-    async (colorScheme, width) => {
-      const { app } = server.testApp
-      const id = await reserved()
-      const gizmo = [{ sku: 'GIZMO', qty: 2 }]
-      await shipOrder(app, LOCAL_OPERATOR, { id, lines: gizmo, reference: 'DHL 1' })
-      await returnOrder(app, LOCAL_OPERATOR, {
-        id,
-        lines: [{ sku: 'GIZMO', qty: 1, disposition: 'RESTOCK' }],
-      })
-      const { page, close } = await open('operator', id, { colorScheme, viewport: { width, height: 800 } })
-      await page.getByText('Order returned').waitFor()
-      expect(await findViolations(page)).toEqual([])
-      expect(await isTooWide(page)).toBe(false)
-      for (const verb of ['Ship', 'Take back', 'Cancel']) {
-        await actions(page).getByRole('button', { name: verb }).click()
-        expect(await findViolations(page)).toEqual([])
-        await page.keyboard.press('Escape')
-        await page.getByRole('dialog').waitFor({ state: 'detached' })
-      }
-      await close()
-    },
-  )
 })

@@ -6,7 +6,7 @@ import { seed } from '../support/harness.ts'
 import { readItem } from '../support/read-stock.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from '../support/roles.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { findViolations, hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('the stock of the console', () => {
   let server: RolesServer
@@ -184,31 +184,6 @@ describe.skipIf(hasNoBrowser)('the stock of the console', () => {
     expect(asked.join()).not.toMatch(
       /status \{|locations|inventoryItem|movements|deadLetters|inventoryChanged/,
     )
-    await close()
-  })
-
-  const schemes = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 375],
-    ['dark', 375],
-  ] as const
-  it.each(schemes)('is accessible in the %s at a width of %i', async (colorScheme, width) => {
-    const { page, visit, close } = await open('/console/stock', {
-      colorScheme,
-      viewport: { width, height: 800 },
-    })
-    await page.getByRole('link', { name: 'NOTHING' }).waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
-    await visit('/console/stock/NOTHING')
-    await page.getByRole('link', { name: `Order ${waitingId}` }).waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
-    await visit('/console/stock/LITTLE')
-    await page.locator('.chart canvas').waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
     await close()
   })
 })
