@@ -275,6 +275,19 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     await close()
   })
 
+  it("shows times in the reader's zone, and in UTC on hover", async () => {
+    const { app } = server.testApp
+    const { id } = await seed(app).order()
+    // in Auckland it is the next day, and summer
+    await app.prisma.order.update({ where: { id }, data: { createdAt: new Date('2026-01-31T20:05:09Z') } })
+    const { page, close } = await open('operator', id, { timezoneId: 'Pacific/Auckland', locale: 'en-GB' })
+    const placed = page.locator('dl.facts > div', { hasText: 'Placed' }).locator('time')
+    await placed.waitFor()
+    expect(await placed.textContent()).toBe('1 Feb 2026, 09:05:09')
+    expect(await placed.getAttribute('title')).toBe('2026-01-31 20:05:09 UTC')
+    await close()
+  })
+
   it('that changed more than a hundred times shows the newest hundred changes, and the others on demand', async () => {
     const { app } = server.testApp
     const { id } = await seed(app).order({ holdSeconds: 600 })
