@@ -84,7 +84,7 @@ describe.skipIf(hasNoBrowser)('the stock of the console', () => {
     await page.goBack()
     await page.getByLabel('Whole SKU').fill(' NOTHING ')
     await page.getByRole('button', { name: 'Open' }).click()
-    await page.getByRole('heading', { name: 'NOTHING' }).waitFor()
+    await page.getByRole('heading', { name: 'NOTHING', exact: true }).waitFor()
     // who waits for it is a link away
     await page.getByRole('link', { name: `Order ${waitingId}` }).click()
     await page.getByText('Order created').waitFor()
