@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { scenario as changeOrders } from './change-orders.ts'
+import { scenario as consoleStart } from './console-start.ts'
 import { scenario as createLines } from './create-lines.ts'
 import { scenario as createOrderAtRest } from './create-order-at-rest.ts'
 import { scenario as createOrderGraphql } from './create-order-graphql.ts'
@@ -42,6 +43,7 @@ export const scenarios: readonly Scenario[] = [
   watchers,
   stockStreams,
   webhooks,
+  consoleStart,
   growth,
   memory,
   overload,

@@ -7,7 +7,7 @@ import { useRead } from './api/use-read.ts'
 import { type Viewer, ViewerContext, ViewerDocument } from './api/viewer.ts'
 import { ErrorState } from './components/states.tsx'
 import { Layout } from './layout.tsx'
-import { FirstPage, NotFound, pagesOf } from './pages.tsx'
+import { FirstPage, NotFound, routesOf } from './pages.tsx'
 import { SignIn } from './sign-in.tsx'
 
 /** Everything below /console, and nothing else of this server, is a page of the console. */
@@ -37,7 +37,7 @@ function Pages({ viewer }: { viewer: Viewer }) {
     <ViewerContext.Provider value={viewer}>
       <Layout>
         <Router>
-          {pagesOf(viewer.role).map(({ path, component }) => (
+          {routesOf(viewer.role).map(({ path, component }) => (
             <Route key={path} path={path} component={component} />
           ))}
           <Route path="/console" component={FirstPage} />

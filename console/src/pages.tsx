@@ -2,7 +2,8 @@ import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import lazy from 'preact-iso/lazy'
 import { useLocation } from 'preact-iso/router'
-import { type Role, useViewer } from './api/viewer.ts'
+import { type Action, isAllowed, type Role } from './api/may.ts'
+import { useViewer } from './api/viewer.ts'
 import { Page } from './components/page.tsx'
 import { ErrorState } from './components/states.tsx'
 
@@ -11,54 +12,54 @@ type PageEntry = {
   component: ComponentType & { preload: () => Promise<unknown> }
   /** What the navigation calls it; a page without is reached by links. */
   label?: string
-  /** For whom it is there. */
-  roles: readonly Role[]
+  /** What one has to be allowed for it; undefined for a page that everybody has. */
+  needs?: Action
 }
-
-const EVERYONE: readonly Role[] = ['CUSTOMER', 'SERVICE', 'OPERATOR']
-const OPERATORS: readonly Role[] = ['OPERATOR']
 
 /** Every page, in the order of the navigation. Each is loaded when it is first opened. */
 const PAGES: readonly PageEntry[] = [
   {
     path: '/console/overview',
     label: 'Overview',
-    roles: OPERATORS,
+    needs: 'readStatus',
     component: loadPage(() => import('./pages/overview.tsx').then(({ OverviewPage }) => OverviewPage)),
   },
   {
     path: '/console/orders',
     label: 'Orders',
-    roles: EVERYONE,
     component: loadPage(() => import('./pages/orders.tsx').then(({ OrdersPage }) => OrdersPage)),
   },
   {
     path: '/console/orders/:id',
-    roles: EVERYONE,
     component: loadPage(() => import('./pages/order.tsx').then(({ OrderPage }) => OrderPage)),
   },
   {
     path: '/console/stock',
     label: 'Stock',
-    roles: OPERATORS,
+    needs: 'readLevels',
     component: loadPage(() => import('./pages/stock.tsx').then(({ StockPage }) => StockPage)),
   },
   {
     path: '/console/stock/:sku',
-    roles: OPERATORS,
+    needs: 'readLedger',
     component: loadPage(() => import('./pages/item.tsx').then(({ ItemPage }) => ItemPage)),
+  },
+  {
+    path: '/console/movements/:id',
+    needs: 'readLedger',
+    component: loadPage(() => import('./pages/movement.tsx').then(({ MovementPage }) => MovementPage)),
   },
   {
     // no SKU can be in its way here
     path: '/console/import',
     label: 'Import',
-    roles: OPERATORS,
+    needs: 'countInventory',
     component: loadPage(() => import('./pages/import.tsx').then(({ ImportPage }) => ImportPage)),
   },
   {
     path: '/console/dead-letters',
     label: 'Dead letters',
-    roles: OPERATORS,
+    needs: 'readDeadLetters',
     component: loadPage(() =>
       import('./pages/dead-letters.tsx').then(({ DeadLettersPage }) => DeadLettersPage),
     ),
@@ -66,25 +67,34 @@ const PAGES: readonly PageEntry[] = [
   {
     path: '/console/webhooks',
     label: 'Webhooks',
-    roles: OPERATORS,
+    needs: 'readWebhooks',
     component: loadPage(() => import('./pages/webhooks.tsx').then(({ WebhooksPage }) => WebhooksPage)),
   },
   {
     path: '/console/webhooks/:id',
-    roles: OPERATORS,
+    needs: 'readWebhooks',
     component: loadPage(() => import('./pages/webhook.tsx').then(({ WebhookPage }) => WebhookPage)),
   },
   {
     path: '/console/locations',
     label: 'Locations',
-    roles: OPERATORS,
+    needs: 'readLevels',
     component: loadPage(() => import('./pages/locations.tsx').then(({ LocationsPage }) => LocationsPage)),
   },
 ]
 
-/** Returns the pages that there are for a role; any other does not exist for it. */
+/** Returns what each address shows to a role. */
+export function routesOf(role: Role): readonly { path: string; component: ComponentType }[] {
+  const own = pagesOf(role)
+  return PAGES.map((page) => ({
+    path: page.path,
+    component: own.includes(page) ? page.component : NotForRole,
+  }))
+}
+
+/** Returns the pages that a role has. */
 export function pagesOf(role: Role): readonly PageEntry[] {
-  return PAGES.filter(({ roles }) => roles.includes(role))
+  return PAGES.filter(({ needs }) => needs === undefined || isAllowed(role, needs))
 }
 
 /** Begins to load the page at an address: meanwhile the console asks who looks at it. */
@@ -122,7 +132,20 @@ export function NotFound() {
   return (
     <Page title="There is no such page">
       <p>
-        It does not exist, or your role has no access to it. Go to <a href="/console/orders">the orders</a>.
+        Compare the address, or go to <a href="/console/orders">the orders</a>.
+      </p>
+    </Page>
+  )
+}
+
+/** In the place of a page that is another role's: nothing of it is read. */
+function NotForRole() {
+  const { role } = useViewer()
+  return (
+    <Page title="There is no such page for your role">
+      <p>
+        You are signed in as {role.toLowerCase()}. Sign in with the token of an operator to see it, or go to{' '}
+        <a href="/console/orders">the orders</a>.
       </p>
     </Page>
   )

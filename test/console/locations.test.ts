@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serveTestApp, type TestServer } from '../support/graphql.ts'
-import { eventually } from '../support/harness.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { eventually, seed } from '../support/harness.ts'
+import { findViolations, hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('the locations of the console', () => {
   let server: TestServer
@@ -59,14 +59,26 @@ describe.skipIf(hasNoBrowser)('the locations of the console', () => {
     await close()
   })
 
-  it.each([375, 1280])('are accessible at a width of %i', async (width) => {
-    const { page, close } = await openConsole(browser, server.url, '/console/locations', {
-      viewport: { width, height: 800 },
-      colorScheme: 'dark',
-    })
-    await page.getByText('MAIN', { exact: true }).first().waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
+  it('beyond a hundred are shown on demand, and so are the levels of an item', async () => {
+    await seed(server.app).item({ sku: 'GIZMO', available: 1 })
+    for (let number = 100; number < 205; number++) {
+      await seed(server.app).location(`BIN-${number}`)
+      await seed(server.app).stock({ location: `BIN-${number}` })
+    }
+    const { page, visit, close } = await openConsole(browser, server.url, '/console/locations')
+    for (const [path, table, last] of [
+      ['/console/locations', 'Locations', 'MAIN'],
+      ['/console/stock/GIZMO', 'Levels by location', 'MAIN'],
+    ] as const) {
+      await visit(path)
+      const rows = page.getByRole('table', { name: table }).getByRole('row')
+      await page.getByRole('button', { name: 'Show more' }).waitFor()
+      // with the head
+      expect(await rows.count()).toBe(101)
+      await page.getByRole('button', { name: 'Show more' }).click()
+      await rows.filter({ hasText: last }).waitFor()
+      expect(await rows.count()).toBeGreaterThan(105)
+    }
     await close()
   })
 })

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import type { OrderStatus } from '../../src/domain/orders/order-status.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
-import { returnOrder } from '../../src/use-cases/orders/verbs/return-order.ts'
+import { extendHold } from '../../src/use-cases/orders/verbs/extend-hold.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
 import { failOrder } from '../support/fail-order.ts'
 import { execute } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from '../support/roles.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { findViolations, hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('an order of the console', () => {
   let server: RolesServer
@@ -184,7 +184,13 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     const { expiresAt } = await read(id)
     expect(Math.abs(Date.parse(expiresAt) - Date.now() - 7_200_000)).toBeLessThan(60_000)
     await actions(page).getByRole('button', { name: 'Confirm' }).click()
-    await dialogOf(page).getByRole('button', { name: 'Confirm' }).click()
+    await dialogOf(page).getByRole('button', { name: 'Confirm…' }).click()
+    const question = page.getByRole('dialog', { name: 'Make the order firm?' })
+    await question.getByText('cannot be undone').waitFor()
+    await question.getByRole('button', { name: 'Leave it' }).click()
+    expect((await read(id)).expiresAt).not.toBeNull()
+    await dialogOf(page).getByRole('button', { name: 'Confirm…' }).click()
+    await question.getByRole('button', { name: 'Make it firm' }).click()
     await page.getByText('Order confirmed').waitFor()
     await expect.poll(() => buttons(page)).toEqual(['Cancel'])
     expect((await read(id)).expiresAt).toBeNull()
@@ -269,6 +275,35 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     await close()
   })
 
+  it("shows times in the reader's zone, and in UTC on hover", async () => {
+    const { app } = server.testApp
+    const { id } = await seed(app).order()
+    // in Auckland it is the next day, and summer
+    await app.prisma.order.update({ where: { id }, data: { createdAt: new Date('2026-01-31T20:05:09Z') } })
+    const { page, close } = await open('operator', id, { timezoneId: 'Pacific/Auckland', locale: 'en-GB' })
+    const placed = page.locator('dl.facts > div', { hasText: 'Placed' }).locator('time')
+    await placed.waitFor()
+    expect(await placed.textContent()).toBe('1 Feb 2026, 09:05:09')
+    expect(await placed.getAttribute('title')).toBe('2026-01-31 20:05:09 UTC')
+    await close()
+  })
+
+  it('that changed more than a hundred times shows the newest hundred changes, and the others on demand', async () => {
+    const { app } = server.testApp
+    const { id } = await seed(app).order({ holdSeconds: 600 })
+    for (let times = 0; times < 120; times++) await extendHold(app, LOCAL_OPERATOR, { id, holdSeconds: 600 })
+    const { page, close } = await open('operator', id)
+    const shown = page.locator('.timeline > li')
+    await page.locator('#version-121').getByText('Hold extended').waitFor()
+    expect(await shown.count()).toBe(100)
+    await page.getByText('21 are left').waitFor()
+    await page.getByRole('button', { name: 'Show more' }).click()
+    await page.getByText('Order created').waitFor()
+    expect(await shown.count()).toBe(121)
+    expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0)
+    await close()
+  })
+
   it('that is short shows what is asked of the supplier, its job, and why nothing ships', async () => {
     const { app } = server.testApp
     await seed(app).item({ sku: 'SCARCE' })
@@ -295,35 +330,4 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     expect(await actions(page).count()).toBe(0)
     await close()
   })
-
-  const schemes = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 375],
-    ['dark', 375],
-  ] as const
-  it.each(schemes)(
-    'is accessible in the %s at a width of %i, whatever there is of it',
-    async (colorScheme, width) => {
-      const { app } = server.testApp
-      const id = await reserved()
-      const gizmo = [{ sku: 'GIZMO', qty: 2 }]
-      await shipOrder(app, LOCAL_OPERATOR, { id, lines: gizmo, reference: 'DHL 1' })
-      await returnOrder(app, LOCAL_OPERATOR, {
-        id,
-        lines: [{ sku: 'GIZMO', qty: 1, disposition: 'RESTOCK' }],
-      })
-      const { page, close } = await open('operator', id, { colorScheme, viewport: { width, height: 800 } })
-      await page.getByText('Order returned').waitFor()
-      expect(await findViolations(page)).toEqual([])
-      expect(await isTooWide(page)).toBe(false)
-      for (const verb of ['Ship', 'Take back', 'Cancel']) {
-        await actions(page).getByRole('button', { name: verb }).click()
-        expect(await findViolations(page)).toEqual([])
-        await page.keyboard.press('Escape')
-        await page.getByRole('dialog').waitFor({ state: 'detached' })
-      }
-      await close()
-    },
-  )
 })

@@ -6,7 +6,7 @@ import { execute } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { type RolesServer, serveRoles } from '../support/roles.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 describe.skipIf(hasNoBrowser)('the orders of the console', () => {
   let server: RolesServer
@@ -132,28 +132,6 @@ describe.skipIf(hasNoBrowser)('the orders of the console', () => {
     }
     expect(seen).toContain(own.id)
     expect(seen).not.toContain(others.id)
-    await close()
-  })
-
-  const schemes = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 375],
-    ['dark', 375],
-  ] as const
-  it.each(schemes)('are accessible in the %s at a width of %i', async (colorScheme, width) => {
-    const { id } = await seed(server.testApp.app).order({ customerId: 'alice' })
-    const { page, visit, close } = await open('operator', '/console/orders', {
-      colorScheme,
-      viewport: { width, height: 800 },
-    })
-    await page.getByRole('link', { name: id }).waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
-    await visit(`/console/orders/${id}`)
-    await page.getByText('Order created').waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
     await close()
   })
 })

@@ -6,7 +6,7 @@ import { checkNextInvariant } from '../../src/use-cases/upkeep/check-invariants.
 import { failOrder } from '../support/fail-order.ts'
 import { serveTestApp, type TestServer } from '../support/graphql.ts'
 import { seed } from '../support/harness.ts'
-import { findViolations, hasNoBrowser, isTooWide, launchBrowser, openConsole } from './support/browser.ts'
+import { hasNoBrowser, launchBrowser, openConsole } from './support/browser.ts'
 
 const AVAILABLE = 'available is the sum of the movements'
 /** Two polls, on a machine that is busy with other tests. */
@@ -85,23 +85,6 @@ describe.skipIf(hasNoBrowser)('the overview of the console', () => {
     await page.getByRole('row', { name: /reserved is the sum of the movements.*Holds/ }).waitFor()
     await app.pool.query('delete from workers')
     await page.getByRole('heading', { name: 'No worker runs' }).waitFor()
-    await close()
-  })
-
-  const schemes = [
-    ['light', 1280],
-    ['dark', 1280],
-    ['light', 375],
-    ['dark', 375],
-  ] as const
-  it.each(schemes)('is accessible in the %s at a width of %i', async (colorScheme, width) => {
-    const { page, close } = await openConsole(browser, server.url, '/console/overview', {
-      colorScheme,
-      viewport: { width, height: 800 },
-    })
-    await page.locator('.chart canvas').first().waitFor()
-    expect(await findViolations(page)).toEqual([])
-    expect(await isTooWide(page)).toBe(false)
     await close()
   })
 })

@@ -30,8 +30,8 @@ export async function callNoted(url: RequestInfo | URL, init: RequestInit): Prom
   }
 }
 
-/** Notes that the server does not answer, or broke a stream off. The heartbeat tries until it answers again. */
-export function noteLost(): void {
+/** Notes that the server does not answer. The heartbeat tries until it answers again. */
+function noteLost(): void {
   isConnected.value = false
 }
 

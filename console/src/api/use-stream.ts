@@ -1,9 +1,10 @@
-import { stringifyDocument } from '@urql/core'
+import { CombinedError, stringifyDocument } from '@urql/core'
 import type { TadaDocumentNode } from 'gql.tada'
-import { useEffect, useRef } from 'preact/hooks'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { RETRY_DELAY_MAX_MS, retryDelayMs } from './backoff.ts'
 import { streams } from './client.ts'
-import { isConnected, noteLost, reconnections } from './connection.ts'
-import { refusal } from './session.ts'
+import { isConnected, reconnections } from './connection.ts'
+import { explain } from './explain.ts'
 
 type Stream<Data, Variables> = {
   /**
@@ -17,8 +18,17 @@ type Stream<Data, Variables> = {
   onConnected?: () => void
 }
 
+/** Whether a page hears of changes. */
+export type Live = {
+  /** Why the server refuses the stream, in words; null where it does not. */
+  refusal: string | null
+  /** Asks for the stream once more. */
+  retry: () => void
+}
+
 /**
- * Follows a subscription while the component is there, and takes it up again where it was when the connection is lost.
+ * Follows a subscription while the component is there, and takes it up again where it was when the connection is lost. One that
+ * the server refuses is not asked for again by itself: the answer would be the same.
  *
  * A stream tells that something changed; what a page shows it reads by queries. So a page is drawn in one way, and a stream that
  * tells of much costs no more than one that tells of little.
@@ -29,28 +39,65 @@ export function useStream<Data, Variables extends object>(
   document: TadaDocumentNode<Data, Variables>,
   key: string | null,
   stream: Stream<Data, Variables>,
-): void {
+): Live {
   const latest = useRef(stream)
   latest.current = stream
+  // also those before the connection came back: where only streams break off, each try would bring it back
+  const failures = useRef(0)
+  const [refusal, setRefusal] = useState<string | null>(null)
+  const [tries, setTries] = useState(0)
   const times = reconnections.value
   useEffect(() => {
-    // once the connection is back this runs again
-    if (key === null || !isConnected.peek()) return
-    const variables = latest.current.variables() as Record<string, unknown>
-    const leave = streams.subscribe<Data>(
-      { query: stringifyDocument(document), variables },
-      {
-        next: ({ data }) => {
-          if (data) latest.current.onData(data)
+    setRefusal(null)
+    if (key === null) return
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let isLeft = false
+    let leave = () => {}
+    const schedule = () => {
+      timer = setTimeout(begin, retryDelayMs(failures.current))
+    }
+    const begin = () => {
+      // once the connection is back this effect runs again
+      if (!isConnected.peek()) return
+      const begunAtMs = Date.now()
+      const variables = latest.current.variables() as Record<string, unknown>
+      leave = streams.subscribe<Data>(
+        { query: stringifyDocument(document), variables },
+        {
+          next: ({ data, errors }) => {
+            if (data) latest.current.onData(data)
+            if (errors) setRefusal(explain(new CombinedError({ graphQLErrors: [...errors] })))
+          },
+          error: async (error) => {
+            const reason = await readRefusal(error)
+            if (isLeft) return
+            if (reason !== null) return setRefusal(reason)
+            // the next try notes whether the server is away; a stream may be cut by what is between, as a proxy is
+            failures.current = Date.now() - begunAtMs > RETRY_DELAY_MAX_MS ? 1 : failures.current + 1
+            schedule()
+          },
+          complete: () => {},
         },
-        // a token that has expired is no lost connection
-        error: () => {
-          if (refusal.peek() === null) noteLost()
-        },
-        complete: () => {},
-      },
-      { connected: () => latest.current.onConnected?.() },
-    )
-    return leave
-  }, [document, key, times])
+        { connected: () => latest.current.onConnected?.() },
+      )
+    }
+    if (failures.current > 0) schedule()
+    else begin()
+    return () => {
+      isLeft = true
+      clearTimeout(timer)
+      leave()
+    }
+  }, [document, key, times, tries])
+  const retry = useCallback(() => setTries((tries) => tries + 1), [])
+  return { refusal, retry }
+}
+
+/** Reads why the server does not want to send a stream; null where it was lost, or the server is away or at fault. */
+async function readRefusal(error: unknown): Promise<string | null> {
+  const { response } = error as { response?: Response }
+  if (!response || response.status < 400 || response.status >= 500) return null
+  const body = (await response.json().catch(() => ({}))) as { errors?: { message: string }[] }
+  if (!body.errors?.length) return `The server answered with status ${response.status}`
+  return explain(new CombinedError({ graphQLErrors: body.errors }))
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import type { Live } from '../api/use-stream.ts'
 import { Button } from './button.tsx'
 
 /** What stands where a list is to come. */
@@ -30,6 +31,17 @@ export function ErrorState({ text, retry }: { text: string; retry?: () => void }
       <h2>That did not work</h2>
       <p>{text}</p>
       {retry && <Button onClick={retry}>Try again</Button>}
+    </div>
+  )
+}
+
+/** Says that a page does not hear of changes, and why: what the server refuses it refuses again until something is done. */
+export function NotLive({ live: { refusal, retry } }: { live: Live }) {
+  if (refusal === null) return null
+  return (
+    <div class="notice" role="alert">
+      <p>Changes are not shown as they happen: {refusal}</p>
+      <Button onClick={retry}>Try again</Button>
     </div>
   )
 }

@@ -1,18 +1,15 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
-import { explain } from '../api/explain.ts'
 import { graphql } from '../api/graphql.ts'
 import { useRead } from '../api/use-read.ts'
-import { useWrite } from '../api/use-write.ts'
-import { announce } from '../components/announcer.tsx'
 import { Button } from '../components/button.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
 import { Pager, PagerFields } from '../components/pager.tsx'
 import { EmptyState } from '../components/states.tsx'
 import { DeadLetterRow, DeadLetterTable } from './dead-letters/dead-letter-table.tsx'
-import { RetryDocument } from './dead-letters/retry.ts'
 import { RetryAllDialog } from './dead-letters/retry-all-dialog.tsx'
+import { RetryDialog } from './order/verbs/retry-dialog.tsx'
 
 const DeadLettersDocument = graphql(
   `
@@ -42,17 +39,7 @@ export function DeadLettersPage() {
   const { query } = useLocation()
   const read = useRead(DeadLettersDocument, { first: PAGE_SIZE, after: query.after ?? null }, POLL_MS)
   const [asks, setAsks] = useState(false)
-  const { run, isRunning, error } = useWrite(RetryDocument)
-  const retry = async (id: string) => {
-    const done = await run({ ids: [id] })
-    if (!done) return
-    const [closed] = done.deadLetters
-    if (!closed) announce('It was retried before')
-    else if (closed.order.status === 'FAILED')
-      announce('It is closed. The time of its hold is over: it stays failed')
-    else announce('Its order is open again, and is reserved anew')
-    read.refresh()
-  }
+  const [retried, setRetried] = useState<string | null>(null)
   const isEmpty = read.data?.deadLetters.edges.length === 0
   return (
     <Page
@@ -63,16 +50,11 @@ export function DeadLettersPage() {
         Work that failed too often and ended its order. Mend what was wrong, then retry: the order is pending
         again, and reserving starts anew.
       </p>
-      <div role="alert">{error && <p class="error-text">{explain(error)}</p>}</div>
       <Loaded read={read}>
         {({ deadLetters: { edges, pageInfo } }) => (
           <>
             {edges.length > 0 ? (
-              <DeadLetterTable
-                deadLetters={edges.map(({ node }) => node)}
-                isBusy={isRunning}
-                retry={(id) => void retry(id)}
-              />
+              <DeadLetterTable deadLetters={edges.map(({ node }) => node)} retry={setRetried} />
             ) : (
               <EmptyState title="There are no dead letters">
                 All work was done. What fails too often, here or at the supplier, stands here until you retry
@@ -83,6 +65,9 @@ export function DeadLettersPage() {
           </>
         )}
       </Loaded>
+      {retried !== null && (
+        <RetryDialog letterId={retried} refresh={read.refresh} onClose={() => setRetried(null)} />
+      )}
       {asks && <RetryAllDialog onDone={read.refresh} onClose={() => setAsks(false)} />}
     </Page>
   )

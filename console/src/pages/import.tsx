@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import { useMay } from '../api/viewer.ts'
 import { Button } from '../components/button.tsx'
 import { ConfirmDialog } from '../components/dialog.tsx'
 import { Page } from '../components/page.tsx'
@@ -12,6 +13,7 @@ import { type Stage, useImport } from './import/use-import.ts'
 /** Changes or counts stock by a file: first it shows what would change, then it is done. */
 export function ImportPage() {
   const { file, stage, choose, run } = useImport()
+  const may = useMay()
   return (
     <Page title="Import">
       <section class="card form">
@@ -20,6 +22,7 @@ export function ImportPage() {
           CSV in UTF-8. The first row names the columns: <code>sku</code>, either <code>delta</code> or{' '}
           <code>counted</code>, and as needed <code>location</code>, <code>as_of</code>,{' '}
           <code>expected_available</code>, <code>reason</code>, <code>reference</code>.
+          {!may('adjustInventories') && ' A file with delta needs the token of an operator.'}
         </p>
         <FilePicker onChoose={choose} />
         {file && stage.at === 'chosen' && (

@@ -5,10 +5,11 @@ import { graphql } from '../api/graphql.ts'
 import { useRead } from '../api/use-read.ts'
 import { useStream } from '../api/use-stream.ts'
 import { useThrottled } from '../api/use-throttled.ts'
+import { useMay } from '../api/viewer.ts'
 import { Button } from '../components/button.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
-import { EmptyState } from '../components/states.tsx'
+import { EmptyState, NotLive } from '../components/states.tsx'
 import { ItemFacts, ItemFactsFields } from './item/item-facts.tsx'
 import { PAGE_SIZE as LEDGER_PAGE_SIZE, LedgerDocument, LedgerSection } from './item/ledger.tsx'
 import { LevelFields, LevelTable } from './item/levels.tsx'
@@ -73,7 +74,7 @@ function ItemStory({ sku }: { sku: string }) {
     for (const read of [item, ledger, history]) read.refresh()
   }, REFRESH_INTERVAL_MS)
   const cursor = useRef<string | null>(null)
-  useStream(StockChangedDocument, item.data?.inventoryItem ? sku : null, {
+  const live = useStream(StockChangedDocument, item.data?.inventoryItem ? sku : null, {
     variables: () => ({ skus: [sku], after: cursor.current }),
     onData: ({ inventoryChanged }) => {
       cursor.current = inventoryChanged.cursor
@@ -85,6 +86,7 @@ function ItemStory({ sku }: { sku: string }) {
   const known = item.data?.inventoryItem
   return (
     <Page title={sku} actions={known && <Actions choose={setVerb} />}>
+      <NotLive live={live} />
       <Loaded read={item}>
         {({ inventoryItem, locations, waitingOrders }) =>
           inventoryItem ? (
@@ -128,9 +130,10 @@ function ItemStory({ sku }: { sku: string }) {
 }
 
 function Actions({ choose }: { choose: (verb: StockVerb) => void }) {
+  const may = useMay()
   return (
     <>
-      {STOCK_ACTIONS.map(([verb, text]) => (
+      {STOCK_ACTIONS.filter(({ needs }) => may(needs)).map(({ verb, text }) => (
         <Button key={verb} variant={verb === 'receive' ? 'primary' : 'plain'} onClick={() => choose(verb)}>
           {text}
         </Button>
@@ -142,8 +145,8 @@ function Actions({ choose }: { choose: (verb: StockVerb) => void }) {
 function NoItem({ sku }: { sku: string }) {
   return (
     <EmptyState title={`There is no item ${sku}`}>
-      Compare the SKU, in upper and lower case. Look among <a href="/console/stock">all items</a>, where you
-      can create it as well.
+      Compare the SKU, in upper and lower case. Look among <a href="/console/stock">all items</a>, where an
+      operator can create it as well.
     </EmptyState>
   )
 }

@@ -2,6 +2,7 @@ import type { ResultOf } from 'gql.tada'
 import { useState } from 'preact/hooks'
 import { graphql } from '../api/graphql.ts'
 import { useRead } from '../api/use-read.ts'
+import { useMay } from '../api/viewer.ts'
 import { Button } from '../components/button.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
@@ -24,15 +25,18 @@ type Location = ResultOf<typeof LocationFields>
 
 /** The places that stock is in. */
 export function LocationsPage() {
+  const mayEdit = useMay()('saveLocation')
   const read = useRead(LocationsDocument, {})
   const [edited, setEdited] = useState<Location | 'new' | null>(null)
   return (
     <Page
       title="Locations"
       actions={
-        <Button variant="primary" onClick={() => setEdited('new')}>
-          New location
-        </Button>
+        mayEdit && (
+          <Button variant="primary" onClick={() => setEdited('new')}>
+            New location
+          </Button>
+        )
       }
     >
       <p class="muted">Orders take from active locations, those of the smallest priority first.</p>
@@ -40,9 +44,10 @@ export function LocationsPage() {
         {({ locations }) => (
           <Table
             caption="Locations, in the order in which orders take from them"
-            columns={columns(setEdited)}
+            columns={mayEdit ? [...COLUMNS, editColumn(setEdited)] : COLUMNS}
             rows={locations}
             keyOf={({ id }) => id}
+            anchorOf={({ code }) => code}
           />
         )}
       </Loaded>
@@ -53,27 +58,28 @@ export function LocationsPage() {
   )
 }
 
-function columns(edit: (location: Location) => void): readonly Column<Location>[] {
-  return [
-    { head: 'Code', cell: ({ code }) => <code>{code}</code> },
-    { head: 'Name', cell: ({ name }) => name },
-    { head: 'Priority', cell: ({ priority }) => <Num value={priority} />, isNumeric: true },
-    {
-      head: 'Orders take from it',
-      cell: ({ isActive, isDefault }) => (
-        <>
-          <span class={`badge ${isActive ? 'good' : 'over'}`}>{isActive ? 'Active' : 'Inactive'}</span>
-          {isDefault && <span class="muted"> default</span>}
-        </>
-      ),
-    },
-    {
-      head: 'Change',
-      cell: (location) => (
-        <Button variant="quiet" onClick={() => edit(location)}>
-          Edit<span class="visually-hidden"> {location.code}</span>
-        </Button>
-      ),
-    },
-  ]
+const COLUMNS: readonly Column<Location>[] = [
+  { head: 'Code', cell: ({ code }) => <code>{code}</code> },
+  { head: 'Name', cell: ({ name }) => name },
+  { head: 'Priority', cell: ({ priority }) => <Num value={priority} />, isNumeric: true },
+  {
+    head: 'Orders take from it',
+    cell: ({ isActive, isDefault }) => (
+      <>
+        <span class={`badge ${isActive ? 'good' : 'over'}`}>{isActive ? 'Active' : 'Inactive'}</span>
+        {isDefault && <span class="muted"> default</span>}
+      </>
+    ),
+  },
+]
+
+function editColumn(edit: (location: Location) => void): Column<Location> {
+  return {
+    head: 'Change',
+    cell: (location) => (
+      <Button variant="quiet" onClick={() => edit(location)}>
+        Edit<span class="visually-hidden"> {location.code}</span>
+      </Button>
+    ),
+  }
 }

@@ -4,10 +4,10 @@ import { useRoute } from 'preact-iso/router'
 import { graphql } from '../api/graphql.ts'
 import { useRead } from '../api/use-read.ts'
 import { useStream } from '../api/use-stream.ts'
-import { useViewer } from '../api/viewer.ts'
+import { useMay } from '../api/viewer.ts'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
-import { EmptyState } from '../components/states.tsx'
+import { EmptyState, NotLive } from '../components/states.tsx'
 import { DeadLetterFields, DeadLetters } from './order/dead-letters.tsx'
 import { JobFields, Jobs } from './order/jobs.tsx'
 import { OrderActions } from './order/order-actions.tsx'
@@ -20,14 +20,14 @@ import { OrderDialog, type OrderDialogKind } from './order/verbs/order-dialog.ts
 
 const OrderDocument = graphql(
   `
-    query Order($id: ID!, $isStaff: Boolean!, $isOperator: Boolean!) {
+    query Order($id: ID!, $seesRequests: Boolean!, $seesJobs: Boolean!, $seesDeadLetters: Boolean!) {
       order(id: $id) {
         id
         version
         ...OrderFactsFields
         lines {
           ...OrderLineFields
-          supplierRequests @include(if: $isStaff) {
+          supplierRequests @include(if: $seesRequests) {
             ...SupplierRequestFields
           }
         }
@@ -40,10 +40,10 @@ const OrderDocument = graphql(
         shipments {
           ...ShipmentFields
         }
-        jobs @include(if: $isOperator) {
+        jobs @include(if: $seesJobs) {
           ...JobFields
         }
-        deadLetters @include(if: $isOperator) {
+        deadLetters @include(if: $seesDeadLetters) {
           ...DeadLetterFields
         }
       }
@@ -86,20 +86,26 @@ export function OrderPage() {
 }
 
 function OrderStory({ id }: { id: string }) {
-  const { role } = useViewer()
+  const may = useMay()
   const [isPolled, setPolled] = useState(false)
-  const variables = { id, isStaff: role !== 'CUSTOMER', isOperator: role === 'OPERATOR' }
+  const variables = {
+    id,
+    seesRequests: may('readSupplierRequests'),
+    seesJobs: may('readJobs'),
+    seesDeadLetters: may('readDeadLetters'),
+  }
   const read = useRead(OrderDocument, variables, isPolled ? POLL_MS : undefined)
   const { data, refresh } = read
   const order = data?.order
   const shouldPoll = Boolean(order && POLLED.includes(order.status))
   if (isPolled !== shouldPoll) setPolled(shouldPoll)
-  useStream(OrderChangedDocument, order && !ENDED.includes(order.status) ? id : null, {
+  const live = useStream(OrderChangedDocument, order && !ENDED.includes(order.status) ? id : null, {
     variables: () => ({ id, afterVersion: order!.version }),
     onData: refresh,
   })
   return (
     <Page title={`Order ${id}`}>
+      <NotLive live={live} />
       <Loaded read={read}>
         {({ order }) => (order ? <Story order={order} refresh={refresh} /> : <NoOrder />)}
       </Loaded>

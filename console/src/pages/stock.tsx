@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
 import { graphql } from '../api/graphql.ts'
 import { useRead } from '../api/use-read.ts'
+import { useMay } from '../api/viewer.ts'
 import { Button } from '../components/button.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
@@ -38,6 +39,7 @@ const POLL_MS = 2_000
 /** What there is of each SKU, over all locations: those items of the filters in the address. */
 export function StockPage() {
   const { query } = useLocation()
+  const mayCreate = useMay()('createInventoryItem')
   const [isCreating, setCreating] = useState(false)
   const filter = toItemFilter(query)
   const variables = { first: PAGE_SIZE, after: query.after ?? null, filter }
@@ -46,9 +48,11 @@ export function StockPage() {
     <Page
       title="Stock"
       actions={
-        <Button variant="primary" onClick={() => setCreating(true)}>
-          New item
-        </Button>
+        mayCreate && (
+          <Button variant="primary" onClick={() => setCreating(true)}>
+            New item
+          </Button>
+        )
       }
     >
       <StockFilters key={JSON.stringify(filter)} />
@@ -58,7 +62,10 @@ export function StockPage() {
             {edges.length > 0 ? (
               <ItemTable items={edges.map(({ node }) => node)} />
             ) : (
-              <NoItems isFiltered={Object.keys(filter).length > 0} create={() => setCreating(true)} />
+              <NoItems
+                isFiltered={Object.keys(filter).length > 0}
+                create={mayCreate ? () => setCreating(true) : undefined}
+              />
             )}
             <Pager pageInfo={pageInfo} next="More items" first="First items" />
           </>
@@ -69,12 +76,19 @@ export function StockPage() {
   )
 }
 
-function NoItems({ isFiltered, create }: { isFiltered: boolean; create: () => void }) {
+function NoItems({ isFiltered, create }: { isFiltered: boolean; create: (() => void) | undefined }) {
   if (isFiltered) {
     return (
       <EmptyState title="No item fits">
         A SKU is compared from its beginning, in upper and lower case as it is written.{' '}
         <a href="/console/stock">Show all</a>
+      </EmptyState>
+    )
+  }
+  if (!create) {
+    return (
+      <EmptyState title="There are no items yet">
+        An operator creates them, here or by <code>createInventoryItem</code>.
       </EmptyState>
     )
   }

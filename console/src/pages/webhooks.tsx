@@ -56,8 +56,8 @@ export function WebhooksPage() {
             <WebhookTable webhooks={webhooks} />
           ) : (
             <EmptyState title="There are no webhooks yet">
-              A webhook has the URL of a receiver and the events that it wants. It gets those that happen from
-              then on.
+              “New webhook” takes the URL of a receiver and the events that it wants. It gets those that
+              happen from then on.
             </EmptyState>
           )
         }

@@ -12,6 +12,9 @@ export type ImportCounts = {
 /** A row that an import refused. `sku`: as in the file. */
 export type ImportRefusal = { line: number; sku: string; code: string; message: string }
 
+/** A row that changes stock. `before` and `after`: what is available for a delta, on hand for a count. */
+export type ImportChange = { line: number; sku: string; location: string; before: bigint; after: bigint }
+
 /** The counts before any row is read. */
 export const NO_ROWS: ImportCounts = { rowsRead: 0, changed: 0, unchanged: 0, skipped: 0, refused: 0 }
 

@@ -96,7 +96,7 @@ export async function openConsole(
 /** What axe-core finds wrong with a page as it stands, by WCAG 2.2 AA and its best practices. */
 export async function findViolations(page: Page): Promise<string[]> {
   // by the protocol of the debugger, which no policy of the page's holds up
-  await page.evaluate(axe.source)
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source)
   const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
@@ -106,4 +106,10 @@ export async function findViolations(page: Page): Promise<string[]> {
 /** Whether the page is wider than its window, so that all of it scrolls sideways. */
 export function isTooWide(page: Page): Promise<boolean> {
   return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
+}
+
+/** Whether an element stands in the window as it is scrolled now. */
+export function isInView(element: Element): boolean {
+  const { top, bottom } = element.getBoundingClientRect()
+  return top >= 0 && bottom <= innerHeight
 }

@@ -21,9 +21,9 @@ export const DeadLetterRow = graphql(`
 
 type Row = ResultOf<typeof DeadLetterRow>
 
-type DeadLetterTableProps = { deadLetters: readonly Row[]; isBusy: boolean; retry: (id: string) => void }
+type DeadLetterTableProps = { deadLetters: readonly Row[]; retry: (id: string) => void }
 
-export function DeadLetterTable({ deadLetters, isBusy, retry }: DeadLetterTableProps) {
+export function DeadLetterTable({ deadLetters, retry }: DeadLetterTableProps) {
   const columns: readonly Column<Row>[] = [
     { head: 'Given up', cell: ({ createdAt }) => <Time at={createdAt} /> },
     { head: 'Order', cell: ({ order }) => <OrderLink id={order.id} /> },
@@ -33,14 +33,20 @@ export function DeadLetterTable({ deadLetters, isBusy, retry }: DeadLetterTableP
     {
       head: 'Retry',
       cell: ({ id, order }) => (
-        <Button isBusy={isBusy} onClick={() => retry(id)}>
+        <Button onClick={() => retry(id)}>
           Retry<span class="visually-hidden"> order {order.id}</span>
         </Button>
       ),
     },
   ]
   return (
-    <Table caption="Dead letters, newest first" columns={columns} rows={deadLetters} keyOf={({ id }) => id} />
+    <Table
+      caption="Dead letters, newest first"
+      columns={columns}
+      rows={deadLetters}
+      keyOf={({ id }) => id}
+      anchorOf={({ id }) => id}
+    />
   )
 }
 

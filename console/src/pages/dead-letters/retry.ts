@@ -9,6 +9,7 @@ export const RetryDocument = graphql(`
         id
         order {
           id
+          version
           status
         }
       }

@@ -12,7 +12,12 @@ export type ImportReport = {
   skipped: number
   refused: number
   refused_rows: readonly RefusedRow[]
+  /** Of a dry run: the first rows that would change something, at most 100. */
+  changes?: readonly ChangedRow[]
 }
+
+/** `before` and `after`: available of a file with `delta`, on hand of one with `counted`. */
+export type ChangedRow = { line: number; sku: string; location: string; before: number; after: number }
 
 export type RefusedRow = { line: number; sku: string; code: string; message: string }
 

@@ -3,7 +3,7 @@ import { useLocation } from 'preact-iso/router'
 import { graphql } from '../../api/graphql.ts'
 import type { Read } from '../../api/use-read.ts'
 import { Select } from '../../components/field.tsx'
-import { OrderLink } from '../../components/links.tsx'
+import { LocationLink, OrderLink } from '../../components/links.tsx'
 import { Loaded } from '../../components/loaded.tsx'
 import { Pager, PagerFields } from '../../components/pager.tsx'
 import { EmptyState } from '../../components/states.tsx'
@@ -56,7 +56,7 @@ type Movement = Ledger['movements']['edges'][number]['node']
 const COLUMNS: readonly Column<Movement>[] = [
   { head: 'Movement', cell: ({ type, id }) => <Name type={type} id={id} /> },
   { head: 'When', cell: ({ createdAt }) => <Time at={createdAt} /> },
-  { head: 'Location', cell: ({ location }) => <code>{location.code}</code> },
+  { head: 'Location', cell: ({ location }) => <LocationLink code={location.code} /> },
   {
     head: 'On hand',
     cell: ({ onHandAfter, delta, reservedDelta }) => (
@@ -96,12 +96,13 @@ export function LedgerSection({ read, locations, location }: LedgerSectionProps)
                 columns={COLUMNS}
                 rows={edges.map(({ node }) => node)}
                 keyOf={({ id }) => id}
+                anchorOf={({ id }) => id}
               />
             ) : (
               <EmptyState title="Nothing has moved">
                 {location === null
                   ? 'Whatever changes the stock stands here from then on.'
-                  : `At ${location}.`}
+                  : `Nothing of it was ever at ${location}. “Receive” and “Transfer” bring it there.`}
               </EmptyState>
             )}
             <Pager pageInfo={pageInfo} next="Older movements" first="Newest movements" />

@@ -1,5 +1,6 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
+import { LocationLink } from '../../components/links.tsx'
 import { EmptyState } from '../../components/states.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num } from '../../components/values.tsx'
@@ -63,7 +64,7 @@ export function LevelTable({ levels }: { levels: readonly Level[] }) {
 function Where({ location: { code, name, isActive } }: Pick<Level, 'location'>) {
   return (
     <span>
-      <code>{code}</code>
+      <LocationLink code={code} />
       {name !== code && <span class="muted"> {name}</span>}{' '}
       {!isActive && <span class="badge over">Inactive</span>}
     </span>

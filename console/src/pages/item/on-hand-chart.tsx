@@ -57,14 +57,15 @@ export function OnHandChart({ sku, levels, location, history }: OnHandChartProps
   }, [levels, location, newestFirst])
   const oldest = newestFirst.at(-1)
   const now = data.series[0]!.values.at(-1)
-  if (!oldest || now === undefined) return <p class="muted">Nothing has moved yet.</p>
+  if (!oldest || now === undefined)
+    return <p class="muted">Nothing has moved yet. “Receive” takes goods in.</p>
   const at = location ?? 'all locations'
   return (
     <div class="card">
       <Chart
         data={data}
         isStepped
-        label={`On hand at ${at}, by the newest ${newestFirst.length} movements: now ${now}`}
+        label={`On hand at ${at}, by the newest ${newestFirst.length.toLocaleString()} movements: now ${now.toLocaleString()}`}
       />
       <p class="muted">
         The newest <Num value={newestFirst.length} /> movements, at {at}, since <Time at={oldest.createdAt} />{' '}

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks'
+import type { Action } from '../../api/may.ts'
 import type { Item } from '../item.tsx'
 import { AdjustDialog } from './dialogs/adjust-dialog.tsx'
 import { CountDialog } from './dialogs/count-dialog.tsx'
@@ -9,13 +10,13 @@ import type { Place } from './location-select.tsx'
 
 export type StockVerb = 'receive' | 'adjust' | 'count' | 'transfer' | 'rules'
 
-/** What can be done with an item's stock, and what its button says. */
-export const STOCK_ACTIONS: readonly (readonly [StockVerb, string])[] = [
-  ['receive', 'Receive'],
-  ['count', 'Count'],
-  ['adjust', 'Adjust'],
-  ['transfer', 'Transfer'],
-  ['rules', 'Rules'],
+/** What can be done with an item's stock, what its button says, and who has it. */
+export const STOCK_ACTIONS: readonly { verb: StockVerb; text: string; needs: Action }[] = [
+  { verb: 'receive', text: 'Receive', needs: 'receiveInventory' },
+  { verb: 'count', text: 'Count', needs: 'countInventory' },
+  { verb: 'adjust', text: 'Adjust', needs: 'adjustInventory' },
+  { verb: 'transfer', text: 'Transfer', needs: 'transferInventory' },
+  { verb: 'rules', text: 'Rules', needs: 'setStockRules' },
 ]
 
 export type StockDialogProps = {

@@ -33,7 +33,13 @@ type Row = Waiting['edges'][number]['node'] & { place: number }
 
 /** Orders that wait for a SKU, in the order in which they are served. */
 export function WaitingOrders({ sku, waiting: { edges, pageInfo } }: { sku: string; waiting: Waiting }) {
-  if (edges.length === 0) return <p class="muted">None.</p>
+  if (edges.length === 0)
+    return (
+      <p class="muted">
+        None. An order waits here when less than it needs can be promised, until stock comes: “Receive” takes
+        it in.
+      </p>
+    )
   return (
     <>
       <Table

@@ -38,7 +38,18 @@ export function DeadLetters({ letters, open }: DeadLettersProps) {
 
 function columns(open: DeadLettersProps['open']): readonly Column<Letter>[] {
   return [
-    { head: 'Given up', cell: ({ createdAt }) => <Time at={createdAt} /> },
+    {
+      head: 'Given up',
+      cell: ({ id, createdAt, retriedAt }) =>
+        // what was retried is in no list but this
+        retriedAt ? (
+          <Time at={createdAt} />
+        ) : (
+          <a href={`/console/dead-letters#${id}`}>
+            <Time at={createdAt} />
+          </a>
+        ),
+    },
     { head: 'Task', cell: ({ task }) => <code>{task}</code> },
     { head: 'Error', cell: ({ error }) => error },
     { head: 'Tries', cell: ({ attempts }) => <Num value={attempts} />, isNumeric: true },

@@ -1,4 +1,5 @@
-import { type Role, useViewer } from '../../api/viewer.ts'
+import type { Action } from '../../api/may.ts'
+import { useMay } from '../../api/viewer.ts'
 import { Button } from '../../components/button.tsx'
 import type { Order } from '../order.tsx'
 import type { OrderDialogKind } from './verbs/order-dialog.tsx'
@@ -18,9 +19,9 @@ type OrderActionsProps = { order: Order; open: (kind: OrderDialogKind) => void }
 
 /** The buttons for what the order's state allows, to who looks at it. */
 export function OrderActions({ order, open }: OrderActionsProps) {
-  const { role } = useViewer()
-  const verbs = verbsOf(order, role)
-  const hint = role === 'CUSTOMER' ? null : whyNotShip(order)
+  const may = useMay()
+  const verbs = verbsOf(order, may)
+  const hint = may('shipOrder') ? whyNotShip(order) : null
   if (verbs.length === 0 && hint === null) return null
   return (
     <div class="order-actions">
@@ -44,16 +45,15 @@ function variantOf(verb: Verb, index: number) {
 const OPEN: readonly Order['status'][] = ['PENDING', 'RESERVED', 'AWAITING_RESTOCK', 'PARTIALLY_SHIPPED']
 
 /** A button that should not be there is refused by the server, with the reason; one that is missing helps nobody. */
-function verbsOf(order: Order, role: Role): Verb[] {
-  const isStaff = role !== 'CUSTOMER'
+function verbsOf(order: Order, may: (action: Action) => boolean): Verb[] {
   const isOpen = OPEN.includes(order.status)
   const isHold = isOpen && order.expiresAt !== null
   const canReturn = order.lines.some(({ shipped, returned }) => shipped > returned)
   const verbs: [Verb, boolean][] = [
     ['confirm', isHold],
     ['extend', isHold],
-    ['ship', isStaff && holdsSome(order) && whyNotShip(order) === null],
-    ['return', isStaff && canReturn],
+    ['ship', may('shipOrder') && holdsSome(order) && whyNotShip(order) === null],
+    ['return', may('returnOrder') && canReturn],
     ['cancel', isOpen],
   ]
   return verbs.flatMap(([verb, isThere]) => (isThere ? [verb] : []))

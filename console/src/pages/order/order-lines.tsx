@@ -1,7 +1,6 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
-import { useViewer } from '../../api/viewer.ts'
-import { ItemLink } from '../../components/links.tsx'
+import { SkuLink } from '../../components/links.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num } from '../../components/values.tsx'
 
@@ -32,7 +31,8 @@ const quantity = (head: string, of: (line: Line) => number): Column<Line> => ({
   isNumeric: true,
 })
 
-const QUANTITIES: readonly Column<Line>[] = [
+const COLUMNS: readonly Column<Line>[] = [
+  { head: 'SKU', cell: ({ sku }) => <SkuLink sku={sku} /> },
   quantity('Ordered', ({ qty }) => qty),
   quantity('Waiting', ({ waiting }) => waiting),
   quantity('Reserved', ({ reserved }) => reserved),
@@ -41,15 +41,10 @@ const QUANTITIES: readonly Column<Line>[] = [
   quantity('Returned', ({ returned }) => returned),
   { head: 'Held at', cell: (line) => <HeldAt line={line} /> },
 ]
-/** A customer has no page of items. */
-const PLAIN_SKU: Column<Line> = { head: 'SKU', cell: ({ sku }) => <span class="id">{sku}</span> }
-const SKU: Column<Line> = { head: 'SKU', cell: ({ sku }) => <ItemLink sku={sku} /> }
 
 /** What is ordered, and what became of each. */
 export function OrderLines({ lines }: { lines: readonly Line[] }) {
-  const { role } = useViewer()
-  const columns = [role === 'OPERATOR' ? SKU : PLAIN_SKU, ...QUANTITIES]
-  return <Table caption="Lines" columns={columns} rows={lines} keyOf={({ sku }) => sku} />
+  return <Table caption="Lines" columns={COLUMNS} rows={lines} keyOf={({ sku }) => sku} />
 }
 
 function HeldAt({ line: { allocations } }: { line: Line }) {

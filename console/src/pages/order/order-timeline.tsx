@@ -1,5 +1,7 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
+import { SkuLink } from '../../components/links.tsx'
+import { useShown } from '../../components/show-more.tsx'
 import { StatusBadge } from '../../components/status-badge.tsx'
 import { Change, Num, Time } from '../../components/values.tsx'
 import { REASONS } from './reasons.ts'
@@ -51,15 +53,17 @@ export function OrderTimeline({ events, movements }: OrderTimelineProps) {
   const movedBy = Map.groupBy(movements, ({ orderVersion }) => orderVersion)
   const versions = new Set<number | null>(events.map(({ version }) => version))
   const others = movements.filter(({ orderVersion }) => !versions.has(orderVersion))
+  const [shown, more] = useShown(events.toReversed())
   return (
     <>
-      <ol class="timeline" reversed>
-        {events.toReversed().map((event) => (
-          <li key={event.version}>
+      <ol class="timeline" reversed start={events.length}>
+        {shown.map((event) => (
+          <li key={event.version} id={`version-${event.version}`}>
             <EventEntry event={event} movements={movedBy.get(event.version) ?? []} />
           </li>
         ))}
       </ol>
+      {more}
       {others.length > 0 && (
         <>
           <h3>Stock that came for it and changed nothing of it</h3>
@@ -91,33 +95,41 @@ function EventEntry({ event, movements }: { event: Event; movements: readonly Mo
 }
 
 function EventLines({ lines }: Pick<Event, 'lines'>) {
+  const [shown, more] = useShown(lines)
   return (
-    <ul class="event-lines">
-      {lines.map(({ sku, qty, missing, location }) => (
-        <li key={`${sku} ${location?.code}`}>
-          <Num value={qty} /> × {sku}
-          {location && ` at ${location.code}`}
-          {missing !== null && (
-            <>
-              , <Num value={missing} /> missing
-            </>
-          )}
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul class="event-lines">
+        {shown.map(({ sku, qty, missing, location }) => (
+          <li key={`${sku} ${location?.code}`}>
+            <Num value={qty} /> × <SkuLink sku={sku} />
+            {location && ` at ${location.code}`}
+            {missing !== null && (
+              <>
+                , <Num value={missing} /> missing
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+      {more}
+    </>
   )
 }
 
 function Movements({ movements }: { movements: readonly Movement[] }) {
+  const [shown, more] = useShown(movements)
   return (
-    <ul class="movements">
-      {movements.map(({ id, type, sku, location, delta, reservedDelta }) => (
-        <li key={id}>
-          <span class="movement-type">{MOVED[type]}</span> {sku} at {location.code}: available{' '}
-          <Change value={delta} />, reserved <Change value={reservedDelta} />
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul class="movements">
+        {shown.map(({ id, type, sku, location, delta, reservedDelta }) => (
+          <li key={id}>
+            <span class="movement-type">{MOVED[type]}</span> <SkuLink sku={sku} /> at {location.code}:
+            available <Change value={delta} />, reserved <Change value={reservedDelta} />
+          </li>
+        ))}
+      </ul>
+      {more}
+    </>
   )
 }
 

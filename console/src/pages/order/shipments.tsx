@@ -1,7 +1,8 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
-import { useViewer } from '../../api/viewer.ts'
+import { useMay } from '../../api/viewer.ts'
 import { Button } from '../../components/button.tsx'
+import { SkuLink } from '../../components/links.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
 import type { Line } from './order-lines.tsx'
@@ -34,8 +35,8 @@ type ShipmentsProps = {
 
 /** What left, and where it can be undone. */
 export function Shipments({ shipments, lines, open }: ShipmentsProps) {
-  const { role } = useViewer()
-  const columns = role === 'CUSTOMER' ? COLUMNS : [...COLUMNS, undoColumn(lines, open)]
+  const mayUndo = useMay()('undoShipment')
+  const columns = mayUndo ? [...COLUMNS, undoColumn(lines, open)] : COLUMNS
   return (
     <>
       <h2>Shipments</h2>
@@ -93,7 +94,7 @@ export function Goods({ lines }: Pick<Shipment, 'lines'>) {
       {lines.map(({ sku, qty }, index) => (
         <span key={sku}>
           {index > 0 && ', '}
-          <Num value={qty} /> × {sku}
+          <Num value={qty} /> × <SkuLink sku={sku} />
         </span>
       ))}
     </span>

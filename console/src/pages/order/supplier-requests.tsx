@@ -1,5 +1,6 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
+import { SkuLink } from '../../components/links.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
 
@@ -30,7 +31,7 @@ const STATES: Record<Request['state'], readonly [text: string, kind: string]> = 
 }
 
 const COLUMNS: readonly Column<Request>[] = [
-  { head: 'SKU', cell: ({ sku }) => <span class="id">{sku}</span> },
+  { head: 'SKU', cell: ({ sku }) => <SkuLink sku={sku} /> },
   { head: 'Qty', cell: ({ qty }) => <Num value={qty} />, isNumeric: true },
   {
     head: 'State',

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso/router'
-import type { Role } from '../../api/viewer.ts'
+import type { Role } from '../../api/may.ts'
 import { Button } from '../../components/button.tsx'
 import { Field, Select } from '../../components/field.tsx'
 import { STATUS_OPTIONS } from '../../components/status-badge.tsx'

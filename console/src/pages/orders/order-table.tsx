@@ -1,6 +1,6 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
-import { OrderLink } from '../../components/links.tsx'
+import { OrderLink, SkuLink } from '../../components/links.tsx'
 import { StatusBadge } from '../../components/status-badge.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
@@ -43,7 +43,7 @@ export function OrderTable({ orders, showsCustomer }: OrderTableProps) {
 function Goods({ row: { sku, lines } }: { row: Row }) {
   return (
     <>
-      {sku}
+      <SkuLink sku={sku} />
       {lines.length > 1 && <span class="muted"> and {lines.length - 1} more</span>}
     </>
   )

@@ -1,6 +1,7 @@
 import type { ResultOf } from 'gql.tada'
 import { graphql } from '../../api/graphql.ts'
 import { Button } from '../../components/button.tsx'
+import { eventPath } from '../../components/links.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
 
@@ -81,10 +82,12 @@ export function DeliveryTable({ deliveries, selected, select, isBusy, redeliver 
   )
 }
 
+/** Leads to what the event is about. */
 function Event({ row: { eventType, eventId } }: { row: Row }) {
+  const path = eventPath(eventId)
   return (
     <div>
-      <p>{eventType}</p>
+      <p>{path ? <a href={path}>{eventType}</a> : eventType}</p>
       <p class="muted id">{eventId}</p>
     </div>
   )

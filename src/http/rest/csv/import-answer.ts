@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Negotiator from 'negotiator'
 import { z } from 'zod'
-import type { ImportCounts } from '../../../domain/stock/import-counts.ts'
+import type { ImportChange, ImportCounts } from '../../../domain/stock/import-counts.ts'
+import { CHANGES_SHOWN_MAX } from '../../../use-cases/stock/sheets/import-chunks.ts'
 import type { ImportReport } from '../../../use-cases/stock/sheets/import-inventory.ts'
 import { CSV_TYPE, writeRows } from './csv-text.ts'
 
 const countSchema = z.int().min(0)
+const lineSchema = z.int().min(1).describe('Where the row begins; the first line of the file is 1')
 
 export const importReportSchema = z
   .object({
@@ -29,12 +31,27 @@ export const importReportSchema = z
     refused: countSchema,
     refused_rows: z.array(
       z.object({
-        line: z.int().min(1).describe('Where the row begins; the first line of the file is 1'),
+        line: lineSchema,
         sku: z.string().describe('As the row has it, 64 characters at most'),
         code: z.string().describe('As calls about one SKU have it, or `INVALID_ROW`'),
         message: z.string(),
       }),
     ),
+    changes: z
+      .array(
+        z.object({
+          line: lineSchema,
+          sku: z.string(),
+          location: z.string().describe('The code of the location'),
+          before: countSchema.describe(
+            'What is available where the file has `delta`, on hand where it has `counted`',
+          ),
+          after: countSchema.describe('What would be, once the rows before it are imported'),
+        }),
+      )
+      .max(CHANGES_SHOWN_MAX)
+      .optional()
+      .describe(`Of a dry run: the first ${CHANGES_SHOWN_MAX} rows that would change something`),
   })
   .meta({
     id: 'ImportReport',
@@ -158,5 +175,10 @@ function reportBody(report: ImportReport): z.infer<typeof importReportSchema> {
     skipped: report.skipped,
     refused: report.refused,
     refused_rows: report.refusals.map(({ line, sku, code, message }) => ({ line, sku, code, message })),
+    ...(report.changes && { changes: report.changes.map(toChange) }),
   }
+}
+
+function toChange({ line, sku, location, before, after }: ImportChange) {
+  return { line, sku, location, before: Number(before), after: Number(after) }
 }

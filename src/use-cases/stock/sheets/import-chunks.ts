@@ -1,4 +1,5 @@
-import type { ImportCounts, ImportRefusal } from '../../../domain/stock/import-counts.ts'
+import type { ImportChange, ImportCounts, ImportRefusal } from '../../../domain/stock/import-counts.ts'
+import { DEFAULT_LOCATION } from '../../../domain/stock/location.ts'
 import type { BulkOptions, BulkOutcome } from '../change-many.ts'
 import { type ImportColumns, type ImportRow, isRefusal, type RowRefusal, readRow } from './import-row.ts'
 
@@ -6,6 +7,8 @@ import { type ImportColumns, type ImportRow, isRefusal, type RowRefusal, readRow
 const CHUNK_ROWS = 500
 /** A file with so many wrong rows is a mistake. All refused rows are kept, and answered, together: some 2 MB. */
 export const REFUSED_ROWS_MAX = 10_000
+/** Rows that a dry run shows with what they would change: two screens, to see whether the file is the one that was meant. */
+export const CHANGES_SHOWN_MAX = 100
 /** Characters of a SKU that a refusal shows: the cell may hold anything. */
 const SKU_SHOWN_MAX = 64
 
@@ -86,6 +89,14 @@ export function countRows(
     refused: refusals.length,
     refusals,
   }
+}
+
+/** Returns what the rows of a chunk change. @param outcomes those of the accepted rows */
+export function changesOf({ accepted, places }: Chunk, outcomes: readonly BulkOutcome[]): ImportChange[] {
+  return outcomes.flatMap(({ before, after }, index) => {
+    if (before === null || after === null || after === before) return []
+    return [{ ...places[index]!, location: accepted[index]!.location ?? DEFAULT_LOCATION, before, after }]
+  })
 }
 
 function refusalOf(place: { line: number; sku: string }, { code, message }: RowRefusal): ImportRefusal {

@@ -4,6 +4,7 @@ import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import {
   addCounts,
+  type ImportChange,
   type ImportCounts,
   type ImportRefusal,
   NO_ROWS,
@@ -45,6 +46,8 @@ export type ImportReport = ImportCounts & {
   /** The first line that was not looked at; null where all were. */
   nextLine: number | null
   refusals: readonly ImportRefusal[]
+  /** Of a dry run: the first CHANGES_SHOWN_MAX rows that would change something. */
+  changes?: readonly ImportChange[]
 }
 
 /** IN_PROGRESS: another call imports the rest of the file. The report says how far both have come. */

@@ -3,6 +3,7 @@ import { inTransaction } from '../../../database/transaction.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import {
   addCounts,
+  type ImportChange,
   type ImportCounts,
   type ImportRefusal,
   NO_ROWS,
@@ -10,15 +11,27 @@ import {
 import type { LevelChange } from '../../../domain/stock/plan-changes.ts'
 import type { WriteContext } from '../../context.ts'
 import { previewMany } from '../change-many.ts'
-import { chunksOf, countRows, FILE_OPTIONS, type ImportFile, REFUSED_ROWS_MAX } from './import-chunks.ts'
+import {
+  CHANGES_SHOWN_MAX,
+  changesOf,
+  chunksOf,
+  countRows,
+  FILE_OPTIONS,
+  type ImportFile,
+  REFUSED_ROWS_MAX,
+} from './import-chunks.ts'
 
 type PreviewOptions = { signal: AbortSignal; onProgress: (counts: ImportCounts) => void }
 
 /** What earlier calls have imported of a file: the first line that they left, and what came of those before it. */
 type Done = ImportCounts & { refusals: readonly ImportRefusal[]; nextLine: number }
 
-/** `nextLine`: the first line that was not read; null if all were. */
-type Preview = ImportCounts & { refusals: readonly ImportRefusal[]; nextLine: number | null }
+/** `nextLine`: the first line that was not read; null if all were. `changes`: of the first rows that would change something. */
+type Preview = ImportCounts & {
+  refusals: readonly ImportRefusal[]
+  changes: readonly ImportChange[]
+  nextLine: number | null
+}
 
 /**
  * Reports the results of a file without changing anything. Each chunk is planned on top of what those before it would have
@@ -36,6 +49,7 @@ export async function previewImport(
   // by SKU
   const unwritten = new Map<string, string>()
   const refusals = [...done.refusals]
+  const shown: ImportChange[] = []
   let counts = addCounts(NO_ROWS, done)
   let nextLine: number | null = done.nextLine
   for await (const chunk of chunksOf(file, done.nextLine)) {
@@ -50,13 +64,14 @@ export async function previewImport(
       unwritten.set(sku, pack(changes))
     const { refusals: more, ...added } = countRows(chunk, outcomes)
     refusals.push(...more)
+    shown.push(...changesOf(chunk, outcomes).slice(0, CHANGES_SHOWN_MAX - shown.length))
     counts = addCounts(counts, added)
     nextLine = chunk.isLast ? null : chunk.nextLine
     onProgress(counts)
     // lets other calls of this process proceed
     await nextTurn()
   }
-  return { ...counts, refusals, nextLine }
+  return { ...counts, refusals, changes: shown, nextLine }
 }
 
 /**

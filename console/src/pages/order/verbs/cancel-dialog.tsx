@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
-import { useViewer } from '../../../api/viewer.ts'
+import { useMay } from '../../../api/viewer.ts'
 import { Field, Select } from '../../../components/field.tsx'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { type Choice, chosenOf, goodsInWords, Quantities, type Typed } from './quantities.tsx'
@@ -31,7 +31,7 @@ const WHAT = [
 /** Gives up an order, or a part of it. */
 export function CancelDialog(props: OrderDialogProps) {
   const { order, onClose } = props
-  const { role } = useViewer()
+  const may = useMay()
   const [what, setWhat] = useState<string>('whole')
   const [typed, setTyped] = useState<Typed>({})
   const [note, setNote] = useState('')
@@ -70,7 +70,7 @@ export function CancelDialog(props: OrderDialogProps) {
     >
       <Select label="What" name="what" value={what} options={WHAT} onInput={setWhat} />
       {!isWhole && <Quantities legend="How many" choices={choices} typed={typed} onInput={setTyped} />}
-      {role !== 'CUSTOMER' && (
+      {may('readNotes') && (
         <Field
           label="Note"
           name="note"

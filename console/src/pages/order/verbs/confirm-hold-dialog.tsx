@@ -26,14 +26,14 @@ export function ConfirmHoldDialog(props: OrderDialogProps) {
   return (
     <VerbForm
       title="Confirm the hold"
-      submit="Confirm"
+      submit="Confirm…"
       write={write}
-      consequence={
-        <p>
-          The order becomes firm: it expires no more, and can be shipped. It cannot become a hold again; to
-          give its stock back, cancel it.
-        </p>
-      }
+      consequence={<p>The order becomes firm: it expires no more, and can be shipped.</p>}
+      question={{
+        title: 'Make the order firm?',
+        text: 'This cannot be undone: it never becomes a hold again. To give its stock back, cancel it.',
+        confirm: 'Make it firm',
+      }}
       onSubmit={() => call({}, 'The hold is confirmed')}
       onClose={props.onClose}
     />

@@ -1,31 +1,22 @@
-import { graphql } from '../../../api/graphql.ts'
 import { useWrite } from '../../../api/use-write.ts'
+import { RetryDocument } from '../../dead-letters/retry.ts'
 import type { OrderDialogProps } from './order-dialog.tsx'
 import { VerbForm } from './verb-form.tsx'
 
-const RetryOrderDocument = graphql(`
-  mutation RetryOrder($ids: [ID!]!) {
-    retryDeadLetters(ids: $ids) {
-      deadLetters {
-        id
-        order {
-          id
-          version
-          status
-        }
-      }
-    }
-  }
-`)
+type RetryDialogProps = Pick<OrderDialogProps, 'refresh' | 'onClose'> & { letterId: string }
 
 /** Opens a failed order again. A second time it does nothing, so it takes neither a key nor a version. */
-export function RetryDialog({ letterId, refresh, onClose }: OrderDialogProps & { letterId: string }) {
-  const write = useWrite(RetryOrderDocument)
+export function RetryDialog({ letterId, refresh, onClose }: RetryDialogProps) {
+  const write = useWrite(RetryDocument)
   const retry = async () => {
     const payload = await write.run({ ids: [letterId] })
     refresh()
     if (!payload) return undefined
-    return payload.deadLetters.length > 0 ? 'The order is tried again' : 'Somebody has retried it already'
+    const [closed] = payload.deadLetters
+    if (!closed) return 'Somebody has retried it already'
+    if (closed.order.status === 'FAILED')
+      return 'It is closed. The time of its hold is over: its order stays failed'
+    return 'The order is tried again'
   }
   return (
     <VerbForm
