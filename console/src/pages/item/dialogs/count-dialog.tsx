@@ -101,7 +101,8 @@ function inWords({ results: [result], unreserved }: Counted, location: string): 
   const { before, after } = result!
   if (before === after) return `Counted at ${location}: nothing to correct`
   const count = unreserved.length
-  const orders = count === 0 ? '' : count === 1 ? '; 1 order waits again' : `; ${count.toLocaleString()} orders wait again`
+  const orders =
+    count === 0 ? '' : count === 1 ? '; 1 order waits again' : `; ${count.toLocaleString()} orders wait again`
   return `Counted at ${location}: ${after?.toLocaleString()} on hand, ${before?.toLocaleString()} before${orders}`
 }
 
