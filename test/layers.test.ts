@@ -57,6 +57,7 @@ const ROOMS: Record<string, readonly string[]> = {
 /** Files of one name that are of one subject, each in its room. */
 const NAMESAKES = [
   'dead-letter.ts',
+  'order-line.ts',
   'order.ts',
   'reconcile.ts',
   'reserve-inventory.ts',

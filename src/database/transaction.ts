@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import type { OrderEvent } from '../domain/orders/order.ts'
+import type { OrderEvent } from '../domain/orders/order-event.ts'
 import type { StockCrossing } from '../domain/stock/thresholds.ts'
 import { QUERY_TIMEOUT_MS, SERVER_TIMEOUT_MARGIN_MS } from '../limits.ts'
 import { retryCollisions } from './retry-collisions.ts'

@@ -1,33 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { Authenticate } from '../domain/caller.ts'
+import type { WebOptions } from './api-options.ts'
 import { isConsolePath } from './console/console-routes.ts'
 import { GRAPHQL_PATH } from './graphql/graphql-server.ts'
-import type { PersistedDocuments } from './graphql/persisted-documents.ts'
-import type { CountByKey } from './overload/count-by-key.ts'
 import { takeCanonicalUrl } from './requests/canonical-url.ts'
 import { dropUnreadBody } from './requests/drop-unread-body.ts'
 import { canonicalOrigin, isForeignPage, isListedOrigin } from './requests/is-foreign-page.ts'
 import { REQUEST_ID_HEADER, takeRequestId } from './requests/request-id.ts'
 import { PROBLEM_TYPE, toProblem } from './rest/problem.ts'
-
-export type WebOptions = {
-  /** Sites, besides this server itself, whose pages may call. */
-  corsOrigins: readonly string[]
-  /** Whether the pages to try the APIs, and introspection, are on. */
-  explorer: boolean
-  /** Whether the console's pages are on. */
-  servesConsole?: boolean | undefined
-}
-
-/** How the APIs are served, by whichever transport. */
-export type ApiOptions = WebOptions & {
-  authenticate: Authenticate
-  /** Without it everyone is the local operator, and nobody may call but from this machine. */
-  isAuthenticated: boolean
-  persistedDocuments?: PersistedDocuments | undefined
-  /** The event streams of each caller, over all APIs. */
-  streams?: CountByKey
-}
 
 /** For answers that are no page. Pages bring a policy of their own. */
 const HEADERS = Object.entries({

@@ -17,8 +17,9 @@ import {
   STREAMS_PER_CALLER_MAX,
 } from '../limits.ts'
 import { supplierSimulator } from '../supplier/simulator.ts'
+import type { ApiOptions } from './api-options.ts'
 import { consoleRoutes } from './console/console-routes.ts'
-import { type ApiOptions, frontDoor } from './front-door.ts'
+import { frontDoor } from './front-door.ts'
 import { graphqlRoutes } from './graphql/graphql-routes.ts'
 import { createGraphQLServer, GRAPHQL_PATH, type GraphQLServerContext } from './graphql/graphql-server.ts'
 import { serveGraphqlWebSocket } from './graphql/streams/graphql-websocket.ts'

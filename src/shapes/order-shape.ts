@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { IF_SHORT, type Order, QTY_MAX, QTY_MIN, waitingOf } from '../domain/orders/order.ts'
+import { IF_SHORT, type Order } from '../domain/orders/order.ts'
+import { QTY_MAX, QTY_MIN, waitingOf } from '../domain/orders/order-line.ts'
 import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../domain/orders/order-status.ts'
 import type { Shipment } from '../domain/orders/shipment.ts'
 

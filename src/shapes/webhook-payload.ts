@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { EventLine, Order } from '../domain/orders/order.ts'
+import type { Order } from '../domain/orders/order.ts'
+import type { EventLine } from '../domain/orders/order-event.ts'
 import { FAILURE_REASONS, type FailureReason, type OrderStatus } from '../domain/orders/order-status.ts'
 import type { InventoryMovement } from '../domain/stock/stock.ts'
 import {

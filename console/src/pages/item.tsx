@@ -1,4 +1,3 @@
-import type { ResultOf } from 'gql.tada'
 import { useRef, useState } from 'preact/hooks'
 import { useLocation, useRoute } from 'preact-iso/router'
 import { graphql } from '../api/graphql.ts'
@@ -10,37 +9,13 @@ import { Button } from '../components/button.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
 import { EmptyState, NotLive } from '../components/states.tsx'
-import { ItemFacts, ItemFactsFields } from './item/item-facts.tsx'
+import { ItemDocument } from './item/item-document.ts'
+import { ItemFacts } from './item/item-facts.tsx'
 import { PAGE_SIZE as LEDGER_PAGE_SIZE, LedgerDocument, LedgerSection } from './item/ledger.tsx'
-import { LevelFields, LevelTable } from './item/levels.tsx'
-import { PlaceFields } from './item/location-select.tsx'
+import { LevelTable } from './item/levels.tsx'
 import { HistoryDocument, OnHandChart } from './item/on-hand-chart.tsx'
 import { STOCK_ACTIONS, StockDialog, type StockVerb } from './item/stock-dialog.tsx'
-import { WAITING_SHOWN, WaitingFields, WaitingOrders } from './item/waiting-orders.tsx'
-
-const ItemDocument = graphql(
-  `
-    query Item($sku: String!, $waiting: Int!) {
-      inventoryItem(sku: $sku) {
-        id
-        sku
-        ...ItemFactsFields
-        levels {
-          ...LevelFields
-        }
-      }
-      locations {
-        ...PlaceFields
-      }
-      waitingOrders(sku: $sku, first: $waiting) {
-        ...WaitingFields
-      }
-    }
-  `,
-  [ItemFactsFields, LevelFields, PlaceFields, WaitingFields],
-)
-
-export type Item = NonNullable<ResultOf<typeof ItemDocument>['inventoryItem']>
+import { WAITING_SHOWN, WaitingOrders } from './item/waiting-orders.tsx'
 
 const StockChangedDocument = graphql(`
   subscription StockChanged($skus: [String!]!, $after: String) {

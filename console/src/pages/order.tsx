@@ -1,4 +1,3 @@
-import type { ResultOf } from 'gql.tada'
 import { useState } from 'preact/hooks'
 import { useRoute } from 'preact-iso/router'
 import { graphql } from '../api/graphql.ts'
@@ -8,58 +7,16 @@ import { useMay } from '../api/viewer.ts'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
 import { EmptyState, NotLive } from '../components/states.tsx'
-import { DeadLetterFields, DeadLetters } from './order/dead-letters.tsx'
-import { JobFields, Jobs } from './order/jobs.tsx'
+import { DeadLetters } from './order/dead-letters.tsx'
+import { Jobs } from './order/jobs.tsx'
 import { OrderActions } from './order/order-actions.tsx'
-import { OrderFacts, OrderFactsFields } from './order/order-facts.tsx'
-import { OrderLineFields, OrderLines } from './order/order-lines.tsx'
-import { MovementFields, OrderEventFields, OrderTimeline } from './order/order-timeline.tsx'
-import { ShipmentFields, Shipments } from './order/shipments.tsx'
-import { SupplierRequestFields, SupplierRequests } from './order/supplier-requests.tsx'
+import { type Order, OrderDocument } from './order/order-document.ts'
+import { OrderFacts } from './order/order-facts.tsx'
+import { OrderLines } from './order/order-lines.tsx'
+import { OrderTimeline } from './order/order-timeline.tsx'
+import { Shipments } from './order/shipments.tsx'
+import { SupplierRequests } from './order/supplier-requests.tsx'
 import { OrderDialog, type OrderDialogKind } from './order/verbs/order-dialog.tsx'
-
-const OrderDocument = graphql(
-  `
-    query Order($id: ID!, $seesRequests: Boolean!, $seesJobs: Boolean!, $seesDeadLetters: Boolean!) {
-      order(id: $id) {
-        id
-        version
-        ...OrderFactsFields
-        lines {
-          ...OrderLineFields
-          supplierRequests @include(if: $seesRequests) {
-            ...SupplierRequestFields
-          }
-        }
-        events {
-          ...OrderEventFields
-        }
-        movements {
-          ...MovementFields
-        }
-        shipments {
-          ...ShipmentFields
-        }
-        jobs @include(if: $seesJobs) {
-          ...JobFields
-        }
-        deadLetters @include(if: $seesDeadLetters) {
-          ...DeadLetterFields
-        }
-      }
-    }
-  `,
-  [
-    OrderFactsFields,
-    OrderLineFields,
-    SupplierRequestFields,
-    OrderEventFields,
-    MovementFields,
-    ShipmentFields,
-    JobFields,
-    DeadLetterFields,
-  ],
-)
 
 const OrderChangedDocument = graphql(`
   subscription OrderChanged($id: ID!, $afterVersion: Int!) {
@@ -69,8 +26,6 @@ const OrderChangedDocument = graphql(`
     }
   }
 `)
-
-export type Order = NonNullable<ResultOf<typeof OrderDocument>['order']>
 
 /** What the stream does not tell of: tries of a job, a supplier's answers, and that a failed order was opened again. */
 const POLL_MS = 5_000
@@ -126,10 +81,16 @@ function Story({ order, refresh }: { order: Order; refresh: () => void }) {
       <h2>Lines</h2>
       <OrderLines lines={order.lines} />
       {order.shipments.length > 0 && (
-        <Shipments shipments={order.shipments} lines={order.lines} open={open} />
+        <Shipments
+          shipments={order.shipments}
+          lines={order.lines}
+          onUndo={(shipment) => open({ verb: 'undo', shipment })}
+        />
       )}
       {requests.length > 0 && <SupplierRequests requests={requests} />}
-      {deadLetters && deadLetters.length > 0 && <DeadLetters letters={deadLetters} open={open} />}
+      {deadLetters && deadLetters.length > 0 && (
+        <DeadLetters letters={deadLetters} onRetry={(letterId) => open({ verb: 'retry', letterId })} />
+      )}
       {jobs !== undefined && <Jobs jobs={jobs} />}
       <h2>What happened</h2>
       <OrderTimeline events={order.events} movements={order.movements} />

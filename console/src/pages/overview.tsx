@@ -1,51 +1,15 @@
-import type { ResultOf } from 'gql.tada'
 import { useEffect } from 'preact/hooks'
-import { graphql } from '../api/graphql.ts'
 import { useRead } from '../api/use-read.ts'
 import { Chart } from '../components/chart.tsx'
 import { Loaded } from '../components/loaded.tsx'
 import { Page } from '../components/page.tsx'
-import { InvariantFields, Invariants } from './overview/invariants.tsx'
-import { Queue, QueueFields } from './overview/queue.tsx'
+import { Invariants } from './overview/invariants.tsx'
+import { OverviewDocument, type ServiceStatus } from './overview/overview-document.ts'
+import { Queue } from './overview/queue.tsx'
 import { noteSample, samples } from './overview/samples.ts'
-import { OrderCountFields, States } from './overview/states.tsx'
+import { States } from './overview/states.tsx'
 import { StatusTiles } from './overview/status-tiles.tsx'
-import { WorkerFields, Workers } from './overview/workers.tsx'
-
-const OverviewDocument = graphql(
-  `
-    query Overview {
-      status {
-        ordersPerSecond
-        workersAlive
-        supplierCircuit
-        openDeadLetters {
-          count
-          isEstimate
-        }
-        lowItems {
-          count
-          isEstimate
-        }
-        orders {
-          ...OrderCountFields
-        }
-        queue {
-          ...QueueFields
-        }
-        workers {
-          ...WorkerFields
-        }
-        invariants {
-          ...InvariantFields
-        }
-      }
-    }
-  `,
-  [OrderCountFields, QueueFields, WorkerFields, InvariantFields],
-)
-
-export type ServiceStatus = ResultOf<typeof OverviewDocument>['status']
+import { Workers } from './overview/workers.tsx'
 
 const POLL_MS = 2_000
 

@@ -1,6 +1,8 @@
 import type { UserError } from '../errors.ts'
 import type { StockMove } from '../stock/stock.ts'
-import type { EventLine, IfShort, Order, OrderLine } from './order.ts'
+import type { IfShort, Order } from './order.ts'
+import type { EventLine } from './order-event.ts'
+import type { OrderLine } from './order-line.ts'
 import { assertMove, type Ending, type FailureReason, type OrderEventType, statusOf } from './order-status.ts'
 
 /** What a verb makes of an order. */

@@ -1,4 +1,4 @@
-import { type OrderLine, openOf } from './order.ts'
+import { type OrderLine, openOf } from './order-line.ts'
 
 /**
  * The life of an order: the one place that lists its events, each with the states it leads from and to. States, failure

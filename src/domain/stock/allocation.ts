@@ -1,4 +1,5 @@
-import { type Order, waitingOf } from '../orders/order.ts'
+import type { Order } from '../orders/order.ts'
+import { waitingOf } from '../orders/order-line.ts'
 import type { Location } from './location.ts'
 import { promisableAt, type StockLevel } from './stock.ts'
 

@@ -1,4 +1,5 @@
-import { type Order, openOf } from '../orders/order.ts'
+import type { Order } from '../orders/order.ts'
+import { openOf } from '../orders/order-line.ts'
 import { statusOf } from '../orders/order-status.ts'
 import { DELTA_MAX } from './stock.ts'
 

@@ -1,4 +1,5 @@
-import { type Order, waitingOf } from '../orders/order.ts'
+import type { Order } from '../orders/order.ts'
+import { waitingOf } from '../orders/order-line.ts'
 import type { Origin } from '../origin.ts'
 import { isOpen, type SupplierRequest } from '../supplier/supplier-request.ts'
 import type { DeadLetter } from './dead-letter.ts'

@@ -16,7 +16,7 @@ import {
   type ResolverApp,
 } from '../../schema/create-context.ts'
 import { schema } from '../../schema/index.ts'
-import type { ApiOptions } from '../front-door.ts'
+import type { ApiOptions } from '../api-options.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { CountByKey } from '../overload/count-by-key.ts'
 import { limitStreams } from '../overload/limit-streams.ts'

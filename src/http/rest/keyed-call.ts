@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { CallError } from '../../domain/errors.ts'
-import { QTY_MAX, QTY_MIN } from '../../domain/orders/order.ts'
+import { QTY_MAX, QTY_MIN } from '../../domain/orders/order-line.ts'
 import { type RequestOrigin, readTraceparent } from '../../domain/origin.ts'
 import { isText } from '../../use-cases/user-errors.ts'
 import { JSON_TYPE, takeBodyType } from '../requests/read-body.ts'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { RETRY_AFTER_S, STREAMS_PER_CALLER_MAX } from '../../limits.ts'
-import type { ApiOptions } from '../front-door.ts'
+import type { ApiOptions } from '../api-options.ts'
 import type { CallsUnderWay } from '../overload/calls-under-way.ts'
 import { CountByKey } from '../overload/count-by-key.ts'
 import { decodeUtf8, NOT_UTF_8 } from '../requests/read-body.ts'

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { OrderEvent } from '../../domain/orders/order.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import { traceIdOf } from '../../domain/origin.ts'
 
 /** Logs each change of an order, with its job and the request it goes back to. */

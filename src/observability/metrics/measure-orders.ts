@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Counter, Histogram, type Registry } from 'prom-client'
-import type { OrderEvent } from '../../domain/orders/order.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import {
   type FailureReason,
   isFinal,

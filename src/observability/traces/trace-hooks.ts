@@ -1,6 +1,6 @@
 import type { GroupTracing } from '../../database/group-commit.ts'
 import type { TransactionTracing } from '../../database/transaction.ts'
-import type { OrderEvent } from '../../domain/orders/order.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import type { FeedTracing } from '../../feed/order-feed.ts'
 import type { RequestTracing } from '../../http/requests/request-id.ts'
 import type { FieldTracing } from '../../schema/create-context.ts'

@@ -1,5 +1,5 @@
 import { isAllowed } from '../../domain/authorisation.ts'
-import type { EventLine } from '../../domain/orders/order.ts'
+import type { EventLine } from '../../domain/orders/order-event.ts'
 import { builder } from '../builder.ts'
 import { findLocationOf, Location } from '../stock/location-node.ts'
 import { FailureReason, OrderEventType, OrderStatus } from './order-states.ts'

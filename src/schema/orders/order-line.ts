@@ -1,4 +1,4 @@
-import { type OrderLine as Line, waitingOf } from '../../domain/orders/order.ts'
+import { type OrderLine as Line, waitingOf } from '../../domain/orders/order-line.ts'
 import type { Allocation as Held } from '../../domain/stock/allocation.ts'
 import type * as domain from '../../domain/supplier/supplier-request.ts'
 import { builder } from '../builder.ts'

@@ -1,4 +1,4 @@
-import type { EventLine, OrderEvent } from '../../domain/orders/order.ts'
+import type { EventLine, OrderEvent } from '../../domain/orders/order-event.ts'
 import type { FailureReason, OrderStatus } from '../../domain/orders/order-status.ts'
 import { plainArray, prepare, type Queryable } from '../statement.ts'
 

@@ -1,4 +1,5 @@
-import type { Order, OrderLine } from '../../domain/orders/order.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import type { OrderLine } from '../../domain/orders/order-line.ts'
 import type { Origin } from '../../domain/origin.ts'
 import { JOB_ATTEMPTS_MAX, type Job, orderRefOf } from '../../domain/upkeep/jobs.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'

@@ -1,4 +1,5 @@
-import type { OrderEvent, OrderLine } from '../../domain/orders/order.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
+import type { OrderLine } from '../../domain/orders/order-line.ts'
 import { plainArray, prepare, type Queryable, quotedArray, sparseArray } from '../statement.ts'
 import { NEXT_OUTBOX_ID } from '../webhooks/outbox.ts'
 

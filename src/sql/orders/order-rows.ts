@@ -1,4 +1,5 @@
-import type { Order, OrderLine } from '../../domain/orders/order.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import type { OrderLine } from '../../domain/orders/order-line.ts'
 
 /** What statements select of `orders` and `order_lines`: a row for each line, as `readOrders` takes it. */
 export const ORDER_ROWS = `

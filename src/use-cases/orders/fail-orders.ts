@@ -1,5 +1,6 @@
 import { inTransaction, type Tx } from '../../database/transaction.ts'
-import { type Order, waitingOf } from '../../domain/orders/order.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { waitingOf } from '../../domain/orders/order-line.ts'
 import { fail } from '../../domain/orders/verbs/fail.ts'
 import { type ShortLine, shortOf } from '../../domain/stock/allocation.ts'
 import { giveUp, type SupplierRequest } from '../../domain/supplier/supplier-request.ts'

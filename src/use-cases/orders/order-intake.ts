@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inOneStatement } from '../../database/transaction.ts'
-import type { OrderEvent } from '../../domain/orders/order.ts'
+import type { OrderEvent } from '../../domain/orders/order-event.ts'
 import type { Origin } from '../../domain/origin.ts'
 import { type OrderRef, orderRefOf } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders, type NewOrder } from '../../sql/orders/insert-orders.ts'

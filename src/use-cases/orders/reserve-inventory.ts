@@ -1,6 +1,7 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inTransaction, type TransactionContext } from '../../database/transaction.ts'
-import { type Order, waitingOf } from '../../domain/orders/order.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { waitingOf } from '../../domain/orders/order-line.ts'
 import { type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { queueOrders } from '../../sql/orders/waiting-queue.ts'

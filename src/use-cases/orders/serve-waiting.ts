@@ -1,5 +1,6 @@
 import { inTransaction, type Tx } from '../../database/transaction.ts'
-import { type Order, waitingOf } from '../../domain/orders/order.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { waitingOf } from '../../domain/orders/order-line.ts'
 import type { JobTry } from '../../domain/upkeep/jobs.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { endServing, findTurn, hasPassedOver, passOverOrders } from '../../sql/orders/waiting-queue.ts'

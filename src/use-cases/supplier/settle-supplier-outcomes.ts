@@ -1,6 +1,7 @@
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inTransaction, type Tx } from '../../database/transaction.ts'
-import { type Order, waitingOf } from '../../domain/orders/order.ts'
+import type { Order } from '../../domain/orders/order.ts'
+import { waitingOf } from '../../domain/orders/order-line.ts'
 import { deliver } from '../../domain/orders/verbs/deliver.ts'
 import { fail } from '../../domain/orders/verbs/fail.ts'
 import type {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import type { EventLine } from '../../../src/domain/orders/order.ts'
-import { IF_SHORT, type Order, waitingOf } from '../../../src/domain/orders/order.ts'
+import { IF_SHORT, type Order } from '../../../src/domain/orders/order.ts'
 import type { OrderChange, Refusal } from '../../../src/domain/orders/order-change.ts'
+import type { EventLine } from '../../../src/domain/orders/order-event.ts'
+import { waitingOf } from '../../../src/domain/orders/order-line.ts'
 import {
   FAILURE_REASONS,
   ORDER_EVENTS,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { OrderLine } from '../../../src/domain/orders/order.ts'
+import type { OrderLine } from '../../../src/domain/orders/order-line.ts'
 import {
   assertMove,
   type Ending,

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Order, waitingOf } from '../../../src/domain/orders/order.ts'
+import type { Order } from '../../../src/domain/orders/order.ts'
+import { waitingOf } from '../../../src/domain/orders/order-line.ts'
 import {
   ALLOCATION_STRATEGIES,
   type Allocated,

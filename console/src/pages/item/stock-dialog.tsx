@@ -1,12 +1,11 @@
 import { useState } from 'preact/hooks'
 import type { Action } from '../../api/may.ts'
-import type { Item } from '../item.tsx'
 import { AdjustDialog } from './dialogs/adjust-dialog.tsx'
 import { CountDialog } from './dialogs/count-dialog.tsx'
 import { ReceiveDialog } from './dialogs/receive-dialog.tsx'
 import { RulesDialog } from './dialogs/rules-dialog.tsx'
+import type { StockDialogProps } from './dialogs/stock-dialog-props.ts'
 import { TransferDialog } from './dialogs/transfer-dialog.tsx'
-import type { Place } from './location-select.tsx'
 
 export type StockVerb = 'receive' | 'adjust' | 'count' | 'transfer' | 'rules'
 
@@ -18,17 +17,6 @@ export const STOCK_ACTIONS: readonly { verb: StockVerb; text: string; needs: Act
   { verb: 'transfer', text: 'Transfer', needs: 'transferInventory' },
   { verb: 'rules', text: 'Rules', needs: 'setStockRules' },
 ]
-
-export type StockDialogProps = {
-  /** As it is while the dialog is open: the page reads it again. */
-  item: Item
-  locations: readonly Place[]
-  /** The code of the location that is chosen. */
-  location: string
-  setLocation: (code: string) => void
-  onDone: () => void
-  onClose: () => void
-}
 
 const DIALOGS = {
   receive: ReceiveDialog,

@@ -3,7 +3,6 @@ import { graphql } from '../../api/graphql.ts'
 import { Button } from '../../components/button.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
-import type { OrderDialogKind } from './verbs/order-dialog.tsx'
 
 export const DeadLetterFields = graphql(`
   fragment DeadLetterFields on DeadLetter {
@@ -19,16 +18,16 @@ export const DeadLetterFields = graphql(`
 
 type Letter = ResultOf<typeof DeadLetterFields>
 
-type DeadLettersProps = { letters: readonly Letter[]; open: (kind: OrderDialogKind) => void }
+type DeadLettersProps = { letters: readonly Letter[]; onRetry: (letterId: string) => void }
 
 /** Work for the order that was given up. */
-export function DeadLetters({ letters, open }: DeadLettersProps) {
+export function DeadLetters({ letters, onRetry }: DeadLettersProps) {
   return (
     <>
       <h2>Dead letters</h2>
       <Table
         caption="Dead letters, oldest first"
-        columns={columns(open)}
+        columns={columns(onRetry)}
         rows={letters}
         keyOf={({ id }) => id}
       />
@@ -36,7 +35,7 @@ export function DeadLetters({ letters, open }: DeadLettersProps) {
   )
 }
 
-function columns(open: DeadLettersProps['open']): readonly Column<Letter>[] {
+function columns(onRetry: DeadLettersProps['onRetry']): readonly Column<Letter>[] {
   return [
     {
       head: 'Given up',
@@ -59,7 +58,7 @@ function columns(open: DeadLettersProps['open']): readonly Column<Letter>[] {
         retriedAt ? (
           <Time at={retriedAt} />
         ) : (
-          <Button variant="quiet" onClick={() => open({ verb: 'retry', letterId: id })}>
+          <Button variant="quiet" onClick={() => onRetry(id)}>
             Retry
           </Button>
         ),

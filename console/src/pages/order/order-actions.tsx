@@ -1,7 +1,7 @@
 import type { Action } from '../../api/may.ts'
 import { useMay } from '../../api/viewer.ts'
 import { Button } from '../../components/button.tsx'
-import type { Order } from '../order.tsx'
+import type { Order } from './order-document.ts'
 import type { OrderDialogKind } from './verbs/order-dialog.tsx'
 
 type Verb = Exclude<OrderDialogKind['verb'], 'undo' | 'retry'>

@@ -6,7 +6,6 @@ import { SkuLink } from '../../components/links.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Num, Time } from '../../components/values.tsx'
 import type { Line } from './order-lines.tsx'
-import type { OrderDialogKind } from './verbs/order-dialog.tsx'
 
 export const ShipmentFields = graphql(`
   fragment ShipmentFields on Shipment {
@@ -30,13 +29,13 @@ export type Shipment = ResultOf<typeof ShipmentFields>
 type ShipmentsProps = {
   shipments: readonly Shipment[]
   lines: readonly Line[]
-  open: (kind: OrderDialogKind) => void
+  onUndo: (shipment: Shipment) => void
 }
 
 /** What left, and where it can be undone. */
-export function Shipments({ shipments, lines, open }: ShipmentsProps) {
+export function Shipments({ shipments, lines, onUndo }: ShipmentsProps) {
   const mayUndo = useMay()('undoShipment')
-  const columns = mayUndo ? [...COLUMNS, undoColumn(lines, open)] : COLUMNS
+  const columns = mayUndo ? [...COLUMNS, undoColumn(lines, onUndo)] : COLUMNS
   return (
     <>
       <h2>Shipments</h2>
@@ -63,7 +62,7 @@ const COLUMNS: readonly Column<Shipment>[] = [
   },
 ]
 
-function undoColumn(lines: readonly Line[], open: ShipmentsProps['open']): Column<Shipment> {
+function undoColumn(lines: readonly Line[], onUndo: ShipmentsProps['onUndo']): Column<Shipment> {
   return {
     head: 'Change',
     cell: (shipment) =>
@@ -72,7 +71,7 @@ function undoColumn(lines: readonly Line[], open: ShipmentsProps['open']): Colum
       ) : isBack(shipment, lines) ? (
         <span class="muted">came back</span>
       ) : (
-        <Button variant="quiet" onClick={() => open({ verb: 'undo', shipment })}>
+        <Button variant="quiet" onClick={() => onUndo(shipment)}>
           Undo<span class="visually-hidden"> the shipment from {shipment.location.code}</span>
         </Button>
       ),

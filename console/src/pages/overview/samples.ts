@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { OrderStatus } from '../../components/status-badge.tsx'
-import type { ServiceStatus } from '../overview.tsx'
+import type { ServiceStatus } from './overview-document.ts'
 
 /** Five minutes of them, at one in 2 s. */
 const SAMPLES_MAX = 150

@@ -1,23 +1,8 @@
-import type { ResultOf } from 'gql.tada'
-import { graphql } from '../../api/graphql.ts'
 import { Sparkline } from '../../components/sparkline.tsx'
 import { StatusBadge } from '../../components/status-badge.tsx'
 import { CountOf } from '../../components/values.tsx'
+import type { OrderCount } from './order-count.ts'
 import { samples } from './samples.ts'
-
-export const OrderCountFields = graphql(`
-  fragment OrderCountFields on OrderCount {
-    status
-    ofNewest
-    oldestAgeSeconds
-    count {
-      count
-      isEstimate
-    }
-  }
-`)
-
-type OrderCount = ResultOf<typeof OrderCountFields>
 
 const SHARE = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 })
 

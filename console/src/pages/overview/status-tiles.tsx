@@ -2,7 +2,8 @@ import type { ComponentChildren } from 'preact'
 import { Sparkline } from '../../components/sparkline.tsx'
 import { Age, CountOf, Num } from '../../components/values.tsx'
 import { withQuery } from '../../query-string.ts'
-import type { ServiceStatus } from '../overview.tsx'
+import { CIRCUITS } from './circuits.ts'
+import type { ServiceStatus } from './overview-document.ts'
 import { type Figure, oldestOf, readyOf, samples } from './samples.ts'
 
 type TilesProps = { status: ServiceStatus }
@@ -85,13 +86,6 @@ function WorkTiles({ status }: TilesProps) {
     </>
   )
 }
-
-/** What it does, and what its state is called. */
-export const CIRCUITS = {
-  CLOSED: ['answers', 'closed'],
-  HALF_OPEN: ['is tried again', 'half-open'],
-  OPEN: ['does not answer', 'open'],
-} as const
 
 function StockTiles({ status: { lowItems, invariants } }: TilesProps) {
   const breaches = invariants.reduce((sum, { breaches }) => sum + (breaches ?? 0), 0)

@@ -3,7 +3,7 @@ import { graphql } from '../../api/graphql.ts'
 import { EmptyState } from '../../components/states.tsx'
 import { type Column, Table } from '../../components/table.tsx'
 import { Age, Num, Time } from '../../components/values.tsx'
-import { CIRCUITS } from './status-tiles.tsx'
+import { CIRCUITS } from './circuits.ts'
 
 export const WorkerFields = graphql(`
   fragment WorkerFields on Worker {

@@ -1,7 +1,7 @@
 import { graphql } from '../../api/graphql.ts'
 import { useWrite } from '../../api/use-write.ts'
 import { WebhookForm, type WebhookInput } from '../webhooks/webhook-form.tsx'
-import type { WebhookDialogProps } from './webhook-dialog.tsx'
+import type { WebhookDialogProps } from './webhook-dialog-props.ts'
 
 const ChangeWebhookDocument = graphql(`
   mutation ChangeWebhook($input: UpdateWebhookInput!) {

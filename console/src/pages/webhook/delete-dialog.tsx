@@ -5,7 +5,7 @@ import { useWrite } from '../../api/use-write.ts'
 import { announce } from '../../components/announcer.tsx'
 import { ConfirmDialog } from '../../components/dialog.tsx'
 import { FormErrors } from '../../components/field.tsx'
-import type { WebhookDialogProps } from './webhook-dialog.tsx'
+import type { WebhookDialogProps } from './webhook-dialog-props.ts'
 
 const DeleteWebhookDocument = graphql(`
   mutation DeleteWebhook($id: ID!) {

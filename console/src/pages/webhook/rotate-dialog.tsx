@@ -5,7 +5,7 @@ import { useWrite } from '../../api/use-write.ts'
 import { ConfirmDialog } from '../../components/dialog.tsx'
 import { FormErrors } from '../../components/field.tsx'
 import { SecretDialog } from '../webhooks/secret-dialog.tsx'
-import type { WebhookDialogProps } from './webhook-dialog.tsx'
+import type { WebhookDialogProps } from './webhook-dialog-props.ts'
 
 const RotateSecretDocument = graphql(`
   mutation RotateSecret($id: ID!) {

@@ -1,14 +1,9 @@
 import { ChangeDialog } from './change-dialog.tsx'
 import { DeleteDialog } from './delete-dialog.tsx'
 import { RotateDialog } from './rotate-dialog.tsx'
+import type { WebhookDialogProps } from './webhook-dialog-props.ts'
 
 export type WebhookDialogKind = 'change' | 'rotate' | 'delete'
-
-export type WebhookDialogProps = {
-  webhook: { id: string; url: string; events: readonly string[] }
-  onDone: () => void
-  onClose: () => void
-}
 
 const DIALOGS = { change: ChangeDialog, rotate: RotateDialog, delete: DeleteDialog }
 

@@ -1,8 +1,9 @@
 import type { Allocation } from '../../stock/allocation.ts'
 import { pick, smallestFirst } from '../../stock/held.ts'
 import { stockMove } from '../../stock/stock.ts'
-import { type Order, type OrderLine, openOf, waitingOf } from '../order.ts'
+import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, type Refusal, wholeOrPart } from '../order-change.ts'
+import { type OrderLine, openOf, waitingOf } from '../order-line.ts'
 import { type Expectation, refuseExcesses, refuseLines, refuseStale, refuseState } from './refusals.ts'
 
 /** What to cancel. `lines`: null for all that is not shipped. */

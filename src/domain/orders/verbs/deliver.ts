@@ -1,8 +1,9 @@
 import type { Allocation } from '../../stock/allocation.ts'
 import { DEFAULT_LOCATION } from '../../stock/location.ts'
 import { stockMove } from '../../stock/stock.ts'
-import { type Order, waitingOf } from '../order.ts'
+import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, wholeOrPart } from '../order-change.ts'
+import { waitingOf } from '../order-line.ts'
 
 /**
  * Receives what a supplier delivered for lines of an order, and reserves what still waits of them, whatever the safety stock.

@@ -1,7 +1,8 @@
 import type { Allocation } from '../../stock/allocation.ts'
 import { stockMove } from '../../stock/stock.ts'
-import { type Order, openOf } from '../order.ts'
+import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, wholeOrPart } from '../order-change.ts'
+import { openOf } from '../order-line.ts'
 
 /**
  * Ends a hold that nobody confirmed in time. All that is open is given up, and what is reserved is released.

@@ -1,8 +1,9 @@
 import type { Allocation } from '../../stock/allocation.ts'
 import { stockMove } from '../../stock/stock.ts'
-import type { EventLine } from '../order.ts'
-import { type Order, openOf } from '../order.ts'
+import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange } from '../order-change.ts'
+import type { EventLine } from '../order-event.ts'
+import { openOf } from '../order-line.ts'
 import type { FailureReason } from '../order-status.ts'
 
 /**

@@ -1,15 +1,7 @@
 import type { UserErrorCode } from '../../errors.ts'
-import {
-  HOLD_SECONDS_MAX,
-  isHoldTime,
-  isQty,
-  ORDER_LINES_MAX,
-  type Order,
-  type OrderLine,
-  QTY_MAX,
-  QTY_MIN,
-} from '../order.ts'
+import { HOLD_SECONDS_MAX, isHoldTime, ORDER_LINES_MAX, type Order } from '../order.ts'
 import type { Refusal } from '../order-change.ts'
+import { isQty, type OrderLine, QTY_MAX, QTY_MIN } from '../order-line.ts'
 import { endsWatching as isOver } from '../order-status.ts'
 
 /** The version that a caller believes an order to have; null where it does not care. */

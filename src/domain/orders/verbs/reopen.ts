@@ -1,5 +1,6 @@
-import type { EventLine, Order } from '../order.ts'
+import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, wholeOrPart } from '../order-change.ts'
+import type { EventLine } from '../order-event.ts'
 
 /**
  * Opens a failed order again: PENDING, to be reserved from the start. What was cancelled before it failed stays cancelled.

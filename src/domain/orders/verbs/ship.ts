@@ -2,8 +2,9 @@ import { type Allocation, mergeAllocations } from '../../stock/allocation.ts'
 import { largestFirst, pick, smallestFirst } from '../../stock/held.ts'
 import type { Location } from '../../stock/location.ts'
 import { promisableAt, type StockLevel, stockMove } from '../../stock/stock.ts'
-import { type Order, waitingOf } from '../order.ts'
+import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, type Refusal } from '../order-change.ts'
+import { waitingOf } from '../order-line.ts'
 import type { Shipment } from '../shipment.ts'
 import {
   type Expectation,

@@ -1,6 +1,7 @@
 import { hasRoomFor, type StockLevel, stockMove } from '../../stock/stock.ts'
-import { type Order, waitingOf } from '../order.ts'
+import type { Order } from '../order.ts'
 import { changeLines, nextVersion, type OrderChange, type Refusal } from '../order-change.ts'
+import { waitingOf } from '../order-line.ts'
 import type { Shipment } from '../shipment.ts'
 import { type Expectation, refuse, refuseExcess, refuseStale, refuseState } from './refusals.ts'
 

@@ -18,7 +18,8 @@ import {
   WEBSOCKET_UNREAD_MAX_BYTES,
   WEBSOCKETS_PER_CALLER_MAX,
 } from '../../../limits.ts'
-import { type ApiOptions, FOREIGN_PAGE } from '../../front-door.ts'
+import type { ApiOptions } from '../../api-options.ts'
+import { FOREIGN_PAGE } from '../../front-door.ts'
 import type { CallsUnderWay } from '../../overload/calls-under-way.ts'
 import { CountByKey, connectionKeyOf } from '../../overload/count-by-key.ts'
 import { takeCanonicalUrl } from '../../requests/canonical-url.ts'

@@ -6,9 +6,9 @@ import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
-import type { StockDialogProps } from '../stock-dialog.tsx'
 import { StockForm } from '../stock-form.tsx'
 import { Goes, orNull, toWhole } from './goes.tsx'
+import type { StockDialogProps } from './stock-dialog-props.ts'
 import { TakeBack } from './take-back.tsx'
 
 const AdjustDocument = graphql(`

@@ -8,11 +8,11 @@ import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
-import type { StockDialogProps } from '../stock-dialog.tsx'
 import { StockForm } from '../stock-form.tsx'
 import { CountConsequence } from './count-consequence.tsx'
 import { CountDocument, useCountPreview } from './count-preview.ts'
 import { orNull, toWhole } from './goes.tsx'
+import type { StockDialogProps } from './stock-dialog-props.ts'
 import { TakeBack } from './take-back.tsx'
 
 const CountSheetDocument = graphql(`

@@ -5,9 +5,9 @@ import { Field } from '../../../components/field.tsx'
 import { Num } from '../../../components/values.tsx'
 import { levelAt } from '../levels.tsx'
 import { LocationSelect } from '../location-select.tsx'
-import type { StockDialogProps } from '../stock-dialog.tsx'
 import { StockForm } from '../stock-form.tsx'
 import { Goes, toWhole } from './goes.tsx'
+import type { StockDialogProps } from './stock-dialog-props.ts'
 
 const RulesDocument = graphql(`
   mutation SetStockRules($input: SetStockRulesInput!) {

@@ -1,5 +1,5 @@
 import { graphql } from '../../../api/graphql.ts'
-import type { OrderDialogProps } from './order-dialog.tsx'
+import type { OrderDialogProps } from './order-dialog-props.ts'
 import { useVerb } from './use-verb.ts'
 import { VerbForm } from './verb-form.tsx'
 

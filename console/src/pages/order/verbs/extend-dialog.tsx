@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { Field, Select } from '../../../components/field.tsx'
 import { Time } from '../../../components/values.tsx'
-import type { OrderDialogProps } from './order-dialog.tsx'
+import type { OrderDialogProps } from './order-dialog-props.ts'
 import { useVerb } from './use-verb.ts'
 import { VerbForm } from './verb-form.tsx'
 

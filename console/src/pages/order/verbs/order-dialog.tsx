@@ -1,8 +1,8 @@
-import type { Order } from '../../order.tsx'
 import type { Shipment } from '../shipments.tsx'
 import { CancelDialog } from './cancel-dialog.tsx'
 import { ConfirmHoldDialog } from './confirm-hold-dialog.tsx'
 import { ExtendDialog } from './extend-dialog.tsx'
+import type { OrderDialogProps } from './order-dialog-props.ts'
 import { RetryDialog } from './retry-dialog.tsx'
 import { ReturnDialog } from './return-dialog.tsx'
 import { ShipDialog } from './ship-dialog.tsx'
@@ -13,14 +13,6 @@ export type OrderDialogKind =
   | { verb: 'confirm' | 'extend' | 'cancel' | 'ship' | 'return' }
   | { verb: 'undo'; shipment: Shipment }
   | { verb: 'retry'; letterId: string }
-
-export type OrderDialogProps = {
-  /** As it stood when the dialog opened. */
-  order: Order
-  /** Reads the order again. */
-  refresh: () => void
-  onClose: () => void
-}
 
 /** Changes an order, once the reader has seen what comes of it. */
 export function OrderDialog({ kind, ...props }: OrderDialogProps & { kind: OrderDialogKind }) {

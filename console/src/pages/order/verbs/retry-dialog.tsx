@@ -1,6 +1,6 @@
 import { useWrite } from '../../../api/use-write.ts'
 import { RetryDocument } from '../../dead-letters/retry.ts'
-import type { OrderDialogProps } from './order-dialog.tsx'
+import type { OrderDialogProps } from './order-dialog-props.ts'
 import { VerbForm } from './verb-form.tsx'
 
 type RetryDialogProps = Pick<OrderDialogProps, 'refresh' | 'onClose'> & { letterId: string }

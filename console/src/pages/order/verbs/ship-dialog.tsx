@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { graphql } from '../../../api/graphql.ts'
 import { Field } from '../../../components/field.tsx'
-import type { OrderDialogProps } from './order-dialog.tsx'
+import type { OrderDialogProps } from './order-dialog-props.ts'
 import { all, type Choice, chosenOf, Quantities } from './quantities.tsx'
 import { useVerb } from './use-verb.ts'
 import { VerbForm } from './verb-form.tsx'

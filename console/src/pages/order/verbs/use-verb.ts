@@ -1,7 +1,7 @@
 import type { TadaDocumentNode } from 'gql.tada'
 import { useKey } from '../../../api/use-key.ts'
 import { useWrite, type WriteState } from '../../../api/use-write.ts'
-import type { OrderDialogProps } from './order-dialog.tsx'
+import type { OrderDialogProps } from './order-dialog-props.ts'
 
 /** What every change of an order says: which, as it stood when the dialog opened, and under which key. */
 type Common = { id: string; expectedVersion: number; idempotencyKey: string }

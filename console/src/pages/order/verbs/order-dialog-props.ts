@@ -1,0 +1,10 @@
+import type { Order } from '../order-document.ts'
+
+/** What each dialog that changes an order is given. */
+export type OrderDialogProps = {
+  /** As it stood when the dialog opened. */
+  order: Order
+  /** Reads the order again. */
+  refresh: () => void
+  onClose: () => void
+}
