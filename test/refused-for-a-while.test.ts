@@ -15,6 +15,8 @@ import { Processes, type RunningServer } from './support/server-process.ts'
 
 /** From the moment in which the database is as before. Each figure is printed. */
 const READY_LIMIT_MS = 10_000
+/** The same where a host fell silent: a statement and then a connection, each on its way before, may take its 5 s. */
+const READY_AFTER_SILENCE_LIMIT_MS = 20_000
 const NAME = 'shop'
 const ROLE = 'shopkeeper'
 
@@ -199,7 +201,7 @@ test('a host that falls silent and closes nothing: callers are told, and views a
   report('all views were right', backAtMs)
   expect(performance.now() - backAtMs).toBeLessThan(READY_LIMIT_MS)
   for (const view of views) view.leave()
-  await expectAllWell(backAtMs)
+  await expectAllWell(backAtMs, READY_AFTER_SILENCE_LIMIT_MS)
 })
 
 test('at the end every acknowledged order is reserved, and all adds up', async () => {
@@ -272,7 +274,7 @@ async function expectUnavailable(): Promise<void> {
   }
 }
 
-async function expectAllWell(sinceMs: number): Promise<void> {
+async function expectAllWell(sinceMs: number, limitMs = READY_LIMIT_MS): Promise<void> {
   for (const { url, stdout } of servers) {
     await eventually(
       async () => (await get(url, '/health/ready').catch(() => undefined))?.status === 200,
@@ -281,7 +283,7 @@ async function expectAllWell(sinceMs: number): Promise<void> {
     })
   }
   report('all were ready', sinceMs)
-  expect(performance.now() - sinceMs).toBeLessThan(READY_LIMIT_MS)
+  expect(performance.now() - sinceMs).toBeLessThan(limitMs)
   const { status, body } = await placeOrder()
   expect(status).toBe(201)
   await eventually(async () => (await get(api.url, `/api/orders/${body.id}`)).body.status === 'reserved')
