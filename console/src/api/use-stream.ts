@@ -42,7 +42,7 @@ export function useStream<Data, Variables extends object>(
 ): Live {
   const latest = useRef(stream)
   latest.current = stream
-  // also those before the connection came back: where only streams break off, each try would bring it back
+  // kept across reconnections: where only streams break off, each heartbeat that succeeds would reset it
   const failures = useRef(0)
   const [refusal, setRefusal] = useState<string | null>(null)
   const [tries, setTries] = useState(0)
@@ -51,6 +51,7 @@ export function useStream<Data, Variables extends object>(
     setRefusal(null)
     if (key === null) return
     let timer: ReturnType<typeof setTimeout> | undefined
+    let begunAtMs: number | undefined
     let isLeft = false
     let leave = () => {}
     const schedule = () => {
@@ -59,7 +60,7 @@ export function useStream<Data, Variables extends object>(
     const begin = () => {
       // once the connection is back this effect runs again
       if (!isConnected.peek()) return
-      const begunAtMs = Date.now()
+      begunAtMs = Date.now()
       const variables = latest.current.variables() as Record<string, unknown>
       leave = streams.subscribe<Data>(
         { query: stringifyDocument(document), variables },
@@ -72,8 +73,9 @@ export function useStream<Data, Variables extends object>(
             const reason = await readRefusal(error)
             if (isLeft) return
             if (reason !== null) return setRefusal(reason)
-            // the next try notes whether the server is away; a stream may be cut by what is between, as a proxy is
-            failures.current = Date.now() - begunAtMs > RETRY_DELAY_MAX_MS ? 1 : failures.current + 1
+            // a proxy may cut the stream alone: the next try shows whether the server is away
+            failures.current = lasted(begunAtMs) ? 1 : failures.current + 1
+            begunAtMs = undefined
             schedule()
           },
           complete: () => {},
@@ -87,10 +89,19 @@ export function useStream<Data, Variables extends object>(
       isLeft = true
       clearTimeout(timer)
       leave()
+      if (lasted(begunAtMs)) failures.current = 0
     }
   }, [document, key, times, tries])
-  const retry = useCallback(() => setTries((tries) => tries + 1), [])
+  const retry = useCallback(() => {
+    failures.current = 0
+    setTries((tries) => tries + 1)
+  }, [])
   return { refusal, retry }
+}
+
+/** Whether a stream lasted so long that what failed before it says nothing of the next. */
+function lasted(begunAtMs: number | undefined): boolean {
+  return begunAtMs !== undefined && Date.now() - begunAtMs > RETRY_DELAY_MAX_MS
 }
 
 /** Reads why the server does not want to send a stream; null where it was lost, or the server is away or at fault. */
