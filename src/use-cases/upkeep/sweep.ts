@@ -166,6 +166,8 @@ export async function sweep(
   const unsent = await repeat('sweep-unsent', requeueUnsent)
   await repeat('sweep-given-up', (tx) => deleteOldGivenUp(tx, GIVEN_UP_AGE_MS, SWEEP_BATCH_MAX))
   const disabled = await repeat('sweep-failing', disableFailing)
+  // told at once: what comes after may fail, and the next sweep finds them no more
+  if (disabled.length > 0) context.onWebhooks(disabled)
   await repeat('sweep-disabled', (tx) => giveUpDisabled(tx, SWEEP_BATCH_MAX))
   await repeat('sweep-delivered', (tx) => deleteOldDelivered(tx, DELIVERED_KEPT_MAX, SWEEP_BATCH_MAX))
   await repeat('sweep-deleted-webhooks', (tx) => deleteOfDeleted(tx, SWEEP_BATCH_MAX))
@@ -173,7 +175,6 @@ export async function sweep(
 
   const buried = dead.flatMap(({ orders, stuck }) => [...orders.map(({ orderId }) => orderId), ...stuck])
   const aside = dead.filter((job) => !isReadable(job))
-  if (disabled.length > 0) context.onWebhooks(disabled)
   if (aside.length > 0) context.onUpkeep({ kind: 'jobs-put-aside', jobs: aside })
   if (requeued.length > 0 || buried.length > 0) {
     context.onUpkeep({ kind: 'swept', requeued: requeued.length, buried: buried.length })
