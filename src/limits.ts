@@ -131,12 +131,12 @@ export const STREAM_WAIT_MAX_MS = 100
  */
 export const WEBHOOKS_MAX = 50
 /**
- * Calls in flight of one webhook in a process. First attempts: 1,000 a second to a receiver that takes 50 ms. Repeats have places of
+ * Calls in flight of one webhook in a process. First attempts: 1,000 a second to a receiver that takes 50 ms. Retries have slots of
  * their own: events that hang at each attempt take those alone.
  */
-export const WEBHOOK_CALLS_MAX = { first: 50, repeated: 25 } as const
+export const WEBHOOK_CALLS_MAX = { first: 50, retry: 25 } as const
 /** Of one whose calls all fail: each may take the whole of its time, and hold a connection. */
-export const WEBHOOK_FAILING_CALLS_MAX = { first: 5, repeated: 5 } as const
+export const WEBHOOK_FAILING_CALLS_MAX = { first: 5, retry: 5 } as const
 /** A webhook without a success for so long counts as one whose calls all fail. Before, some events may fail and others not. */
 export const WEBHOOK_FAILING_AFTER_MS = 300 * SECOND
 /**

@@ -8,9 +8,9 @@ where previous_secret is not null;
 
 alter table webhooks drop column previous_secret, drop column previous_secret_until;
 
--- What is due, by its first attempt and its repeats: each have places of their own, so that nothing waits behind events that fail.
+-- What is due, first attempts and retries apart: each have slots of their own, so that new events never wait for those that fail.
 drop index webhook_deliveries_due_idx;
 create index webhook_deliveries_first_idx on webhook_deliveries (webhook_id, next_attempt_at)
   where (status = 'PENDING' and attempts = 0);
-create index webhook_deliveries_repeated_idx on webhook_deliveries (webhook_id, next_attempt_at)
+create index webhook_deliveries_retry_idx on webhook_deliveries (webhook_id, next_attempt_at)
   where (status = 'PENDING' and attempts > 0);

@@ -26,8 +26,8 @@ export function readBacklogs(on: Queryable, countedMax: number): Promise<Webhook
 const STOCK_SUBSCRIPTIONS = `array['*', 'inventory.*', 'stock.*', 'inventory.changed', 'stock.low', 'stock.out', 'stock.back']`
 
 /**
- * The first of the statuses, by an order that one index alone has. By equality the planner walks another one where most rows are
- * pending, and reads all of them for a webhook that has none.
+ * Pending deliveries, by id. `<= 'PENDING'`, the enum's first value, with this order fits only the index of webhook, status and id.
+ * With `=` the planner may choose another index, and read every pending row for a webhook that has none.
  */
 const PENDING_IN_ORDER = `webhook_id = webhooks.id and deliveries.status <= 'PENDING' order by deliveries.status, deliveries.id`
 
@@ -51,7 +51,7 @@ const read = prepare<[countedMax: number], WebhookBacklog>(
         select created_at from webhook_deliveries as deliveries where ${PENDING_IN_ORDER} limit 1
       )
     ))::float8 as "oldestAgeS",
-    extract(epoch from now() - least(unread.at, ${nextOf('first')}, ${nextOf('repeated')}))::float8 as "overdueS",
+    extract(epoch from now() - least(unread.at, ${nextOf('first')}, ${nextOf('retry')}))::float8 as "overdueS",
     extract(epoch from now() - failing_since)::float8 as "failingS"
   from webhooks cross join lateral (
     select least(

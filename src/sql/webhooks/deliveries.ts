@@ -40,7 +40,7 @@ export type ClaimedDelivery = Pick<
 
 /** How many deliveries: whose first attempt is due, and which failed before. */
 export type DueCounts = Record<DueKind, number>
-export type DueKind = 'first' | 'repeated'
+export type DueKind = 'first' | 'retry'
 
 /**
  * Claims deliveries of a webhook that are due, of each kind the longest due first. Of one that is not active only tests are due.
@@ -52,13 +52,13 @@ export function claimDue(
   webhookId: string,
   { sizeMax, claimMs }: { sizeMax: DueCounts; claimMs: number },
 ): Promise<ClaimedDelivery[]> {
-  return claim(on, webhookId, sizeMax.first, sizeMax.repeated, claimMs)
+  return claim(on, webhookId, sizeMax.first, sizeMax.retry, claimMs)
 }
 
 /** Conditions of the two kinds. Each has an index, by when they are due. */
 export const OF_KIND = {
   first: `webhook_deliveries.status = 'PENDING' and attempts = 0`,
-  repeated: `webhook_deliveries.status = 'PENDING' and attempts > 0`,
+  retry: `webhook_deliveries.status = 'PENDING' and attempts > 0`,
 } as const satisfies Record<DueKind, string>
 
 const claimable = (kind: DueKind, sizeMax: string) => `
@@ -72,14 +72,14 @@ const claimable = (kind: DueKind, sizeMax: string) => `
   for update skip locked`
 
 const claim = prepare<
-  [webhookId: string, firstMax: number, repeatedMax: number, claimMs: number],
+  [webhookId: string, firstMax: number, retryMax: number, claimMs: number],
   ClaimedDelivery
 >(
   'claim-due',
-  `with firsts as (${claimable('first', '$2')}), repeated as (${claimable('repeated', '$3')})
+  `with firsts as (${claimable('first', '$2')}), retries as (${claimable('retry', '$3')})
   update webhook_deliveries as deliveries
   set next_attempt_at = now() + $4::float8 * interval '1 ms'
-  from (table firsts union all table repeated) as due where deliveries.id = due.id
+  from (table firsts union all table retries) as due where deliveries.id = due.id
   returning deliveries.id, webhook_id as "webhookId", event_id as "eventId", event_type as "eventType", attempts,
     created_at as "createdAt"`,
 )
@@ -109,7 +109,7 @@ const addNext = prepare<[webhookId: string, delayMinMs: number, attemptsMax: num
       $3::smallint, 'send-webhooks:' || webhooks.id, null, null
     )::graphile_worker.job_spec
     from webhooks cross join lateral (
-      (${nextOf('first')}) union all (${nextOf('repeated')}) order by next_attempt_at limit 1
+      (${nextOf('first')}) union all (${nextOf('retry')}) order by next_attempt_at limit 1
     ) as next
     where webhooks.id = $1
   ))`,
@@ -229,14 +229,17 @@ const OF_ENABLED = `exists (select from webhooks where webhooks.id = webhook_id 
 const AGAIN = `status = 'PENDING', attempts = 0, next_attempt_at = now(), ended_at = null`
 
 /**
- * Makes all that a webhook waits to send due at once.
+ * Makes the retries that a webhook waits to send due at once, so many of them: the others keep their time.
  *
  * @param claimMs what is due within this time may be in flight, and is left: it comes soon enough
  */
-export const makeDueNow = prepare<[webhookId: string, claimMs: number]>(
+export const makeDueNow = prepare<[webhookId: string, claimMs: number, sizeMax: number]>(
   'make-due-now',
-  `update webhook_deliveries set next_attempt_at = now()
-  where webhook_id = $1 and status = 'PENDING' and next_attempt_at > now() + $2::float8 * interval '1 ms'`,
+  `update webhook_deliveries set next_attempt_at = now() where id in (
+    select id from webhook_deliveries
+    where webhook_id = $1 and ${OF_KIND.retry} and next_attempt_at > now() + $2::float8 * interval '1 ms'
+    order by next_attempt_at limit $3
+  )`,
 )
 
 /** Finds the webhooks of the deliveries that exist among `ids`. */

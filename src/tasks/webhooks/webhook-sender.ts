@@ -28,24 +28,24 @@ export type WebhookSenderOptions = {
   onEnd: () => void
 }
 
-const DUE_KINDS = ['first', 'repeated'] as const satisfies readonly DueKind[]
+const DUE_KINDS = ['first', 'retry'] as const satisfies readonly DueKind[]
 
-/** Places of calls of one kind. */
+/** Slots of calls of one kind. */
 type Lane = {
   readonly calls: Set<Promise<void>>
   /** Something of this kind may be due that was not claimed. */
-  isStale: boolean
+  mayHaveMore: boolean
 }
 
 /**
- * Sends what is due of one webhook, several calls at a time, until nothing is. Each call has its place, and what ends makes room
- * for what is due next. First attempts have places of their own, and repeats have: so nothing waits behind events that fail.
+ * Sends what is due of one webhook, several calls at a time, until nothing is. Each call has its slot, and what ends makes room
+ * for what is due next. First attempts and retries have slots of their own: new events never wait for those that fail.
  */
 export class WebhookSender {
   readonly #options: WebhookSenderOptions
   readonly #lanes: Record<DueKind, Lane> = {
-    first: { calls: new Set(), isStale: true },
-    repeated: { calls: new Set(), isStale: true },
+    first: { calls: new Set(), mayHaveMore: true },
+    retry: { calls: new Set(), mayHaveMore: true },
   }
   readonly #endsAtMs = performance.now() + SENDING_TIME_MAX_MS
   /** Not known before the first look, which takes few. */
@@ -60,7 +60,7 @@ export class WebhookSender {
 
   /** Something is due. */
   wake(): void {
-    for (const lane of this.#all) lane.isStale = true
+    for (const lane of this.#all) lane.mayHaveMore = true
     this.#change.resolve()
   }
 
@@ -72,8 +72,10 @@ export class WebhookSender {
    */
   async run(): Promise<boolean> {
     for (;;) {
-      const sizeMax = { first: this.#wantedOf('first'), repeated: this.#wantedOf('repeated') }
-      if (sizeMax.first + sizeMax.repeated > 0 && !this.#isEnding) await this.#sendNext(sizeMax)
+      const room = { first: this.#roomOf('first'), retry: this.#roomOf('retry') }
+      // a claim for one kind asks for the other too: what has become due since has no other sign
+      const isWorthIt = DUE_KINDS.some((kind) => room[kind] > 0 && this.#lanes[kind].mayHaveMore)
+      if (isWorthIt && !this.#isEnding) await this.#sendNext(room)
       else if (this.#all.some(({ calls }) => calls.size > 0)) await this.#untilChange()
       else break
     }
@@ -86,11 +88,10 @@ export class WebhookSender {
     return Object.values(this.#lanes)
   }
 
-  /** How many calls of a kind may begin now, if something may be due. */
-  #wantedOf(kind: DueKind): number {
-    const { calls, isStale } = this.#lanes[kind]
+  /** How many calls of a kind may begin now. */
+  #roomOf(kind: DueKind): number {
     const callsMax = (this.#isFailing ? WEBHOOK_FAILING_CALLS_MAX : WEBHOOK_CALLS_MAX)[kind]
-    return isStale ? Math.max(0, callsMax - calls.size) : 0
+    return Math.max(0, callsMax - this.#lanes[kind].calls.size)
   }
 
   get #isEnding(): boolean {
@@ -104,7 +105,7 @@ export class WebhookSender {
 
   async #sendNext(sizeMax: DueCounts): Promise<void> {
     const { app, webhookId } = this.#options
-    for (const kind of DUE_KINDS) if (sizeMax[kind] > 0) this.#lanes[kind].isStale = false
+    for (const kind of DUE_KINDS) if (sizeMax[kind] > 0) this.#lanes[kind].mayHaveMore = false
     try {
       const claim = await claimDeliveries(app, webhookId, sizeMax)
       if (!claim) return
@@ -116,10 +117,10 @@ export class WebhookSender {
         const lane = this.#lanes[kind]
         const deliveries = claimed.get(kind) ?? []
         // as many as there was room for: there may be more
-        if (sizeMax[kind] > 0 && deliveries.length === sizeMax[kind]) lane.isStale = true
+        if (sizeMax[kind] > 0 && deliveries.length === sizeMax[kind]) lane.mayHaveMore = true
         for (const delivery of deliveries) this.#begin(lane, claim, delivery)
       }
-      if (this.#all.some(({ isStale }) => isStale)) await sleep(WEBHOOK_PACE_MS)
+      if (this.#all.some(({ mayHaveMore }) => mayHaveMore)) await sleep(WEBHOOK_PACE_MS)
     } catch (error) {
       this.#error ??= error
     }
@@ -161,7 +162,7 @@ export class WebhookSender {
 }
 
 function kindOf({ attempts }: ClaimedDelivery): DueKind {
-  return attempts === 0 ? 'first' : 'repeated'
+  return attempts === 0 ? 'first' : 'retry'
 }
 
 function notSent(reason: string): AttemptResult {

@@ -68,7 +68,7 @@ test("a backlog is read by its indexes, also where nearly all deliveries are ano
   const scans = plans.filter((line) => line.includes('on webhook_deliveries'))
   expect(scans.map((line) => /using (\w+)/.exec(line)?.[1]).sort()).toEqual([
     'webhook_deliveries_first_idx',
-    'webhook_deliveries_repeated_idx',
+    'webhook_deliveries_retry_idx',
     'webhook_deliveries_webhook_id_status_id_idx',
     'webhook_deliveries_webhook_id_status_id_idx',
   ])

@@ -226,7 +226,7 @@ describe('the outbox', () => {
     await seed(app).stock()
     await writeDeliveries(app, await readLedgerEnd(app.pool))
     // what a process leaves behind that is killed then: deliveries that it claimed, and no job
-    expect((await claimDeliveries(app, id, { first: 50, repeated: 0 }))!.deliveries).toHaveLength(1)
+    expect((await claimDeliveries(app, id, { first: 50, retry: 0 }))!.deliveries).toHaveLength(1)
     await dropJobs(app.pool)
     await app.pool.query(`update webhook_deliveries set next_attempt_at = now() - interval '6 s'`)
     expect((await sweep(app)).webhooks).toEqual([id])

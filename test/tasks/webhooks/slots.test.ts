@@ -76,13 +76,13 @@ test('a webhook without a success for five minutes has ten calls in flight, of b
   await test_.app.pool.query(`update webhooks set failing_since = now() - interval '6 min'`)
   for (const attempts of [0, 1]) await insertHanging(id, 100, attempts)
   await start()
-  const { first, repeated } = WEBHOOK_FAILING_CALLS_MAX
-  await eventually(() => receiver.received.length >= first + repeated)
+  const { first, retry } = WEBHOOK_FAILING_CALLS_MAX
+  await eventually(() => receiver.received.length >= first + retry)
   const { rows } = await test_.app.pool.query(
     'select attempts, count(*)::int from webhook_deliveries where next_attempt_at > now() group by attempts order by attempts',
   )
   expect(rows).toEqual([
     { attempts: 0, count: first },
-    { attempts: 1, count: repeated },
+    { attempts: 1, count: retry },
   ])
 })

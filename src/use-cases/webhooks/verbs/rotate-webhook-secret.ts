@@ -15,7 +15,7 @@ const SECRET_OVERLAP_MS = 24 * 3_600_000
  * Gives a webhook a new secret. For 24 h the old one signs as well, also where it is followed by a third.
  *
  * @param caller an operator
- * @throws {CallError} BAD_USER_INPUT while 5 that were replaced sign, FORBIDDEN for other roles
+ * @throws {CallError} BAD_USER_INPUT while REPLACED_SECRETS_MAX that were replaced sign, FORBIDDEN for other roles
  */
 export async function rotateWebhookSecret(
   context: WebhookContext,

@@ -23,6 +23,9 @@ export type UpdateWebhookRequest = {
 
 const NO_WEBHOOK = { webhook: null, secret: null } as const
 
+/** Retries that are made due together: a second or so, under the webhook's lock. */
+const DUE_NOW_MAX = 10_000
+
 /**
  * Changes a webhook. One that is paused keeps its place: once it is active again, it gets what happened meanwhile. That holds
  * for one that Holdfast disabled too; what it gave up then is sent again only on request.
@@ -56,7 +59,7 @@ export async function updateWebhook(
     await writeWebhook(tx, webhook, hasOrderEvents(webhook.events))
     if (webhook.status === 'ACTIVE') {
       // what waits for hours may succeed now
-      if (url !== null || status !== null) await makeDueNow(tx, webhook.id, WEBHOOK_CLAIM_MS)
+      if (url !== null || status !== null) await makeDueNow(tx, webhook.id, WEBHOOK_CLAIM_MS, DUE_NOW_MAX)
       await addJobs(tx, [{ task: 'send-webhooks', payload: { webhookId: webhook.id } }])
       await notifyOfWebhooks(tx)
     }
