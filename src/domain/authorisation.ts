@@ -3,7 +3,7 @@ import { CallError } from './errors.ts'
 import type { Order } from './orders/order.ts'
 
 /** Actions that only some roles may do. Everything else needs only a token; for orders, `canSee` decides. */
-const ALLOWED = {
+export const ALLOWED = {
   readLedger: ['operator', 'service'],
   readLevels: ['operator', 'service'],
   readSupplierRequests: ['operator', 'service'],

@@ -4,8 +4,8 @@ const STAFF = ['SERVICE', 'OPERATOR'] as const
 const OPERATORS = ['OPERATOR'] as const
 
 /**
- * What only some roles may see or do, by the API's own names: the rest is everybody's. The API decides; this is what the console
- * does not offer in vain, and a test compares the two.
+ * Actions that only some roles may do, as `domain/authorisation.ts` has them: the API decides, and the console offers nothing in
+ * vain. It takes nothing from `src`; `roles.test.ts` compares the two.
  */
 export const ALLOWED = {
   readLedger: STAFF,
@@ -26,7 +26,9 @@ export const ALLOWED = {
   readStatus: OPERATORS,
   readDeadLetters: OPERATORS,
   readJobs: OPERATORS,
+  retryDeadLetters: OPERATORS,
   readWebhooks: OPERATORS,
+  writeWebhooks: OPERATORS,
 } as const satisfies Record<string, readonly Role[]>
 
 export type Action = keyof typeof ALLOWED

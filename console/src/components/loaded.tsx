@@ -11,7 +11,7 @@ export function Loaded<Data>({ read: { data, error, refresh }, children }: Loade
   const isThere = data !== undefined
   // what the address names after `#` was not there when the browser looked for it
   useEffect(() => {
-    const id = decodeURIComponent(location.hash.slice(1))
+    const id = location.hash.slice(1)
     if (isThere && id !== '') document.getElementById(id)?.scrollIntoView({ block: 'center' })
   }, [isThere])
   if (data !== undefined) return <>{children(data)}</>

@@ -50,7 +50,7 @@ export function restApi(
 ): FastifyPluginAsync {
   return async (fastify) => {
     fastify.setValidatorCompiler(validatorCompiler)
-    // what is sent has been checked by the compiler, and fuzzing holds it against the schema: to parse it too costs 4 µs an answer
+    // the schemas' serializer would parse each answer again (4 µs); types and the fuzzer check answers instead
     fastify.setSerializerCompiler(() => (body) => JSON.stringify(body))
     fastify.setErrorHandler(answerWithProblem)
     const refuseOtherMethods = collectMethods(fastify)

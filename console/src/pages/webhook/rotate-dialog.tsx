@@ -34,8 +34,8 @@ export function RotateDialog({ webhook: { id }, onClose }: WebhookDialogProps) {
       onClose={onClose}
     >
       <p>
-        For 24 h each event is signed with both secrets, so the receiver can change over. So it is with each
-        secret that you replace.
+        For 24 h each event is signed with both secrets, so the receiver can change over. Each replaced secret
+        signs for its own 24 h.
       </p>
       <FormErrors userErrors={userErrors} failure={error && explain(error)} />
     </ConfirmDialog>
