@@ -31,7 +31,7 @@ const start = async () => {
 }
 const countOf = (type: string) => receiver.typesOf().filter((one) => one === type).length
 
-/** Writes deliveries that hang: they have been due for long, after so many attempts. */
+/** Writes tests of the webhook: they have been due for long, after so many attempts. */
 async function insertHanging(webhookId: string, count: number, attempts: number): Promise<void> {
   await test_.app.pool.query(
     `with inserted as (
@@ -69,6 +69,25 @@ test('events that failed wait for none of hundreds that hang at their first atte
     [id],
   )
   await eventually(() => countOf('inventory.changed') === 1, SOON_MS)
+})
+
+test('an event that failed is sent when it is due, while first attempts go on', async () => {
+  await seed(test_.app).item({ available: 1 })
+  receiver.follow(({ payload }, response) =>
+    payload.type === 'webhook.test' ? void setTimeout(() => response.writeHead(204).end(), 200) : 204,
+  )
+  const { id } = await listen()
+  await insertHanging(id, 3_000, 0)
+  // nobody says when it is due: the job that sends runs already
+  await test_.app.pool.query(
+    `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, attempts, next_attempt_at, created_at)
+    select gen_random_uuid(), $1, 'evt_m' || min(id), 'inventory.changed', 'PENDING', 1, now() + interval '2 s', now()
+    from inventory_movements`,
+    [id],
+  )
+  await start()
+  await eventually(() => countOf('inventory.changed') === 1)
+  expect(countOf('webhook.test')).toBeLessThan(3_000)
 })
 
 test('a webhook without a success for five minutes has ten calls in flight, of both kinds', async () => {

@@ -1,6 +1,8 @@
 import { expect, vi } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
+import { WEBHOOK_CLAIM_MS } from '../../../src/limits.ts'
+import { claimDue } from '../../../src/sql/webhooks/deliveries.ts'
 import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
 import { deleteWebhook } from '../../../src/use-cases/webhooks/verbs/delete-webhook.ts'
 import { redeliverGivenUp } from '../../../src/use-cases/webhooks/verbs/redeliver-webhooks.ts'
@@ -48,25 +50,32 @@ test('a webhook without a success for 120 h is disabled, also where no further a
   app,
 }) => {
   const { id } = await listen(app)
-  const [late, due, paused] = [await listen(app), await listen(app), await listen(app)]
+  const [late, due, paused, trying] = [
+    await listen(app),
+    await listen(app),
+    await listen(app),
+    await listen(app),
+  ]
   const failFor = (hours: number, webhookId: string) =>
     app.pool.query(`update webhooks set failing_since = now() - $1 * interval '1 h' where id = $2`, [
       hours,
       webhookId,
     ])
   await failFor(119, late.id)
-  for (const one of [id, due.id, paused.id]) await failFor(121, one)
-  for (const one of [id, due.id]) await insertPending(app, one)
+  for (const one of [id, due.id, paused.id, trying.id]) await failFor(121, one)
+  for (const one of [id, due.id, trying.id]) await insertPending(app, one)
   // no worker was there to try it
   await app.pool.query(
-    `update webhook_deliveries set next_attempt_at = now() - interval '1 h' where webhook_id = $1 and event_id = 'evt_m1'`,
-    [due.id],
+    `update webhook_deliveries set next_attempt_at = now() - interval '1 h' where webhook_id = any ($1) and event_id = 'evt_m1'`,
+    [[due.id, trying.id]],
   )
+  // its attempt is in flight, and may succeed
+  await claimDue(app.pool, trying.id, { sizeMax: { first: 1, retry: 1 }, claimMs: WEBHOOK_CLAIM_MS })
   await app.pool.query(`update webhooks set status = 'PAUSED' where id = $1`, [paused.id])
   const news = vi.spyOn(app, 'onWebhooks')
   expect((await sweep(app)).failures).toEqual([])
   const states = await app.prisma.webhook.findMany({ orderBy: { id: 'asc' } })
-  expect(states.map(({ status }) => status)).toEqual(['DISABLED', 'ACTIVE', 'ACTIVE', 'PAUSED'])
+  expect(states.map(({ status }) => status)).toEqual(['DISABLED', 'ACTIVE', 'ACTIVE', 'PAUSED', 'ACTIVE'])
   expect(states[0]).toMatchObject({ disabledReason: 'No delivery succeeded for 120 h' })
   const reason = 'No delivery succeeded for 120 h'
   expect(news.mock.calls).toEqual([[[{ kind: 'disabled', webhookId: id, host: 'shop.example', reason }]]])
