@@ -252,17 +252,29 @@ const findOwners = prepare<[ids: string], { id: string }>(
   'select distinct webhook_id as id from webhook_deliveries where id = any ($1::uuid[])',
 )
 
-/** Makes deliveries due again, with all their attempts before them. @returns those that exist, the oldest first */
-export async function sendAgain(on: Queryable, ids: readonly string[]): Promise<Delivery[]> {
-  return again(on, plainArray(ids))
+/**
+ * Makes deliveries due again, with all their attempts before them.
+ *
+ * @param claimMs what is due within this time may be in flight, and is left: it comes soon enough
+ * @returns those that exist, the oldest first
+ */
+export async function sendAgain(on: Queryable, ids: readonly string[], claimMs: number): Promise<Delivery[]> {
+  return again(on, plainArray(ids), claimMs)
 }
 
-const again = prepare<[ids: string], Delivery>(
+const MAY_BE_IN_FLIGHT = `status = 'PENDING' and next_attempt_at between now() and now() + $2::float8 * interval '1 ms'`
+
+const again = prepare<[ids: string, claimMs: number], Delivery>(
   'send-again',
   `with again as (
-    update webhook_deliveries set ${AGAIN} where id = any ($1::uuid[]) and ${OF_ENABLED} returning *
+    update webhook_deliveries set ${AGAIN}
+    where id = any ($1::uuid[]) and ${OF_ENABLED} and not (${MAY_BE_IN_FLIGHT})
+    returning *
   )
-  select ${DELIVERY_COLUMNS} from again order by id`,
+  select ${DELIVERY_COLUMNS} from again
+  union all
+  select ${DELIVERY_COLUMNS} from webhook_deliveries where id = any ($1::uuid[]) and ${OF_ENABLED} and ${MAY_BE_IN_FLIGHT}
+  order by id`,
 )
 
 /** Makes what a webhook was not delivered, and was given up since a time, due again: the oldest first, so many at most. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Worker } from '../../../src/tasks/worker.ts'
@@ -206,6 +207,21 @@ describe('an attempt that fails', () => {
     await eventually(() => receiver.received.length === 12)
     const ids = new Set(receiver.received.map(({ headers }) => headers['webhook-id']))
     expect(ids).toEqual(new Set([givenUp.eventId]))
+  })
+
+  test('is not sent a second time while it is in flight', async () => {
+    const answers: (() => void)[] = []
+    receiver.follow((_, response) => void answers.push(() => response.writeHead(204).end()))
+    const { id } = await listen()
+    await seed(test_.app).stock()
+    await eventually(() => answers.length === 1)
+    const inFlight = await untilDelivery(test_.app, id, ({ status }) => status === 'PENDING')
+    const again = await redeliverWebhooks(test_.app, LOCAL_OPERATOR, [inFlight.id])
+    expect(again.deliveries).toMatchObject([{ id: inFlight.id, status: 'PENDING' }])
+    await sleep(1_000)
+    answers[0]!()
+    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
+    expect(receiver.received).toHaveLength(1)
   })
 })
 

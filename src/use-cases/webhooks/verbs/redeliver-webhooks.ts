@@ -4,7 +4,7 @@ import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
 import type { Delivery } from '../../../domain/webhooks/webhook.ts'
-import { PAGE_SIZE_MAX } from '../../../limits.ts'
+import { PAGE_SIZE_MAX, WEBHOOK_CLAIM_MS } from '../../../limits.ts'
 import { addJobs } from '../../../sql/queue/add-jobs.ts'
 import { findWebhooksOf, sendAgain, sendGivenUpAgain } from '../../../sql/webhooks/deliveries.ts'
 import { lockWebhooks } from '../../../sql/webhooks/webhooks.ts'
@@ -34,7 +34,7 @@ export async function redeliverWebhooks(
   return inTransaction(context, 'redeliver-webhooks', async (tx) => {
     // as whoever settles attempts does: the webhooks first
     await lockWebhooks(tx, await findWebhooksOf(tx, known))
-    const deliveries = await sendAgain(tx, known)
+    const deliveries = await sendAgain(tx, known, WEBHOOK_CLAIM_MS)
     await wakeSenders(tx, deliveries)
     return { deliveries, userErrors: [] }
   })
