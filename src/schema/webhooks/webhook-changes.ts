@@ -1,5 +1,5 @@
 import type { Delivery } from '../../domain/webhooks/webhook.ts'
-import { PAGE_SIZE_MAX } from '../../limits.ts'
+import { PAGE_SIZE_MAX, REPLACED_SECRETS_MAX } from '../../limits.ts'
 import { createWebhook } from '../../use-cases/webhooks/verbs/create-webhook.ts'
 import { deleteWebhook } from '../../use-cases/webhooks/verbs/delete-webhook.ts'
 import { redeliverGivenUp, redeliverWebhooks } from '../../use-cases/webhooks/verbs/redeliver-webhooks.ts'
@@ -104,8 +104,7 @@ builder.mutationFields((t) => ({
   }),
   rotateWebhookSecret: t.field({
     type: WebhookPayload,
-    description:
-      'Makes a new secret. For 24 h the old one signs as well; a webhook has up to 5 such. For operators.',
+    description: `Makes a new secret. For 24 h the old one signs as well; a webhook has up to ${REPLACED_SECRETS_MAX} such. For operators.`,
     authScopes: { may: 'writeWebhooks' },
     args: { id: t.arg.id({ required: true, description: 'Of which webhook.' }) },
     resolve: (_root, { id }, { app, caller }) => rotateWebhookSecret(app, caller, id),
