@@ -160,8 +160,15 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
   }
 }
 
-/** The changes of a view, one at a time. */
-export function eachOf(watcher: StockWatcher): AsyncIterableIterator<InventoryChange, undefined> {
+/**
+ * The changes of a view, one at a time.
+ *
+ * @param onNext called with each change before it is handed on
+ */
+export function eachOf(
+  watcher: StockWatcher,
+  onNext: (change: InventoryChange) => void = () => {},
+): AsyncIterableIterator<InventoryChange, undefined> {
   let batch: readonly InventoryChange[] = []
   let index = 0
   return {
@@ -172,7 +179,9 @@ export function eachOf(watcher: StockWatcher): AsyncIterableIterator<InventoryCh
         batch = value
         index = 0
       }
-      return { done: false, value: batch[index++]! }
+      const change = batch[index++]!
+      onNext(change)
+      return { done: false, value: change }
     },
     async return() {
       batch = []

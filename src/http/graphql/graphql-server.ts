@@ -34,6 +34,7 @@ import { nameRefusals, refuseBadJson } from './name-refusals.ts'
 import { runPersistedDocuments } from './persisted-documents.ts'
 import { statusOf } from './response-type.ts'
 import { handOverStreams, type TakeResults } from './streams/hand-over-streams.ts'
+import { runSubscriptions } from './streams/run-subscriptions.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -118,6 +119,8 @@ export function createGraphQLServer(
       maskError: (error, message) => maskError(error, message, logger),
     },
     plugins: [
+      // before those that wrap what it sets
+      runSubscriptions,
       refuseBadJson,
       runPersistedDocuments(persistedDocuments),
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order

@@ -52,11 +52,9 @@ builder.subscriptionField('inventoryChanged', (t) =>
       }),
       after: t.arg.string({ description: 'The `cursor` of the last change that you have seen.' }),
     },
-    subscribe: async (
-      _root,
-      { skus, locations, after },
-      { app, caller, disconnected, transport, position },
-    ) => {
+    subscribe: async (_root, { skus, locations, after }, context) => {
+      const { app, caller, disconnected, transport, position } = context
+      context.sharesResults = true
       const watcher = await app.stockFeed.watch(
         caller,
         // who comes back by Last-Event-ID repeats the `after` that it began with
@@ -64,10 +62,11 @@ builder.subscriptionField('inventoryChanged', (t) =>
         transport,
         disconnected,
       )
-      return eachOf(watcher)
+      return eachOf(watcher, (change) => {
+        if (position) position.id = cursorOf(placeOf(change))
+      })
     },
-    resolve: (change, _args, { position, excess }) => {
-      if (position) position.id = cursorOf(placeOf(change))
+    resolve: (change, _args, { excess }) => {
       // each event is an answer of its own
       excess.clear()
       return change
