@@ -3,8 +3,11 @@ import { DEFAULT_LOCATION } from '../../../domain/stock/location.ts'
 import type { BulkOptions, BulkOutcome } from '../change-many.ts'
 import { type ImportColumns, type ImportRow, isRefusal, type RowRefusal, readRow } from './import-row.ts'
 
-/** Rows of one transaction, which locks their levels for some tens of milliseconds. */
-const CHUNK_ROWS = 500
+/**
+ * Rows of one transaction. It locks their levels for some milliseconds, and orders wait no longer for the process. Of 500 a file is
+ * done in two thirds of the time, and p99 of createOrder beside it is 14 ms where it is 9.
+ */
+const CHUNK_ROWS = 100
 /** A file with so many wrong rows is a mistake. All refused rows are kept, and answered, together: some 2 MB. */
 export const REFUSED_ROWS_MAX = 10_000
 /** Rows that a dry run shows with what they would change: two screens, to see whether the file is the one that was meant. */
