@@ -167,7 +167,7 @@ export class StockWatcher implements AsyncIterableIterator<readonly InventoryCha
  */
 export function eachOf(
   watcher: StockWatcher,
-  onNext: (change: InventoryChange) => void = () => {},
+  onNext?: (change: InventoryChange) => void,
 ): AsyncIterableIterator<InventoryChange, undefined> {
   let batch: readonly InventoryChange[] = []
   let index = 0
@@ -180,7 +180,7 @@ export function eachOf(
         index = 0
       }
       const change = batch[index++]!
-      onNext(change)
+      onNext?.(change)
       return { done: false, value: change }
     },
     async return() {

@@ -80,15 +80,20 @@ export type Subscription = {
 
 export type Subscribe = (server: Target, query: string, variables?: object) => Subscription
 
-/** Subscribes by a stream of server-sent events. */
-export const subscribeBySse: Subscribe = ({ url, authorization }, query, variables) => {
+/** Subscribes by a stream of server-sent events. @param operationName which of several operations of the document is meant */
+export function subscribeBySse(
+  { url, authorization }: Target,
+  query: string,
+  variables?: object,
+  operationName?: string,
+): Subscription {
   const inbox = new Inbox()
   const abort = new AbortController()
   const read = async () => {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
       headers: headersOf({ 'content-type': 'application/json', accept: 'text/event-stream', authorization }),
-      body: JSON.stringify({ query, variables }),
+      body: JSON.stringify({ query, variables, operationName }),
       signal: abort.signal,
     })
     let text = ''

@@ -119,8 +119,8 @@ export function createGraphQLServer(
       maskError: (error, message) => maskError(error, message, logger),
     },
     plugins: [
-      // before those that wrap what it sets
-      runSubscriptions,
+      // first: refusals take its place
+      runSubscriptions(),
       refuseBadJson,
       runPersistedDocuments(persistedDocuments),
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order

@@ -1,86 +1,65 @@
+import { execute } from '@graphql-tools/executor'
 import {
   BREAK,
   createSourceEventStream,
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
-  executeSubscriptionEvent,
-  type GraphQLSchema,
-  Kind,
   mapSourceToResponseEvent,
-  type OperationDefinitionNode,
-  type RootSelectionSetExecutor,
   validateSubscriptionArgs,
   visit,
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { ROLES, type Role } from '../../../domain/caller.ts'
 import type { GraphQLContext } from '../../../schema/create-context.ts'
+import { SharedResults } from './shared-results.ts'
 
 type SubscriptionArgs = ExecutionArgs & { contextValue: GraphQLContext }
 
-/**
- * Runs subscriptions by graphql-js. Yoga's executor, which is faster for queries and mutations, makes some twenty WeakMaps for each
- * event: at 40,000 events a second, V8 stops the process every 3 s for 150 to 300 ms to collect them.
- */
-export const runSubscriptions: Plugin<GraphQLContext> = {
-  onSubscribe({ setSubscribeFn }) {
-    setSubscribeFn((args) => subscribe(args as SubscriptionArgs))
-  },
+/** Runs subscriptions, and executes an event once for all streams that ask the same of it. */
+export function runSubscriptions(): Plugin<GraphQLContext> {
+  const shared = new SharedResults()
+  return {
+    onSubscribe({ setSubscribeFn }) {
+      setSubscribeFn((args) => subscribe(args as SubscriptionArgs, shared))
+    },
+  }
 }
 
-async function subscribe(args: SubscriptionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+async function subscribe(
+  args: SubscriptionArgs,
+  shared: SharedResults,
+): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
   const validated = validateSubscriptionArgs(args)
   if (!('schema' in validated)) return { errors: validated }
   const source = await createSourceEventStream(validated)
   if (!(Symbol.asyncIterator in source)) return source
-  const { sharesResults, caller } = args.contextValue
-  const isShared = sharesResults && !hasVariableResults(args)
-  return mapSourceToResponseEvent(validated, source, isShared ? shareResults(caller.role) : undefined)
+  // by Yoga's executor: resolvers that read rows together know each other by its `info.fieldNodes`
+  const run = (event: unknown) =>
+    execute({ ...args, rootValue: event }) as Promise<ExecutionResult> | ExecutionResult
+  const question = questionOf(args)
+  return mapSourceToResponseEvent(validated, source, ({ rootValue: event }) =>
+    question === undefined ? run(event) : shared.of(event as object, question, () => run(event)),
+  )
 }
 
-/** Whether a variable says what is told of an event. Those of a subscription's own arguments say only which events come. */
-function hasVariableResults({
-  schema,
-  document,
-}: {
-  schema: GraphQLSchema
-  document: DocumentNode
-}): boolean {
+/** What a stream asks of each event, with its caller's role. @returns undefined where no other stream can ask the same */
+function questionOf(args: SubscriptionArgs): string | undefined {
+  const { document, operationName, contextValue } = args
+  const text = document.loc?.source.body
+  if (!contextValue.sharesResults || text === undefined || hasVariableResults(args)) return undefined
+  return JSON.stringify([contextValue.caller.role, operationName, text])
+}
+
+/** Whether the answer to an event depends on a variable. Those in a subscription's own arguments only choose the events. */
+function hasVariableResults({ schema, document }: SubscriptionArgs): boolean {
   const subscriptions = schema.getSubscriptionType()!.getFields()
   let isFound = false
   visit(document, {
     VariableDefinition: () => false,
-    Argument: (_argument, _key, _parent, _path, ancestors) => {
-      const field = ancestors.at(-1)
-      return field && 'kind' in field && field.kind === Kind.FIELD && field.name.value in subscriptions
-        ? false
-        : undefined
-    },
+    Field: (field) => (field.name.value in subscriptions ? { ...field, arguments: [] } : undefined),
     Variable: () => {
       isFound = true
       return BREAK
     },
   })
   return isFound
-}
-
-type Result = ReturnType<RootSelectionSetExecutor>
-
-/** What events came to, for callers of each role. The parser's cache gives one operation to all who send the same text. */
-const results = Object.fromEntries(
-  ROLES.map((role) => [role, new WeakMap<object, Map<OperationDefinitionNode, Result>>()]),
-) as Record<Role, WeakMap<object, Map<OperationDefinitionNode, Result>>>
-
-/** Executes an operation once for each event, whichever stream comes first. */
-function shareResults(role: Role): RootSelectionSetExecutor {
-  return (args) => {
-    const event = args.rootValue as object
-    const known = results[role].get(event)
-    const ofEvent = known ?? new Map<OperationDefinitionNode, Result>()
-    if (!known) results[role].set(event, ofEvent)
-    const result = ofEvent.get(args.operation) ?? executeSubscriptionEvent(args)
-    ofEvent.set(args.operation, result)
-    return result
-  }
 }

@@ -11,7 +11,7 @@ import { NOT_UTF_8 } from '../../requests/read-body.ts'
 import { ProblemError } from '../problem.ts'
 import { readRows } from './csv-text.ts'
 
-/** Bytes that are parsed at a time: they block the event loop for a quarter of a millisecond. */
+/** Bytes that are parsed at a time: they block the event loop for a millisecond at most. */
 const READ_SIZE_BYTES = 4_096
 
 /** An upload that was received as a whole. */

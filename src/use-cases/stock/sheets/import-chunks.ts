@@ -4,8 +4,8 @@ import type { BulkOptions, BulkOutcome } from '../change-many.ts'
 import { type ImportColumns, type ImportRow, isRefusal, type RowRefusal, readRow } from './import-row.ts'
 
 /**
- * Rows of one transaction. It locks their levels for some milliseconds, and orders wait no longer for the process. Of 500 a file is
- * done in two thirds of the time, and p99 of createOrder beside it is 14 ms where it is 9.
+ * Rows of one transaction. It locks their levels for some milliseconds. With 500 rows an import takes two thirds of the time, but p99
+ * of createOrder beside it is 14 ms instead of 9.
  */
 const CHUNK_ROWS = 100
 /** A file with so many wrong rows is a mistake. All refused rows are kept, and answered, together: some 2 MB. */

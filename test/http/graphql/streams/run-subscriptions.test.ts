@@ -1,6 +1,8 @@
+import type { GraphQLObjectType } from 'graphql'
 import { describe, expect, onTestFinished, vi } from 'vitest'
 import { createAuthenticate } from '../../../../src/http/access/create-authenticate.ts'
 import { createLogger } from '../../../../src/observability/logs/logger.ts'
+import { schema } from '../../../../src/schema/index.ts'
 import { test } from '../../../support/fixtures.ts'
 import {
   codesOf,
@@ -14,12 +16,9 @@ import { eventually, seed, type TestApp } from '../../../support/harness.ts'
 import { reserveOrders } from '../../../support/reserve-orders.ts'
 import { authorizationOf, bySecret } from '../../../support/tokens.ts'
 
-const ORDER = 'movement { sku order { status deadLetters { id } } }'
-const RESERVED = { sku: 'A', order: { status: 'RESERVED', deadLetters: [] } }
-
 type Stream = { server: Target; query: string; variables?: object; subscribe?: Subscribe }
 
-/** What streams are told of an order of A that is reserved, and how many statements Prisma runs for that. */
+/** What streams are told of the movement of an order of A that is reserved. */
 async function follow({ app }: TestApp, streams: readonly Stream[]) {
   const { id } = await seed(app).order({ sku: 'A' })
   const opened = streams.map(({ server, query, variables, subscribe = subscribeBySse }) =>
@@ -27,62 +26,66 @@ async function follow({ app }: TestApp, streams: readonly Stream[]) {
   )
   const answers = opened.map((subscription) => subscription.next())
   await eventually(() => app.stockFeed.watcherCount === streams.length)
-  const asked = vi.spyOn(app.pool, 'query')
   await reserveOrders(app, [id])
   const told = (await Promise.all(answers)).map((answer) => answer!)
-  const texts = asked.mock.calls.map(([query]) => (query as unknown as { text: string }).text)
-  asked.mockRestore()
   for (const { leave } of opened) leave()
-  await eventually(() => app.stockFeed.watcherCount === 0)
-  return {
-    told,
-    movements: told.map(({ data }) => data?.inventoryChanged.movement),
-    // in capitals: Prisma's
-    statements: texts.filter((text) => text?.startsWith('SELECT')).length,
-  }
+  return { told, movements: told.map(({ data }) => data?.inventoryChanged.movement) }
+}
+
+/** Counts how often a field is resolved. */
+function countResolving(type: string, name: string): () => number {
+  const field = (schema.getType(type) as GraphQLObjectType).getFields()[name]!
+  const original = field.resolve!
+  const resolve = vi.fn(original)
+  field.resolve = resolve
+  onTestFinished(() => {
+    field.resolve = original
+  })
+  return () => resolve.mock.calls.length
+}
+
+/** The statements that Prisma ran since. */
+function countReads({ app }: TestApp): () => number {
+  const asked = vi.spyOn(app.pool, 'query')
+  onTestFinished(() => asked.mockRestore())
+  const textOf = ([query]: readonly unknown[]) => (query as { text?: string }).text ?? ''
+  // in capitals: Prisma's
+  return () => asked.mock.calls.filter((call) => textOf(call).startsWith('SELECT')).length
 }
 
 describe('a change of stock', () => {
-  const query = `subscription ($skus: [String!]) { inventoryChanged(skus: $skus) { ${ORDER} } }`
-
   test('is executed once for all who sent the same text, whatever chooses their events', async ({
     testApp,
     server,
   }) => {
     await seed(testApp.app).item({ sku: 'A', available: 10 })
-    const one = await follow(testApp, [{ server, query }])
-    expect(one.statements).toBeGreaterThan(0)
-    const several = await follow(testApp, [
+    const query = `subscription ($skus: [String!]) { inventoryChanged(skus: $skus) {
+      cursor movement { sku reservedDelta location { code } }
+    } }`
+    const resolved = countResolving('InventoryChange', 'cursor')
+    const { movements } = await follow(testApp, [
       { server, query },
       { server, query, variables: { skus: ['A'] } },
       { server, query, variables: { skus: ['A'] }, subscribe: subscribeByWebSocket },
+      { server, query: query.replace('cursor', 'crossed cursor') },
     ])
-    expect(several.movements).toEqual([RESERVED, RESERVED, RESERVED])
-    expect(several.statements).toBe(one.statements)
-  })
-
-  test('is executed for each stream where a variable says what is told of it', async ({
-    testApp,
-    server,
-  }) => {
-    await seed(testApp.app).item({ sku: 'A', available: 10 })
-    const fragments = `subscription ($more: Boolean!) { ...All }
-      fragment All on Subscription { inventoryChanged { movement { sku order @include(if: $more) { status deadLetters { id } } } } }`
-    const { movements } = await follow(testApp, [
-      { server, query: fragments, variables: { more: false } },
-      { server, query: fragments, variables: { more: true } },
-    ])
-    expect(movements).toEqual([{ sku: 'A' }, RESERVED])
+    expect(movements).toEqual(Array(4).fill({ sku: 'A', reservedDelta: 1, location: { code: 'MAIN' } }))
+    expect(resolved()).toBe(2)
   })
 
   test('is told to each as it asked for it', async ({ testApp, server }) => {
     await seed(testApp.app).item({ sku: 'A', available: 10 })
+    const several = `subscription One { inventoryChanged { movement { one: sku } } }
+      subscription Two { inventoryChanged { movement { two: sku } } }`
+    const depends = `subscription ($more: Boolean!) { ...All }
+      fragment All on Subscription { inventoryChanged { movement { sku reservedDelta @include(if: $more) } } }`
     const { movements } = await follow(testApp, [
-      { server, query },
-      { server, query: 'subscription { inventoryChanged { movement { reservedDelta } } }' },
-      { server, query: 'subscription { inventoryChanged { movement { of: sku } } }' },
+      { server, query: several, subscribe: byName('One') },
+      { server, query: several, subscribe: byName('Two') },
+      { server, query: depends, variables: { more: false } },
+      { server, query: depends, variables: { more: true } },
     ])
-    expect(movements).toEqual([RESERVED, { reservedDelta: 1 }, { of: 'A' }])
+    expect(movements).toEqual([{ one: 'A' }, { two: 'A' }, { sku: 'A' }, { sku: 'A', reservedDelta: 1 }])
   })
 
   test('shows a role nothing that another may see', async ({ testApp }) => {
@@ -90,12 +93,36 @@ describe('a change of stock', () => {
     const authenticate = createAuthenticate(bySecret, createLogger('silent'))
     const server = await serveApp(testApp, { authenticate })
     onTestFinished(server.close)
-    const as = async (role: 'operator' | 'service') => ({
-      query,
-      server: { ...server, authorization: await authorizationOf(role, role) },
-    })
+    const query = 'subscription { inventoryChanged { movement { order { deadLetters { id } } } } }'
+    const as = async (role: 'operator' | 'service') => {
+      return { server: { ...server, authorization: await authorizationOf(role, role) }, query }
+    }
     const { told, movements } = await follow(testApp, [await as('operator'), await as('service')])
-    expect(movements[0]).toEqual(RESERVED)
+    expect(movements[0]).toEqual({ order: { deadLetters: [] } })
     expect(codesOf(told[1]!)).toEqual(['FORBIDDEN'])
   })
 })
+
+test('rows of one event are read together', async ({ testApp, server }) => {
+  const { app } = testApp
+  const skus = ['A', 'B', 'C', 'D']
+  for (const sku of skus) await seed(app).item({ sku, available: 10 })
+  const { id } = await seed(app).order({ lines: skus.map((sku) => [sku, 1] as [string, number]) })
+  const query = `subscription ($id: ID!) { orderStatusChanged(id: $id) {
+    status lines { inventoryItem { name } allocations { location { name } } }
+  } }`
+  const subscription = subscribeBySse(server, query, { id })
+  onTestFinished(subscription.leave)
+  await subscription.next()
+  const reads = countReads(testApp)
+  await reserveOrders(app, [id])
+  const { data } = (await subscription.next())!
+  expect(data.orderStatusChanged.lines).toHaveLength(4)
+  // items, and locations
+  expect(reads()).toBeLessThanOrEqual(2)
+})
+
+/** Subscribes to one of the operations of a document. */
+function byName(operationName: string): Subscribe {
+  return (server, query, variables) => subscribeBySse(server, query, variables, operationName)
+}
