@@ -66,8 +66,6 @@ export type GraphQLContext = CallSource & {
   reads: OperationReads
   /** Values in lists that are longer than was counted before: list-cost.ts. */
   excess: Map<string | number, number>
-  /** Whether all callers of a role get the same result for an event of the subscription. */
-  sharesResults?: boolean
   /** When its calls wait no longer, by `performance.now()`: they run one after the other. */
   waitsUntilMs: number
 }

@@ -34,7 +34,7 @@ import { nameRefusals, refuseBadJson } from './name-refusals.ts'
 import { runPersistedDocuments } from './persisted-documents.ts'
 import { statusOf } from './response-type.ts'
 import { handOverStreams, type TakeResults } from './streams/hand-over-streams.ts'
-import { runSubscriptions } from './streams/run-subscriptions.ts'
+import { shareChanges } from './streams/share-changes.ts'
 
 export const GRAPHQL_PATH = '/graphql'
 
@@ -120,7 +120,7 @@ export function createGraphQLServer(
     },
     plugins: [
       // first: refusals take its place
-      runSubscriptions(),
+      shareChanges(),
       refuseBadJson,
       runPersistedDocuments(persistedDocuments),
       // before the limits on queries, which put a refusal in the place of all that would be run: that counts no order

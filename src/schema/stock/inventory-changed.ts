@@ -52,9 +52,11 @@ builder.subscriptionField('inventoryChanged', (t) =>
       }),
       after: t.arg.string({ description: 'The `cursor` of the last change that you have seen.' }),
     },
-    subscribe: async (_root, { skus, locations, after }, context) => {
-      const { app, caller, disconnected, transport, position } = context
-      context.sharesResults = true
+    subscribe: async (
+      _root,
+      { skus, locations, after },
+      { app, caller, disconnected, transport, position },
+    ) => {
       const watcher = await app.stockFeed.watch(
         caller,
         // who comes back by Last-Event-ID repeats the `after` that it began with

@@ -1,21 +1,21 @@
 import type { ExecutionResult } from 'graphql'
 
-/** Results that are kept: of some seconds of changes. A result has about a kilobyte. */
+/** Results that are kept: those of some seconds, unless many texts are asked. A result has a kilobyte or two. */
 const RESULTS_MAX = 4_000
 
 type Result = ExecutionResult | Promise<ExecutionResult>
 
-/** Results of the newest events, each for all streams that ask the same of it. */
+/** Results of the events that were executed last, each for all streams that ask the same of it. */
 export class SharedResults {
   /** By event, oldest first, and by question. */
   readonly #results = new Map<object, Map<string, ExecutionResult>>()
   #count = 0
 
   /**
-   * Returns the result of an event. It is shared if it comes of the event alone: where something is read for it, each stream reads
-   * what is true then.
+   * Returns the result of an event, the one that is known if there is one. A result that has to be waited for is not kept, since
+   * something was read for it; nor is one with errors.
    *
-   * @param question what the stream asks, as it asks it
+   * @param question the text of what the stream asks
    */
   of(event: object, question: string, execute: () => Result): Result {
     const known = this.#results.get(event)?.get(question)

@@ -75,8 +75,8 @@ describe('a change of stock', () => {
 
   test('is told to each as it asked for it', async ({ testApp, server }) => {
     await seed(testApp.app).item({ sku: 'A', available: 10 })
-    const several = `subscription One { inventoryChanged { movement { one: sku } } }
-      subscription Two { inventoryChanged { movement { two: sku } } }`
+    const several = `subscription One { inventoryChanged { movement { sku } } }
+      subscription Two { inventoryChanged { movement { reservedDelta } } }`
     const depends = `subscription ($more: Boolean!) { ...All }
       fragment All on Subscription { inventoryChanged { movement { sku reservedDelta @include(if: $more) } } }`
     const { movements } = await follow(testApp, [
@@ -84,22 +84,44 @@ describe('a change of stock', () => {
       { server, query: several, subscribe: byName('Two') },
       { server, query: depends, variables: { more: false } },
       { server, query: depends, variables: { more: true } },
+      { server, query: 'subscription { inventoryChanged { movement { of: sku } } }' },
     ])
-    expect(movements).toEqual([{ one: 'A' }, { two: 'A' }, { sku: 'A' }, { sku: 'A', reservedDelta: 1 }])
+    const both = { sku: 'A', reservedDelta: 1 }
+    expect(movements).toEqual([{ sku: 'A' }, { reservedDelta: 1 }, { sku: 'A' }, both, { of: 'A' }])
   })
 
-  test('shows a role nothing that another may see', async ({ testApp }) => {
+  test('is executed for each role', async ({ testApp }) => {
     await seed(testApp.app).item({ sku: 'A', available: 10 })
     const authenticate = createAuthenticate(bySecret, createLogger('silent'))
     const server = await serveApp(testApp, { authenticate })
     onTestFinished(server.close)
-    const query = 'subscription { inventoryChanged { movement { order { deadLetters { id } } } } }'
-    const as = async (role: 'operator' | 'service') => {
+    const as = async (role: 'operator' | 'service', query: string) => {
       return { server: { ...server, authorization: await authorizationOf(role, role) }, query }
     }
-    const { told, movements } = await follow(testApp, [await as('operator'), await as('service')])
-    expect(movements[0]).toEqual({ order: { deadLetters: [] } })
-    expect(codesOf(told[1]!)).toEqual(['FORBIDDEN'])
+    const query = 'subscription { inventoryChanged { cursor movement { sku } } }'
+    const secret = 'subscription { inventoryChanged { movement { order { deadLetters { id } } } } }'
+    const resolved = countResolving('InventoryChange', 'cursor')
+    const { told, movements } = await follow(testApp, [
+      await as('operator', query),
+      await as('service', query),
+      await as('operator', secret),
+      await as('service', secret),
+    ])
+    expect(movements.slice(0, 3)).toEqual([{ sku: 'A' }, { sku: 'A' }, { order: { deadLetters: [] } }])
+    expect(resolved()).toBe(2)
+    expect(codesOf(told[3]!)).toEqual(['FORBIDDEN'])
+  })
+
+  test('is read anew for each where an order is asked for', async ({ testApp, server }) => {
+    await seed(testApp.app).item({ sku: 'A', available: 10 })
+    const query = 'subscription { inventoryChanged { cursor movement { order { status } } } }'
+    const resolved = countResolving('InventoryChange', 'cursor')
+    const { movements } = await follow(testApp, [
+      { server, query },
+      { server, query },
+    ])
+    expect(movements).toEqual(Array(2).fill({ order: { status: 'RESERVED' } }))
+    expect(resolved()).toBe(2)
   })
 })
 
