@@ -56,7 +56,7 @@ export type ImportResult =
   | { report: null; refusal: 'KEY_REUSED' }
 
 /**
- * Applies a file of changes or counts to the stock. Each transaction applies 60 rows and notes the next line, so an
+ * Applies a file of changes or counts to the stock. Each transaction applies 50 rows and notes the next line, so an
  * interrupted import resumes there, and the same file changes nothing a second time. Refused rows are reported and skipped. With
  * REFUSED_ROWS_MAX of them the import ends early.
  *

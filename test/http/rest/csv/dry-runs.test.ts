@@ -10,7 +10,7 @@ import { availableOf, lines, sendFile, sha256, WHOLE } from './send-file.ts'
 
 test('a dry run says what would come of it, row after row, and changes nothing', async ({ app, server }) => {
   await seed(app).item({ sku: 'A', available: 0 })
-  // the second transaction of 60 rows takes what the first has added
+  // the second transaction of 50 rows takes what the first has added
   const file = lines('sku,delta', ...Array.from({ length: 700 }, () => 'A,1'), 'A,-700', 'A,-1', 'NONE,1')
   const { body } = await sendFile(server.url, file, { dryRun: true })
   expect(body).toEqual({
