@@ -58,14 +58,15 @@ async function subscribe(
   )
 }
 
-const known = new WeakMap<DocumentNode, boolean>()
+/** What `isOfChangeAlone` has found: the parser's cache gives one document to all who send the same text. */
+const found = new WeakMap<DocumentNode, boolean>()
 
 /**
  * Whether all that a document asks comes of a change alone, for all who send it: it has one operation, no variable but in the
  * arguments of the subscription itself, which only choose the changes, and no alias, so that there is a bound to its result.
  */
 function isOfChangeAlone(schema: GraphQLSchema, document: DocumentNode): boolean {
-  const before = known.get(document)
+  const before = found.get(document)
   if (before !== undefined) return before
   const types = new TypeInfo(schema)
   let operations = 0
@@ -88,6 +89,6 @@ function isOfChangeAlone(schema: GraphQLSchema, document: DocumentNode): boolean
       },
     }),
   )
-  known.set(document, isAlone)
+  found.set(document, isAlone)
   return isAlone
 }
