@@ -1,7 +1,6 @@
 import { describe, expect } from 'vitest'
 import type { App } from '../../../../src/create-app.ts'
-import { type Caller, LOCAL_OPERATOR, type Role } from '../../../../src/domain/caller.ts'
-import { findOrder } from '../../../../src/use-cases/orders/find-order.ts'
+import { LOCAL_OPERATOR } from '../../../../src/domain/caller.ts'
 import { cancelOrder } from '../../../../src/use-cases/orders/verbs/cancel-order.ts'
 import { returnOrder } from '../../../../src/use-cases/orders/verbs/return-order.ts'
 import { shipOrder } from '../../../../src/use-cases/orders/verbs/ship-order.ts'
@@ -12,25 +11,11 @@ import { sharedTest as test } from '../../../support/fixtures.ts'
 import { joinTestApp, seed } from '../../../support/harness.ts'
 import { readItem } from '../../../support/read-stock.ts'
 import { reserveOrders } from '../../../support/reserve-orders.ts'
-
-let skuCount = 0
-const as = (role: Role, id = 'alice'): Caller => ({ id, role, expiresAt: null })
-const read = async (app: App, id: string) => (await findOrder(app, LOCAL_OPERATOR, id))!
-const codesOf = (results: { userErrors: readonly { code: string }[] }[]) =>
-  results.map(({ userErrors }) => userErrors[0]?.code ?? 'done')
-
-/** An order of one line that is reserved, of a SKU of its own of which `available` are left over. */
-async function reserved(app: App, { qty = 4, available = 1, customerId = null as string | null } = {}) {
-  const sku = `SKU-${++skuCount}`
-  await seed(app).item({ sku, available: qty + available })
-  const { id } = await seed(app).order({ sku, qty, customerId })
-  await reserveOrders(app, [id])
-  return { id, sku }
-}
+import { as, codesOf, newSku, read, reserved } from './reserved-orders.ts'
 
 /** An order of two lines, of which the first is reserved and the second waits for its supplier. */
 async function waiting(app: App) {
-  const [there, short] = [`SKU-${++skuCount}`, `SKU-${++skuCount}`]
+  const [there, short] = [newSku(), newSku()]
   await seed(app).item({ sku: there, available: 2 })
   await seed(app).item({ sku: short, available: 1 })
   const { id } = await seed(app).order({
@@ -131,7 +116,7 @@ describe('cancelOrder', () => {
   })
 
   test('of an order that was not looked at yet keeps it from being reserved', async ({ app }) => {
-    const sku = `SKU-${++skuCount}`
+    const sku = newSku()
     await seed(app).item({ sku, available: 2 })
     const { id } = await seed(app).order({ sku, qty: 2 })
     await cancelOrder(app, LOCAL_OPERATOR, { id })
@@ -188,7 +173,7 @@ describe('shipOrder', () => {
 
   test('many orders at once take no more over than a location has', async ({ app }) => {
     await seed(app).location('NORTH', { isActive: false })
-    const sku = `SKU-${++skuCount}`
+    const sku = newSku()
     await seed(app).item({ sku, available: 10 })
     const ids: string[] = []
     for (let i = 0; i < 5; i++) ids.push((await seed(app).order({ sku, qty: 2 })).id)
@@ -276,82 +261,6 @@ test('what comes back comes to where the first left, whatever the clocks of the 
     { location: 'LATER', available: 0n },
     { location: 'MAIN', available: 5n },
   ])
-})
-
-describe('an idempotency key', () => {
-  test('answers a repeat with what the call made, as it now is', async ({ app }) => {
-    const { id, sku } = await reserved(app)
-    const ship = () =>
-      shipOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku, qty: 1 }], idempotencyKey: `ship ${id}` })
-    const first = await ship()
-    await undoShipment(app, LOCAL_OPERATOR, { id: first.shipments[0]!.id })
-    const again = await ship()
-    expect(again.order).toEqual(await read(app, id))
-    expect(again.shipments).toMatchObject([{ id: first.shipments[0]!.id, undoneAt: expect.any(Date) }])
-  })
-
-  test('sent many times at once to two processes changes the order once', async ({ app, testApp }) => {
-    const other = await joinTestApp(testApp)
-    const { id, sku } = await reserved(app)
-    const results = await Promise.all(
-      Array.from({ length: 20 }, (_, i) =>
-        shipOrder([app, other.app][i % 2]!, LOCAL_OPERATOR, {
-          id,
-          lines: [{ sku, qty: 1 }],
-          idempotencyKey: `once ${id}`,
-        }),
-      ),
-    )
-    expect(new Set(results.flatMap(({ shipments }) => shipments.map((shipment) => shipment.id))).size).toBe(1)
-    expect(await read(app, id)).toMatchObject({ lines: [{ shipped: 1 }], version: 3 })
-    await other.close()
-  })
-
-  test('for two orders at once, in one process and in two, is that of one of them', async ({
-    app,
-    testApp,
-  }) => {
-    const other = await joinTestApp(testApp)
-    for (const apps of [
-      [app, app],
-      [app, other.app],
-    ]) {
-      const orders = [await reserved(app), await reserved(app)]
-      const idempotencyKey = `either ${orders[0]!.id}`
-      const results = await Promise.all(
-        orders.map(({ id }, i) => cancelOrder(apps[i]!, LOCAL_OPERATOR, { id, idempotencyKey })),
-      )
-      expect(codesOf(results).toSorted()).toEqual(['IDEMPOTENCY_KEY_REUSED', 'done'])
-    }
-    await other.close()
-  })
-
-  test('is not used up by a call that is refused, and is refused for another call', async ({ app }) => {
-    const { id, sku } = await reserved(app)
-    const idempotencyKey = `key ${id}`
-    const results = [
-      await shipOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku, qty: 9 }], idempotencyKey }),
-      await cancelOrder(app, LOCAL_OPERATOR, { id, expectedVersion: 1, idempotencyKey }),
-      await shipOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku, qty: 1 }], idempotencyKey }),
-      await shipOrder(app, LOCAL_OPERATOR, { id, lines: [{ sku, qty: 2 }], idempotencyKey }),
-      await cancelOrder(app, LOCAL_OPERATOR, { id, idempotencyKey }),
-      await shipOrder(app, as('service'), { id, lines: [{ sku, qty: 1 }], idempotencyKey }),
-    ]
-    expect(codesOf(results)).toEqual([
-      'QTY_EXCEEDED',
-      'STALE_EXPECTATION',
-      'done',
-      'IDEMPOTENCY_KEY_REUSED',
-      'IDEMPOTENCY_KEY_REUSED',
-      'done',
-    ])
-    expect(await read(app, id)).toMatchObject({ lines: [{ shipped: 2 }] })
-    for (const malformed of ['', ' x', 'ü']) {
-      await expect(cancelOrder(app, LOCAL_OPERATOR, { id, idempotencyKey: malformed })).rejects.toMatchObject(
-        { code: 'BAD_USER_INPUT' },
-      )
-    }
-  })
 })
 
 test('a version that is no longer so changes nothing', async ({ app }) => {
