@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import { GroupCommit, type GroupObserver } from '../../database/group-commit.ts'
 import { inOneStatement } from '../../database/transaction.ts'
 import type { OrderEvent } from '../../domain/orders/order-event.ts'
@@ -6,6 +5,7 @@ import type { Origin } from '../../domain/origin.ts'
 import { type OrderRef, orderRefOf } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders, type NewOrder } from '../../sql/orders/insert-orders.ts'
 import type { WriteContext } from '../context.ts'
+import { newId } from '../new-id.ts'
 import { RESERVE_BATCH_MAX } from './reserve-inventory.ts'
 
 /** A well-formed order and its origin. An idempotency key belongs to its caller. */
@@ -72,8 +72,8 @@ export function createOrderIntake(
 export async function createOrders(context: IntakeContext, requests: RequestedOrder[]): Promise<Insertion[]> {
   const orders = requests.map(({ caller, requestId, traceparent, ...order }) => ({
     ...order,
-    // without a time argument ids rise even within a millisecond: stock goes to orders by their ids
-    id: uuidv7(),
+    // ids rise even within a millisecond: stock goes to orders by their ids
+    id: newId(),
     origin: { caller, requestId, traceparent },
   }))
   const headStart = context.headStart?.isPossible() ? context.headStart : undefined

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { Tx } from '../../database/transaction.ts'
 import type { Order } from '../../domain/orders/order.ts'
 import type { OrderChange } from '../../domain/orders/order-change.ts'
@@ -15,6 +14,7 @@ import { addJobs } from '../../sql/queue/add-jobs.ts'
 import type { LockedStock } from '../../sql/stock/lock-stock.ts'
 import { saveRequests } from '../../sql/supplier/supplier-requests.ts'
 import { insertDeadLetters, type NewDeadLetter } from '../../sql/upkeep/dead-letters.ts'
+import { newId } from '../new-id.ts'
 import { type MoveOptions, writeMoves, writeMovesReturning } from '../stock/write-moves.ts'
 
 /** A change of a locked order: who made it and why, or the job run that did, and what an order that was given up leaves. */
@@ -165,5 +165,5 @@ function letterOf({ order, origin, deadLetter }: OrderEvent): NewDeadLetter[] {
   if (!deadLetter) return []
   const traceId = traceIdOf(order, origin)
   const payload = { ...deadLetter.payload, origin }
-  return [{ ...deadLetter, payload, id: uuidv7(), orderId: order.id, traceId, createdAt: order.updatedAt }]
+  return [{ ...deadLetter, payload, id: newId(), orderId: order.id, traceId, createdAt: order.updatedAt }]
 }

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import { inTransaction, type Tx } from '../../database/transaction.ts'
 import { movementEventId, orderEventId } from '../../domain/webhooks/event-id.ts'
 import {
@@ -13,6 +12,7 @@ import { addJobs } from '../../sql/queue/add-jobs.ts'
 import { insertDeliveries, type NewDelivery } from '../../sql/webhooks/deliveries.ts'
 import { type OutboxEntry, readOutboxPage } from '../../sql/webhooks/outbox.ts'
 import { findReaders, lockReaders, moveCursors, type Reader } from '../../sql/webhooks/webhooks.ts'
+import { newId } from '../new-id.ts'
 import type { WebhookContext } from './webhook-context.ts'
 
 /**
@@ -68,7 +68,7 @@ function deliveriesOf(readers: readonly Reader[], entries: readonly OutboxEntry[
   return readers.flatMap((reader) =>
     events
       .filter(({ eventType }) => isSubscribed(reader.events, eventType))
-      .map((event) => ({ ...event, id: uuidv7(), webhookId: reader.id })),
+      .map((event) => ({ ...event, id: newId(), webhookId: reader.id })),
   )
 }
 

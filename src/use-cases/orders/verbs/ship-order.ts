@@ -1,7 +1,7 @@
-import { v7 as uuidv7 } from 'uuid'
 import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { ship } from '../../../domain/orders/verbs/ship.ts'
+import { newId } from '../../new-id.ts'
 import { assertReference } from '../../user-errors.ts'
 import {
   type ChangeContext,
@@ -45,7 +45,7 @@ export async function shipOrder(
     name: 'shipOrder',
     named: [location, ...(asked.lines ?? []).map((line) => line.location)].filter((code) => code !== null),
     needsShipments: false,
-    decide: (order, stock, at) => ship(order, stock, asked, () => uuidv7(), at),
+    decide: (order, stock, at) => ship(order, stock, asked, newId, at),
   }
   return callOrder(context, caller, id, request, verb, asked)
 }

@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
 import { CallError } from '../../../domain/errors.ts'
@@ -8,6 +7,7 @@ import { notifyOfWebhooks } from '../../../sql/orders/notify-watchers.ts'
 import { insertWebhook, lockWebhookCount, lockWebhooks } from '../../../sql/webhooks/webhooks.ts'
 import { assertKey } from '../../assert-key.ts'
 import { fingerprintOf } from '../../fingerprint.ts'
+import { newId } from '../../new-id.ts'
 import { type KeyedResult, runOncePerKey } from '../../run-once-per-key.ts'
 import { createSecret } from '../secret-box.ts'
 import type { WebhookContext } from '../webhook-context.ts'
@@ -52,7 +52,7 @@ export async function createWebhook(
           `There are ${count} webhooks, and ${WEBHOOKS_MAX} at most: delete one`,
         )
       }
-      const id = uuidv7()
+      const id = newId()
       const secret = createSecret()
       const webhook = await insertWebhook(
         tx,

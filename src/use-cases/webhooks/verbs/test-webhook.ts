@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import { inTransaction } from '../../../database/transaction.ts'
 import { assertAllowed } from '../../../domain/authorisation.ts'
 import type { Caller } from '../../../domain/caller.ts'
@@ -7,6 +6,7 @@ import { WEBHOOK_TEST } from '../../../domain/webhooks/event-names.ts'
 import type { Delivery } from '../../../domain/webhooks/webhook.ts'
 import { addJobs } from '../../../sql/queue/add-jobs.ts'
 import { insertDeliveries } from '../../../sql/webhooks/deliveries.ts'
+import { newId } from '../../new-id.ts'
 import type { WebhookContext } from '../webhook-context.ts'
 import { type DeliveriesResult, lockWebhook, unknownWebhook } from './webhook-input.ts'
 
@@ -27,9 +27,9 @@ export async function testWebhook(
     const webhook = await lockWebhook(tx, id)
     if (!webhook) return { deliveries: [], ...unknownWebhook(id, 'id') }
     const delivery = {
-      id: uuidv7(),
+      id: newId(),
       webhookId: webhook.id,
-      eventId: testEventId(uuidv7()),
+      eventId: testEventId(newId()),
       eventType: WEBHOOK_TEST,
     } as const
     const deliveries = await insertDeliveries(tx, [delivery])
