@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { readState, stateOf } from './read-state.ts'
 import type { Real } from './real.ts'
+import { serveWaiting } from './reserving.ts'
 import type { StockModel } from './stock-model.ts'
 import { type Serving, serveQueues } from './work.ts'
 
@@ -31,7 +32,7 @@ export function command<Input>(
     run: async (model, real) => {
       await act(model, real, value)
       await serveQueues(real, serving)
-      model.serve()
+      serveWaiting(model)
       expect(await readState(real.first.pool)).toEqual(stateOf(model))
     },
     toString: () => `${name}(${fc.stringify(value)}), served ${serving}`,

@@ -7,6 +7,7 @@ import { settleSupplierOutcomes } from '../../src/use-cases/supplier/settle-supp
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { command, hasOrders } from './command.ts'
 import { place } from './create-commands.ts'
+import { answerTo, placeOrder } from './creating.ts'
 import {
   calls,
   callsOf,
@@ -24,8 +25,9 @@ import { isOpen } from './model-data.ts'
 import { callReal, inWords } from './order-commands.ts'
 import { allOf, readAll, readState, stateOf } from './read-state.ts'
 import { together } from './real.ts'
+import { reservePending, serveWaiting } from './reserving.ts'
 import { keepReal } from './stock-commands.ts'
-import { keep } from './stock-keeping.ts'
+import { adjustLevel, keep } from './stock-keeping.ts'
 import type { StockModel } from './stock-model.ts'
 import { settleCalls } from './supplying.ts'
 import { call } from './verbs.ts'
@@ -53,7 +55,10 @@ export const race = command(
     const acts = {
       keep: [keepStock, (on: StockModel) => structuredClone(keep(on, keeping))],
       verb: [(app: App) => callReal(app, rival), (on: StockModel) => inWords(call(on, rival))],
-      reserve: [(app: App) => reserveOrders(app, [order.id]), (on: StockModel) => on.reserve([order.id])],
+      reserve: [
+        (app: App) => reserveOrders(app, [order.id]),
+        (on: StockModel) => reservePending(on, [order.id]),
+      ],
       settle: [
         (app: App) => settleSupplierOutcomes(app, supplierCalls),
         (on: StockModel) => settleCalls(on, supplierCalls),
@@ -66,10 +71,10 @@ export const race = command(
     const [before, after] = [model.copy(), model.copy()]
     const answer = inWords(call(before, asked))
     const answersBefore = [answer, doModel(before)]
-    before.serve()
+    serveWaiting(before)
     const answerAfter = doModel(after)
     const answersAfter = [inWords(call(after, asked)), answerAfter]
-    after.serve()
+    serveWaiting(after)
     const isBefore = isSame(seen, { answers: answersBefore, state: stateOf(before), all: allOf(before) })
     const result = isBefore ? before : after
     if (!isBefore) expect(seen).toEqual({ answers: answersAfter, state: stateOf(after), all: allOf(after) })
@@ -105,11 +110,11 @@ export const sideBySide = command(
       adjustInventory(real.first, LOCAL_OPERATOR, { ...change, reason: 'counted' }),
     ])
     const created = await creating
-    model.reserve(ids)
+    reservePending(model, ids)
     settleCalls(model, list)
-    model.adjust(change)
-    const expected = model.answerTo(create)
-    if (expected === null) model.enqueueCommit([model.create(created.order!.id, create).id])
+    adjustLevel(model, change)
+    const expected = answerTo(model, create)
+    if (expected === null) model.enqueueCommit([placeOrder(model, created.order!.id, create).id])
     else expect(created.userErrors[0]!.code).toBe(expected)
   },
 )

@@ -7,14 +7,16 @@ import { createOrders } from '../../src/use-cases/orders/order-intake.ts'
 import { readJobs } from '../support/queue.ts'
 import { reserveOrders } from '../support/reserve-orders.ts'
 import { as, command } from './command.ts'
+import { answerTo, placeOrder } from './creating.ts'
 import { wishes } from './inputs.ts'
 import type { ModelWish } from './model-data.ts'
 import { fromOrder, visible } from './read-state.ts'
 import { together } from './real.ts'
+import { reservePending } from './reserving.ts'
 
 export const createInCalls = command('createOrder', wishes, async (model, real, wishes) => {
   const earlier = new Set((await readJobs(real.first.pool)).map(({ id }) => id))
-  const before = wishes.map((wish) => model.answerTo(wish))
+  const before = wishes.map((wish) => answerTo(model, wish))
   const answers = await together(
     wishes.map((wish, index) => place(index % 2 === 0 ? real.first : real.second, wish, index % 3 === 0)),
   )
@@ -22,13 +24,13 @@ export const createInCalls = command('createOrder', wishes, async (model, real, 
     const wish = wishes[index]!
     // which of several that share a free key comes first is open: it is the one whose order they got
     const isNew = order && isAs(order, wish) && !model.find(order.id)
-    return isNew && model.answerTo(wish) === null ? model.create(order.id, wish) : null
+    return isNew && answerTo(model, wish) === null ? placeOrder(model, order.id, wish) : null
   })
   const expected = wishes.map((wish, index) => {
     // whether another had taken its key when one that is refused anyway was looked at is open
     const isRefusedAnyway =
       typeof before[index] === 'string' && answers[index]!.userErrors[0]?.code === before[index]
-    return created[index] ?? (isRefusedAnyway ? before[index] : model.answerTo(wish))
+    return created[index] ?? (isRefusedAnyway ? before[index] : answerTo(model, wish))
   })
   expect(answers.map(({ order, userErrors }) => (order ? fromOrder(order) : userErrors[0]!.code))).toEqual(
     expected.map((answer) => (typeof answer === 'object' && answer ? visible(answer) : answer)),
@@ -63,7 +65,7 @@ export const createInBatch = command(
   batch,
   async (model, real, { wishes: all, isReserved }) => {
     // malformed ones never get as far
-    const keyless = (wish: ModelWish) => model.answerTo({ ...wish, idempotencyKey: null })
+    const keyless = (wish: ModelWish) => answerTo(model, { ...wish, idempotencyKey: null })
     const isWell = (wish: ModelWish) => {
       const answer = keyless(wish)
       const names = [...wish.lines.map(({ sku }) => sku), ...(wish.locations ?? [])]
@@ -99,8 +101,8 @@ export const createInBatch = command(
     for (const [index, { order }] of insertions.entries()) {
       if (!order) continue
       // a second order under one key finds the first
-      expect(model.answerTo(wishes[index]!)).toBeNull()
-      expect(fromOrder(order)).toEqual(visible(model.create(order.id, wishes[index]!)))
+      expect(answerTo(model, wishes[index]!)).toBeNull()
+      expect(fromOrder(order)).toEqual(visible(placeOrder(model, order.id, wishes[index]!)))
     }
     model.enqueueCommit(insertions.flatMap(({ order }) => order?.id ?? []))
     const outcomes = { UNKNOWN_SKU: 'unknown-skus', UNKNOWN_LOCATION: 'unknown-locations' }
@@ -113,11 +115,11 @@ export const createInBatch = command(
     )
     // what was not created has its key taken
     for (const [index, { order }] of insertions.entries())
-      if (!order) expect(model.answerTo(wishes[index]!)).not.toBeNull()
+      if (!order) expect(answerTo(model, wishes[index]!)).not.toBeNull()
     if (!isReserved) return
     const ids = insertions.flatMap(({ order }) => order?.id ?? [])
     await reserveOrders(real.second, ids)
-    model.reserve(ids)
+    reservePending(model, ids)
   },
 )
 

@@ -10,7 +10,10 @@ import { LOCATIONS, SKUS } from './inputs.ts'
 import { isFinal, isOpen } from './model-data.ts'
 import { allOf, EMPTY, readAll } from './read-state.ts'
 import type { Real } from './real.ts'
+import { serveWaiting } from './reserving.ts'
+import { adjustLevel } from './stock-keeping.ts'
 import { StockModel } from './stock-model.ts'
+import { endHolds, sweepJobs } from './upkeep.ts'
 import { countSwept } from './upkeep-commands.ts'
 import { serveQueues, work } from './work.ts'
 
@@ -82,7 +85,7 @@ async function start(available: readonly (readonly number[])[]): Promise<StockMo
       if (qty === 0) continue
       const change = { sku, location: LOCATIONS[place]!, qty }
       await seed(real.first).stock(change)
-      model.adjust({ ...change, delta: qty, expectedAvailable: null })
+      adjustLevel(model, { ...change, delta: qty, expectedAvailable: null })
     }
   }
   return model
@@ -90,15 +93,15 @@ async function start(available: readonly (readonly number[])[]): Promise<StockMo
 
 /** Nothing is broken, and every order comes to its end or waits for stock once its jobs run, whatever happened before. */
 async function finish(model: StockModel): Promise<void> {
-  expect((await expireHolds(real.first)).expired).toBe(model.expire())
-  expect(countSwept([await sweep(real.first)])).toEqual(model.sweep([], []))
+  expect((await expireHolds(real.first)).expired).toBe(endHolds(model))
+  expect(countSwept([await sweep(real.first)])).toEqual(sweepJobs(model, [], []))
   await serveQueues(real, 'in turn')
-  model.serve()
+  serveWaiting(model)
   expect(await findBreaches(real.first.pool)).toEqual([])
   while (model.jobs.length > 0) {
     await work(model, real, [...model.jobs], [{ kind: 'delayed' }], 'once')
     await serveQueues(real, 'in turn')
-    model.serve()
+    serveWaiting(model)
   }
   // nobody brings those that wait for stock what there is not
   const open = model.orders.filter((order) => !isFinal(order))

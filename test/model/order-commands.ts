@@ -14,6 +14,7 @@ import { as, command, hasOrders, hasRequests, NO_ORDER } from './command.ts'
 import { calls, callsOf, isPending, pickFrom, picks, verbCall, verbOf } from './inputs.ts'
 import { byJson, findShipmentId, fromOrder, visible } from './read-state.ts'
 import { how, run, times, together } from './real.ts'
+import { reservePending } from './reserving.ts'
 import { settleCalls } from './supplying.ts'
 import { type Answer, call, type VerbCall } from './verbs.ts'
 
@@ -24,7 +25,7 @@ export const reserve = command(
     const ids = picks.map((pick) => pickFrom(model.orders, isPending, pick).id)
     if (unknown) ids.push(NO_ORDER)
     await run(real, how, (app) => reserveOrders(app, app === real.first ? ids : ids.toReversed()))
-    times(how, () => model.reserve(ids))
+    times(how, () => reservePending(model, ids))
   },
   hasOrders,
 )

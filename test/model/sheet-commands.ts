@@ -12,7 +12,7 @@ import { LOCATIONS, SKUS } from './inputs.ts'
 import { levelKey } from './model-data.ts'
 import { findMovementId } from './read-state.ts'
 import type { Real } from './real.ts'
-import { keep } from './stock-keeping.ts'
+import { adjustLevel, keep } from './stock-keeping.ts'
 import type { StockModel } from './stock-model.ts'
 
 // Many changes of stock in one call, by rows.
@@ -89,7 +89,7 @@ function adjustAll(model: StockModel, rows: ReturnType<typeof expecting>, maySki
   const next = model.copy()
   const tried = rows.map((row) => {
     const { available } = next.level(row.sku, row.location)
-    const adjusted = next.adjust(row)
+    const adjusted = adjustLevel(next, row)
     const error = 'refused' in adjusted ? adjusted.refused : null
     const isKnown = error === null || ['STALE_EXPECTATION', 'INSUFFICIENT_STOCK'].includes(error)
     return { before: isKnown ? available : null, after: error ? null : available + row.delta, error }
@@ -190,7 +190,7 @@ async function importOnce({ first }: Real, file: ImportFile, dryRun: boolean) {
 /** Does to the model what one row does: the rows of a file are calls that follow one another. @returns its result, or the code of its refusal */
 function applyRow(model: StockModel, row: Row): string {
   if (!('counted' in row)) {
-    const adjusted = model.adjust(row)
+    const adjusted = adjustLevel(model, row)
     return 'refused' in adjusted ? adjusted.refused : 'changed'
   }
   const { sku, location, counted, asOf } = row

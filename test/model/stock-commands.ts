@@ -13,7 +13,8 @@ import { adjustment, isPending, keeping, pickFrom, picks, savedLocation } from '
 import { isShortOf, type ModelAdjustment, type ModelOrder, waitingOf } from './model-data.ts'
 import { byJson, findMovementId } from './read-state.ts'
 import { how, run, times } from './real.ts'
-import { type Keeping, type Kept, keep } from './stock-keeping.ts'
+import { reservePending, serveWaiting } from './reserving.ts'
+import { adjustLevel, type Keeping, type Kept, keep } from './stock-keeping.ts'
 
 export const save = command('saveLocation', savedLocation, async (model, real, asked) => {
   const { userErrors } = await saveLocation(real.first, LOCAL_OPERATOR, asked)
@@ -35,7 +36,7 @@ export const adjust = command(
     const results = await run(real, how, (app) => adjustOnce(app, what))
     // of two at the same time, it is open which comes first
     const order = how === 'at the same time' ? byJson : () => 0
-    expect(results.sort(order)).toEqual(times(how, () => model.adjust(what)).sort(order))
+    expect(results.sort(order)).toEqual(times(how, () => adjustLevel(model, what)).sort(order))
   },
 )
 
@@ -54,12 +55,15 @@ export const reserveWhileServed = command(
       real.second,
       orders.map(({ id }) => id),
     )
-    expect(adjusted).toEqual(model.adjust(what))
+    expect(adjusted).toEqual(adjustLevel(model, what))
     const isServed = isQueued && !('refused' in adjusted)
     const isLate = ({ lines }: ModelOrder) =>
       isServed && lines.some((line) => line.sku === sku && waitingOf(line) > 0)
-    model.reserve(orders.filter((order) => !isLate(order)).map(({ id }) => id))
-    model.serve(orders.filter(isLate))
+    reservePending(
+      model,
+      orders.filter((order) => !isLate(order)).map(({ id }) => id),
+    )
+    serveWaiting(model, orders.filter(isLate))
   },
   (model) => model.orders.some(isPending),
 )

@@ -1,5 +1,12 @@
 import type { Piece } from './allocate.ts'
-import { byText, keyOf, type ModelOrder, refuseLines } from './model-data.ts'
+import {
+  type Adjusted,
+  byText,
+  keyOf,
+  type ModelAdjustment,
+  type ModelOrder,
+  refuseLines,
+} from './model-data.ts'
 import type { StockModel } from './stock-model.ts'
 
 type Line = { sku: string; qty: number }
@@ -34,6 +41,24 @@ type CountResult = {
   delta: number | null
   error: string | null
   limit: number | null
+}
+
+export function adjustLevel(
+  model: StockModel,
+  { sku, location, delta, expectedAvailable }: ModelAdjustment,
+): Adjusted {
+  if (delta === 0) return { refused: 'INVALID_QTY' }
+  if (!model.items.includes(sku)) return { refused: 'UNKNOWN_SKU' }
+  if (!model.locations.has(location)) return { refused: 'UNKNOWN_LOCATION' }
+  const { available } = model.level(sku, location)
+  if (expectedAvailable !== null && expectedAvailable !== available) return { refused: 'STALE_EXPECTATION' }
+  if (available + delta < 0) return { refused: 'INSUFFICIENT_STOCK' }
+  model.move('ADJUSTMENT', { sku, location, qty: delta })
+  const levels = [...model.locations.keys()].map((code) => model.level(sku, code))
+  return {
+    available: levels.reduce((sum, level) => sum + level.available, 0),
+    reserved: levels.reduce((sum, level) => sum + level.reserved, 0),
+  }
 }
 
 /** Does to the model what a call asks for. */

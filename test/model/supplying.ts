@@ -11,6 +11,7 @@ import {
   waitingOf,
 } from './model-data.ts'
 import type { StockModel } from './stock-model.ts'
+import { failOrder } from './upkeep.ts'
 
 // What suppliers are asked for, and what comes of their answers.
 
@@ -76,7 +77,7 @@ function settleOrder(
   const location = order.locations?.[0] ?? 'MAIN'
   const version = wanted.length > 0 ? order.version + 1 : null
   for (const { sku, qty } of delivered) model.move('SUPPLIER_RECEIPT', { sku, location, qty }, order, version)
-  if (failure !== null) model.failOrder(order, failure)
+  if (failure !== null) failOrder(model, order, failure)
   if (wanted.length === 0) return
   for (const line of wanted) {
     model.move('RESERVATION', { sku: line.sku, location, qty: waitingOf(line) }, order, version)

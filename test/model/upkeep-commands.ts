@@ -13,6 +13,7 @@ import { isOpenHold, outcome, pick, pickFrom, pickJobs, picks } from './inputs.t
 import { isFinal, isOpen } from './model-data.ts'
 import { AGE, findJobIds, readLetterIds } from './read-state.ts'
 import { how, run, times } from './real.ts'
+import { endHolds, giveUp, retryLetters, sweepJobs } from './upkeep.ts'
 import { work } from './work.ts'
 
 export const fail = command(
@@ -39,7 +40,7 @@ export const fail = command(
       return { task, payload, error, attempts } as DeadLetter
     })
     await run(real, how, (app) => failOrders(app, given))
-    times(how, () => model.fail(failures))
+    times(how, () => giveUp(model, failures))
   },
   hasOrders,
 )
@@ -58,7 +59,7 @@ export const retry = command(
     const letters = picks.map((pick) => pickFrom(model.letters, (letter) => !letter.retried, pick))
     const ids = [...letters.map((letter) => idOf.get(letter)!), NO_ORDER, 'nonsense']
     const retried = (await run(real, how, (app) => retryDeadLetters(app, LOCAL_OPERATOR, ids))).flat()
-    const expected = times(how, () => model.retry(letters)).flat()
+    const expected = times(how, () => retryLetters(model, letters)).flat()
     expect(retried.sort()).toEqual(expected.map((letter) => idOf.get(letter)!).sort())
   },
   (model) => model.letters.length > 0,
@@ -85,7 +86,7 @@ export const expire = command(
     for (const order of holds) order.hold = 'past'
     await real.first.pool.query(PUT_BACK, [holds.map(({ id }) => id)])
     if (!isSeen) return
-    const expected = model.expire()
+    const expected = endHolds(model)
     // several workers share several holds: which of them releases first is open
     const counts = await run(real, how !== 'once' && expected > 1 ? 'twice' : how, (app) => expireHolds(app))
     expect(counts.reduce((sum, { expired }) => sum + expired, 0)).toBe(expected)
@@ -136,7 +137,7 @@ export const sweepUp = command(
     const lastError = error ?? 'The process ended during the last attempt'
     const letters = deadJobs.map((job) => ({ job, error: lastError, attempts: ATTEMPTS_MAX }))
     // of two at the same time, one leaves what remains to the other where it finds it at it
-    expect(countSwept(swept)).toEqual(model.sweep(letters, keys))
+    expect(countSwept(swept)).toEqual(sweepJobs(model, letters, keys))
   },
 )
 

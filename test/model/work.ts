@@ -10,6 +10,7 @@ import { reserveOrders } from '../support/reserve-orders.ts'
 import { isOpen, type ModelCall, type ModelJob } from './model-data.ts'
 import { findJobIds } from './read-state.ts'
 import { type How, type Real, run, times, together } from './real.ts'
+import { reservePending } from './reserving.ts'
 import type { StockModel } from './stock-model.ts'
 import { settleCalls } from './supplying.ts'
 
@@ -71,7 +72,7 @@ export async function work(
   }
   if (toReserve.length > 0) await run(real, how, (app) => reserveOrders(app, toReserve))
   if (calls.length > 0) await run(real, how, (app) => settleSupplierOutcomes(app, calls))
-  times(how, () => model.reserve(toReserve))
+  times(how, () => reservePending(model, toReserve))
   times(how, () => settleCalls(model, calls))
   await dropJobs(real.first.pool, { ids: jobIds })
   model.removeJobs(jobs)
