@@ -151,8 +151,11 @@ export class GroupCommit<Item, Result> {
     try {
       const results = await this.#traced(batch, () => this.#commit(batch.map(({ item }) => item)))
       outcome = 'committed'
-      batch.forEach(({ resolve }, index) => {
-        resolve(results[index] as Result)
+      // the next commit is sent before those who waited for this one go on, so that both get done at once
+      process.nextTick(() => {
+        batch.forEach(({ resolve }, index) => {
+          resolve(results[index] as Result)
+        })
       })
     } finally {
       const durationMs = performance.now() - startedAtMs

@@ -68,6 +68,23 @@ describe('a group commit', () => {
     expect(await third).toBe(30)
   })
 
+  test('sends the next commit before those who waited for the last go on', async () => {
+    const { commit, letGo } = heldCommit()
+    const happened: string[] = []
+    const group = new GroupCommit((items: number[]) => {
+      // a connection of a pool is handed out, and so the statement sent, on the next tick
+      process.nextTick(() => happened.push(`sent ${items}`))
+      return commit(items)
+    }, limits)
+    const first = group.submit(1).then(() => happened.push('1 goes on'))
+    await new Promise(setImmediate)
+    const second = group.submit(2)
+    await letGo()
+    await letGo()
+    await Promise.all([first, second])
+    expect(happened).toEqual(['sent 1', 'sent 2', '1 goes on'])
+  })
+
   test('refuses at once what would wait beyond the limit, and goes on', async () => {
     const { commit, letGo } = heldCommit()
     const group = new GroupCommit(commit, limits)
