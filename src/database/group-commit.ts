@@ -117,6 +117,8 @@ export class GroupCommit<Item, Result> {
         const hasHung = isUnavailable(error) && performance.now() - startedAtMs > HUNG_MS
         if (isConnectTimeout(error) || hasHung) for (const one of this.#waiting.splice(0)) one.reject(error)
       }
+      // the callers go on, and what they submit belongs to this run
+      if (this.#waiting.length === 0) await new Promise<void>((resolve) => process.nextTick(resolve))
     }
     this.#running = undefined
   }

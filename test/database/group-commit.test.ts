@@ -78,11 +78,12 @@ describe('a group commit', () => {
     }, limits)
     const first = group.submit(1).then(() => happened.push('1 goes on'))
     await new Promise(setImmediate)
-    const second = group.submit(2)
+    const second = group.submit(2).then(() => happened.push('2 goes on'))
+    const drained = group.drain().then(() => happened.push('drained'))
     await letGo()
     await letGo()
-    await Promise.all([first, second])
-    expect(happened).toEqual(['sent 1', 'sent 2', '1 goes on'])
+    await Promise.all([first, second, drained])
+    expect(happened).toEqual(['sent 1', 'sent 2', '1 goes on', '2 goes on', 'drained'])
   })
 
   test('refuses at once what would wait beyond the limit, and goes on', async () => {

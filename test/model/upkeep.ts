@@ -13,7 +13,7 @@ import {
 } from './model-data.ts'
 import type { StockModel } from './stock-model.ts'
 
-// What is done for orders whose caller does nothing: work that is given up and retried, holds that end, jobs that were lost.
+// What becomes of orders without their callers: work that is given up and retried, holds that end, jobs that were lost.
 
 /** Ends requests whose job is given up, and the orders that wait for such a job. Of several letters for one order, the last counts. */
 export function giveUp(model: StockModel, failures: readonly ModelFailure[]): void {
