@@ -13,6 +13,8 @@ export default defineConfig({
     // a test that waits for a process to start or for a fault to be noticed; none needs it on an idle machine
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // as `eventually` waits
+    expect: { poll: { timeout: 50_000 } },
     pool: 'forks',
     // most of the time a test file waits: for a process to start, for a fault to be noticed
     maxWorkers: 2,

@@ -7,6 +7,7 @@ import type { Supplier } from '../../src/supplier/contract.ts'
 import { test } from '../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { readJobs, untilNoJobs } from '../support/queue.ts'
+import { reserveOrders } from '../support/reserve-orders.ts'
 import { listenAt } from '../support/webhooks.ts'
 
 test.beforeEach(async ({ app }) => {
@@ -81,13 +82,10 @@ describe('of a long backlog a worker', () => {
   })
 
   test('of reservations leaves places for calls to the supplier', async ({ app, testApp }) => {
-    const letGo = holdReservations(testApp)
     const short = await placeBacklog(app, 3, 'SCARCE')
-    const other = await joinTestApp(testApp)
-    const firstWorker = await startTestWorker(other)
-    await eventually(async () => (await countOrders(app, 'AWAITING_RESTOCK', short)) === short.length)
-    await firstWorker.stop()
-    await other.close()
+    await reserveOrders(app, short)
+    expect(await countOrders(app, 'AWAITING_RESTOCK', short)).toBe(short.length)
+    const letGo = holdReservations(testApp)
 
     const { supplier, asked, letGo: answer } = hangingSupplier()
     const ids = await placeBacklog(app, 150)
