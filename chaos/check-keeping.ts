@@ -7,7 +7,7 @@ import type { StockDeed, ToldMovement } from './stock-history.ts'
 const KEPT = `select id::text, reason, reference, sku, location, type::text, delta,
     (available_after + reserved_after)::float8 as "onHandAfter",
     (available_after - delta)::float8 as "availableBefore", xid::text as tx
-  from inventory_movements where order_id is null and reason is not null and reason <> 'before' order by id`
+  from inventory_movements where order_id is null and reason is not null and reason <> 'before' order by inventory_movements.id`
 
 type Key = { key: string; verb: string; movements: string[] }
 

@@ -58,7 +58,8 @@ export class Processes {
   run(script: string, env: Env = {}, args: readonly string[] = []): Running {
     const child = spawn(process.execPath, [script, ...args], {
       cwd: ROOT,
-      env: { PATH: process.env.PATH ?? '', ...env },
+      // what is deprecated is written to standard error: with the place, so that a test that fails by it says where
+      env: { PATH: process.env.PATH ?? '', NODE_OPTIONS: '--trace-deprecation', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const running = follow(child)
