@@ -299,7 +299,7 @@ async function killPostmaster(dataDir: string): Promise<number> {
   await vi.waitFor(() => {
     const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : ') Z'
     expect(stat).toContain(') Z')
-  })
+  }, 50_000)
   return pid
 }
 

@@ -149,7 +149,7 @@ it('writes nothing after the end, while what was sent before is still on its way
   response.on('error', (error) => errors.push(error))
   const results = new Results()
   const sending = sendEvents(response, results)
-  await vi.waitFor(() => expect(results.asked).toBe(1))
+  await expect.poll(() => results.asked).toBe(1)
   // nothing more of it is sent, and there is room for more
   response.socket!.cork()
   results.isEnded = true
