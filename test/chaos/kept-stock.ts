@@ -50,7 +50,7 @@ export class KeptStock {
     await seed(app).item({ sku: 'L', available: 0 })
     await seed(app).item({ sku: 'M', available: 1 })
     await this.#receive({ tag: 'keep-1', sku: 'K', qty: 5 })
-    // as text, the second of its movements comes before the first
+    // the next movements are 999 and 1000, which as text are in the other order
     await app.pool.query(`select setval('inventory_movements_id_seq', 998)`)
     await this.#transfer('keep-2', 'K', 4)
     await this.#transfer('keep-3', 'L', 1)

@@ -6,6 +6,7 @@ import { failOrder } from './upkeep.ts'
 
 // Who gets what of the stock.
 
+/** Looks at those of the orders that are PENDING, oldest first: each is reserved, waits for what is short, or fails. */
 export function reservePending(model: StockModel, orderIds: readonly string[]): void {
   let claims = [...new Set(orderIds)].sort().flatMap((id) => model.find(id) ?? [])
   claims = claims.filter(({ status }) => status === 'PENDING')

@@ -43,6 +43,7 @@ type CountResult = {
   limit: number | null
 }
 
+/** Changes what is available of a SKU at a location. @returns the item's totals, or why nothing was changed */
 export function adjustLevel(
   model: StockModel,
   { sku, location, delta, expectedAvailable }: ModelAdjustment,
