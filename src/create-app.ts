@@ -197,8 +197,6 @@ function openPool(databaseUrl: string, logger: Logger) {
   const options = {
     application_name: 'holdfast',
     max: MAIN_POOL_SIZE,
-    // statements of a transaction that do not wait for each other's results share a round trip
-    pipeline: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,

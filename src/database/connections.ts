@@ -80,12 +80,13 @@ export type ConnectionOptions = Omit<
   'connectionString' | 'onConnect' | 'options' | 'stream'
 > & {
   application_name: string
-  /** Whether statements that do not wait for each other's results share a round trip. */
-  pipeline?: boolean
   settings?: Record<string, string>
 }
 
-/** Connections to a server that takes writes, with the settings that Holdfast relies on. What the URL says beside stands. */
+/**
+ * Connections to a server that takes writes, with the settings that Holdfast relies on. What the URL says beside stands.
+ * Statements that do not wait for each other's results share a round trip.
+ */
 export class ServerPool extends pg.Pool {
   /** Of all connections, those being made too. */
   readonly #sockets: Set<Socket>
@@ -104,6 +105,8 @@ export class ServerPool extends pg.Pool {
     super({
       ...options,
       ...target,
+      // without it pg warns of statements sent before the last is answered, as `discard plans` and graphile-worker's are
+      pipeline: true,
       onConnect: (client: pg.ClientBase) => begin(client, schema, options, settings),
       stream: () => {
         const socket = new Socket()

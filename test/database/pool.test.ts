@@ -7,7 +7,7 @@ import { isUnavailable } from '../../src/database/unavailable.ts'
 import { PrismaClient } from '../../src/generated/prisma/client.ts'
 import { createTestDatabase, eventually } from '../support/harness.ts'
 
-const OPTIONS = { application_name: 'holdfast-test', pipeline: true, max: 3, connectionTimeoutMillis: 2_000 }
+const OPTIONS = { application_name: 'holdfast-test', max: 3, connectionTimeoutMillis: 2_000 }
 
 let databaseUrl: string
 let drop: () => Promise<void>
@@ -54,6 +54,20 @@ test('a connection that a pool has ended before it was made may be released all 
       resolve()
     })
   })
+})
+
+test('statements may be sent before the last is answered, also right after plans were discarded', async () => {
+  const warnings: Error[] = []
+  const warn = (warning: Error) => warnings.push(warning)
+  process.on('warning', warn)
+  // plans are discarded at the 50th use
+  for (let uses = 1; uses <= 50; uses++) await pool.query('select 1')
+  const client = await pool.connect()
+  await Promise.all([client.query('listen here'), client.query('unlisten here')])
+  client.release()
+  await new Promise(setImmediate)
+  process.off('warning', warn)
+  expect(warnings).toEqual([])
 })
 
 test('leaving a server breaks what is under way, in a transaction too, and what is idle; the next connections are new', async () => {
