@@ -7,11 +7,11 @@ export const SECRET = 'a secret that nobody but the tests has'
 /** Authentication by a secret, for a server of the tests. */
 export const bySecret: AuthSettings = { secret: SECRET, issuer: undefined, audience: undefined }
 
-/** A token that `bySecret` takes. */
+/** A token that `bySecret` takes, for longer than a file of tests runs on a slow machine. */
 export function mint(
   sub: string,
   role: Role,
-  expiresAt: Date = new Date(Date.now() + 60_000),
+  expiresAt: Date = new Date(Date.now() + 3_600_000),
 ): Promise<string> {
   const token = new SignJWT({ role }).setProtectedHeader({ alg: 'HS256' }).setSubject(sub)
   return token.setExpirationTime(expiresAt).sign(Buffer.from(SECRET))
