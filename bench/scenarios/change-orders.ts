@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { App } from '../../src/create-app.ts'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
+import { CALLS_UNDER_WAY_MAX } from '../../src/limits.ts'
 import { reserveInventory } from '../../src/use-cases/orders/reserve-inventory.ts'
 import { cancelOrder } from '../../src/use-cases/orders/verbs/cancel-order.ts'
 import { shipOrder } from '../../src/use-cases/orders/verbs/ship-order.ts'
@@ -36,26 +37,31 @@ const VERBS: readonly Verb[] = [
   { name: 'shipOrder', status: 'SHIPPED', holdfast: callWith(shipOrder), baseline: perCall.shipOrder },
 ]
 
+/** A process that takes as many calls as it ever does commits more of them together. */
+const LOADS = [CALLERS, CALLS_UNDER_WAY_MAX]
+
 /** Reserved orders are cancelled, and shipped, by their use-cases, against a transaction a call. No side has a transport. */
 export const scenario: Scenario = {
   name: 'change-orders',
-  description: 'reserved orders of 1,000 SKUs are cancelled, and shipped, by 50 callers',
+  description: 'reserved orders of 1,000 SKUs are cancelled, and shipped, by 50 callers and by 300',
   run: async (context) => {
     const measurements: Comparison[] = []
-    for (const verb of VERBS) measurements.push(await compare(context, verb))
+    for (const verb of VERBS) {
+      for (const callers of LOADS) measurements.push(await compare(context, verb, callers))
+    }
     return measurements
   },
 }
 
-async function compare(context: BenchContext, verb: Verb): Promise<Comparison> {
-  context.log(`change-orders: ${verb.name}`)
+async function compare(context: BenchContext, verb: Verb, callers: number): Promise<Comparison> {
+  context.log(`change-orders: ${verb.name}, ${callers} callers`)
   const { holdfast, baseline } = await takeTurns(context, {
-    holdfast: () => measure(context, verb, (app, id) => verb.holdfast(app, id)),
-    baseline: () => measure(context, verb, (_app, id, pool) => verb.baseline(pool, id)),
+    holdfast: () => measure(context, verb, callers, (app, id) => verb.holdfast(app, id)),
+    baseline: () => measure(context, verb, callers, (_app, id, pool) => verb.baseline(pool, id)),
   })
   return {
     kind: 'comparison',
-    title: `${verb.name} of an order of 1,000 SKUs, ${CALLERS} callers`,
+    title: `${verb.name} of an order of 1,000 SKUs, ${callers} callers`,
     against: 'a transaction a call',
     unit: 'orders/s',
     holdfast,
@@ -66,7 +72,12 @@ async function compare(context: BenchContext, verb: Verb): Promise<Comparison> {
 
 type Change = (app: App, id: string, pool: pg.Pool) => Promise<void>
 
-async function measure(context: BenchContext, { status }: Verb, change: Change): Promise<number> {
+async function measure(
+  context: BenchContext,
+  { status }: Verb,
+  callers: number,
+  change: Change,
+): Promise<number> {
   const count = WARM_UP_ORDERS + (context.isQuick ? ORDERS_QUICK : ORDERS)
   await using database = await openDatabase(context)
   await storeItems(database.client, ITEMS)
@@ -82,8 +93,8 @@ async function measure(context: BenchContext, { status }: Verb, change: Change):
         batch.map((orderId) => ({ orderId })),
       )
     }
-    await measureCalls(ids.slice(0, WARM_UP_ORDERS), (id) => change(app, id, pool))
-    const rate = await measureCalls(ids.slice(WARM_UP_ORDERS), (id) => change(app, id, pool))
+    await measureCalls(ids.slice(0, WARM_UP_ORDERS), (id) => change(app, id, pool), callers)
+    const rate = await measureCalls(ids.slice(WARM_UP_ORDERS), (id) => change(app, id, pool), callers)
     const { rows } = await database.client.query(
       'select count(*)::int as count from orders where status = $1',
       [status],
