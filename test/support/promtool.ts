@@ -14,8 +14,8 @@ const run = promisify(execFile)
 const STEP_S = 15
 const MINUTE_STEPS = 60 / STEP_S
 const HOUR_STEPS = 60 * MINUTE_STEPS
-/** After a fault: more than the longest window of an alert. */
-const RECOVERED_STEPS = 20 * MINUTE_STEPS
+/** Before a fault and after it: more than the longest window of an alert. */
+const QUIET_STEPS = 20 * MINUTE_STEPS
 /** Two bursts of a fault, so far from each other. */
 const BURSTS_APART_STEPS = 4 * MINUTE_STEPS
 /** A time that a process keeps up with was written at most so long before it was scraped. */
@@ -88,7 +88,7 @@ function caseOfFault({ before, after }: Course, expected: readonly Expected[], f
     phases: [
       { shown: before, steps: healthySteps },
       { shown: after, steps: faultSteps, counts: 'each minute' },
-      { shown: before, steps: RECOVERED_STEPS },
+      { shown: before, steps: QUIET_STEPS },
     ],
     // in hours a minute makes no difference, and a day of steps takes long
     evaluationS: faultSteps > HOUR_STEPS ? 60 : STEP_S,
@@ -99,7 +99,7 @@ function caseOfFault({ before, after }: Course, expected: readonly Expected[], f
         { expr: isFiring(alert), atS: atS(minutesMax * MINUTE_STEPS), alerts: [alert] },
       ]),
       { expr: isFiring(), atS: atS(faultSteps - 1), alerts: expected.map(({ alert }) => alert) },
-      { expr: isFiring(), atS: atS(faultSteps + RECOVERED_STEPS - 1), alerts: [] },
+      { expr: isFiring(), atS: atS(faultSteps + QUIET_STEPS - 1), alerts: [] },
     ],
   }
 }
@@ -113,7 +113,7 @@ function caseOfBursts({ before, after }: Course, expected: readonly Expected[]):
     { shown: before, steps: stepsBefore(after) },
     ...burst,
     ...burst,
-    { shown: before, steps: RECOVERED_STEPS },
+    { shown: before, steps: QUIET_STEPS },
   ]
   const steps = phases.reduce((sum, phase) => sum + phase.steps, 0)
   const immediate = expected.filter(({ minutesMin }) => minutesMin === 0).map(({ alert }) => alert)
@@ -122,15 +122,12 @@ function caseOfBursts({ before, after }: Course, expected: readonly Expected[]):
   return { phases, expressions: [{ expr, atS: (steps - 1) * STEP_S, alerts: [] }] }
 }
 
-/**
- * How many steps there have to be before a fault: an hour, which is more than any window of an alert, and more than the
- * age of any time that is shown, for values may not be below 0.
- */
+/** The steps before a fault: a quiet time, and the age of the oldest time that is shown, as values may not be below 0. */
 function stepsBefore(shown: Shown): number {
   const ages = Object.values(shown).flatMap((scrape) =>
     (scrape?.samples ?? []).filter(isTime).map(({ value }) => scrape!.atS - value),
   )
-  return HOUR_STEPS + Math.ceil(Math.max(0, ...ages) / STEP_S)
+  return QUIET_STEPS + Math.ceil(Math.max(0, ...ages) / STEP_S)
 }
 
 const byName = (expr: string) => `count by (alertname) (${expr}) > bool 0`
