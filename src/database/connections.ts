@@ -105,7 +105,7 @@ export class ServerPool extends pg.Pool {
     super({
       ...options,
       ...target,
-      // without it pg warns of statements sent before the last is answered, as `discard plans` and graphile-worker's are
+      // without it pg warns when a statement waits behind two others: `discard plans`, graphile-worker's LISTEN and UNLISTEN
       pipeline: true,
       onConnect: (client: pg.ClientBase) => begin(client, schema, options, settings),
       stream: () => {
