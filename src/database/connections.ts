@@ -105,7 +105,7 @@ export class ServerPool extends pg.Pool {
     super({
       ...options,
       ...target,
-      // without it pg warns when a statement waits behind two others: `discard plans`, graphile-worker's LISTEN and UNLISTEN
+      // without it pg warns of a statement behind two others, as graphile-worker's UNLISTEN may be: `discard plans` and LISTEN
       pipeline: true,
       onConnect: (client: pg.ClientBase) => begin(client, schema, options, settings),
       stream: () => {
