@@ -1,5 +1,5 @@
 import { pipeline, Readable } from 'node:stream'
-import { type CsvError, type Info, parse } from 'csv-parse'
+import { type CsvError, type Info, type Options, parse } from 'csv-parse'
 import { stringify } from 'csv-stringify/sync'
 import type { FileRow } from '../../../use-cases/stock/sheets/import-chunks.ts'
 import { ProblemError } from '../problem.ts'
@@ -35,9 +35,6 @@ export function writeRows(rows: readonly (readonly Cell[])[]): string {
   return stringify(cells, { record_delimiter: 'windows', quoted_match: /[\r\n]/ })
 }
 
-/** Reads what was written by `csv-parse` with `info`. */
-type Parsed = { record: string[]; info: Info }
-
 /**
  * Reads the rows of a file, the first included, each with the line that it begins on. Rows without any text are left out; a row
  * may have any number of cells.
@@ -45,44 +42,39 @@ type Parsed = { record: string[]; info: Info }
  * @throws {ProblemError} MALFORMED_CSV where a quote is out of place, or a row is too long
  */
 export async function* readRows(bytes: AsyncIterable<Buffer>): AsyncGenerator<FileRow> {
-  const parser = parse({
+  // the parser's own count takes a carriage return within quotes for a line too
+  let nextLine = 1
+  const options: Options<FileRow, string[]> = {
     bom: true,
-    info: true,
     record_delimiter: ['\r\n', '\n'],
     trim: true,
     relax_column_count: true,
     skip_empty_lines: true,
-    skip_records_with_empty_values: true,
     max_record_size: ROW_LENGTH_MAX_CHARS,
-  })
+    on_record: (cells, { empty_lines }) => {
+      const line = nextLine + empty_lines
+      nextLine += cells.reduce((lines, cell) => lines + cell.split('\n').length - 1, 1)
+      return cells.some((cell) => cell.trim() !== '') ? { line, cells: cells.map(unescapeFormula) } : null
+    },
+  }
+  // its types know records that are no arrays only together with `columns`
+  const parser = parse(options as unknown as Options)
   // errors reach the reader of the parser
   pipeline(Readable.from(bytes, { objectMode: false }), parser, () => {})
-  // the parser counts a line for each carriage return within quotes too
-  let returns = 0
   try {
-    for await (const { record, info } of parser as AsyncIterable<Parsed>) {
-      const breaks = record.filter((cell) => cell.includes('\n') || cell.includes('\r')).join('')
-      const own = countOf('\r', breaks)
-      yield { line: info.lines - returns - own - countOf('\n', breaks), cells: record.map(unescapeFormula) }
-      returns += own
-    }
+    yield* parser as AsyncIterable<FileRow>
   } catch (error) {
-    throw isCsvError(error) ? new ProblemError('MALFORMED_CSV', sayWhy(error, returns)) : error
+    if (!isCsvError(error)) throw error
+    throw new ProblemError('MALFORMED_CSV', `Line ${nextLine + error.empty_lines}: ${sayWhy(error)}`)
   }
 }
 
-function countOf(character: string, text: string): number {
-  return text === '' ? 0 : text.split(character).length - 1
-}
-
-function isCsvError(error: unknown): error is CsvError & { lines?: number } {
+function isCsvError(error: unknown): error is CsvError & Pick<Info, 'empty_lines'> {
   return error instanceof Error && /^(CSV_|INVALID_OPENING_QUOTE)/.test((error as CsvError).code ?? '')
 }
 
-function sayWhy(error: CsvError & { lines?: number }, returns: number): string {
-  const line = `Line ${(error.lines ?? 1) - returns}`
-  if (error.code === 'CSV_MAX_RECORD_SIZE')
-    return `${line}: a row is longer than ${ROW_LENGTH_MAX_CHARS} characters`
-  if (error.code === 'CSV_QUOTE_NOT_CLOSED') return `${line}: a quote is opened and never closed`
-  return `${line}: a quote must enclose a whole cell, and one within it must be doubled`
+function sayWhy({ code }: CsvError): string {
+  if (code === 'CSV_MAX_RECORD_SIZE') return `a row is longer than ${ROW_LENGTH_MAX_CHARS} characters`
+  if (code === 'CSV_QUOTE_NOT_CLOSED') return 'a quote is opened and never closed'
+  return 'a quote must enclose a whole cell, and one within it must be doubled'
 }

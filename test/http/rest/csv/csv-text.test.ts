@@ -23,7 +23,7 @@ async function read(text: string | Uint8Array, size = 7): Promise<FileRow[]> {
 describe('reading', () => {
   test.each([1, 2, 3, 1_000])('finds rows and their lines, in pieces of %i bytes', async (size) => {
     const text =
-      '\ufeffsku,delta\r\nA,1\r\n\r\n B , 2\n"C\r\nx\r\n",3\r\n\r\n,,\r\n"D, ""d""",4\nE,"5\n\n6"\n"F" ,7,8\r\nG,9'
+      '\ufeffsku,delta\r\nA,1\r\n\r\n B , 2\n"C\r\nx\r\n",3\r\n\r\n,,\r\n"D, ""d""",4\nE,"5\n\n6"\n"F" ,7,8\r\nG,9\n"\r\n","\r"\n"H\r",10\nI,11'
     expect(await read(text, size)).toEqual([
       { line: 1, cells: ['sku', 'delta'] },
       { line: 2, cells: ['A', '1'] },
@@ -33,12 +33,15 @@ describe('reading', () => {
       { line: 11, cells: ['E', '5\n\n6'] },
       { line: 14, cells: ['F', '7', '8'] },
       { line: 15, cells: ['G', '9'] },
+      { line: 18, cells: ['H\r', '10'] },
+      { line: 19, cells: ['I', '11'] },
     ])
   })
 
   test.each([
     ['a,b\n"x,1\n', 'Line 2: a quote is opened and never closed'],
     ['a,b\nx,1\ny"z,1\n', 'Line 3: a quote must enclose a whole cell'],
+    ['a,b\n\n"\r\n\r",1\n"","\r"\ny"z,1\n', 'Line 6: a quote must enclose a whole cell'],
     ['a,b\n"x"y,1\n', 'Line 2: a quote must enclose a whole cell'],
     [`a,b\n${'x'.repeat(70_000)},1\n`, 'Line 2: a row is longer than 65536 characters'],
   ])('says what is wrong in %j', async (text, message) => {
