@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Order } from '../../src/domain/orders/order.ts'
 import type { OrderWatcher } from '../../src/feed/order-watcher.ts'
+import fc from '../support/properties.ts'
 import { orderAt, watch } from './watch-order.ts'
 
 type Step = { kind: 'offer'; version: number } | { kind: 'next' | 'return' | 'fail' | 'turn' }

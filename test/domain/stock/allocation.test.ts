@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Order } from '../../../src/domain/orders/order.ts'
 import { waitingOf } from '../../../src/domain/orders/order-line.ts'
@@ -11,6 +10,7 @@ import {
 import type { Location } from '../../../src/domain/stock/location.ts'
 import { promisableAt, type StockLevel } from '../../../src/domain/stock/stock.ts'
 import { aLevel, aLocation, anOrder } from '../../support/orders.ts'
+import fc from '../../support/properties.ts'
 
 const SKUS = ['A', 'B', 'C']
 const CODES = ['EAST', 'MAIN', 'NORTH', 'WEST']

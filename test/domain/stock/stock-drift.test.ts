@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   decideLineRepairs,
@@ -7,6 +6,7 @@ import {
   type StockWitnesses,
 } from '../../../src/domain/stock/stock-drift.ts'
 import { anOrder } from '../../support/orders.ts'
+import fc from '../../support/properties.ts'
 
 const figure = fc.bigInt({ min: 0n, max: 2n ** 53n - 1n })
 const SOUND: StockWitnesses = {

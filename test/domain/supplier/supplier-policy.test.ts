@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   decide,
@@ -6,6 +5,7 @@ import {
   SUPPLIER_RETRY_DELAY_MAX_MS,
   type SupplierPolicy,
 } from '../../../src/domain/supplier/supplier-policy.ts'
+import fc from '../../support/properties.ts'
 
 const policy: SupplierPolicy = {
   recheckDelayMs: 15_000,

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTestApp, seed, type TestApp } from '../../../support/harness.ts'
+import fc from '../../../support/properties.ts'
 import { serveRest } from '../serve-rest.ts'
 
 // Whatever is sent as a file, it ends no process and makes no stock of nothing: what there is is what the rows that were not

@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   escapeFormula,
@@ -9,6 +8,7 @@ import {
 } from '../../../../src/http/rest/csv/csv-text.ts'
 import { ProblemError } from '../../../../src/http/rest/problem.ts'
 import type { FileRow } from '../../../../src/use-cases/stock/sheets/import-chunks.ts'
+import fc from '../../../support/properties.ts'
 
 async function read(text: string | Uint8Array, size = 7): Promise<FileRow[]> {
   const bytes = Buffer.from(text)

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   type ImportColumns,
@@ -6,6 +5,7 @@ import {
   readColumns,
   readRow,
 } from '../../../../src/use-cases/stock/sheets/import-row.ts'
+import fc from '../../../support/properties.ts'
 
 /** The columns of a first row that is right. */
 function columnsOf(first: string): ImportColumns {
