@@ -20,11 +20,13 @@ const isAmong = (locations: string) => `(${locations} is null or stock_levels.lo
 
 const OLDEST = '00000000-0000-0000-0000-000000000000'
 
-/** Adds a job for each SKU of `marked`. */
-export const ADD_SERVING_JOBS = `graphile_worker.add_jobs(array(
-    select ('${SERVE_WAITING}', json_build_object('sku', sku), null, now(), ${JOB_ATTEMPTS_MAX}::smallint, null, null, null)::graphile_worker.job_spec
-    from marked
-  ))`
+/** Adds a job for each SKU of `marked`. Without any it does not call `add_jobs`, which takes 0.5 ms to add nothing. */
+export const ADD_SERVING_JOBS = `(
+    select array_agg(
+      ('${SERVE_WAITING}', json_build_object('sku', sku), null, now(), ${JOB_ATTEMPTS_MAX}::smallint, null, null, null)::graphile_worker.job_spec
+    ) as specs
+    from marked having count(*) > 0
+  ) as wanted cross join lateral graphile_worker.add_jobs(wanted.specs)`
 
 /** Marks SKUs that orders wait for, and adds a job that serves each in the same commit. The caller has locked a level of each. */
 export async function serveQueuesOf(on: Queryable, skus: readonly string[]): Promise<void> {

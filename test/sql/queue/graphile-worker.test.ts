@@ -65,9 +65,16 @@ test('its functions take and give what statements expect', async ({ app }) => {
   const { rows } = await app.pool.query(
     `select proname as name, pg_get_function_arguments(oid) as takes, pg_get_function_result(oid) as gives
     from pg_proc where pronamespace = 'graphile_worker'::regnamespace and proname = any ($1) order by proname`,
-    [['add_jobs', 'complete_jobs']],
+    [['add_job', 'add_jobs', 'complete_jobs']],
   )
   expect(rows).toEqual([
+    {
+      name: 'add_job',
+      takes: expect.stringMatching(
+        /^identifier text, payload json .*, run_at timestamp with time zone .*, max_attempts integer .*, job_key text .*, job_key_mode text /,
+      ),
+      gives: 'graphile_worker._private_jobs',
+    },
     {
       name: 'add_jobs',
       takes: expect.stringMatching(/^specs graphile_worker\.job_spec\[\]/),
@@ -95,6 +102,6 @@ test('statements name no other relation of it, and private ones in one folder', 
     }
   }
   expect(outside).toEqual([])
-  const functions = ['add_jobs', 'complete_jobs', 'job_spec']
+  const functions = ['add_job', 'add_jobs', 'complete_jobs', 'job_spec']
   expect([...named].sort()).toEqual([...Object.keys(COLUMNS), ...functions].sort())
 })
