@@ -95,8 +95,11 @@ export const requeueLostQueues = prepare<[limit: number], { sku: string }>(
     select sku from serving where sku not in (select served.sku from (${SERVED_SKUS}) as served where served.sku is not null)
   ), marked as (
     select sku from (select sku from added union select sku from jobless) as lost order by sku limit $1
+  ), jobs as materialized (
+    -- once, and not for each row that it is joined with
+    select count(*) from ${ADD_SERVING_JOBS}
   )
-  select marked.sku from marked, (select count(*) from ${ADD_SERVING_JOBS}) as jobs`,
+  select marked.sku from marked, jobs`,
 )
 
 // each kind has an index

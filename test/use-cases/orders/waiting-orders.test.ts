@@ -1,3 +1,4 @@
+import { requeueLostQueues } from '../../../src/sql/queue/find-lost-work.ts'
 import { describe, expect } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
@@ -312,6 +313,22 @@ test('the sweep has a queue served whose mark or job is lost', async ({ app }) =
   expect((await readJobs(app.pool)).map(({ task }) => task)).toEqual(['serve-waiting'])
   await serveAll(app)
   expect((await read(app, id)).status).toBe('RESERVED')
+})
+
+test('several lost queues get one job each, also by a plan that takes them for one', async ({ app }) => {
+  const skus = ['A', 'B', 'C']
+  for (const sku of skus) {
+    await seed(app).item({ sku })
+    await place(app, { lines: [[sku, 1]] })
+    await seed(app).stock({ sku, qty: 1 })
+  }
+  await dropJobs(app.pool)
+  await app.pool.query('vacuum analyze serving')
+  const client = await app.pool.connect()
+  await client.query('set plan_cache_mode = force_generic_plan')
+  expect((await requeueLostQueues(client, 1_000)).map(({ sku }) => sku).toSorted()).toEqual(skus)
+  client.release(true)
+  expect((await readJobs(app.pool)).map(({ payload }) => payload.sku).toSorted()).toEqual(skus)
 })
 
 test('200 orders that wait are served strictly in turn, whatever brings the stock, by two workers', async ({
