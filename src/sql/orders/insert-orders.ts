@@ -131,8 +131,8 @@ const run = prepare<unknown[], { jobId: string | null; clock: Date | null; excep
     insert into order_events (order_id, version, type, to_status, at, actor, outbox_id)
     select id, 1, 'OrderCreated', 'PENDING', $15, caller, ${NEXT_OUTBOX_ID} from fresh
   ), enqueued as (
-    -- one job for all: each order pays only its share of the queue's cost. With a key that no other job has, add_job inserts it by
-    -- two statements instead of add_jobs' four
+    -- one job for all: each order pays only its share of the queue's cost. No other job has this key, so unsafe_dedupe always
+    -- inserts, by two statements where add_jobs runs four
     select (graphile_worker.add_job(
       $16::text, json_build_object('orders', json_agg(ref order by ordinal)), run_at => now() + $18::float8 * interval '1 ms',
       max_attempts => $17::int, job_key => min(id::text), job_key_mode => 'unsafe_dedupe'

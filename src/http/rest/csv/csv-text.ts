@@ -57,7 +57,7 @@ export async function* readRows(bytes: AsyncIterable<Buffer>): AsyncGenerator<Fi
       return cells.some((cell) => cell.trim() !== '') ? { line, cells: cells.map(unescapeFormula) } : null
     },
   }
-  // its types know records that are no arrays only together with `columns`
+  // csv-parse's types let `on_record` return something else than an array only together with `columns`
   const parser = parse(options as unknown as Options)
   // errors reach the reader of the parser
   pipeline(Readable.from(bytes, { objectMode: false }), parser, () => {})
