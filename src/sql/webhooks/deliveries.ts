@@ -102,17 +102,18 @@ const nextOf = (kind: DueKind) => `
 
 const addNext = prepare<[webhookId: string, delayMinMs: number, attemptsMax: number]>(
   'add-next-sending',
-  `select count(*) from graphile_worker.add_jobs(array(
+  // add_jobs is not called, and no worker notified, where nothing is due
+  `select count(*) from (
     select (
       'send-webhooks', json_build_object('webhookId', webhooks.id), null,
       greatest(next.next_attempt_at, now() + $2::float8 * interval '1 ms'),
       $3::smallint, 'send-webhooks:' || webhooks.id, null, null
-    )::graphile_worker.job_spec
+    )::graphile_worker.job_spec as spec
     from webhooks cross join lateral (
       (${nextOf('first')}) union all (${nextOf('retry')}) order by next_attempt_at limit 1
     ) as next
     where webhooks.id = $1
-  ))`,
+  ) as wanted cross join lateral graphile_worker.add_jobs(array[wanted.spec])`,
 )
 
 /** Result of an attempt. `retryDelayMs`: null where none follows. */
