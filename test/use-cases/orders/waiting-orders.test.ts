@@ -3,7 +3,6 @@ import type { App } from '../../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { IfShort } from '../../../src/domain/orders/order.ts'
 import type { SupplierOutcome } from '../../../src/domain/supplier/supplier-policy.ts'
-import { requeueLostQueues } from '../../../src/sql/queue/find-lost-work.ts'
 import { createOrder } from '../../../src/use-cases/orders/create-order.ts'
 import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
 import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
@@ -12,7 +11,6 @@ import { returnOrder } from '../../../src/use-cases/orders/verbs/return-order.ts
 import { shipOrder } from '../../../src/use-cases/orders/verbs/ship-order.ts'
 import { listWaitingOrders, sumWaiting } from '../../../src/use-cases/stock/list-waiting-orders.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
-import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
 import { test } from '../../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker } from '../../support/harness.ts'
 import { dropJobs, readJobs } from '../../support/queue.ts'
@@ -293,42 +291,6 @@ test('customers see their own place in a queue, and not how many wait', async ({
   expect(await listWaitingOrders(app, alice, { sku: 'A', after: own, sizeMax: 9 })).toEqual([])
   expect(await listWaitingOrders(app, alice, { sku: 'no SKU', after: null, sizeMax: 9 })).toEqual([])
   await expect(sumWaiting(app, alice, ['A'])).rejects.toMatchObject({ code: 'FORBIDDEN' })
-})
-
-test('the sweep has a queue served whose mark or job is lost', async ({ app }) => {
-  await seed(app).item({ sku: 'A' })
-  const id = await place(app, { qty: 2 })
-  await dropJobs(app.pool)
-  await seed(app).stock({ sku: 'A', qty: 1 })
-  await dropJobs(app.pool)
-  expect((await sweep(app)).queues).toEqual(['A'])
-  expect((await sweep(app)).queues).toEqual([])
-  await serveAll(app)
-  await app.pool.query('update stock_levels set safety_stock = 0')
-  expect((await sweep(app)).queues).toEqual([])
-  await seed(app).stock({ sku: 'A', qty: 1 })
-  await app.pool.query('delete from serving')
-  await dropJobs(app.pool)
-  expect((await sweep(app)).queues).toEqual(['A'])
-  expect((await readJobs(app.pool)).map(({ task }) => task)).toEqual(['serve-waiting'])
-  await serveAll(app)
-  expect((await read(app, id)).status).toBe('RESERVED')
-})
-
-test('several lost queues get one job each, also by a plan that takes them for one', async ({ app }) => {
-  const skus = ['A', 'B', 'C']
-  for (const sku of skus) {
-    await seed(app).item({ sku })
-    await place(app, { lines: [[sku, 1]] })
-    await seed(app).stock({ sku, qty: 1 })
-  }
-  await dropJobs(app.pool)
-  await app.pool.query('vacuum analyze serving')
-  const client = await app.pool.connect()
-  await client.query('set plan_cache_mode = force_generic_plan')
-  expect((await requeueLostQueues(client, 1_000)).map(({ sku }) => sku).toSorted()).toEqual(skus)
-  client.release(true)
-  expect((await readJobs(app.pool)).map(({ payload }) => payload.sku).toSorted()).toEqual(skus)
 })
 
 test('200 orders that wait are served strictly in turn, whatever brings the stock, by two workers', async ({
