@@ -64,6 +64,8 @@ export type AppOptions = {
   allocationStrategy?: AllocationStrategy
   /** Keys that seal secrets, the first of them new ones; and whether receivers may be at private addresses. */
   webhooks?: { secretKeys: readonly Buffer[]; mayBePrivate: boolean }
+  /** Whether calls wait for what else this process does. By default they do. */
+  takesCalls?: boolean
   orderLimiter?: OrderLimiter | undefined
   tracing?: Tracing | undefined
 }
@@ -75,6 +77,7 @@ const KEEP_ALIVE_DELAY_MS = 10_000
 export async function createApp(options: AppOptions): Promise<{ app: App; close: () => Promise<void> }> {
   const { databaseUrl, logger, supplierPolicy, allocationStrategy = 'fewest-locations' } = options
   const { orderLimiter, tracing, webhooks = { secretKeys: [], mayBePrivate: false } } = options
+  const { takesCalls = true } = options
   const pool = openPool(databaseUrl, logger)
   const schema = await readSchema(pool).catch(async (error) => {
     await pool.end()
@@ -163,13 +166,15 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     random: Math.random,
   }
   const intake = { ...observe('createOrder'), onRefusal: () => onRefusal('intake') }
+  // a backlog that is reserved faster leaves the event loop less time for calls
+  const reservations = { ...observe('reserveInventory'), overlaps: !takesCalls }
   const app: App = Object.assign(context, {
     groups: {
       findOrder,
       findSupplierCall: createCallReader(pool, observe('findSupplierCall')),
       changeOrder: createChangeGroup(context, observe('changeOrder')),
       createOrder: createOrderIntake(context, intake),
-      reserveInventory: createReservationGroup(context, observe('reserveInventory')),
+      reserveInventory: createReservationGroup(context, reservations),
       settleSupplierOutcome: createOutcomeGroup(context, observe('settleSupplierOutcome')),
       settleAttempt: createAttemptGroup(context, observe('settleAttempt')),
     },

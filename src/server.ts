@@ -61,6 +61,7 @@ async function start(config: Config, { logger, tracing }: Telemetry, undos: Undo
     supplierPolicy,
     allocationStrategy,
     webhooks: config.webhooks,
+    takesCalls: config.runsApi,
     orderLimiter,
     tracing,
   })

@@ -27,8 +27,18 @@ export type GroupCommitOptions<Item> = GroupObserver & {
   waitingMax: number
   /** A commit that takes longer counts as hanging: new items are refused. */
   commitMaxMs?: number
+  /** Where the waiting items are of this size, they do not wait for a commit that holds its locks. By default they always do. */
+  overlapMin?: number
   onRefusal?: () => void
 }
+
+/**
+ * Commits all items or none.
+ *
+ * @param onLocked to be called when the commit holds all its locks, where a second may overlap it
+ * @returns a result for each item, in their order
+ */
+export type Commit<Item, Result> = (items: Item[], onLocked: () => void) => Promise<Result[]>
 
 /** A batch whose commit is over. An item that is retried by itself is a batch of one. */
 export type BatchRun = { size: number; outcome: 'committed' | 'failed'; durationMs: number }
@@ -44,18 +54,23 @@ type Waiting<Item, Result> = {
  * Commits items in batches: items that arrive during a commit share the next one. Without a commit in flight an item goes at
  * once, with those of the same turn of the event loop, so at rest nothing waits.
  *
+ * With `overlapMin` two commits may be in flight: the second starts when the first holds all its locks. It waits there for what
+ * both need, so the first is still the first to have it, and what comes before and after the locks is done at once.
+ *
  * A batch that the database refused is retried item by item, so that an item fails only for a reason of its own. A batch
  * without a connection or an answer in time fails, and so do the items waiting behind it.
  */
 export class GroupCommit<Item, Result> {
-  readonly #commit: (items: Item[]) => Promise<Result[]>
+  readonly #commit: Commit<Item, Result>
   readonly #options: GroupCommitOptions<Item>
   #waiting: Waiting<Item, Result>[] = []
-  #running: Promise<void> | undefined
-  #commitStartedAtMs: number | undefined
+  readonly #runs = new Set<PromiseWithResolvers<void>>()
+  /** When each batch in flight was sent. */
+  readonly #sentAtMs = new Map<Waiting<Item, Result>[], number>()
+  /** The newest batch, until it holds its locks. */
+  #unlocked: Waiting<Item, Result>[] | undefined
 
-  /** @param commit commits all items or none, and returns a result for each, in their order */
-  constructor(commit: (items: Item[]) => Promise<Result[]>, options: GroupCommitOptions<Item>) {
+  constructor(commit: Commit<Item, Result>, options: GroupCommitOptions<Item>) {
     this.#commit = commit
     this.#options = options
   }
@@ -85,25 +100,40 @@ export class GroupCommit<Item, Result> {
 
   /** Resolves when nothing waits and no commit is in flight. */
   async drain(): Promise<void> {
-    await this.#running
+    for (const { promise } of this.#runs) await promise
   }
 
   /** Whether a commit hangs: however slow commits are, each makes room for a batch. */
   #isHanging(): boolean {
     const { commitMaxMs = Infinity } = this.#options
-    return this.#commitStartedAtMs !== undefined && performance.now() - this.#commitStartedAtMs > commitMaxMs
+    return this.#sentAtMs.values().some((sentAtMs) => performance.now() - sentAtMs > commitMaxMs)
   }
 
   #wait(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, traceContext: this.#options.tracing?.activeContext(), resolve, reject })
-      this.#running ??= this.#run()
+      this.#runIfDue()
     })
   }
 
-  async #run(): Promise<void> {
+  /** Commits what is due, unless a run that has no commit in flight is about to. */
+  #runIfDue(): void {
+    if (this.#runs.size > this.#sentAtMs.size || !this.#isDue()) return
+    const over = Promise.withResolvers<void>()
+    this.#runs.add(over)
+    void this.#run(over)
+  }
+
+  /** Whether the next batch may go now. */
+  #isDue(): boolean {
+    if (this.#sentAtMs.size === 0) return this.#waiting.length > 0
+    const { overlapMin = Infinity } = this.#options
+    return this.#sentAtMs.size === 1 && !this.#unlocked && this.#sizeOf(this.#waiting) >= overlapMin
+  }
+
+  async #run(over: PromiseWithResolvers<void>): Promise<void> {
     await new Promise(setImmediate)
-    while (this.#waiting.length > 0) {
+    while (this.#isDue()) {
       const batch = this.#takeBatch()
       const startedAtMs = performance.now()
       try {
@@ -120,7 +150,8 @@ export class GroupCommit<Item, Result> {
       // the callers go on, and what they submit belongs to this run
       if (this.#waiting.length === 0) await new Promise<void>((resolve) => process.nextTick(resolve))
     }
-    this.#running = undefined
+    this.#runs.delete(over)
+    over.resolve()
   }
 
   /** Takes the next batch off the line. Repeats of a key stay in it, in their order, and those behind them go. */
@@ -147,11 +178,20 @@ export class GroupCommit<Item, Result> {
   }
 
   async #commitBatch(batch: Waiting<Item, Result>[]): Promise<void> {
-    const startedAtMs = performance.now()
-    this.#commitStartedAtMs = startedAtMs
+    const sentAtMs = performance.now()
+    this.#sentAtMs.set(batch, sentAtMs)
+    this.#unlocked = batch
+    const noteLocked = () => {
+      if (this.#unlocked === batch) this.#unlocked = undefined
+    }
+    const onLocked = () => {
+      noteLocked()
+      this.#runIfDue()
+    }
     let outcome: BatchRun['outcome'] = 'failed'
     try {
-      const results = await this.#traced(batch, () => this.#commit(batch.map(({ item }) => item)))
+      const items = batch.map(({ item }) => item)
+      const results = await this.#traced(batch, () => this.#commit(items, onLocked))
       outcome = 'committed'
       // the next commit is sent before those who waited for this one go on, so that both get done at once
       process.nextTick(() => {
@@ -160,12 +200,16 @@ export class GroupCommit<Item, Result> {
         })
       })
     } finally {
-      const durationMs = performance.now() - startedAtMs
-      this.#commitStartedAtMs = undefined
-      const { sizeOf, onBatch } = this.#options
-      const size = sizeOf ? batch.reduce((sum, { item }) => sum + sizeOf(item), 0) : batch.length
-      onBatch?.({ size, outcome, durationMs })
+      this.#sentAtMs.delete(batch)
+      noteLocked()
+      const durationMs = performance.now() - sentAtMs
+      this.#options.onBatch?.({ size: this.#sizeOf(batch), outcome, durationMs })
     }
+  }
+
+  #sizeOf(items: readonly Waiting<Item, Result>[]): number {
+    const { sizeOf } = this.#options
+    return sizeOf ? items.reduce((size, { item }) => size + sizeOf(item), 0) : items.length
   }
 
   #traced(batch: Waiting<Item, Result>[], commit: () => Promise<Result[]>): Promise<Result[]> {

@@ -23,10 +23,10 @@ export type JobPoolOptions = Omit<TaskContext, 'webhooks'> & {
 }
 
 /**
- * Reservation jobs in flight, and as many more fetched ahead: enough for the next two transactions, and few enough that
- * several workers share a backlog.
+ * Reservation jobs in flight, enough for two transactions at once, and as many more fetched ahead. Few enough that several
+ * workers share a backlog.
  */
-const RESERVATION_CONCURRENCY = 30
+const RESERVATION_CONCURRENCY = 40
 /**
  * Every commit of orders sends a notification, some 300 a second under load, and a fetch costs PostgreSQL about 1 ms. At rest
  * the next order comes later than this delay.

@@ -107,7 +107,7 @@ export async function createTestApp(
   }
 }
 
-/** Another application on the same database, as another process would have. */
+/** Another application on the same database, as another process would have. It reserves as one that only works. */
 export async function joinTestApp(
   { databaseUrl, allowBreaches }: TestApp,
   tracing?: Tracing,
@@ -117,6 +117,7 @@ export async function joinTestApp(
     logger: createLogger('silent'),
     supplierPolicy: TEST_POLICY,
     webhooks: TEST_WEBHOOKS,
+    takesCalls: false,
     tracing,
   })
   return { app, databaseUrl, allowBreaches, close }

@@ -16,7 +16,7 @@ test.beforeEach(async ({ app }) => {
 })
 
 /** Reservations under way, and as many more that are fetched. */
-const HELD_MAX = 2 * 30
+const HELD_MAX = 2 * 40
 
 /** Orders with a job each: placed one after the other, for those of one commit would share one. */
 async function placeBacklog(app: App, count: number, sku = 'A'): Promise<string[]> {

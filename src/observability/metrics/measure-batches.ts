@@ -17,7 +17,7 @@ const BATCHES = {
 export type GroupName = keyof typeof BATCHES
 
 /** From one item, as at rest, to the largest batch of reservations and reads. */
-const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, CALLS_UNDER_WAY_MAX, 500, RESERVE_BATCH_MAX]
+const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, CALLS_UNDER_WAY_MAX, RESERVE_BATCH_MAX]
 
 /** The groups, with the number of items that wait in each. */
 export type Groups = Record<GroupName, { waitingCount: number }>

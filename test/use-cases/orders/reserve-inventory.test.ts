@@ -1,6 +1,7 @@
 import { beforeEach, expect } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { lockOrders } from '../../../src/sql/orders/find-orders.ts'
+import { createReservationGroup } from '../../../src/use-cases/orders/reserve-inventory.ts'
 import { breakReservations } from '../../support/break-reservations.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { eventually, seed } from '../../support/harness.ts'
@@ -50,6 +51,20 @@ test('reserves what there is and turns to the supplier for what there is not, ol
     ['RESERVATION', -5, 1n],
     ['RESERVATION', -1, 0n],
   ])
+})
+
+test('of a backlog that is reserved by transactions that overlap, the oldest orders get the stock', async ({
+  app,
+}) => {
+  await seed(app).item({ sku, available: 900 })
+  const placed = await Promise.all(Array.from({ length: 1_500 }, () => seed(app).order({ sku })))
+  const ids = placed.map(({ id }) => id).toSorted()
+  const group = createReservationGroup(app, { overlaps: true })
+  const jobs = Array.from({ length: 60 }, (_, job) => ids.slice(job * 25, (job + 1) * 25))
+  await Promise.all(jobs.map((job) => group.submit(job.map((orderId) => ({ orderId })))))
+  const { orders, item } = await look(app, ids)
+  expect(orders.filter(({ status }) => status === 'RESERVED').map(({ id }) => id)).toEqual(ids.slice(0, 900))
+  expect(item).toMatchObject({ available: 0n, reserved: 900n })
 })
 
 test('a repeat, and repeats at the same time, change nothing twice', async ({ app }) => {
