@@ -64,7 +64,7 @@ export type AppOptions = {
   allocationStrategy?: AllocationStrategy
   /** Keys that seal secrets, the first of them new ones; and whether receivers may be at private addresses. */
   webhooks?: { secretKeys: readonly Buffer[]; mayBePrivate: boolean }
-  /** Whether calls wait for what else this process does. By default they do. */
+  /** Whether this process serves the APIs: then reservations do not overlap, as that would delay calls. By default it does. */
   takesCalls?: boolean
   orderLimiter?: OrderLimiter | undefined
   tracing?: Tracing | undefined
@@ -166,7 +166,6 @@ export async function createApp(options: AppOptions): Promise<{ app: App; close:
     random: Math.random,
   }
   const intake = { ...observe('createOrder'), onRefusal: () => onRefusal('intake') }
-  // a backlog that is reserved faster leaves the event loop less time for calls
   const reservations = { ...observe('reserveInventory'), overlaps: !takesCalls }
   const app: App = Object.assign(context, {
     groups: {

@@ -22,12 +22,12 @@ export type GroupCommitOptions<Item> = GroupObserver & {
   batchSizeMax: number
   /** The size of an item, 1 by default. An item larger than a batch is a batch of its own. */
   sizeOf?: (item: Item) => number
-  /** Two items with the same key are never in one commit. */
+  /** Two items with the same key are never in one commit. Not for commits that overlap. */
   keyOf?: (item: Item) => string
   waitingMax: number
   /** A commit that takes longer counts as hanging: new items are refused. */
   commitMaxMs?: number
-  /** Where the waiting items are of this size, they do not wait for a commit that holds its locks. By default they always do. */
+  /** From this size on, waiting items do not wait for the end of a commit that holds its locks. By default they do. */
   overlapMin?: number
   onRefusal?: () => void
 }
@@ -35,13 +35,17 @@ export type GroupCommitOptions<Item> = GroupObserver & {
 /**
  * Commits all items or none.
  *
- * @param onLocked to be called when the commit holds all its locks, where a second may overlap it
+ * @param onLocked to be called when the commit holds all its locks, where a second may overlap it. A commit that then has to start
+ *   again loses its turn to the second, and no more
  * @returns a result for each item, in their order
  */
 export type Commit<Item, Result> = (items: Item[], onLocked: () => void) => Promise<Result[]>
 
 /** A batch whose commit is over. An item that is retried by itself is a batch of one. */
 export type BatchRun = { size: number; outcome: 'committed' | 'failed'; durationMs: number }
+
+/** A batch in flight. */
+type Sent = { atMs: number; isLocked: boolean }
 
 type Waiting<Item, Result> = {
   item: Item
@@ -55,20 +59,19 @@ type Waiting<Item, Result> = {
  * once, with those of the same turn of the event loop, so at rest nothing waits.
  *
  * With `overlapMin` two commits may be in flight: the second starts when the first holds all its locks. It waits there for what
- * both need, so the first is still the first to have it, and what comes before and after the locks is done at once.
+ * both need, so the first is still the first to have it, and the second's reads overlap the first's writes.
  *
  * A batch that the database refused is retried item by item, so that an item fails only for a reason of its own. A batch
- * without a connection or an answer in time fails, and so do the items waiting behind it.
+ * without a connection or an answer in time fails, and so do the items waiting behind it. A second that is in flight
+ * overtakes items that are retried.
  */
 export class GroupCommit<Item, Result> {
   readonly #commit: Commit<Item, Result>
   readonly #options: GroupCommitOptions<Item>
   #waiting: Waiting<Item, Result>[] = []
+  readonly #inFlight = new Set<Sent>()
+  /** Each has a batch in flight, or asks soon whether one is due. It asks for the last time in the turn in which it leaves. */
   readonly #runs = new Set<PromiseWithResolvers<void>>()
-  /** When each batch in flight was sent. */
-  readonly #sentAtMs = new Map<Waiting<Item, Result>[], number>()
-  /** The newest batch, until it holds its locks. */
-  #unlocked: Waiting<Item, Result>[] | undefined
 
   constructor(commit: Commit<Item, Result>, options: GroupCommitOptions<Item>) {
     this.#commit = commit
@@ -93,7 +96,7 @@ export class GroupCommit<Item, Result> {
     return tracing ? tracing.item(() => this.#wait(item)) : this.#wait(item)
   }
 
-  /** Items waiting for a commit, without the batch in flight. */
+  /** Items waiting for a commit, without those in flight. */
   get waitingCount(): number {
     return this.#waiting.length
   }
@@ -106,7 +109,7 @@ export class GroupCommit<Item, Result> {
   /** Whether a commit hangs: however slow commits are, each makes room for a batch. */
   #isHanging(): boolean {
     const { commitMaxMs = Infinity } = this.#options
-    return this.#sentAtMs.values().some((sentAtMs) => performance.now() - sentAtMs > commitMaxMs)
+    return this.#inFlight.values().some(({ atMs }) => performance.now() - atMs > commitMaxMs)
   }
 
   #wait(item: Item): Promise<Result> {
@@ -116,9 +119,9 @@ export class GroupCommit<Item, Result> {
     })
   }
 
-  /** Commits what is due, unless a run that has no commit in flight is about to. */
+  /** Commits what is due, unless a run that has no batch in flight is about to. */
   #runIfDue(): void {
-    if (this.#runs.size > this.#sentAtMs.size || !this.#isDue()) return
+    if (this.#runs.size > this.#inFlight.size || !this.#isDue()) return
     const over = Promise.withResolvers<void>()
     this.#runs.add(over)
     void this.#run(over)
@@ -126,9 +129,10 @@ export class GroupCommit<Item, Result> {
 
   /** Whether the next batch may go now. */
   #isDue(): boolean {
-    if (this.#sentAtMs.size === 0) return this.#waiting.length > 0
+    const [first, second] = this.#inFlight
+    if (!first) return this.#waiting.length > 0
     const { overlapMin = Infinity } = this.#options
-    return this.#sentAtMs.size === 1 && !this.#unlocked && this.#sizeOf(this.#waiting) >= overlapMin
+    return !second && first.isLocked && this.#sizeOf(this.#waiting) >= overlapMin
   }
 
   async #run(over: PromiseWithResolvers<void>): Promise<void> {
@@ -140,7 +144,8 @@ export class GroupCommit<Item, Result> {
         await this.#commitBatch(batch)
       } catch (error) {
         for (const one of batch) {
-          if (batch.length > 1 && isWorthSplitting(error)) await this.#commitBatch([one]).catch(one.reject)
+          if (batch.length > 1 && isWorthSplitting(error))
+            await this.#commitBatch([one], true).catch(one.reject)
           else one.reject(error)
         }
         // the waiting items have waited for the same host, so they fail now instead of waiting again
@@ -177,15 +182,12 @@ export class GroupCommit<Item, Result> {
     return batch
   }
 
-  async #commitBatch(batch: Waiting<Item, Result>[]): Promise<void> {
-    const sentAtMs = performance.now()
-    this.#sentAtMs.set(batch, sentAtMs)
-    this.#unlocked = batch
-    const noteLocked = () => {
-      if (this.#unlocked === batch) this.#unlocked = undefined
-    }
+  /** @param isRetry of an item that others would overtake: none overlaps it */
+  async #commitBatch(batch: Waiting<Item, Result>[], isRetry = false): Promise<void> {
+    const sent: Sent = { atMs: performance.now(), isLocked: false }
+    this.#inFlight.add(sent)
     const onLocked = () => {
-      noteLocked()
+      sent.isLocked = !isRetry
       this.#runIfDue()
     }
     let outcome: BatchRun['outcome'] = 'failed'
@@ -200,9 +202,8 @@ export class GroupCommit<Item, Result> {
         })
       })
     } finally {
-      this.#sentAtMs.delete(batch)
-      noteLocked()
-      const durationMs = performance.now() - sentAtMs
+      this.#inFlight.delete(sent)
+      const durationMs = performance.now() - sent.atMs
       this.#options.onBatch?.({ size: this.#sizeOf(batch), outcome, durationMs })
     }
   }

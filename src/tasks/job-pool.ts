@@ -23,7 +23,7 @@ export type JobPoolOptions = Omit<TaskContext, 'webhooks'> & {
 }
 
 /**
- * Reservation jobs in flight, enough for two transactions at once, and as many more fetched ahead. Few enough that several
+ * Reservation jobs in flight, enough of 25 orders for two transactions, and as many more fetched ahead. Few enough that several
  * workers share a backlog.
  */
 const RESERVATION_CONCURRENCY = 40

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { expect, test } from 'vitest'
 import { GroupCommit } from '../../src/database/group-commit.ts'
 
@@ -38,6 +39,7 @@ test('sends a second commit when the first holds its locks and enough wait, and 
   const { sent, commit, lock, end } = lockingCommit()
   const group = new GroupCommit(commit, options)
   const results = await submitAll(group, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+  await new Promise(setImmediate)
   expect(sent).toEqual([[1]])
   await lock(0)
   expect(sent).toEqual([[1], [2, 3, 4]])
@@ -95,15 +97,35 @@ test('goes on when either fails, and loses nothing', async () => {
   expect(await later).toBe(70)
 })
 
-test('is settled when neither is under way', async () => {
+test('lets nobody overtake items that are retried, but who is in flight already', async () => {
+  const { sent, commit, lock, end } = lockingCommit()
+  const group = new GroupCommit(commit, options)
+  const results = await submitAll(group, [1, 2, 3, 4, 5, 6, 7, 8, 9])
+  await lock(0)
+  await end(0)
+  await lock(1)
+  expect(sent).toEqual([[1], [2, 3, 4], [5, 6, 7]])
+  await end(1, new pg.DatabaseError('refused', 1, 'error'))
+  await lock(3)
+  await end(3)
+  await end(2)
+  await lock(4)
+  await end(4)
+  await end(5)
+  expect(sent.slice(3)).toEqual([[2], [3], [4], [8, 9]])
+  await end(6)
+  expect(await Promise.all(results)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90])
+})
+
+test('is drained when neither is in flight, also one that starts later', async () => {
   const { commit, lock, end } = lockingCommit()
   const group = new GroupCommit(commit, options)
   const results = await submitAll(group, [1, 2, 3])
-  await lock(0)
   let isDrained = false
   const drained = group.drain().then(() => {
     isDrained = true
   })
+  await lock(0)
   await end(0)
   expect(isDrained).toBe(false)
   await end(1)

@@ -109,7 +109,7 @@ describe('of a long backlog a worker', () => {
     await eventually(() => asked.length === 40)
     // twice as many as there are places for reservations, by a process that gives its orders no head start
     const api = await joinTestApp(testApp)
-    const ids = await placeBacklog(api.app, 60)
+    const ids = await placeBacklog(api.app, HELD_MAX)
     await api.close()
     await eventually(async () => (await countOrders(app, 'RESERVED', ids)) === ids.length)
     // as many as there are places for, and no more

@@ -1,6 +1,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client'
 import type { BatchRun } from '../../database/group-commit.ts'
 import { CALLS_UNDER_WAY_MAX } from '../../limits.ts'
+import { READ_BATCH_MAX } from '../../use-cases/orders/find-order.ts'
 import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
 import { WORK_BUCKETS_S } from './measure-transactions.ts'
 
@@ -17,7 +18,7 @@ const BATCHES = {
 export type GroupName = keyof typeof BATCHES
 
 /** From one item, as at rest, to the largest batch of reservations and reads. */
-const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, CALLS_UNDER_WAY_MAX, RESERVE_BATCH_MAX]
+const SIZE_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, CALLS_UNDER_WAY_MAX, RESERVE_BATCH_MAX, READ_BATCH_MAX]
 
 /** The groups, with the number of items that wait in each. */
 export type Groups = Record<GroupName, { waitingCount: number }>

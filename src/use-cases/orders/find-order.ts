@@ -14,7 +14,7 @@ import { isText, REFERENCE_LENGTH_MAX } from '../user-errors.ts'
 export type OrderReader = GroupCommit<string, Order | undefined>
 
 /** Orders of one statement: a reply of about 250 kB. */
-const READ_BATCH_MAX = 1_000
+export const READ_BATCH_MAX = 1_000
 /** Reads that may wait at once, each some 200 bytes. */
 const READS_WAITING_MAX = 100_000
 

@@ -6,7 +6,6 @@ import { type OrderRef, orderRefOf } from '../../domain/upkeep/jobs.ts'
 import { type Insertion, insertOrders, type NewOrder } from '../../sql/orders/insert-orders.ts'
 import type { WriteContext } from '../context.ts'
 import { newId } from '../new-id.ts'
-import { RESERVE_BATCH_MAX } from './reserve-inventory.ts'
 
 /** A well-formed order and its origin. An idempotency key belongs to its caller. */
 export type RequestedOrder = Origin & Omit<NewOrder, 'id' | 'origin'>
@@ -27,10 +26,10 @@ export type HeadStart = {
 }
 
 /**
- * Lines of one statement, and so of one job: as many as are reserved together. Orders of one line, of which no more are in
- * flight than CALLS_UNDER_WAY_MAX, all share the next commit.
+ * Lines of one statement, and so of one job. Orders of one line, of which no more are in flight than CALLS_UNDER_WAY_MAX, all
+ * share the next commit.
  */
-const INTAKE_BATCH_MAX = RESERVE_BATCH_MAX
+const INTAKE_BATCH_MAX = 1_000
 /** A commit that takes longer hangs, on a lock or a disk that stalls. A healthy one takes 5 to 20 ms. */
 const INTAKE_COMMIT_MAX_MS = 1_000
 /**

@@ -3,6 +3,7 @@ import { inTransaction, type TransactionContext } from '../../database/transacti
 import type { Order } from '../../domain/orders/order.ts'
 import { waitingOf } from '../../domain/orders/order-line.ts'
 import { type JobTry, type OrderRef, reservationJob } from '../../domain/upkeep/jobs.ts'
+import { CALLS_UNDER_WAY_MAX } from '../../limits.ts'
 import { lockOrders } from '../../sql/orders/find-orders.ts'
 import { queueOrders } from '../../sql/orders/waiting-queue.ts'
 import { addJobs, completeJobs } from '../../sql/queue/add-jobs.ts'
@@ -21,10 +22,10 @@ export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefi
 export type ReserveContext = WriteContext & GiveContext
 
 /**
- * Lines of one reservation: a transaction of about 20 ms. With 200 a line cost a third more, since each batch pays for its
- * commit, its round trips and its fetch of jobs.
+ * Lines of one reservation: a transaction of about 20 ms, and two jobs of all calls that a process takes. With 200 a line cost a
+ * third more, since each batch pays for its commit, its round trips and its fetch of jobs.
  */
-export const RESERVE_BATCH_MAX = 500
+export const RESERVE_BATCH_MAX = 2 * CALLS_UNDER_WAY_MAX
 /** A second reservation that is smaller would cost more than it gains. */
 const OVERLAP_MIN = RESERVE_BATCH_MAX / 2
 /** At most 50 jobs wait, 40 in flight and 10 head starts: never reached. */
@@ -34,7 +35,7 @@ const JOBS_WAITING_MAX = 10_000
  * Makes the group of reservations: the orders of all jobs in flight are reserved together.
  *
  * @param overlaps in a backlog, to lock and read the orders of the next reservation while one is written. The next waits for the
- *   stock that both need, so orders are still served oldest first
+ *   stock that both need, so the older orders are served first, unless theirs fails
  */
 export function createReservationGroup(
   context: ReserveContext,
@@ -58,7 +59,7 @@ export function createReservationGroup(
  * than is then available waits, or fails, as it says itself. One of which a SKU's queue is being served stays PENDING, and takes
  * its turn there. Orders in another state do not change, so a repeat does nothing.
  *
- * @param onLocked called when all that the reservation needs is locked
+ * @param onLocked called when all that the reservation needs is locked, and not if no order is PENDING
  */
 export async function reserveInventory(
   context: ReserveContext,

@@ -5,6 +5,7 @@ import type { PassedOver } from '../../../src/use-cases/in-halves.ts'
 import { createOrder } from '../../../src/use-cases/orders/create-order.ts'
 import { expireHolds, findNextExpiry } from '../../../src/use-cases/orders/expire-holds.ts'
 import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
+import { RESERVE_BATCH_MAX } from '../../../src/use-cases/orders/reserve-inventory.ts'
 import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
 import { confirmOrder } from '../../../src/use-cases/orders/verbs/confirm-order.ts'
 import { extendHold } from '../../../src/use-cases/orders/verbs/extend-hold.ts'
@@ -265,8 +266,9 @@ test('a transaction takes no more lines than a batch of reservations, however ma
 }) => {
   const skus = Array.from({ length: 100 }, () => `HOLD-${++skuCount}`)
   for (const sku of skus) await seed(app).item({ sku, available: 100 })
-  const ids = await expired(app, [...Array.from({ length: 13 }, () => skus), [skus[0]!]])
-  expect(await expireHolds(app)).toEqual({ expired: 10, mayBeMore: true })
+  const full = RESERVE_BATCH_MAX / skus.length
+  const ids = await expired(app, [...Array.from({ length: full + 3 }, () => skus), [skus[0]!]])
+  expect(await expireHolds(app)).toEqual({ expired: full, mayBeMore: true })
   expect(await expireHolds(app)).toEqual({ expired: 4, mayBeMore: false })
   for (const id of ids) expect((await read(app, id)).status).toBe('EXPIRED')
 })

@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { lockOrders } from '../../../src/sql/orders/find-orders.ts'
-import { createReservationGroup } from '../../../src/use-cases/orders/reserve-inventory.ts'
+import { RESERVE_BATCH_MAX } from '../../../src/use-cases/orders/reserve-inventory.ts'
 import { breakReservations } from '../../support/break-reservations.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
-import { eventually, seed } from '../../support/harness.ts'
+import { eventually, joinTestApp, seed } from '../../support/harness.ts'
 import { readItem } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
 
@@ -53,19 +54,59 @@ test('reserves what there is and turns to the supplier for what there is not, ol
   ])
 })
 
-test('of a backlog that is reserved by transactions that overlap, the oldest orders get the stock', async ({
-  app,
-}) => {
-  await seed(app).item({ sku, available: 900 })
-  const placed = await Promise.all(Array.from({ length: 1_500 }, () => seed(app).order({ sku })))
-  const ids = placed.map(({ id }) => id).toSorted()
-  const group = createReservationGroup(app, { overlaps: true })
-  const jobs = Array.from({ length: 60 }, (_, job) => ids.slice(job * 25, (job + 1) * 25))
-  await Promise.all(jobs.map((job) => group.submit(job.map((orderId) => ({ orderId })))))
-  const { orders, item } = await look(app, ids)
-  expect(orders.filter(({ status }) => status === 'RESERVED').map(({ id }) => id)).toEqual(ids.slice(0, 900))
-  expect(item).toMatchObject({ available: 0n, reserved: 900n })
-})
+/** Holds what a statement locks, until what it gives is called. */
+async function holdLock(app: App, statement: string): Promise<() => Promise<void>> {
+  const client = await app.pool.connect()
+  await client.query(`begin; ${statement}`)
+  return async () => {
+    await client.query('rollback')
+    client.release()
+  }
+}
+
+/** Waits until a transaction waits for a lock: of a row, or of a table. */
+const untilOneWaits = ({ pool }: App, event: 'transactionid' | 'relation') =>
+  eventually(async () => {
+    const text = 'select from pg_stat_activity where datname = current_database() and wait_event = $1'
+    return (await pool.query(text, [event])).rowCount
+  })
+
+const isLocked = async ({ pool }: App, id: string) =>
+  (await pool.query('select from orders where id = $1 for update skip locked', [id])).rowCount === 0
+
+test.for([
+  ['takes calls has one reservation in flight', false],
+  ['takes no calls reads the orders of the next reservation while it writes one', true],
+] as const)(
+  'of a backlog a process that %s, and the oldest orders get the stock',
+  async ([, overlaps], { app, testApp }) => {
+    await seed(app).item({ sku, available: 900 })
+    const placed = await Promise.all(Array.from({ length: 1_300 }, () => seed(app).order({ sku })))
+    const ids = placed.map(({ id }) => id).toSorted()
+    const ofNext = ids[RESERVE_BATCH_MAX]!
+    const reserving = overlaps ? await joinTestApp(testApp) : testApp
+    const group = reserving.app.groups.reserveInventory
+    const letRead = await holdLock(app, `select from orders where id = '${ids[0]}' for update`)
+    const letWrite = await holdLock(app, 'lock table inventory_movements in share mode')
+    const jobs = Array.from({ length: 52 }, (_, job) => ids.slice(job * 25, (job + 1) * 25))
+    const done = Promise.all(jobs.map((job) => group.submit(job.map((orderId) => ({ orderId })))))
+    await untilOneWaits(app, 'transactionid')
+    expect(await isLocked(app, ofNext)).toBe(false)
+    await letRead()
+    await untilOneWaits(app, 'relation')
+    if (overlaps) await eventually(() => isLocked(app, ofNext))
+    // time in which a second one would have begun
+    await sleep(100)
+    expect(await isLocked(app, ofNext)).toBe(overlaps)
+    await letWrite()
+    await done
+    const { orders, item } = await look(app, ids)
+    const reserved = orders.filter(({ status }) => status === 'RESERVED')
+    expect(reserved.map(({ id }) => id)).toEqual(ids.slice(0, 900))
+    expect(item).toMatchObject({ available: 0n, reserved: 900n })
+    if (overlaps) await reserving.close()
+  },
+)
 
 test('a repeat, and repeats at the same time, change nothing twice', async ({ app }) => {
   const ids = await place(app, [2, 3], 10)
