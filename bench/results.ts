@@ -9,17 +9,13 @@ const DIRECTORY = new URL('../docs/benchmarks/', import.meta.url)
 /**
  * Writes `docs/benchmarks/latest.json` and its pictures.
  *
- * @param results replace those of the same name on the same server; others that were measured before stay
+ * @param result replaces the one of the same name on the same server; others that were measured before stay
  * @param order of the names
  */
-export async function writeResults(
-  results: readonly ScenarioResult[],
-  order: readonly string[],
-): Promise<void> {
+export async function writeResult(result: ScenarioResult, order: readonly string[]): Promise<void> {
   const keyOf = (name: string, server: ServerName) => `${name} ${server}`
-  const byKey = new Map(
-    [...(await readResults()), ...results].map((result) => [keyOf(result.name, serverOf(result)), result]),
-  )
+  const all = [...(await readResults()), result]
+  const byKey = new Map(all.map((one) => [keyOf(one.name, serverOf(one)), one]))
   const merged = SERVERS.flatMap((server) => order.flatMap((name) => byKey.get(keyOf(name, server)) ?? []))
   const drawn = merged.filter((result) => serverOf(result) === 'embedded')
   await mkdir(DIRECTORY, { recursive: true })

@@ -4,7 +4,7 @@ import { endProcesses } from './child-process.ts'
 import { type DatabaseServer, startDatabaseServer } from './database-server.ts'
 import { describeEnvironment, type ScenarioResult } from './environment.ts'
 import { formatServersTable, formatTable } from './report.ts'
-import { readResults, writeResults } from './results.ts'
+import { readResults, writeResult } from './results.ts'
 import type { Scenario } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
 
@@ -65,8 +65,13 @@ async function readOptions(): Promise<Options | null> {
   }
 }
 
-/** @returns what was measured, and how many scenarios failed: their answers or what they left behind was wrong */
-async function runAll({ isQuick, chosen }: Options, database: DatabaseServer) {
+/**
+ * Writes what each scenario has measured when it ends: who interrupts a run of an hour keeps that.
+ *
+ * @returns what was measured, and how many scenarios failed: their answers or what they left behind was wrong
+ */
+async function runAll({ isQuick, isWriting, chosen }: Options, database: DatabaseServer) {
+  const names = scenarios.map(({ name }) => name)
   const results: ScenarioResult[] = []
   let failures = 0
   for (const scenario of chosen) {
@@ -79,7 +84,9 @@ async function runAll({ isQuick, chosen }: Options, database: DatabaseServer) {
         createDatabase: database.createDatabase,
         log: (line) => log(`  ${line}`),
       })
-      results.push({ name: scenario.name, description: scenario.description, environment, measurements })
+      const result = { name: scenario.name, description: scenario.description, environment, measurements }
+      results.push(result)
+      if (isWriting) await writeResult(result, names)
     } catch (error) {
       // the process ends once everything is stopped: nothing more is to be said or started
       if (isInterrupted) return new Promise<never>(() => {})
@@ -117,12 +124,6 @@ async function main(): Promise<number> {
     const { results, failures } = await runAll(options, await starting)
     process.stdout.write(`${formatTable(results)}\n`)
     if (options.isQuick) log('These were quick runs: the figures say little.')
-    if (options.isWriting) {
-      await writeResults(
-        results,
-        scenarios.map(({ name }) => name),
-      )
-    }
     return failures > 0 ? 1 : 0
   } finally {
     await stop()
