@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeEach, expect } from 'vitest'
+import pg from 'pg'
+import { beforeEach, expect, onTestFinished } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { lockOrders } from '../../../src/sql/orders/find-orders.ts'
 import { RESERVE_BATCH_MAX } from '../../../src/use-cases/orders/reserve-inventory.ts'
@@ -54,14 +55,13 @@ test('reserves what there is and turns to the supplier for what there is not, ol
   ])
 })
 
-/** Holds what a statement locks, until what it gives is called. */
-async function holdLock(app: App, statement: string): Promise<() => Promise<void>> {
-  const client = await app.pool.connect()
+/** Holds what a statement locks, until what it gives is called, or the test ends. */
+async function holdLock(app: App, statement: string): Promise<() => Promise<unknown>> {
+  const client = new pg.Client({ connectionString: app.databaseUrl })
+  await client.connect()
+  onTestFinished(() => client.end())
   await client.query(`begin; ${statement}`)
-  return async () => {
-    await client.query('rollback')
-    client.release()
-  }
+  return () => client.query('rollback')
 }
 
 /** Waits until a transaction waits for a lock: of a row, or of a table. */
@@ -74,6 +74,9 @@ const untilOneWaits = ({ pool }: App, event: 'transactionid' | 'relation') =>
 const isLocked = async ({ pool }: App, id: string) =>
   (await pool.query('select from orders where id = $1 for update skip locked', [id])).rowCount === 0
 
+/** A second reservation that is not to wait has locked its orders by then. */
+const SECOND_BEGINS_MS = 200
+
 test.for([
   ['takes calls has one reservation in flight', false],
   ['takes no calls reads the orders of the next reservation while it writes one', true],
@@ -85,18 +88,19 @@ test.for([
     const ids = placed.map(({ id }) => id).toSorted()
     const ofNext = ids[RESERVE_BATCH_MAX]!
     const reserving = overlaps ? await joinTestApp(testApp) : testApp
+    if (overlaps) onTestFinished(reserving.close)
     const group = reserving.app.groups.reserveInventory
     const letRead = await holdLock(app, `select from orders where id = '${ids[0]}' for update`)
     const letWrite = await holdLock(app, 'lock table inventory_movements in share mode')
     const jobs = Array.from({ length: 52 }, (_, job) => ids.slice(job * 25, (job + 1) * 25))
     const done = Promise.all(jobs.map((job) => group.submit(job.map((orderId) => ({ orderId })))))
     await untilOneWaits(app, 'transactionid')
+    await sleep(SECOND_BEGINS_MS)
     expect(await isLocked(app, ofNext)).toBe(false)
     await letRead()
     await untilOneWaits(app, 'relation')
     if (overlaps) await eventually(() => isLocked(app, ofNext))
-    // time in which a second one would have begun
-    await sleep(100)
+    await sleep(SECOND_BEGINS_MS)
     expect(await isLocked(app, ofNext)).toBe(overlaps)
     await letWrite()
     await done
@@ -104,7 +108,6 @@ test.for([
     const reserved = orders.filter(({ status }) => status === 'RESERVED')
     expect(reserved.map(({ id }) => id)).toEqual(ids.slice(0, 900))
     expect(item).toMatchObject({ available: 0n, reserved: 900n })
-    if (overlaps) await reserving.close()
   },
 )
 
