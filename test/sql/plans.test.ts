@@ -6,6 +6,7 @@ import { type RecordedStatement, recordStatements } from '../../bench/support/re
 import { connect, ServerPool } from '../../src/database/connections.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../src/domain/caller.ts'
 import { createGraphQLServer } from '../../src/http/graphql/graphql-server.ts'
+import { RESERVATION_CONCURRENCY } from '../../src/tasks/job-pool.ts'
 import { observeService } from '../../src/use-cases/upkeep/read-service-status.ts'
 import { rescueJobs } from '../../src/use-cases/upkeep/rescue-jobs.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../support/harness.ts'
@@ -133,7 +134,7 @@ async function ask(caller: Caller, query: string, variables: object): Promise<vo
  * Of the runner that reserves. That of supplier calls reads past the reservations that wait, of which there is one for all
  * orders of a commit.
  */
-const isFetch = ({ name }: RecordedStatement) => /^get_job30\//.test(name ?? '')
+const isFetch = ({ name }: RecordedStatement) => name?.startsWith(`get_job${RESERVATION_CONCURRENCY}/`)
 
 /** What graphile-worker fetches jobs by, and the settings of the connection that it does so on. */
 async function recordFetch(): Promise<RecordedStatement & { settings: Record<string, string> }> {

@@ -4,6 +4,7 @@ import { describe, expect, vi } from 'vitest'
 import type { App } from '../../src/create-app.ts'
 import { STATEMENT_TIMEOUT_MS } from '../../src/limits.ts'
 import type { Supplier } from '../../src/supplier/contract.ts'
+import { RESERVATION_CONCURRENCY } from '../../src/tasks/job-pool.ts'
 import { test } from '../support/fixtures.ts'
 import { eventually, joinTestApp, seed, startTestWorker, type TestApp } from '../support/harness.ts'
 import { readJobs, untilNoJobs } from '../support/queue.ts'
@@ -16,7 +17,7 @@ test.beforeEach(async ({ app }) => {
 })
 
 /** Reservations under way, and as many more that are fetched. */
-const HELD_MAX = 2 * 40
+const HELD_MAX = 2 * RESERVATION_CONCURRENCY
 
 /** Orders with a job each: placed one after the other, for those of one commit would share one. */
 async function placeBacklog(app: App, count: number, sku = 'A'): Promise<string[]> {
