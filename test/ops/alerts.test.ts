@@ -223,7 +223,7 @@ const TRIALS: Record<string, Trial> = {
       try {
         // nobody ends it for being idle
         await blocker.query('begin; set local idle_in_transaction_session_timeout = 0')
-        await blocker.query('select pg_current_xact_id()')
+        await blocker.query('lock table inventory_movements in row exclusive mode')
         await seed(testApp.app).stock({ sku: 'PLENTY' })
         await query(
           `update inventory_movements set created_at = now() - interval '10 min' where type = 'ADJUSTMENT'`,
