@@ -68,7 +68,7 @@ async function holdLock(app: App, statement: string): Promise<() => Promise<unkn
 const untilOneWaits = ({ pool }: App, event: 'transactionid' | 'relation') =>
   eventually(async () => {
     const text = 'select from pg_stat_activity where datname = current_database() and wait_event = $1'
-    return (await pool.query(text, [event])).rowCount
+    return (await pool.query(text, [event])).rowCount! > 0
   })
 
 const isLocked = async ({ pool }: App, id: string) =>
