@@ -22,7 +22,7 @@ export type GroupCommitOptions<Item> = GroupObserver & {
   batchSizeMax: number
   /** The size of an item, 1 by default. An item larger than a batch is a batch of its own. */
   sizeOf?: (item: Item) => number
-  /** Two items with the same key are never in one commit. Not for commits that overlap. */
+  /** Two items with the same key are never in one commit. With `overlapMin` they may be in two that overlap. */
   keyOf?: (item: Item) => string
   waitingMax: number
   /** A commit that takes longer counts as hanging: new items are refused. */

@@ -107,7 +107,7 @@ export async function createTestApp(
   }
 }
 
-/** Another application on the same database, as another process would have. It reserves as one that only works. */
+/** Another application on the same database, as another process would have. Its reservations overlap, as with `ROLE=worker`. */
 export async function joinTestApp(
   { databaseUrl, allowBreaches }: TestApp,
   tracing?: Tracing,

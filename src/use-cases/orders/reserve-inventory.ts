@@ -22,8 +22,8 @@ export type ReservationGroup = GroupCommit<readonly ReservationRequest[], undefi
 export type ReserveContext = WriteContext & GiveContext
 
 /**
- * Lines of one reservation: a transaction of about 20 ms, and two jobs of all calls that a process takes. With 200 a line cost a
- * third more, since each batch pays for its commit, its round trips and its fetch of jobs.
+ * Lines of one reservation: a transaction of about 20 ms. It has room for two of the largest jobs of orders of one line. With 200 a
+ * line cost a third more, since each batch pays for its commit, its round trips and its fetch of jobs.
  */
 export const RESERVE_BATCH_MAX = 2 * CALLS_UNDER_WAY_MAX
 /** A second reservation that is smaller would cost more than it gains. */
