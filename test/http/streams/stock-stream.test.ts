@@ -1,62 +1,18 @@
 import { once } from 'node:events'
-import { get, type IncomingMessage } from 'node:http'
 import { describe, expect, onTestFinished, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
-import { createAuthenticate } from '../../../src/http/access/create-authenticate.ts'
-import { STREAMS_PER_CALLER_MAX } from '../../../src/limits.ts'
-import { createLogger } from '../../../src/observability/logs/logger.ts'
 import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { test } from '../../support/fixtures.ts'
-import {
-  connectByWebSocket,
-  execute,
-  serveApp,
-  serveTestApp,
-  subscribeBySse,
-  subscribeByWebSocket,
-  type Target,
-} from '../../support/graphql.ts'
+import { serveApp, subscribeBySse, subscribeByWebSocket } from '../../support/graphql.ts'
 import { eventually, joinTestApp, seed } from '../../support/harness.ts'
 import { rawCall } from '../../support/raw-call.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
-import { authorizationOf, bySecret } from '../../support/tokens.ts'
-
-const CHANGES = '/api/inventory/changes'
-
-/** A stream as it arrives. */
-async function open({ url, authorization }: Target, path = CHANGES, headers: Record<string, string> = {}) {
-  const accept = { accept: 'text/event-stream', ...(authorization && { authorization }) }
-  const [answer] = (await once(get(url + path, { headers: { ...accept, ...headers } }), 'response')) as [
-    IncomingMessage,
-  ]
-  onTestFinished(() => void answer.destroy())
-  let text = ''
-  answer.setEncoding('utf8').on('data', (chunk) => {
-    text += chunk
-  })
-  answer.on('error', () => {})
-  const events = () =>
-    text
-      .split('\n\n')
-      .filter((event) => event.includes('data:'))
-      .map((event) => ({
-        id: /^id: (.*)$/m.exec(event)![1]!,
-        ...JSON.parse(/^data: (.*)$/m.exec(event)![1]!),
-      }))
-  return {
-    answer,
-    read: () => text,
-    async seen(count: number) {
-      await eventually(() => events().length >= count)
-      return events()
-    },
-  }
-}
+import { CHANGES, openStream } from '../../support/stock-stream.ts'
 
 describe('the stream', () => {
   test('delivers each change as an event with its cursor', async ({ app, server }) => {
     await seed(app).item({ sku: 'A', available: 10 })
-    const { answer, read, seen } = await open(server)
+    const { answer, read, seen } = await openStream(server)
     expect(answer.statusCode).toBe(200)
     expect(answer.headers).toMatchObject({
       'content-type': 'text/event-stream',
@@ -97,7 +53,7 @@ describe('the stream', () => {
     const { id } = await seed(app).order({ sku: 'A', qty: 4, ifShort: 'WAIT' })
     await reserveOrders(app, [id])
     await seed(app).stock({ sku: 'A', qty: -1 })
-    const rest = await open(server)
+    const rest = await openStream(server)
     const query = 'subscription { inventoryChanged { isRepeat crossed movement { id delta } } }'
     const subscription = subscribeBySse(server, query)
     onTestFinished(subscription.leave)
@@ -140,11 +96,11 @@ describe('the stream', () => {
 
   test('resumes after Last-Event-ID, which goes before `after`', async ({ app, server }) => {
     await seed(app).item({ sku: 'A', available: 10 })
-    const first = await open(server)
+    const first = await openStream(server)
     for (const qty of [1, 2, 3]) await seed(app).stock({ sku: 'A', qty })
     const [one, two] = await first.seen(3)
     const deltas = async (path: string, count: number, headers = {}) =>
-      (await (await open(server, path, headers)).seen(count)).map(({ movement }) => movement.delta)
+      (await (await openStream(server, path, headers)).seen(count)).map(({ movement }) => movement.delta)
     expect(await deltas(`${CHANGES}?after=${one!.id}`, 2)).toEqual([2, 3])
     expect(await deltas(CHANGES, 2, { 'last-event-id': one!.id })).toEqual([2, 3])
     expect(await deltas(`${CHANGES}?after=${one!.id}`, 1, { 'last-event-id': two!.id })).toEqual([3])
@@ -154,8 +110,8 @@ describe('the stream', () => {
   test('is of the SKUs and locations that are asked for, one or several', async ({ app, server }) => {
     await seed(app).location('WEST')
     for (const sku of ['A', 'B', 'C']) await seed(app).item({ sku, available: 10 })
-    const one = await open(server, `${CHANGES}?sku=B`)
-    const several = await open(server, `${CHANGES}?sku=A&sku=C&location=WEST`)
+    const one = await openStream(server, `${CHANGES}?sku=B`)
+    const several = await openStream(server, `${CHANGES}?sku=A&sku=C&location=WEST`)
     for (const sku of ['A', 'B', 'C']) {
       await seed(app).stock({ sku })
       await seed(app).stock({ sku, location: 'WEST' })
@@ -168,7 +124,7 @@ describe('the stream', () => {
 
   test('has the same cursors by REST, by server-sent events and by WebSocket', async ({ app, server }) => {
     await seed(app).item({ sku: 'A', available: 10 })
-    const rest = await open(server)
+    const rest = await openStream(server)
     await seed(app).stock({ sku: 'A', qty: 1 })
     const [{ id: after }] = (await rest.seen(1)) as [{ id: string }]
     const query = `subscription ($after: String) { inventoryChanged(after: $after) {
@@ -187,7 +143,7 @@ describe('the stream', () => {
       expect(data.inventoryChanged.cursor).toBe((await rest.seen(2))[1]!.id)
     }
     const path = `/graphql?query=${encodeURIComponent('subscription { inventoryChanged { crossed } }')}`
-    const resumed = await open(server, path, { 'last-event-id': after })
+    const resumed = await openStream(server, path, { 'last-event-id': after })
     expect((await resumed.seen(2)).map(({ id }) => id)).toEqual(
       (await rest.seen(3)).slice(1).map(({ id }) => id),
     )
@@ -201,7 +157,7 @@ describe('the stream', () => {
     await client.query('begin; lock table inventory_movements in row exclusive mode')
     const other = await joinTestApp(testApp)
     const server = await serveApp(other)
-    const { answer, read } = await open(server)
+    const { answer, read } = await openStream(server)
     expect(answer.statusCode).toBe(200)
     await eventually(() => read() === ':\n\n')
     await client.query('rollback')
@@ -248,7 +204,7 @@ describe('the stream', () => {
   }) => {
     await seed(app).item({ sku: 'A', available: 10 })
     const server = await serveApp(testApp)
-    const stream = await open(server)
+    const stream = await openStream(server)
     const ended = once(stream.answer, 'end')
     await seed(app).stock({ sku: 'A', qty: 1 })
     await stream.seen(1)
@@ -258,7 +214,7 @@ describe('the stream', () => {
   })
 
   test('of a client that has left is forgotten', async ({ app, server }) => {
-    const { answer } = await open(server)
+    const { answer } = await openStream(server)
     expect(app.stockFeed.watcherCount).toBe(1)
     answer.destroy()
     await eventually(() => app.stockFeed.watcherCount === 0)
@@ -287,49 +243,4 @@ test('what is asked for wrongly is refused, by every API in its own words', asyn
   const lost = await fetch(server.url + CHANGES, { headers: { 'last-event-id': 'nonsense' } })
   expect(lost.status).toBe(422)
   expect(app.stockFeed.watcherCount).toBe(0)
-})
-
-describe('a caller', () => {
-  const serve = async () => {
-    const server = await serveTestApp({ authenticate: createAuthenticate(bySecret, createLogger('silent')) })
-    onTestFinished(server.close)
-    return server
-  }
-
-  test('who is a customer, or nobody, is refused', async () => {
-    const server = await serve()
-    const customer = { ...server, authorization: await authorizationOf('alice', 'customer') }
-    expect((await open(customer)).answer.statusCode).toBe(403)
-    expect((await open(server)).answer.statusCode).toBe(401)
-    const service = { ...server, authorization: await authorizationOf('wms', 'service') }
-    expect((await open(service)).answer.statusCode).toBe(200)
-    const asked = connectByWebSocket(customer)
-    onTestFinished(() => void asked.dispose())
-    const answer = await asked.subscribe('subscription { inventoryChanged { cursor } }').next()
-    expect(answer!.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
-  })
-
-  test('whose token expires has its stream ended, and is asked who it is when it comes back', async () => {
-    const server = await serve()
-    const authorization = await authorizationOf('wms', 'service', new Date(Date.now() + 1_500))
-    const { answer } = await open({ ...server, authorization })
-    await once(answer, 'end')
-    expect((await open({ ...server, authorization })).answer.statusCode).toBe(401)
-    expect(server.app.stockFeed.tallies.sse.dropped['token-expired']).toBe(1)
-  })
-
-  test('has its streams counted, whichever API they are of', async () => {
-    const server = await serve()
-    const wms = { ...server, authorization: await authorizationOf('wms', 'service') }
-    const streams = await Promise.all(Array.from({ length: STREAMS_PER_CALLER_MAX }, () => open(wms)))
-    const refused = await open(wms)
-    expect(refused.answer.statusCode).toBe(429)
-    await eventually(() => refused.read().includes('"TOO_MANY_STREAMS"'))
-    const path = `/graphql?query=${encodeURIComponent('subscription { inventoryChanged { cursor } }')}`
-    expect((await open(wms, path)).answer.statusCode).toBe(429)
-    streams[0]!.answer.destroy()
-    await expect.poll(async () => (await open(wms)).answer.statusCode).toBe(200)
-    const { data } = await execute(wms, '{ __typename }')
-    expect(data).toEqual({ __typename: 'Query' })
-  })
 })
