@@ -12,15 +12,7 @@ import {
   startTestWorker,
   type TestApp,
 } from '../support/harness.ts'
-import {
-  addJob,
-  changeJobs,
-  dropJobs,
-  loseJobsOf,
-  type QueuedJob,
-  readJobs,
-  untilNoJobs,
-} from '../support/queue.ts'
+import { changeJobs, dropJobs, type QueuedJob, readJobs, untilNoJobs } from '../support/queue.ts'
 
 let test_: TestApp
 beforeEach(async () => {
@@ -306,41 +298,6 @@ describe('a job of several orders that meets', () => {
     await untilNoJobs(app.pool)
     await worker.stop()
     expect(await app.prisma.deadLetter.count()).toBe(0)
-  })
-})
-
-describe('a job that a version before 0.2 wrote', () => {
-  const origin = { caller: 'anonymous', requestId: 'shop-1' }
-
-  test('runs', async () => {
-    const { app } = test_
-    const [order] = await placeTogether(some(1))
-    await loseJobsOf(app.pool, [order!.id])
-    await addJob(app.pool, 'reserve-inventory', { orderId: order!.id, origin })
-    // it is the job that the order waits for
-    expect(await sweep(app)).toMatchObject({ requeued: [] })
-    const onEvents = vi.spyOn(app, 'onEvents')
-    const worker = await startTestWorker(test_)
-    await untilReserved([order!.id])
-    await untilNoJobs(app.pool)
-    await worker.stop()
-    expect(onEvents.mock.calls.flatMap(([events]) => events)).toMatchObject([
-      { order: { status: 'RESERVED' }, origin },
-    ])
-  })
-
-  test('that fails for the last time ends its order, with the dead letter that it had then', async () => {
-    const { app } = test_
-    await seed(app).item({ sku: 'POISON', available: 5 })
-    const [order] = await placeTogether(['POISON'])
-    await breakReservations(app, 'POISON')
-    await loseJobsOf(app.pool, [order!.id])
-    const payload = { orderId: order!.id, origin }
-    await addJob(app.pool, 'reserve-inventory', payload, 1)
-    const worker = await startTestWorker(test_)
-    await untilNoJobs(app.pool)
-    await worker.stop()
-    expect(await find([order!.id])).toMatchObject([{ status: 'FAILED', deadLetters: [{ payload }] }])
   })
 })
 
