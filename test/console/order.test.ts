@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LOCAL_OPERATOR } from '../../src/domain/caller.ts'
@@ -153,6 +154,11 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     // the one that leaves everything as it is comes first
     await expect.poll(() => hasFocus(question.getByRole('button', { name: 'Leave it' }))).toBe(true)
     await page.keyboard.press('Tab')
+    // what came of it is read late: what is called next still begins with it
+    await page.route('**/graphql', async (route) => {
+      if (route.request().postData()?.includes('query Order(')) await sleep(500)
+      await route.continue()
+    })
     await page.keyboard.press('Enter')
     await announced(page, '4 × GIZMO: cancelled')
     expect(await read(id)).toMatchObject({ status: 'RESERVED', lines: [{ cancelled: 4 }, { cancelled: 0 }] })

@@ -72,18 +72,26 @@ function Story({ order, refresh }: { order: Order; refresh: () => void }) {
   const [dialog, setDialog] = useState<{ kind: OrderDialogKind; seen: Order } | null>(null)
   // what is called expects the order as it stood when the dialog opened
   const open = (kind: OrderDialogKind) => setDialog({ kind, seen: order })
+  const [changedTo, setChangedTo] = useState(0)
+  // what stands here is older than the reader's own change: nothing begins with it until it is read again
+  const isBehind = order.version < changedTo
+  const refreshTo = (version = 0) => {
+    setChangedTo(version)
+    refresh()
+  }
   const { jobs, deadLetters } = order
   const requests = order.lines.flatMap(({ supplierRequests = [] }) => supplierRequests)
   return (
     <>
       <OrderFacts order={order} traceId={traceIdOf(order)} />
-      <OrderActions order={order} open={open} />
+      <OrderActions order={order} isBusy={isBehind} open={open} />
       <h2>Lines</h2>
       <OrderLines lines={order.lines} />
       {order.shipments.length > 0 && (
         <Shipments
           shipments={order.shipments}
           lines={order.lines}
+          isBusy={isBehind}
           onUndo={(shipment) => open({ verb: 'undo', shipment })}
         />
       )}
@@ -98,7 +106,7 @@ function Story({ order, refresh }: { order: Order; refresh: () => void }) {
         <OrderDialog
           kind={dialog.kind}
           order={dialog.seen}
-          refresh={refresh}
+          refresh={refreshTo}
           onClose={() => setDialog(null)}
         />
       )}

@@ -15,10 +15,15 @@ const LABELS: Record<Verb, string> = {
   cancel: 'Cancel',
 }
 
-type OrderActionsProps = { order: Order; open: (kind: OrderDialogKind) => void }
+type OrderActionsProps = {
+  order: Order
+  /** Whether the order is being read again: nothing begins with what is shown. */
+  isBusy: boolean
+  open: (kind: OrderDialogKind) => void
+}
 
 /** The buttons for what the order's state allows, to who looks at it. */
-export function OrderActions({ order, open }: OrderActionsProps) {
+export function OrderActions({ order, isBusy, open }: OrderActionsProps) {
   const may = useMay()
   const verbs = verbsOf(order, may)
   const hint = may('shipOrder') ? whyNotShip(order) : null
@@ -27,7 +32,7 @@ export function OrderActions({ order, open }: OrderActionsProps) {
     <div class="order-actions">
       <div class="actions">
         {verbs.map((verb, index) => (
-          <Button key={verb} variant={variantOf(verb, index)} onClick={() => open({ verb })}>
+          <Button key={verb} variant={variantOf(verb, index)} isBusy={isBusy} onClick={() => open({ verb })}>
             {LABELS[verb]}
           </Button>
         ))}

@@ -29,13 +29,15 @@ export type Shipment = ResultOf<typeof ShipmentFields>
 type ShipmentsProps = {
   shipments: readonly Shipment[]
   lines: readonly Line[]
+  /** Whether the order is being read again: nothing begins with what is shown. */
+  isBusy: boolean
   onUndo: (shipment: Shipment) => void
 }
 
 /** What left, and where it can be undone. */
-export function Shipments({ shipments, lines, onUndo }: ShipmentsProps) {
+export function Shipments({ shipments, ...props }: ShipmentsProps) {
   const mayUndo = useMay()('undoShipment')
-  const columns = mayUndo ? [...COLUMNS, undoColumn(lines, onUndo)] : COLUMNS
+  const columns = mayUndo ? [...COLUMNS, undoColumn(props)] : COLUMNS
   return (
     <>
       <h2>Shipments</h2>
@@ -62,7 +64,7 @@ const COLUMNS: readonly Column<Shipment>[] = [
   },
 ]
 
-function undoColumn(lines: readonly Line[], onUndo: ShipmentsProps['onUndo']): Column<Shipment> {
+function undoColumn({ lines, isBusy, onUndo }: Omit<ShipmentsProps, 'shipments'>): Column<Shipment> {
   return {
     head: 'Change',
     cell: (shipment) =>
@@ -71,7 +73,7 @@ function undoColumn(lines: readonly Line[], onUndo: ShipmentsProps['onUndo']): C
       ) : isBack(shipment, lines) ? (
         <span class="muted">came back</span>
       ) : (
-        <Button variant="quiet" onClick={() => onUndo(shipment)}>
+        <Button variant="quiet" isBusy={isBusy} onClick={() => onUndo(shipment)}>
           Undo<span class="visually-hidden"> the shipment from {shipment.location.code}</span>
         </Button>
       ),

@@ -6,6 +6,9 @@ import type { OrderDialogProps } from './order-dialog-props.ts'
 /** What every change of an order says: which, as it stood when the dialog opened, and under which key. */
 type Common = { id: string; expectedVersion: number; idempotencyKey: string }
 
+/** What every change of an order answers. */
+type Payload = { order: { version: number } | null }
+
 type VerbCall<Input> = {
   write: WriteState
   /** Calls the verb. Returns `done` where it went well, which says what was done; undefined where it was refused. */
@@ -13,7 +16,7 @@ type VerbCall<Input> = {
 }
 
 /** Prepares a change of an order for a dialog: one key and one version, from when it opened. */
-export function useVerb<Data extends object, Input extends object>(
+export function useVerb<Data extends Record<string, Payload>, Input extends object>(
   document: TadaDocumentNode<Data, { input: Input }>,
   { order, refresh }: OrderDialogProps,
 ): VerbCall<Input> {
@@ -23,7 +26,7 @@ export function useVerb<Data extends object, Input extends object>(
   const call = async (input: Omit<Input, keyof Common>, done: string) => {
     const changed = await run({ input: { ...input, ...common } as unknown as Input })
     // also where it was refused: what stands there is old
-    refresh()
+    refresh(changed?.order?.version)
     return changed && done
   }
   return { write, call }
