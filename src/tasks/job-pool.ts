@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { ServerPool } from '../database/connections.ts'
@@ -66,17 +67,14 @@ const BROKEN_STOP_TIMEOUT_MS = 2_000
  * graphile-worker itself recovers late or never: after 57P03, EHOSTUNREACH and ETIMEDOUT it waits for 3 s or more, and it
  * never retries a failed completion.
  */
-export type JobPool = Awaited<ReturnType<typeof startJobPool>>
+export type JobPool = ReturnType<typeof createJobPool>
 
-/** Starts to take jobs. @throws if the database cannot be reached */
-export async function startJobPool(options: JobPoolOptions) {
+/** Returns a pool that takes no jobs before its start. */
+export function createJobPool(options: JobPoolOptions) {
   const { app, supplier, webhookClient, databaseUrl, concurrency, hasHeadStart, signal } = options
   const webhooks: WebhookSending = { client: webhookClient, senders: new Map(), stopping: signal }
-  // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
-  if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
   const { logger } = app
-  let isBroken = false
-  let isStopped = false
+  let stopping: Promise<void> | undefined
   const ended = Promise.withResolvers<void>()
   const connectionOptions = {
     application_name: 'holdfast-worker',
@@ -87,12 +85,9 @@ export async function startJobPool(options: JobPoolOptions) {
     types: TYPES,
     settings: FETCH_BY_INDEX,
   }
-  const leave = () => {
-    isBroken = true
-    ended.resolve()
-  }
   const connections = new ServerPool(databaseUrl, connectionOptions, (error) => {
-    logger.warn({ err: error }, 'worker lost a database connection')
+    // those that it breaks itself are not worth a word
+    if (!stopping) logger.warn({ err: error }, 'worker lost a database connection')
     leave()
   })
   const runners: TaskRunner[] = []
@@ -108,40 +103,30 @@ export async function startJobPool(options: JobPoolOptions) {
       stopTimeoutMs: STOP_TIMEOUT_MS,
     })
     runners.push(runner)
-    void runner.ended.then(ended.resolve)
+    void runner.ended.then(leave)
     // stopped meanwhile
-    if (isStopped) await runner.stop()
+    if (stopping) await runner.stop()
   }
-  const stop = async (timeoutMs: number) => {
-    isStopped = true
+  const stopRunners = async (timeoutMs: number) => {
     const timeout = new AbortController()
     await Promise.race([
       Promise.all(runners.map((runner) => runner.stop())),
       sleep(timeoutMs, undefined, { signal: timeout.signal }).catch(() => {}),
     ])
     timeout.abort()
-    // not awaited: it may hang
-    void connections.end().catch(() => {})
   }
-  try {
-    const refetchDelayMs = hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS
-    await startRunner(RESERVATION_TASKS, {
-      concurrency: RESERVATION_CONCURRENCY,
-      refetchDelayMs,
-      pollIntervalMs: POLL_INTERVAL_MS,
-    })
-    await startRunner(SUPPLIER_TASKS, {
-      concurrency,
-      refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
-      pollIntervalMs: POLL_INTERVAL_MS,
-    })
-  } catch (error) {
-    await stop(BROKEN_STOP_TIMEOUT_MS)
-    throw error
+  // not awaited: it may hang
+  const disconnect = () => void connections.end().catch(() => {})
+  const leave = () => {
+    if (stopping) return
+    // its jobs will be released: nothing that it fetched afterwards would be
+    connections.leaveServer()
+    disconnect()
+    stopping = stopRunners(BROKEN_STOP_TIMEOUT_MS)
+    ended.resolve()
   }
-  const reservations = runners[0]!
   const worker = {
-    id: reservations.id,
+    id: randomUUID(),
     /** Of all runners that have been started. */
     get poolIds() {
       return runners.map(({ id }) => id)
@@ -157,7 +142,23 @@ export async function startJobPool(options: JobPoolOptions) {
   }
   return {
     worker,
+    /** Resolves when it has ended by itself. */
     ended: ended.promise,
+    /** Starts to take jobs. @throws if the database cannot be reached; it may have taken some then */
+    start: async () => {
+      // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
+      if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
+      await startRunner(RESERVATION_TASKS, {
+        concurrency: RESERVATION_CONCURRENCY,
+        refetchDelayMs: hasHeadStart ? REFETCH_DELAY_AFTER_HEAD_START_MS : REFETCH_DELAY_MS,
+        pollIntervalMs: POLL_INTERVAL_MS,
+      })
+      await startRunner(SUPPLIER_TASKS, {
+        concurrency,
+        refetchDelayMs: SUPPLIER_REFETCH_DELAY_MS,
+        pollIntervalMs: POLL_INTERVAL_MS,
+      })
+    },
     /**
      * Starts the runner that sends webhooks, at the first call: each notification of a job would wake it, also without webhooks.
      *
@@ -173,7 +174,7 @@ export async function startJobPool(options: JobPoolOptions) {
       return isFirst
     },
     /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
-    isBehind: reservations.isBehind,
+    isBehind: () => runners[0]!.isBehind(),
     heldIds: () => runners.flatMap(({ held }) => [...held.keys()]),
     /** Ends this life if graphile-worker has stopped fetching jobs. */
     endIfStuck: () => {
@@ -191,7 +192,9 @@ export async function startJobPool(options: JobPoolOptions) {
       }
       await beat(connections, worker, { circuit, jobsHeld })
     },
+    /** Ends it as a lost connection does: at once it fetches nothing more. */
+    leave,
     /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
-    stop: () => stop(isBroken ? BROKEN_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS),
+    stop: () => (stopping ??= stopRunners(STOP_TIMEOUT_MS).then(disconnect)),
   }
 }

@@ -1,7 +1,7 @@
 import { retryWhileUnavailable } from '../../database/retry-while-unavailable.ts'
 import type { CircuitState } from '../../domain/upkeep/service-status.ts'
 import { HEARTBEAT_INTERVAL_MS, retireWorker } from '../../use-cases/upkeep/rescue-jobs.ts'
-import { type JobPool, type JobPoolOptions, startJobPool } from '../job-pool.ts'
+import { createJobPool, type JobPool, type JobPoolOptions } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
 const RESTART_DELAY_MS = 500
@@ -98,13 +98,15 @@ export class PoolSupervisor {
   }
 
   async #startPool(): Promise<JobPool> {
-    const pool = await startJobPool(this.#options)
+    const pool = createJobPool(this.#options)
     try {
+      await pool.start()
       // at once: a worker that holds jobs without a heartbeat counts as dead
       await this.#beat(pool)
       if (this.#sendsWebhooks) await this.#startWebhooks(pool)
       return pool
     } catch (error) {
+      pool.leave()
       void this.#end(pool)
       throw error
     }
