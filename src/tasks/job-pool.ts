@@ -24,10 +24,10 @@ export type JobPoolOptions = Omit<TaskContext, 'webhooks'> & {
 }
 
 /**
- * Reservation jobs in flight, enough of 25 orders for two transactions, and as many more fetched ahead. Few enough that several
- * workers share a backlog.
+ * Reservation jobs in flight, and as many more fetched ahead: enough of 25 orders for two transactions of a backlog. Few enough that
+ * several workers share a backlog.
  */
-export const RESERVATION_CONCURRENCY = 40
+export const RESERVATION_CONCURRENCY = 80
 /**
  * Every commit of orders sends a notification, some 300 a second under load, and a fetch costs PostgreSQL about 1 ms. At rest
  * the next order comes later than this delay.

@@ -60,7 +60,7 @@ const countOrders = (app: App, status: 'RESERVED' | 'AWAITING_RESTOCK' | 'FAILED
 
 describe('of a long backlog a worker', () => {
   test('holds what it works on soon, and another does the rest', async ({ app, testApp }) => {
-    const ids = await placeBacklog(app, 200)
+    const ids = await placeBacklog(app, HELD_MAX + 40)
     const letGo = holdReservations(testApp)
     const first = await startTestWorker(testApp)
     const { pool } = app
@@ -89,7 +89,7 @@ describe('of a long backlog a worker', () => {
     const letGo = holdReservations(testApp)
 
     const { supplier, asked, letGo: answer } = hangingSupplier()
-    const ids = await placeBacklog(app, 150)
+    const ids = await placeBacklog(app, HELD_MAX + 40)
     const worker = await startTestWorker(testApp, { supplier, concurrency: 5 })
     await eventually(async () => (await readJobs(app.pool, { isHeld: true })).length >= HELD_MAX)
     answer()

@@ -26,7 +26,7 @@ import {
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { TRACES_FLUSH_TIMEOUT_MS } from '../../limits.ts'
-import { RESERVE_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
+import { BACKLOG_BATCH_MAX } from '../../use-cases/orders/reserve-inventory.ts'
 import { logTracing } from './log-tracing.ts'
 import type { Tracing } from './trace-hooks.ts'
 import { createTracing } from './tracing.ts'
@@ -65,7 +65,7 @@ export function startTracing({ logger, sampling, processor }: TracingOptions): {
       .merge(resourceFromAttributes({ 'service.name': 'holdfast' }))
       .merge(detectResources({ detectors: [envDetector] })),
     sampler,
-    spanLimits: { linkCountLimit: RESERVE_BATCH_MAX },
+    spanLimits: { linkCountLimit: BACKLOG_BATCH_MAX },
     spanProcessors: [processor ?? new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
   })
   instrument(provider)

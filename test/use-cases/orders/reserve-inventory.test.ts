@@ -3,7 +3,7 @@ import pg from 'pg'
 import { beforeEach, expect, onTestFinished } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { lockOrders } from '../../../src/sql/orders/find-orders.ts'
-import { RESERVE_BATCH_MAX } from '../../../src/use-cases/orders/reserve-inventory.ts'
+import { BACKLOG_BATCH_MAX, RESERVE_BATCH_MAX } from '../../../src/use-cases/orders/reserve-inventory.ts'
 import { breakReservations } from '../../support/break-reservations.ts'
 import { sharedTest as test } from '../../support/fixtures.ts'
 import { eventually, joinTestApp, seed } from '../../support/harness.ts'
@@ -83,16 +83,16 @@ test.for([
 ] as const)(
   'of a backlog a process that %s, and the oldest orders get the stock',
   async ([, overlaps], { app, testApp }) => {
-    await seed(app).item({ sku, available: 900 })
-    const placed = await Promise.all(Array.from({ length: 1_300 }, () => seed(app).order({ sku })))
+    await seed(app).item({ sku, available: 1_200 })
+    const placed = await Promise.all(Array.from({ length: 1_600 }, () => seed(app).order({ sku })))
     const ids = placed.map(({ id }) => id).toSorted()
-    const ofNext = ids[RESERVE_BATCH_MAX]!
+    const ofNext = ids[overlaps ? BACKLOG_BATCH_MAX : RESERVE_BATCH_MAX]!
     const reserving = overlaps ? await joinTestApp(testApp) : testApp
     if (overlaps) onTestFinished(reserving.close)
     const group = reserving.app.groups.reserveInventory
     const letRead = await holdLock(app, `select from orders where id = '${ids[0]}' for update`)
     const letWrite = await holdLock(app, 'lock table inventory_movements in share mode')
-    const jobs = Array.from({ length: 52 }, (_, job) => ids.slice(job * 25, (job + 1) * 25))
+    const jobs = Array.from({ length: 64 }, (_, job) => ids.slice(job * 25, (job + 1) * 25))
     const done = Promise.all(jobs.map((job) => group.submit(job.map((orderId) => ({ orderId })))))
     await untilOneWaits(app, 'transactionid')
     await sleep(SECOND_BEGINS_MS)
@@ -106,8 +106,8 @@ test.for([
     await done
     const { orders, item } = await look(app, ids)
     const reserved = orders.filter(({ status }) => status === 'RESERVED')
-    expect(reserved.map(({ id }) => id)).toEqual(ids.slice(0, 900))
-    expect(item).toMatchObject({ available: 0n, reserved: 900n })
+    expect(reserved.map(({ id }) => id)).toEqual(ids.slice(0, 1_200))
+    expect(item).toMatchObject({ available: 0n, reserved: 1_200n })
   },
 )
 
