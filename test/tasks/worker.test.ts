@@ -79,9 +79,9 @@ describe('a worker', () => {
     const { id } = await seed(test_.app).order()
     await changeJobs(pool, { dueInMs: 3_600_000 })
     const worker = await startTestWorker(test_)
-    const { id: workerId } = await prisma.worker.findFirstOrThrow()
+    const { poolIds } = await prisma.worker.findFirstOrThrow()
     // as the lost reply leaves it: held by a worker that lives and knows nothing of it
-    await changeJobs(pool, { dueInMs: 0, heldBy: workerId, heldForMs: 6_000, attempts: 1 })
+    await changeJobs(pool, { dueInMs: 0, heldBy: poolIds[0]!, heldForMs: 6_000, attempts: 1 })
     expect(await ended(id)).toMatchObject({ status: 'RESERVED', version: 2 })
     await worker.stop()
   })
