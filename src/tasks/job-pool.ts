@@ -86,7 +86,7 @@ export function createJobPool(options: JobPoolOptions) {
     settings: FETCH_BY_INDEX,
   }
   const connections = new ServerPool(databaseUrl, connectionOptions, (error) => {
-    // those that it breaks itself are not worth a word
+    // told once: the others are broken by leaving
     if (!stopping) logger.warn({ err: error }, 'worker lost a database connection')
     leave()
   })
@@ -119,7 +119,7 @@ export function createJobPool(options: JobPoolOptions) {
   const disconnect = () => void connections.end().catch(() => {})
   const leave = () => {
     if (stopping) return
-    // its jobs will be released: nothing that it fetched afterwards would be
+    // its jobs are released soon: one that it fetched after that would stay held
     connections.leaveServer()
     disconnect()
     stopping = stopRunners(BROKEN_STOP_TIMEOUT_MS)
@@ -144,7 +144,7 @@ export function createJobPool(options: JobPoolOptions) {
     worker,
     /** Resolves when it has ended by itself. */
     ended: ended.promise,
-    /** Starts to take jobs. @throws if the database cannot be reached; it may have taken some then */
+    /** Starts to take jobs. @throws if the database cannot be reached. The pool may hold jobs then: leave it */
     start: async () => {
       // graphile-worker creates its schema if there is none: in a database that is being restored it would be in the way
       if (!(await isQueueThere(app.pool))) throw new Error('The tables of graphile-worker are not there')
@@ -176,7 +176,7 @@ export function createJobPool(options: JobPoolOptions) {
     /** Whether fetched reservations wait for a place, so that more may wait in the queue. */
     isBehind: () => runners[0]!.isBehind(),
     heldIds: () => runners.flatMap(({ held }) => [...held.keys()]),
-    /** Ends this life if graphile-worker has stopped fetching jobs. */
+    /** Leaves the pool if graphile-worker has stopped fetching jobs. */
     endIfStuck: () => {
       if (runners.some((runner) => runner.isStuck())) leave()
     },
@@ -192,7 +192,7 @@ export function createJobPool(options: JobPoolOptions) {
       }
       await beat(connections, worker, { circuit, jobsHeld })
     },
-    /** Ends it as a lost connection does: at once it fetches nothing more. */
+    /** Ends the pool as a lost connection does: from now on it fetches nothing. */
     leave,
     /** Takes no more jobs, finishes those in flight and gives back the others, within the time limit. */
     stop: () => (stopping ??= stopRunners(STOP_TIMEOUT_MS).then(disconnect)),

@@ -74,7 +74,8 @@ export async function startTaskRunner(options: TaskRunnerOptions) {
     events,
     logger: new GraphileLogger(() => (level, message, meta) => {
       // it logs each failed job at length; define-task.ts has logged it in one line
-      const isNews = level === 'error' && meta?.failure !== true
+      // what fails once it stops is released with its other jobs
+      const isNews = level === 'error' && meta?.failure !== true && !isReleased
       logger[isNews ? 'error' : 'debug'](meta?.error ? { err: meta.error } : {}, message)
     }),
     preset: {

@@ -4,7 +4,8 @@ import { HEARTBEAT_INTERVAL_MS, retireWorker } from '../../use-cases/upkeep/resc
 import { createJobPool, type JobPool, type JobPoolOptions } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-const RESTART_DELAY_MS = 500
+/** PostgreSQL has ended by then what a broken pool had it do: a fetch that commits after the release of the jobs would keep its own. */
+export const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
   /** Returns the current state of the supplier's circuit, if it has one. */
@@ -54,7 +55,7 @@ export class PoolSupervisor {
       onLoss()
       app.logger.warn('worker ended by itself, restarting')
       await pause(RESTART_DELAY_MS, signal)
-      // not awaited: a broken pool may never stop
+      // not awaited: its jobs cannot be released before the database is back
       void this.#end(broken)
       while (!this.#current && !signal.aborted) {
         try {
@@ -107,7 +108,7 @@ export class PoolSupervisor {
       return pool
     } catch (error) {
       pool.leave()
-      void this.#end(pool)
+      void pause(RESTART_DELAY_MS, this.#options.signal).then(() => this.#end(pool))
       throw error
     }
   }
@@ -127,6 +128,8 @@ export class PoolSupervisor {
     if (!pool) return
     const { app, signal } = this.#options
     await pool.stop()
+    // no runner was started: it has fetched no job, and the database knows nothing of it
+    if (pool.worker.poolIds.length === 0) return
     await retryWhileUnavailable(() => retireWorker(app, pool.worker), { signal }).catch((error) => {
       app.logger.warn({ err: error }, 'worker row not removed, its heartbeat expires')
     })
