@@ -18,7 +18,7 @@ const CLOSED_S = 2
 const OVERLOAD_FACTOR = 2.5
 const OVERLOAD_S = 2
 const OVERLOAD_TRIES_MAX = 4
-/** More than the server lets in: some are refused however fast it is, or however slow the sender. */
+/** More than the server lets in at once. */
 const CONNECTIONS = 3 * CALLS_UNDER_WAY_MAX
 /** Callers who go on at a rate that the server can bear: after the overload none of them has to be refused. */
 const BEARABLE_FACTOR = 0.2

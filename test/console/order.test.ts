@@ -170,6 +170,7 @@ describe.skipIf(hasNoBrowser)('an order of the console', () => {
     await page.getByText('Released WIDGET at NORTH: available +2, reserved -2').first().waitFor()
     expect(await buttons(page)).toEqual([])
     expect((await read(id)).status).toBe('CANCELLED')
+    await page.unrouteAll({ behavior: 'wait' })
     await close()
   })
 

@@ -76,7 +76,7 @@ function Story({ order, refresh }: { order: Order; refresh: () => void }) {
   // what stands here is older than the reader's own change: nothing begins with it until it is read again
   const isBehind = order.version < changedTo
   const refreshTo = (version = 0) => {
-    setChangedTo(version)
+    setChangedTo((known) => Math.max(known, version))
     refresh()
   }
   const { jobs, deadLetters } = order
