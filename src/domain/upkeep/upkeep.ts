@@ -1,5 +1,6 @@
 /** What the service found and repaired. There is none while all goes well. */
 export type UpkeepNews =
+  /** `workers`: by their ids; pools that no worker has named, by theirs. */
   | { kind: 'workers-died'; workers: readonly string[]; released: number; givenUp: number }
   | { kind: 'fetch-lost'; worker: string; released: number }
   | { kind: 'swept'; requeued: number; buried: number }

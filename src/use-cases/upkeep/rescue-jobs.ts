@@ -47,15 +47,13 @@ export async function rescueJobs(
 ): Promise<number> {
   const rescue = await inTransaction(context, 'rescue-jobs', async (tx) => {
     const workers = await lockSilentWorkers(tx, SILENCE_MAX_MS)
-    const poolIds = workers.flatMap((worker) => worker.poolIds)
-    if (alsoUnknown) poolIds.push(...(await findUnknownHolders(tx, UNKNOWN_MAX_MS)))
+    const unknown = alsoUnknown ? await findUnknownHolders(tx, UNKNOWN_MAX_MS) : []
+    const poolIds = [...workers.flatMap((worker) => worker.poolIds), ...unknown]
     if (poolIds.length === 0) return null
     const jobs = await rescueJobsOf(tx, poolIds, RESCUE_LIMITS)
-    await forgetWorkers(
-      tx,
-      workers.map(({ id }) => id),
-    )
-    return { workers: poolIds, ...jobs }
+    const ids = workers.map(({ id }) => id)
+    await forgetWorkers(tx, ids)
+    return { workers: [...ids, ...unknown], ...jobs }
   })
   if (rescue) context.onUpkeep({ kind: 'workers-died', ...rescue })
   return rescue?.released ?? 0

@@ -136,7 +136,9 @@ describe('jobs are given back', () => {
     expect(await rescueJobs(test_.app, { alsoUnknown: false })).toBe(1)
     expect(await readJobs(pool)).toMatchObject([{ ...free, deaths }])
     expect(await test_.app.prisma.worker.count()).toBe(0)
-    expect(onUpkeep.mock.calls).toMatchObject([[{ kind: 'workers-died', released: 1, givenUp: 0 }]])
+    expect(onUpkeep.mock.calls).toEqual([
+      [{ kind: 'workers-died', workers: ['pool-1'], released: 1, givenUp: 0 }],
+    ])
     onUpkeep.mockRestore()
     await reserveAndComplete([id!])
   })
