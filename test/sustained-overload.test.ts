@@ -12,8 +12,8 @@ import { Processes } from './support/server-process.ts'
 const CLOSED_CONNECTIONS = 200
 const CLOSED_S = 2
 /**
- * Of the capacity, in which this sender has its share of the processors: more than any server takes. Where the machine was
- * slow while that was measured, it is not, and twice the rate is tried.
+ * Of the capacity, in which this sender has its share of the processors: more than any server takes. If the
+ * machine was slow while the capacity was measured, that is too little: then the rate is doubled until something is refused.
  */
 const OVERLOAD_FACTOR = 2.5
 const OVERLOAD_S = 2

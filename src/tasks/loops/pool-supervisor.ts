@@ -4,7 +4,10 @@ import { HEARTBEAT_INTERVAL_MS, retireWorker } from '../../use-cases/upkeep/resc
 import { createJobPool, type JobPool, type JobPoolOptions } from '../job-pool.ts'
 import { pause } from './pause.ts'
 
-/** PostgreSQL has ended by then what a broken pool had it do: a fetch that commits after the release of the jobs would keep its own. */
+/**
+ * From the loss of a pool to the release of its jobs and the start of the next. By then PostgreSQL has ended the pool's statements: what
+ * a fetch takes after the release would stay held.
+ */
 export const RESTART_DELAY_MS = 500
 
 export type PoolSupervisorOptions = JobPoolOptions & {
