@@ -1,60 +1,17 @@
 import { describe, expect } from 'vitest'
 import type { App } from '../../../src/create-app.ts'
 import { type Caller, LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
-import type { IfShort } from '../../../src/domain/orders/order.ts'
 import type { SupplierOutcome } from '../../../src/domain/supplier/supplier-policy.ts'
-import { createOrder } from '../../../src/use-cases/orders/create-order.ts'
-import { findOrder } from '../../../src/use-cases/orders/find-order.ts'
 import { serveWaiting } from '../../../src/use-cases/orders/serve-waiting.ts'
 import { cancelOrder } from '../../../src/use-cases/orders/verbs/cancel-order.ts'
-import { returnOrder } from '../../../src/use-cases/orders/verbs/return-order.ts'
-import { shipOrder } from '../../../src/use-cases/orders/verbs/ship-order.ts'
 import { listWaitingOrders, sumWaiting } from '../../../src/use-cases/stock/list-waiting-orders.ts'
 import { settleSupplierOutcomes } from '../../../src/use-cases/supplier/settle-supplier-outcomes.ts'
 import { test } from '../../support/fixtures.ts'
-import { eventually, joinTestApp, seed, startTestWorker } from '../../support/harness.ts'
+import { seed } from '../../support/harness.ts'
 import { dropJobs, readJobs } from '../../support/queue.ts'
 import { readItem, readRequest } from '../../support/read-stock.ts'
 import { reserveOrders } from '../../support/reserve-orders.ts'
-
-type Lines = [sku: string, qty: number][]
-
-const read = async (app: App, id: string) => (await findOrder(app, LOCAL_OPERATOR, id))!
-const statusesOf = async (app: App, ids: readonly string[]) =>
-  Promise.all(ids.map(async (id) => (await read(app, id)).status))
-
-/** Creates an order of one line of A, or of `lines`. */
-async function create(
-  app: App,
-  {
-    qty = 1,
-    lines = [['A', qty]] as Lines,
-    ifShort = 'WAIT' as IfShort,
-    holdSeconds = null as number | null,
-    locations = null as string[] | null,
-    customerId = null as string | null,
-  } = {},
-): Promise<string> {
-  const { order } = await createOrder(app, LOCAL_OPERATOR, {
-    lines: lines.map(([sku, qty]) => ({ sku, qty })),
-    ifShort,
-    holdSeconds,
-    locations,
-    customerId,
-    idempotencyKey: null,
-  })
-  return order!.id
-}
-
-/** The same, and looks at it. */
-async function place(app: App, asked: Parameters<typeof create>[1] = {}): Promise<string> {
-  const id = await create(app, asked)
-  await reserveOrders(app, [id])
-  return id
-}
-
-const marked = async (app: App): Promise<string[]> =>
-  (await app.pool.query('select sku from serving order by sku')).rows.map(({ sku }) => sku)
+import { create, type Lines, marked, place, read, statusesOf } from '../../support/waiting-orders.ts'
 
 /** Serves until nobody is being served, as the jobs would. */
 async function serveAll(app: App): Promise<void> {
@@ -291,95 +248,4 @@ test('customers see their own place in a queue, and not how many wait', async ({
   expect(await listWaitingOrders(app, alice, { sku: 'A', after: own, sizeMax: 9 })).toEqual([])
   expect(await listWaitingOrders(app, alice, { sku: 'no SKU', after: null, sizeMax: 9 })).toEqual([])
   await expect(sumWaiting(app, alice, ['A'])).rejects.toMatchObject({ code: 'FORBIDDEN' })
-})
-
-test('200 orders that wait are served strictly in turn, whatever brings the stock, by two workers', async ({
-  app,
-  testApp,
-}) => {
-  const other = await joinTestApp(testApp)
-  const apps = [app, other.app]
-  await seed(app).item({ sku: 'A' })
-  const give = (qty: number) => seed(app).stock({ sku: 'A', qty })
-  // what the stock comes back from: orders that are cancelled, expire, or are returned
-  const sources = { cancelled: [] as string[], expiring: [] as string[], returned: [] as string[] }
-  for (let index = 0; index < 20; index++) {
-    const qty = 1 + ((index * 7) % 5)
-    await give(3 * qty)
-    sources.cancelled.push(await place(app, { qty }))
-    sources.expiring.push(await place(app, { qty, holdSeconds: 3_600 }))
-    const returned = await place(app, { qty })
-    await shipOrder(app, LOCAL_OPERATOR, { id: returned })
-    sources.returned.push(returned)
-  }
-  const qtyOf = new Map<string, number>()
-  const waiting: string[] = []
-  for (let index = 0; index < 200; index++) {
-    const qty = 1 + ((index * 13) % 9)
-    const id = await place(apps[index % 2]!, { qty })
-    waiting.push(id)
-    qtyOf.set(id, qty)
-  }
-  expect(new Set(await statusesOf(app, waiting))).toEqual(new Set(['AWAITING_RESTOCK']))
-  const { rows } = await app.pool.query('select max(id) as id from inventory_movements')
-  const since = BigInt(rows[0].id)
-  await app.pool.query(
-    `update orders set expires_at = clock_timestamp() + ordinality * interval '40 ms'
-    from unnest($1::uuid[]) with ordinality as hold (id, ordinality) where orders.id = hold.id`,
-    [sources.expiring],
-  )
-  const workers = await Promise.all([testApp, other].map((each) => startTestWorker(each)))
-  const soon = (index: number) =>
-    new Promise((resolve) => setTimeout(resolve, index * 35 + Math.random() * 40))
-  const newcomers: string[] = []
-  await Promise.all([
-    ...sources.cancelled.map(async (id, index) => {
-      await soon(index)
-      await cancelOrder(apps[index % 2]!, LOCAL_OPERATOR, { id })
-    }),
-    ...sources.returned.map(async (id, index) => {
-      await soon(index)
-      const [line] = (await read(app, id)).lines
-      await returnOrder(apps[index % 2]!, LOCAL_OPERATOR, { id, lines: [{ sku: 'A', qty: line!.qty }] })
-    }),
-    ...Array.from({ length: 40 }, async (_, index) => {
-      await soon(index / 2)
-      await seed(apps[index % 2]!).stock({ sku: 'A', qty: 1 + ((index * 11) % 17) })
-    }),
-    ...Array.from({ length: 40 }, async (_, index) => {
-      await soon(index / 2)
-      newcomers.push(await create(apps[index % 2]!, { qty: 1 + (index % 4) }))
-    }),
-  ])
-  await eventually(async () => {
-    const statuses = await statusesOf(app, [...sources.expiring, ...newcomers])
-    return !statuses.includes('PENDING') && statuses.slice(0, 20).every((status) => status === 'EXPIRED')
-  })
-  await eventually(async () => (await marked(app)).length === 0)
-  await Promise.all(workers.map((worker) => worker.stop()))
-
-  // the ledger tells what there was at each moment, and who got it
-  const ledger = await app.prisma.inventoryMovement.findMany({
-    where: { id: { gt: since } },
-    orderBy: { id: 'asc' },
-  })
-  const left = new Set(waiting)
-  let served = 0
-  for (const { type, delta, availableAfter, orderId } of ledger) {
-    if (type !== 'RESERVATION') continue
-    const there = Number(availableAfter) - delta
-    const before = [...left].find((id) => id < orderId! && qtyOf.get(id)! <= there)
-    expect(before, `${orderId} was served of ${there} before ${before}`).toBeUndefined()
-    if (qtyOf.has(orderId!)) {
-      expect(left.delete(orderId!), 'it was served twice').toBe(true)
-      served++
-    }
-  }
-  expect(served).toBeGreaterThan(50)
-  expect(served).toBeLessThan(200)
-  const { available } = await readItem(app, 'A')
-  const still = await listWaitingOrders(app, LOCAL_OPERATOR, { sku: 'A', after: null, sizeMax: 1_000 })
-  for (const id of still) expect((await read(app, id)).lines[0]!.qty).toBeGreaterThan(Number(available))
-  expect(still.filter((id) => qtyOf.has(id))).toEqual([...left])
-  await other.close()
 })
