@@ -2,13 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LOCAL_OPERATOR } from '../../../src/domain/caller.ts'
 import type { Worker } from '../../../src/tasks/worker.ts'
-import { sweep } from '../../../src/use-cases/upkeep/sweep.ts'
-import { SecretBox } from '../../../src/use-cases/webhooks/secret-box.ts'
 import {
   redeliverGivenUp,
   redeliverWebhooks,
 } from '../../../src/use-cases/webhooks/verbs/redeliver-webhooks.ts'
-import { testWebhook } from '../../../src/use-cases/webhooks/verbs/test-webhook.ts'
 import { updateWebhook } from '../../../src/use-cases/webhooks/verbs/update-webhook.ts'
 import { createTestApp, eventually, seed, startTestWorker, type TestApp } from '../../support/harness.ts'
 import { type QueuedJob, readJobs, untilNoJobs } from '../../support/queue.ts'
@@ -222,111 +219,5 @@ describe('an attempt that fails', () => {
     answers[0]!()
     await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
     expect(receiver.received).toHaveLength(1)
-  })
-})
-
-describe('a webhook', () => {
-  test('is disabled by a 410, and what was pending is given up', async () => {
-    receiver.follow(() => 410)
-    const { id } = await listen()
-    await seed(test_.app).stock()
-    await untilDelivery(test_.app, id, ({ status }) => status === 'GIVEN_UP')
-    expect(await webhook(id)).toMatchObject({
-      status: 'DISABLED',
-      disabledReason: 'The receiver answered 410 Gone',
-    })
-    await seed(test_.app).stock()
-    receiver.follow(() => 204)
-    await testWebhook(test_.app, LOCAL_OPERATOR, id)
-    await eventually(() => receiver.typesOf().includes('webhook.test'))
-    expect(receiver.received).toHaveLength(2)
-    // what happened meanwhile is told once it is active again
-    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
-    await eventually(() => receiver.received.length === 3)
-  })
-
-  test('is disabled after 120 h without a success, and not before', async () => {
-    receiver.follow(() => 503)
-    const { id } = await listen()
-    const failFor = async (hours: number, attempt: number) => {
-      await test_.app.pool.query(`update webhooks set failing_since = now() - $1 * interval '1 h'`, [hours])
-      await makeDue(test_.app)
-      await untilDelivery(
-        test_.app,
-        id,
-        ({ attempts, status }) => attempts === attempt || status === 'GIVEN_UP',
-      )
-    }
-    await seed(test_.app).stock()
-    await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
-    await failFor(119, 2)
-    expect((await webhook(id)).status).toBe('ACTIVE')
-    await failFor(121, 3)
-    expect(await webhook(id)).toMatchObject({
-      status: 'DISABLED',
-      disabledReason: 'No delivery succeeded for 120 h; the last attempt: HTTP 503',
-    })
-  })
-
-  test('that is paused is told later', async () => {
-    const { id } = await listen()
-    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'PAUSED' })
-    for (const _ of [1, 2, 3]) await seed(test_.app).stock()
-    await testWebhook(test_.app, LOCAL_OPERATOR, id)
-    await eventually(() => receiver.received.length === 1)
-    expect(receiver.typesOf()).toEqual(['webhook.test'])
-    await updateWebhook(test_.app, LOCAL_OPERATOR, { id, status: 'ACTIVE' })
-    await eventually(() => receiver.received.length === 4)
-  })
-
-  test('whose secret this process cannot open is left alone for a minute, and fails no attempt', async () => {
-    const { id } = await listen()
-    const { secretBox } = test_.app
-    test_.app.secretBox = new SecretBox([Buffer.alloc(32, 8)])
-    await seed(test_.app).stock()
-    await eventually(async () => {
-      const jobs = await readJobs(test_.app.pool, { task: 'send-webhooks', isHeld: false })
-      return jobs.length === 1 && jobs[0]!.dueInMs > 50_000 && jobs[0]!.dueInMs <= 60_000
-    })
-    expect((await sweep(test_.app)).webhooks).toEqual([])
-    expect(await untilDelivery(test_.app, id, () => true)).toMatchObject({ status: 'PENDING', attempts: 0 })
-    expect((await webhook(id)).failingSince).toBeNull()
-    test_.app.secretBox = secretBox
-    await makeDue(test_.app)
-    await untilDelivery(test_.app, id, ({ status }) => status === 'DELIVERED')
-  })
-
-  test('that hangs slows no other, and none of its other events', async () => {
-    const dead = await startReceiver()
-    dead.follow(() => undefined)
-    await listenAt(test_.app, dead.url, ['*'])
-    let isFirst = true
-    receiver.follow(() => {
-      if (!isFirst) return 204
-      isFirst = false
-      return undefined
-    })
-    await listen()
-    for (let count = 1; count <= 60; count++) await seed(test_.app).stock()
-    const startedAtMs = performance.now()
-    await eventually(() => receiver.received.length === 60)
-    expect(performance.now() - startedAtMs).toBeLessThan(10_000)
-    expect(dead.received.length).toBeGreaterThan(0)
-    await dead.close()
-  })
-
-  test('keeps the last 1,000 that were delivered', async () => {
-    const { id } = await listen()
-    await test_.app.pool.query(
-      `insert into webhook_deliveries (id, webhook_id, event_id, event_type, status, created_at, ended_at)
-      select gen_random_uuid(), $1, 'evt_m' || 1000000 + number, 'inventory.changed', 'DELIVERED', now(), now() - interval '1 h'
-      from generate_series(1, 1000) as number`,
-      [id],
-    )
-    await seed(test_.app).stock()
-    await untilDelivery(test_.app, id, ({ attempts }) => attempts === 1)
-    const delivered = { webhookId: id, status: 'DELIVERED' } as const
-    await sweep(test_.app)
-    expect(await test_.app.prisma.webhookDelivery.count({ where: delivered })).toBe(1_000)
   })
 })
